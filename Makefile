@@ -1,0 +1,42 @@
+# Everything a newcomer runs. Each target makes what it needs first; only python3 and make are assumed.
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 2
+
+.PHONY: help demo test quick check fmt setup lock pulumi clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup:  ## make .venv/ with the command in .venv/bin/
+	@$(PYTHON) scripts/setup.py
+
+demo: setup  ## buy, change and remove accounts on an emulated ChatDaddy, and watch it
+	@$(BIN)/python scripts/demo.py
+
+test: setup  ## all tests
+	$(BIN)/pytest -n $(WORKERS)
+
+quick: setup  ## the tests that one runs while working: under a minute
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+check: setup  ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+fmt: setup  ## put the format right, and what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup  ## choose the dependencies' versions anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --all-extras --group dev \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --upgrade pyproject.toml --output-file requirements.lock
+
+pulumi: setup  ## fetch the official Pulumi CLI with the SDK's own installer (from the internet)
+	$(BIN)/python scripts/install_pulumi.py
+
+clean:  ## remove what the targets made
+	rm -rf .venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""ChatDaddy accounts as Pulumi resources."""

@@ -1,0 +1,1 @@
+"""ChatDaddy over HTTP: async, typed, and without Pulumi."""

@@ -1,0 +1,19 @@
+"""The `chatdaddy-pulumi` command."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command; says which extra to install where one is missing."""
+    try:
+        from chatdaddy_pulumi.cli.app import app
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("chatdaddy_pulumi"):
+            raise
+        sys.exit(
+            f"chatdaddy-pulumi: the package {error.name!r} is not installed; "
+            'get it with: pip install "chatdaddy-pulumi[sandbox]"'
+        )
+    app()

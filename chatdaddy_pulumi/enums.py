@@ -1,0 +1,94 @@
+"""The words ChatDaddy's API uses for tiers, channels and states, and the short ones we accept.
+
+Nothing here imports anything heavy: programs import it at every preview.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Tier(str, Enum):
+    """What an account may do and what its day costs (the guide, step 11).
+
+    ``LIMITED`` stops sending at 1,000 messages in a billing period and has no chat history;
+    ``UNLIMITED`` has neither bound.
+    """
+
+    LIMITED = "limited_msg_no_chat_history"
+    UNLIMITED = "unlimited_msg_chat_history"
+
+    @property
+    def has_history(self) -> bool:
+        """Whether chats and messages from before the login are synced and kept."""
+        return self is Tier.UNLIMITED
+
+    @property
+    def short(self) -> str:
+        """The name people type: ``limited`` or ``unlimited``."""
+        return self.name.lower()
+
+
+class AccountType(str, Enum):
+    """The channel an account is."""
+
+    WHATSAPP = "wa"
+    WHATSAPP_BUSINESS_API = "wa-business-api"
+    MOCK = "mock"
+    TIKTOK = "tiktok"
+    TIKTOK_SHOP = "tiktok-shop"
+    MESSENGER = "messenger"
+    MAIL = "mail"
+    SMS = "sms"
+    INSTAGRAM = "instagram"
+
+
+class AccountState(str, Enum):
+    """Whether an account is connected."""
+
+    OPEN = "open"
+    CONNECTING = "connecting"
+    CLOSE = "close"
+
+
+class ArchiveState(str, Enum):
+    """How far the archiving of an account has come."""
+
+    ARCHIVING = "archiving"
+    ERROR = "error"
+    DONE = "done"
+
+
+class LoginType(str, Enum):
+    """Where the login of a channel that has several comes from."""
+
+    FACEBOOK = "facebook"
+    INSTAGRAM = "instagram"
+
+
+class OnDelete(str, Enum):
+    """What removing the resource does to the account (the guide, step 10).
+
+    ``DELETE`` removes it after 24 hours of grace, ``DELETE_NOW`` at once, ``ARCHIVE`` logs it out
+    and keeps notes and contacts, ``RETAIN`` touches nothing.
+    """
+
+    DELETE = "delete"
+    DELETE_NOW = "delete_now"
+    ARCHIVE = "archive"
+    RETAIN = "retain"
+
+
+class Existing(str, Enum):
+    """What to do where the team already has a live account of that nickname that is not ours."""
+
+    FAIL = "fail"
+    ADOPT = "adopt"
+    ALLOW = "allow"
+
+
+#: Messages after which the limited tier stops sending until the next billing period (the guide).
+LIMITED_TIER_MESSAGES = 1_000
+
+#: Hours in which a deleted account can still be recreated (the API's documentation).
+DELETION_GRACE_HOURS = 24

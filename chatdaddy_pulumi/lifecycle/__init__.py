@@ -1,0 +1,1 @@
+"""What a change means, as the ChatDaddy guide has it; plain values in and out, no Pulumi."""

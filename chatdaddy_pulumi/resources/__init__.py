@@ -1,0 +1,1 @@
+"""The Pulumi resources, one file each."""

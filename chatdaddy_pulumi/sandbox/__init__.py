@@ -1,0 +1,1 @@
+"""Try and test with no account and no network: an emulated API and a stand-in engine."""

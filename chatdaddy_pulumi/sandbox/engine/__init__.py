@@ -1,0 +1,1 @@
+"""A small single-machine stand-in for the Pulumi engine."""

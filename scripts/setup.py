@@ -1,0 +1,80 @@
+"""Make `.venv/` with everything that the project's commands need; `make setup` runs it.
+
+Needs only a Python of 3.10 or later and a package index. Nothing is done where the environment
+is already what `requirements.lock` and `pyproject.toml` ask for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements.lock"
+STAMP = VENV / ".ready"
+
+
+def wanted() -> str:
+    """What the environment is made from, as one digest."""
+    parts = [sys.version, str(ROOT), LOCK.read_text(), (ROOT / "pyproject.toml").read_text()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def run(*command: str | Path) -> None:
+    env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "VIRTUAL_ENV": str(VENV)}
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, check=False)
+    if done.returncode:
+        shown = " ".join(str(part) for part in command)
+        sys.exit(f"setup: `{shown}` ended with {done.returncode}; its own words stand above")
+
+
+def make_venv() -> None:
+    shutil.rmtree(VENV, ignore_errors=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", str(VENV)], check=False, capture_output=True, text=True
+    )
+    if made.returncode == 0:
+        return
+    if uv := shutil.which("uv"):
+        run(uv, "venv", "--seed", "--python", sys.executable, VENV)
+        return
+    if shutil.which("virtualenv"):
+        run("virtualenv", "--python", sys.executable, VENV)
+        return
+    sys.exit(
+        "setup: this Python can't make virtual environments "
+        f"({(made.stdout + made.stderr).strip().splitlines()[-1:] or 'no reason given'}): "
+        "install its venv module (Debian: apt-get install python3-venv), or uv"
+    )
+
+
+def main() -> None:
+    if sys.version_info < (3, 10):  # noqa: UP036 - older Pythons run this very line
+        sys.exit(f"setup: Python 3.10 or later is needed; `{sys.executable}` is {sys.version}")
+    digest = wanted()
+    if STAMP.exists() and STAMP.read_text() == digest:
+        return
+    print("setup: making .venv (a minute on the first run)", flush=True)
+    make_venv()
+    uv_version = next(
+        line.split()[0] for line in LOCK.read_text().splitlines() if line.startswith("uv==")
+    )
+    python = VENV / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", uv_version)
+    uv = VENV / "bin" / "uv"
+    run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, LOCK)
+    run(
+        *(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"),
+        *("--python", python, "--editable", ROOT),
+    )
+    STAMP.write_text(digest)
+    print("setup: .venv is ready", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""Fixtures that every kind of test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.sandbox import Sandbox, running
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A fresh emulated ChatDaddy of one test's own."""
+    with running() as server:
+        yield server
