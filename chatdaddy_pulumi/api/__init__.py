@@ -1,1 +1,68 @@
-"""ChatDaddy over HTTP: async, typed, and without Pulumi."""
+"""ChatDaddy over HTTP: async, typed, and without Pulumi.
+
+The names below are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api.client import ChatDaddy as ChatDaddy
+    from chatdaddy_pulumi.api.errors import BadAnswer as BadAnswer
+    from chatdaddy_pulumi.api.errors import BadRequest as BadRequest
+    from chatdaddy_pulumi.api.errors import BadSetting as BadSetting
+    from chatdaddy_pulumi.api.errors import ChatDaddyError as ChatDaddyError
+    from chatdaddy_pulumi.api.errors import Conflict as Conflict
+    from chatdaddy_pulumi.api.errors import Forbidden as Forbidden
+    from chatdaddy_pulumi.api.errors import NotFound as NotFound
+    from chatdaddy_pulumi.api.errors import PaymentRequired as PaymentRequired
+    from chatdaddy_pulumi.api.errors import RateLimited as RateLimited
+    from chatdaddy_pulumi.api.errors import Refused as Refused
+    from chatdaddy_pulumi.api.errors import Retryable as Retryable
+    from chatdaddy_pulumi.api.errors import Unauthorized as Unauthorized
+    from chatdaddy_pulumi.api.errors import Unavailable as Unavailable
+    from chatdaddy_pulumi.api.errors import Unknown as Unknown
+    from chatdaddy_pulumi.api.errors import UnknownPurchase as UnknownPurchase
+    from chatdaddy_pulumi.api.errors import Unreachable as Unreachable
+    from chatdaddy_pulumi.api.models import Account as Account
+    from chatdaddy_pulumi.api.models import AccountAccess as AccountAccess
+    from chatdaddy_pulumi.api.models import AccountPatch as AccountPatch
+    from chatdaddy_pulumi.api.models import ApiToken as ApiToken
+    from chatdaddy_pulumi.api.models import ArchiveProgress as ArchiveProgress
+    from chatdaddy_pulumi.api.models import Purchase as Purchase
+    from chatdaddy_pulumi.api.models import TeamDetail as TeamDetail
+    from chatdaddy_pulumi.api.models import TeamInfo as TeamInfo
+    from chatdaddy_pulumi.api.models import Webhook as Webhook
+    from chatdaddy_pulumi.api.options import ClientOptions as ClientOptions
+    from chatdaddy_pulumi.api.options import ServiceUrls as ServiceUrls
+
+_HOME = {
+    "client": ["ChatDaddy"],
+    "errors": [
+        *("BadAnswer", "BadRequest", "BadSetting", "ChatDaddyError", "Conflict", "Forbidden"),
+        *("NotFound", "PaymentRequired", "RateLimited", "Refused", "Retryable", "Unauthorized"),
+        *("Unavailable", "Unknown", "UnknownPurchase", "Unreachable"),
+    ],
+    "models": [
+        *("Account", "AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress"),
+        *("Purchase", "TeamDetail", "TeamInfo", "Webhook"),
+    ],
+    "options": ["ClientOptions", "ServiceUrls"],
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
