@@ -1,0 +1,1 @@
+"""The services' calls, one module a service; each call is described well enough to be generated."""

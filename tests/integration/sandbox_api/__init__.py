@@ -1,0 +1,1 @@
+"""The emulated ChatDaddy, held to the documentation of the real one."""
