@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.api.errors import Unknown as Unknown
     from chatdaddy_pulumi.api.errors import UnknownPurchase as UnknownPurchase
     from chatdaddy_pulumi.api.errors import Unreachable as Unreachable
+    from chatdaddy_pulumi.api.errors import Untrusted as Untrusted
     from chatdaddy_pulumi.api.models import Account as Account
     from chatdaddy_pulumi.api.models import AccountAccess as AccountAccess
     from chatdaddy_pulumi.api.models import AccountPatch as AccountPatch
@@ -43,7 +44,7 @@ _HOME = {
     "errors": [
         *("BadAnswer", "BadRequest", "BadSetting", "ChatDaddyError", "Conflict", "Forbidden"),
         *("NotFound", "PaymentRequired", "RateLimited", "Refused", "Retryable", "Unauthorized"),
-        *("Unavailable", "Unknown", "UnknownPurchase", "Unreachable"),
+        *("Unavailable", "Unknown", "UnknownPurchase", "Unreachable", "Untrusted"),
     ],
     "models": [
         *("Account", "AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress"),

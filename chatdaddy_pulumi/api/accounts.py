@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from chatdaddy_pulumi.api.errors import BadRequest, Conflict, NotFound, Unknown
+from chatdaddy_pulumi.api.calls import Call, Repeat
+from chatdaddy_pulumi.api.errors import BadRequest, ChatDaddyError, Conflict, NotFound, Unknown
 from chatdaddy_pulumi.api.listing import Fetch, Pages
 from chatdaddy_pulumi.api.models import (
     Account,
@@ -23,7 +24,7 @@ from chatdaddy_pulumi.api.options import ClientOptions
 from chatdaddy_pulumi.api.purchases import Purchases
 from chatdaddy_pulumi.api.roster import Roster
 from chatdaddy_pulumi.api.shared import SingleFlight
-from chatdaddy_pulumi.api.transport import Call, Repeat, Transport
+from chatdaddy_pulumi.api.transport import Transport
 
 _ACCOUNT = TypeAdapter(Account)
 _PAGE = TypeAdapter(AccountPage)
@@ -43,9 +44,9 @@ class Accounts:
         self._pages = Pages(options.max_pages)
         self._roster = Roster()
         self._listing: SingleFlight[None] = SingleFlight()
-        self._purchases = Purchases(self._post, self._search_nickname, options)
-        self._reads_waiting = 0
-        self._last_read_at = float("-inf")
+        self._purchases = Purchases(self._post, self._find_now, options)
+        self._reads = 0
+        self._read_at = float("-inf")
 
     async def _shut(self) -> None:
         await self._purchases.close()
@@ -59,7 +60,8 @@ class Accounts:
         Listed once, however many wait for it, and kept up to date by this client's own writes.
         The mapping that is returned does not change any more.
         """
-        if not self._fresh(max_age) or self._roster.uncertain:
+        since = max(self._oldest(max_age), self._roster.uncertain_at)
+        while not self._roster.listed_since(since):
             await self._listing.run(self._list)
         return self._roster.all()
 
@@ -80,24 +82,23 @@ class Accounts:
 
         A lone read is one call; as soon as there are several, all share one snapshot.
         """
-        alone = time.monotonic() - self._last_read_at > self._options.snapshot_max_age_s
-        self._last_read_at = time.monotonic()
-        if not self._fresh() and not self._roster.wrote_to(account_id):
-            self._reads_waiting += 1
-            try:
-                if alone and self._reads_waiting == 1:
-                    # Others come within a moment where a whole stack is read.
-                    asked_at = self._last_read_at
-                    await self._transport.tokens.get()
-                    await asyncio.sleep(self._options.batch_window_s)
-                    alone = self._last_read_at == asked_at
-                else:
-                    alone = False
-                if not alone:
-                    await self.snapshot()
-            finally:
-                self._reads_waiting -= 1
+        others = await self._others_read()
+        if others and not self._fresh() and not self._roster.wrote_to(account_id):
+            await self.snapshot()
         return await self.get(account_id)
+
+    async def _others_read(self) -> bool:
+        """Whether this read is one of several, soon after each other or at once."""
+        recent = self._read_at >= self._oldest()
+        self._read_at = time.monotonic()
+        self._reads += 1
+        reads = self._reads
+        if recent or self._fresh():
+            return True
+        # Where a whole stack is read, others come within a moment.
+        await self._transport.tokens.get()
+        await asyncio.sleep(self._options.batch_window_s)
+        return self._reads > reads
 
     async def find(self, nickname: str) -> list[Account]:
         """The accounts of exactly that nickname, deleted and archived ones too if listed."""
@@ -127,8 +128,8 @@ class Accounts:
         call = _write("POST", "/accounts/{id}/recreate", account_id, repeat=Repeat.NEVER)
         try:
             account = await self._transport.ask(call, _ACCOUNT)
-        except Unknown:
-            found = await self._look_up(account_id)
+        except Unknown as error:
+            found = await self._look_again(account_id, error)
             if found is None or not found.live:
                 raise
             account = found
@@ -148,7 +149,10 @@ class Accounts:
         try:
             await self._transport.do(call)
         except BadRequest as error:
-            if not (error.after_lost_answer and await self._is_so(account_id, change)):
+            if not error.after_lost_answer:
+                raise
+            account = await self._look_again(account_id, error)
+            if account is None or not _is_so(account, change):
                 raise
         given = change.model_dump(exclude_unset=True)
         if "settings" in given or "credentials" in given:
@@ -183,7 +187,7 @@ class Accounts:
         except (BadRequest, Conflict) as error:
             if not error.after_lost_answer:
                 raise
-            account = await self._look_up(account_id)
+            account = await self._look_again(account_id, error)
             if account is None or account.archive_state is None:
                 raise
         self._roster.changed(account_id, archive_state=ArchiveProgress(type="archiving"))
@@ -219,9 +223,13 @@ class Accounts:
         call = Call("POST", "im", "/accounts", body=order.body(), repeat=Repeat.NEVER)
         return await self._transport.ask(call, _ACCOUNT)
 
-    def _fresh(self, max_age: float | None = None) -> bool:
+    def _oldest(self, max_age: float | None = None) -> float:
+        """When a listing must have begun at the earliest to serve now."""
         allowed = self._options.snapshot_max_age_s if max_age is None else max_age
-        return self._roster.age() < allowed
+        return time.monotonic() - allowed
+
+    def _fresh(self) -> bool:
+        return self._roster.listed_since(self._oldest())
 
     async def _list(self) -> None:
         self._roster.listing_begins()
@@ -240,13 +248,20 @@ class Accounts:
         found = await self._pages.matches(self._fetch(q=nickname), _LIST)
         return [account for account in found.values() if account.nickname == nickname]
 
-    async def _is_so(self, account_id: str, change: AccountPatch) -> bool:
-        """Whether the account is as the change wants it, as far as that can be read."""
-        account = await self._look_up(account_id)
-        wanted = change.model_dump(exclude_unset=True, include={"tier", "nickname"})
-        return account is not None and all(
-            getattr(account, name) == value for name, value in wanted.items()
-        )
+    async def _find_now(self, nickname: str, searches: int) -> list[Account]:
+        """The accounts of that nickname as of now, by what is cheaper where many search."""
+        if len(self._roster) and searches > len(self._roster) / self._options.page_size:
+            await self.snapshot(max_age=0)
+            return self._roster.named(nickname)
+        return await self._search_nickname(nickname)
+
+    async def _look_again(self, account_id: str, error: ChatDaddyError) -> Account | None:
+        """What became of an account whose write ended with `error`, an answer having been lost."""
+        try:
+            return await self._look_up(account_id)
+        except ChatDaddyError:
+            words = f"an answer was lost, and the account can't be read ({error.message})"
+        raise Unknown(words, call=error.call, status=error.status, help_link=error.help_link)
 
     def _fetch(self, q: str | None = None) -> Fetch:
         async def page(number: int | None) -> AccountPage:
@@ -256,6 +271,12 @@ class Accounts:
             return await self._transport.ask(Call("GET", "im", "/accounts", params=params), _PAGE)
 
         return page
+
+
+def _is_so(account: Account, change: AccountPatch) -> bool:
+    """Whether the account is as the change wants it, as far as that can be read."""
+    wanted = change.model_dump(exclude_unset=True, include={"tier", "nickname"})
+    return all(getattr(account, name) == value for name, value in wanted.items())
 
 
 def _write(

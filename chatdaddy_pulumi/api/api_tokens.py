@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter
 
+from chatdaddy_pulumi.api.calls import Call, Repeat
 from chatdaddy_pulumi.api.created import created_once
 from chatdaddy_pulumi.api.errors import NotFound
 from chatdaddy_pulumi.api.models import ApiToken, _Received
 from chatdaddy_pulumi.api.options import ClientOptions
 from chatdaddy_pulumi.api.redact import hide
-from chatdaddy_pulumi.api.transport import Call, Repeat, Transport
+from chatdaddy_pulumi.api.transport import Transport
 
 
 class _Tokens(_Received):

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 from pydantic import Field, TypeAdapter
 
+from chatdaddy_pulumi.api.calls import Call, Repeat
 from chatdaddy_pulumi.api.models import (
     AccountAccess,
     AutoChargeProduct,
     TeamDetail,
     _Received,
 )
-from chatdaddy_pulumi.api.transport import Call, Repeat, Transport
+from chatdaddy_pulumi.api.transport import Transport
 
 
 class _Products(_Received):

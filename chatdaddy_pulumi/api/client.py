@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
 from typing import NoReturn
 
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 
 from chatdaddy_pulumi.api import tokens
 from chatdaddy_pulumi.api.accounts import Accounts
 from chatdaddy_pulumi.api.api_tokens import ApiTokens
 from chatdaddy_pulumi.api.billing import Billing
+from chatdaddy_pulumi.api.calls import Call
 from chatdaddy_pulumi.api.errors import (
     BadRequest,
     BadSetting,
@@ -24,7 +25,7 @@ from chatdaddy_pulumi.api.errors import (
 from chatdaddy_pulumi.api.models import TokenAnswer
 from chatdaddy_pulumi.api.options import DEFAULT_URLS, ClientOptions, ServiceUrls
 from chatdaddy_pulumi.api.team import Team
-from chatdaddy_pulumi.api.transport import Call, Transport
+from chatdaddy_pulumi.api.transport import Transport
 from chatdaddy_pulumi.api.webhooks import Webhooks
 
 _TOKEN_ANSWER = TypeAdapter(TokenAnswer)
@@ -76,7 +77,7 @@ class ChatDaddy:
     async def user_id(self) -> str | None:
         """The user whom the token was made for; None where that can't be found out."""
         source = self._transport.tokens
-        token = await source.get()
+        token = (await source.get()).get_secret_value()
         if (found := tokens.user_id(token)) or isinstance(source, tokens.AccessTokenSource):
             return found
         try:
@@ -108,11 +109,15 @@ class ChatDaddy:
     def __reduce__(self) -> NoReturn:
         raise TypeError("ChatDaddy holds secrets and connections and can't be pickled")
 
-    async def _fetch_token(self) -> str:
-        body = {"refreshToken": self._refresh_token, "teamId": self._team_id}
-        call = Call("POST", "auth", "/token", body=body, with_token=False)
+    async def _fetch_token(self) -> SecretStr:
+        call = Call(
+            *("POST", "auth", "/token"),
+            body={"refreshToken": self._refresh_token.get_secret_value(), "teamId": self._team_id},
+            with_token=False,
+        )
         try:
-            return (await self._transport.ask(call, _TOKEN_ANSWER)).access_token
+            answer = await self._transport.ask(call, _TOKEN_ANSWER)
+            return tokens.checked(answer.access_token, "access token that ChatDaddy gave")
         except (Unauthorized, Forbidden, NotFound, BadRequest) as error:
             refusal: Refused = error
         raise Unauthorized(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
-from chatdaddy_pulumi.api.errors import Unknown
+from chatdaddy_pulumi.api.errors import ChatDaddyError, Unknown
 from chatdaddy_pulumi.api.options import ClientOptions
 
 T = TypeVar("T")
@@ -32,7 +33,9 @@ async def created_once(
     ends_at = time.monotonic() + options.lookup_s
     delay = options.retry_delay_s
     while True:
-        new = [one for one in await everything() if key(one) not in before and fits(one)]
+        new = []
+        with suppress(ChatDaddyError):
+            new = [one for one in await everything() if key(one) not in before and fits(one)]
         if len(new) == 1:
             return new[0]
         if new or time.monotonic() + delay > ends_at:

@@ -101,6 +101,10 @@ class Unreachable(Retryable):
     lead = "can't connect for {call}"
 
 
+class Untrusted(Unreachable):
+    """The server's certificate is not trusted."""
+
+
 class RateLimited(Retryable):
     """429."""
 

@@ -54,7 +54,7 @@ class Gate:
         """A call that began at `started_at` was answered with 429."""
         if started_at >= self._cut_at:
             self._cut_at = time.monotonic()
-            self.limit = max(1.0, min(self.limit, self._busy + 1) // 2)
+            self.limit = max(1.0, min(self.limit, self._busy) // 2)
             self.streak += 1
 
     def pause(self, seconds: float) -> None:

@@ -64,6 +64,7 @@ class Pages:
             found = await self._round(fetch, call)
             if found.steady or set(found.accounts) == last_ids:
                 return found.accounts
+            self._base = None
             last_ids = set(found.accounts)
             seen.update(found.accounts)
         return seen
@@ -95,8 +96,10 @@ class Pages:
             if base == 1:
                 del rest[1]
                 rest[pages] = await fetch(pages)
-        for number in sorted(rest):
-            found.add(rest[number])
+        if not sum(found.add(rest[number]) for number in sorted(rest)):
+            raise BadAnswer(
+                f"every page shows the same {size} accounts of {total:,} in all", call=call
+            )
         if found.steady:
             self._base = base
         return found
@@ -109,12 +112,9 @@ class Pages:
         while first.accounts and len(found.accounts) < (first.total or math.inf):
             self._bound(number, call)
             page = await fetch(number)
-            if self._base is None and number == 1 and _same(first, page):
-                self._base = 1
-            elif not found.add(page):
+            again = self._base is None and number == 1 and _same(first, page)
+            if not found.add(page) and not again:
                 return
-            elif self._base is None:
-                self._base = 0
             number += 1
 
     def _bound(self, pages: int, call: str) -> None:

@@ -44,13 +44,14 @@ class Purchases:
     def __init__(
         self,
         post: Callable[[Purchase], Awaitable[Account]],
-        search: Callable[[str], Awaitable[list[Account]]],
+        search: Callable[[str, int], Awaitable[list[Account]]],
         options: ClientOptions,
     ) -> None:
         self._post = post
         self._search = search
         self._options = options
         self._claimed: set[str] = set()
+        self._searches = 0
         self._alike: dict[tuple[str, str | None, str], _Alike] = {}
 
     async def buy(self, order: Purchase, known_ids: Collection[str]) -> Account:
@@ -91,13 +92,18 @@ class Purchases:
         self, key: tuple[str, str | None, str], alike: _Alike, order: Purchase
     ) -> None:
         """Search until every lost purchase is found, or the time is over."""
+        self._searches += 1
         try:
             await alike.quiet.wait()
             ends_at = time.monotonic() + self._options.lookup_s
             delay, problem = self._options.retry_delay_s / 2, ""
             while alike.lost:
                 try:
-                    found = [a for a in await self._search(order.nickname) if _fits(a, order)]
+                    found = [
+                        a
+                        for a in await self._search(order.nickname, self._searches)
+                        if _fits(a, order)
+                    ]
                     problem = ""
                     if not self._assign(alike, found, order):
                         break
@@ -110,6 +116,7 @@ class Purchases:
             for lost in alike.lost:
                 _tell(lost, _not_found(order, lost, problem, self._options.lookup_s))
         finally:
+            self._searches -= 1
             for lost in alike.lost:
                 lost.outcome.cancel()
             self._alike.pop(key, None)

@@ -15,22 +15,22 @@ class Roster:
     def __init__(self) -> None:
         self._accounts: dict[str, Account] | None = None
         self._by_nickname: dict[str, set[str]] | None = None
-        self._listed_at = 0.0
         self._handed_out = False
+        #: When the last write was done whose effect only a later listing can tell.
+        self.uncertain_at = float("-inf")
+        # When the listing began that the accounts are from, and the one that runs.
+        self._as_of = self._began_at = float("-inf")
         # Accounts that this process wrote to: their listed state may be behind, and some writes
         # take effect later, so each read of them asks ChatDaddy.
         self._written: set[str] = set()
-        self._uncertain = False
         self._during_listing: dict[str, Account | None] | None = None
 
-    def age(self) -> float:
-        """Seconds since the listing; infinite where there is none."""
-        return time.monotonic() - self._listed_at if self._accounts is not None else float("inf")
+    def listed_since(self, moment: float) -> bool:
+        """Whether the listing began at that `time.monotonic()` or later."""
+        return self._as_of >= moment
 
-    @property
-    def uncertain(self) -> bool:
-        """A write changed what only a new listing can tell."""
-        return self._uncertain
+    def __len__(self) -> int:
+        return len(self._accounts or {})
 
     def wrote_to(self, account_id: str) -> bool:
         return account_id in self._written
@@ -56,8 +56,7 @@ class Roster:
     # --- listings
 
     def listing_begins(self) -> None:
-        self._during_listing = {}
-        self._uncertain = False
+        self._began_at, self._during_listing = time.monotonic(), {}
 
     def listing_failed(self) -> None:
         self._during_listing = None
@@ -65,7 +64,7 @@ class Roster:
     def listed(self, accounts: dict[str, Account]) -> None:
         """Take over a listing, with the writes that were made while it ran."""
         self._accounts, self._by_nickname, self._handed_out = accounts, None, False
-        self._listed_at = time.monotonic()
+        self._as_of = self._began_at
         meanwhile, self._during_listing = self._during_listing or {}, None
         for account_id, account in meanwhile.items():
             self._set(account_id, account)
@@ -85,7 +84,7 @@ class Roster:
         self._written.add(account_id)
         old = self.get(account_id)
         if old is None or not known:
-            self._uncertain = True
+            self.uncertain_at = time.monotonic()
         else:
             self._put(account_id, old.model_copy(update=known))
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from chatdaddy_pulumi.api.calls import Call, Repeat
 from chatdaddy_pulumi.api.errors import NotFound
 from chatdaddy_pulumi.api.models import TeamInfo, _Received
-from chatdaddy_pulumi.api.transport import Call, Repeat, Transport
+from chatdaddy_pulumi.api.transport import Transport
 
 
 class _Teams(_Received):

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
+
+from pydantic import SecretStr
+from pydantic_core import from_json
 
 from chatdaddy_pulumi.api.errors import BadSetting, Retryable
 from chatdaddy_pulumi.api.redact import hide
@@ -30,7 +32,7 @@ def claims(token: str) -> dict[str, Any]:
     """What a JWT says, unverified; nothing where it is not a JWT."""
     try:
         payload = token.split(".")[1]
-        found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        found = from_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (IndexError, ValueError, binascii.Error):
         return {}
     return found if isinstance(found, dict) else {}
@@ -48,20 +50,23 @@ def _life(token: str) -> float:
     said = claims(token)
     try:
         life = float(said["exp"]) - float(said["iat"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return LIFE_S
     return life if 0 < life < float("inf") else LIFE_S
 
 
-def checked(token: str, what: str) -> str:
-    """The token as it can stand in a header; a pasted line end is taken off."""
+def checked(token: str, what: str) -> SecretStr:
+    """The token as it can stand in a header; a pasted line end is taken off.
+
+    Raises `BadSetting` where it can't be a token.
+    """
     token = token.strip()
     hide(token)
     if not token:
         raise BadSetting("is empty", call=f"the {what}")
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise BadSetting("holds characters that no token has", call=f"the {what}")
-    return token
+    return SecretStr(token)
 
 
 class _Secretive:
@@ -80,10 +85,10 @@ class ApiTokenSource(_Secretive):
     def __init__(self, token: str) -> None:
         self._token = checked(token, API_TOKEN)
 
-    async def get(self) -> str:
+    async def get(self) -> SecretStr:
         return self._token
 
-    def refused(self, token: str) -> bool:
+    def refused(self, token: SecretStr) -> bool:
         return False
 
     async def close(self) -> None: ...
@@ -94,26 +99,26 @@ class AccessTokenSource(_Secretive):
 
     setting = REFRESH_TOKEN
 
-    def __init__(self, fetch: Callable[[], Awaitable[str]]) -> None:
+    def __init__(self, fetch: Callable[[], Awaitable[SecretStr]]) -> None:
         self._fetch = fetch
-        self._token: str | None = None
+        self._token: SecretStr | None = None
         self._renew_at = 0.0
         self._ends_at = 0.0
-        self._renewal: SingleFlight[str] = SingleFlight()
+        self._renewal: SingleFlight[SecretStr] = SingleFlight()
 
-    async def get(self) -> str:
+    async def get(self) -> SecretStr:
         """The token, renewed where it is about to end."""
         if self._token is not None and time.monotonic() < self._renew_at:
             return self._token
         return await self._renewal.run(self._renew)
 
-    def refused(self, token: str) -> bool:
+    def refused(self, token: SecretStr) -> bool:
         """ChatDaddy answered 401 to this token. Whether another may be had."""
         if token == self._token:
             self._token = None
         return True
 
-    async def _renew(self) -> str:
+    async def _renew(self) -> SecretStr:
         asked_at = time.monotonic()
         try:
             token = await self._fetch()
@@ -121,8 +126,7 @@ class AccessTokenSource(_Secretive):
             if self._token is not None and time.monotonic() < self._ends_at:
                 return self._token
             raise
-        hide(token)
-        life = _life(token)
+        life = _life(token.get_secret_value())
         self._ends_at = asked_at + life
         self._renew_at = self._ends_at - min(RENEW_BEFORE_S, life / 2)
         self._token = token
