@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from chatdaddy_pulumi.cli import engine
 from chatdaddy_pulumi.sandbox.api import options as emulator
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Try and test without an account: an emulated ChatDaddy and a stand-in engine.",
 )
+engine.add_to(app)
 
 
 @app.command()

@@ -1,0 +1,213 @@
+"""`chatdaddy-pulumi sandbox up|preview|refresh|destroy|outputs`: the stand-in engine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from chatdaddy_pulumi.sandbox.engine.operations import Settings
+
+Cwd = Annotated[Path, typer.Option("-C", "--cwd", help="The project's folder.")]
+Stack = Annotated[str, typer.Option("-s", "--stack", help="The stack.")]
+StateDir = Annotated[
+    Path | None, typer.Option(help="Where states are kept.  [default: .sandbox in the project]")
+]
+Config = Annotated[
+    list[str] | None,
+    typer.Option("-c", "--config", metavar="KEY=VALUE", help="Set in the stack's configuration."),
+]
+Secret = Annotated[
+    list[str] | None,
+    typer.Option("--secret", metavar="KEY=VALUE", help="The same, encrypted."),
+]
+Parallel = Annotated[
+    int, typer.Option("-p", "--parallel", min=0, help="Steps at once.  [default: 4 a processor]")
+]
+DoRefresh = Annotated[bool, typer.Option("-r", "--refresh", help="Refresh first.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Go on after the preview unasked.")]
+SkipPreview = Annotated[bool, typer.Option("-f", "--skip-preview", help="Without a preview.")]
+Diff = Annotated[bool, typer.Option("--diff", help="Show what differs, property by property.")]
+ExpectNoChanges = Annotated[bool, typer.Option("--expect-no-changes", help="Fail on any change.")]
+ShowSecrets = Annotated[bool, typer.Option("--show-secrets", help="In the clear.")]
+SuppressOutputs = Annotated[bool, typer.Option("--suppress-outputs", help="Without outputs.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to a group."""
+    for command in (up, preview, refresh, destroy, outputs):
+        app.command()(command)
+
+
+def up(
+    cwd: Cwd = Path(),
+    stack: Stack = "dev",
+    state_dir: StateDir = None,
+    config: Config = None,
+    secret: Secret = None,
+    parallel: Parallel = 0,
+    refresh: DoRefresh = False,
+    yes: Yes = False,
+    skip_preview: SkipPreview = False,
+    diff: Diff = False,
+    expect_no_changes: ExpectNoChanges = False,
+    show_secrets: ShowSecrets = False,
+    suppress_outputs: SuppressOutputs = False,
+) -> None:
+    """Bring a project's stack to what its program says, on the stand-in engine."""
+    from chatdaddy_pulumi.sandbox.engine import operations
+
+    settings = operations.Settings(
+        cwd,
+        stack,
+        state_dir,
+        config or [],
+        secret or [],
+        parallel,
+        refresh,
+        skip_preview,
+        diff,
+        show_secrets,
+        suppress_outputs,
+        expect_no_changes,
+    )
+    _run(operations.up, settings, yes or skip_preview)
+
+
+def preview(
+    cwd: Cwd = Path(),
+    stack: Stack = "dev",
+    state_dir: StateDir = None,
+    config: Config = None,
+    secret: Secret = None,
+    parallel: Parallel = 0,
+    refresh: DoRefresh = False,
+    diff: Diff = False,
+    expect_no_changes: ExpectNoChanges = False,
+    show_secrets: ShowSecrets = False,
+    suppress_outputs: SuppressOutputs = False,
+) -> None:
+    """Show what `up` would do."""
+    from chatdaddy_pulumi.sandbox.engine import operations
+
+    settings = operations.Settings(
+        cwd,
+        stack,
+        state_dir,
+        config or [],
+        secret or [],
+        parallel,
+        refresh,
+        False,
+        diff,
+        show_secrets,
+        suppress_outputs,
+        expect_no_changes,
+    )
+    _run(operations.preview, settings, True)
+
+
+def refresh(
+    cwd: Cwd = Path(),
+    stack: Stack = "dev",
+    state_dir: StateDir = None,
+    parallel: Parallel = 0,
+    yes: Yes = False,
+    skip_preview: SkipPreview = False,
+    diff: Diff = False,
+    expect_no_changes: ExpectNoChanges = False,
+    show_secrets: ShowSecrets = False,
+    suppress_outputs: SuppressOutputs = False,
+) -> None:
+    """Read every resource of a stack into its state."""
+    from chatdaddy_pulumi.sandbox.engine import operations
+
+    settings = operations.Settings(
+        cwd,
+        stack,
+        state_dir,
+        [],
+        [],
+        parallel,
+        True,
+        skip_preview,
+        diff,
+        show_secrets,
+        suppress_outputs,
+        expect_no_changes,
+    )
+    _run(operations.refresh, settings, yes or skip_preview)
+
+
+def destroy(
+    cwd: Cwd = Path(),
+    stack: Stack = "dev",
+    state_dir: StateDir = None,
+    parallel: Parallel = 0,
+    refresh: DoRefresh = False,
+    yes: Yes = False,
+    skip_preview: SkipPreview = False,
+    diff: Diff = False,
+    show_secrets: ShowSecrets = False,
+    suppress_outputs: SuppressOutputs = False,
+) -> None:
+    """Delete every resource of a stack."""
+    from chatdaddy_pulumi.sandbox.engine import operations
+
+    settings = operations.Settings(
+        cwd,
+        stack,
+        state_dir,
+        [],
+        [],
+        parallel,
+        refresh,
+        skip_preview,
+        diff,
+        show_secrets,
+        suppress_outputs,
+    )
+    _run(operations.destroy, settings, yes or skip_preview)
+
+
+def outputs(
+    cwd: Cwd = Path(),
+    stack: Stack = "dev",
+    state_dir: StateDir = None,
+    as_json: Annotated[bool, typer.Option("-j", "--json", help="As JSON.")] = False,
+    show_secrets: ShowSecrets = False,
+) -> None:
+    """Print a stack's outputs."""
+    from chatdaddy_pulumi.sandbox.engine import operations
+
+    settings = operations.Settings(cwd, stack, state_dir, show_secrets=show_secrets)
+    _run(lambda s, c: operations.outputs(s, c, as_json=as_json), settings, True)
+
+
+def _run(operation: Callable[[Settings, Console], int], settings: Settings, yes: bool) -> None:
+    from rich.console import Console
+
+    from chatdaddy_pulumi.sandbox.engine.errors import EngineError
+    from chatdaddy_pulumi.sandbox.engine.values import Unsupported
+
+    if not yes:
+        if not sys.stdin.isatty():
+            _stop("--yes or --skip-preview must be passed in to proceed without a terminal")
+        settings.confirm = typer.confirm
+    try:
+        code = operation(settings, Console(highlight=False))
+    except (EngineError, Unsupported) as error:
+        _stop(str(error))
+    raise typer.Exit(code)
+
+
+def _stop(message: str) -> None:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)

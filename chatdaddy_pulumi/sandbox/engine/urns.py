@@ -1,0 +1,43 @@
+"""Uniform resource names and provider references, as Pulumi writes them."""
+
+from __future__ import annotations
+
+ROOT_TYPE = "pulumi:pulumi:Stack"
+PROVIDER_PREFIX = "pulumi:providers:"
+
+
+def make(stack: str, project: str, parent: str, kind: str, name: str) -> str:
+    """``urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME``; the root stack is nobody's prefix."""
+    prefix = qualified_type(parent) if parent else ""
+    if prefix and prefix != ROOT_TYPE:
+        kind = f"{prefix}${kind}"
+    return f"urn:pulumi:{stack}::{project}::{kind}::{name}"
+
+
+def qualified_type(urn: str) -> str:
+    return urn.split("::", 3)[2]
+
+
+def type_of(urn: str) -> str:
+    return qualified_type(urn).rsplit("$", 1)[-1]
+
+
+def name_of(urn: str) -> str:
+    return urn.split("::", 3)[3]
+
+
+def is_provider(kind: str) -> bool:
+    return kind.startswith(PROVIDER_PREFIX)
+
+
+def package_of(kind: str) -> str:
+    """The package of a resource type, or the one that a provider's type is for."""
+    if is_provider(kind):
+        return kind[len(PROVIDER_PREFIX) :]
+    return kind.split(":", 1)[0]
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """A provider reference ``URN::ID`` in its two parts."""
+    urn, _, identifier = reference.rpartition("::")
+    return urn, identifier

@@ -1,0 +1,230 @@
+"""A project folder and a stack of it, driven by either engine through its command.
+
+Tests written against `Stack` run on both; `ENGINES` are those of this machine:
+
+    @pytest.mark.parametrize("engine", ENGINES)
+    def test_buys_one(engine, tmp_path): ...
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+Engine = Literal["stand-in", "pulumi"]
+
+PULUMI = shutil.which("pulumi")
+PASSPHRASE = "passphrase-of-the-tests"
+
+# For `pytest.mark.parametrize("engine", ENGINES)`: the real one is skipped where it is missing.
+ENGINES = [
+    pytest.param("stand-in", id="stand-in"),
+    pytest.param(
+        "pulumi",
+        id="pulumi",
+        marks=[
+            pytest.mark.real_engine,
+            pytest.mark.skipif(PULUMI is None, reason="`pulumi` is not on PATH"),
+        ],
+    ),
+]
+
+
+@dataclass
+class Run:
+    """What a command came to."""
+
+    exit_code: int
+    output: str  # stdout, then stderr
+
+    def ok(self) -> Run:
+        """Itself; fails the test where the command failed."""
+        assert self.exit_code == 0, self.output
+        return self
+
+
+@dataclass
+class Stack:
+    """One project folder, one stack, on one engine.
+
+    `project` holds a Pulumi.yaml with the runtime python; it is run in place, so copy what is in
+    the repository. `workdir` is for what the engine keeps: states, the home of the real one.
+    `env` is added to this process's environment.
+    """
+
+    project: Path
+    engine: Engine
+    workdir: Path
+    config: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    name: str = "dev"
+    timeout: float = 120
+
+    def __post_init__(self) -> None:
+        self.workdir.mkdir(parents=True, exist_ok=True)
+        if self.engine == "pulumi":
+            (self.workdir / "backend").mkdir(exist_ok=True)
+            self._call("stack", "init", self.name, "--non-interactive").ok()
+        for values, secret in ((self.config, False), (self.secrets, True)):
+            if values:
+                self._set(values, secret)
+
+    # --- operations
+
+    def preview(self, *args: str) -> Run:
+        return self._call(*self._command("preview"), *args)
+
+    def up(self, *args: str) -> Run:
+        """With `--yes`; add `--skip-preview` where the preview does not matter."""
+        return self._call(*self._command("up"), "--yes", *args)
+
+    def refresh(self, *args: str) -> Run:
+        return self._call(*self._command("refresh"), "--yes", *args)
+
+    def destroy(self, *args: str) -> Run:
+        return self._call(*self._command("destroy"), "--yes", *args)
+
+    def start(self, operation: str, *args: str) -> subprocess.Popen[str]:
+        """Begin `up` (or another) and return at once: for tests that interrupt or kill it.
+
+        The process is the leader of its group; `kill` ends it as `kill -9` does.
+        """
+        yes = () if operation == "preview" else ("--yes",)
+        return subprocess.Popen(
+            [*self._program(), *self._command(operation), *yes, *args],
+            cwd=self.project,
+            env=self._env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """End a started command as `kill -9` does, and free the stack for the next one."""
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        self.unlock()
+
+    def unlock(self) -> None:
+        """`pulumi cancel`: the real engine's lock outlives who held it."""
+        if self.engine == "pulumi":
+            self._call("cancel", "--yes", "--stack", self.name)
+
+    # --- what is there
+
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """The stack's outputs."""
+        flags = ["--json", "--show-secrets"] if show_secrets else ["--json"]
+        if self.engine == "pulumi":
+            run = self._call("stack", "output", "--stack", self.name, *flags, stderr=False)
+        else:
+            run = self._call(*self._command("outputs"), *flags, stderr=False)
+        return dict(json.loads(run.ok().output))
+
+    def state(self) -> dict[str, Any]:
+        """The deployment, as in `pulumi stack export`: `resources`, `pending_operations` …"""
+        if self.engine == "pulumi":
+            run = self._call("stack", "export", "--stack", self.name, stderr=False).ok()
+            return dict(json.loads(run.output)["deployment"])
+        path = self.workdir / "states" / f"{self.name}.json"
+        return dict(json.loads(path.read_text())["deployment"]) if path.exists() else {}
+
+    def resources(self, type_: str = "") -> list[dict[str, Any]]:
+        """The state's resources, of one type where one is given."""
+        found = self.state().get("resources", [])
+        return [r for r in found if r["type"] == type_ or not type_]
+
+    def set_config(self, key: str, value: str, *, secret: bool = False) -> None:
+        self._set({key: value}, secret)
+
+    # --- how
+
+    def _set(self, values: dict[str, str], secret: bool) -> None:
+        if self.engine == "pulumi":
+            pairs: list[str] = []
+            for key, value in values.items():
+                pairs += ["--secret" if secret else "--plaintext", f"{key}={value}"]
+            self._call("config", "set-all", "--stack", self.name, *pairs).ok()
+            return
+        from chatdaddy_pulumi.sandbox.engine import project as projects
+        from chatdaddy_pulumi.sandbox.engine.vault import Vault
+
+        project = projects.load(self.project)
+        vault = None
+        if secret:
+            salt = projects.stack_salt(project, self.name)
+            vault = Vault.open(PASSPHRASE, salt) if salt else Vault.new(PASSPHRASE)
+        plain = {} if secret else values
+        projects.set_config(project, self.name, plain, values if secret else {}, vault)
+
+    def _program(self) -> list[str]:
+        if self.engine == "pulumi":
+            assert PULUMI is not None
+            return [PULUMI]
+        return [sys.executable, "-m", "chatdaddy_pulumi.cli"]
+
+    def _command(self, operation: str) -> list[str]:
+        if self.engine == "pulumi":
+            return [operation, "--stack", self.name, "--non-interactive", "--color", "never"]
+        states = str(self.workdir / "states")
+        return ["sandbox", operation, "--stack", self.name, "--state-dir", states]
+
+    def _env(self) -> dict[str, str]:
+        env = {
+            **os.environ,
+            # The real engine takes the first python3 of the PATH for program and providers.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_HOME": str(self.workdir / "home"),
+            "PULUMI_BACKEND_URL": f"file://{self.workdir / 'backend'}",
+            "PYTHONUNBUFFERED": "1",
+            "NO_COLOR": "1",
+            **self.env,
+        }
+        env.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+        return env
+
+    def _call(self, *arguments: str, stderr: bool = True) -> Run:
+        done = subprocess.run(
+            [*self._program(), *arguments],
+            cwd=self.project,
+            env=self._env(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=self.timeout,
+            check=False,
+        )
+        failed = done.returncode != 0
+        return Run(done.returncode, done.stdout + (done.stderr if stderr or failed else ""))
+
+
+def copy_project(source: Path, target: Path) -> Path:
+    """A project of the repository, copied so that a test may run it; returns the copy."""
+    shutil.copytree(
+        source, target, ignore=shutil.ignore_patterns(".sandbox", "Pulumi.*.yaml", "__pycache__")
+    )
+    return target
+
+
+def write_project(folder: Path, program: str, name: str = "") -> Path:
+    """A project of one `__main__.py`; returns its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = name or f"test-{uuid.uuid4().hex[:8]}"
+    (folder / "Pulumi.yaml").write_text(f"name: {name}\nruntime:\n  name: python\n")
+    (folder / "__main__.py").write_text(program)
+    return folder
