@@ -59,7 +59,7 @@ def serve(
     ] = emulator.WebhookTargets.LOCAL,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="Another host name under which the page and /_sandbox answer."),
+        typer.Option(help="Another host name that it may be called by."),
     ] = None,
 ) -> None:
     """Serve an emulated ChatDaddy; a page at its root shows what goes on."""

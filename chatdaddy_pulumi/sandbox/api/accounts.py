@@ -129,13 +129,18 @@ class Accounts:
     ) -> tuple[list[dict[str, Any]], int | None]:
         """A page of the accounts that fit, and how many fit in all where that is asked for.
 
-        `q` matches an account ID or a part of a nickname, whatever the case.
+        `q` finds an account by its whole ID, else those with `q` in their nickname, whatever the
+        case. Accounts in their deletion grace are there, with `deletedAt`.
         """
         where: list[str] = ["1"]
         values: list[Any] = []
-        if q:
-            where.append("(id = ? OR instr(lower(nickname), lower(?)) OR instr(id, ?))")
-            values += [q, q, q]
+        if q and self._store.value("SELECT 1 FROM accounts WHERE id = ?", q):
+            where.append("id = ?")
+            values.append(q)
+        elif q:
+            # By the index alone: the rows are many times as large.
+            where.append("seq IN (SELECT seq FROM accounts WHERE instr(search, ?))")
+            values.append(q.lower())
         for column, wanted in (("type", kind), ("state", state)):
             if wanted is not None:
                 where.append(f"{column} = ?")
@@ -181,10 +186,11 @@ class Accounts:
         now = self._clock.now()
         paid_until = self._billing.charge("purchase", account_id, nickname, tier)
         self._store.run(
-            "INSERT INTO accounts (id, nickname, type, tier, login_type, settings, owner_id,"
-            " created_by, created_at, updated_at, paid_until)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(account_id, nickname, order["type"], tier, order.get("loginType")),
+            "INSERT INTO accounts (id, nickname, search, type, tier, login_type, settings,"
+            " owner_id, created_by, created_at, updated_at, paid_until)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(account_id, nickname, nickname.lower()),
+            *(order["type"], tier, order.get("loginType")),
             json.dumps(order.get("settings") or {}),
             *(user_id, user_id, now, now, paid_until),
         )
@@ -206,6 +212,7 @@ class Accounts:
                 columns |= {"chats": 0, "messages": 0, "synced_at": None}
         if (nickname := changes.get("nickname")) is not None:
             columns["nickname"] = nickname
+            columns["search"] = nickname.lower()
         if (settings := changes.get("settings")) is not None:
             merge = self._options.settings_patch is SettingsPatch.MERGE
             before = json.loads(row["settings"]) if merge else {}
@@ -284,10 +291,7 @@ class Accounts:
         if _can_login(row):
             self._change(account_id, {"state": "open", "error": None})
         elif row["type"] == SCANNED:
-            self._change(
-                account_id,
-                {"state": "connecting", "connecting_since": self._clock.now()},
-            )
+            self._change(account_id, _connecting(self._clock.now()))
         else:
             raise ApiError(400, f'Account "{account_id}" has no credentials to connect with')
 
@@ -300,10 +304,8 @@ class Accounts:
         row = self.find_usable(account_id)
         if row["type"] != SCANNED:
             raise ApiError(400, f'Account "{account_id}" is not a WhatsApp account')
-        changes: dict[str, Any] = {"login_phone": phone}
-        if row["state"] == "connecting":
-            changes["connecting_since"] = self._clock.now()
-        self._change(account_id, changes)
+        again = _connecting(self._clock.now()) if row["state"] == "connecting" else {}
+        self._change(account_id, {"login_phone": phone, **again})
 
     def acknowledge_disconnect(self, account_id: str) -> None:
         if self.find(account_id)["disconnect_flag"] is not None:
@@ -315,7 +317,7 @@ class Accounts:
         """A person logs in on the phone: the account is open, and synced where the tier does."""
         row = self.find_usable(account_id)
         at = self._clock.now()
-        number = phone or row["user_id"] or row["login_phone"]
+        number = (phone or row["user_id"] or row["login_phone"] or "").lstrip("+")
         changes: dict[str, Any] = {
             "state": "open",
             "connecting_since": None,
@@ -381,12 +383,20 @@ class Accounts:
             now,
         ):
             self._change(row["id"], {"archive_type": "done"})
-        for row in self._store.all(
-            "SELECT * FROM accounts WHERE connecting_since <= ?", now - QR_GIVEN_UP_S
-        ):
-            error = {"statusCode": 408, "message": "The QR code was not scanned in time"}
-            changes = _disconnected(row, now, logout=False) | {"error": json.dumps(error)}
-            self._change(row["id"], changes)
+        for row in self._store.all("SELECT * FROM accounts WHERE qr_changes_at <= ?", now):
+            self._next_qr(row, now)
+
+    def _next_qr(self, row: Row, now: float) -> None:
+        """Another code, or the end of waiting for a scan."""
+        waited = now - row["connecting_since"]
+        if waited < QR_GIVEN_UP_S:
+            turn = int(waited // QR_CHANGES_S)
+            at = row["connecting_since"] + (turn + 1) * QR_CHANGES_S
+            self._change(row["id"], {"qr_changes_at": at})
+            return
+        error = {"statusCode": 408, "message": "The QR code was not scanned in time"}
+        changes = _disconnected(row, now, logout=False) | {"error": json.dumps(error)}
+        self._change(row["id"], changes)
 
     # --- helpers
 
@@ -414,9 +424,14 @@ def _can_login(row: Row) -> bool:
     return bool(row["user_id"] or row["credentials"] or row["type"] == MOCK)
 
 
+def _connecting(at: float) -> dict[str, Any]:
+    """The columns of an account that waits for its code to be scanned."""
+    return {"state": "connecting", "connecting_since": at, "qr_changes_at": at + QR_CHANGES_S}
+
+
 def _disconnected(row: Row, at: float, *, logout: bool) -> dict[str, Any]:
     """The columns of an account whose connection ends."""
-    columns: dict[str, Any] = {"state": "close", "connecting_since": None}
+    columns: dict[str, Any] = {"state": "close", "connecting_since": None, "qr_changes_at": None}
     if row["state"] != "close":
         columns["last_closed_at"] = at
     if logout and _can_login(row):

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from chatdaddy_pulumi.sandbox.api.deliver import deliver
 from chatdaddy_pulumi.sandbox.api.errors import add_error_handlers
 from chatdaddy_pulumi.sandbox.api.gate import SERVICES, Gate
-from chatdaddy_pulumi.sandbox.api.routes import auth, control, events, im, payments
+from chatdaddy_pulumi.sandbox.api.routes import auth, control, events, im, page, payments
 from chatdaddy_pulumi.sandbox.api.world import World
 
 DESCRIPTION = "An emulated ChatDaddy for trying and testing; see docs/sandbox.md."
@@ -25,9 +26,11 @@ def build(world: World, transports: dict[tuple[str, int], asyncio.Transport]) ->
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        tick = asyncio.create_task(_tick(world))
+        tasks = [asyncio.create_task(_tick(world)), asyncio.create_task(deliver(world))]
         yield
-        tick.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         world.store.close()
 
     app = FastAPI(
@@ -39,7 +42,7 @@ def build(world: World, transports: dict[tuple[str, int], asyncio.Transport]) ->
         lifespan=lifespan,
     )
     app.state.world = world
-    for module in (auth, im, payments, events, control):
+    for module in (auth, im, payments, events, control, page):
         app.include_router(module.router)
     add_error_handlers(app)
     paths = [path for path in app.openapi()["paths"] if path.startswith(SERVICES)]

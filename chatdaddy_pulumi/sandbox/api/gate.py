@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatdaddy_pulumi.sandbox.api import guard
 from chatdaddy_pulumi.sandbox.api.errors import ApiError, error_response
 from chatdaddy_pulumi.sandbox.api.faults import STATUS_MESSAGES, Fault
 from chatdaddy_pulumi.sandbox.api.record import Call
@@ -46,7 +47,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         self._world.settle()
-        if scope["path"].startswith(SERVICES):
+        if reason := guard.refusal(scope, self._world.options):
+            await error_response(scope["path"], ApiError(403, reason))(scope, receive, send)
+        elif scope["path"].startswith(SERVICES):
             await self._service(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -77,7 +80,9 @@ class Gate:
                 await self._meet(fault, scope, receive, noting)
         finally:
             ms = round((time.perf_counter() - began) * 1000, 2)
-            query = scope["query_string"].decode("latin-1")
+            # Queries of the auth service name API tokens.
+            secret = path.startswith("/auth/")
+            query = "" if secret else scope["query_string"].decode("latin-1")
             record.end(Call(method, path, status, at, ms, query))
 
     async def _meet(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:

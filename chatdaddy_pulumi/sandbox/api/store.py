@@ -19,6 +19,7 @@ CREATE TABLE accounts (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
   nickname TEXT NOT NULL,
+  search TEXT NOT NULL,
   type TEXT NOT NULL,
   tier TEXT,
   login_type TEXT,
@@ -35,6 +36,7 @@ CREATE TABLE accounts (
   archive_done_at REAL,
   state TEXT NOT NULL DEFAULT 'close',
   connecting_since REAL,
+  qr_changes_at REAL,
   login_phone TEXT,
   user_id TEXT,
   error TEXT,
@@ -52,8 +54,8 @@ CREATE TABLE accounts (
 CREATE INDEX accounts_remove ON accounts (remove_at) WHERE remove_at IS NOT NULL;
 CREATE INDEX accounts_archive ON accounts (archive_done_at) WHERE archive_type = 'archiving';
 CREATE INDEX accounts_paid ON accounts (paid_until) WHERE paid_until IS NOT NULL;
-CREATE INDEX accounts_connecting ON accounts (connecting_since)
-  WHERE connecting_since IS NOT NULL;
+CREATE INDEX accounts_qr ON accounts (qr_changes_at) WHERE qr_changes_at IS NOT NULL;
+CREATE INDEX accounts_search ON accounts (search);
 CREATE TABLE ledger (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at REAL NOT NULL,
@@ -64,6 +66,7 @@ CREATE TABLE ledger (
   item TEXT NOT NULL,
   cents INTEGER NOT NULL
 );
+CREATE INDEX ledger_at ON ledger (at);
 CREATE TABLE api_tokens (
   token TEXT PRIMARY KEY,
   reason TEXT NOT NULL,

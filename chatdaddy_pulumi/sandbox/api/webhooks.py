@@ -22,6 +22,8 @@ class Webhooks:
     def __init__(self, store: Store, clock: Clock, options: Options) -> None:
         self._store, self._clock, self._options = store, clock, options
         self.waiting = asyncio.Event()
+        if store.value("SELECT 1 FROM outbox WHERE next_at IS NOT NULL LIMIT 1"):
+            self.waiting.set()
 
     def create(self, user_id: str, wanted: dict[str, Any]) -> dict[str, Any]:
         subscription_id = f"sub_{secrets.token_hex(10)}"
@@ -100,6 +102,22 @@ class Webhooks:
                 *(row["id"], row["url"], event, body, self._clock.now(), now),
             )
         self.waiting.set()
+
+    def deliveries(self, limit: int) -> list[dict[str, Any]]:
+        """The last events that were queued, newest first, and what became of them."""
+        return [
+            {
+                "id": row["id"],
+                "subscriptionId": row["subscription_id"],
+                "url": row["url"],
+                "event": row["event"],
+                "at": iso(row["at"]),
+                "attempts": row["attempts"],
+                "waiting": row["next_at"] is not None,
+                "result": row["result"],
+            }
+            for row in self._store.all("SELECT * FROM outbox ORDER BY id DESC LIMIT ?", limit)
+        ]
 
     def _row(self, subscription_id: str) -> Row:
         row = self._store.one("SELECT * FROM subscriptions WHERE id = ?", subscription_id)

@@ -84,6 +84,11 @@ async def ledger_get(world: InWorld) -> Response:
     return json_response(world.billing.ledger())
 
 
+@router.get("/webhooks")
+async def webhooks_get(world: InWorld) -> Response:
+    return json_response({"deliveries": world.webhooks.deliveries(1000)})
+
+
 @router.get("/clock")
 async def clock_get(world: InWorld) -> Response:
     return json_response(_clock(world))

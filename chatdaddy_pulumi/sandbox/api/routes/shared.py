@@ -81,7 +81,7 @@ def refusals(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str
     return {status: {"model": model} for status in statuses}
 
 
-def world_of(request: Request) -> World:
+async def world_of(request: Request) -> World:
     world: World = request.app.state.world
     return world
 
