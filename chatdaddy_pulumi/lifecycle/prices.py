@@ -1,0 +1,74 @@
+"""What an account costs. ChatDaddy publishes one price; the others are the user's to set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from chatdaddy_pulumi.enums import Tier
+
+
+class Price(BaseModel):
+    """What an account of one tier costs, in USD; None where it isn't known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purchase: float | None = Field(default=None, ge=0)
+    per_day: float | None = Field(default=None, ge=0)
+
+    def as_output(self) -> dict[str, float]:
+        return self.model_dump(exclude_none=True)
+
+
+#: The guide, step 8: "this step will create a 1USD charge", of an account of the limited tier.
+PUBLISHED = {Tier.LIMITED: Price(purchase=1.0)}
+
+_FORM = TypeAdapter(dict[str, Price])
+_EXAMPLE = '{"unlimited": {"purchase": 10, "per_day": 0.30}}'
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The price of each tier."""
+
+    by_tier: Mapping[Tier, Price]
+
+    @classmethod
+    def parse(cls, configured: str | None) -> Prices:
+        """The published prices, and over them the configured ones: JSON, by a tier's short name.
+
+        Raises:
+            ValueError: it isn't of that form.
+        """
+        prices = dict(PUBLISHED)
+        if configured:
+            try:
+                given = _FORM.validate_python(json.loads(configured))
+                prices |= {Tier[name.upper()]: price for name, price in given.items()}
+            except (ValueError, KeyError, ValidationError):
+                raise ValueError(f"must be JSON such as {_EXAMPLE}, in USD") from None
+        return cls(prices)
+
+    def of(self, tier: Tier) -> Price:
+        return self.by_tier.get(tier, Price())
+
+    def sentence(self, purchases: Mapping[Tier, int]) -> str:
+        """``2 limited: 2.00 USD now; 1 unlimited: price not known``."""
+        return "; ".join(
+            f"{count:,} {tier.short}: {self._amount(tier, count)}"
+            for tier, count in purchases.items()
+            if count
+        )
+
+    def _amount(self, tier: Tier, count: int) -> str:
+        price = self.of(tier)
+        if price.purchase is None:
+            now = "price not known (set chatdaddy:prices)"
+        else:
+            now = f"{price.purchase * count:,.2f} USD now"
+        return now + (
+            f", {price.per_day * count:,.2f} USD a day" if price.per_day is not None else ""
+        )

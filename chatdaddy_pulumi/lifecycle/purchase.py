@@ -1,0 +1,117 @@
+"""Buying an account: once (the guide, step 8).
+
+Every purchase is a charge, and the API has no idempotency key. So nothing is bought before it is
+known that nothing of its nickname is there, and an answer that was lost is looked for, never asked
+for again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from chatdaddy_pulumi.api import Account, ChatDaddy, ChatDaddyError, Purchase, Unknown
+from chatdaddy_pulumi.enums import Existing
+from chatdaddy_pulumi.lifecycle.advice import explain
+from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, NotDone
+from chatdaddy_pulumi.lifecycle.removal import is_archived
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An account as the program has it. None: the program says nothing of it."""
+
+    nickname: str
+    type: str
+    tier: str
+    settings: dict[str, Any] | None = None
+    assignees: list[str] | None = None
+    login_type: str | None = None
+    connect: bool = False
+
+    def order(self) -> Purchase:
+        """The purchase; what the program says nothing of is not sent."""
+        said = {
+            "type": self.type,
+            "tier": self.tier,
+            "nickname": self.nickname,
+            "settings": self.settings,
+            "login_type": self.login_type,
+        }
+        return Purchase(**{key: value for key, value in said.items() if value is not None})
+
+
+#: One buyer of a nickname at a time: two resources of one nickname must see each other.
+_turns: WeakKeyDictionary[ChatDaddy, WeakValueDictionary[str, asyncio.Lock]] = WeakKeyDictionary()
+
+
+def _turn(client: ChatDaddy, nickname: str) -> asyncio.Lock:
+    return _turns.setdefault(client, WeakValueDictionary()).setdefault(nickname, asyncio.Lock())
+
+
+async def find_existing(client: ChatDaddy, wanted: Wanted, existing: Existing) -> Account | None:
+    """The account to adopt in place of a purchase; None where one is to be bought.
+
+    Raises:
+        AlreadyThere: `existing` is ``fail`` and the team has a live account of the nickname, or
+            it is ``adopt`` and there are several, or one of another type.
+        NotDone: ChatDaddy could not be asked.
+    """
+    if existing is Existing.ALLOW:
+        return None
+    try:
+        found = [
+            account
+            for account in await client.accounts.find(wanted.nickname)
+            if account.deleted_at is None and not is_archived(account)
+        ]
+    except ChatDaddyError as error:
+        raise NotDone(explain(f"{wanted.nickname!r} was not bought", error)) from None
+    if not found:
+        return None
+    if existing is Existing.FAIL:
+        raise AlreadyThere(already_there(wanted.nickname, found))
+    if len(found) == 1 and found[0].type == wanted.type:
+        return found[0]
+    listed = ", ".join(f"{account.account_id} ({account.type})" for account in found)
+    raise AlreadyThere(
+        f"nothing was bought: existing='adopt' needs exactly one live account named "
+        f"{wanted.nickname!r} of type {wanted.type!r}, but the team has {listed}; "
+        "say which with adopt='acc…', or buy another with existing='allow'"
+    )
+
+
+def already_there(nickname: str, found: list[Account]) -> str:
+    """The refusal where the nickname is taken, with the three ways out."""
+    ids = ", ".join(account.account_id for account in found)
+    several = "accounts" if len(found) > 1 else "an account"
+    return (
+        f"nothing was bought: the team already has {several} named {nickname!r}: {ids}. "
+        f"Take it over with adopt={found[0].account_id!r}, buy another with existing='allow', "
+        "or choose another nickname"
+    )
+
+
+async def buy(client: ChatDaddy, wanted: Wanted, existing: Existing) -> tuple[Account, bool]:
+    """Purchase the account, or find the one of its nickname where `existing` says ``adopt``.
+
+    Returns:
+        The account, and whether it was bought.
+
+    Raises:
+        AlreadyThere: see `find_existing`. Nothing was bought.
+        NotDone: nothing was bought; or it isn't known whether something was, which it then says.
+    """
+    async with _turn(client, wanted.nickname):
+        found = await find_existing(client, wanted, existing)
+        if found is not None:
+            return found, False
+        try:
+            return await client.accounts.purchase(wanted.order()), True
+        except Unknown as error:
+            doubt = f"it is not known whether {wanted.nickname!r} was bought"
+            raise NotDone(explain(doubt, error)) from None
+        except ChatDaddyError as error:
+            raise NotDone(explain(f"{wanted.nickname!r} was not bought", error)) from None

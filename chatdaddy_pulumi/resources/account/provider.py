@@ -1,0 +1,272 @@
+"""`Account` in the provider host: check, diff, create, read, update, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    UpdateResult,
+)
+
+from chatdaddy_pulumi.api import Account, ChatDaddy
+from chatdaddy_pulumi.enums import OnDelete
+from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt, adopt
+from chatdaddy_pulumi.lifecycle.change import Held, bring_to, open_connection
+from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, CannotAdopt, HistoryLoss, NotDone
+from chatdaddy_pulumi.lifecycle.purchase import buy, find_existing
+from chatdaddy_pulumi.lifecycle.removal import WHAT_GOES, is_archived, remove
+from chatdaddy_pulumi.lifecycle.tier import consequences, guard_history
+from chatdaddy_pulumi.resources.account.arguments import AccountArguments
+from chatdaddy_pulumi.resources.engine_log import log, warn
+from chatdaddy_pulumi.resources.hosting import (
+    HostedProvider,
+    clean_errors,
+    secret,
+    split_unknowns,
+    validate,
+)
+
+#: Inputs that the engine shows and nobody sets: `check` works them out.
+_COMPUTED = ("removal",)
+
+#: The output that keeps the inputs as they were: the host gives `read` and `delete` outputs only.
+#: The engine shows no property that starts with two underscores.
+_DECLARED = "__declared"
+
+
+class AccountProvider(HostedProvider):
+    """Maps an account's life to ChatDaddy's calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: What this run bought or took over. A resource that is renamed is created before its old
+        #: self is deleted, which must not delete what the new one holds.
+        self._owned: set[str] = set()
+
+    @clean_errors
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        known, unknown = split_unknowns(news)
+        known = {key: value for key, value in known.items() if key not in _COMPUTED}
+        stand_in = {"nickname": "unknown until the update"} if "nickname" in unknown else {}
+        arguments, failures = validate(AccountArguments, {**stand_in, **known})
+        failures += self.configuration_failures()
+        if failures or arguments is None:
+            return CheckResult(news, failures)
+        if not _olds and not unknown:
+            failures = self._check_purchase(arguments)
+        checked = arguments.model_dump(
+            mode="json", exclude_none=True, exclude_unset=False, exclude=set(stand_in)
+        )
+        for quiet in ("connect", "allow_history_loss"):
+            if not checked[quiet]:
+                del checked[quiet]
+        if "on_delete" not in unknown:
+            checked["removal"] = WHAT_GOES[arguments.on_delete]
+        return CheckResult({**checked, **unknown}, failures)
+
+    def _check_purchase(self, arguments: AccountArguments) -> list[CheckFailure]:
+        """What would stop the purchase, or the adoption, found before anything is done."""
+        wanted = arguments.wanted()
+
+        async def look(client: ChatDaddy) -> None:
+            if arguments.adopt is None:
+                account = await find_existing(client, wanted, arguments.existing)
+            else:
+                account = await account_to_adopt(client, arguments.adopt, wanted)
+            if account is not None:
+                await self._guard(client, arguments, account.account_id, account.tier)
+                log(f"{arguments.nickname!r}: {account.account_id} is taken over; nothing bought")
+            else:
+                price = self.prices.sentence({arguments.tier: 1})
+                log(f"{arguments.nickname!r} will be bought: {price}")
+
+        try:
+            self.run(look)
+        except HistoryLoss as error:
+            return [CheckFailure("tier", str(error))]
+        except CannotAdopt as error:
+            return [CheckFailure("adopt", str(error))]
+        except AlreadyThere as error:
+            return [CheckFailure("nickname", str(error))]
+        return []
+
+    async def _guard(
+        self, client: ChatDaddy, arguments: AccountArguments, account_id: str, tier: str | None
+    ) -> None:
+        if not arguments.allow_history_loss:
+            await guard_history(
+                client, arguments.nickname, account_id, old=tier, new=arguments.tier.value
+            )
+
+    @clean_errors
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        known, unknown = split_unknowns(_news)
+        declared = _olds[_DECLARED]
+        replaces = [
+            key
+            for key in ("type", "login_type")
+            if key in unknown or known.get(key) != declared.get(key)
+        ]
+        if replaces:
+            on_delete = OnDelete(declared["on_delete"])
+            warn(
+                f"{_olds.get('nickname')!r} is replaced since {' and '.join(replaces)} changed. "
+                f"Of the old account {_id}: {WHAT_GOES[on_delete]}. Then a new one is bought"
+            )
+            return DiffResult(changes=True, replaces=replaces, delete_before_replace=True)
+        if unknown:
+            return DiffResult(changes=True)
+        arguments = self._arguments(_news)
+        held = _held(_id, _olds)
+        change = held.differences(arguments.wanted())
+        if "tier" in change:
+            self.run(lambda client: self._guard(client, arguments, _id, held.tier))
+            log(f"{arguments.nickname!r} ({_id}): {consequences(held.tier, arguments.tier.value)}")
+        return DiffResult(
+            changes=bool(change)
+            or _olds.get("deleted_at") is not None
+            or (arguments.connect and not declared.get("connect"))
+            or arguments.on_delete.value != declared["on_delete"]
+        )
+
+    @clean_errors
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        arguments = self._arguments(props)
+        account, opened = self.run(lambda client: self._acquire(client, arguments))
+        outs = self._outputs(_facts(account), arguments, declared=props, opened=opened)
+        return CreateResult(account.account_id, outs)
+
+    async def _acquire(
+        self, client: ChatDaddy, arguments: AccountArguments
+    ) -> tuple[Account, bool]:
+        """The account, bought or taken over, and whether its connection was opened if asked."""
+        wanted = arguments.wanted()
+        if arguments.adopt is None:
+            account, bought = await buy(client, wanted, arguments.existing)
+            if not bought:
+                await self._guard(client, arguments, account.account_id, account.tier)
+        else:
+            found = await account_to_adopt(client, arguments.adopt, wanted)
+            await self._guard(client, arguments, found.account_id, found.tier)
+            account = await adopt(client, found)
+        self._owned.add(account.account_id)
+        # From here on the account is ours, and an error would lose it: what fails is left to the
+        # next update, which sees the difference.
+        try:
+            changed = await bring_to(client, Held.of(account), wanted)
+            account = account.model_copy(update=changed)
+            if wanted.connect:
+                await open_connection(client, account.account_id)
+        except NotDone as error:
+            warn(f"{arguments.nickname!r} is yours ({account.account_id}), but {error}")
+            return account, False
+        return account, True
+
+    @clean_errors
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        account = self.run(lambda client: client.accounts.read(id_))
+        if account is None or is_archived(account):
+            return ReadResult("", {})
+        declared = dict(props[_DECLARED])
+        arguments = self._arguments(declared)
+        outs = {
+            **self._outputs(_facts(account), arguments, declared=declared),
+            _DECLARED: declared,
+        }
+        # What differs from the program is told as an input too: then the next preview shows it.
+        inputs = dict(declared)
+        for key in Held.of(account).differences(arguments.wanted()):
+            if key == "settings":
+                inputs[key] = {name: account.settings.get(name) for name in declared[key]}
+            else:
+                inputs[key] = getattr(account, key)
+        return ReadResult(id_, outs, inputs)
+
+    @clean_errors
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        arguments = self._arguments(_news)
+        wanted = arguments.wanted()
+
+        async def work(client: ChatDaddy) -> dict[str, Any]:
+            held, facts = _held(_id, _olds), dict(_olds)
+            if _olds.get("deleted_at") is not None:
+                account = await adopt(client, await account_to_adopt(client, _id, wanted))
+                held, facts = Held.of(account), _facts(account)
+            facts |= await bring_to(client, held, wanted)
+            if wanted.connect and not _olds[_DECLARED].get("connect"):
+                await open_connection(client, _id)
+            return facts
+
+        return UpdateResult(self._outputs(self.run(work), arguments, declared=_news))
+
+    @clean_errors
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        if _id in self._owned:
+            warn(f"{_id} is not removed: another resource of this program took it over")
+            return
+        on_delete = OnDelete(_props[_DECLARED]["on_delete"])
+        self.run(lambda client: remove(client, _id, on_delete))
+
+    def _arguments(self, inputs: dict[str, Any]) -> AccountArguments:
+        known, _ = split_unknowns(inputs)
+        return AccountArguments.model_validate(
+            {key: value for key, value in known.items() if key in AccountArguments.model_fields}
+        )
+
+    def _outputs(
+        self,
+        facts: dict[str, Any],
+        arguments: AccountArguments,
+        *,
+        declared: dict[str, Any],
+        opened: bool = True,
+    ) -> dict[str, Any]:
+        """The state: what ChatDaddy says of the account, what it costs, and how it was declared."""
+        kept = {key: value for key, value in declared.items() if not key.startswith("__")}
+        if not opened:
+            kept.pop("connect", None)
+        return {
+            **{key: facts[key] for key in _FACTS if facts.get(key) is not None},
+            **({"user_id": secret(facts["user_id"])} if facts.get("user_id") else {}),
+            "cost": self.prices.of(arguments.tier).as_output(),
+            _DECLARED: kept,
+        }
+
+
+#: What of an account is kept in the state, beside the phone number.
+_FACTS = (
+    "account_id",
+    "nickname",
+    "type",
+    "tier",
+    "state",
+    "can_login",
+    "created_at",
+    "owner_id",
+    "archive_state",
+    "settings",
+    "assignees",
+    "deleted_at",
+)
+
+
+def _facts(account: Account) -> dict[str, Any]:
+    """The account's attributes, as plain values."""
+    return account.model_dump(mode="json") | {
+        "archive_state": account.archive_state.type if account.archive_state else None
+    }
+
+
+def _held(account_id: str, outputs: dict[str, Any]) -> Held:
+    return Held(
+        account_id=account_id,
+        nickname=outputs["nickname"],
+        tier=outputs.get("tier"),
+        settings=outputs.get("settings", {}),
+        assignees=outputs.get("assignees"),
+    )

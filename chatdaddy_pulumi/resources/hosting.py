@@ -1,0 +1,260 @@
+"""What all providers share in the provider host: configuration, errors for people, the bridge.
+
+The host (`python -m pulumi.dynamic`) calls a provider from 4 threads; every call runs its
+coroutine on the one event loop of `api.bridge`, over the one client of the process and team.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
+from pulumi.runtime import rpc
+from pydantic import BaseModel, ValidationError
+
+from chatdaddy_pulumi.api import ChatDaddy, ChatDaddyError, ServiceUrls
+from chatdaddy_pulumi.api.bridge import Credentials, client_for, run
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.lifecycle.prices import Prices
+
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M", bound=BaseModel)
+
+DEFAULT_BASE_URL = "https://api.chatdaddy.tech"
+
+
+class ChatDaddyFailure(Exception):
+    """What a person reads; the host prints the class's name before the message."""
+
+
+# The host shows an exception as a traceback's last line, with the module where it has one.
+ChatDaddyFailure.__name__ = ChatDaddyFailure.__qualname__ = "ChatDaddy"
+ChatDaddyFailure.__module__ = "builtins"
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; `property` names it as the stack's configuration does."""
+
+    def __init__(self, property_: str, reason: str) -> None:
+        super().__init__(f"{property_} {reason}")
+        self.property = property_
+        self.reason = reason
+
+
+def clean_errors(operation: Callable[P, R]) -> Callable[P, R]:
+    """One line for the failures that we expect, the whole story for those that are our bugs."""
+
+    @functools.wraps(operation)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        _show_tracebacks(True)
+        try:
+            return operation(*args, **kwargs)
+        except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
+            message = str(error)
+        except Exception:
+            message = (
+                "this is a bug in chatdaddy-pulumi; please report it with the lines below\n"
+                + traceback.format_exc()
+            )
+        _show_tracebacks(False)
+        raise ChatDaddyFailure(message)
+
+    return wrapped
+
+
+def _show_tracebacks(shown: bool) -> None:
+    """The host formats what we raise with `traceback.format_exc`, which heeds this limit."""
+    if shown:
+        if hasattr(sys, "tracebacklimit"):
+            del sys.tracebacklimit
+    else:
+        sys.tracebacklimit = 0
+
+
+class Settings:
+    """The provider's configuration: an explicit `Provider`, the stack's, or the environment's."""
+
+    def __init__(self, raw: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        #: From the first to ask to the last: each answers None where it says nothing.
+        self._layers: tuple[Callable[[str], Any], ...] = (
+            raw.get,
+            lambda key: raw.get(f"chatdaddy:{key}"),
+            lambda key: environment.get(variable_of(key)),
+        )
+
+    def get(self, key: str) -> str | None:
+        """The first layer that says anything of `key`, e.g. ``teamId``."""
+        return next((said for layer in self._layers if (said := _text(layer(key)))), None)
+
+    def token(self) -> tuple[str | None, str | None]:
+        """The refresh token or the API token, of the first layer that has either."""
+        for layer in self._layers:
+            if refresh_token := _text(layer("refreshToken")):
+                return refresh_token, None
+            if api_token := _text(layer("apiToken")):
+                return None, api_token
+        return None, None
+
+    def url(self, key: str) -> str | None:
+        found = self.get(key)
+        if found is not None and not found.startswith(("https://", "http://")):
+            raise ConfigurationError(
+                f"chatdaddy:{key}",
+                f"is {found!r}, but must be a URL that starts with https:// "
+                "(http:// for a server on this machine)",
+            )
+        return found.rstrip("/") if found else None
+
+    def credentials(self) -> Credentials:
+        """Who we are and where the services stand.
+
+        Raises:
+            ConfigurationError: naming the one setting that is missing or wrong, and its remedy.
+        """
+        team_id = self.get("teamId")
+        if team_id is None:
+            raise ConfigurationError(
+                "chatdaddy:teamId",
+                "is not set: `pulumi config set chatdaddy:teamId …` or CHATDADDY_TEAM_ID; "
+                "it stands at https://app.chatdaddy.tech/settings/api",
+            )
+        refresh_token, api_token = self.token()
+        if refresh_token is None and api_token is None:
+            raise ConfigurationError(
+                "chatdaddy:refreshToken",
+                "is not set, nor is chatdaddy:apiToken: `pulumi config set --secret "
+                "chatdaddy:refreshToken …` or CHATDADDY_REFRESH_TOKEN; "
+                "it stands at https://app.chatdaddy.tech/settings/api",
+            )
+        urls = ServiceUrls.from_base(self.url("baseUrl") or DEFAULT_BASE_URL)
+        overrides = {
+            service: found
+            for service in ("auth", "im", "payments", "events")
+            if (found := self.url(f"{service}Url"))
+        }
+        if overrides:
+            urls = urls.model_copy(update=overrides)
+        return Credentials(
+            team_id=team_id, refresh_token=refresh_token, api_token=api_token, urls=urls
+        )
+
+    def whole_number(self, key: str, default: int) -> int:
+        found = self.get(key)
+        if found is None:
+            return default
+        if not found.isdigit() or int(found) < 1:
+            raise ConfigurationError(
+                f"chatdaddy:{key}", f"is {found!r}, but must be a whole number of at least 1"
+            )
+        return int(found)
+
+
+def variable_of(key: str) -> str:
+    """The environment's name of a setting: ``teamId`` is ``CHATDADDY_TEAM_ID``."""
+    words = "".join(f"_{letter}" if letter.isupper() else letter for letter in key)
+    return f"CHATDADDY_{words.upper()}"
+
+
+def _text(said: Any) -> str | None:
+    return str(said).strip() or None if said is not None else None
+
+
+class HostedProvider(ResourceProvider):
+    """The base of every provider's implementation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings = Settings({}, os.environ)
+
+    def configure(self, req: ConfigureRequest) -> None:
+        # `Config.get` adds the project's name to a key without a namespace, and an explicit
+        # provider's properties have none: only the mapping itself has them.
+        self.settings = Settings(req.config._props, os.environ)
+
+    @property
+    def prices(self) -> Prices:
+        """What each tier costs, as configured.
+
+        Raises:
+            ConfigurationError: ``chatdaddy:prices`` is not of its form.
+        """
+        try:
+            return Prices.parse(self.settings.get("prices"))
+        except ValueError as error:
+            raise ConfigurationError("chatdaddy:prices", str(error)) from None
+
+    @property
+    def client(self) -> ChatDaddy:
+        """The process's client for the configured team."""
+        return client_for(self.settings.credentials())
+
+    def run(self, work: Callable[[ChatDaddy], Coroutine[Any, Any, R]]) -> R:
+        """Run the work on the shared loop, over the shared client."""
+        return run(work(self.client))
+
+    def configuration_failures(self) -> list[CheckFailure]:
+        """What is wrong with the settings, found in the preview."""
+        try:
+            self.settings.credentials()
+            _ = self.prices
+        except ConfigurationError as error:
+            return [CheckFailure(error.property, error.reason)]
+        return []
+
+
+def secret(value: Any) -> Any:
+    """The value as the protocol marks secrets: the engine encrypts it wherever it stands."""
+    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
+
+
+def split_unknowns(news: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What can be checked now, and what a preview doesn't know yet (whole properties)."""
+    known: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    for key, value in news.items():
+        if key.startswith("__") or value is None:
+            continue
+        (unknown if has_unknown(value) else known)[key] = value
+    return known, unknown
+
+
+def has_unknown(value: Any) -> bool:
+    """Whether any value inside is one that a preview doesn't know yet."""
+    if isinstance(value, dict):
+        return any(has_unknown(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(has_unknown(inner) for inner in value)
+    return bool(value == rpc.UNKNOWN)
+
+
+def validate(model: type[M], given: Mapping[str, Any]) -> tuple[M | None, list[CheckFailure]]:
+    """Check the arguments against their model; every problem, each by its property's name."""
+    try:
+        return model.model_validate(given), []
+    except ValidationError as error:
+        return None, [
+            CheckFailure(_path(problem["loc"]), _reason(problem)) for problem in error.errors()
+        ]
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return shown.lstrip(".")
+
+
+def _reason(problem: Any) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return "is not a property of this resource"
+    if problem["type"] == "value_error":
+        return message
+    given = repr(problem["input"])
+    if len(given) > 60:
+        given = given[:57] + "…"
+    return f"{message[:1].lower()}{message[1:]}; given: {given}"

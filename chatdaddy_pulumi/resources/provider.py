@@ -1,0 +1,67 @@
+"""`Provider`: the team and token of some resources, for programs that serve several teams."""
+
+from __future__ import annotations
+
+import pulumi
+
+
+class Provider(pulumi.ProviderResource):
+    """A team and the token that opens it; give it to resources as `opts.provider`.
+
+    Where a program serves one team, the stack's configuration (``chatdaddy:teamId``,
+    ``chatdaddy:refreshToken``) is enough and no `Provider` is needed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        team_id: pulumi.Input[str],
+        refresh_token: pulumi.Input[str] | None = None,
+        api_token: pulumi.Input[str] | None = None,
+        base_url: pulumi.Input[str] | None = None,
+        auth_url: pulumi.Input[str] | None = None,
+        im_url: pulumi.Input[str] | None = None,
+        payments_url: pulumi.Input[str] | None = None,
+        events_url: pulumi.Input[str] | None = None,
+        concurrency: pulumi.Input[int] | None = None,
+        prices: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare a provider.
+
+        Args:
+            name: The resource's name in the stack.
+            team_id: The team whose accounts these are.
+            refresh_token: A refresh token of a user of the team; kept as a secret.
+            api_token: An API token, in place of a refresh token; kept as a secret.
+            base_url: Where ChatDaddy is, ``https://api.chatdaddy.tech`` where left out.
+            auth_url: The auth service alone, where it isn't under `base_url`.
+            im_url: The accounts' service alone.
+            payments_url: The billing service alone.
+            events_url: The webhooks' service alone.
+            concurrency: The most calls at once.
+            prices: What tiers cost, as ``chatdaddy:prices``.
+            opts: The resource's options.
+
+        Raises:
+            pulumi.RunError: neither token is given, or both are.
+        """
+        if (refresh_token is None) == (api_token is None):
+            raise pulumi.RunError(
+                f"Provider {name!r}: give either refresh_token or api_token, and not both"
+            )
+        settings: dict[str, pulumi.Input[str] | pulumi.Input[int] | None] = {
+            "teamId": team_id,
+            "refreshToken": pulumi.Output.secret(refresh_token) if refresh_token else None,
+            "apiToken": pulumi.Output.secret(api_token) if api_token else None,
+            "baseUrl": base_url,
+            "authUrl": auth_url,
+            "imUrl": im_url,
+            "paymentsUrl": payments_url,
+            "eventsUrl": events_url,
+            "concurrency": concurrency,
+            "prices": prices,
+        }
+        given = {key: value for key, value in settings.items() if value is not None}
+        super().__init__("pulumi-python", name, given, opts)
