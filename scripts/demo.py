@@ -1,0 +1,155 @@
+"""The main job, watched: a stack buys an account, moves it to another tier and removes it.
+
+`make demo` runs it. ChatDaddy is emulated on this machine; the engine is the real `pulumi` where
+one is on PATH, else the stand-in that comes with the package. Nothing is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = [sys.executable, "-m", "chatdaddy_pulumi.cli"]
+TEAM_ID = "team-of-the-demonstration"
+REFRESH_TOKEN = "a-refresh-token-for-the-demonstration"
+
+console = Console(highlight=False)
+
+
+@contextmanager
+def emulated() -> Iterator[httpx.Client]:
+    """The emulator in a process of its own, for as long as the demonstration lasts."""
+    server = subprocess.Popen(
+        [
+            *(*COMMAND, "sandbox", "serve", "--port", "0"),
+            *("--team-id", TEAM_ID, "--refresh-token", REFRESH_TOKEN),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        line = next((said for said in server.stdout if "listening on" in said), "")
+        if not line:
+            sys.exit("demo: the emulated ChatDaddy did not start; its own words stand above")
+        with httpx.Client(base_url=line.split()[-1], trust_env=False) as http:
+            yield http
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+class Engine:
+    """`pulumi`, or the stand-in: the same commands on the same project."""
+
+    def __init__(self, project: Path, base_url: str) -> None:
+        self.project = project
+        self.real = shutil.which("pulumi") is not None
+        self.env = {
+            **os.environ,
+            "CHATDADDY_TEAM_ID": TEAM_ID,
+            "CHATDADDY_REFRESH_TOKEN": REFRESH_TOKEN,
+            "CHATDADDY_BASE_URL": base_url,
+            "PULUMI_CONFIG_PASSPHRASE": "demonstration",
+            "PULUMI_BACKEND_URL": f"file://{project / '.state'}",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        if self.real:
+            (project / ".state").mkdir()
+            self._run(["pulumi", "stack", "init", "demo", "--non-interactive"], quiet=True)
+
+    def run(self, *words: str) -> None:
+        console.print(f"\n[bold]$ pulumi {' '.join(words)}[/bold]")
+        if self.real:
+            self._run(["pulumi", *words, "--stack", "demo", "--non-interactive"])
+        else:
+            self._run([*COMMAND, "sandbox", *words, "--stack", "demo"])
+
+    def outputs(self) -> None:
+        if self.real:
+            console.print("\n[bold]$ pulumi stack output[/bold]")
+            self._run(["pulumi", "stack", "output", "--stack", "demo"])
+        else:
+            self.run("outputs")
+
+    def _run(self, command: list[str], *, quiet: bool = False) -> None:
+        done = subprocess.run(
+            command, cwd=self.project, env=self.env, check=False, capture_output=quiet
+        )
+        if done.returncode:
+            sys.exit(f"demo: `{' '.join(command)}` ended with {done.returncode}")
+
+
+def quickstart(folder: Path) -> Path:
+    """A copy of the quickstart, so that the stack's files stay out of the repository."""
+    project = folder / "quickstart"
+    shutil.copytree(ROOT / "examples" / "quickstart", project)
+    settings = (project / "Pulumi.yaml").read_text()
+    (project / "Pulumi.yaml").write_text(settings.replace("../../.venv", sys.prefix))
+    return project
+
+
+def show_cost(http: httpx.Client, step: str) -> None:
+    """The calls that the step made, and what ChatDaddy charged so far."""
+    calls: dict[str, Any] = http.get("/_sandbox/requests").json()["totals"]
+    http.delete("/_sandbox/requests")
+    cents = sum(int(entry["cents"]) for entry in http.get("/_sandbox/ledger").json()["entries"])
+    table = Table(title=f"What {step} asked of ChatDaddy", title_justify="left")
+    table.add_column("call")
+    table.add_column("times", justify="right")
+    for call, times in sorted(calls.items()):
+        table.add_row(call, str(times))
+    table.add_section()
+    table.add_row("charged since the start", f"{cents / 100:.2f} USD")
+    console.print(table)
+
+
+NEXT = """\
+The same with a team of yours (the team ID and the refresh token stand at
+https://app.chatdaddy.tech/settings/api; every account that `up` creates is charged):
+
+  cd examples/quickstart
+  pulumi stack init dev
+  pulumi config set chatdaddy:teamId YOUR-TEAM
+  pulumi config set --secret chatdaddy:refreshToken YOUR-TOKEN
+  pulumi preview      # what it would do and cost
+  pulumi up"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="chatdaddy-demo-") as folder, emulated() as http:
+        engine = Engine(quickstart(Path(folder)), str(http.base_url).rstrip("/"))
+        which = (
+            f"the real Pulumi engine ({shutil.which('pulumi')})"
+            if engine.real
+            else "the stand-in engine of this package (no `pulumi` is on PATH; "
+            "`make pulumi` fetches the official one)"
+        )
+        console.print(f"Engine: {which}\nChatDaddy: emulated on this machine; nothing is real")
+        engine.run("preview")
+        http.delete("/_sandbox/requests")
+        engine.run("up", "--yes", "--skip-preview")
+        engine.outputs()
+        show_cost(http, "the purchase")
+        engine.run("up", "--yes", "--skip-preview", "-c", "chatdaddy-quickstart:tier=unlimited")
+        show_cost(http, "the tier change")
+        engine.run("destroy", "--yes", "--skip-preview")
+        show_cost(http, "the removal")
+    console.print(Panel(NEXT, title="Next", title_align="left"))
+
+
+if __name__ == "__main__":
+    main()
