@@ -1,0 +1,206 @@
+"""`Account` in whole stacks, a case a test, on each engine there is: what users run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tests.support.engine import ENGINES, Stack
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
+
+UNLIMITED = "unlimited_msg_chat_history"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with running() as sandbox:
+        yield sandbox
+
+
+class Case:
+    """One stack on one engine, whose program a test rewrites as a user would."""
+
+    def __init__(self, engine: str, server: Sandbox, folder: Path) -> None:
+        self.server = server
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        (self.folder / "Pulumi.yaml").write_text("name: acceptance\nruntime: python\n")
+        server.clear_faults()
+        for account in server.accounts():
+            server.call(
+                "DELETE", f"/im/accounts/{account['accountId']}", params={"deleteNow": "true"}
+            )
+        server.advance(120)
+        server.forget_requests()
+        self.stack = Stack(
+            self.folder,
+            engine=engine,
+            config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": server.url},
+            secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
+            workdir=folder,
+        )
+
+    def program(self, *resources: str) -> None:
+        lines = ["import pulumi", "from chatdaddy_pulumi import Account", *resources]
+        (self.folder / "__main__.py").write_text(dedent("\n".join(lines)) + "\n")
+
+    def up(self, *resources: str, fails: bool = False) -> str:
+        if resources:
+            self.program(*resources)
+        self.server.forget_requests()
+        run = self.stack.up()
+        assert (run.exit_code != 0) is fails, run.output
+        return str(run.output)
+
+    def preview(self, *resources: str, fails: bool = False) -> str:
+        self.program(*resources)
+        self.server.forget_requests()
+        run = self.stack.preview("--diff")
+        assert (run.exit_code != 0) is fails, run.output
+        return str(run.output)
+
+    def account(self) -> dict[str, object]:
+        """The one live account that the team has."""
+        (found,) = [a for a in self.server.accounts() if "deletedAt" not in a]
+        return found
+
+
+@pytest.fixture(params=ENGINES)
+def case(request: pytest.FixtureRequest, server: Sandbox, tmp_path: Path) -> Case:
+    return Case(request.param, server, tmp_path)
+
+
+ALICE = 'alice = Account("alice"{arguments})'
+EXPORT = 'pulumi.export("id", alice.account_id)\npulumi.export("phone", alice.user_id)'
+
+
+def alice(arguments: str = "") -> str:
+    return ALICE.format(arguments=f", {arguments}" if arguments else "")
+
+
+def test_a_whole_life(case: Case) -> None:
+    """Basic: bought once, unchanged without a write, changed by one patch, refreshed, removed."""
+    out = case.up(alice(), EXPORT)
+    assert "1.00 USD now" in out
+    assert case.server.writes() == {"POST /im/accounts": 1}
+    assert case.stack.outputs()["id"] == case.account()["accountId"]
+
+    case.up()
+    assert case.server.writes() == {}
+
+    shown = case.preview(alice('tier="unlimited"'), EXPORT)
+    assert "__provider" not in shown
+    assert "tier limited → unlimited: scan the QR code again" in shown
+    assert case.server.writes() == {}
+    case.up()
+    assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
+    assert case.account()["tier"] == UNLIMITED
+
+    case.server.scan(str(case.account()["accountId"]))
+    assert case.stack.refresh().exit_code == 0
+    state = json.dumps(case.stack.state())
+    assert REFRESH_TOKEN not in state
+    assert str(case.account()["userId"]) not in state, "a phone number stays encrypted"
+    for resource in case.stack.state()["resources"]:
+        if provider := resource.get("inputs", {}).get("__provider"):
+            assert len(provider) < 64
+
+    case.server.forget_requests()
+    assert case.stack.destroy().exit_code == 0
+    assert case.server.writes() == {"DELETE /im/accounts/{id}": 1}
+    (gone,) = case.server.accounts()
+    assert gone["deletedAt"]
+
+
+def test_replaced_when_its_type_changes(case: Case) -> None:
+    case.up(alice())
+    first = case.account()["accountId"]
+    assert "is replaced since type changed" in case.preview(alice('type="mock"'))
+    case.up()
+    assert case.server.writes() == {"DELETE /im/accounts/{id}": 1, "POST /im/accounts": 1}
+    assert case.account()["accountId"] != first
+
+
+def test_disappears_and_is_bought_again(case: Case) -> None:
+    case.up(alice())
+    first = case.account()["accountId"]
+    case.server.call("DELETE", f"/im/accounts/{first}", params={"deleteNow": "true"})
+    case.server.advance(120)
+    assert case.stack.refresh().exit_code == 0
+    case.up()
+    assert case.server.writes() == {"POST /im/accounts": 1}
+
+
+def test_drift_is_shown_and_repaired(case: Case) -> None:
+    case.up(alice())
+    account_id = case.account()["accountId"]
+    case.server.call("PATCH", f"/im/accounts/{account_id}", json={"nickname": "by hand"})
+    assert case.stack.refresh().exit_code == 0
+    shown = case.preview(alice())
+    assert '"by hand"' in shown
+    assert '"alice"' in shown
+    case.up()
+    assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
+    assert case.account()["nickname"] == "alice"
+
+
+def test_a_downgrade_is_refused_in_the_preview_then_allowed(case: Case) -> None:
+    case.up(alice('tier="unlimited"'))
+    shown = case.preview(alice('tier="limited"'), fails=True)
+    assert "allow_history_loss=True" in shown
+    assert "Traceback" not in shown
+    case.up(alice('tier="limited", allow_history_loss=True'))
+    assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
+
+
+def test_a_removal_says_what_goes(case: Case) -> None:
+    case.up(alice('on_delete="archive"'))
+    assert "notes and contacts stay" in case.preview("")
+    case.up()
+    assert case.server.writes() == {"POST /im/accounts/{id}/archive": 1}
+
+
+def test_an_account_is_taken_over_and_given_away(case: Case) -> None:
+    answer = case.server.call("POST", "/im/accounts", json={"type": "wa", "nickname": "alice"})
+    theirs = answer.json()["accountId"]
+    refused = case.up(alice(), fails=True)
+    assert theirs in refused
+    assert "adopt=" in refused
+    assert case.server.writes() == {}
+    case.up(alice(f'adopt="{theirs}", tier="limited", on_delete="retain"'))
+    assert "POST /im/accounts" not in case.server.writes()
+    case.up(alice('tier="limited", on_delete="retain"'))
+    assert case.server.writes() == {}
+    assert case.stack.destroy().exit_code == 0
+    assert case.server.writes() == {}
+    assert case.account()["accountId"] == theirs
+
+
+def test_a_renamed_resource_does_not_lose_its_account(case: Case) -> None:
+    case.up(alice())
+    account_id = case.account()["accountId"]
+    case.up(f'Account("bob", nickname="alice", adopt="{account_id}")')
+    assert case.server.writes() == {}
+    assert case.account()["accountId"] == account_id
+
+
+def test_a_refresh_of_many_lists_the_team_once(case: Case) -> None:
+    case.up('for n in range(30): Account(f"many-{n}")')
+    assert case.server.writes() == {"POST /im/accounts": 30}
+    case.server.forget_requests()
+    assert case.stack.refresh().exit_code == 0
+    totals = case.server.totals()
+    assert totals["POST /auth/token"] <= 2
+    assert totals["GET /im/accounts"] <= 6
+    assert case.stack.destroy().exit_code == 0
+
+
+def test_an_import_names_adopt(case: Case) -> None:
+    opts = 'opts=pulumi.ResourceOptions(import_="acc0123456789abcdef01234567")'
+    shown = case.preview(alice(opts), fails=True)
+    assert "adopt='acc0123456789abcdef01234567'" in shown
+    assert "Traceback" not in shown
