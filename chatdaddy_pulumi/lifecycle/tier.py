@@ -45,7 +45,7 @@ async def messages_used(client: ChatDaddy, account_id: str) -> int | None:
         access = await client.billing.account_access(account_id)
     except ChatDaddyError:
         return None
-    return access.usage.messages
+    return access.messages_sent
 
 
 async def guard_history(

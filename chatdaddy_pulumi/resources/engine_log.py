@@ -23,7 +23,11 @@ def _engine() -> Any:
 
 
 def log(
-    message: str, *, severity: engine_pb2.LogSeverity = INFO, urn: str = "", passing: bool = False
+    message: str,
+    *,
+    severity: engine_pb2.LogSeverity.ValueType = INFO,
+    urn: str = "",
+    passing: bool = False,
 ) -> None:
     """Show a line; `passing` puts it on the status line instead of among the diagnostics.
 

@@ -14,10 +14,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
+from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pydantic import BaseModel, ValidationError
 
-from chatdaddy_pulumi.api import ChatDaddy, ChatDaddyError, ServiceUrls
+from chatdaddy_pulumi.api import BadSetting, ChatDaddy, ChatDaddyError, ServiceUrls
 from chatdaddy_pulumi.api.bridge import Credentials, client_for, run
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.prices import Prices
@@ -103,13 +104,12 @@ class Settings:
 
     def url(self, key: str) -> str | None:
         found = self.get(key)
-        if found is not None and not found.startswith(("https://", "http://")):
-            raise ConfigurationError(
-                f"chatdaddy:{key}",
-                f"is {found!r}, but must be a URL that starts with https:// "
-                "(http:// for a server on this machine)",
-            )
-        return found.rstrip("/") if found else None
+        if found is not None:
+            try:
+                ServiceUrls.from_base(found)
+            except BadSetting as error:
+                raise ConfigurationError(f"chatdaddy:{key}", error.message) from None
+        return found
 
     def credentials(self) -> Credentials:
         """Who we are and where the services stand.
@@ -132,14 +132,8 @@ class Settings:
                 "chatdaddy:refreshToken …` or CHATDADDY_REFRESH_TOKEN; "
                 "it stands at https://app.chatdaddy.tech/settings/api",
             )
-        urls = ServiceUrls.from_base(self.url("baseUrl") or DEFAULT_BASE_URL)
-        overrides = {
-            service: found
-            for service in ("auth", "im", "payments", "events")
-            if (found := self.url(f"{service}Url"))
-        }
-        if overrides:
-            urls = urls.model_copy(update=overrides)
+        services = {name: self.url(f"{name}Url") for name in ("auth", "im", "payments", "events")}
+        urls = ServiceUrls.from_base(self.url("baseUrl") or DEFAULT_BASE_URL, **services)
         return Credentials(
             team_id=team_id, refresh_token=refresh_token, api_token=api_token, urls=urls
         )
@@ -230,7 +224,7 @@ def has_unknown(value: Any) -> bool:
         return any(has_unknown(inner) for inner in value.values())
     if isinstance(value, list):
         return any(has_unknown(inner) for inner in value)
-    return bool(value == rpc.UNKNOWN)
+    return isinstance(value, Unknown) or bool(value == rpc.UNKNOWN)
 
 
 def validate(model: type[M], given: Mapping[str, Any]) -> tuple[M | None, list[CheckFailure]]:

@@ -44,9 +44,9 @@ class AccountProvider(HostedProvider):
 
     def __init__(self) -> None:
         super().__init__()
-        #: What this run bought or took over. A resource that is renamed is created before its old
-        #: self is deleted, which must not delete what the new one holds.
-        self._owned: set[str] = set()
+        #: What this run took over. A resource that is renamed is created before its old self is
+        #: deleted, which must not delete what the new one holds.
+        self._taken_over: set[str] = set()
 
     @clean_errors
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -153,8 +153,9 @@ class AccountProvider(HostedProvider):
         else:
             found = await account_to_adopt(client, arguments.adopt, wanted)
             await self._guard(client, arguments, found.account_id, found.tier)
-            account = await adopt(client, found)
-        self._owned.add(account.account_id)
+            account, bought = await adopt(client, found), False
+        if not bought:
+            self._taken_over.add(account.account_id)
         # From here on the account is ours, and an error would lose it: what fails is left to the
         # next update, which sees the difference.
         try:
@@ -206,7 +207,7 @@ class AccountProvider(HostedProvider):
 
     @clean_errors
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        if _id in self._owned:
+        if _id in self._taken_over:
             warn(f"{_id} is not removed: another resource of this program took it over")
             return
         on_delete = OnDelete(_props[_DECLARED]["on_delete"])

@@ -397,7 +397,7 @@ def test_removal_does_what_on_delete_says(
     found = server.account(account_id)
     if on_delete == "retain":
         assert found is not None
-        assert "deletedAt" not in found
+        assert not found.get("deletedAt")
     if on_delete == "archive":
         assert found is not None
         assert found["archiveState"]["type"] in ("archiving", "done")
@@ -436,7 +436,7 @@ def test_what_a_preview_does_not_know_yet_is_respected(host: Host, server: Sandb
     [
         ({"teamId": ""}, "chatdaddy:teamId", "pulumi config set chatdaddy:teamId"),
         ({"refreshToken": ""}, "chatdaddy:refreshToken", "CHATDADDY_REFRESH_TOKEN"),
-        ({"baseUrl": "localhost:8080"}, "chatdaddy:baseUrl", "must be a URL"),
+        ({"baseUrl": "localhost:8080"}, "chatdaddy:baseUrl", "is not a URL"),
         ({"prices": "cheap"}, "chatdaddy:prices", "must be JSON"),
     ],
     ids=lambda value: value if isinstance(value, str) else "-",
