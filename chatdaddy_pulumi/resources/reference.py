@@ -20,8 +20,12 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from chatdaddy_pulumi.resources import interrupts
+
 if TYPE_CHECKING:
     from chatdaddy_pulumi.resources.hosting import HostedProvider
+
+interrupts.silence()  # every resource of ours imports this module, in every program
 
 
 class ProviderReference(ResourceProvider):

@@ -14,7 +14,7 @@ from pulumi.dynamic import (
 )
 
 from chatdaddy_pulumi.api import Account, ChatDaddy
-from chatdaddy_pulumi.enums import OnDelete
+from chatdaddy_pulumi.enums import Existing, OnDelete
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt, adopt
 from chatdaddy_pulumi.lifecycle.change import Held, bring_to, open_connection
 from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, CannotAdopt, HistoryLoss, NotDone
@@ -33,6 +33,9 @@ from chatdaddy_pulumi.resources.hosting import (
 
 #: Inputs that the engine shows and nobody sets: `check` works them out.
 _COMPUTED = ("removal",)
+
+#: Inputs that previews and states don't show where they are what they are by default.
+_QUIET = {"connect": False, "allow_history_loss": False, "existing": Existing.FAIL.value}
 
 #: The output that keeps the inputs as they were: the host gives `read` and `delete` outputs only.
 #: The engine shows no property that starts with two underscores.
@@ -62,8 +65,8 @@ class AccountProvider(HostedProvider):
         checked = arguments.model_dump(
             mode="json", exclude_none=True, exclude_unset=False, exclude=set(stand_in)
         )
-        for quiet in ("connect", "allow_history_loss"):
-            if not checked[quiet]:
+        for quiet, default in _QUIET.items():
+            if checked[quiet] == default:
                 del checked[quiet]
         if "on_delete" not in unknown:
             checked["removal"] = WHAT_GOES[arguments.on_delete]
