@@ -18,7 +18,7 @@ test: setup  ## all tests
 	$(BIN)/pytest -n $(WORKERS)
 
 quick: setup  ## the tests that one runs while working: under a minute
-	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and not real_engine"
 
 check: setup  ## format, lint, types, layers
 	$(BIN)/ruff format --check .

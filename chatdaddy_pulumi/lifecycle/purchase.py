@@ -8,6 +8,7 @@ for again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -51,8 +52,12 @@ def _turn(client: ChatDaddy, nickname: str) -> asyncio.Lock:
     return _turns.setdefault(client, WeakValueDictionary()).setdefault(nickname, asyncio.Lock())
 
 
-async def find_existing(client: ChatDaddy, wanted: Wanted, existing: Existing) -> Account | None:
+async def find_existing(
+    client: ChatDaddy, wanted: Wanted, existing: Existing, besides: Collection[str] = ()
+) -> Account | None:
     """The account to adopt in place of a purchase; None where one is to be bought.
+
+    Accounts whose IDs are in `besides` don't count.
 
     Raises:
         AlreadyThere: `existing` is ``fail`` and the team has a live account of the nickname, or
@@ -65,7 +70,9 @@ async def find_existing(client: ChatDaddy, wanted: Wanted, existing: Existing) -
         found = [
             account
             for account in await client.accounts.find(wanted.nickname)
-            if account.deleted_at is None and not is_archived(account)
+            if account.deleted_at is None
+            and not is_archived(account)
+            and account.account_id not in besides
         ]
     except ChatDaddyError as error:
         raise NotDone(explain(f"{wanted.nickname!r} was not bought", error)) from None

@@ -23,7 +23,7 @@ def short(tier: str | None) -> str:
     try:
         return Tier(tier).short
     except ValueError:
-        return str(tier)
+        return tier or "not known"
 
 
 def consequences(old: str | None, new: str) -> str:

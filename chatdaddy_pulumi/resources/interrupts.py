@@ -1,7 +1,7 @@
 """Keep the program quiet when the engine stops it.
 
-When a preview or an update fails, the engine interrupts the program, and Python would print where it
-stood: a traceback of Pulumi's own event loop, above the one line that says what is wrong.
+When a preview or an update fails, the engine interrupts the program, and Python would print where
+it stood: a traceback of Pulumi's own event loop, above the one line that says what is wrong.
 """
 
 from __future__ import annotations

@@ -50,6 +50,9 @@ class AccountProvider(HostedProvider):
         #: What this run took over. A resource that is renamed is created before its old self is
         #: deleted, which must not delete what the new one holds.
         self._taken_over: set[str] = set()
+        #: What this run is about to remove to make room. The engine checks a replacement like a new
+        #: resource, and the old account, which still has the nickname, must not stand in its way.
+        self._making_room: set[str] = set()
 
     @clean_errors
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -78,7 +81,9 @@ class AccountProvider(HostedProvider):
 
         async def look(client: ChatDaddy) -> None:
             if arguments.adopt is None:
-                account = await find_existing(client, wanted, arguments.existing)
+                account = await find_existing(
+                    client, wanted, arguments.existing, besides=self._making_room
+                )
             else:
                 account = await account_to_adopt(client, arguments.adopt, wanted)
             if account is not None:
@@ -117,6 +122,8 @@ class AccountProvider(HostedProvider):
         ]
         if replaces:
             on_delete = OnDelete(declared["on_delete"])
+            if on_delete is not OnDelete.RETAIN:
+                self._making_room.add(_id)
             warn(
                 f"{_olds.get('nickname')!r} is replaced since {' and '.join(replaces)} changed. "
                 f"Of the old account {_id}: {WHAT_GOES[on_delete]}. Then a new one is bought"

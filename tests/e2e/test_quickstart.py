@@ -1,0 +1,42 @@
+"""The quickstart, as the README has it, on each engine there is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import ENGINES, Stack
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
+
+QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_quickstart_buys_changes_and_removes_one_account(
+    engine: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    project = tmp_path / "quickstart"
+    shutil.copytree(QUICKSTART, project, ignore=shutil.ignore_patterns(".venv"))
+    settings = (project / "Pulumi.yaml").read_text()
+    (project / "Pulumi.yaml").write_text(settings.split("runtime:")[0] + "runtime: python\n")
+    stack = Stack(
+        project,
+        engine=engine,
+        config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": sandbox.url},
+        secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
+        workdir=tmp_path,
+    )
+    shown = stack.up()
+    assert shown.exit_code == 0, shown.output
+    assert sandbox.writes() == {"POST /im/accounts": 1}
+    assert stack.outputs()["alice"].startswith("acc")
+
+    stack.set_config("chatdaddy-quickstart:tier", "unlimited")
+    assert stack.up("--skip-preview").exit_code == 0
+    assert sandbox.writes() == {"POST /im/accounts": 1, "PATCH /im/accounts/{id}": 1}
+
+    assert stack.destroy().exit_code == 0
+    assert sandbox.totals()["DELETE /im/accounts/{id}"] == 1
+    assert REFRESH_TOKEN not in shown.output
