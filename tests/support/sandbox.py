@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -16,6 +17,9 @@ import httpx
 
 TEAM_ID = "team-sandbox-0123456789abcdef"
 REFRESH_TOKEN = "refresh-token-of-the-tests-0001"
+
+LIMITED, UNLIMITED = "limited_msg_no_chat_history", "unlimited_msg_chat_history"
+_TIERS = {"limited": LIMITED, "unlimited": UNLIMITED}
 
 
 @dataclass
@@ -65,6 +69,20 @@ class Sandbox:
     def account(self, account_id: str) -> dict[str, Any] | None:
         return next((a for a in self.accounts() if a["accountId"] == account_id), None)
 
+    def buy(self, nickname: str = "", *, tier: str | None = None, **order: Any) -> str:
+        """Purchase an account, of type `wa` where nothing else is said; returns its ID."""
+        body = {"type": "wa", "nickname": nickname, **order}
+        if tier is not None:
+            body["tier"] = _TIERS.get(tier, tier)
+        answer = self.call("POST", "/im/accounts", json=body)
+        answer.raise_for_status()
+        return str(answer.json()["accountId"])
+
+    @staticmethod
+    def unique(name: str) -> str:
+        """A nickname that no other test uses."""
+        return f"{name}-{secrets.token_hex(4)}"
+
     # --- the control paths
 
     def requests(self) -> dict[str, Any]:
@@ -107,14 +125,21 @@ class Sandbox:
     # --- the process
 
     def kill(self) -> None:
+        """End it as a power cut would, at once."""
         self.process.kill()
         self.process.wait()
+        self._let_go()
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=20)
-        self.http.close()
+        self._let_go()
         return code
+
+    def _let_go(self) -> None:
+        self.http.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def start(*flags: str, port: int = 0) -> Sandbox:
@@ -149,5 +174,3 @@ def running(*flags: str) -> Iterator[Sandbox]:
     finally:
         if sandbox.process.poll() is None:
             sandbox.stop()
-        if sandbox.process.stdout is not None:
-            sandbox.process.stdout.close()

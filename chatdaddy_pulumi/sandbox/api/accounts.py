@@ -321,6 +321,7 @@ class Accounts:
         changes: dict[str, Any] = {
             "state": "open",
             "connecting_since": None,
+            "qr_changes_at": None,
             "error": None,
             "disconnect_flag": None,
             "user_id": number or f"8526{int(_digest(row, 0)[:8], 16) % 10**7:07d}",

@@ -43,7 +43,7 @@ class Team:
             )
             store.set_meta("team", json.dumps({"name": "Sandbox", "region": "HK", "metadata": {}}))
             store.set_meta("team_updated_at", repr(clock.now()))
-            store.set_meta("refresh_token_used_at", repr(clock.now()))
+            self.keep_refresh_token()
 
     # --- logging in
 
@@ -62,7 +62,7 @@ class Team:
         member = self._store.one("SELECT * FROM members WHERE user_id = ?", USER_ID)
         if member is None:
             raise ApiError(403, "You are no longer a member of the team")
-        self._store.set_meta("refresh_token_used_at", repr(self._clock.now()))
+        self.keep_refresh_token()
         given = self._options.refresh_token if request.get("returnRefreshToken") else None
         return member, given
 
@@ -79,6 +79,10 @@ class Team:
         right = secrets.compare_digest(request["password"].encode(), wanted.encode())
         if request["phoneNumber"] != USER_PHONE or not right:
             raise ApiError(401, "Incorrect phone number or password")
+
+    def keep_refresh_token(self) -> None:
+        """The refresh token was used: its 14 days begin anew."""
+        self._store.set_meta("refresh_token_used_at", repr(self._clock.now()))
 
     def refresh_token_ends(self) -> float:
         used = float(self._store.get_meta("refresh_token_used_at") or 0)

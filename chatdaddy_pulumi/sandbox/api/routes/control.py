@@ -29,7 +29,10 @@ class FaultOrder(BaseModel):
 
 
 class ClockMove(BaseModel):
+    """`idle`: nobody used the refresh token meanwhile, so that it may have died."""
+
     advance_s: Annotated[float, Field(ge=0, le=400 * 86_400)]
+    idle: bool = False
 
 
 class Scan(BaseModel):
@@ -98,6 +101,8 @@ async def clock_get(world: InWorld) -> Response:
 async def clock_post(world: InWorld, move: ClockMove) -> Response:
     with world.store.transaction():
         world.clock.advance(move.advance_s)
+        if not move.idle:
+            world.team.keep_refresh_token()
         world.settle()
     return json_response(_clock(world))
 
