@@ -232,23 +232,38 @@ def validate(model: type[M], given: Mapping[str, Any]) -> tuple[M | None, list[C
     try:
         return model.model_validate(given), []
     except ValidationError as error:
-        return None, [
-            CheckFailure(_path(problem["loc"]), _reason(problem)) for problem in error.errors()
-        ]
+        return None, [_failure(problem) for problem in error.errors()]
 
 
-def _path(location: tuple[int | str, ...]) -> str:
-    shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return shown.lstrip(".")
+#: What pydantic's kinds of problems are to a person; `{}` takes the bound, where there is one.
+_MUST_BE = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping",
+    "float_type": "must be a number",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+}
 
 
-def _reason(problem: Any) -> str:
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
+def _failure(problem: Any) -> CheckFailure:
+    """The problem by its property, which the engine shows with the value; inner places in words."""
+    property_, *inner = problem["loc"] or ("",)
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in inner)
+    where = f"{place.lstrip('.')} " if place else ""
+    return CheckFailure(str(property_), where + reason(problem))
+
+
+def reason(problem: Any) -> str:
+    """One of pydantic's problems, in words that say what was given and what is allowed."""
+    kind = problem["type"]
+    if kind == "extra_forbidden":
         return "is not a property of this resource"
-    if problem["type"] == "value_error":
-        return message
+    if kind == "value_error":
+        return str(problem["msg"]).removeprefix("Value error, ")
+    must_be = _MUST_BE.get(kind)
+    allowed = must_be.format(**problem.get("ctx", {})) if must_be else f"is wrong: {problem['msg']}"
     given = repr(problem["input"])
-    if len(given) > 60:
-        given = given[:57] + "…"
-    return f"{message[:1].lower()}{message[1:]}; given: {given}"
+    return f"is {given[:60]}, but {allowed}"

@@ -33,7 +33,7 @@ def one_of(given: object, kind: type[E], extra: dict[str, E] | None = None) -> E
 
 def _nickname(given: object) -> str:
     if not isinstance(given, str):
-        raise ValueError(f"is {given!r}, but must be a text; put quotes around it")
+        raise ValueError(f"is {_whole(given)!r}, but must be a text; put quotes around it")
     if not given.strip():
         raise ValueError("is empty; give it at least one character that shows")
     if len(given) > NICKNAME_LENGTH:

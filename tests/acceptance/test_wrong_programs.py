@@ -1,0 +1,57 @@
+"""Wrong programs, and what a person reads: a program and its message a pair of files.
+
+To take a new program in, or a better message, run this module with `UPDATE_MESSAGES=1` and read the
+difference.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import Stack
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
+
+PROGRAMS = sorted((Path(__file__).parent / "wrong_programs").glob("*.py"))
+
+CLOSING = ("error: preview failed", "error: an unhandled error", "error: Resource monitor has")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with running() as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_a_wrong_program_is_told_what_to_do(program: Path, server: Sandbox, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text("name: wrong\nruntime: python\n")
+    shutil.copy(program, project / "__main__.py")
+    stack = Stack(
+        project,
+        engine="stand-in",
+        config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": server.url},
+        secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
+        workdir=tmp_path,
+    )
+    run = stack.preview()
+    assert run.exit_code == 1
+    assert "Traceback" not in run.output
+    assert server.totals() == {}
+    errors = [line.strip() for line in run.output.splitlines() if "error:" in line]
+    # The engine closes every failed preview with lines of its own.
+    said = "".join(f"{line}\n" for line in errors if not line.startswith(CLOSING))
+    said = re.sub(r" value \{.*\} has a problem", "", said)
+    message = program.with_suffix(".txt")
+    if os.environ.get("UPDATE_MESSAGES"):
+        message.write_text(said)
+    assert said == message.read_text()

@@ -1,0 +1,3 @@
+from chatdaddy_pulumi import Provider
+
+Provider("team-b", team_id="team-b")

@@ -1,0 +1,3 @@
+from chatdaddy_pulumi import Account
+
+Account("alice", settings={"coexistenceContactsSynced": True})
