@@ -16,9 +16,9 @@ from typing import Any, ParamSpec, TypeVar
 from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from chatdaddy_pulumi.api import BadSetting, ChatDaddy, ChatDaddyError, ServiceUrls
+from chatdaddy_pulumi.api import BadSetting, ChatDaddy, ChatDaddyError, ClientOptions, ServiceUrls
 from chatdaddy_pulumi.api.bridge import Credentials, client_for, run
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.prices import Prices
@@ -138,15 +138,36 @@ class Settings:
             team_id=team_id, refresh_token=refresh_token, api_token=api_token, urls=urls
         )
 
-    def whole_number(self, key: str, default: int) -> int:
-        found = self.get(key)
-        if found is None:
-            return default
-        if not found.isdigit() or int(found) < 1:
+    def options(self) -> ClientOptions:
+        """How patiently ChatDaddy is called: ``chatdaddy:concurrency`` and ``chatdaddy:client``.
+
+        Raises:
+            ConfigurationError: one of them is not of its form.
+        """
+        given: dict[str, Any] = {}
+        if patience := self.get("client"):
+            try:
+                given = TypeAdapter(dict[str, float | str | None]).validate_json(patience)
+            except ValidationError:
+                raise ConfigurationError(
+                    "chatdaddy:client",
+                    'must be JSON of numbers such as {"retries": 5, "total_timeout_s": 300}',
+                ) from None
+        if unknown := sorted(given.keys() - ClientOptions.__dataclass_fields__.keys()):
             raise ConfigurationError(
-                f"chatdaddy:{key}", f"is {found!r}, but must be a whole number of at least 1"
+                "chatdaddy:client",
+                f"names {', '.join(unknown)}, but there are only "
+                + ", ".join(ClientOptions.__dataclass_fields__),
             )
-        return int(found)
+        if concurrency := self.get("concurrency"):
+            given["concurrency"] = concurrency
+        try:
+            return TypeAdapter(ClientOptions).validate_python(given)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            said = ": ".join([*map(str, problem["loc"]), problem["msg"]])
+            setting = "concurrency" if "concurrency" in said else "client"
+            raise ConfigurationError(f"chatdaddy:{setting}", f"is wrong: {said}") from None
 
 
 def variable_of(key: str) -> str:
@@ -186,7 +207,7 @@ class HostedProvider(ResourceProvider):
     @property
     def client(self) -> ChatDaddy:
         """The process's client for the configured team."""
-        return client_for(self.settings.credentials())
+        return client_for(self.settings.credentials(), self.settings.options())
 
     def run(self, work: Callable[[ChatDaddy], Coroutine[Any, Any, R]]) -> R:
         """Run the work on the shared loop, over the shared client."""
@@ -196,6 +217,7 @@ class HostedProvider(ResourceProvider):
         """What is wrong with the settings, found in the preview."""
         try:
             self.settings.credentials()
+            self.settings.options()
             _ = self.prices
         except ConfigurationError as error:
             return [CheckFailure(error.property, error.reason)]

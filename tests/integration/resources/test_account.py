@@ -431,6 +431,7 @@ def test_what_a_preview_does_not_know_yet_is_respected(host: Host, server: Sandb
     assert set(failures) == {"tier"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "property_", "words"),
     [
@@ -438,6 +439,13 @@ def test_what_a_preview_does_not_know_yet_is_respected(host: Host, server: Sandb
         ({"refreshToken": ""}, "chatdaddy:refreshToken", "CHATDADDY_REFRESH_TOKEN"),
         ({"baseUrl": "localhost:8080"}, "chatdaddy:baseUrl", "is not a URL"),
         ({"prices": "cheap"}, "chatdaddy:prices", "must be JSON"),
+        ({"concurrency": "many"}, "chatdaddy:concurrency", "valid integer"),
+        (
+            {"client": '{"retrys": 1}'},
+            "chatdaddy:client",
+            "names retrys, but there are only concurrency, retries",
+        ),
+        ({"client": '{"retries": -1}'}, "chatdaddy:client", "at least 0"),
     ],
     ids=lambda value: value if isinstance(value, str) else "-",
 )
@@ -452,6 +460,7 @@ def test_a_missing_or_wrong_setting_is_named_in_the_preview(
     assert server.totals() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
