@@ -45,7 +45,11 @@ def build(world: World, transports: dict[tuple[str, int], asyncio.Transport]) ->
     for module in (auth, im, payments, events, control, page):
         app.include_router(module.router)
     add_error_handlers(app)
-    paths = [path for path in app.openapi()["paths"] if path.startswith(SERVICES)]
+    paths = {
+        path: [method.upper() for method in operations]
+        for path, operations in app.openapi()["paths"].items()
+        if path.startswith(SERVICES)
+    }
     return Gate(app, world, paths, transports)
 
 

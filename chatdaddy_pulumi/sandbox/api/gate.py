@@ -8,6 +8,7 @@ import time
 from re import Pattern
 from typing import Any
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,18 +27,19 @@ _NOT_JSON = "<!doctype html><title>502</title><h1>Bad gateway</h1>"
 class Gate:
     """Stands before the app as ASGI middleware.
 
-    `transports` is filled by the server: the open connection of each client address, so that one
-    can be cut in the middle of a call.
+    `paths` are the services' path patterns and the methods of each. `transports` is filled by the
+    server: the open connection of each client address, so that one can be cut within a call.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         world: World,
-        paths: list[str],
+        paths: dict[str, list[str]],
         transports: dict[tuple[str, int], asyncio.Transport],
     ) -> None:
         self._app, self._world, self._transports = app, world, transports
+        self._allow = {path: ", ".join(methods) for path, methods in paths.items()}
         self._patterns: list[tuple[Pattern[str], str]] = [
             (compile_path(path)[0], path) for path in paths
         ]
@@ -68,6 +70,9 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status == 405:
+                    # Starlette names the methods of one route; a path may have several.
+                    MutableHeaders(scope=message)["allow"] = self._allow.get(pattern, "")
             await send(message)
 
         try:

@@ -214,7 +214,7 @@ async def api_token_delete(
     world: InWorld,
     caller: AnyCaller,
     request: Request,
-    tokens: Annotated[list[str] | None, Query(description="also as tokens[0]=…")] = None,
+    tokens: Annotated[list[str], Query(default_factory=list, description="also as tokens[0]=…")],
 ) -> None:
     """Delete API tokens; ones that are not there are let pass."""
     wanted = listed(request, "tokens")

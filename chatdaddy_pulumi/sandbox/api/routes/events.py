@@ -76,10 +76,10 @@ async def subscriptions_get(
     world: InWorld,
     caller: Hooker,
     request: Request,
+    teamId: Annotated[list[str], Query(default_factory=list)],  # noqa: N803
+    userId: Annotated[list[str], Query(default_factory=list)],  # noqa: N803
     type: Literal["webhook", "websocket"] | None = None,
     accountId: str | None = None,  # noqa: N803
-    teamId: Annotated[list[str] | None, Query()] = None,  # noqa: N803
-    userId: Annotated[list[str] | None, Query()] = None,  # noqa: N803
 ) -> Response:
     """The subscriptions that fit."""
     found = world.webhooks.matching(

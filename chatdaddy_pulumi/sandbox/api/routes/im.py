@@ -243,6 +243,19 @@ async def accounts_close(world: InWorld, caller: Patcher, id: str, logout: bool 
 
 
 @router.post(
+    "/accounts/{id}/logout",
+    status_code=204,
+    responses=refusals(Error, 400, 401, 403, 404),
+    response_class=Response,
+    deprecated=True,
+)
+async def accounts_logout(world: InWorld, caller: Patcher, id: str) -> None:
+    """What older clients call for `close` with `logout`."""
+    with world.store.transaction():
+        world.accounts.close(id, logout=True)
+
+
+@router.post(
     "/accounts/{id}/disconnect-ack",
     status_code=204,
     responses=refusals(Error, 400, 401, 403, 404),

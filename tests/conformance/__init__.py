@@ -1,0 +1,1 @@
+"""The emulated ChatDaddy by someone else's measure."""

@@ -1,0 +1,2 @@
+// account ID => the ID of the account to archive
+await accountsApi.accountsArchive({ accountId })
