@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from chatdaddy_pulumi.sandbox.api.deliver import deliver
 from chatdaddy_pulumi.sandbox.api.errors import add_error_handlers
-from chatdaddy_pulumi.sandbox.api.gate import SERVICES, Gate
+from chatdaddy_pulumi.sandbox.api.gate import Gate
 from chatdaddy_pulumi.sandbox.api.routes import auth, control, events, im, page, payments
 from chatdaddy_pulumi.sandbox.api.world import World
 
 DESCRIPTION = "An emulated ChatDaddy for trying and testing; see docs/sandbox.md."
+
+_SERVICES = (auth.router, im.router, payments.router, events.router)
 
 #: How often what depends on time is brought up to date while nobody calls.
 TICK_S = 0.5
@@ -42,15 +45,20 @@ def build(world: World, transports: dict[tuple[str, int], asyncio.Transport]) ->
         lifespan=lifespan,
     )
     app.state.world = world
-    for module in (auth, im, payments, events, control, page):
-        app.include_router(module.router)
+    for router in (*_SERVICES, control.router, page.router):
+        app.include_router(router)
     add_error_handlers(app)
-    paths = {
-        path: [method.upper() for method in operations]
-        for path, operations in app.openapi()["paths"].items()
-        if path.startswith(SERVICES)
-    }
-    return Gate(app, world, paths, transports)
+    return Gate(app, world, _methods(), transports)
+
+
+def _methods() -> dict[str, list[str]]:
+    """The services' path patterns, and the methods of each."""
+    found: dict[str, list[str]] = {}
+    for router in _SERVICES:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                found.setdefault(route.path, []).extend(sorted(route.methods or ()))
+    return found
 
 
 async def _tick(world: World) -> None:

@@ -25,7 +25,8 @@ router = APIRouter(prefix="/events", tags=["events"])
 Hooker = Annotated[Caller, Depends(needs("CHATDADDY_HOOK"))]
 
 EventName = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)+$", examples=["account-update"])]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+", examples=["http://127.0.0.1:9000/hook"])]
+_URL = r"^https?://([\w.~%:-]+@)?([A-Za-z0-9._~-]+|\[::1\])(:[0-9]{1,5})?([/?#][!-~]*)?$"
+Url = Annotated[str, Field(pattern=_URL, examples=["http://127.0.0.1:9000/hook"])]
 
 
 class SubscriptionsPost(Body):
