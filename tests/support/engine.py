@@ -137,8 +137,9 @@ class Stack:
     def state(self) -> dict[str, Any]:
         """The deployment, as in `pulumi stack export`: `resources`, `pending_operations` …"""
         if self.engine == "pulumi":
-            run = self._call("stack", "export", "--stack", self.name, stderr=False).ok()
-            return dict(json.loads(run.output)["deployment"])
+            stacks = self.workdir / "backend" / ".pulumi" / "stacks"
+            (path,) = stacks.glob(f"*/{self.name}.json")
+            return dict(json.loads(path.read_text())["checkpoint"].get("latest") or {})
         path = self.workdir / "states" / f"{self.name}.json"
         return dict(json.loads(path.read_text())["deployment"]) if path.exists() else {}
 

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from chatdaddy_pulumi.sandbox.engine import renames
 from chatdaddy_pulumi.sandbox.engine import state as states
 from chatdaddy_pulumi.sandbox.engine.errors import EngineError
 from chatdaddy_pulumi.sandbox.engine.state import State
@@ -146,7 +147,7 @@ class Snapshot:
 
     def render(self) -> str:
         """The whole file."""
-        resources = self.resources()
+        resources = renames.settle(self.resources())
         features = sorted({name for state in resources for name in state.features()})
         head: dict[str, Any] = {
             "manifest": {

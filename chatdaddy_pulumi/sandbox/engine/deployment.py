@@ -91,6 +91,7 @@ class Deployment:
     config: dict[str, Any]  # for the default provider: the stack's configuration, secrets marked
 
     failed: bool = False
+    step_failed: bool = False  # which is said once more at the end
     cancelled: bool = False  # by the person at the terminal
     deleting: set[str] = field(default_factory=set)
     news: dict[str, State] = field(default_factory=dict)
@@ -104,6 +105,7 @@ class Deployment:
         self._pending_news: dict[str, Step] = {}
         self._stack_outputs: tuple[str, Props] | None = None
         self._defaults: dict[str, asyncio.Future[str]] = {}
+        self._spared: set[State] = set()
         self._waiting: set[asyncio.Future[State | None]] = set()
         self._index()
         self.planner = Planner(self)
@@ -144,7 +146,16 @@ class Deployment:
 
     def fail_afterwards(self, urn: str, text: str) -> None:
         """The run has failed, but not the step that found it."""
+        self.step_failed = True
         self.fail(urn, text)
+
+    @property
+    def verdict(self) -> str:
+        """The last word on a run that went wrong in a step or was cancelled, or nothing."""
+        if not (self.step_failed or self.cancelled):
+            return ""
+        kind = "preview" if self.dry_run else "update"
+        return f"{kind} {'failed' if self.failed else 'canceled'}"
 
     def stop(self) -> None:
         """Begin nothing new; what is under way is waited for."""
@@ -188,7 +199,8 @@ class Deployment:
             waves = await self.planner.deletions()
         for wave in waves:
             for step in wave:
-                await self._submit([step])
+                if step.state not in self._spared:
+                    await self._submit([step])
             await self._settle()
 
     async def _unless_over(self, work: Coroutine[Any, Any, None]) -> None:
@@ -338,14 +350,19 @@ class Deployment:
                 mark_secret_outputs(step.new)
                 self.news[step.urn] = step.new
         else:
+            self.step_failed = True
             self.error(step.urn, str(error))
         self.events.ended(step, ok=error is None)
         if not self.dry_run:
             await step.end_snapshot(self, ok=error is None)
         if error is None:
             step.finish()
-        elif isinstance(step, Refresh) or isinstance(error, Protected):
+        elif isinstance(step, Refresh):
             self.failed = True
+        elif isinstance(error, Protected):
+            # Nothing was tried, so the others go on, but for those that it stands on.
+            self.failed = True
+            self._spared |= self.graph.needed_by(step.state)
         else:
             self.fail()
         return error is None
@@ -423,8 +440,9 @@ def _without_missing(state: State, there: set[str], parents: dict[str, str]) -> 
     state = state.copy()
     state.dependencies = [urn for urn in state.dependencies if urn in there]
     state.property_dependencies = {
-        key: [urn for urn in found if urn in there]
+        key: kept
         for key, found in state.property_dependencies.items()
+        if (kept := [urn for urn in found if urn in there])
     }
     state.replace_with = [urn for urn in state.replace_with if urn in there]
     if state.deleted_with not in there:

@@ -1,19 +1,25 @@
-"""What a run looks like to people: its steps as they happen, and what came of them."""
+"""What a run looks like to people.
+
+Without a terminal every step is a line as it begins and ends, as the real CLI prints them; on a
+terminal the steps are a tree that is drawn anew while they run. What is said below is the same.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
+import threading
 import time
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
-from chatdaddy_pulumi.sandbox.engine import urns
+from chatdaddy_pulumi.sandbox.engine import render, urns
 from chatdaddy_pulumi.sandbox.engine.steps import Refresh, SkippedCreate, Step
-from chatdaddy_pulumi.sandbox.engine.values import UNKNOWN, Props, Secret, deep_equals
+from chatdaddy_pulumi.sandbox.engine.values import Props
 
 _SIGNS = {
     "same": "  ",
@@ -28,276 +34,365 @@ _SIGNS = {
     "discard": "< ",
     "discard-replaced": "< ",
 }
-_COLORS = {
+_STYLES = {
     "create": "green",
     "update": "yellow",
     "delete": "red",
     "replace": "magenta",
     "create-replacement": "bright_green",
     "delete-replaced": "bright_red",
+    "remove-pending-replace": "red",
     "refresh": "yellow",
 }
-_DOING = {
+# While it is done, once it is done, and in a preview.
+_WORDS = {
+    "same": ("", "", ""),
     "create": ("creating", "created", "create"),
     "update": ("updating", "updated", "update"),
     "delete": ("deleting", "deleted", "delete"),
     "replace": ("replacing", "replaced", "replace"),
     "create-replacement": ("creating replacement", "created replacement", "create replacement"),
     "delete-replaced": ("deleting original", "deleted original", "delete original"),
-    "refresh": ("refreshing", "", "refresh"),
+    "refresh": ("refreshing", "", "refreshing"),
     "remove-pending-replace": ("completing deletion", "completed deletion", "complete deletion"),
     "discard": ("discarding", "discarded", "discard"),
     "discard-replaced": ("discarding original", "discarded original", "discard original"),
 }
-_COUNTED = ("create", "update", "replace", "delete", "discard")
+_COUNTED = ("create", "update", "delete", "replace", "discard")
+
+
+@dataclass
+class _Row:
+    """What the display knows of one resource."""
+
+    urn: str
+    parent: str = ""
+    op: str = "same"
+    status: str = ""
+    style: str = ""
+    info: str = ""
+    began: float = 0.0
+    running: bool = False
+    messages: list[tuple[str, str]] = field(default_factory=list)  # (severity, text)
 
 
 class Display:
-    """Shows one run; implements `deployment.Events`."""
+    """Shows one run; implements `deployment.Events`.
+
+    `secrets` are texts that are never printed, `title` is like ``Updating (dev)``.
+    """
 
     def __init__(
         self,
         console: Console,
         *,
         title: str,
+        root: str,
         preview: bool,
         diff: bool,
-        secrets: frozenset[str],
+        secrets: Iterable[str],
         show_secrets: bool = False,
         show_outputs: bool = True,
     ) -> None:
-        self.console = console
-        self.preview = preview
-        self.diff = diff
         self.counts: Counter[str] = Counter()
-        self.errors = 0
-        self._title = title
-        self._secrets = sorted((s for s in secrets if s), key=len, reverse=True)
+        self._console = console
+        self._root = root  # the stack's URN
+        self._preview = preview
+        self._diff = diff
+        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
         self._show_secrets = show_secrets
         self._show_outputs = show_outputs
+        self._rows: dict[str, _Row] = {}
+        self._lock = threading.Lock()  # the tree is drawn by a thread of its own
         self._began = time.monotonic()
-        self._times: dict[Step, float] = {}
-        self._messages: dict[str, list[tuple[str, str]]] = {}
         self._stack: Step | None = None
-        self._line("")
-        self._line(f"{title}:", "bold magenta")
+        self._live: Live | None = None
+        self._print("")
+        self._print(f"{title}:", "bold magenta")
+        if console.is_terminal and not diff:
+            self._live = Live(
+                get_renderable=self._tree, console=console, refresh_per_second=5, transient=True
+            )
+            self._live.start()
 
-    # --- events
+    # --- what happens
 
     def started(self, step: Step) -> None:
-        self._times[step] = time.monotonic()
-        if _hidden(step):
-            return
-        if step.op in ("same", "replace") or self.preview:
-            return
-        self._step(step, f"{_DOING[step.op][0]}")
+        row = self._row(step)
+        with self._lock:
+            row.op, row.began, row.running = step.op, time.monotonic(), True
+            row.status = _WORDS[step.op][2 if self._preview else 0]
+            row.info = self._changes(step)
+        if not self._preview and step.op != "same":
+            self._line(row, f"{row.status} (0s)", row.info)
 
     def ended(self, step: Step, *, ok: bool) -> None:
-        took = time.monotonic() - self._times[step]
-        if _hidden(step) and ok:
-            return
-        if step.urn and urns.qualified_type(step.urn) == urns.ROOT_TYPE:
+        row = self._row(step)
+        took = time.monotonic() - row.began
+        with self._lock:
+            row.running = False
+            if ok:
+                row.op, row.status = self._outcome(step, took)
+            else:
+                row.status, row.style = f"**{_WORDS[step.op][0]} failed**", "bold red"
+            row.info = self._changes(step)
+        if step.urn == self._root:
             self._stack = step
-        if not ok:
-            self._step(step, f"{_DOING.get(step.op, ('', '', step.op))[0]} failed", "bold red")
-            return
-        self._count(step)
+        if ok:
+            self._count(step)
+            if self._diff:
+                self._details(step)
+        if (row.status or isinstance(step, Refresh)) and not (self._diff and ok):
+            self._line(row, row.status, row.info)
+
+    def _outcome(self, step: Step, took: float) -> tuple[str, str]:
         if isinstance(step, Refresh):
-            if step.found != "same":
-                self._step(step, {"update": "updated", "delete": "gone"}[step.found])
-        elif step.op in ("same", "replace") and not (self.preview and step.op == "replace"):
-            return
-        elif self.preview:
-            if step.op not in ("create-replacement", "delete-replaced"):
-                self._step(step, _DOING[step.op][2])
-        else:
-            self._step(step, f"{_DOING[step.op][1]} ({took:.2f}s)")
-        if self.diff:
-            self._details(step)
+            word = {"update": "updated", "delete": "deleted", "same": ""}[step.found]
+            return step.found, f"{word} ({took:.2f}s)" if word and not self._preview else word
+        if self._preview or step.op == "same":
+            return step.op, _WORDS[step.op][2]
+        retained = "[retain]" if step.op == "delete" and step.state.retain_on_delete else ""
+        return step.op, f"{_WORDS[step.op][1]} ({took:.2f}s){retained}"
 
     def _count(self, step: Step) -> None:
-        if isinstance(step, SkippedCreate):
+        if _hidden(step.urn) or isinstance(step, SkippedCreate):
             return
-        if isinstance(step, Refresh):
-            self.counts[step.found] += 1
-        elif step.op in _COUNTED or step.op == "same":
-            self.counts[step.op] += 1
+        op = step.found if isinstance(step, Refresh) else step.op
+        if op in _COUNTED or op == "same":
+            self.counts[op] += 1
 
     def outputs(self, step: Step) -> None:
-        if urns.qualified_type(step.urn) == urns.ROOT_TYPE:
+        if step.urn == self._root:
             self._stack = step
 
     def message(
         self, severity: str, urn: str, text: str, *, ephemeral: bool = False, stream: int = 0
     ) -> None:
-        text = self.hide(text.rstrip("\n"))
+        text = self._hide(text.rstrip("\n"))
         if severity == "debug":
             return
-        if ephemeral:
-            self._progress(text)
-            return
-        if severity == "error":
-            self.errors += 1
-        self._messages.setdefault(urn, []).append((severity, text))
-
-    def hide(self, text: str) -> str:
-        """The text without the secrets of the configuration."""
-        if self._show_secrets:
-            return text
-        for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
-        return text
+        row = self._row_of(urn or self._root)
+        first = text.split("\n", 1)[0]
+        with self._lock:
+            row.info = first if severity == "info" else f"{severity}: {first}"
+            if not ephemeral:
+                row.messages.append((severity, text))
+        if ephemeral and not self._diff:
+            self._line(row, row.status, row.info)
 
     # --- the end
 
-    def finish(self, *, failed: bool, cancelled: bool = False) -> None:
-        """Messages, outputs, what was done and how long it took."""
-        if failed or cancelled:
-            word = "canceled" if cancelled and not failed else "failed"
-            kind = "preview" if self.preview else "update"
-            self._messages.setdefault("", []).append(("error", f"{kind} {word}"))
-        if self._messages:
-            self._line("")
-            self._line("Diagnostics:", "bold")
-            for urn, messages in self._messages.items():
-                kind, name = (urns.type_of(urn), urns.name_of(urn)) if urn else (urns.ROOT_TYPE, "")
-                self._line(f"  {kind} ({name}):" if name else f"  {kind}:", "blue")
-                for severity, text in messages:
-                    prefix = "" if severity == "info" else f"{severity}: "
-                    style = {"error": "red", "warning": "yellow"}.get(severity, "")
-                    for index, line in enumerate(text.split("\n")):
-                        self._line(f"    {prefix if not index else ''}{line}", style)
-        if self._show_outputs and self._stack is not None and self._stack.new is not None:
-            self._stack_outputs(self._stack)
-        self._line("")
-        self._line("Resources:", "bold")
-        for op in _COUNTED:
-            if self.counts[op]:
-                done = f"to {op}" if self.preview else _DOING[op][1]
-                self._line(
-                    f"    {_SIGNS[op].strip()} {self.counts[op]} {done}", _COLORS.get(op, "")
-                )
-        if self.counts["same"]:
-            self._line(f"    {self.counts['same']} unchanged")
-        if not self.preview:
-            self._line("")
-            self._line(f"Duration: {max(1, round(time.monotonic() - self._began))}s", "bold")
-        self._line("")
+    def finish(self, verdict: str = "") -> None:
+        """Messages, outputs, what was done, and how long it took.
+
+        `verdict` is the last word on a run that failed: ``update failed``.
+        """
+        if verdict:
+            self.message("error", self._root, verdict)
+        self.stop()
+        if self._console.is_terminal and not self._diff:
+            self._console.print(self._tree(everything=True))
+        self._diagnostics()
+        if self._show_outputs:
+            self._stack_outputs()
+        self._summary()
+        if not self._preview:
+            seconds = max(1, round(time.monotonic() - self._began))
+            self._print("")
+            self._print(f"Duration: {seconds}s", "bold magenta")
+        self._print("")
+
+    def stop(self) -> None:
+        """Stop drawing; what is printed from now on stays."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     @property
     def changes(self) -> int:
+        """How many resources were changed, or would be."""
         return sum(self.counts[op] for op in _COUNTED)
 
     # --- parts
 
-    def _step(self, step: Step, doing: str, style: str = "") -> None:
-        state = step.state
-        sign = _SIGNS[step.op]
-        color = style or _COLORS.get(step.op, "")
-        line = Text(f" {sign} ", style=color)
-        line.append(f"{state.type} ").append(state.name, style="bold")
-        line.append(f" {doing}", style=color)
-        keys = step.diff.replaces or step.diff.changed
-        if keys and step.op in ("update", "replace", "create-replacement"):
-            line.append(f" [diff: ~{','.join(keys)}]", style="yellow")
-        self._print(line)
+    def _row(self, step: Step) -> _Row:
+        row = self._row_of(step.urn)
+        row.parent = step.state.parent
+        return row
+
+    def _row_of(self, urn: str) -> _Row:
+        with self._lock:
+            return self._rows.setdefault(urn, _Row(urn))
+
+    def _changes(self, step: Step) -> str:
+        """``[diff: ~a,b]``, for steps that change something that is there."""
+        old, new = step.old, step.new
+        if old is None or new is None or old is new:
+            return ""
+        if isinstance(step, Refresh):
+            keys = ",".join(f"~{key}" for key in step.diff.changed)
+        else:
+            keys = render.changed_keys(render.shown(old.inputs), render.shown(new.inputs))
+            if step.op == "same":
+                keys = "~protect" if old.protect != new.protect else ""
+        return f"[diff: {keys}]" if keys else ""
+
+    def _line(self, row: _Row, status: str, info: str) -> None:
+        """A line on a resource, where there is no tree."""
+        if self._live is not None or _hidden(row.urn):
+            return
+        style = row.style or _STYLES.get(row.op, "")
+        line = Text(f" {_SIGNS[row.op]} ", style=style)
+        line.append(f"{urns.type_of(row.urn)} ", style="").append(urns.name_of(row.urn), "bold")
+        line.append(f" {status} ", style=style).append(self._hide(info))
+        self._console.print(line, soft_wrap=True)
+
+    def _tree(self, everything: bool = False) -> Table:
+        """The rows that matter, children below their parents."""
+        with self._lock:
+            rows = {
+                urn: row
+                for urn, row in self._rows.items()
+                if not _hidden(urn) and (row.op != "same" or row.messages or row.running)
+            }
+            for row in list(rows.values()):
+                self._add_parents(row, rows)
+            if self._root in self._rows:
+                rows.setdefault(self._root, self._rows[self._root])
+            table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+            for title in ("", "Type", "Name", "Plan" if self._preview else "Status", "Info"):
+                table.add_column(title, no_wrap=True, overflow="ellipsis")
+            limit = None if everything else max(4, self._console.height - 4)
+            for row, prefix in _lines(rows)[:limit]:
+                style = row.style or _STYLES.get(row.op, "")
+                info = row.info
+                if everything and row.messages:
+                    info = _tally(row)
+                table.add_row(
+                    Text(f" {_SIGNS[row.op]}", style=style),
+                    prefix + urns.type_of(row.urn),
+                    Text(urns.name_of(row.urn), style="bold"),
+                    Text(self._elapsed(row), style=style),
+                    Text(self._hide(info)),
+                )
+        return table
+
+    def _add_parents(self, row: _Row, rows: dict[str, _Row]) -> None:
+        while row.parent and row.parent not in rows and row.parent in self._rows:
+            row = rows[row.parent] = self._rows[row.parent]
+
+    def _elapsed(self, row: _Row) -> str:
+        if row.running and not self._preview and row.status:
+            return f"{row.status} ({round(time.monotonic() - row.began)}s)"
+        return row.status
 
     def _details(self, step: Step) -> None:
-        old = _shown(step.old.inputs) if step.old is not None else {}
-        new = _shown(step.new.inputs) if step.new is not None else {}
+        """A step in full, for ``--diff``."""
+        op = step.found if isinstance(step, Refresh) else step.op
+        if _hidden(step.urn) or op in ("same", "create-replacement", "delete-replaced"):
+            return
+        state, style = step.state, _STYLES.get(op, "")
+        self._print(f"{_SIGNS[op]}{state.type}: ({op})", style)
+        if state.id:
+            self._print(f"    [id={state.id}]")
+        self._print(f"    [urn={state.urn}]")
+        old: Props = step.old.inputs if step.old else {}
+        new: Props = step.new.inputs if step.new else {}
         if isinstance(step, Refresh):
-            old = _shown((step.old.outputs or {}) if step.old else {})
-            new = _shown((step.new.outputs or {}) if step.new else {})
-        for line, style in _difference(old, new, 1):
-            self._line(self.hide(line), style)
+            old = (step.old.outputs or {}) if step.old else {}
+            new = (step.new.outputs or {}) if step.new else {}
+        for text, line_style in render.difference(render.shown(old), render.shown(new), 2):
+            self._print(self._hide(text), line_style)
 
-    def _stack_outputs(self, step: Step) -> None:
-        new = (step.new.outputs or {}) if step.new else {}
-        old = (step.old.outputs or {}) if step.old else {}
-        lines: list[tuple[str, str]] = []
-        for key in sorted(new.keys() | old.keys()):
-            if key not in old:
-                lines += _whole(f"  + {key}: ", new[key], "green", 1)
-            elif key not in new:
-                lines += _whole(f"  - {key}: ", old[key], "red", 1)
-            elif not deep_equals(old[key], new[key]):
-                lines += _difference({key: old[key]}, {key: new[key]}, 0)
-            elif not self.preview:
-                lines += _whole(f"    {key}: ", new[key], "", 1)
+    def _diagnostics(self) -> None:
+        rows = [row for row in self._rows.values() if row.messages]
+        if not rows:
+            return
+        self._print("")
+        self._print("Diagnostics:", "bold")
+        for row in rows:
+            self._print(f"  {urns.type_of(row.urn)} ({urns.name_of(row.urn)}):", "blue")
+            for severity, text in row.messages:
+                style = {"error": "red", "warning": "yellow"}.get(severity, "")
+                lines = (text if severity == "info" else f"{severity}: {text}").split("\n")
+                for line in lines:
+                    self._print(f"    {line}".rstrip(), style)
+
+    def _stack_outputs(self) -> None:
+        step = self._stack
+        if step is None or step.op in ("delete", "refresh"):
+            return
+        new: Props = (step.new.outputs or {}) if step.new else {}
+        old: Props = (step.old.outputs or {}) if step.old else {}
+        if step.op == "create":
+            old = new
+        everything = step.op == "create" or not self._preview
+        lines = list(render.difference(old, new, 2, all_keys=everything))
         if lines:
-            self._line("")
-            self._line("Outputs:", "bold")
-            for line, style in lines:
-                self._line(self.hide(line), style)
+            self._print("")
+            self._print("Outputs:", "bold")
+            for text, style in lines:
+                self._print(self._hide(text), style)
 
-    def _progress(self, text: str) -> None:
-        if self.console.is_terminal:
-            width = max(10, self.console.width - 1)
-            sys.stderr.write(f"\r\x1b[2K{text.splitlines()[-1][:width] if text else ''}")
-            sys.stderr.flush()
-        else:
-            self._line(f"    {text}")
+    def _summary(self) -> None:
+        self._print("")
+        self._print("Resources:", "bold")
+        for op in _COUNTED:
+            if self.counts[op]:
+                done = f"to {op}" if self._preview else _WORDS[op][1]
+                self._print(f"    {_SIGNS[op]}{self.counts[op]} {done}", _STYLES.get(op, ""))
+        kinds = sum(1 for op in _COUNTED if self.counts[op])
+        unchanged = f"{self.counts['same']} unchanged" if self.counts["same"] else ""
+        total = f"{self.changes} changes. " if kinds > 1 else ""
+        if total or unchanged:
+            self._print(f"    {total}{unchanged}".rstrip())
+        errored = sum(
+            any(severity == "error" for severity, _ in row.messages) for row in self._rows.values()
+        )
+        if errored:
+            self._print(f"    {errored} errored", "red")
 
-    def _line(self, text: str, style: str = "") -> None:
-        self._print(Text(text, style=style))
+    def _hide(self, text: str) -> str:
+        """The text without the secrets of the configuration."""
+        if not self._show_secrets:
+            for secret in self._secrets:
+                text = text.replace(secret, "[secret]")
+        return text
 
-    def _print(self, text: Text) -> None:
-        if self.console.is_terminal:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
-        self.console.print(text, soft_wrap=True)
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style=style), soft_wrap=True)
 
 
-def _hidden(step: Step) -> bool:
+def _hidden(urn: str) -> bool:
     """Default providers come and go by themselves; nobody asked for them."""
-    return step.state.is_provider and step.state.name == "default"
+    return urns.is_provider(urns.type_of(urn)) and urns.name_of(urn) == "default"
 
 
-def _shown(props: Props) -> Props:
-    return {key: value for key, value in props.items() if not key.startswith("__")}
+def _lines(rows: dict[str, _Row]) -> list[tuple[_Row, str]]:
+    """Every row with the branches before it."""
+    children: dict[str, list[_Row]] = {}
+    for row in rows.values():
+        children.setdefault(row.parent if row.parent in rows else "", []).append(row)
+    lines: list[tuple[_Row, str]] = []
 
+    def add(row: _Row, prefix: str, branch: str, below: str) -> None:
+        lines.append((row, prefix + branch))
+        inner = children.get(row.urn, [])
+        for index, child in enumerate(inner):
+            last = index == len(inner) - 1
+            add(child, prefix + below, "└─ " if last else "├─ ", "   " if last else "│  ")
 
-def brief(value: Any) -> str:
-    """A value on one line, secrets and unknowns as Pulumi shows them."""
-    if isinstance(value, Secret):
-        return "[secret]"
-    if value is UNKNOWN:
-        return "[unknown]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, dict):
-        inner = ", ".join(f"{key}: {brief(item)}" for key, item in value.items())
-        return f"{{{inner}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(brief, value))}]"
-    return json.dumps(value) if not hasattr(value, "urn") else str(value.urn)
-
-
-def _whole(head: str, value: Any, style: str, depth: int) -> list[tuple[str, str]]:
-    pad = "    " * (depth + 1)
-    if isinstance(value, dict) and value:
-        lines = [(f"{head}{{", style)]
-        for key in sorted(value):
-            lines += _whole(f"{pad}{key}: ", value[key], style, depth + 1)
-        return [*lines, (f"{'    ' * depth}}}", style)]
-    return [(f"{head}{brief(value)}", style)]
-
-
-def _difference(old: Any, new: Any, depth: int) -> list[tuple[str, str]]:
-    """The lines that tell two property maps apart, nested as they are."""
-    lines: list[tuple[str, str]] = []
-    pad = "    " * depth
-    for key in sorted(old.keys() | new.keys()):
-        if key not in old:
-            lines += _whole(f"{pad}  + {key}: ", new[key], "green", depth + 1)
-        elif key not in new:
-            lines += _whole(f"{pad}  - {key}: ", old[key], "red", depth + 1)
-        elif deep_equals(old[key], new[key]):
-            continue
-        elif isinstance(old[key], dict) and isinstance(new[key], dict):
-            lines.append((f"{pad}  ~ {key}: {{", "yellow"))
-            lines += _difference(old[key], new[key], depth + 1)
-            lines.append((f"{pad}    }}", "yellow"))
-        else:
-            lines.append((f"{pad}  ~ {key}: {brief(old[key])} => {brief(new[key])}", "yellow"))
+    for row in children.get("", []):
+        add(row, "", "", "")
     return lines
+
+
+def _tally(row: _Row) -> str:
+    """``[diff: …]; 1 error; 2 messages``."""
+    counts = Counter(severity for severity, _ in row.messages)
+    words = {"error": "error", "warning": "warning", "info": "message"}
+    return "; ".join(
+        f"{counts[severity]} {word}{'s' if counts[severity] > 1 else ''}"
+        for severity, word in words.items()
+        if counts[severity]
+    )

@@ -50,6 +50,16 @@ class Graph:
                     found.update(self._descendants(urn, here))
         return found
 
+    def needed_by(self, state: State) -> set[State]:
+        """What `state` depends on, directly or not."""
+        found: set[State] = set()
+        left = [state]
+        while left:
+            fresh = self.dependencies_of(left.pop()) - found
+            found |= fresh
+            left += fresh
+        return found
+
     def _descendants(self, urn: str, before: int) -> set[State]:
         found: set[State] = set()
         for index in self._children.get(urn, ()):

@@ -57,6 +57,8 @@ _FEATURE_NUMBERS = (
     resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
     resource_pb2.RESOURCE_MONITOR_FEATURE_SENDS_OPTIONS_TO_HOOKS,
 )
+# What the SDK logs where the run ends before the program does.
+_DYING = "Resource monitor has terminated"
 _SEVERITIES = {
     engine_pb2.DEBUG: "debug",
     engine_pb2.INFO: "info",
@@ -93,6 +95,8 @@ class Engine(engine_pb2_grpc.EngineServicer):
         self._root = ""
 
     async def Log(self, request: engine_pb2.LogRequest, context: Context) -> empty_pb2.Empty:  # noqa: N802
+        if request.message.startswith(_DYING):
+            return empty_pb2.Empty()  # it is not the program's fault, and has been said
         self._events.message(
             _SEVERITIES[request.severity],
             request.urn,
@@ -327,7 +331,7 @@ class PythonProgram:
             settings,
             env,
             self._project.program,
-            lambda is_error, line: run.events.message("info", root, line),
+            lambda is_error, line: None if run.over.is_set() else run.info(root, line),
         )
         self._child = child
         exited = asyncio.ensure_future(child.wait())
@@ -351,6 +355,8 @@ class PythonProgram:
         """Let it end; one that does not is ended."""
         self._monitor.may_end.set()
         if self._child is not None:
+            if not self._monitor.registered_everything.is_set():
+                self._child.interrupt()
             try:
                 await asyncio.wait_for(self._child.wait(), 5)
             except asyncio.TimeoutError:

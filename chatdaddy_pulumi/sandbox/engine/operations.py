@@ -13,17 +13,17 @@ from typing import Any
 
 from rich.console import Console
 
-from chatdaddy_pulumi.sandbox.engine import guard, urns
+from chatdaddy_pulumi.sandbox.engine import guard, render, urns
 from chatdaddy_pulumi.sandbox.engine import project as projects
 from chatdaddy_pulumi.sandbox.engine import state as states
 from chatdaddy_pulumi.sandbox.engine.checkpoint import Snapshot, StateFile
 from chatdaddy_pulumi.sandbox.engine.deployment import Deployment, Options
-from chatdaddy_pulumi.sandbox.engine.display import Display, brief
+from chatdaddy_pulumi.sandbox.engine.display import Display
 from chatdaddy_pulumi.sandbox.engine.hooks import Callbacks, Hooks
 from chatdaddy_pulumi.sandbox.engine.monitor import Engine, Monitor, PythonProgram, Server
 from chatdaddy_pulumi.sandbox.engine.processes import interpreter, start_host
 from chatdaddy_pulumi.sandbox.engine.project import Config, Project
-from chatdaddy_pulumi.sandbox.engine.providers import DynamicProvider, Registry
+from chatdaddy_pulumi.sandbox.engine.providers import DynamicProvider, Hosts, Registry
 from chatdaddy_pulumi.sandbox.engine.values import Props, Secret, unwrap
 from chatdaddy_pulumi.sandbox.engine.vault import Vault, passphrase
 
@@ -62,7 +62,11 @@ class Workspace:
         folder = settings.state_dir or self.project.root / ".sandbox"
         self.file = StateFile(folder.resolve() / f"{self.stack}.json")
         self.python = interpreter(self.project.options.get("virtualenv"), self.project.root)
+        name = self.project.name
+        self.root = urns.make(self.stack, name, "", urns.ROOT_TYPE, f"{name}-{self.stack}")
         self.env = dict(os.environ)
+        # gRPC's remarks on connections that end are not for people.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
     def open(self) -> None:
         """Read the state and the configuration; raises `EngineError`."""
@@ -93,13 +97,13 @@ class Workspace:
             guard.check_urls(unwrap(config), self.env, f"provider {urns.name_of(urn)}")
 
     def display(self, title: str, *, preview: bool) -> Display:
-        hidden = frozenset(self.config.values[key] for key in self.config.secrets)
         return Display(
             self.console,
             title=f"{title} ({self.stack})",
+            root=self.root,
             preview=preview,
             diff=self.settings.diff,
-            secrets=hidden,
+            secrets=[self.config.values[key] for key in self.config.secrets],
             show_secrets=self.settings.show_secrets,
             show_outputs=not self.settings.suppress_outputs,
         )
@@ -111,7 +115,7 @@ async def _run(
     """One run, with its own server and its own provider hosts."""
     server = Server()
 
-    async def start() -> DynamicProvider:
+    async def start_one() -> DynamicProvider:
         env = {
             **workspace.env,
             "PULUMI_PROJECT": workspace.project.name,
@@ -130,6 +134,7 @@ async def _run(
         )
         return DynamicProvider(child, port)
 
+    hosts = Hosts(start_one)
     secrets = workspace.config.secrets
     run = Deployment(
         project=workspace.project.name,
@@ -141,7 +146,7 @@ async def _run(
             [state.copy() for state in workspace.resources],
             workspace.deployment.get("pending_operations", []),
         ),
-        registry=Registry(start, workspace.guard),
+        registry=Registry(hosts.start, workspace.guard),
         hooks=Hooks(
             Callbacks(), options.dry_run, lambda urn, text: display.message("warning", urn, text)
         ),
@@ -153,6 +158,8 @@ async def _run(
     )
     monitor = Monitor(run, workspace.project, workspace.config) if with_program else None
     await server.start(monitor, Engine(display))
+    if with_program or any(s.provider for s in workspace.resources):
+        hosts.warm_up()
     program = None
     if monitor is not None:
         program = PythonProgram(monitor, server, workspace.python, workspace.project, workspace.env)
@@ -176,8 +183,10 @@ async def _run(
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+        await hosts.close()
         await server.stop()
-    display.finish(failed=run.failed, cancelled=run.cancelled)
+        display.stop()
+    display.finish(run.verdict)
     return ok
 
 
@@ -277,7 +286,7 @@ def outputs(settings: Settings, console: Console, *, as_json: bool) -> int:
         print(json.dumps(_plain(found), indent=2, ensure_ascii=False, sort_keys=True))  # noqa: T201
     else:
         for key in sorted(found):
-            console.print(f"{key}: {brief(found[key])}", markup=False, soft_wrap=True)
+            console.print(f"{key}: {render.one_line(found[key])}", markup=False, soft_wrap=True)
     return 0
 
 

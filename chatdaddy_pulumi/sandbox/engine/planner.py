@@ -293,7 +293,7 @@ class Planner:
                 "To unprotect the resource, remove the `protect` flag from the resource in your "
                 "Pulumi program and run `pulumi up`",
             )
-            run.failed = True
+            run.failed = run.step_failed = True
             if not run.dry_run:
                 raise Failed
         self.replaced.add(urn)
@@ -343,7 +343,7 @@ class Planner:
                     "`protect` flag from the resource in your Pulumi program and run `pulumi up`, "
                     f"or use the command:\n`pulumi state unprotect '{state.urn}'`",
                 )
-                self.run.failed = True
+                self.run.failed = self.run.step_failed = True
                 raise Failed
             steps.append(
                 Delete(state, None)

@@ -342,6 +342,29 @@ StartHost = Callable[[], Awaitable[DynamicProvider]]
 Guard = Callable[[str, Props], None]
 
 
+class Hosts:
+    """Starts provider hosts; the first ahead of time, since almost every run needs one."""
+
+    def __init__(self, start: StartHost) -> None:
+        self._start = start
+        self._ahead: asyncio.Future[DynamicProvider] | None = None
+
+    def warm_up(self) -> None:
+        """Begin to start one."""
+        self._ahead = asyncio.ensure_future(self._start())
+
+    async def start(self) -> DynamicProvider:
+        """One that nobody else has; raises `EngineError`."""
+        ahead, self._ahead = self._ahead, None
+        return await (ahead or self._start())
+
+    async def close(self) -> None:
+        """End the one that nobody wanted."""
+        if self._ahead is not None:
+            with contextlib.suppress(EngineError):
+                await (await self.start()).close()
+
+
 class Registry:
     """The providers of a run, by reference; itself the provider of provider resources.
 
