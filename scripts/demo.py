@@ -72,7 +72,8 @@ class Engine:
             self._run(["pulumi", "stack", "init", "demo", "--non-interactive"], quiet=True)
 
     def run(self, *words: str) -> None:
-        console.print(f"\n[bold]$ pulumi {' '.join(words)}[/bold]")
+        shown = "pulumi" if self.real else "chatdaddy-pulumi sandbox"
+        console.print(f"\n[bold]$ {shown} {' '.join(words)}[/bold]")
         if self.real:
             self._run(["pulumi", *words, "--stack", "demo", "--non-interactive"])
         else:
@@ -140,7 +141,7 @@ def main() -> None:
         )
         console.print(f"Engine: {which}\nChatDaddy: emulated on this machine; nothing is real")
         engine.run("preview")
-        http.delete("/_sandbox/requests")
+        show_cost(http, "the preview")
         engine.run("up", "--yes", "--skip-preview")
         engine.outputs()
         show_cost(http, "the purchase")
