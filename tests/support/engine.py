@@ -143,6 +143,18 @@ class Stack:
         path = self.workdir / "states" / f"{self.name}.json"
         return dict(json.loads(path.read_text())["deployment"]) if path.exists() else {}
 
+    def import_state(self, deployment: dict[str, Any]) -> None:
+        """`pulumi stack import`: what was exported, by this or another version, is the state."""
+        exported = json.dumps({"version": 3, "deployment": deployment})
+        if self.engine == "pulumi":
+            file = self.workdir / "import.json"
+            file.write_text(exported)
+            self._call("stack", "import", "--stack", self.name, "--file", str(file)).ok()
+            return
+        path = self.workdir / "states" / f"{self.name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(exported)
+
     def resources(self, type_: str = "") -> list[dict[str, Any]]:
         """The state's resources, of one type where one is given."""
         found = self.state().get("resources", [])

@@ -1,0 +1,19 @@
+"""The programs whose states are kept. Add programs; those that are here stay as they are."""
+
+from __future__ import annotations
+
+PROGRAMS = {
+    "account": """\
+import pulumi
+from chatdaddy_pulumi import Account
+
+alice = Account("alice", tier="limited", settings={"geoLocation": "HK"}, on_delete="delete_now")
+pulumi.export("alice", alice.account_id)
+""",
+}
+
+#: The same programs with every account moved to the other tier.
+CHANGED = {
+    name: program.replace('tier="limited"', 'tier="unlimited"')
+    for name, program in PROGRAMS.items()
+}

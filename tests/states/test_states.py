@@ -1,0 +1,82 @@
+"""Every state that a released version wrote is refreshed, updated and destroyed by today's code."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import chatdaddy_pulumi
+from tests.states.programs import CHANGED
+from tests.support.engine import ENGINES, Stack, write_project
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
+
+STATES = sorted(Path(__file__).parent.glob("*/*.json"))
+
+
+def test_every_provider_that_a_state_names_is_there() -> None:
+    """The strings in old states, to the letter: none of them may ever change."""
+    import base64
+    import pickle
+
+    named = {
+        (resource["type"], resource["inputs"]["__provider"])
+        for state in STATES
+        for resource in json.loads(state.read_text())["resources"]
+        if "__provider" in resource.get("inputs", {})
+    }
+    expected = {
+        (
+            "pulumi-python:dynamic/chatdaddy:Account",
+            "gASVIQAAAAAAAACMEGNoYXRkYWRkeV9wdWx1bWmUjAhfYWNjb3VudJSTlC4=",
+        ),
+    }
+    assert expected <= named
+    for _, provider in named:
+        assert len(provider) < 64
+        loaded = pickle.loads(base64.b64decode(provider))
+        assert loaded is getattr(chatdaddy_pulumi, loaded.__reduce__())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("state", STATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_an_old_state_is_refreshed_updated_and_destroyed(
+    state: Path, engine: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    text = state.read_text().replace("@BASE_URL@", sandbox.url)
+    placeholders = sorted(set(re.findall(r"@ACCOUNT_ID_\d+@", text)))
+    nicknames = {
+        found["outputs"]["account_id"]: found["outputs"]["nickname"]
+        for found in json.loads(text)["resources"]
+        if "account_id" in found.get("outputs", {})
+    }
+    bought = []
+    for placeholder in placeholders:
+        order = {
+            "type": "wa",
+            "tier": "limited_msg_no_chat_history",
+            "nickname": nicknames.get(placeholder, placeholder),
+            "settings": {"geoLocation": "HK"},
+        }
+        account = sandbox.call("POST", "/im/accounts", json=order).json()
+        bought.append(account["accountId"])
+        text = text.replace(placeholder, account["accountId"])
+    stack = Stack(
+        write_project(tmp_path / "project", CHANGED[state.stem], "states"),
+        engine=engine,
+        config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": sandbox.url},
+        secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
+        workdir=tmp_path,
+    )
+    stack.import_state(json.loads(text))
+    sandbox.forget_requests()
+
+    stack.refresh().ok()
+    assert sandbox.writes() == {}
+    stack.up("--skip-preview").ok()
+    assert sandbox.writes() == {"PATCH /im/accounts/{id}": len(bought)}
+    stack.destroy().ok()
+    assert all(sandbox.account(account) is None for account in bought)
