@@ -1,0 +1,54 @@
+"""The examples run as their READMEs say, on the stand-in engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import Stack, copy_project
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+pytestmark = pytest.mark.slow
+
+
+def stack_of(example: str, server: Sandbox, folder: Path) -> Stack:
+    return Stack(
+        copy_project(EXAMPLES / example, folder / example),
+        engine="stand-in",
+        workdir=folder,
+        env={
+            "CHATDADDY_BASE_URL": server.url,
+            "CHATDADDY_TEAM_ID": TEAM_ID,
+            "CHATDADDY_REFRESH_TOKEN": REFRESH_TOKEN,
+        },
+    )
+
+
+def test_account(sandbox: Sandbox, tmp_path: Path) -> None:
+    stack = stack_of("account", sandbox, tmp_path)
+    assert stack.up("--skip-preview").ok()
+    assert sandbox.writes() == {"POST /im/accounts": 4}
+
+    stack.up("--skip-preview", "-c", "plan=unlimited").ok()
+    assert sandbox.writes()["PATCH /im/accounts/{id}"] == 1
+
+    refused = stack.preview("-c", "plan=limited")
+    assert refused.exit_code == 1
+    assert "allow_history_loss" in refused.output
+
+    stack.up("--skip-preview", "-c", "plan=limited", "-c", "allow_history_loss=true").ok()
+    assert sandbox.writes()["PATCH /im/accounts/{id}"] == 2
+
+    theirs = sandbox.call("POST", "/im/accounts", json={"type": "wa", "tier": LIMITED}).json()
+    stack.up("--skip-preview", "-c", f"existing={theirs['accountId']}").ok()
+    assert stack.outputs()["taken_over"] == theirs["accountId"]
+
+    stack.destroy().ok()
+    live = [a for a in sandbox.accounts() if not a.get("deletedAt") and not a.get("archiveState")]
+    assert [a["accountId"] for a in live] == [theirs["accountId"]], "retained"
+
+
+LIMITED = "limited_msg_no_chat_history"
