@@ -141,10 +141,8 @@ class Billing:
     def totals(self) -> dict[str, int]:
         """The ledger's sums: cents by kind of charge, and how many of each."""
         sums = {
-            row["type"]: (row["n"], row["cents"])
-            for row in self._store.all(
-                "SELECT type, COUNT(*) AS n, SUM(cents) AS cents FROM ledger GROUP BY type"
-            )
+            row["type"]: (row["charges"], row["cents"])
+            for row in self._store.all("SELECT * FROM ledger_totals")
         }
         purchases, purchase_cents = sums.get("purchase", (0, 0))
         days, day_cents = sums.get("account-day", (0, 0))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import math
 import time
-from itertools import groupby
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import anyio
 
 from chatdaddy_pulumi.sandbox.api.guard import is_loopback
 from chatdaddy_pulumi.sandbox.api.options import WebhookTargets
@@ -24,48 +25,58 @@ TIMEOUT_S = 5.0
 #: How many events are kept to be looked at once they are done with.
 KEPT = 2_000
 
-_BATCH = 200
+_BATCH = 100
 
 
 async def deliver(world: World) -> None:
     """Post queued events until cancelled.
 
     A subscription's events go out one by one, in their order as long as none fails; each is an
-    HTTP POST of `{"event": …, "data": […]}`, and any 2xx answer is success.
+    HTTP POST of `{"event": …, "data": […]}`, and any 2xx answer is success. A listener that is slow
+    or gone holds up no other.
     """
-    await world.webhooks.waiting.wait()
+    waiting = world.webhooks.waiting
+    await waiting.wait()
     import httpx  # not before the first event: the emulator starts faster without
 
-    async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
+    busy: set[str] = set()
+
+    async def drain(client: httpx.AsyncClient, subscription_id: str) -> None:
+        while rows := world.store.all(
+            "SELECT * FROM outbox WHERE subscription_id = ? AND next_at <= ? ORDER BY id LIMIT ?",
+            *(subscription_id, time.time(), _BATCH),
+        ):
+            for row in rows:
+                await _post(world, client, row)
+        busy.discard(subscription_id)
+        waiting.set()
+
+    async with (
+        httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client,
+        anyio.create_task_group() as tasks,
+    ):
         while True:
-            world.webhooks.waiting.clear()
-            due = world.store.all(
-                "SELECT * FROM outbox WHERE next_at <= ? ORDER BY subscription_id, id LIMIT ?",
-                *(time.time(), _BATCH),
-            )
-            groups = [
-                list(rows) for _, rows in groupby(due, key=lambda row: row["subscription_id"])
-            ]
-            await asyncio.gather(*(_post_all(world, client, rows) for rows in groups))
-            if not due:
-                await _pause(world)
+            waiting.clear()
+            idle = {
+                row["subscription_id"]: row["next_at"] - time.time()
+                for row in world.store.all(
+                    "SELECT subscription_id, MIN(next_at) AS next_at FROM outbox"
+                    " WHERE next_at IS NOT NULL GROUP BY subscription_id"
+                )
+                if row["subscription_id"] not in busy
+            }
+            for subscription_id in [name for name, wait_s in idle.items() if wait_s <= 0]:
+                del idle[subscription_id]
+                busy.add(subscription_id)
+                tasks.start_soon(drain, client, subscription_id)
+            with anyio.move_on_after(min(idle.values(), default=math.inf)):
+                await waiting.wait()
+            _forget_old(world)
 
 
-async def _pause(world: World) -> None:
-    """Wait for the next event, or for the time of the next retry."""
+def _forget_old(world: World) -> None:
     newest = world.store.value("SELECT MAX(id) FROM outbox") or 0
     world.store.run("DELETE FROM outbox WHERE next_at IS NULL AND id <= ?", newest - KEPT)
-    next_at = world.store.value("SELECT MIN(next_at) FROM outbox")
-    wait_s = None if next_at is None else max(0.01, next_at - time.time())
-    try:
-        await asyncio.wait_for(world.webhooks.waiting.wait(), wait_s)
-    except (TimeoutError, asyncio.TimeoutError):
-        return
-
-
-async def _post_all(world: World, client: httpx.AsyncClient, rows: list[Row]) -> None:
-    for row in rows:
-        await _post(world, client, row)
 
 
 async def _post(world: World, client: httpx.AsyncClient, row: Row) -> None:

@@ -21,7 +21,7 @@ from chatdaddy_pulumi.sandbox.api.world import World
 
 SERVICES = ("/auth/", "/im/", "/payments/", "/events/")
 
-_NOT_JSON = "<!doctype html><title>502</title><h1>Bad gateway</h1>"
+_NOT_JSON = "<!doctype html><title>ChatDaddy</title><h1>Back in a moment</h1>"
 
 
 class Gate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 #: How many calls are kept one by one; the totals count them all.
@@ -46,7 +46,7 @@ class Record:
 
     def shown(self) -> dict[str, Any]:
         return {
-            "requests": [asdict(call) for call in self.calls],
+            "requests": [vars(call) for call in self.calls],
             "totals": dict(self.totals),
             "max_in_flight": self.max_in_flight,
         }

@@ -56,6 +56,7 @@ CREATE INDEX accounts_archive ON accounts (archive_done_at) WHERE archive_type =
 CREATE INDEX accounts_paid ON accounts (paid_until) WHERE paid_until IS NOT NULL;
 CREATE INDEX accounts_qr ON accounts (qr_changes_at) WHERE qr_changes_at IS NOT NULL;
 CREATE INDEX accounts_search ON accounts (search);
+CREATE INDEX accounts_updated ON accounts (updated_at);
 CREATE TABLE ledger (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at REAL NOT NULL,
@@ -67,6 +68,15 @@ CREATE TABLE ledger (
   cents INTEGER NOT NULL
 );
 CREATE INDEX ledger_at ON ledger (at);
+CREATE TABLE ledger_totals (
+  type TEXT PRIMARY KEY,
+  charges INTEGER NOT NULL,
+  cents INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TRIGGER ledger_sum AFTER INSERT ON ledger BEGIN
+  INSERT INTO ledger_totals VALUES (NEW.type, 1, NEW.cents)
+  ON CONFLICT DO UPDATE SET charges = charges + 1, cents = cents + NEW.cents;
+END;
 CREATE TABLE api_tokens (
   token TEXT PRIMARY KEY,
   reason TEXT NOT NULL,
@@ -96,7 +106,7 @@ CREATE TABLE outbox (
   next_at REAL,
   result TEXT
 );
-CREATE INDEX outbox_next ON outbox (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX outbox_next ON outbox (subscription_id, next_at) WHERE next_at IS NOT NULL;
 CREATE TABLE members (
   user_id TEXT PRIMARY KEY,
   full_name TEXT NOT NULL,
