@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from chatdaddy_pulumi.api.calls import Call, Repeat
-from chatdaddy_pulumi.api.errors import BadRequest, ChatDaddyError, Conflict, NotFound, Unknown
+from chatdaddy_pulumi.api.errors import ChatDaddyError, Refused, Unknown
 from chatdaddy_pulumi.api.listing import Fetch, Pages
 from chatdaddy_pulumi.api.models import (
     Account,
@@ -144,16 +144,8 @@ class Accounts:
         Raises `BadRequest` among others for the tier that the account already has; but not
         where only a repetition after a lost answer met it.
         """
-        body = change.body()
-        call = _write("PATCH", "/accounts/{id}", account_id, body=body)
-        try:
-            await self._transport.do(call)
-        except BadRequest as error:
-            if not error.after_lost_answer:
-                raise
-            account = await self._look_again(account_id, error)
-            if account is None or not _is_so(account, change):
-                raise
+        call = _write("PATCH", "/accounts/{id}", account_id, body=change.body())
+        await self._do(call, lambda account: account is not None and _is_so(account, change))
         given = change.model_dump(exclude_unset=True)
         if "settings" in given or "credentials" in given:
             given = {}  # merged or replaced: not documented
@@ -166,11 +158,7 @@ class Accounts:
         """
         params = {"deleteNow": "true"} if now else None
         call = _write("DELETE", "/accounts/{id}", account_id, params=params)
-        try:
-            await self._transport.do(call)
-        except NotFound as error:
-            if not error.after_lost_answer:
-                raise
+        await self._do(call, lambda account: account is None or account.deleted_at is not None)
         if now:
             self._roster.removed(account_id)
         else:
@@ -182,24 +170,18 @@ class Accounts:
 
         Goes on after this returns: see `archive_state` of the account.
         """
-        try:
-            await self._transport.do(_write("POST", "/accounts/{id}/archive", account_id))
-        except (BadRequest, Conflict) as error:
-            if not error.after_lost_answer:
-                raise
-            account = await self._look_again(account_id, error)
-            if account is None or account.archive_state is None:
-                raise
+        call = _write("POST", "/accounts/{id}/archive", account_id)
+        await self._do(call, lambda account: account is not None and bool(account.archive_state))
         self._roster.changed(account_id, archive_state=ArchiveProgress(type="archiving"))
 
     async def open(self, account_id: str) -> None:
         """Connect; where a login is needed, `state_info` holds the QR code after a moment."""
-        await self._do(_write("POST", "/accounts/{id}/open", account_id))
+        await self._connection(_write("POST", "/accounts/{id}/open", account_id))
 
     async def close(self, account_id: str, *, logout: bool = False) -> None:
         """Disconnect, and with `logout` forget the login."""
         params = {"logout": "true"} if logout else None
-        await self._do(_write("POST", "/accounts/{id}/close", account_id, params=params))
+        await self._connection(_write("POST", "/accounts/{id}/close", account_id, params=params))
 
     async def change_login_mode(self, account_id: str, *, phone_number: str | None = None) -> None:
         """Log in by QR code, or by a PIN sent to `phone_number`."""
@@ -207,15 +189,26 @@ class Accounts:
         if phone_number is not None:
             body = {"type": "phoneNumber", "phoneNumber": phone_number}
         path = "/accounts/wa/{id}/change-login-mode"
-        await self._do(_write("POST", path, account_id, body=body))
+        await self._connection(_write("POST", path, account_id, body=body))
 
     async def disconnect_ack(self, account_id: str) -> None:
         """Clear the mark that the account was disconnected."""
-        await self._do(_write("POST", "/accounts/{id}/disconnect-ack", account_id))
+        await self._connection(_write("POST", "/accounts/{id}/disconnect-ack", account_id))
 
     # --- within
 
-    async def _do(self, call: Call) -> None:
+    async def _do(self, call: Call, done: Callable[[Account | None], bool]) -> None:
+        """A write that may be repeated; `done` tells whether an account shows its effect.
+
+        Where an answer was lost, a refusal of the repetition may only mean that it was done.
+        """
+        try:
+            await self._transport.do(call)
+        except Refused as error:
+            if not error.after_lost_answer or not done(await self._look_again(call.ids[0], error)):
+                raise
+
+    async def _connection(self, call: Call) -> None:
         await self._transport.do(call)
         self._roster.changed(call.ids[0])
 

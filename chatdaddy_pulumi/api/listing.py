@@ -28,6 +28,7 @@ class _Round:
     accounts: dict[str, Account] = field(default_factory=dict)
     totals: set[int] = field(default_factory=set)
     repeated: bool = False
+    first_page: int = 0
 
     def add(self, page: AccountPage) -> int:
         """Take a page in; how many of its accounts are new."""
@@ -62,8 +63,10 @@ class Pages:
         last_ids: set[str] | None = None
         for _ in range(_ROUNDS):
             found = await self._round(fetch, call)
-            if found.steady or set(found.accounts) == last_ids:
+            if found.steady:
                 return found.accounts
+            if set(found.accounts) == last_ids:
+                return _settled(found, call)
             self._base = None
             last_ids = set(found.accounts)
             seen.update(found.accounts)
@@ -81,6 +84,7 @@ class Pages:
         found = _Round()
         first = await fetch(None)
         size, total = found.add(first), first.total
+        found.first_page = size
         if total is None:
             await self._until_none_is_new(fetch, found, first, call)
             return found
@@ -96,10 +100,8 @@ class Pages:
             if base == 1:
                 del rest[1]
                 rest[pages] = await fetch(pages)
-        if not sum(found.add(rest[number]) for number in sorted(rest)):
-            raise BadAnswer(
-                f"every page shows the same {size} accounts of {total:,} in all", call=call
-            )
+        for number in sorted(rest):
+            found.add(rest[number])
         if found.steady:
             self._base = base
         return found
@@ -112,9 +114,11 @@ class Pages:
         while first.accounts and len(found.accounts) < (first.total or math.inf):
             self._bound(number, call)
             page = await fetch(number)
-            again = self._base is None and number == 1 and _same(first, page)
-            if not found.add(page) and not again:
-                return
+            first_again = self._base is None and number == 1 and _same(first, page)
+            if not first_again:
+                if _ids(page.accounts) <= found.accounts.keys():
+                    return
+                found.add(page)
             number += 1
 
     def _bound(self, pages: int, call: str) -> None:
@@ -123,6 +127,14 @@ class Pages:
                 f"the list has more than {self._max_pages:,} pages (ClientOptions.max_pages)",
                 call=call,
             )
+
+
+def _settled(found: _Round, call: str) -> dict[str, Account]:
+    """The accounts of a list that was read twice alike, though its length says otherwise."""
+    shown, total = len(found.accounts), max(found.totals, default=0)
+    if found.repeated and shown == found.first_page < total:
+        raise BadAnswer(f"every page shows the same {shown} accounts of {total:,}", call=call)
+    return found.accounts
 
 
 def _ids(accounts: Iterable[Account]) -> set[str]:

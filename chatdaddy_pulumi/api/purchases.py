@@ -18,6 +18,8 @@ from chatdaddy_pulumi.api.options import ClientOptions
 
 PURCHASE = "POST /im/accounts"
 
+_SHORTEST_DELAY_S = 0.02
+
 
 @dataclass
 class _Lost:
@@ -96,7 +98,7 @@ class Purchases:
         try:
             await alike.quiet.wait()
             ends_at = time.monotonic() + self._options.lookup_s
-            delay, problem = self._options.retry_delay_s / 2, ""
+            delay, problem = max(self._options.retry_delay_s / 2, _SHORTEST_DELAY_S), ""
             while alike.lost:
                 try:
                     found = [

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import time
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, NoReturn
 
 from pydantic import SecretStr
@@ -108,7 +108,7 @@ class AccessTokenSource(_Secretive):
 
     async def get(self) -> SecretStr:
         """The token, renewed where it is about to end."""
-        if self._token is not None and time.monotonic() < self._renew_at:
+        if self._token is not None and monotonic() < self._renew_at:
             return self._token
         return await self._renewal.run(self._renew)
 
@@ -119,11 +119,11 @@ class AccessTokenSource(_Secretive):
         return True
 
     async def _renew(self) -> SecretStr:
-        asked_at = time.monotonic()
+        asked_at = monotonic()
         try:
             token = await self._fetch()
         except Retryable:
-            if self._token is not None and time.monotonic() < self._ends_at:
+            if self._token is not None and monotonic() < self._ends_at:
                 return self._token
             raise
         life = _life(token.get_secret_value())

@@ -93,7 +93,7 @@ class Transport:
         url = getattr(self._urls, call.service) + call.filled()
         ends_at = float("inf")
         failed = limited = 0
-        renewed = maybe_done = False
+        renewed = lost_one = maybe_done = False
         error: errors.ChatDaddyError | None = None
         while True:
             token = await self.tokens.get() if call.with_token else None
@@ -102,7 +102,7 @@ class Transport:
                 started_at = time.monotonic()
                 ends_at = min(ends_at, started_at + self._options.total_timeout_s)
                 if error is not None and started_at > ends_at:
-                    raise _last(error, maybe_done)
+                    raise _last(error, lost_one, maybe_done)
                 outcome = await self._try(call, url, token, ends_at - started_at)
                 if isinstance(outcome, Answer):
                     self._adapt(outcome, started_at)
@@ -114,7 +114,8 @@ class Transport:
                     renewed = True
                     continue
                 error.message += f"; check the {self.tokens.setting} and the {TEAM_ID}"
-            maybe_done = maybe_done or isinstance(error, errors.Unknown)
+            lost_one = lost_one or isinstance(error, errors.Unknown)
+            maybe_done = lost_one or maybe_done or isinstance(error, errors.Unavailable)
             if isinstance(error, errors.RateLimited):
                 limited += 1
                 delay = self._gate.pause_left
@@ -126,7 +127,7 @@ class Transport:
                     delay = max(delay, outcome.retry_after or 0.0)
                 more = failed <= self._options.retries and _may_repeat(call, error)
             if not more or time.monotonic() + delay > _last_start(call, ends_at, self._options):
-                raise _last(error, maybe_done)
+                raise _last(error, lost_one, maybe_done)
             log.debug("%s: %s; again in %.1f s", call.template, error.message, delay)
             if not isinstance(error, errors.RateLimited):  # which the gate makes wait
                 await asyncio.sleep(delay)
@@ -220,9 +221,11 @@ def _last_start(call: Call, ends_at: float, options: ClientOptions) -> float:
     return ends_at - options.total_timeout_s / 2 if call.repeat is Repeat.NEVER else ends_at
 
 
-def _last(error: errors.ChatDaddyError, maybe_done: bool) -> errors.ChatDaddyError:
+def _last(
+    error: errors.ChatDaddyError, lost_one: bool, maybe_done: bool
+) -> errors.ChatDaddyError:
     """The error to raise: where an earlier try may have been done, that is not forgotten."""
-    if maybe_done and isinstance(error, errors.Retryable):
+    if lost_one and isinstance(error, errors.Retryable):
         words = f"an earlier answer was lost, and then: {error.message}"
         error = errors.Unknown(
             words, call=error.call, status=error.status, help_link=error.help_link
