@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import ssl
 from importlib import metadata
 
@@ -33,13 +34,17 @@ def connections(urls: ServiceUrls, options: ClientOptions) -> httpx.AsyncClient:
             keepalive_expiry=_KEEP_IDLE_S,
         ),
         follow_redirects=False,
-        verify=_tls(options.ca_file),
+        verify=_tls(
+            options.ca_file, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+        ),
         # A proxy can't reach this machine's own servers.
         mounts={f"all://{_bracketed(host)}": None for host in urls.hosts() if is_loopback(host)},
     )
 
 
-def _tls(ca_file: str | None) -> ssl.SSLContext:
+@functools.cache
+def _tls(ca_file: str | None, _cert_file: str | None, _cert_dir: str | None) -> ssl.SSLContext:
+    """Reading the certificates takes a while; the environment's are found by httpx."""
     what = "the certificates of SSL_CERT_FILE or SSL_CERT_DIR"
     try:
         context = httpx.create_ssl_context()

@@ -221,9 +221,7 @@ def _last_start(call: Call, ends_at: float, options: ClientOptions) -> float:
     return ends_at - options.total_timeout_s / 2 if call.repeat is Repeat.NEVER else ends_at
 
 
-def _last(
-    error: errors.ChatDaddyError, lost_one: bool, maybe_done: bool
-) -> errors.ChatDaddyError:
+def _last(error: errors.ChatDaddyError, lost_one: bool, maybe_done: bool) -> errors.ChatDaddyError:
     """The error to raise: where an earlier try may have been done, that is not forgotten."""
     if lost_one and isinstance(error, errors.Retryable):
         words = f"an earlier answer was lost, and then: {error.message}"
