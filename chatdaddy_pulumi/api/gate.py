@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 
 
 class Gate:
     """Lets at most `limit` calls through at once, and none while a pause is on.
 
     Additive increase, multiplicative decrease: a 429 halves the limit (once for a burst), each
-    round of successes adds one. Calls that were turned away before go first.
+    round of successes adds one. Calls that were turned away before go first, by turns.
     """
 
     def __init__(self, most: int) -> None:
@@ -23,17 +22,22 @@ class Gate:
         self._busy = 0
         self._opens_at = 0.0
         self._cut_at = 0.0
-        self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._arrival = count()
+        self._again: deque[asyncio.Future[None]] = deque()
+        self._new: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         #: 429s in a row, bursts counted once: the exponent of the pause between them.
         self.streak = 0
 
     @asynccontextmanager
-    async def turn(self, tries: int = 0) -> AsyncIterator[None]:
-        """One call's place; `tries` counts how often it was turned away."""
-        if self._queue or self._busy >= int(self.limit) or time.monotonic() < self._opens_at:
-            await self._wait(tries)
+    async def turn(self, *, again: bool = False) -> AsyncIterator[None]:
+        """One call's place; `again` where it was turned away before."""
+        if (
+            self._again
+            or self._new
+            or self._busy >= int(self.limit)
+            or time.monotonic() < self._opens_at
+        ):
+            await self._wait(self._again if again else self._new)
         else:
             self._busy += 1
         try:
@@ -65,9 +69,9 @@ class Gate:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def _wait(self, tries: int) -> None:
+    async def _wait(self, queue: deque[asyncio.Future[None]]) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._queue, (-tries, next(self._arrival), place))
+        queue.append(place)
         self._admit()
         try:
             await place
@@ -81,15 +85,15 @@ class Gate:
         self._admit()
 
     def _admit(self) -> None:
-        if not self._queue:
+        if not (self._again or self._new):
             return
         if pause := self.pause_left:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(pause, self._admit)
             return
-        while self._queue and self._busy < int(self.limit):
-            place = heapq.heappop(self._queue)[2]
+        while (queue := self._again or self._new) and self._busy < int(self.limit):
+            place = queue.popleft()
             if not place.done():
                 self._busy += 1
                 place.set_result(None)

@@ -179,6 +179,6 @@ def _not_found(order: Purchase, lost: _Lost, problem: str, seconds: float) -> Un
     looked = f"the accounts can't be listed ({problem})" if problem else "no new account showed"
     message = (
         f"the answer to the purchase of {order.nickname!r} was lost ({lost.reason}), and within "
-        f"{seconds:.0f} s {looked}. {_NEXT}"
+        f"{seconds:g} s {looked}. {_NEXT}"
     )
     return UnknownPurchase(message, call=PURCHASE)

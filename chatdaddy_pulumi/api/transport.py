@@ -98,7 +98,7 @@ class Transport:
         while True:
             token = await self.tokens.get() if call.with_token else None
             self._refuse_long_pause(call)
-            async with self._gate.turn(failed + limited):
+            async with self._gate.turn(again=error is not None):
                 started_at = time.monotonic()
                 ends_at = min(ends_at, started_at + self._options.total_timeout_s)
                 if error is not None and started_at > ends_at:
@@ -177,11 +177,11 @@ class Transport:
                 taken_ms = (time.monotonic() - started_at) * 1000
                 log.debug("%s: %d in %.0f ms", call.template, answer.status, taken_ms)
                 return answer
-            reason = f"no answer within {seconds:.0f} s"
+            reason = f"no answer within {seconds:.3g} s"
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             return not_connected(call, error, url)
         except httpx.TimeoutException:
-            reason = f"no answer within {self._options.read_timeout_s:.0f} s"
+            reason = f"no answer within {self._options.read_timeout_s:g} s"
         except httpx.HTTPError as error:
             reason = f"the connection was cut ({one_line(str(error)) or type(error).__name__})"
         except _TooLong:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -53,11 +54,14 @@ def nickname() -> str:
     return f"account-{next(_numbers)}-of-the-tests"
 
 
-def client(server: Sandbox, options: ClientOptions = FAST, **credentials: Any) -> ChatDaddy:
+def client(
+    server: Sandbox, options: ClientOptions = FAST, base: str | None = None, **credentials: Any
+) -> ChatDaddy:
+    """A client of the emulator's team, at the emulator or at another base URL."""
     return ChatDaddy(
         TEAM_ID,
         **(credentials or {"refresh_token": REFRESH_TOKEN}),
-        urls=ServiceUrls.from_base(server.url),
+        urls=ServiceUrls.from_base(base or server.url),
         options=options,
     )
 
@@ -92,7 +96,7 @@ class Stage:
         self._stack = AsyncExitStack()
         self._open: set[asyncio.StreamWriter] = set()
 
-    async def serve(self, handler: Handler) -> str:
+    async def serve(self, handler: Handler, tls: ssl.SSLContext | None = None) -> str:
         """Serve it on a port of its own; the base URL."""
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,9 +119,13 @@ class Stage:
                 writer.transport.abort()
                 self._open.discard(writer)
 
-        listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+        listener = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
         self._stack.callback(listener.close)
-        return f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        scheme = "https" if tls else "http"
+        return f"{scheme}://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+
+    def at_the_end(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._stack.push_async_callback(close)
 
     async def close(self) -> None:
         await self._stack.aclose()

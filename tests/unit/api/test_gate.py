@@ -22,8 +22,8 @@ class Work:
         self.gate = gate
         self.now = self.most = self.done = 0
 
-    async def call(self, tries: int = 0, seconds: float = 0.001) -> None:
-        async with self.gate.turn(tries):
+    async def call(self, seconds: float = 0.001) -> None:
+        async with self.gate.turn():
             self.now += 1
             self.most = max(self.most, self.now)
             await asyncio.sleep(seconds)
@@ -77,20 +77,21 @@ async def test_a_pause_stops_everyone() -> None:
     assert work.done == 8
 
 
-async def test_those_turned_away_before_go_first() -> None:
+async def test_those_turned_away_before_go_first_by_turns() -> None:
     gate = Gate(1)
-    order: list[int] = []
+    order: list[str] = []
 
-    async def call(tries: int) -> None:
-        async with gate.turn(tries):
-            order.append(tries)
+    async def call(name: str) -> None:
+        async with gate.turn(again=name.startswith("again")):
+            order.append(name)
             await asyncio.sleep(0)
 
     async with gate.turn():
-        waiting = [asyncio.ensure_future(call(tries)) for tries in (0, 0, 3, 1)]
+        names = ("new 1", "again 1", "new 2", "again 2")
+        waiting = [asyncio.ensure_future(call(name)) for name in names]
         await asyncio.sleep(0)
     await asyncio.gather(*waiting)
-    assert order == [3, 1, 0, 0]
+    assert order == ["again 1", "again 2", "new 1", "new 2"]
 
 
 async def test_cancelled_callers_leave_no_gap() -> None:
