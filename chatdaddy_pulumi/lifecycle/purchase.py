@@ -8,7 +8,7 @@ for again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -52,37 +52,56 @@ def _turn(client: ChatDaddy, nickname: str) -> asyncio.Lock:
     return _turns.setdefault(client, WeakValueDictionary()).setdefault(nickname, asyncio.Lock())
 
 
-async def find_existing(
-    client: ChatDaddy, wanted: Wanted, existing: Existing, besides: Collection[str] = ()
+#: Look-ups of single nicknames, after which a client's further ones share a listing of the team.
+FEW_LOOKUPS = 3
+
+_lookups: WeakKeyDictionary[ChatDaddy, int] = WeakKeyDictionary()
+
+
+async def named(client: ChatDaddy, nickname: str) -> list[Account]:
+    """All accounts of the nickname: asked for alone, or found in the listing that all share.
+
+    One account must not cost the listing of a team of thousands, nor a thousand accounts a call
+    each.
+
+    Raises:
+        NotDone: ChatDaddy could not be asked, so nothing was bought.
+    """
+    _lookups[client] = _lookups.get(client, 0) + 1
+    try:
+        if _lookups[client] <= FEW_LOOKUPS:
+            return await client.accounts.find(nickname)
+        team = await client.accounts.snapshot()
+    except ChatDaddyError as error:
+        raise NotDone(explain(f"{nickname!r} was not bought", error)) from None
+    return [account for account in team.values() if account.nickname == nickname]
+
+
+def to_adopt(
+    found: Iterable[Account], wanted: Wanted, existing: Existing, besides: Collection[str] = ()
 ) -> Account | None:
-    """The account to adopt in place of a purchase; None where one is to be bought.
+    """Of the accounts of the nickname, the one to take over; None where one is to be bought.
 
     Accounts whose IDs are in `besides` don't count.
 
     Raises:
-        AlreadyThere: `existing` is ``fail`` and the team has a live account of the nickname, or
-            it is ``adopt`` and there are several, or one of another type.
-        NotDone: ChatDaddy could not be asked.
+        AlreadyThere: `existing` is ``fail`` and there is a live one, or it is ``adopt`` and there
+            are several, or one of another type.
     """
-    if existing is Existing.ALLOW:
-        return None
-    try:
-        found = [
-            account
-            for account in await client.accounts.find(wanted.nickname)
-            if account.deleted_at is None
-            and not is_archived(account)
-            and account.account_id not in besides
-        ]
-    except ChatDaddyError as error:
-        raise NotDone(explain(f"{wanted.nickname!r} was not bought", error)) from None
-    if not found:
+    live = [
+        account
+        for account in found
+        if account.deleted_at is None
+        and not is_archived(account)
+        and account.account_id not in besides
+    ]
+    if not live or existing is Existing.ALLOW:
         return None
     if existing is Existing.FAIL:
-        raise AlreadyThere(already_there(wanted.nickname, found))
-    if len(found) == 1 and found[0].type == wanted.type:
-        return found[0]
-    listed = ", ".join(f"{account.account_id} ({account.type})" for account in found)
+        raise AlreadyThere(already_there(wanted.nickname, live))
+    if len(live) == 1 and live[0].type == wanted.type:
+        return live[0]
+    listed = ", ".join(f"{account.account_id} ({account.type})" for account in live)
     raise AlreadyThere(
         f"nothing was bought: existing='adopt' needs exactly one live account named "
         f"{wanted.nickname!r} of type {wanted.type!r}, but the team has {listed}; "
@@ -108,15 +127,17 @@ async def buy(client: ChatDaddy, wanted: Wanted, existing: Existing) -> tuple[Ac
         The account, and whether it was bought.
 
     Raises:
-        AlreadyThere: see `find_existing`. Nothing was bought.
+        AlreadyThere: see `to_adopt`. Nothing was bought.
         NotDone: nothing was bought; or it isn't known whether something was, which it then says.
     """
     async with _turn(client, wanted.nickname):
-        found = await find_existing(client, wanted, existing)
-        if found is not None:
-            return found, False
+        found = await named(client, wanted.nickname)
+        account = to_adopt(found, wanted, existing)
+        if account is not None:
+            return account, False
+        known_ids = {account.account_id for account in found}
         try:
-            return await client.accounts.purchase(wanted.order()), True
+            return await client.accounts.purchase(wanted.order(), known_ids=known_ids), True
         except Unknown as error:
             doubt = f"it is not known whether {wanted.nickname!r} was bought"
             raise NotDone(explain(doubt, error)) from None

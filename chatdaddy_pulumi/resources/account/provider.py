@@ -18,9 +18,10 @@ from chatdaddy_pulumi.enums import Existing, OnDelete
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt, adopt
 from chatdaddy_pulumi.lifecycle.change import Held, bring_to, open_connection
 from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, CannotAdopt, HistoryLoss, NotDone
-from chatdaddy_pulumi.lifecycle.purchase import buy, find_existing
+from chatdaddy_pulumi.lifecycle.purchase import buy, named, to_adopt
 from chatdaddy_pulumi.lifecycle.removal import WHAT_GOES, is_archived, remove
 from chatdaddy_pulumi.lifecycle.tier import consequences, guard_history
+from chatdaddy_pulumi.resources.account.announcements import Purchases
 from chatdaddy_pulumi.resources.account.arguments import AccountArguments
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import (
@@ -47,6 +48,7 @@ class AccountProvider(HostedProvider):
 
     def __init__(self) -> None:
         super().__init__()
+        self._purchases = Purchases()
         #: What this run took over. A resource that is renamed is created before its old self is
         #: deleted, which must not delete what the new one holds.
         self._taken_over: set[str] = set()
@@ -81,17 +83,15 @@ class AccountProvider(HostedProvider):
 
         async def look(client: ChatDaddy) -> None:
             if arguments.adopt is None:
-                account = await find_existing(
-                    client, wanted, arguments.existing, besides=self._making_room
-                )
+                found = await named(client, arguments.nickname)
+                account = to_adopt(found, wanted, arguments.existing, self._making_room)
             else:
                 account = await account_to_adopt(client, arguments.adopt, wanted)
             if account is not None:
                 await self._guard(client, arguments, account.account_id, account.tier)
                 log(f"{arguments.nickname!r}: {account.account_id} is taken over; nothing bought")
             else:
-                price = self.prices.sentence({arguments.tier: 1})
-                log(f"{arguments.nickname!r} will be bought: {price}")
+                self._purchases.announce(arguments.nickname, arguments.tier, self.prices)
 
         try:
             self.run(look)
