@@ -94,6 +94,9 @@ class Gate:
         if fault.delay_ms:
             await asyncio.sleep(fault.delay_ms / 1000)
         if fault.action == "drop_before":
+            # Read the call first: what is left unread would make the end a reset.
+            while (await receive()).get("more_body"):
+                pass
             await self._cut(scope, receive)
         elif fault.action == "status":
             await self._refuse(fault, scope, receive, send)

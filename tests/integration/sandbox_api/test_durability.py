@@ -14,6 +14,7 @@ import pytest
 from tests.support.sandbox import Sandbox, running, start
 
 
+@pytest.mark.slow
 def test_a_killed_server_comes_back_with_everything(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.db"
     first = start("--db", str(file))
@@ -81,7 +82,6 @@ def test_64_connections_lose_no_update(shared: Sandbox) -> None:
     [
         (("--db", "/nowhere/at/all.db"), "/nowhere/at/all.db can't be used"),
         (("--port", "{taken}"), "give another --port"),
-        (("--page-base", "2"), "page-base"),
     ],
 )
 def test_what_can_not_be_served_is_said_in_a_line(

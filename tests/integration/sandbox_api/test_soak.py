@@ -71,7 +71,7 @@ async def buy(client: httpx.AsyncClient, nickname: str, log: Log) -> None:
             log.more.set()
             return
         except httpx.ConnectError:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.25)
         except (httpx.TransportError, ValueError):
             log.unknown[nickname] += 1
 
