@@ -69,12 +69,11 @@ async def named(client: ChatDaddy, nickname: str) -> list[Account]:
     """
     _lookups[client] = _lookups.get(client, 0) + 1
     try:
-        if _lookups[client] <= FEW_LOOKUPS:
-            return await client.accounts.find(nickname)
-        team = await client.accounts.snapshot()
+        if _lookups[client] > FEW_LOOKUPS:
+            await client.accounts.snapshot()  # which `find` then looks into
+        return await client.accounts.find(nickname)
     except ChatDaddyError as error:
         raise NotDone(explain(f"{nickname!r} was not bought", error)) from None
-    return [account for account in team.values() if account.nickname == nickname]
 
 
 def to_adopt(
