@@ -11,7 +11,11 @@ from urllib.parse import unquote, urlsplit
 from pulumi.runtime.proto import resource_pb2
 
 from chatdaddy_pulumi.sandbox.engine.hooks import KINDS
-from chatdaddy_pulumi.sandbox.engine.values import Props, from_value
+from chatdaddy_pulumi.sandbox.engine.values import (
+    Props,
+    from_struct_with_dependencies,
+    from_value,
+)
 
 _UNIT = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|us|µs|ns|m|s)")
@@ -49,17 +53,13 @@ class Goal:
 
 def read(request: resource_pb2.RegisterResourceRequest, root: str) -> Goal:
     """Read a registration; raises `ValueError` on what can't be understood."""
-    properties: Props = {}
-    per_property: dict[str, set[str]] = {}
-    named = {key: set(deps.urns) for key, deps in request.propertyDependencies.items()}
-    for key, value in request.object.fields.items():
-        found: set[str] = set()
-        properties[key] = from_value(value, found)
-        if request.propertyDependencies:
-            per_property[key] = named.pop(key, set()) | found
-        else:
-            per_property[key] = set(request.dependencies) | found
-    per_property.update(named)
+    properties, per_property = from_struct_with_dependencies(request.object)
+    if request.propertyDependencies:
+        for key, named in request.propertyDependencies.items():
+            per_property.setdefault(key, set()).update(named.urns)
+    else:
+        for found in per_property.values():
+            found.update(request.dependencies)
     defined = request.deleteBeforeReplaceDefined or request.deleteBeforeReplace
     return Goal(
         type=request.type,

@@ -199,7 +199,7 @@ class DynamicProvider:
         known = await self._ready()
         if preview:
             # The host does not support previews, so what is given stands for what will be.
-            return "", dict(inputs) if known else {}
+            return "", inputs if known else {}
         request = provider_pb2.CreateRequest(
             urn=urn,
             name=urns.name_of(urn),
@@ -215,7 +215,7 @@ class DynamicProvider:
     async def update(self, urn: str, old: State, new: State, preview: bool) -> Props:
         known = await self._ready()
         if preview:
-            return dict(new.inputs) if known else {}
+            return new.inputs if known else {}
         request = provider_pb2.UpdateRequest(
             id=old.id,
             urn=urn,
@@ -429,7 +429,7 @@ class Registry:
         identifier = UNKNOWN_ID if preview else str(uuid.uuid4())
         await provider.configure(urn, identifier, inputs)
         self._set(urn, identifier, provider)
-        return identifier, dict(inputs)
+        return identifier, inputs
 
     async def update(self, urn: str, old: State, new: State, preview: bool) -> Props:
         provider = self._providers.pop(f"{urn}::{UNCONFIGURED}")
@@ -438,7 +438,7 @@ class Registry:
         self._set(urn, old.id, provider)
         if replaced is not None and replaced is not provider:
             await replaced.close()
-        return dict(new.inputs)
+        return new.inputs
 
     async def same(self, state: State, *, checked: bool) -> None:
         """Have the provider of an unchanged resource at hand, with the configuration it had.

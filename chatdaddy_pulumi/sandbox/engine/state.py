@@ -19,6 +19,7 @@ from chatdaddy_pulumi.sandbox.engine.values import (
     ResourceReference,
     Secret,
     Unsupported,
+    WireProps,
 )
 
 # In the order of Go's `apitype.ResourceV3`; (attribute, key) of all that is left out when empty.
@@ -172,8 +173,8 @@ def from_json(data: dict[str, Any], vault: Cipher) -> State:
         urn=data["urn"],
         type=data["type"],
         custom=data["custom"],
-        inputs=decode(data.get("inputs", {}), vault),
-        outputs=decode(data.get("outputs", {}), vault),
+        inputs=WireProps(decode(data.get("inputs", {}), vault)),
+        outputs=WireProps(decode(data.get("outputs", {}), vault)),
         id=data.get("id", ""),
         delete=data.get("delete", False),
         replacement_trigger=decode(data.get("replacementTrigger"), vault),
@@ -188,7 +189,7 @@ def from_json(data: dict[str, Any], vault: Cipher) -> State:
 def encode(value: Any, vault: Cipher | None) -> Any:
     """A property value as the state holds it."""
     kind = type(value)
-    if kind is dict:
+    if isinstance(value, dict):
         return {key: encode(value[key], vault) for key in sorted(value)}
     if kind is list:
         return [encode(item, vault) for item in value]

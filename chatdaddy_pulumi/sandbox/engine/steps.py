@@ -369,10 +369,14 @@ def mark_secret_outputs(state: State) -> None:
     """What is secret as an input, or was asked to be, is secret as an output."""
     if not state.outputs:
         return
-    outputs: Props = dict(state.outputs)
-    for key, value in outputs.items():
-        asked = key in state.additional_secret_outputs and key != "id"
-        given = type(state.inputs.get(key)) is Secret
-        if type(value) is not Secret and (asked or given):
-            outputs[key] = Secret(value)
-    state.outputs = outputs
+    marked: Props = {
+        key: Secret(value)
+        for key, value in state.outputs.items()
+        if type(value) is not Secret
+        and (
+            (key in state.additional_secret_outputs and key != "id")
+            or type(state.inputs.get(key)) is Secret
+        )
+    }
+    if marked:
+        state.outputs = {**state.outputs, **marked}

@@ -6,7 +6,6 @@ A property map is a plain ``dict`` of ``None``, ``bool``, ``int``, ``float``, ``
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,78 +75,130 @@ class ResourceReference:
     package_version: str = ""
 
 
-def from_struct(struct: Struct, dependencies: set[str] | None = None) -> Props:
-    """Read a property map off the wire.
+class WireProps(Props):
+    """A property map that remembers how it looks on the wire, with its secrets in the clear.
 
-    Output values are taken apart: what they depend on is added to `dependencies`.
+    A fleet of 50,000 accounts goes to the provider several times a run; so it is written once.
+    Nobody but `annotate_secrets` may change one in place.
     """
-    return {key: from_value(value, dependencies) for key, value in struct.fields.items()}
+
+    __slots__ = ("has_secrets", "wire")
+
+    def __init__(self, props: Props, wire: Struct | None = None) -> None:
+        super().__init__(props)
+        self.wire = wire
+        self.has_secrets = wire is None  # as far as is known
 
 
-def from_value(value: Value, dependencies: set[str] | None = None) -> Any:
+def from_struct(struct: Struct) -> Props:
+    """Read a property map off the wire; output values are taken apart."""
+    reader = _Reader()
+    props = {key: reader.read(value) for key, value in struct.fields.items()}
+    return props if reader.special else WireProps(props, struct)
+
+
+def from_struct_with_dependencies(struct: Struct) -> tuple[Props, dict[str, set[str]]]:
+    """The same, and the URNs that each property's output values depend on."""
+    props: Props = {}
+    dependencies: dict[str, set[str]] = {}
+    special = False
+    for key, value in struct.fields.items():
+        reader = _Reader()
+        props[key] = reader.read(value)
+        dependencies[key] = reader.dependencies
+        special = special or reader.special
+    return (props if special else WireProps(props, struct)), dependencies
+
+
+def from_value(value: Value) -> Any:
     """Read one property value off the wire."""
-    kind = value.WhichOneof("kind")
-    if kind == "string_value":
-        text = value.string_value
-        return UNKNOWN if len(text) == 36 and text in _UNKNOWNS else text
-    if kind == "number_value":
-        number = value.number_value
-        if number.is_integer() and abs(number) < _LARGEST_PLAIN:
-            return int(number)
-        return number
-    if kind == "bool_value":
-        return value.bool_value
-    if kind == "struct_value":
-        struct = value.struct_value
-        if SIGNATURE in struct.fields:
-            return _special(struct, dependencies)
-        return {key: from_value(item, dependencies) for key, item in struct.fields.items()}
-    if kind == "list_value":
-        return [from_value(item, dependencies) for item in value.list_value.values]
-    return None
+    return _Reader().read(value)
 
 
-def _special(struct: Struct, dependencies: set[str] | None) -> Any:
-    fields = struct.fields
-    signature = fields[SIGNATURE].string_value
-    if signature == SECRET:
-        return Secret(from_value(fields["value"], dependencies))
-    if signature == OUTPUT:
-        if dependencies is not None and "dependencies" in fields:
-            dependencies.update(d.string_value for d in fields["dependencies"].list_value.values)
-        inner = from_value(fields["value"], dependencies) if "value" in fields else UNKNOWN
-        return Secret(inner) if "secret" in fields and fields["secret"].bool_value else inner
-    if signature == REFERENCE:
-        identifier = from_value(fields["id"], dependencies) if "id" in fields else None
-        version = fields["packageVersion"].string_value if "packageVersion" in fields else ""
-        return ResourceReference(
-            fields["urn"].string_value, UNKNOWN if identifier == "" else identifier, version
+class _Reader:
+    """Reads values, and notes on the way what plain JSON lacks."""
+
+    __slots__ = ("dependencies", "special")
+
+    def __init__(self) -> None:
+        self.special = False
+        self.dependencies: set[str] = set()
+
+    def read(self, value: Value) -> Any:
+        kind = value.WhichOneof("kind")
+        if kind == "string_value":
+            text = value.string_value
+            if len(text) == 36 and text in _UNKNOWNS:
+                self.special = True
+                return UNKNOWN
+            return text
+        if kind == "number_value":
+            number = value.number_value
+            if number.is_integer() and abs(number) < _LARGEST_PLAIN:
+                return int(number)
+            return number
+        if kind == "bool_value":
+            return value.bool_value
+        if kind == "struct_value":
+            fields = value.struct_value.fields
+            if SIGNATURE in fields:
+                self.special = True
+                return self._special(fields)
+            read = self.read
+            return {key: read(item) for key, item in fields.items()}
+        if kind == "list_value":
+            return [self.read(item) for item in value.list_value.values]
+        return None
+
+    def _special(self, fields: Any) -> Any:
+        signature = fields[SIGNATURE].string_value
+        if signature == SECRET:
+            return Secret(self.read(fields["value"]))
+        if signature == OUTPUT:
+            if "dependencies" in fields:
+                named = fields["dependencies"].list_value.values
+                self.dependencies.update(urn.string_value for urn in named)
+            inner = self.read(fields["value"]) if "value" in fields else UNKNOWN
+            return Secret(inner) if "secret" in fields and fields["secret"].bool_value else inner
+        if signature == REFERENCE:
+            identifier = self.read(fields["id"]) if "id" in fields else None
+            version = fields["packageVersion"].string_value if "packageVersion" in fields else ""
+            return ResourceReference(
+                fields["urn"].string_value, UNKNOWN if identifier == "" else identifier, version
+            )
+        raise Unsupported(
+            "the stand-in engine carries no assets, archives or byte strings; use `pulumi up`"
         )
-    raise Unsupported(
-        "the stand-in engine carries no assets, archives or byte strings; use `pulumi up`"
-    )
 
 
 def to_struct(
     props: Props, *, secrets: bool = False, unknowns: bool = False, references: bool = False
 ) -> Struct:
-    """Put a property map on the wire.
+    """Put a property map on the wire; the result is shared, so it must not be changed.
 
     Without `secrets` they go in the clear, without `unknowns` they are left out, without
     `references` a resource is given by its ID or URN.
     """
+    kept = props if isinstance(props, WireProps) else None
+    if kept is not None and kept.wire is not None and not (secrets and kept.has_secrets):
+        return kept.wire
     struct = Struct()
-    _Writer(secrets, unknowns, references).fill(struct, props)
+    writer = _Writer(secrets, unknowns, references)
+    writer.fill(struct, props)
+    if kept is not None and not secrets and not writer.saw_others:
+        kept.wire, kept.has_secrets = struct, writer.saw_secrets
     return struct
 
 
 class _Writer:
-    __slots__ = ("references", "secrets", "unknowns")
+    __slots__ = ("references", "saw_others", "saw_secrets", "secrets", "unknowns")
 
     def __init__(self, secrets: bool, unknowns: bool, references: bool) -> None:
         self.secrets = secrets
         self.unknowns = unknowns
         self.references = references
+        self.saw_secrets = False
+        self.saw_others = False  # unknowns or references
 
     def fill(self, struct: Struct, props: Props) -> None:
         fields = struct.fields
@@ -155,15 +206,22 @@ class _Writer:
             fields.clear()  # mark the field as set: `{}` is not the same as nothing
             return
         for key, value in props.items():
+            if type(value) is str:
+                fields[key].string_value = value
+                continue
             value = self.plain(value)
             if value is not UNKNOWN or self.unknowns:
                 self.write(fields[key], value)
 
     def plain(self, value: Any) -> Any:
+        """What stands for a secret or a resource on this wire."""
         while type(value) is Secret and not self.secrets:
+            self.saw_secrets = True
             value = value.value
         if type(value) is ResourceReference and not self.references:
+            self.saw_others = True
             return value.urn if value.id is None else value.id
+        self.saw_others = self.saw_others or value is UNKNOWN
         return value
 
     def write(self, target: Value, value: Any) -> None:
@@ -191,6 +249,7 @@ class _Writer:
         elif kind is Secret:
             self.fill(target.struct_value, {SIGNATURE: SECRET, "value": value.value})
         else:
+            self.saw_others = True
             self.fill(target.struct_value, _reference(value))
 
 
@@ -205,15 +264,23 @@ def _reference(value: ResourceReference) -> Props:
 
 def deep_equals(a: Any, b: Any) -> bool:
     """Equal as Pulumi sees it: a secret is not its plain value, and true is not 1."""
-    return a is b or (bool(a == b) and _text(a) == _text(b))
+    return a is b or (bool(a == b) and _same_kinds(a, b))
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=_inner)
-
-
-def _inner(value: Any) -> Any:
-    return [value.value] if isinstance(value, Secret) else repr(value)
+def _same_kinds(a: Any, b: Any) -> bool:
+    """Whether two values that Python takes for equal have their booleans in the same places."""
+    kind = type(a)
+    if kind is bool or type(b) is bool:
+        return kind is type(b)
+    if kind is list:
+        return all(map(_same_kinds, a, b))
+    if kind is Secret:
+        return _same_kinds(a.value, b.value)
+    if isinstance(a, dict):
+        for key, value in a.items():
+            if type(value) is not str and not _same_kinds(value, b[key]):
+                return False
+    return True
 
 
 def contains_secrets(value: Any) -> bool:
@@ -257,11 +324,19 @@ def annotate_secrets(outs: Props, ins: Props) -> None:
 
     For providers that take no secrets; the rule is the engine's (provider_plugin.go).
     """
+    if _annotate(outs, ins) and isinstance(outs, WireProps):
+        outs.has_secrets = True
+
+
+def _annotate(outs: Props, ins: Props) -> bool:
+    marked = False
     for key, given in ins.items():
-        if key not in outs:
+        if type(given) is str or key not in outs:
             continue
         out = outs[key]
         if type(out) is dict and type(given) is dict:
-            annotate_secrets(out, given)
+            marked = _annotate(out, given) or marked
         elif type(out) is not Secret and contains_secrets(given):
             outs[key] = Secret(out)
+            marked = True
+    return marked
