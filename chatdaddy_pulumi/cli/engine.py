@@ -125,6 +125,9 @@ def refresh(
     expect_no_changes: ExpectNoChanges = False,
     show_secrets: ShowSecrets = False,
     suppress_outputs: SuppressOutputs = False,
+    clear_pending_creates: Annotated[
+        bool, typer.Option("--clear-pending-creates", help="Forget creates that were cut off.")
+    ] = False,
 ) -> None:
     """Read every resource of a stack into its state."""
     from chatdaddy_pulumi.sandbox.engine import operations
@@ -142,6 +145,7 @@ def refresh(
         show_secrets,
         suppress_outputs,
         expect_no_changes,
+        clear_pending_creates,
     )
     _run(operations.refresh, settings, yes or skip_preview)
 

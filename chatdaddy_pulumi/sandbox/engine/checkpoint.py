@@ -103,8 +103,7 @@ class Snapshot:
         self._file = file  # None in a preview, which writes nothing
         self._vault = vault
         self.base = base
-        # A create that was cut off may have made something: only a person can tell, so it stays.
-        self._interrupted = [op for op in interrupted if op["type"] == "creating"]
+        self.interrupted = interrupted  # what an earlier run left pending
         self._new: list[State] = []
         self._done: set[State] = set()
         self._pending: dict[State, str] = {}
@@ -123,10 +122,6 @@ class Snapshot:
 
     def drop(self, state: State) -> None:
         self._done.add(state)
-
-    def drop_interrupted(self) -> None:
-        """Forget the creates that an earlier run left pending."""
-        self._interrupted = []
 
     def resources(self) -> list[State]:
         """In an order in which everything comes after what it depends on."""
@@ -163,7 +158,9 @@ class Snapshot:
         operations = [
             f'{{"resource":{self._encode(state)},"type":"{kind}"}}'
             for state, kind in self._pending.items()
-        ] + [json.dumps(op) for op in self._interrupted]
+        ]
+        # A create that was cut off may have made something: only a person can tell, so it stays.
+        operations += [json.dumps(op) for op in self.interrupted if op["type"] == "creating"]
         if operations:
             parts.append(f'"pending_operations":[{",".join(operations)}]')
         parts.append('"metadata":{}')

@@ -190,6 +190,8 @@ class Deployment:
             await self._refresh()
             if self.options.refresh_only or self.over.is_set():
                 return
+        elif self.snapshot.interrupted and not self.dry_run:
+            self.warn("", _pending_warning(self.snapshot.interrupted))
         if program is not None:
             await self._unless_over(program.run(self))
         await self._settle()
@@ -433,6 +435,23 @@ class Deployment:
             )
             diff.changes = bool(diff.changed)
         return diff
+
+
+def _pending_warning(operations: list[dict[str, Any]]) -> str:
+    which = "".join(
+        f"  * {op['resource']['urn']}, interrupted while {op['type']}\n" for op in operations
+    )
+    return (
+        f"Attempting to deploy or update resources with {len(operations)} pending operations from "
+        f"previous deployment.\n{which}"
+        "These resources are in an unknown state because the engine was interrupted while waiting "
+        "for changes to these resources to complete. You should confirm whether or not the "
+        "operations listed completed successfully by checking the state of the appropriate "
+        "provider.\n\n"
+        "Once you have confirmed the status of the interrupted operations, you can repair your "
+        "stack using `refresh`, which clears them but for creates: those it clears with "
+        "--clear-pending-creates."
+    )
 
 
 def _without_missing(state: State, there: set[str], parents: dict[str, str]) -> State:

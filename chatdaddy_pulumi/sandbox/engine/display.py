@@ -180,6 +180,10 @@ class Display:
         if ephemeral and not self._diff:
             self._line(row, row.status, row.info)
 
+    def note(self, text: str) -> None:
+        """A line of the engine's own."""
+        self._print(text)
+
     # --- the end
 
     def finish(self, verdict: str = "") -> None:
@@ -259,7 +263,13 @@ class Display:
                 self._add_parents(row, rows)
             if self._root in self._rows:
                 rows.setdefault(self._root, self._rows[self._root])
-            table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+            table = Table(
+                box=None,
+                padding=(0, 2, 0, 0),
+                header_style="bold",
+                show_edge=False,
+                show_header=bool(rows),
+            )
             for title in ("", "Type", "Name", "Plan" if self._preview else "Status", "Info"):
                 table.add_column(title, no_wrap=True, overflow="ellipsis")
             limit = None if everything else max(4, self._console.height - 4)

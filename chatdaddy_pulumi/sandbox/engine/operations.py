@@ -46,6 +46,7 @@ class Settings:
     show_secrets: bool = False
     suppress_outputs: bool = False
     expect_no_changes: bool = False
+    clear_pending_creates: bool = False
     # Asked after the preview, with a question; None goes on unasked.
     confirm: Callable[[str], bool] | None = None
 
@@ -78,6 +79,9 @@ class Workspace:
         reader = self.vault
         if kept.get("salt", self.vault.salt) != self.vault.salt:
             reader = Vault.open(phrase, kept["salt"])
+        self.interrupted = self.deployment.get("pending_operations", [])
+        if self.settings.clear_pending_creates:
+            self.interrupted = []
         self.resources = [
             states.from_json(data, reader) for data in self.deployment.get("resources", [])
         ]
@@ -144,7 +148,7 @@ async def _run(
             None if options.dry_run else workspace.file,
             workspace.vault,
             [state.copy() for state in workspace.resources],
-            workspace.deployment.get("pending_operations", []),
+            workspace.interrupted,
         ),
         registry=Registry(hosts.start, workspace.guard),
         hooks=Hooks(
@@ -170,7 +174,9 @@ async def _run(
         nonlocal interrupts
         interrupts += 1
         if interrupts > 1:
+            display.stop()
             os._exit(130)
+        display.note("^C received; canceling. To terminate immediately, press ^C again.")
         run.cancelled = True
         run.stop()
         tasks.append(loop.create_task(run.registry.cancel()))
@@ -205,6 +211,7 @@ def _preview_then(
         if not asyncio.run(_run(workspace, options, display, with_program=program)):
             return FAILED
         if settings.confirm is not None and not settings.confirm(f"{titles[1]}: go on?"):
+            workspace.console.print("confirmation declined, nothing was done")
             return FAILED
     display = workspace.display(titles[1], preview=False)
     options = _options(settings, dry_run=False, refresh=refresh, only=only)

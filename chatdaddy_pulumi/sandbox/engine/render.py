@@ -50,6 +50,8 @@ def whole(sign: str, key: str, value: Any, indent: int) -> Iterator[Line]:
 def difference(old: Props, new: Props, indent: int, *, all_keys: bool = False) -> Iterator[Line]:
     """What tells two property maps apart, nested as they are; `all_keys` shows the rest as well."""
     keys = sorted(old.keys() | new.keys())
+    if not all_keys:
+        keys = [k for k in keys if not (k in old and k in new and deep_equals(old[k], new[k]))]
     width = max(map(len, keys), default=0)
     for key in keys:
         name = key.ljust(width)
@@ -57,9 +59,8 @@ def difference(old: Props, new: Props, indent: int, *, all_keys: bool = False) -
             yield from whole("+", name, new[key], indent)
         elif key not in new:
             yield from whole("-", name, old[key], indent)
-        elif deep_equals(old[key], new[key]):
-            if all_keys:
-                yield from whole(" ", name, new[key], indent)
+        elif all_keys and deep_equals(old[key], new[key]):
+            yield from whole(" ", name, new[key], indent)
         elif type(old[key]) is dict and type(new[key]) is dict:
             yield f"{' ' * indent}~ {name}: {{", "yellow"
             yield from difference(old[key], new[key], indent + 4)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+import time
 from typing import Any
 
 import pulumi
@@ -27,6 +29,18 @@ def note(entry: "dict[str, Any]") -> None:
 
 def plain(props: "dict[str, Any]") -> "dict[str, Any]":
     return {key: value for key, value in props.items() if not key.startswith("__")}
+
+
+def say(message: str, ephemeral: bool = False) -> None:
+    """Tell the engine something from inside the provider."""
+    import grpc
+    from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+    with grpc.insecure_channel(sys.argv[1]) as channel:
+        request = engine_pb2.LogRequest(
+            severity=engine_pb2.INFO, message=message, ephemeral=ephemeral
+        )
+        engine_pb2_grpc.EngineStub(channel).Log(request)
 
 
 class ToyProvider(ResourceProvider):
@@ -69,6 +83,12 @@ class ToyProvider(ResourceProvider):
 
     def create(self, props: "dict[str, Any]") -> CreateResult:
         self._note("create", props, news=plain(props))
+        if props.get("talk"):
+            say("1/2 done", ephemeral=True)
+            say("a remark from the provider")
+        time.sleep(props.get("sleep", 0))
+        if props.get("sleep"):
+            note({"method": "slept", "name": props["name"]})
         kind = props.get("kind", 1)
         outs = {**props, "out": f"out of {props['name']} {kind}", "mark": self.mark}
         return CreateResult(f"id-{props['name']}-{kind}", outs)

@@ -1,0 +1,114 @@
+"""Runs that are cut off: by Ctrl-C, by `kill -9`, by another run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.engine.parity import HERE
+from tests.support.engine import ENGINES, Engine, Stack, copy_project
+
+
+def _stack(engine: Engine, folder: Path, seconds: float) -> Stack:
+    return Stack(
+        copy_project(HERE / "project", folder / "project"),
+        engine,
+        folder / "work",
+        config={"toys:program": "slow", "toys:seconds": str(seconds)},
+        env={"TOYS_LOG": str(folder / "calls.log"), "CHATDADDY_BASE_URL": "http://127.0.0.1:9"},
+    )
+
+
+def _calls(stack: Stack, method: str) -> list[str]:
+    log = Path(stack.env["TOYS_LOG"])
+    entries: list[dict[str, Any]] = [
+        json.loads(line) for line in (log.read_text().splitlines() if log.exists() else [])
+    ]
+    return [entry["name"] for entry in entries if entry["method"] == method]
+
+
+def _until(stack: Stack, method: str, name: str) -> None:
+    deadline = time.monotonic() + 60
+    while name not in _calls(stack, method):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _toys(stack: Stack) -> set[str]:
+    found = stack.resources("pulumi-python:dynamic/toys:Toy")
+    return {resource["urn"].rsplit("::")[-1] for resource in found}
+
+
+def _processes_in(folder: Path) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ctrl_c_waits_for_what_is_under_way(engine: Engine, tmp_path: Path) -> None:
+    stack = _stack(engine, tmp_path, 1)
+    process = stack.start("up", "--skip-preview")
+    _until(stack, "create", "second")
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, output
+    assert "update canceled" in output
+    assert "Traceback" not in output or engine == "pulumi"
+    assert _calls(stack, "slept") == ["second"]
+    assert _toys(stack) == {"first", "second"}
+    assert not stack.state().get("pending_operations")
+    stack.up("--skip-preview").ok()
+    assert _calls(stack, "create") == ["first", "second", "third"]
+    assert stack.outputs() == {"first": "out of first 1", "secret": "[secret]"}
+    assert stack.outputs(show_secrets=True)["secret"] == {"deep": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_was_under_way_at_kill_9_stays_pending(engine: Engine, tmp_path: Path) -> None:
+    stack = _stack(engine, tmp_path, 1.5)
+    process = stack.start("up", "--skip-preview")
+    _until(stack, "create", "second")
+    stack.kill(process)
+    assert _toys(stack) == {"first"}
+    (pending,) = stack.state()["pending_operations"]
+    assert pending["type"] == "creating"
+    assert pending["resource"]["urn"].endswith("::second")
+    if engine == "stand-in" and sys.platform == "linux":
+        time.sleep(0.5)
+        assert _processes_in(stack.project) == []
+        assert _calls(stack, "slept") == []
+    again = stack.up("--skip-preview").ok()
+    assert "1 pending operations from previous deployment" in again.output
+    assert _toys(stack) == {"first", "second", "third"}
+    assert len(stack.state()["pending_operations"]) == 1
+    stack.refresh("--skip-preview", "--clear-pending-creates").ok()
+    assert "pending_operations" not in stack.state()
+
+
+@pytest.mark.slow
+def test_two_runs_of_one_stack_exclude_each_other(tmp_path: Path) -> None:
+    stack = _stack("stand-in", tmp_path, 3)
+    process = stack.start("up", "--skip-preview")
+    _until(stack, "create", "first")
+    second = stack.up("--skip-preview")
+    assert second.exit_code == 1
+    assert f"the stack is currently locked by process {process.pid}" in second.output
+    assert process.wait(timeout=60) == 0
+    process.communicate()
+    state = stack.workdir / "states" / "dev.json"
+    assert os.stat(state).st_mode & 0o777 == 0o600

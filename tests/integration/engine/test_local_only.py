@@ -1,0 +1,91 @@
+"""The stand-in engine drives servers on this machine, and says so in one line otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chatdaddy_pulumi.sandbox.engine.errors import EngineError
+from chatdaddy_pulumi.sandbox.engine.guard import check_urls, is_local
+from tests.support.engine import Stack, write_project
+
+LOCAL = "http://127.0.0.1:8080"
+REAL = "https://api.chatdaddy.tech"
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        (LOCAL, True),
+        ("http://localhost:8080/x", True),
+        ("http://[::1]:8080", True),
+        ("http://127.9.9.9", True),
+        (REAL, False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://localhost@example.com", False),
+        ("http://10.0.0.1", False),
+        ("http://0.0.0.0", False),
+        ("127.0.0.1:8080", False),
+        ("http://[", False),
+        ("", False),
+    ],
+)
+def test_tells_this_machine_from_others(url: str, local: bool) -> None:
+    assert is_local(url) is local
+
+
+@pytest.mark.parametrize(
+    ("config", "env"),
+    [
+        ({"chatdaddy:baseUrl": LOCAL}, {}),
+        ({}, {"CHATDADDY_BASE_URL": LOCAL}),
+        ({"chatdaddy:baseUrl": LOCAL, "chatdaddy:imUrl": LOCAL}, {"CHATDADDY_BASE_URL": REAL}),
+        ({"baseUrl": LOCAL}, {}),
+        ({f"chatdaddy:{name}Url": LOCAL for name in ("auth", "im", "payments", "events")}, {}),
+    ],
+)
+def test_takes_servers_of_this_machine(config: dict[str, str], env: dict[str, str]) -> None:
+    check_urls(config, env, "stack dev")
+
+
+@pytest.mark.parametrize(
+    ("config", "env"),
+    [
+        ({}, {}),
+        ({"chatdaddy:baseUrl": REAL}, {"CHATDADDY_BASE_URL": LOCAL}),
+        ({}, {"CHATDADDY_BASE_URL": REAL}),
+        ({"chatdaddy:baseUrl": LOCAL, "chatdaddy:eventsUrl": REAL}, {}),
+        ({"chatdaddy:imUrl": LOCAL, "chatdaddy:authUrl": LOCAL}, {}),
+        ({"authUrl": REAL}, {"CHATDADDY_BASE_URL": LOCAL}),
+    ],
+)
+def test_refuses_all_others(config: dict[str, str], env: dict[str, str]) -> None:
+    with pytest.raises(EngineError, match="`pulumi up`") as refused:
+        check_urls(config, env, "stack dev")
+    assert "\n" not in str(refused.value)
+
+
+def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", "raise SystemExit('it ran')")
+    stack = Stack(project, "stand-in", tmp_path / "work", {"chatdaddy:baseUrl": REAL})
+    run = stack.up()
+    assert run.exit_code == 1
+    assert run.output.startswith(f"error: stack dev has chatdaddy:baseUrl {REAL}, which is not on")
+    assert run.output.count("\n") == 1
+    assert "`pulumi up`" in run.output
+    assert stack.state() == {}
+
+
+@pytest.mark.slow
+def test_an_explicit_provider_is_refused_likewise(tmp_path: Path) -> None:
+    program = f"""
+import pulumi
+pulumi.ProviderResource("pulumi-python", "team-b", {{"baseUrl": "{REAL}"}})
+"""
+    project = write_project(tmp_path / "project", program)
+    stack = Stack(project, "stand-in", tmp_path / "work", {"chatdaddy:baseUrl": LOCAL})
+    run = stack.up()
+    assert run.exit_code == 1
+    assert f"error: provider team-b has baseUrl {REAL}, which is not on this machine" in run.output
+    assert "Updating" not in run.output
