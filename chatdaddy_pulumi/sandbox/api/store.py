@@ -128,6 +128,9 @@ CREATE TABLE invite_links (
 
 SCHEMA_VERSION = 1
 
+#: Marks a database as the emulator's: "CDSB".
+APPLICATION_ID = 0x43445342
+
 
 class StoreError(Exception):
     """The database can't be used; the message is one line for people."""
@@ -156,26 +159,37 @@ class Store:
     def _open(path: Path | None) -> sqlite3.Connection:
         if path is not None:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            path.chmod(0o600)
         connection = sqlite3.connect(
             str(path or ":memory:"), isolation_level=None, check_same_thread=False, timeout=0.5
         )
+        try:
+            Store._prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @staticmethod
+    def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
+        """Take the database for ourselves, once it is known to be ours."""
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        fresh = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] == 0
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if not fresh and owner != APPLICATION_ID:
+            raise sqlite3.DatabaseError("it is another program's; give a new --db")
+        if not fresh and version != SCHEMA_VERSION:
+            raise sqlite3.DatabaseError("it is another version's; give a new --db")
+        if path is not None:
+            path.chmod(0o600)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("BEGIN IMMEDIATE")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.execute("COMMIT")
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
-        elif version != SCHEMA_VERSION:
-            raise sqlite3.DatabaseError("it was made by another version; give a new --db")
-        else:
-            connection.execute("COMMIT")
-        return connection
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {SCHEMA if fresh else ''}"
+            f" PRAGMA application_id = {APPLICATION_ID};"
+            f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from chatdaddy_pulumi.sandbox.api.store import Store, StoreError
 from tests.support.sandbox import Sandbox, running, start
 
 
@@ -75,6 +78,20 @@ def test_64_connections_lose_no_update(shared: Sandbox) -> None:
     asyncio.run(patch_all())
     account = shared.call("GET", "/im/accounts", params={"q": account_id}).json()["accounts"][0]
     assert account["settings"] == dict.fromkeys(keys, True)
+
+
+def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
+    text, database = tmp_path / "notes.txt", tmp_path / "other.db"
+    text.write_text("not a database, but longer than SQLite's header is " * 9)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE other (x)")
+    for file, reason in ((text, "not a database"), (database, "another program's")):
+        file.chmod(0o644)
+        before = file.read_bytes()
+        with pytest.raises(StoreError, match=reason):
+            Store(file)
+        assert file.read_bytes() == before
+        assert file.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize(
