@@ -77,7 +77,9 @@ def test_a_team_that_is_locked(host: Host, server: Sandbox) -> None:
 
 
 def test_a_scope_that_is_missing(server: Sandbox) -> None:
-    made = server.call("POST", "/auth/api-token", json={"reason": "tests", "scopes": ["ACCOUNT_READ"]}).json()
+    made = server.call(
+        "POST", "/auth/api-token", json={"reason": "tests", "scopes": ["ACCOUNT_READ"]}
+    ).json()
     with hosted("_account", config(server, apiToken=made["token"])) as reader:
         line = refused(reader, "create", inputs("no scope"))
     assert "was not bought" in line
