@@ -54,7 +54,14 @@ class Child:
 
 
 async def _forward(stream: asyncio.StreamReader, is_error: bool, show: Show) -> None:
-    while line := await stream.readline():
+    while True:
+        try:
+            line = await stream.readline()
+        except ValueError:
+            show(is_error, f"(a line of more than {_LINE_LIMIT >> 20} MB, not shown)")
+            continue
+        if not line:
+            return
         show(is_error, line.decode(errors="replace").rstrip("\n"))
 
 

@@ -24,6 +24,19 @@ def hook(args: pulumi.ResourceHookArgs) -> None:
     )
 
 
+def once_more(args: pulumi.ErrorHookArgs) -> bool:
+    note(
+        {
+            "method": "error hook",
+            "name": args.name,
+            "operation": args.failed_operation,
+            "errors": len(args.errors),
+        }
+    )
+    return len(args.errors) < 3
+
+
+again = pulumi.ErrorHook("again", once_more)
 dry = pulumi.ResourceHook("dry", hook, pulumi.ResourceHookOptions(on_dry_run=True))
 wet = pulumi.ResourceHook("wet", hook)
 
@@ -72,7 +85,43 @@ pulumi.Stash("stash", input={"stage": stage})
 Toy("hidden", ResourceOptions(additional_secret_outputs=["out"]))
 Toy("guarded", ResourceOptions(protect=stage < 3))
 Toy("triggered", ResourceOptions(replacement_trigger=f"trigger {stage}"))
-Box("box", size=stage)
+Box(
+    "box",
+    ResourceOptions(
+        hooks=pulumi.ResourceHookBinding(
+            before_create=[wet], after_create=[wet], after_update=[wet]
+        )
+    ),
+    size=stage,
+)
+renamed = Box(
+    "box-a" if stage == 1 else "box-b",
+    ResourceOptions(aliases=[pulumi.Alias(name="box-a")]),
+    size=1,
+)
+Toy("refers", box=renamed, toy=upd)
+Toy("box-user", ResourceOptions(depends_on=[renamed]))
+late = pulumi.ProviderResource("pulumi-python", "late", {"mark": upd.out})
+Toy("late-toy", ResourceOptions(provider=late), size=stage)
+Toy("moves", ResourceOptions(provider=team if stage == 2 else None))
+Toy(
+    "dbr-asked",
+    ResourceOptions(delete_before_replace=True, replace_with=[cbd]),
+    kind=stage,
+    replace=["kind"],
+)
+Toy("follower", ResourceOptions(replace_with=[cbd]), kind=stage)
+Toy("with", ResourceOptions(deleted_with=cbd), kind=stage)
+Toy("declassified", value=Output.secret("x") if stage == 1 else "x")
+Toy("moody", moods=[None, 1e21, -0.5, {"deep": [[]]}], timeout={"a": Output.secret([1, 2])})
+Toy(
+    "flaky",
+    ResourceOptions(
+        hooks=pulumi.ResourceHookBinding(on_error=[again]),
+        custom_timeouts=pulumi.CustomTimeouts(create="1m30s"),
+    ),
+    flaky="create",
+)
 
 pulumi.export("uses", upd.out)
 pulumi.export("secret", Output.secret({"stage": stage}))
