@@ -122,5 +122,5 @@ def seconds(text: str) -> float:
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"unable to parse customTimeout Value {text}")
-    total = sum(float(number) * _UNIT[unit] for number, unit in parts)
+    total = sum((float(number) * _UNIT[unit] for number, unit in parts), 0.0)
     return int(total) if total.is_integer() else total
