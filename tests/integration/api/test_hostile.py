@@ -157,7 +157,7 @@ async def test_a_server_that_drips_is_given_up_in_time(stage: Stage) -> None:
         began = monotonic()
         with pytest.raises(Unavailable, match="no answer within"):
             await chatdaddy.accounts.snapshot()
-        assert monotonic() - began < 1.5
+        assert monotonic() - began < 2.9
 
 
 async def test_retry_after_may_be_a_date(stage: Stage) -> None:
@@ -170,7 +170,7 @@ async def test_retry_after_may_be_a_date(stage: Stage) -> None:
     async with at(url) as chatdaddy:
         began = monotonic()
         assert await chatdaddy.accounts.snapshot() == {}
-        assert 0.5 < monotonic() - began < 4
+        assert 0.5 < monotonic() - began < 10
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "nan", "inf", "Mon, 99 Foo 2026", "1e999"])

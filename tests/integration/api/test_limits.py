@@ -57,12 +57,16 @@ async def test_a_server_that_takes_so_many_a_second_is_not_overrun(stage: Stage)
 async def test_retry_after_makes_everyone_wait(server: Sandbox) -> None:
     async with client(server) as chatdaddy:
         await chatdaddy.billing.team_detail()
-        server.fault("GET", "/payments/team-detail", "status", status=429, retry_after=0.4)
+        server.fault("GET", "/payments/team-detail", "status", status=429, retry_after=1)
         first = asyncio.ensure_future(chatdaddy.billing.team_detail())
-        await asyncio.sleep(0.1)
+        for _ in range(200):
+            if any(one["status"] == 429 for one in server.requests()["requests"]):
+                break
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
         began = time.monotonic()
         await chatdaddy.accounts.snapshot()
-        assert time.monotonic() - began > 0.2
+        assert time.monotonic() - began > 0.3
         await first
 
 
@@ -76,7 +80,7 @@ async def test_a_wait_beyond_all_patience_is_refused_at_once_to_everyone(server:
         )
         with pytest.raises(RateLimited, match=r"asks to wait (600|599) s"):
             await chatdaddy.accounts.snapshot()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
         assert sum(isinstance(one, RateLimited) for one in outcomes) >= 1
 
 

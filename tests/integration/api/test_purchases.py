@@ -157,8 +157,8 @@ async def slow_road(stage: Stage, server: Sandbox, seconds: float) -> str:
 async def test_a_purchase_that_lands_late_is_still_found(
     server: Sandbox, stage: Stage, nickname: str
 ) -> None:
-    patient = replace(FAST, read_timeout_s=0.1, lookup_s=5)
-    async with client(server, patient, base=await slow_road(stage, server, 0.4)) as chatdaddy:
+    patient = replace(FAST, read_timeout_s=0.4, lookup_s=10)
+    async with client(server, patient, base=await slow_road(stage, server, 0.9)) as chatdaddy:
         account = await chatdaddy.accounts.purchase(limited(nickname))
     assert bought(server, nickname) == [account.account_id]
 
@@ -166,11 +166,11 @@ async def test_a_purchase_that_lands_late_is_still_found(
 async def test_a_purchase_that_lands_too_late_is_reported_and_seen_by_the_next_look(
     server: Sandbox, stage: Stage, nickname: str
 ) -> None:
-    hasty = replace(FAST, read_timeout_s=0.1, lookup_s=0)
-    async with client(server, hasty, base=await slow_road(stage, server, 0.4)) as chatdaddy:
-        with pytest.raises(UnknownPurchase, match=r"no answer within 0\.1 s"):
+    hasty = replace(FAST, read_timeout_s=0.4, lookup_s=0)
+    async with client(server, hasty, base=await slow_road(stage, server, 0.9)) as chatdaddy:
+        with pytest.raises(UnknownPurchase, match=r"no answer within 0\.4 s"):
             await chatdaddy.accounts.purchase(limited(nickname))
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.9)
         found = await chatdaddy.accounts.find(nickname)
         assert [one.account_id for one in found] == bought(server, nickname) != []
     async with client(server) as chatdaddy:
