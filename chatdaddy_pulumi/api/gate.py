@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 
 
 class Gate:
     """Lets at most `limit` calls through at once, and none while a pause is on.
 
     Additive increase, multiplicative decrease: a 429 halves the limit (once for a burst), each
-    round of successes adds one. Calls that were turned away before go first, by turns.
+    round of successes adds one. A call that was turned away keeps its place in the line, so that
+    under a tight limit the pauses, which grow until one call gets through, serve the same call.
     """
 
     def __init__(self, most: int) -> None:
@@ -22,22 +24,21 @@ class Gate:
         self._busy = 0
         self._opens_at = 0.0
         self._cut_at = 0.0
-        self._again: deque[asyncio.Future[None]] = deque()
-        self._new: deque[asyncio.Future[None]] = deque()
+        self._line: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._tickets = count(1)
         self._timer: asyncio.TimerHandle | None = None
         #: 429s in a row, bursts counted once: the exponent of the pause between them.
         self.streak = 0
 
+    def ticket(self) -> int:
+        """A place in the line for a call and its repetitions."""
+        return next(self._tickets)
+
     @asynccontextmanager
-    async def turn(self, *, again: bool = False) -> AsyncIterator[None]:
-        """One call's place; `again` where it was turned away before."""
-        if (
-            self._again
-            or self._new
-            or self._busy >= int(self.limit)
-            or time.monotonic() < self._opens_at
-        ):
-            await self._wait(self._again if again else self._new)
+    async def turn(self, ticket: int) -> AsyncIterator[None]:
+        """One call's turn; `ticket` is its place in the line, from `ticket()`."""
+        if self._line or self._busy >= int(self.limit) or self.pause_left:
+            await self._wait(ticket)
         else:
             self._busy += 1
         try:
@@ -69,9 +70,9 @@ class Gate:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def _wait(self, queue: deque[asyncio.Future[None]]) -> None:
+    async def _wait(self, ticket: int) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(place)
+        heapq.heappush(self._line, (ticket, next(self._tickets), place))
         self._admit()
         try:
             await place
@@ -85,15 +86,15 @@ class Gate:
         self._admit()
 
     def _admit(self) -> None:
-        if not (self._again or self._new):
+        if not self._line:
             return
         if pause := self.pause_left:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(pause, self._admit)
             return
-        while (queue := self._again or self._new) and self._busy < int(self.limit):
-            place = queue.popleft()
+        while self._line and self._busy < int(self.limit):
+            place = heapq.heappop(self._line)[2]
             if not place.done():
                 self._busy += 1
                 place.set_result(None)

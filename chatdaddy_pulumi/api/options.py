@@ -104,7 +104,7 @@ class ClientOptions:
     #: Tries after the first, where nothing happened or repeating is harmless.
     retries: int = 3
     #: Tries after the first for 429, of which a busy team sees many.
-    rate_limit_retries: int = 10
+    rate_limit_retries: int = 20
     #: The first delay; doubled each time, and up to half of it taken off at random.
     retry_delay_s: float = 0.5
     #: The longest delay, unless `Retry-After` asks for more.

@@ -14,7 +14,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._accounts: dict[str, Account] | None = None
-        self._by_nickname: dict[str, set[str]] | None = None
+        self._by_nickname: dict[str, dict[str, None]] | None = None
         self._handed_out = False
         #: When the last write was done whose effect only a later listing can tell.
         self.uncertain_at = float("-inf")
@@ -49,9 +49,8 @@ class Roster:
         if self._by_nickname is None:
             self._by_nickname = {}
             for account in accounts.values():
-                self._by_nickname.setdefault(account.nickname, set()).add(account.account_id)
-        ids = self._by_nickname.get(nickname, set())
-        return [account for key, account in accounts.items() if key in ids] if ids else []
+                self._by_nickname.setdefault(account.nickname, {})[account.account_id] = None
+        return [accounts[account_id] for account_id in self._by_nickname.get(nickname, ())]
 
     # --- listings
 
@@ -100,8 +99,8 @@ class Roster:
             self._accounts, self._handed_out = dict(self._accounts), False
         old = self._accounts.pop(account_id, None)
         if old is not None and self._by_nickname is not None:
-            self._by_nickname[old.nickname].discard(account_id)
+            self._by_nickname[old.nickname].pop(account_id, None)
         if account is not None:
             self._accounts[account_id] = account
             if self._by_nickname is not None:
-                self._by_nickname.setdefault(account.nickname, set()).add(account_id)
+                self._by_nickname.setdefault(account.nickname, {})[account_id] = None

@@ -92,13 +92,14 @@ class Transport:
         """
         url = getattr(self._urls, call.service) + call.filled()
         ends_at = float("inf")
+        ticket = self._gate.ticket()
         failed = limited = 0
         renewed = lost_one = maybe_done = False
         error: errors.ChatDaddyError | None = None
         while True:
             token = await self.tokens.get() if call.with_token else None
             self._refuse_long_pause(call)
-            async with self._gate.turn(again=error is not None):
+            async with self._gate.turn(ticket):
                 started_at = time.monotonic()
                 ends_at = min(ends_at, started_at + self._options.total_timeout_s)
                 if error is not None and started_at > ends_at:

@@ -23,7 +23,7 @@ class Work:
         self.now = self.most = self.done = 0
 
     async def call(self, seconds: float = 0.001) -> None:
-        async with self.gate.turn():
+        async with self.gate.turn(self.gate.ticket()):
             self.now += 1
             self.most = max(self.most, self.now)
             await asyncio.sleep(seconds)
@@ -42,7 +42,7 @@ async def test_a_429_halves_once_for_a_burst_and_successes_bring_it_back() -> No
     started_at = time.monotonic()
 
     async def burst() -> None:
-        async with gate.turn():
+        async with gate.turn(gate.ticket()):
             await asyncio.sleep(0.005)
             gate.throttled(started_at)
 
@@ -59,7 +59,7 @@ async def test_a_429_halves_once_for_a_burst_and_successes_bring_it_back() -> No
 async def test_the_limit_never_falls_below_one() -> None:
     gate = Gate(4)
     for _ in range(10):
-        async with gate.turn():
+        async with gate.turn(gate.ticket()):
             gate.throttled(time.monotonic())
     work = Work(gate)
     await asyncio.gather(*(work.call() for _ in range(5)))
@@ -77,21 +77,21 @@ async def test_a_pause_stops_everyone() -> None:
     assert work.done == 8
 
 
-async def test_those_turned_away_before_go_first_by_turns() -> None:
+async def test_a_call_that_was_turned_away_keeps_its_place() -> None:
     gate = Gate(1)
-    order: list[str] = []
+    tickets = [gate.ticket() for _ in range(4)]
+    order: list[int] = []
 
-    async def call(name: str) -> None:
-        async with gate.turn(again=name.startswith("again")):
-            order.append(name)
+    async def call(ticket: int) -> None:
+        async with gate.turn(ticket):
+            order.append(ticket)
             await asyncio.sleep(0)
 
-    async with gate.turn():
-        names = ("new 1", "again 1", "new 2", "again 2")
-        waiting = [asyncio.ensure_future(call(name)) for name in names]
+    async with gate.turn(gate.ticket()):
+        waiting = [asyncio.ensure_future(call(tickets[n])) for n in (2, 0, 3, 1)]
         await asyncio.sleep(0)
     await asyncio.gather(*waiting)
-    assert order == ["again 1", "again 2", "new 1", "new 2"]
+    assert order == tickets
 
 
 async def test_cancelled_callers_leave_no_gap() -> None:
