@@ -57,12 +57,14 @@ class Accounts:
     async def snapshot(self, *, max_age: float | None = None) -> Mapping[str, Account]:
         """The team's accounts by ID, as of at most `max_age` seconds ago (0: listed anew).
 
-        Listed once, however many wait for it, and kept up to date by this client's own writes.
-        The mapping that is returned does not change any more.
+        Listed once, however many wait for it, and kept up to date by this client's own writes;
+        only the connection's state of accounts that it opened or closed may be behind. The
+        mapping that is returned does not change any more.
         """
-        since = max(self._oldest(max_age), self._roster.uncertain_at)
+        since = self._oldest(max_age)
         while not self._roster.listed_since(since):
             await self._listing.run(self._list)
+        await self._settle_uncertain()
         return self._roster.all()
 
     async def get(self, account_id: str) -> Account | None:
@@ -103,6 +105,7 @@ class Accounts:
     async def find(self, nickname: str) -> list[Account]:
         """The accounts of exactly that nickname, deleted and archived ones too if listed."""
         if self._fresh():
+            await self._settle_uncertain()
             return self._roster.named(nickname)
         return await self._search_nickname(nickname)
 
@@ -210,7 +213,7 @@ class Accounts:
 
     async def _connection(self, call: Call) -> None:
         await self._transport.do(call)
-        self._roster.changed(call.ids[0])
+        self._roster.wrote_to_connection(call.ids[0])
 
     async def _post(self, order: Purchase) -> Account:
         call = Call("POST", "im", "/accounts", body=order.body(), repeat=Repeat.NEVER)
@@ -232,6 +235,19 @@ class Accounts:
             self._roster.listing_failed()
             raise
         self._roster.listed(found)
+
+    async def _settle_uncertain(self) -> None:
+        """Read what our own writes left open: alone, or by a listing where that is cheaper."""
+        if len(self._roster.uncertain) > max(4, len(self._roster) / self._options.page_size):
+            await self._listing.run(self._list)
+        for account_id in list(self._roster.uncertain):
+            self._roster.uncertain.discard(account_id)
+            try:
+                account = await self._look_up(account_id)
+            except BaseException:
+                self._roster.uncertain.add(account_id)
+                raise
+            self._roster.learned(account_id, account)
 
     async def _look_up(self, account_id: str) -> Account | None:
         found = await self._pages.matches(self._fetch(q=account_id), _LIST)

@@ -16,8 +16,9 @@ class Roster:
         self._accounts: dict[str, Account] | None = None
         self._by_nickname: dict[str, dict[str, None]] | None = None
         self._handed_out = False
-        #: When the last write was done whose effect only a later listing can tell.
-        self.uncertain_at = float("-inf")
+        #: Accounts that a write of ours changed in a way that only reading them can tell.
+        self.uncertain: set[str] = set()
+        self._uncertain_meanwhile: set[str] = set()
         # When the listing began that the accounts are from, and the one that runs.
         self._as_of = self._began_at = float("-inf")
         # Accounts that this process wrote to: their listed state may be behind, and some writes
@@ -56,6 +57,7 @@ class Roster:
 
     def listing_begins(self) -> None:
         self._began_at, self._during_listing = time.monotonic(), {}
+        self._uncertain_meanwhile = set()
 
     def listing_failed(self) -> None:
         self._during_listing = None
@@ -63,7 +65,7 @@ class Roster:
     def listed(self, accounts: dict[str, Account]) -> None:
         """Take over a listing, with the writes that were made while it ran."""
         self._accounts, self._by_nickname, self._handed_out = accounts, None, False
-        self._as_of = self._began_at
+        self._as_of, self.uncertain = self._began_at, self._uncertain_meanwhile
         meanwhile, self._during_listing = self._during_listing or {}, None
         for account_id, account in meanwhile.items():
             self._set(account_id, account)
@@ -82,10 +84,20 @@ class Roster:
         """Some fields are known to have changed; none given: something has."""
         self._written.add(account_id)
         old = self.get(account_id)
-        if old is None or not known:
-            self.uncertain_at = time.monotonic()
-        else:
+        if old is not None and known:
             self._put(account_id, old.model_copy(update=known))
+        elif self._during_listing is not None:
+            self._uncertain_meanwhile.add(account_id)
+        if self._accounts is not None and not (old and known):
+            self.uncertain.add(account_id)
+
+    def wrote_to_connection(self, account_id: str) -> None:
+        """Its state changes when it does; whoever needs it asks for this account."""
+        self._written.add(account_id)
+
+    def learned(self, account_id: str, account: Account | None) -> None:
+        """An account was read after a write of uncertain effect."""
+        self._put(account_id, account)
 
     def _put(self, account_id: str, account: Account | None) -> None:
         if self._during_listing is not None:

@@ -115,14 +115,22 @@ async def test_own_writes_show_in_the_snapshot_without_another_listing(
     assert server.totals() == {}
 
 
-async def test_what_a_write_leaves_open_is_listed_anew(
-    server: Sandbox, chatdaddy: ChatDaddy, nickname: str
+@pytest.mark.parametrize("many", [1, 7])
+async def test_what_writes_leave_open_is_read_anew(
+    server: Sandbox, chatdaddy: ChatDaddy, nickname: str, many: int
 ) -> None:
-    account = await chatdaddy.accounts.purchase(Purchase(nickname=nickname, tier=LIMITED))
+    order = Purchase(nickname=nickname, tier=LIMITED)
+    accounts = [await chatdaddy.accounts.purchase(order, known_ids=()) for _ in range(many)]
     await chatdaddy.accounts.snapshot()
     settings = {"geoLocation": "HK"}
-    await chatdaddy.accounts.patch(account.account_id, AccountPatch(settings=settings))
-    assert (await chatdaddy.accounts.snapshot())[account.account_id].settings == settings
+    for account in accounts:
+        await chatdaddy.accounts.patch(account.account_id, AccountPatch(settings=settings))
+    now = await chatdaddy.accounts.snapshot()
+    assert all(now[account.account_id].settings == settings for account in accounts)
+    server.forget_requests()
+    await chatdaddy.accounts.open(accounts[0].account_id)
+    await chatdaddy.accounts.snapshot()
+    assert server.totals() == {"POST /im/accounts/{id}/open": 1}
 
 
 async def test_an_account_that_was_written_to_is_read_afresh(

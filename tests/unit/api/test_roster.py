@@ -58,13 +58,27 @@ def test_writes_during_a_listing_are_not_lost(roster: Roster) -> None:
     assert set(roster.all()) == {"acc0", "acc2", "acc9"}
 
 
-def test_a_write_of_unknown_effect_asks_for_a_new_listing(roster: Roster) -> None:
-    assert roster.listed_since(roster.uncertain_at)
+def test_a_write_of_unknown_effect_is_remembered_as_uncertain(roster: Roster) -> None:
     roster.changed("acc0")
-    assert not roster.listed_since(roster.uncertain_at)
+    roster.changed("acc77", nickname="not listed")
+    assert roster.uncertain == {"acc0", "acc77"}
+    roster.learned("acc0", account(0, "read"))
+    roster.learned("acc77", None)
+    assert roster.named("read") == [account(0, "read")]
+
+
+def test_a_new_listing_settles_what_was_uncertain_before_it(roster: Roster) -> None:
+    roster.changed("acc0")
     roster.listing_begins()
-    roster.listed({})
-    assert roster.listed_since(roster.uncertain_at)
+    roster.changed("acc1")
+    roster.listed({f"acc{n}": account(n) for n in range(3)})
+    assert roster.uncertain == {"acc1"}
+
+
+def test_without_a_listing_nothing_is_uncertain() -> None:
+    roster = Roster()
+    roster.changed("acc0")
+    assert roster.uncertain == set()
 
 
 def test_the_age_counts_from_the_beginning_of_the_listing(roster: Roster) -> None:
