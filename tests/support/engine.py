@@ -17,7 +17,7 @@ import sys
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import pytest
 
@@ -95,7 +95,9 @@ class Stack:
     def destroy(self, *args: str) -> Run:
         return self._call(*self._command("destroy"), "--yes", *args)
 
-    def start(self, operation: str, *args: str) -> subprocess.Popen[str]:
+    def start(
+        self, operation: str, *args: str, stdout: int | IO[str] = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Begin `up` (or another) and return at once: for tests that interrupt or kill it.
 
         The process is the leader of its group; `kill` ends it as `kill -9` does.
@@ -106,7 +108,7 @@ class Stack:
             cwd=self.project,
             env=self._env(),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
