@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help demo test quick check fmt setup lock pulumi clean
+.PHONY: help demo test quick check fmt setup lock pulumi faults clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,15 @@ lock: setup  ## choose the dependencies' versions anew
 
 pulumi: setup  ## fetch the official Pulumi CLI with the SDK's own installer (from the internet)
 	$(BIN)/python scripts/install_pulumi.py
+
+HISTORIES ?= 50
+KILLS ?= 500
+SEED ?= 1
+ENGINE ?= stand-in
+
+faults: setup  ## random histories with kills, for an hour: HISTORIES, KILLS, SEED, ENGINE=pulumi
+	$(BIN)/python -m tests.faults --histories $(HISTORIES) --kills $(KILLS) --seed $(SEED) \
+	  --engine $(ENGINE)
 
 clean:  ## remove what the targets made
 	rm -rf .venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.leaks import pytest_runtest_logreport, pytest_sessionfinish
 from tests.support.sandbox import Sandbox, running
+
+__all__ = ["pytest_runtest_logreport", "pytest_sessionfinish", "sandbox"]
 
 
 @pytest.fixture

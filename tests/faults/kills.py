@@ -129,7 +129,7 @@ def choose_moment(
 def descendants(pid: int) -> dict[int, str]:
     """The processes below one, with their command lines."""
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-Aww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout
     children: dict[int, list[int]] = {}
     args: dict[int, str] = {}

@@ -8,43 +8,42 @@ from urllib.parse import urlsplit
 
 from chatdaddy_pulumi.sandbox.engine.errors import EngineError
 
-URL_KEYS = ("baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl")
-_ENV = "CHATDADDY_BASE_URL"
+#: Each setting that says where a service is, and the environment's name of it.
+URL_KEYS = {
+    f"{name}Url": f"CHATDADDY_{name.upper()}_URL"
+    for name in ("base", "auth", "im", "payments", "events")
+}
 
 
 def check_urls(config: Mapping[str, object], env: Mapping[str, str], whose: str) -> None:
     """Raises `EngineError` unless every ChatDaddy address in `config` is on this machine.
 
-    `config` is a stack's (`chatdaddy:baseUrl`) or an explicit provider's (`baseUrl`). Where it has
-    no base URL the environment's counts, and without either it would be the real ChatDaddy.
+    `config` is a stack's (`chatdaddy:baseUrl`) or an explicit provider's (`baseUrl`). What it does
+    not say the environment may (`CHATDADDY_IM_URL`), and without either it would be the real
+    ChatDaddy.
     """
-    base = ("chatdaddy:baseUrl", "baseUrl")
     given = [
         (key, str(value))
         for key, value in config.items()
         if key.removeprefix("chatdaddy:") in URL_KEYS and isinstance(value, str)
     ]
-    if not any(key in base for key, _ in given):
-        if env.get(_ENV):
-            given.append((_ENV, env[_ENV]))
-        elif not all(
-            f"{name}Url" in _names(given) for name in ("auth", "im", "payments", "events")
-        ):
-            raise EngineError(
-                f"{whose} has no chatdaddy:baseUrl and so means the real ChatDaddy; the stand-in "
-                "engine drives only servers on this machine: set it to the sandbox's address "
-                "(chatdaddy-pulumi sandbox serve), or use `pulumi up`"
-            )
+    said = {key.removeprefix("chatdaddy:") for key, _ in given}
+    for key, variable in URL_KEYS.items():
+        if key not in said and env.get(variable, "").strip():
+            given.append((variable, env[variable]))
+            said.add(key)
+    if "baseUrl" not in said and len(said) < len(URL_KEYS) - 1:
+        raise EngineError(
+            f"{whose} has no chatdaddy:baseUrl and so means the real ChatDaddy; the stand-in "
+            "engine drives only servers on this machine: set it to the sandbox's address "
+            "(chatdaddy-pulumi sandbox serve), or use `pulumi up`"
+        )
     for key, url in given:
         if not is_local(url):
             raise EngineError(
                 f"{whose} has {key} {url}, which is not on this machine; the stand-in engine "
                 "drives only servers on this machine: for real accounts use `pulumi up`"
             )
-
-
-def _names(given: list[tuple[str, str]]) -> set[str]:
-    return {key.removeprefix("chatdaddy:") for key, _ in given}
 
 
 def is_local(url: str) -> bool:

@@ -96,9 +96,8 @@ class Workspace:
         guard.check_urls(self.config.values, self.env, f"stack {self.stack}")
 
     def guard(self, urn: str, config: Props) -> None:
-        """Refuse an explicit provider for servers elsewhere."""
-        if urns.name_of(urn) != "default" or "chatdaddy:baseUrl" in config:
-            guard.check_urls(unwrap(config), self.env, f"provider {urns.name_of(urn)}")
+        """Refuse a provider for servers elsewhere: an explicit one, or what an old state holds."""
+        guard.check_urls(unwrap(config), self.env, f"provider {urns.name_of(urn)}")
 
     def display(self, title: str, *, preview: bool) -> Display:
         return Display(

@@ -58,6 +58,8 @@ def test_takes_servers_of_this_machine(config: dict[str, str], env: dict[str, st
         ({"chatdaddy:baseUrl": LOCAL, "chatdaddy:eventsUrl": REAL}, {}),
         ({"chatdaddy:imUrl": LOCAL, "chatdaddy:authUrl": LOCAL}, {}),
         ({"authUrl": REAL}, {"CHATDADDY_BASE_URL": LOCAL}),
+        ({"chatdaddy:baseUrl": LOCAL}, {"CHATDADDY_IM_URL": REAL}),
+        ({"baseUrl": LOCAL}, {"CHATDADDY_AUTH_URL": REAL}),
     ],
 )
 def test_refuses_all_others(config: dict[str, str], env: dict[str, str]) -> None:

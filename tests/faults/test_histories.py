@@ -1,0 +1,55 @@
+"""The short run: a few histories with a few kills each. `make faults` is the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.history import FLEETS, History, Plan
+from tests.faults.world import Team
+from tests.support.engine import Stack, write_project
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
+
+pytestmark = pytest.mark.slow
+
+PLANS = [
+    Plan(seed=11, kills=3, fleets=False, small=True),
+    Plan(seed=13, kills=3, stacks=2, small=True),
+    Plan(seed=15, kills=4, small=True),
+]
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: f"seed{plan.seed}")
+def test_nothing_is_lost(plan: Plan, team: Team, tmp_path: Path) -> None:
+    history = History(plan, team, tmp_path / "history")
+    try:
+        tally = history.play()
+    finally:
+        history.close()
+    assert sum(tally.kills.values()) >= plan.kills, "\n".join(history.story)
+    assert tally.audits
+
+
+def test_two_runs_of_one_stack_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The second is refused by the stack's lock, and each account is bought once."""
+    accounts = ", ".join(f"'k{n}': {{}}" for n in range(6))
+    program = (
+        f"import chatdaddy_pulumi as c\nc.AccountFleet('f', {{{accounts}}})\n"
+        if FLEETS
+        else "import chatdaddy_pulumi as c\nfor n in range(6): c.Account(f'k{n}')\n"
+    )
+    stack = Stack(
+        write_project(tmp_path / "project", program),
+        engine="stand-in",
+        workdir=tmp_path / "work",
+        config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": sandbox.url},
+        secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
+    )
+    sandbox.fault("POST", "/im/accounts", "delay", times=6, delay_ms=1500)
+    first, second = (stack.start("up", "--skip-preview") for _ in range(2))
+    ends = [process.communicate(timeout=120)[0] for process in (first, second)]
+    codes = {first.returncode: ends[0], second.returncode: ends[1]}
+    assert sorted(codes) == [0, 1], ends
+    assert "locked" in codes[1]
+    assert sandbox.ledger()["purchases"] == 6

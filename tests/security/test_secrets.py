@@ -1,0 +1,156 @@
+"""Secrets stay where they belong; and the search that says so finds them where they do not."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.faults.kills import descendants
+from tests.faults.mutants import MUTANTS, mutated
+from tests.support import leaks
+from tests.support.engine import ENGINES, PASSPHRASE, Stack, write_project
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
+
+PROGRAM = """\
+import pulumi
+from chatdaddy_pulumi import Account
+
+for number in range(4):
+    account = Account(f"alice-{number}", settings={"enableStories": True})
+    pulumi.export(f"id-{number}", account.account_id)
+    pulumi.export(f"phone-{number}", account.user_id)
+"""
+
+
+def stack_of(sandbox: Sandbox, folder: Path, engine: str = "stand-in", **env: str) -> Stack:
+    return Stack(
+        write_project(folder / "project", PROGRAM, "secrets"),
+        engine=engine,  # type: ignore[arg-type]
+        workdir=folder / "work",
+        config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": sandbox.url},
+        secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
+        env=env,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_secret_in_state_output_files_or_arguments(
+    sandbox: Sandbox, tmp_path: Path, engine: str
+) -> None:
+    for folder in ("tmp", "home"):
+        (tmp_path / folder).mkdir()
+    env = {"TMPDIR": str(tmp_path / "tmp"), "HOME": str(tmp_path / "home")}
+    stack = stack_of(sandbox, tmp_path, engine, **env)
+    sandbox.fault("POST", "/im/accounts", "delay", times=4, delay_ms=1000)
+    with (tmp_path / "up.log").open("w") as log:
+        process = stack.start("up", "--skip-preview", stdout=log)
+    arguments: set[str] = set()
+    while process.poll() is None:
+        arguments |= set(descendants(process.pid).values()) | {" ".join(process.args)}  # type: ignore[arg-type]
+        time.sleep(0.2)
+    assert process.returncode == 0, (tmp_path / "up.log").read_text()
+    assert any("pulumi.dynamic" in line or "child.py host" in line for line in arguments)
+    sandbox.scan(str(stack.outputs()["id-0"]))
+    phone = str(sandbox.account(str(stack.outputs()["id-0"]))["userId"])  # type: ignore[index]
+    refreshed = stack.refresh("--diff").ok()
+    # A call that fails with all that a server can know.
+    words = f"refused: Bearer {sandbox.token()} of {REFRESH_TOKEN}"
+    sandbox.fault("PATCH", "*", "status", times=9, status=400, message=words)
+    (stack.project / "__main__.py").write_text(PROGRAM.replace("True", "False"))
+    failed = stack.up("--skip-preview", "--diff")
+    assert failed.exit_code != 0
+    secrets = {**leaks.SECRETS, "a phone number": phone}
+    assert leaks.in_files([tmp_path], secrets) == []
+    for name, text in {
+        "arguments": "\n".join(arguments),
+        "refresh": refreshed.output,
+        "failure": failed.output,
+    }.items():
+        assert leaks.in_bytes(text.encode(), name, secrets) == []
+
+
+@pytest.mark.slow
+def test_a_leak_put_in_on_purpose_is_found(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A copy of the package that writes its token into the state: the search sees it."""
+    with mutated(MUTANTS["a token in the state"]) as package:
+        stack = stack_of(sandbox, tmp_path, PYTHONPATH=str(package))
+        stack.up("--skip-preview").ok()
+    found = leaks.in_files([tmp_path])
+    state = tmp_path / "work" / "states" / "dev.json"
+    assert {leak.place for leak in found} == {str(state)}
+    assert {leak.secret for leak in found} == {"the refresh token"}
+    state.unlink()  # else the search over the whole suite's files would find it, too
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        REFRESH_TOKEN,
+        f'{{"message": "no: {REFRESH_TOKEN}"}}',
+        quote(f"https://x/?token={PASSPHRASE}"),
+        *(base64.b64encode(b"x" * n + PASSPHRASE.encode() + b"yz").decode() for n in range(3)),
+        REFRESH_TOKEN.encode().hex(),
+    ],
+)
+def test_the_search_sees_through_encodings(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "found.txt"
+    file.write_text(f"some text {written} more text")
+    assert [leak.place for leak in leaks.in_files([tmp_path])] == [str(file)]
+    file.unlink()
+
+
+def test_files_with_secrets_are_for_their_owner_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    stack = stack_of(sandbox, tmp_path)
+    before = os.umask(0o022)
+    try:
+        stack.up("--skip-preview").ok()
+    finally:
+        os.umask(before)
+    states = [path for path in (tmp_path / "work").rglob("*.json") if path.is_file()]
+    assert states
+    for path in states:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_the_sandbox_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    from tests.support.sandbox import running
+
+    db = tmp_path / "sandbox.db"
+    with running("--db", str(db)) as server:
+        server.call("POST", "/im/accounts", json={"type": "wa"}).raise_for_status()
+        files = list(tmp_path.iterdir())
+        assert db in files
+        for path in files:
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_nothing_secret_is_tracked_by_git() -> None:
+    root = Path(__file__).parents[2]
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    odd = re_private_keys(root, listed.stdout.split("\0"))
+    assert odd == []
+
+
+def re_private_keys(root: Path, names: list[str]) -> list[str]:
+    marks = (b"-----BEGIN PRIVATE KEY", b"-----BEGIN EC PRIVATE KEY", b"-----BEGIN RSA PRIVATE")
+    here = Path(__file__).relative_to(root).as_posix()
+    return [
+        name
+        for name in names
+        if name
+        and name != here
+        and (root / name).is_file()
+        and any(mark in (root / name).read_bytes() for mark in marks)
+    ]
