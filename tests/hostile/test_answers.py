@@ -145,7 +145,7 @@ ODD_PAGE = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(page=JSON | ODD_PAGE, account=JSON | ODD_ACCOUNT)
 def test_any_json_is_an_answer_or_an_error_of_ours(
