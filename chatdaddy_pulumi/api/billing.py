@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import Field, TypeAdapter
+from pydantic import AliasChoices, Field, TypeAdapter
 
 from chatdaddy_pulumi.api.calls import Call, Repeat
 from chatdaddy_pulumi.api.models import (
@@ -17,7 +17,10 @@ from chatdaddy_pulumi.api.transport import Transport
 
 
 class _Products(_Received):
-    products: list[AutoChargeProduct] = Field(default_factory=list)
+    # The API's description says `products`, the official client's types say `items`.
+    products: list[AutoChargeProduct] = Field(
+        default_factory=list, validation_alias=AliasChoices("products", "items")
+    )
 
 
 _TEAM_DETAIL = TypeAdapter(TeamDetail)
