@@ -17,7 +17,6 @@ from chatdaddy_pulumi.api import Account, ChatDaddy, ChatDaddyError, Purchase, U
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, NotDone
-from chatdaddy_pulumi.lifecycle.removal import is_archived
 
 
 @dataclass(frozen=True)
@@ -67,16 +66,20 @@ async def find_existing(
     if existing is Existing.ALLOW:
         return None
     try:
-        found = [
-            account
-            for account in await client.accounts.find(wanted.nickname)
-            if account.deleted_at is None
-            and not is_archived(account)
-            and account.account_id not in besides
-        ]
+        named = await client.accounts.find(wanted.nickname)
     except ChatDaddyError as error:
         raise NotDone(explain(f"{wanted.nickname!r} was not bought", error)) from None
-    if not found:
+    others = [one for one in named if one.live and one.account_id not in besides]
+    return choose_existing(others, wanted, existing)
+
+
+def choose_existing(found: list[Account], wanted: Wanted, existing: Existing) -> Account | None:
+    """Which of the live accounts of that nickname is adopted; None where one is to be bought.
+
+    Raises:
+        AlreadyThere: see `find_existing`.
+    """
+    if existing is Existing.ALLOW or not found:
         return None
     if existing is Existing.FAIL:
         raise AlreadyThere(already_there(wanted.nickname, found))
