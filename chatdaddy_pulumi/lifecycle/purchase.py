@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from chatdaddy_pulumi.api import Account, ChatDaddy, ChatDaddyError, Purchase, Unknown
+from chatdaddy_pulumi.api import ChatDaddyError, Unknown
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, NotDone
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import Account, ChatDaddy, Purchase
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Wanted:
 
     def order(self) -> Purchase:
         """The purchase; what the program says nothing of is not sent."""
+        from chatdaddy_pulumi.api import Purchase
+
         said = {
             "type": self.type,
             "tier": self.tier,

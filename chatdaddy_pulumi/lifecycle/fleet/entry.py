@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chatdaddy_pulumi.api import Account
 from chatdaddy_pulumi.enums import Existing, OnDelete
 from chatdaddy_pulumi.lifecycle.change import Held
 from chatdaddy_pulumi.lifecycle.purchase import Wanted
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import Account
 
 
 @dataclass(frozen=True)

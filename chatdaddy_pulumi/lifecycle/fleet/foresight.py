@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
-from chatdaddy_pulumi.api import Account, ChatDaddy, ChatDaddyError
+from chatdaddy_pulumi.api import ChatDaddyError
 from chatdaddy_pulumi.enums import LIMITED_TIER_MESSAGES, Existing
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt
 from chatdaddy_pulumi.lifecycle.advice import explain
@@ -15,6 +16,9 @@ from chatdaddy_pulumi.lifecycle.fleet.listing import accounts
 from chatdaddy_pulumi.lifecycle.fleet.view import View, look
 from chatdaddy_pulumi.lifecycle.purchase import choose_existing
 from chatdaddy_pulumi.lifecycle.tier import guard_history, loses_history, messages_used
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import Account, ChatDaddy
 
 #: For so many accounts it is looked up how many messages they have sent; a call each.
 _LOOKED_UP = 24

@@ -11,14 +11,22 @@ the fleet when it is over. So a run that was interrupted shows: the intent is ah
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
-from chatdaddy_pulumi.api import Account
 from chatdaddy_pulumi.enums import AccountType, OnDelete
 from chatdaddy_pulumi.lifecycle.fleet.entry import Entry
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import Account
+
+
+#: How far our clock and ChatDaddy's may be apart, in seconds.
+_CLOCKS_APART = 300.0
 
 
 class Identity(NamedTuple):
@@ -63,12 +71,15 @@ class Intent:
 
 
 class Open(NamedTuple):
-    """A key that a finished run left without an account, and who carried its nickname then."""
+    """A key without an account: who carried its nickname when a run failed to buy it, or when a
+    refresh found its account gone."""
 
     nickname: str
     seen: tuple[str, ...] = ()
     #: The purchase's outcome isn't known; `seen` is then from before it.
     unknown: bool = False
+    #: When the refresh was, in seconds since 1970; 0 for what a run left.
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,17 +88,12 @@ class Runs:
 
     #: This run; None where the intent takes no part in it (`--target`).
     now: int | None
-    #: The last run that saved the intent.
+    #: The last run that saved the intent, before this one.
     begun: int = 0
-    #: The last run that the fleet finished; None where a refresh left that unknown.
-    finished: int | None = 0
-    #: The last run in which the fleet's own step changed something.
+    #: The last run in which the fleet's own step was needed, and finished.
     worked: int = 0
-
-    @property
-    def interrupted(self) -> bool | None:
-        """Whether a run since the last finished one broke off; None where that isn't known."""
-        return None if self.finished is None else self.begun > self.finished
+    #: When the last runs before this one began, in seconds since 1970, by our own clocks.
+    starts: Mapping[int, float] = field(default_factory=dict)
 
 
 class Licence(NamedTuple):
@@ -96,6 +102,14 @@ class Licence(NamedTuple):
     before: frozenset[str]
     #: True: they are. None: they may be.
     given: bool | None
+    #: Those from before this moment may be, no more.
+    since: float = 0.0
+
+    def covers(self, account: Account) -> bool:
+        """Whether it is certain that the account is ours."""
+        return bool(self.given) and (
+            not self.since or _made_at(account) >= self.since - _CLOCKS_APART
+        )
 
 
 def new_entries(old: Intent | None, wanted: Mapping[str, Entry]) -> dict[str, Identity]:
@@ -201,7 +215,25 @@ def licence(baseline: Baseline, left_open: Open | None, runs: Runs) -> Licence:
     if left_open is None or left_open.nickname != baseline.identity.nickname:
         return Licence(before, False)
     before |= frozenset(left_open.seen)
-    return Licence(before, True if left_open.unknown else runs.interrupted)
+    if left_open.unknown:
+        return Licence(before, True)
+    # It was settled that the key has no account. Later runs tried again; where they broke off,
+    # what they bought is ours, but not what was bought before them.
+    if left_open.at:
+        later = [at for at in runs.starts.values() if at > left_open.at - _CLOCKS_APART]
+        since = min(later, default=0.0)
+        certain = since > left_open.at + _CLOCKS_APART
+        return Licence(before, (True if certain else None) if later else False, since)
+    later = [at for run, at in runs.starts.items() if run > runs.worked]
+    return Licence(before, runs.begun > runs.worked, min(later, default=0.0))
+
+
+def _made_at(account: Account) -> float:
+    """Seconds since 1970, by ChatDaddy's clock; infinite where it isn't told."""
+    try:
+        return datetime.fromisoformat((account.created_at or "").replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return math.inf
 
 
 def _ids(accounts: Iterable[Account]) -> tuple[str, ...]:
@@ -272,10 +304,11 @@ def _share(
         if ours.given is False:
             continue
         new = candidates(baseline, named, ours.before | taken, intent.user_id)
-        if new and ours.given is None:
-            found.unclear[key] = _unclear(baseline.identity, new)
+        certain = [account for account in new if ours.covers(account)]
+        if certain:
+            options[key] = certain
         elif new:
-            options[key] = new
+            found.unclear[key] = _unclear(baseline.identity, new)
     appeared = {account.account_id: account for new in options.values() for account in new}
     if len(appeared) > len(options):
         for key in options:
@@ -305,7 +338,7 @@ def _take_back(
     new = candidates(one.baseline, named.get(nickname, ()), ours.before | taken, intent.user_id)
     if ours.given is False or not new:
         return
-    if len(new) > 1 or ours.given is None:
+    if len(new) > 1 or not ours.covers(new[0]):
         ids = ", ".join(account.account_id for account in new)
         found.warnings.append(
             f"an interrupted run may have bought one of {ids} ({nickname!r}) for {one.key!r}, "

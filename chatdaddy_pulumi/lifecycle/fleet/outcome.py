@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.fleet.entry import Record
 from chatdaddy_pulumi.lifecycle.fleet.intent import Open
+from chatdaddy_pulumi.lifecycle.fleet.listing import accounts, lines
 
 
 @dataclass
@@ -50,3 +53,10 @@ class Outcome:
     #: Those that have no account.
     left_open: dict[str, Open] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+
+class SomeFailed(LifecycleError):
+    """Key and reason, a line each."""
+
+    def __init__(self, reasons: Mapping[str, str], what: str = "can't be had so") -> None:
+        super().__init__("\n".join([f"{accounts(len(reasons))} {what}:", *lines(reasons)]))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.enums import OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.fleet.entry import Entry, Record
-from chatdaddy_pulumi.lifecycle.prices import Prices
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.lifecycle.prices import Prices
 
 #: How a removal is told.
 REMOVED = {

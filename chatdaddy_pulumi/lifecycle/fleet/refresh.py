@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from chatdaddy_pulumi.api import ChatDaddy
 from chatdaddy_pulumi.lifecycle.fleet.entry import Record
 from chatdaddy_pulumi.lifecycle.fleet.intent import Open
 from chatdaddy_pulumi.lifecycle.fleet.view import look
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import ChatDaddy
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,10 @@ class Refreshed:
     gone: dict[str, Open] = field(default_factory=dict)
 
 
-async def refreshed(client: ChatDaddy, held: Mapping[str, Record]) -> Refreshed:
+async def refreshed(client: ChatDaddy, held: Mapping[str, Record], now: float) -> Refreshed:
     """The records as ChatDaddy shows the accounts; one in its deletion grace is marked.
+
+    `now` is in seconds since 1970.
 
     Raises:
         ChatDaddyError: ChatDaddy could not be asked.
@@ -39,5 +44,5 @@ async def refreshed(client: ChatDaddy, held: Mapping[str, Record]) -> Refreshed:
         )
         for key, record in lost.items():
             ids = sorted(one.account_id for one in names.named.get(record.nickname, ()))
-            found.gone[key] = Open(record.nickname, tuple(ids))
+            found.gone[key] = Open(record.nickname, tuple(ids), at=now)
     return found

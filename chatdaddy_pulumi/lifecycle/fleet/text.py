@@ -51,7 +51,7 @@ def read_records(text: Mapping[str, Any]) -> dict[str, Record]:
 def write_open(left_open: Mapping[str, Open]) -> str:
     return to_json(
         {
-            key: [one.nickname, list(one.seen), *([1] if one.unknown else [])]
+            key: [one.nickname, list(one.seen), int(one.unknown), int(one.at)]
             for key, one in left_open.items()
         }
     )
@@ -59,8 +59,8 @@ def write_open(left_open: Mapping[str, Open]) -> str:
 
 def read_open(text: str | None) -> dict[str, Open]:
     return {
-        key: Open(nickname, tuple(seen), bool(unknown))
-        for key, (nickname, seen, *unknown) in json.loads(text or "{}").items()
+        key: Open(nickname, tuple(seen), bool(unknown), at)
+        for key, (nickname, seen, unknown, at) in json.loads(text or "{}").items()
     }
 
 
@@ -85,6 +85,13 @@ def write_intent(intent: Intent) -> str:
         "on_delete": {key: how.value for key, how in intent.on_delete.items()},
     }
     return to_json({"rest": intent.rest.value, **{k: v for k, v in said.items() if v}})
+
+
+def newest_run(text: str) -> int:
+    """The last run in which something was new to the intent; a glance at `write_intent`'s text."""
+    said = json.loads(text)
+    dropped = [run for _, run, *_ in said.get("dropped", [])]
+    return max([*map(int, said.get("runs", {})), *dropped], default=0)
 
 
 def read_intent(text: str) -> Intent:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from chatdaddy_pulumi.api import Account, ChatDaddy
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import Account, ChatDaddy
+
 
 #: Accounts that one call lists.
 _PAGE = 100

@@ -4,6 +4,7 @@ host's."""
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -93,7 +94,12 @@ class AccountFleet(pulumi.ComponentResource):
             "existing": existing,
         }
         child = pulumi.ResourceOptions(parent=self)
-        intent = _Intent(PROVIDERS["_intent"], f"{name}-intent", {**said, "__intent": None}, child)
+        intent = _Intent(
+            PROVIDERS["_intent"],
+            f"{name}-intent",
+            {**said, "__now": _now(), "__intent": None},
+            child,
+        )
         bounds = (
             {key: value for key, value in vars(limits).items() if value is not None}
             if limits
@@ -148,6 +154,16 @@ class AccountFleet(pulumi.ComponentResource):
 
 
 _OUTPUTS = ("__held", "__terms", "__drift", "counts", "failed")
+
+
+def _now() -> Any:
+    """When this run began, in seconds since 1970; unknown in a preview, which the host tells by it.
+
+    (Unknown too so that `pulumi up --plan` accepts another moment than the plan's.)
+    """
+    if not pulumi.runtime.is_dry_run():
+        return int(time.time())
+    return pulumi.Output.from_input(pulumi.UNKNOWN)
 
 
 def _end_red(name: str, failed: Mapping[str, str] | None) -> None:

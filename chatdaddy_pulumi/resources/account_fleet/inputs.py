@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pulumi.dynamic import CheckFailure
 from pulumi.runtime import rpc
-from pydantic import TypeAdapter, ValidationError
 
 from chatdaddy_pulumi.enums import AccountType, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.fleet.entry import Entry, Terms
 from chatdaddy_pulumi.lifecycle.fleet.text import to_json
-from chatdaddy_pulumi.resources.account.arguments import AccountArguments, AccountId, Nickname
 from chatdaddy_pulumi.resources.hosting import has_unknown, validate
+from chatdaddy_pulumi.resources.hosting import reason as in_plain_words
+
+# pydantic takes its time to import, and a preview without changes needs none of it.
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.resources.account.arguments import AccountArguments
+
 
 #: Problems that are shown; a file of another kind would have one a line.
 _SHOWN = 50
 
-_NICKNAMES = TypeAdapter(list[Nickname])
-_ACCOUNT_ID = TypeAdapter(AccountId)
+#: Raised where the rules get stricter, so that entries which passed before are looked at again.
+_RULES = 1
 
 #: In a preview, in place of what is not known yet.
 _UNKNOWN = rpc.UNKNOWN
@@ -56,6 +61,19 @@ def read_inputs(news: Mapping[str, Any]) -> Inputs:
     if has_unknown(accounts) or has_unknown(shared) or not isinstance(accounts, str):
         return Inputs(all_unknown=True)
     return _read(accounts, _json(late), _json(shared))
+
+
+def digest_of(news: Mapping[str, Any]) -> str | None:
+    """Of everything that the program says of the entries; None where some of it comes late.
+
+    What had the same digest before was checked before: no need to look at ten thousand entries.
+    """
+    if news.get("__late") or not isinstance(news.get("__accounts"), str):
+        return None
+    said = {key: news.get(key) for key in ("__accounts", "defaults", "on_delete", "existing")}
+    if has_unknown(said):
+        return None
+    return hashlib.sha256(f"{_RULES}{_json(said)}".encode()).hexdigest()[:32]
 
 
 def _json(value: Any) -> str:
@@ -156,6 +174,8 @@ class _Reading:
                 merged["settings"] = {**settings, **own["settings"]}
             missing = [name for name, value in merged.items() if has_unknown(value)]
             known = {name: value for name, value in merged.items() if name not in missing}
+            from chatdaddy_pulumi.resources.account.arguments import AccountArguments
+
             arguments, failures = validate(AccountArguments, {**known, "nickname": "any"})
             self._known[signature] = arguments, failures, missing
         return self._known[signature]
@@ -172,15 +192,16 @@ class _Reading:
         )
 
     def _check_keys(self) -> None:
-        for key, reason in _problems({key: key for key in self._given}):
+        for key, reason in _problems("Nickname", {key: key for key in self._given}).items():
             self._fail(key, "", f"the key {reason}")
         for key in self._given:
             if key != key.strip():
                 self._fail(key, "", "the key has spaces around it; take them away")
 
     def _check_nicknames(self, entries: dict[str, Entry]) -> None:
-        wrong = _problems({k: e.nickname for k, e in entries.items() if e.nickname is not k})
-        for key, reason in wrong:
+        others = {k: e.nickname for k, e in entries.items() if e.nickname is not k}
+        wrong = _problems("Nickname", others)
+        for key, reason in wrong.items():
             self._fail(key, "nickname", reason)
         if wrong or len({entry.nickname for entry in entries.values()}) == len(entries):
             return
@@ -197,17 +218,14 @@ class _Reading:
                 )
 
     def _check_adopted(self, entries: dict[str, Entry]) -> None:
+        adopted = {key: entry.adopt for key, entry in entries.items() if entry.adopt is not None}
+        for key, reason in _problems("AccountId", adopted).items():
+            self._fail(key, "adopt", reason)
         seen: dict[str, str] = {}
-        for key, entry in entries.items():
-            if entry.adopt is None:
-                continue
-            try:
-                _ACCOUNT_ID.validate_python(entry.adopt)
-            except ValidationError as error:
-                self._fail(key, "adopt", _said(error.errors()[0]["msg"]))
-            if entry.adopt in seen:
-                self._fail(key, "adopt", f"{entry.adopt} is {seen[entry.adopt]!r}'s already")
-            seen[entry.adopt] = key
+        for key, account_id in adopted.items():
+            first = seen.setdefault(str(account_id), key)
+            if first != key:
+                self._fail(key, "adopt", f"{account_id} is {first!r}'s already")
 
     def _fail(self, key: str, argument: str, reason: str) -> None:
         path = f"accounts.{key}.{argument}" if argument else f"accounts.{key}"
@@ -250,15 +268,18 @@ def _terms(
     )
 
 
-def _problems(names: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Key and reason, of the names by key that can't be nicknames."""
+def _problems(kind: Literal["Nickname", "AccountId"], values: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with values that must be of that kind, by key."""
+    if not values:
+        return {}
+    from pydantic import TypeAdapter, ValidationError
+
+    from chatdaddy_pulumi.resources.account.arguments import AccountId, Nickname
+
+    kinds = {"Nickname": TypeAdapter(list[Nickname]), "AccountId": TypeAdapter(list[AccountId])}
     try:
-        _NICKNAMES.validate_python(list(names.values()))
+        kinds[kind].validate_python(list(values.values()))
     except ValidationError as error:
-        keys = list(names)
-        return [(keys[int(one["loc"][0])], _said(one["msg"])) for one in error.errors()]
-    return []
-
-
-def _said(message: str) -> str:
-    return message.removeprefix("Value error, ")
+        keys = list(values)
+        return {keys[int(one["loc"][0])]: in_plain_words(one) for one in error.errors()}
+    return {}

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from chatdaddy_pulumi.lifecycle.fleet.entry import Entry
 from chatdaddy_pulumi.lifecycle.fleet.intent import Intent, Open, Runs
+from chatdaddy_pulumi.lifecycle.fleet.text import newest_run, read_intent
 
 
 @dataclass
@@ -20,16 +21,30 @@ class Memory:
     #: This run's number, and that of the last one that saved the intent; None until told.
     run: int | None = None
     begun: int = 0
-    #: The last run that the fleet finished.
-    finished: int | None = 0
-    #: What the intent wants saved.
-    wanted: dict[str, Entry] = field(default_factory=dict)
-    #: The intent as saved before this run, and as saved in it (unknown in a preview).
-    earlier: Intent | None = None
-    intent: Intent | None = None
+    #: When the last runs began, by their numbers.
+    starts: dict[int, float] = field(default_factory=dict)
+    #: Whether the run is only a preview: nothing is saved, and new baselines are not known.
+    preview: bool = False
+    #: The program's inputs, as the intent got them.
+    news: Mapping[str, Any] = field(default_factory=dict)
+    #: The intent's text as saved before this run, and as saved in it (unknown in a preview).
+    earlier_text: str | None = None
+    text: str | None = None
+
+    @property
+    def earlier(self) -> Intent:
+        return read_intent(self.earlier_text) if self.earlier_text else Intent()
+
+    @property
+    def intent(self) -> Intent | None:
+        return read_intent(self.text) if self.text else None
+
+    def all_settled(self, worked: int) -> bool:
+        """Whether the fleet has seen all that the intent holds; False where that isn't known."""
+        return self.text is not None and newest_run(self.text) <= worked
 
     def runs(self, worked: int) -> Runs:
-        return Runs(now=self.run, begun=self.begun, finished=self.finished, worked=worked)
+        return Runs(now=self.run, begun=self.begun, worked=worked, starts=self.starts)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chatdaddy_pulumi.api import ChatDaddy
 from chatdaddy_pulumi.lifecycle.fleet.outcome import Tally
 from chatdaddy_pulumi.resources.engine_log import log
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import ChatDaddy
 
 #: Seconds between two lines: each is a call to the engine.
 _EVERY = 0.5

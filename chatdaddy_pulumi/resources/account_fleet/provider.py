@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -15,9 +16,9 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from chatdaddy_pulumi.api import ChatDaddy, ChatDaddyError
+from chatdaddy_pulumi.api import ChatDaddyError
 from chatdaddy_pulumi.lifecycle.advice import explain
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
+from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.fleet.entry import Record, Terms
 from chatdaddy_pulumi.lifecycle.fleet.execution import Situation, execute
 from chatdaddy_pulumi.lifecycle.fleet.foresight import foresee, guard_histories
@@ -28,12 +29,10 @@ from chatdaddy_pulumi.lifecycle.fleet.limits import (
     check_purchases,
     check_removals,
 )
-from chatdaddy_pulumi.lifecycle.fleet.listing import accounts, lines
-from chatdaddy_pulumi.lifecycle.fleet.outcome import Outcome, Tally
+from chatdaddy_pulumi.lifecycle.fleet.outcome import Outcome, SomeFailed, Tally
 from chatdaddy_pulumi.lifecycle.fleet.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.fleet.refresh import refreshed
 from chatdaddy_pulumi.lifecycle.fleet.text import (
-    read_intent,
     read_open,
     read_records,
     write_open,
@@ -42,12 +41,15 @@ from chatdaddy_pulumi.lifecycle.fleet.text import (
 from chatdaddy_pulumi.lifecycle.tier import short
 from chatdaddy_pulumi.resources.account_fleet import memory
 from chatdaddy_pulumi.resources.account_fleet.display import in_words, seen_in_words
-from chatdaddy_pulumi.resources.account_fleet.inputs import Inputs, read_inputs
+from chatdaddy_pulumi.resources.account_fleet.inputs import Inputs, digest_of, read_inputs
 from chatdaddy_pulumi.resources.account_fleet.memory import Gone
 from chatdaddy_pulumi.resources.account_fleet.progress import Telling
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors, has_unknown
 from chatdaddy_pulumi.resources.stopping import heed_engine, stop_reason
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import ChatDaddy
 
 MOST_CONCURRENCY = 64
 
@@ -60,6 +62,8 @@ _RECORDS = ("held", "terms", "drift")
 class FleetProvider(HostedProvider):
     """Maps a fleet's life to ChatDaddy's calls."""
 
+    clock = staticmethod(time.time)
+
     def __init__(self) -> None:
         super().__init__()
         heed_engine()
@@ -68,20 +72,21 @@ class FleetProvider(HostedProvider):
 
     @clean_errors
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        inputs, known = read_inputs(news), memory.of(news["__fleet"])
+        known = memory.of(news["__fleet"])
         saved = news.get("__intent")
-        known.intent = read_intent(saved) if isinstance(saved, str) and saved else None
-        if has_unknown(saved):
-            known.intent = None
-        # A refresh that found differences leaves the number out: it is told outputs only.
-        known.finished = _number(_olds.get("__run")) if _olds else 0
-        failures = [*inputs.failures, *_check_numbers(news), *self.configuration_failures()]
-        run = known.run if known.run is not None else known.finished
+        known.text = saved if isinstance(saved, str) and not has_unknown(saved) else None
+        digest = digest_of(news)
         checked = {
             **{key: news[key] for key in _DECLARED if news.get(key) is not None},
-            "__accounts": inputs.text,
-            **({} if run is None else {"__run": run}),
+            **({} if digest is None else {"__said": digest}),
         }
+        if digest is not None and _olds.get("__said") == digest:
+            same = {key: _olds[key] for key in ("accounts", "__accounts")}
+            failures = [*_check_numbers(news), *self.configuration_failures()]
+            return CheckResult({**checked, **same}, failures)
+        inputs = read_inputs(news)
+        failures = [*inputs.failures, *_check_numbers(news), *self.configuration_failures()]
+        checked["__accounts"] = inputs.text
         if inputs.all_unknown:
             checked["__accounts"] = news["__accounts"]
             return CheckResult({**checked, "__late": news.get("__late") or []}, failures)
@@ -100,18 +105,21 @@ class FleetProvider(HostedProvider):
         except TooMuch as error:
             return [CheckFailure("limits.max_purchases", str(error))]
         problems = self._foreseen(first, {}, known)
-        if not problems and known.intent is None:
+        if not problems and known.preview:
             self._tell(first, news)
         return [CheckFailure(f"accounts.{key}", reason) for key, reason in problems.items()]
 
     def _foreseen(
         self, todo: Plan, held: Mapping[str, Record], known: memory.Memory
     ) -> dict[str, str]:
-        """What would be refused, by key: looked up in previews, where new keys have no baseline."""
-        if known.intent is not None:
+        """What would be refused, by key: looked up in previews, of keys that are new.
+
+        Others may have been bought by an interrupted run; what comes of them, the run will tell.
+        """
+        if not known.preview:
             return {}
-        unsettled = known.earlier.entries if known.earlier else {}
-        fresh = {key: entry for key, entry in todo.acquire.items() if key not in unsettled}
+        earlier = known.earlier.entries
+        fresh = {key: entry for key, entry in todo.acquire.items() if key not in earlier}
         if not fresh:
             return {}
         ids = {record.account_id for record in held.values()}
@@ -119,7 +127,11 @@ class FleetProvider(HostedProvider):
 
     @clean_errors
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        inputs, known = read_inputs(_news), memory.of(_news["__fleet"])
+        known, worked = memory.of(_news["__fleet"]), _worked(_olds)
+        said = _news.get("__said")
+        if said and said == _olds.get("__settled") and known.all_settled(worked):
+            return DiffResult(changes=False)
+        inputs = read_inputs(_news)
         if inputs.all_unknown:
             log(
                 "the fleet's entries are not known before the run; its limits are checked then",
@@ -133,27 +145,25 @@ class FleetProvider(HostedProvider):
         if todo.empty:
             again = bool(_olds.get("failed")) or bool(left_open)
             return DiffResult(
-                changes=again
-                or bool(inputs.unknown)
-                or self._leftovers(inputs, known, _worked(_olds))
+                changes=again or bool(inputs.unknown) or self._leftovers(inputs, known, worked)
             )
         if todo.change:
             changes = {k: v for k, v in todo.change.items() if k not in inputs.unknown}
             self.run(lambda client: guard_histories(client, changes))
         problems = self._foreseen(todo, held, known)
         if problems:
-            raise Refused(problems)
-        self._tell(todo, _news)
+            raise SomeFailed(problems)
+        if known.preview:
+            self._tell(todo, _news)
         return DiffResult(changes=True)
 
     def _leftovers(self, inputs: Inputs, known: memory.Memory, worked: int) -> bool:
         """Whether an interrupted run may have bought for keys that are gone by now."""
         if known.intent is not None:
             return any(one.baseline.run > worked for one in known.intent.dropped)
-        earlier = known.earlier or Intent()
         return any(
             baseline.run > worked and key not in inputs.entries
-            for key, baseline in earlier.entries.items()
+            for key, baseline in known.earlier.entries.items()
         )
 
     def _tell(self, todo: Plan, news: Mapping[str, Any]) -> None:
@@ -198,6 +208,7 @@ class FleetProvider(HostedProvider):
         run = known.run if known.run is not None else _worked(olds)
         return {
             **_written(outcome.records, outcome.left_open, outcome.failed),
+            **({} if outcome.failed or not news.get("__said") else {"__settled": news["__said"]}),
             "__run": run,
             "__declared": {key: news[key] for key in _DECLARED if news.get(key) is not None},
             "__usual": inputs.usual.text,
@@ -226,7 +237,7 @@ class FleetProvider(HostedProvider):
 
         outcome = self.run(work)
         if outcome.failed:
-            raise Refused(outcome.failed, "were not removed; run `pulumi destroy` again")
+            raise SomeFailed(outcome.failed, "were not removed; run `pulumi destroy` again")
 
     # --- looking
 
@@ -234,7 +245,7 @@ class FleetProvider(HostedProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         held = _held(props)
         try:
-            found = self.run(lambda client: refreshed(client, held))
+            found = self.run(lambda client: refreshed(client, held, self.clock()))
         except ChatDaddyError as error:
             raise NotDone(explain("the accounts can't be read", error)) from None
         left_open = {**read_open(props.get("__open")), **found.gone}
@@ -244,15 +255,10 @@ class FleetProvider(HostedProvider):
         }
         different = [key for key, record in found.records.items() if record.drift]
         if not different and not found.gone:
+            if "__settled" in props:
+                outs["__settled"] = props["__settled"]
             return ReadResult(id_, outs)
         return ReadResult(id_, outs, _as_found(found.records, props))
-
-
-class Refused(LifecycleError):
-    """Some accounts' changes can't be made: key and reason, a line each."""
-
-    def __init__(self, problems: Mapping[str, str], what: str = "can't be had so") -> None:
-        super().__init__("\n".join([f"{accounts(len(problems))} {what}:", *lines(problems)]))
 
 
 #: Of the outputs those that a refresh leaves as they are.
@@ -283,10 +289,7 @@ def _written(
 
 
 def _as_found(records: Mapping[str, Record], props: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs that would have made the accounts what they are: a preview shows the difference.
-
-    Without the run's number: `read` is not told the last one.
-    """
+    """The inputs that would have made the accounts what they are: previews show what differs."""
     usual = Terms.read(props["__usual"])
     return {
         **(props.get("__declared") or {}),
@@ -328,10 +331,6 @@ def _check_numbers(news: Mapping[str, Any]) -> list[CheckFailure]:
 def _limit(news: Mapping[str, Any], name: str) -> Limit | None:
     given = (news.get("limits") or {}).get(name)
     return None if given is None else Limit.parse(given)
-
-
-def _number(given: Any) -> int | None:
-    return None if given is None else int(given)
 
 
 def _fleet_urn(inputs: Mapping[str, Any]) -> str:
