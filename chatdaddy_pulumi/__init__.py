@@ -22,13 +22,16 @@ from chatdaddy_pulumi.enums import (
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.resources.account import Account
+    from chatdaddy_pulumi.resources.account_fleet import AccountFleet, FleetLimits
     from chatdaddy_pulumi.resources.provider import Provider
 
 __all__ = [
     "Account",
+    "AccountFleet",
     "AccountState",
     "AccountType",
     "Existing",
+    "FleetLimits",
     "LoginType",
     "OnDelete",
     "Provider",
@@ -37,6 +40,8 @@ __all__ = [
 
 _RESOURCES = {
     "Account": "chatdaddy_pulumi.resources.account",
+    "AccountFleet": "chatdaddy_pulumi.resources.account_fleet",
+    "FleetLimits": "chatdaddy_pulumi.resources.account_fleet",
     "Provider": "chatdaddy_pulumi.resources.provider",
 }
 

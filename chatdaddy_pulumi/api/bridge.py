@@ -12,29 +12,18 @@ import contextlib
 import os
 import threading
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from chatdaddy_pulumi.api.client import ChatDaddy
-from chatdaddy_pulumi.api.options import DEFAULT_URLS, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.api.credentials import Credentials
+from chatdaddy_pulumi.api.options import ClientOptions
+
+__all__ = ["Credentials", "client_for", "run"]
 
 T = TypeVar("T")
 
 #: Seconds that open calls get to end when the interpreter exits.
 _LAST_ORDERS_S = 2.0
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Who calls, and where. Give one of the two tokens."""
-
-    team_id: str
-    refresh_token: str | None = field(default=None, repr=False)
-    api_token: str | None = field(default=None, repr=False)
-    urls: ServiceUrls = DEFAULT_URLS
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("Credentials hold secrets and can't be pickled")
 
 
 class _Bridge:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from chatdaddy_pulumi.api import Account, ChatDaddy, ChatDaddyError, NotFound
+from typing import TYPE_CHECKING
+
+from chatdaddy_pulumi.api import ChatDaddyError, NotFound
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import CannotAdopt, NotDone
 from chatdaddy_pulumi.lifecycle.purchase import Wanted
 from chatdaddy_pulumi.lifecycle.removal import is_archived
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import Account, ChatDaddy
 
 
 async def account_to_adopt(client: ChatDaddy, account_id: str, wanted: Wanted) -> Account:

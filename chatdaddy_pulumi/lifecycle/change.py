@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chatdaddy_pulumi.api import Account, AccountPatch, BadRequest, ChatDaddy, ChatDaddyError
+from chatdaddy_pulumi.api import BadRequest, ChatDaddyError
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.purchase import Wanted
 from chatdaddy_pulumi.lifecycle.tier import already_at
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import Account, ChatDaddy
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ async def bring_to(client: ChatDaddy, held: Held, wanted: Wanted) -> dict[str, A
 
 async def _patch(client: ChatDaddy, account_id: str, change: dict[str, Any]) -> None:
     """Send the patch; a 400 for the tier that it already has is success (the guide, step 11)."""
+    from chatdaddy_pulumi.api import AccountPatch
+
     try:
         await client.accounts.patch(account_id, AccountPatch(**change))
     except BadRequest:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from chatdaddy_pulumi.api import Account, ChatDaddy, ChatDaddyError, Purchase, Unknown
+from chatdaddy_pulumi.api import ChatDaddyError, Unknown
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, NotDone
-from chatdaddy_pulumi.lifecycle.removal import is_archived
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import Account, ChatDaddy, Purchase
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Wanted:
 
     def order(self) -> Purchase:
         """The purchase; what the program says nothing of is not sent."""
+        from chatdaddy_pulumi.api import Purchase
+
         said = {
             "type": self.type,
             "tier": self.tier,
@@ -87,13 +91,7 @@ def to_adopt(
         AlreadyThere: `existing` is ``fail`` and there is a live one, or it is ``adopt`` and there
             are several, or one of another type.
     """
-    live = [
-        account
-        for account in found
-        if account.deleted_at is None
-        and not is_archived(account)
-        and account.account_id not in besides
-    ]
+    live = [one for one in found if one.live and one.account_id not in besides]
     if not live or existing is Existing.ALLOW:
         return None
     if existing is Existing.FAIL:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chatdaddy_pulumi.api import Account, ChatDaddy, ChatDaddyError, NotFound
+from typing import TYPE_CHECKING
+
+from chatdaddy_pulumi.api import ChatDaddyError, NotFound
 from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, ArchiveState, OnDelete
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import NotDone
@@ -17,6 +19,9 @@ WHAT_GOES = {
     OnDelete.ARCHIVE: "logged out, synced chats and messages go; notes and contacts stay",
     OnDelete.RETAIN: "nothing: the account stays as it is, and is billed on",
 }
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.api import Account, ChatDaddy
 
 
 def is_archived(account: Account) -> bool:

@@ -11,21 +11,27 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
-from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from chatdaddy_pulumi.api import BadSetting, ChatDaddy, ChatDaddyError, ClientOptions, ServiceUrls
-from chatdaddy_pulumi.api.bridge import Credentials, client_for, run
+from chatdaddy_pulumi.api import BadSetting, ChatDaddyError, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.api.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
-from chatdaddy_pulumi.lifecycle.prices import Prices
+
+# The client and pydantic take half a second to import, and a preview without changes needs
+# neither: they are imported where they are used.
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from chatdaddy_pulumi.api import ChatDaddy
+    from chatdaddy_pulumi.lifecycle.prices import Prices
 
 P = ParamSpec("P")
 R = TypeVar("R")
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound="BaseModel")
 
 DEFAULT_BASE_URL = "https://api.chatdaddy.tech"
 
@@ -144,6 +150,10 @@ class Settings:
         Raises:
             ConfigurationError: one of them is not of its form.
         """
+        if not (self.get("client") or self.get("concurrency")):
+            return ClientOptions()
+        from pydantic import TypeAdapter, ValidationError
+
         given: dict[str, Any] = {}
         if patience := self.get("client"):
             try:
@@ -199,6 +209,8 @@ class HostedProvider(ResourceProvider):
         Raises:
             ConfigurationError: ``chatdaddy:prices`` is not of its form.
         """
+        from chatdaddy_pulumi.lifecycle.prices import Prices
+
         try:
             return Prices.parse(self.settings.get("prices"))
         except ValueError as error:
@@ -207,10 +219,14 @@ class HostedProvider(ResourceProvider):
     @property
     def client(self) -> ChatDaddy:
         """The process's client for the configured team."""
+        from chatdaddy_pulumi.api.bridge import client_for
+
         return client_for(self.settings.credentials(), self.settings.options())
 
     def run(self, work: Callable[[ChatDaddy], Coroutine[Any, Any, R]]) -> R:
         """Run the work on the shared loop, over the shared client."""
+        from chatdaddy_pulumi.api.bridge import run
+
         return run(work(self.client))
 
     def configuration_failures(self) -> list[CheckFailure]:
@@ -218,7 +234,8 @@ class HostedProvider(ResourceProvider):
         try:
             self.settings.credentials()
             self.settings.options()
-            _ = self.prices
+            if self.settings.get("prices"):
+                _ = self.prices
         except ConfigurationError as error:
             return [CheckFailure(error.property, error.reason)]
         return []
@@ -251,6 +268,8 @@ def has_unknown(value: Any) -> bool:
 
 def validate(model: type[M], given: Mapping[str, Any]) -> tuple[M | None, list[CheckFailure]]:
     """Check the arguments against their model; every problem, each by its property's name."""
+    from pydantic import ValidationError
+
     try:
         return model.model_validate(given), []
     except ValidationError as error:

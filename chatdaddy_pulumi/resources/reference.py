@@ -83,5 +83,7 @@ PROVIDERS = {
     name: ProviderReference(name, f"{_IMPLEMENTATIONS}.{target}")
     for name, target in {
         "_account": "account.provider:AccountProvider",
+        "_fleet": "account_fleet.provider:FleetProvider",
+        "_intent": "fleet_intent.provider:IntentProvider",
     }.items()
 }

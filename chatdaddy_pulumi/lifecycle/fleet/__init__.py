@@ -1,0 +1,1 @@
+"""Many accounts as one: what a fleet wants, what it holds, and the way from one to the other."""

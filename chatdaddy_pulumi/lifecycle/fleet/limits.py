@@ -1,0 +1,104 @@
+"""How much one run may do to a fleet: a cut-off file must not delete a company."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+
+#: Where nothing is said: this share of the fleet may go in one run, and always this many.
+USUAL_REMOVALS = "10%"
+ALWAYS_REMOVABLE = 5
+
+_SHOWN = 5
+
+
+class TooMuch(LifecycleError):
+    """A run would buy or remove more than its limits allow; nothing was done."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A number, or a share of the accounts that the fleet holds before the run."""
+
+    number: int | None = None
+    percent: float | None = None
+
+    @classmethod
+    def parse(cls, given: object) -> Limit:
+        """From ``12``, ``"12"`` or ``"10%"``.
+
+        Raises:
+            ValueError: it is none of them, or out of range.
+        """
+        if isinstance(given, float) and given.is_integer():  # the engine knows no whole numbers
+            given = int(given)
+        if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+            return cls(number=given)
+        match = (
+            re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", given) if isinstance(given, str) else None
+        )
+        if match is None:
+            raise ValueError(f"is {given!r}, but must be a number such as 12, or a share: '10%'")
+        if match[2]:
+            if float(match[1]) > 100:
+                raise ValueError(f"is {given!r}, but must be at most '100%'")
+            return cls(percent=float(match[1]))
+        return cls.parse(float(match[1]))
+
+    def of(self, held: int) -> int:
+        """How many accounts that is; a share of an account counts as none."""
+        if self.number is not None:
+            return self.number
+        return int(held * (self.percent or 0) / 100)
+
+    def __str__(self) -> str:
+        return f"{self.number:,}" if self.number is not None else f"{self.percent:g} %"
+
+
+def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wanted: int) -> None:
+    """Refuse a run that would take more accounts away than allowed.
+
+    Raises:
+        TooMuch: naming the first keys, the limit, and the two ways on.
+    """
+    keys = list(removed)
+    if limit is None:
+        allowed = max(ALWAYS_REMOVABLE, Limit.parse(USUAL_REMOVALS).of(held))
+        rule = f"{allowed:,} (10 % of the fleet, and at least {ALWAYS_REMOVABLE}, where not set)"
+        if keys and not wanted:
+            allowed = 0
+            rule = "none at all where no entry is left (where not set)"
+    else:
+        allowed, rule = limit.of(held), f"{limit.of(held):,} (max_removals={limit})"
+    if len(keys) <= allowed:
+        return
+    raise TooMuch(
+        f"this run would remove {_counted(keys)} of the fleet's {held:,}; at most {rule} may go "
+        "in one run. Nothing was done. If entries were lost (a cut-off file?), bring them back; "
+        f"if they shall go, allow it: limits=FleetLimits(max_removals={len(keys)})"
+    )
+
+
+def check_purchases(bought: Iterable[str], held: int, limit: Limit | None) -> None:
+    """Refuse a run that would buy more accounts than allowed; a share binds no first run.
+
+    Raises:
+        TooMuch: naming the first keys, the limit, and the way on.
+    """
+    keys = list(bought)
+    if limit is None or (limit.number is None and not held) or len(keys) <= limit.of(held):
+        return
+    raise TooMuch(
+        f"this run would buy {_counted(keys)}; at most {limit.of(held):,} (max_purchases={limit}) "
+        "may be bought in one run. Nothing was done. To buy them, raise it: "
+        f"limits=FleetLimits(max_purchases={len(keys)})"
+    )
+
+
+def _counted(keys: list[str]) -> str:
+    accounts = "1 account" if len(keys) == 1 else f"{len(keys):,} accounts"
+    more = f" and {len(keys) - _SHOWN:,} more" if len(keys) > _SHOWN else ""
+    return f"{accounts} ({', '.join(keys[:_SHOWN])}{more})"

@@ -1,0 +1,1 @@
+"""The intent of a fleet: what it is about to buy, saved before it buys."""
