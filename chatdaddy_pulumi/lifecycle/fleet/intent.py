@@ -272,86 +272,84 @@ def claim(
         named: The team's accounts by nickname, of all `missing` and all dropped.
         owned: The accounts that the fleet holds.
     """
+    claimants = [_Claimant(key, intent.entries[key]) for key in missing if key in intent.entries]
+    claimants += [_Claimant(one.key, one.baseline, one) for one in intent.dropped]
+    alike: dict[Identity, list[_Claimant]] = {}
+    for claimant in claimants:
+        if named.get(claimant.baseline.identity.nickname):
+            alike.setdefault(claimant.baseline.identity, []).append(claimant)
     found = Claims()
     taken = set(owned)
-    alike: dict[Identity, list[str]] = {}
-    for key in missing:
-        if key in intent.entries:
-            alike.setdefault(intent.entries[key].identity, []).append(key)
-    for identity, keys in alike.items():
-        if named.get(identity.nickname):
-            _share(found, intent, missing, keys, left_open, runs, named[identity.nickname], taken)
-    for one in intent.dropped:
-        _take_back(found, one, intent, missing, left_open, runs, named, taken)
+    for identity, those in alike.items():
+        options: list[tuple[_Claimant, list[Account]]] = []
+        for claimant in those:
+            ours = licence(claimant.baseline, left_open.get(claimant.key), runs)
+            if ours.given is False:
+                continue
+            not_these = ours.before | taken
+            new = candidates(claimant.baseline, named[identity.nickname], not_these, intent.user_id)
+            certain = [account for account in new if ours.covers(account)]
+            if certain:
+                options.append((claimant, certain))
+            elif new:
+                claimant.is_unclear(found, new)
+        _share(found, options, missing, taken)
     return found
+
+
+@dataclass(frozen=True)
+class _Claimant:
+    """A key for which an interrupted run may have bought."""
+
+    key: str
+    baseline: Baseline
+    #: Where nobody wants it any more, or the key has another nickname by now.
+    dropped: Dropped | None = None
+
+    def is_unclear(self, found: Claims, new: Collection[Account]) -> None:
+        identity = self.baseline.identity
+        if self.dropped is None:
+            found.unclear[self.key] = _unclear(identity, new)
+            return
+        ids = ", ".join(account.account_id for account in new)
+        found.warnings.append(
+            f"an interrupted run may have bought one of {ids} ({identity.nickname!r}) for "
+            f"{self.key!r}, which no longer wants it; look at them, and remove what nobody needs"
+        )
+
+    def gets(self, found: Claims, account: Account, missing: Mapping[str, Entry]) -> None:
+        entry = missing.get(self.key)
+        if self.dropped is None:
+            found.adopt[self.key] = account
+        elif entry and entry.terms.type == account.type and self.key not in found.adopt:
+            found.unclear.pop(self.key, None)
+            found.adopt[self.key] = account
+        else:
+            found.orphans.append((self.dropped, account))
 
 
 def _share(
     found: Claims,
-    intent: Intent,
+    options: list[tuple[_Claimant, list[Account]]],
     missing: Mapping[str, Entry],
-    keys: list[str],
-    left_open: Mapping[str, Open],
-    runs: Runs,
-    named: Collection[Account],
     taken: set[str],
 ) -> None:
     """Give the keys of one nickname and type the accounts that appeared, if that is no guess."""
-    options: dict[str, list[Account]] = {}
-    for key in keys:
-        baseline = intent.entries[key]
-        ours = licence(baseline, left_open.get(key), runs)
-        if ours.given is False:
-            continue
-        new = candidates(baseline, named, ours.before | taken, intent.user_id)
-        certain = [account for account in new if ours.covers(account)]
-        if certain:
-            options[key] = certain
-        elif new:
-            found.unclear[key] = _unclear(baseline.identity, new)
-    appeared = {account.account_id: account for new in options.values() for account in new}
+    appeared = {account.account_id for _, new in options for account in new}
     if len(appeared) > len(options):
-        for key in options:
-            found.unclear[key] = _unclear(intent.entries[key].identity, options[key])
+        for claimant, new in options:
+            claimant.is_unclear(found, new)
         return
-    for key in sorted(options, key=lambda key: len(options[key])):
-        free = [account for account in options[key] if account.account_id not in taken]
+    # What is still wanted goes first, and of that what has the least to choose from.
+    options.sort(key=lambda one: (one[0].dropped is not None, len(one[1])))
+    for claimant, new in options:
+        free = [account for account in new if account.account_id not in taken]
         if free:
-            fits = [a for a in free if a.tier == missing[key].terms.tier]
-            found.adopt[key] = (fits or free)[0]
-            taken.add(found.adopt[key].account_id)
-
-
-def _take_back(
-    found: Claims,
-    one: Dropped,
-    intent: Intent,
-    missing: Mapping[str, Entry],
-    left_open: Mapping[str, Open],
-    runs: Runs,
-    named: Mapping[str, Collection[Account]],
-    taken: set[str],
-) -> None:
-    """What was bought for a key that is gone by now, or has another nickname."""
-    ours = licence(one.baseline, left_open.get(one.key), runs)
-    nickname = one.baseline.identity.nickname
-    new = candidates(one.baseline, named.get(nickname, ()), ours.before | taken, intent.user_id)
-    if ours.given is False or not new:
-        return
-    if len(new) > 1 or not ours.covers(new[0]):
-        ids = ", ".join(account.account_id for account in new)
-        found.warnings.append(
-            f"an interrupted run may have bought one of {ids} ({nickname!r}) for {one.key!r}, "
-            "which no longer wants it; look at them, and remove what nobody needs"
-        )
-        return
-    taken.add(new[0].account_id)
-    entry = missing.get(one.key)
-    if entry and entry.terms.type == new[0].type and one.key not in found.adopt:
-        found.unclear.pop(one.key, None)
-        found.adopt[one.key] = new[0]
-    else:
-        found.orphans.append((one, new[0]))
+            entry = missing.get(claimant.key)
+            fits = [one for one in free if entry and one.tier == entry.terms.tier]
+            account = (fits or free)[0]
+            taken.add(account.account_id)
+            claimant.gets(found, account, missing)
 
 
 def _unclear(identity: Identity, new: Collection[Account]) -> str:

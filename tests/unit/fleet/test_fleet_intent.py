@@ -151,8 +151,8 @@ class Lives(RuleBasedStateMachine):
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(
-    max_examples=300,
-    stateful_step_count=40,
+    max_examples=60,
+    stateful_step_count=25,
     deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
