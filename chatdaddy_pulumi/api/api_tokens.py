@@ -60,7 +60,7 @@ class ApiTokens:
             *("DELETE", "auth", "/api-token"), params={"tokens": [token]}, repeat=Repeat.HARMLESS
         )
         try:
-            await self._transport.send(call)
+            await self._transport.do(call)
         except NotFound as error:
             if not error.after_lost_answer:
                 raise

@@ -41,7 +41,7 @@ class Billing:
     async def set_auto_charge(self, items: Iterable[str]) -> None:
         """Replace the list of items that are charged automatically."""
         body = {"autoChargeItems": list(items)}
-        await self._transport.send(
+        await self._transport.do(
             Call("PATCH", "payments", "/team-detail", body=body, repeat=Repeat.HARMLESS)
         )
 
@@ -52,7 +52,7 @@ class Billing:
 
     async def refresh_access(self, *, usage: bool = False) -> None:
         """Have limits (and usage) computed anew, as after a purchase."""
-        await self._transport.send(
+        await self._transport.do(
             Call(
                 "POST",
                 "payments",
@@ -72,7 +72,7 @@ class Billing:
 
         Raises `Refused` where the team can't be charged.
         """
-        await self._transport.send(
+        await self._transport.do(
             Call(
                 "POST",
                 "payments",

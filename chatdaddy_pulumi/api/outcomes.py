@@ -21,6 +21,7 @@ from chatdaddy_pulumi.api.calls import Call, Repeat
 from chatdaddy_pulumi.api.redact import one_line
 
 _BASE_URL = "chatdaddy:baseUrl or CHATDADDY_BASE_URL"
+_NOT_JSON = f"it is not JSON; check the base URL ({_BASE_URL})"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,17 @@ class Answer:
         except ValueError:
             return {}
         return said if isinstance(said, dict) else {}
+
+
+def done(call: Call, answer: Answer) -> errors.ChatDaddyError | None:
+    """What is wrong with an answer that says at most that something was done."""
+    try:
+        said = from_json(answer.content) if answer.content.strip() else None
+    except ValueError:
+        return not_understood(call, _NOT_JSON)
+    if isinstance(said, dict) and said.get("success") is False:
+        return errors.Refused(message(said) or "success: false", call=str(call), data=said)
+    return None
 
 
 def failure(call: Call, answer: Answer) -> errors.ChatDaddyError:
@@ -86,7 +98,7 @@ def first_problem(invalid: ValidationError) -> str:
     """Field and complaint, without what was given: it may be secret."""
     details = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
     if details["type"] == "json_invalid":
-        return f"it is not JSON; check the base URL ({_BASE_URL})"
+        return _NOT_JSON
     where = "".join(
         f"[{step}]" if isinstance(step, int) else f".{step}" for step in details["loc"]
     ).lstrip(".")

@@ -36,6 +36,6 @@ class Team:
 
     async def update(self, **change: Any) -> None:
         """Change fields, named as the API names them: `name`, `region`, `metadata` …"""
-        await self._transport.send(
+        await self._transport.do(
             Call("PATCH", "auth", "/teams", body=change, repeat=Repeat.HARMLESS)
         )

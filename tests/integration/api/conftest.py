@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -32,6 +33,15 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Of no test: the client's own log and the libraries' are searched after each."""
+    caplog.set_level(logging.INFO)
+    yield
+    assert REFRESH_TOKEN not in caplog.text
+    assert "eyJ" not in caplog.text, "a JWT was logged"
 
 
 @pytest.fixture(scope="session")

@@ -39,13 +39,11 @@ def test_the_guides_steps(server: Sandbox, nickname: str) -> None:
     assert account_id.startswith("acc")
     assert "is there already" in accounts(server, "buy", nickname).stderr
     assert accounts(server, "upgrade", account_id).stdout.startswith("upgraded")
-    assert accounts(server, "upgrade", account_id).stdout.startswith("nothing to do")
     server.scan(account_id)
     server.messages(account_id, 7)
     assert accounts(server, "usage", account_id).stdout.startswith("7 messages")
     assert f"{account_id}  unlimited_msg_chat_history    open" in accounts(server, "list").stdout
     assert accounts(server, "remove", account_id).stdout == "removed\n"
-    assert "removed" in accounts(server, "list").stdout
 
 
 @pytest.mark.parametrize(
@@ -53,7 +51,6 @@ def test_the_guides_steps(server: Sandbox, nickname: str) -> None:
     [
         (["list"], {"CHATDADDY_TEAM_ID": ""}, "error: the team ID"),
         (["list"], {"CHATDADDY_REFRESH_TOKEN": "wrong-refresh-token"}, "check the refresh token"),
-        (["list"], {"CHATDADDY_BASE_URL": "http://127.0.0.1:9"}, "nothing listens at"),
         (["sell", "x"], {}, "buy NICKNAME"),
     ],
 )
