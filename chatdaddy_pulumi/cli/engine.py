@@ -1,19 +1,15 @@
-"""`chatdaddy-pulumi sandbox up|preview|refresh|destroy|outputs`: the stand-in engine."""
+"""`chatdaddy-pulumi sandbox up|preview|refresh|destroy|outputs`: the stand-in engine.
+
+The parameters' names are those of `sandbox.engine.workspace.Settings`.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.console import Console
-
-    from chatdaddy_pulumi.sandbox.engine.operations import Settings
 
 Cwd = Annotated[Path, typer.Option("-C", "--cwd", help="The project's folder.")]
 Stack = Annotated[str, typer.Option("-s", "--stack", help="The stack.")]
@@ -24,7 +20,7 @@ Config = Annotated[
     list[str] | None,
     typer.Option("-c", "--config", metavar="KEY=VALUE", help="Set in the stack's configuration."),
 ]
-Secret = Annotated[
+Secrets = Annotated[
     list[str] | None,
     typer.Option("--secret", metavar="KEY=VALUE", help="The same, encrypted."),
 ]
@@ -38,6 +34,10 @@ Diff = Annotated[bool, typer.Option("--diff", help="Show what differs, property 
 ExpectNoChanges = Annotated[bool, typer.Option("--expect-no-changes", help="Fail on any change.")]
 ShowSecrets = Annotated[bool, typer.Option("--show-secrets", help="In the clear.")]
 SuppressOutputs = Annotated[bool, typer.Option("--suppress-outputs", help="Without outputs.")]
+ClearPendingCreates = Annotated[
+    bool, typer.Option("--clear-pending-creates", help="Forget creates that were cut off.")
+]
+AsJson = Annotated[bool, typer.Option("-j", "--json", help="As JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -51,7 +51,7 @@ def up(
     stack: Stack = "dev",
     state_dir: StateDir = None,
     config: Config = None,
-    secret: Secret = None,
+    secrets: Secrets = None,
     parallel: Parallel = 0,
     refresh: DoRefresh = False,
     yes: Yes = False,
@@ -62,23 +62,7 @@ def up(
     suppress_outputs: SuppressOutputs = False,
 ) -> None:
     """Bring a project's stack to what its program says, on the stand-in engine."""
-    from chatdaddy_pulumi.sandbox.engine import operations
-
-    settings = operations.Settings(
-        cwd,
-        stack,
-        state_dir,
-        config or [],
-        secret or [],
-        parallel,
-        refresh,
-        skip_preview,
-        diff,
-        show_secrets,
-        suppress_outputs,
-        expect_no_changes,
-    )
-    _run(operations.up, settings, yes or skip_preview)
+    _run("up", locals())
 
 
 def preview(
@@ -86,7 +70,7 @@ def preview(
     stack: Stack = "dev",
     state_dir: StateDir = None,
     config: Config = None,
-    secret: Secret = None,
+    secrets: Secrets = None,
     parallel: Parallel = 0,
     refresh: DoRefresh = False,
     diff: Diff = False,
@@ -95,23 +79,7 @@ def preview(
     suppress_outputs: SuppressOutputs = False,
 ) -> None:
     """Show what `up` would do."""
-    from chatdaddy_pulumi.sandbox.engine import operations
-
-    settings = operations.Settings(
-        cwd,
-        stack,
-        state_dir,
-        config or [],
-        secret or [],
-        parallel,
-        refresh,
-        False,
-        diff,
-        show_secrets,
-        suppress_outputs,
-        expect_no_changes,
-    )
-    _run(operations.preview, settings, True)
+    _run("preview", {**locals(), "yes": True})
 
 
 def refresh(
@@ -125,29 +93,10 @@ def refresh(
     expect_no_changes: ExpectNoChanges = False,
     show_secrets: ShowSecrets = False,
     suppress_outputs: SuppressOutputs = False,
-    clear_pending_creates: Annotated[
-        bool, typer.Option("--clear-pending-creates", help="Forget creates that were cut off.")
-    ] = False,
+    clear_pending_creates: ClearPendingCreates = False,
 ) -> None:
     """Read every resource of a stack into its state."""
-    from chatdaddy_pulumi.sandbox.engine import operations
-
-    settings = operations.Settings(
-        cwd,
-        stack,
-        state_dir,
-        [],
-        [],
-        parallel,
-        True,
-        skip_preview,
-        diff,
-        show_secrets,
-        suppress_outputs,
-        expect_no_changes,
-        clear_pending_creates,
-    )
-    _run(operations.refresh, settings, yes or skip_preview)
+    _run("refresh", locals())
 
 
 def destroy(
@@ -163,50 +112,37 @@ def destroy(
     suppress_outputs: SuppressOutputs = False,
 ) -> None:
     """Delete every resource of a stack."""
-    from chatdaddy_pulumi.sandbox.engine import operations
-
-    settings = operations.Settings(
-        cwd,
-        stack,
-        state_dir,
-        [],
-        [],
-        parallel,
-        refresh,
-        skip_preview,
-        diff,
-        show_secrets,
-        suppress_outputs,
-    )
-    _run(operations.destroy, settings, yes or skip_preview)
+    _run("destroy", locals())
 
 
 def outputs(
     cwd: Cwd = Path(),
     stack: Stack = "dev",
     state_dir: StateDir = None,
-    as_json: Annotated[bool, typer.Option("-j", "--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
     show_secrets: ShowSecrets = False,
 ) -> None:
     """Print a stack's outputs."""
-    from chatdaddy_pulumi.sandbox.engine import operations
-
-    settings = operations.Settings(cwd, stack, state_dir, show_secrets=show_secrets)
-    _run(lambda s, c: operations.outputs(s, c, as_json=as_json), settings, True)
+    _run("outputs", {**locals(), "yes": True})
 
 
-def _run(operation: Callable[[Settings, Console], int], settings: Settings, yes: bool) -> None:
+def _run(operation: str, given: dict[str, Any]) -> None:
+    """Run an operation of that name with the options as its settings, and end."""
     from rich.console import Console
 
+    from chatdaddy_pulumi.sandbox.engine import operations
     from chatdaddy_pulumi.sandbox.engine.errors import EngineError
     from chatdaddy_pulumi.sandbox.engine.values import Unsupported
+    from chatdaddy_pulumi.sandbox.engine.workspace import Settings
 
-    if not yes:
+    unasked = given.pop("yes") or given.get("skip_preview")
+    settings = Settings(**{k: v for k, v in given.items() if v is not None})
+    if not unasked:
         if not sys.stdin.isatty():
             _stop("--yes or --skip-preview must be passed in to proceed without a terminal")
         settings.confirm = typer.confirm
     try:
-        code = operation(settings, Console(highlight=False))
+        code = operations.BY_NAME[operation](settings, Console(highlight=False))
     except (EngineError, Unsupported) as error:
         _stop(str(error))
     raise typer.Exit(code)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from chatdaddy_pulumi.sandbox.engine import render, urns
 from chatdaddy_pulumi.sandbox.engine.steps import Refresh, SkippedCreate, Step
-from chatdaddy_pulumi.sandbox.engine.values import Props
+from chatdaddy_pulumi.sandbox.engine.values import Props, unwrap
 
 _SIGNS = {
     "same": "  ",
@@ -309,8 +309,9 @@ class Display:
         old: Props = step.old.inputs if step.old else {}
         new: Props = step.new.inputs if step.new else {}
         if isinstance(step, Refresh):
-            old = (step.old.outputs or {}) if step.old else {}
-            new = (step.new.outputs or {}) if step.new else {}
+            old, new = _outputs(step)
+        if self._show_secrets:
+            old, new = unwrap(old), unwrap(new)
         for text, line_style in render.difference(render.shown(old), render.shown(new), 2):
             self._print(self._hide(text), line_style)
 
@@ -320,7 +321,9 @@ class Display:
             return
         self._print("")
         self._print("Diagnostics:", "bold")
-        for row in rows:
+        for index, row in enumerate(rows):
+            if index:
+                self._print("")
             self._print(f"  {urns.type_of(row.urn)} ({urns.name_of(row.urn)}):", "blue")
             for severity, text in row.messages:
                 style = {"error": "red", "warning": "yellow"}.get(severity, "")
@@ -332,8 +335,9 @@ class Display:
         step = self._stack
         if step is None or step.op in ("delete", "refresh"):
             return
-        new: Props = (step.new.outputs or {}) if step.new else {}
-        old: Props = (step.old.outputs or {}) if step.old else {}
+        old, new = _outputs(step)
+        if self._show_secrets:
+            old, new = unwrap(old), unwrap(new)
         if step.op == "create":
             old = new
         everything = step.op == "create" or not self._preview
@@ -371,6 +375,12 @@ class Display:
 
     def _print(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _outputs(step: Step) -> tuple[Props, Props]:
+    old = step.old.outputs if step.old else None
+    new = step.new.outputs if step.new else None
+    return old or {}, new or {}
 
 
 def _hidden(urn: str) -> bool:

@@ -322,7 +322,7 @@ class PythonProgram:
         }
         env = {
             **self._env,
-            "PULUMI_CONFIG": json.dumps(dict(config.values)),
+            **({"PULUMI_CONFIG": json.dumps(dict(config.values))} if config.values else {}),
             "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(config.secrets)),
         }
         root = urns.make(run.stack, run.project, "", urns.ROOT_TYPE, f"{run.project}-{run.stack}")

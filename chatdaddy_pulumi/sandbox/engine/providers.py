@@ -390,7 +390,7 @@ class Registry:
         if urn in self._aliases:
             self._providers[f"{self._aliases[urn]}::{identifier}"] = provider
 
-    async def _load(self, urn: str) -> Provider:
+    async def _load(self, urn: str, config: Props) -> Provider:
         package = urns.package_of(urns.type_of(urn))
         if package == "pulumi":
             return self._builtins
@@ -400,6 +400,7 @@ class Registry:
                 f"package {package!r} needs `pulumi up`"
             )
         try:
+            self._guard(urn, config)
             return await self._start_host()
         except EngineError as error:
             raise ProviderError(str(error)) from error
@@ -407,12 +408,8 @@ class Registry:
     async def check(
         self, urn: str, olds: Props | None, news: Props, unknowns: bool
     ) -> tuple[Props, list[Failure]]:
-        """Start the provider; the hosts leave the configuration unchecked."""
-        try:
-            self._guard(urn, news)
-        except EngineError as error:
-            raise ProviderError(str(error)) from error
-        self._set(urn, UNCONFIGURED, await self._load(urn))
+        """Start the provider; the hosts themselves check no configuration."""
+        self._set(urn, UNCONFIGURED, await self._load(urn, news))
         return news, []
 
     async def diff(
@@ -425,7 +422,7 @@ class Registry:
     ) -> tuple[str, Props]:
         provider = self._providers.pop(f"{urn}::{UNCONFIGURED}", None)
         if provider is None:
-            provider = await self._load(urn)
+            provider = await self._load(urn, inputs)
         identifier = UNKNOWN_ID if preview else str(uuid.uuid4())
         await provider.configure(urn, identifier, inputs)
         self._set(urn, identifier, provider)
@@ -451,11 +448,7 @@ class Registry:
         if checked:
             provider = self._providers.pop(f"{state.urn}::{UNCONFIGURED}", None)
         if provider is None:
-            try:
-                self._guard(state.urn, state.inputs)
-            except EngineError as error:
-                raise ProviderError(str(error)) from error
-            provider = await self._load(state.urn)
+            provider = await self._load(state.urn, state.inputs)
         await provider.configure(state.urn, state.id, state.inputs)
         self._set(state.urn, state.id, provider)
 

@@ -287,7 +287,7 @@ def contains_secrets(value: Any) -> bool:
     kind = type(value)
     if kind is Secret:
         return True
-    if kind is dict:
+    if isinstance(value, dict):
         return any(contains_secrets(item) for item in value.values())
     if kind is list:
         return any(contains_secrets(item) for item in value)
@@ -300,7 +300,7 @@ def contains_unknowns(value: Any) -> bool:
         return True
     if kind is Secret:
         return contains_unknowns(value.value)
-    if kind is dict:
+    if isinstance(value, dict):
         return any(contains_unknowns(item) for item in value.values())
     if kind is list:
         return any(contains_unknowns(item) for item in value)
@@ -312,7 +312,7 @@ def unwrap(value: Any) -> Any:
     kind = type(value)
     if kind is Secret:
         return unwrap(value.value)
-    if kind is dict:
+    if isinstance(value, dict):
         return {key: unwrap(item) for key, item in value.items()}
     if kind is list:
         return [unwrap(item) for item in value]

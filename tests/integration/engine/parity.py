@@ -115,6 +115,27 @@ def recorded(story: Story) -> list[dict[str, Any]]:
     return list(json.loads((RECORDED / f"{story.name}.json").read_text()))
 
 
+def _text(told: list[dict[str, Any]]) -> str:
+    """As JSON, a line for each call and each resource, so that differences can be read."""
+    small = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+    calls = ('"method":', '"urn":')
+
+    def lay_out(value: Any) -> str:
+        text = small(value)
+        if isinstance(value, dict) and not text.startswith("{}") and not _is_leaf(value):
+            inner = ",\n".join(f"{small(k)}: {lay_out(v)}" for k, v in sorted(value.items()))
+            return f"{{\n{inner}\n}}"
+        if isinstance(value, list) and any(mark in text for mark in calls):
+            return "[\n" + ",\n".join(map(lay_out, value)) + "\n]"
+        return text
+
+    return lay_out(told) + "\n"
+
+
+def _is_leaf(value: dict[str, Any]) -> bool:
+    return "method" in value or "urn" in value
+
+
 def main() -> None:
     from tests.integration.engine.stories import STORIES
 
@@ -124,9 +145,7 @@ def main() -> None:
             continue
         folder = Path(tempfile.mkdtemp())
         told = tell(story, "pulumi", folder)
-        (RECORDED / f"{story.name}.json").write_text(
-            json.dumps(told, indent=1, sort_keys=True) + "\n"
-        )
+        (RECORDED / f"{story.name}.json").write_text(_text(told))
         shutil.rmtree(folder)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from chatdaddy_pulumi.sandbox.engine.errors import EngineError
 from chatdaddy_pulumi.sandbox.engine.guard import check_urls, is_local
-from tests.support.engine import Stack, write_project
+from tests.integration.engine.parity import HERE
+from tests.support.engine import Stack, copy_project, write_project
 
 LOCAL = "http://127.0.0.1:8080"
 REAL = "https://api.chatdaddy.tech"
@@ -91,3 +92,26 @@ pulumi.ProviderResource("pulumi-python", "team-b", {{"baseUrl": "{REAL}"}})
     assert run.exit_code == 1
     assert f"error: provider team-b has baseUrl {REAL}, which is not on this machine" in run.output
     assert "Updating" not in run.output
+
+
+@pytest.mark.slow
+def test_a_provider_that_the_state_remembers_is_refused_likewise(tmp_path: Path) -> None:
+    """A state of real accounts may have been copied here: its own configuration counts."""
+    project = copy_project(HERE / "project", tmp_path / "project")
+    log = {"TOYS_LOG": str(tmp_path / "log")}
+    stack = Stack(
+        project,
+        "stand-in",
+        tmp_path / "work",
+        {"toys:program": "slow", "toys:seconds": "0"},
+        env={**log, "CHATDADDY_BASE_URL": LOCAL},
+    )
+    stack.up("--skip-preview").ok()
+    stack.env = log
+    stack.set_config("chatdaddy:baseUrl", LOCAL)
+    (tmp_path / "log").write_text("")
+    run = stack.destroy("--skip-preview")
+    assert run.exit_code == 1
+    assert "provider default has no chatdaddy:baseUrl" in run.output
+    assert (tmp_path / "log").read_text() == ""
+    assert len(stack.resources("pulumi-python:dynamic/toys:Toy")) == 3

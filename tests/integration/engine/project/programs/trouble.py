@@ -21,6 +21,7 @@ hooks = pulumi.ResourceHookBinding(
     after_create=[hook] if what == "after" else [],
 )
 
+# One after the other, so that it is certain what was done before.
 first = Toy("first", size=len(what))
 guarded = Toy(
     "guarded",
@@ -28,28 +29,28 @@ guarded = Toy(
     kind=2 if what == "protected" else 1,
     replace=["kind"],
 )
+last: pulumi.Resource = guarded
+if what not in ("leave", "left"):
+    last = Box("box", ResourceOptions(depends_on=[guarded]), size=1).toy
+then = ResourceOptions(depends_on=[last])
+
 if what == "check":
-    Toy("bad", ResourceOptions(depends_on=[guarded]), bad="it is bad", given="x")
+    Toy("bad", then, bad="it is bad", given="x")
 if what in ("create", "diff", "update"):
-    trouble = Toy("trouble", ResourceOptions(depends_on=[guarded]), size=what, **fail(what))
+    trouble = Toy("trouble", then, size=what, **fail(what))
     Toy("after", ResourceOptions(depends_on=[trouble]))
 if what in ("before", "after"):
-    hooked = Toy("hooked", ResourceOptions(depends_on=[guarded], hooks=hooks))
+    hooked = Toy("hooked", ResourceOptions(depends_on=[last], hooks=hooks))
     Toy("after", ResourceOptions(depends_on=[hooked]))
-if what == "twice":
-    Toy("first", ResourceOptions(depends_on=[guarded]))
 if what == "exception":
-    guarded.out.apply(lambda out: 1 / 0)
+    last.out.apply(lambda out: 1 / 0)
 if what == "run-error":
 
     def stop(out: str) -> None:
         raise pulumi.RunError(f"{out}: that is too much")
 
-    guarded.out.apply(stop)
-    Toy("beside", ResourceOptions(depends_on=[first]))
+    Toy("beside", then).out.apply(stop)
 if what == "leave":
-    Toy("leaving", ResourceOptions(depends_on=[guarded]), fail={"delete": "no delete today"})
-if what != "leave" and what != "left":
-    Box("box", ResourceOptions(depends_on=[guarded]), size=1)
+    Toy("leaving", then, fail={"delete": "no delete today"})
 pulumi.export("size", first.out)
 pulumi.export("what", what)
