@@ -16,6 +16,9 @@ def record(version: str) -> None:
     folder = Path(__file__).parent / version
     folder.mkdir(exist_ok=True)
     for name, program in PROGRAMS.items():
+        kept = folder / f"{name}.json"
+        if kept.exists():
+            continue
         with tempfile.TemporaryDirectory() as work, running() as server:
             stack = Stack(
                 write_project(Path(work) / "project", program, "states"),
@@ -32,7 +35,7 @@ def record(version: str) -> None:
             text = json.dumps(deployment, indent=2).replace(server.url, "@BASE_URL@")
             for number, account in enumerate(server.accounts()):
                 text = text.replace(account["accountId"], f"@ACCOUNT_ID_{number}@")
-            (folder / f"{name}.json").write_text(text + "\n")
+            kept.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 import chatdaddy_pulumi
-from tests.states.programs import CHANGED
+from tests.states.programs import CHANGED, NICKNAMES
 from tests.support.engine import ENGINES, Stack, write_project
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
@@ -32,6 +31,14 @@ def test_every_provider_that_a_state_names_is_there() -> None:
             "pulumi-python:dynamic/chatdaddy:Account",
             "gASVIQAAAAAAAACMEGNoYXRkYWRkeV9wdWx1bWmUjAhfYWNjb3VudJSTlC4=",
         ),
+        (
+            "pulumi-python:dynamic/chatdaddy:AccountFleet",
+            "gASVHwAAAAAAAACMEGNoYXRkYWRkeV9wdWx1bWmUjAZfZmxlZXSUk5Qu",
+        ),
+        (
+            "pulumi-python:dynamic/chatdaddy:FleetIntent",
+            "gASVIAAAAAAAAACMEGNoYXRkYWRkeV9wdWx1bWmUjAdfaW50ZW50lJOULg==",
+        ),
     }
     assert expected <= named
     for _, provider in named:
@@ -47,23 +54,17 @@ def test_an_old_state_is_refreshed_updated_and_destroyed(
     state: Path, engine: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     text = state.read_text().replace("@BASE_URL@", sandbox.url)
-    placeholders = sorted(set(re.findall(r"@ACCOUNT_ID_\d+@", text)))
-    nicknames = {
-        found["outputs"]["account_id"]: found["outputs"]["nickname"]
-        for found in json.loads(text)["resources"]
-        if "account_id" in found.get("outputs", {})
-    }
     bought = []
-    for placeholder in placeholders:
+    for number, nickname in enumerate(NICKNAMES[state.stem]):
         order = {
             "type": "wa",
             "tier": "limited_msg_no_chat_history",
-            "nickname": nicknames.get(placeholder, placeholder),
+            "nickname": nickname,
             "settings": {"geoLocation": "HK"},
         }
         account = sandbox.call("POST", "/im/accounts", json=order).json()
         bought.append(account["accountId"])
-        text = text.replace(placeholder, account["accountId"])
+        text = text.replace(f"@ACCOUNT_ID_{number}@", account["accountId"])
     stack = Stack(
         write_project(tmp_path / "project", CHANGED[state.stem], "states"),
         engine=engine,
