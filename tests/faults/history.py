@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import chatdaddy_pulumi
-from tests.faults.kills import TARGETS, Strike, choose_moment
+from tests.faults.kills import TARGETS, Moment, Strike, choose_moment
 from tests.faults.program import Author, Entry, Program
 from tests.faults.tap import Trigger
 from tests.faults.world import Books, Team, World
@@ -45,6 +45,8 @@ class Plan:
     seed: int
     engine: Engine = "stand-in"
     kills: int = 10
+    #: How many runs in a row may meet trouble before all is brought to an end and audited.
+    troubles: tuple[int, ...] = (2, 4, 5, 6)
     stacks: int = 1
     fleets: bool = FLEETS
     small: bool = False
@@ -103,6 +105,10 @@ class Player:
         """Roughly: removals and patches."""
         wanted = self.program.wanted()
         return sum(wanted.get(path) != entry for path, entry in self.settled.items())
+
+    @property
+    def due(self) -> int:
+        return self.purchases_due + self.writes_due
 
     def write(self, program: Program) -> None:
         self.program = program
@@ -216,8 +222,8 @@ class History:
         if self.rng.random() < 0.3:
             self._destroy(self.players[0])
         for player in self.players:
-            self._finish(player)
-        self._audit()
+            self.finish(player)
+        self.audit()
 
     @property
     def _killed(self) -> int:
@@ -228,15 +234,21 @@ class History:
         changed = self.players if not self.tally.audits else [self.rng.choice(self.players)]
         for player in changed:
             self._rewrite(player)
-        for _ in range(self.rng.choice((2, 3, 3, 4))):
-            self._run_with_trouble(self.rng.choice(self.players))
+        for _ in range(self.rng.choice(self.plan.troubles)):
+            busy = [player for player in self.players if player.due]
+            if not busy and self._may_change_midway():
+                busy = [self.rng.choice(self.players)]
+                self._rewrite(busy[0])
+            if not busy:
+                break
+            self._run_with_trouble(self.rng.choice(busy))
             if self._may_change_midway() and self.rng.random() < 0.25:
                 self._rewrite(self.rng.choice(self.players))
             if self.rng.random() < 0.3:
                 self._somebody_buys()
         for player in self.players:
-            self._finish(player)
-        self._audit()
+            self.finish(player)
+        self.audit()
         if self.rng.random() < 0.15:
             self._somebody_removes(self.rng.choice(self.players))
 
@@ -274,11 +286,11 @@ class History:
         path = label.partition(" ")[2].rpartition("/")
         self.books.lost(player.name, path[0], path[2])
         self.tell(f"{label} ({entry.nickname!r}, {account_id}) is deleted by hand; refresh")
-        self._command(player, "refresh")
+        self.command(player, "refresh")
 
     # --- runs
 
-    def _command(self, player: Player, operation: str) -> tuple[int, str]:
+    def command(self, player: Player, operation: str) -> tuple[int, str]:
         """A run that nothing befalls."""
         self.tally.runs += 1
         process, log = self._start(player, operation)
@@ -296,12 +308,12 @@ class History:
             process = player.stack.start(operation, "--skip-preview", stdout=file)
         return process, log
 
-    def _finish(self, player: Player) -> None:
+    def finish(self, player: Player) -> None:
         """Clear the lock, and run `up` until it succeeds, doing what its messages say."""
         self.world.server.clear_faults()
         player.stack.unlock()
         for _ in range(RECOVERIES):
-            code, output = self._command(player, "up")
+            code, output = self.command(player, "up")
             self.tell(f"{player.name}: up: {code}")
             if "Traceback" in output:
                 raise Violation(f"{player.name}: a traceback\n{output}")
@@ -331,7 +343,7 @@ class History:
         self.world.server.clear_faults()
         player.stack.unlock()
         for _ in range(RECOVERIES):
-            code, output = self._command(player, "destroy")
+            code, output = self.command(player, "destroy")
             self.tell(f"{player.name}: destroy: {code}")
             if code == 0:
                 player.write(Program())
@@ -352,9 +364,8 @@ class History:
             self.tell(f"{other.name}: up at the same time")
         with self._trouble(player, "up"):
             pass
-        if other is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                beside.wait(RUN_S)
+        if other is not None and beside.wait(RUN_S) == 0:
+            other.succeeded()
         self._recover_api()
         player.stack.unlock()
 
@@ -389,12 +400,20 @@ class History:
     @contextmanager
     def _trouble(self, player: Player, operation: str) -> Iterator[None]:
         """A run, and at some moment of it the end of somebody."""
-        target = self.rng.choice(TARGETS)
-        strike = Strike(target, self.world)
         purchases, writes = player.purchases_due, player.writes_due
         if operation == "destroy":
             purchases, writes = 0, len(player.settled)
+        target = self.rng.choice(TARGETS)
         moment = choose_moment(self.rng, purchases, writes, self._wrote(player))
+        with self.killing(player, operation, target, moment):
+            yield
+
+    @contextmanager
+    def killing(
+        self, player: Player, operation: str, target: str, moment: Moment
+    ) -> Iterator[None]:
+        """A run, and at that moment of it the end of `target`; what is inside happens beside it."""
+        strike = Strike(target, self.world)
         self.tell(f"{player.name}: {operation}, kill the {target} {moment}")
         self.tally.runs += 1
         if moment.call is not None:
@@ -437,7 +456,7 @@ class History:
 
     # --- what must be so
 
-    def _audit(self) -> None:
+    def audit(self) -> None:
         self.tally.audits += 1
         held = [one for player in self.players for one in player.held()]
         wrong = self.books.audit(self.world, held)

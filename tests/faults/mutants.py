@@ -22,6 +22,11 @@ class Mutant:
 
 
 MUTANTS = {
+    "the intent is taken out": Mutant(
+        "lifecycle/fleet/intent.py",
+        "    if baseline.run > runs.worked:\n        return Licence(before, True)\n",
+        "",
+    ),
     "a lost answer is retried": Mutant(
         "api/accounts.py",
         'call = Call("POST", "im", "/accounts", body=order.body(), repeat=Repeat.NEVER)',
