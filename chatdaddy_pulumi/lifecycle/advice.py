@@ -11,6 +11,7 @@ from chatdaddy_pulumi.api import (
     Retryable,
     Unauthorized,
     Unknown,
+    UnknownPurchase,
     Unreachable,
 )
 
@@ -21,8 +22,10 @@ API_SETTINGS = "https://app.chatdaddy.tech/settings/api"
 def advice(error: ChatDaddyError) -> str:
     """The way on after `error`, or an empty string where ChatDaddy's own message says it all."""
     text = str(error).lower()
+    if isinstance(error, UnknownPurchase):
+        return ""
     if isinstance(error, Unknown):
-        return "Run `pulumi up` again: it looks at the team's accounts before it buys"
+        return "Run `pulumi up` again: repeating it is harmless"
     if isinstance(error, PaymentRequired) or "auto-charge" in text or "autocharge" in text:
         return (
             "Check the team's payment method, and that the tier's account-day item is among its "

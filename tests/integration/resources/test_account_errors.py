@@ -109,4 +109,4 @@ def test_an_outcome_that_is_not_known(host: Host, server: Sandbox) -> None:
     server.fault("GET", "/im/accounts", "status", times=999, status=500)
     line = refused(host, "create", inputs("unknown"))
     assert "it is not known whether 'unknown' was bought" in line
-    assert "looks at the team's accounts before it buys" in line
+    assert "the next `pulumi up` looks for it before it buys" in line
