@@ -165,6 +165,11 @@ class Stack:
     def set_config(self, key: str, value: str, *, secret: bool = False) -> None:
         self._set({key: value}, secret)
 
+    def run_pulumi(self, *args: str) -> Run:
+        """Any other command of the real engine, with this stack's environment."""
+        assert self.engine == "pulumi"
+        return self._call(*args)
+
     # --- how
 
     def _set(self, values: dict[str, str], secret: bool) -> None:

@@ -33,7 +33,7 @@ STORIES = [
             Command("up", ("--skip-preview",)),
             Command("refresh", ("--skip-preview",), env={"TOYS_DRIFT": json.dumps(_DRIFT)}),
             Command("up", ("--skip-preview",), config=_stage(3)),
-            Command("destroy", ()),
+            Command("destroy", ("--skip-preview",)),
         ],
     ),
     Story(
