@@ -23,6 +23,7 @@ from chatdaddy_pulumi.enums import (
 if TYPE_CHECKING:
     from chatdaddy_pulumi.resources.account import Account
     from chatdaddy_pulumi.resources.account_fleet import AccountFleet, FleetLimits
+    from chatdaddy_pulumi.resources.fleet_file import load_fleet
     from chatdaddy_pulumi.resources.provider import Provider
 
 __all__ = [
@@ -36,12 +37,14 @@ __all__ = [
     "OnDelete",
     "Provider",
     "Tier",
+    "load_fleet",
 ]
 
 _RESOURCES = {
     "Account": "chatdaddy_pulumi.resources.account",
     "AccountFleet": "chatdaddy_pulumi.resources.account_fleet",
     "FleetLimits": "chatdaddy_pulumi.resources.account_fleet",
+    "load_fleet": "chatdaddy_pulumi.resources.fleet_file",
     "Provider": "chatdaddy_pulumi.resources.provider",
 }
 

@@ -1,0 +1,76 @@
+"""From a file's bytes to a fleet's accounts and the problems found."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from chatdaddy_pulumi.resources.fleet_file.from_csv import read_csv
+from chatdaddy_pulumi.resources.fleet_file.from_json import read_json
+from chatdaddy_pulumi.resources.fleet_file.from_yaml import read_yaml
+from chatdaddy_pulumi.resources.fleet_file.problems import Place, Problems
+from chatdaddy_pulumi.resources.fleet_file.rows import Rows, Unreadable
+from chatdaddy_pulumi.resources.fleet_file.rules import check
+
+#: Bytes of a file; 50,000 accounts are about 5 million.
+LARGEST = 20_000_000
+
+_READERS: Mapping[str, Callable[[str, Problems], Rows]] = {
+    "yaml": read_yaml,
+    "json": read_json,
+    "csv": read_csv,
+}
+_ENDINGS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".csv": "csv"}
+
+
+def read_fleet(
+    path: str | os.PathLike[str], format: str | None = None
+) -> tuple[dict[str, dict[str, Any]], Problems]:
+    """The accounts by key, and what is wrong; the accounts are only good where nothing is."""
+    problems = Problems(str(path))
+    try:
+        rows = _READERS[_format(path, format)](_text(path), problems)
+        check(rows, problems)
+    except Unreadable as error:
+        problems.add(error.place, error.message)
+        return {}, problems
+    return dict(rows.entries), problems
+
+
+def _format(path: str | os.PathLike[str], given: str | None) -> str:
+    found = given or _ENDINGS.get(Path(path).suffix.lower(), "")
+    if found not in _READERS:
+        asked = f"format={given!r}" if given else "the file's ending"
+        raise Unreadable((1, 1), f"{asked} is none of yaml, json and csv; say format='yaml'")
+    return found
+
+
+def _text(path: str | os.PathLike[str]) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise Unreadable((1, 1), f"can't be read from {os.getcwd()}: {said}") from None
+    if len(data) > LARGEST:
+        raise Unreadable((1, 1), f"has more than {LARGEST:,} bytes; split the fleet")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise Unreadable((1, 1), "is UTF-16; save it as UTF-8")
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if (at := data.find(b"\0")) >= 0:
+        raise Unreadable(_place(data, at), "holds a NUL; save it as UTF-8 text")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        place = _place(data, error.start)
+        raise Unreadable(
+            place, f"byte 0x{data[error.start]:02x} is not UTF-8; save it as UTF-8"
+        ) from None
+
+
+def _place(data: bytes, at: int) -> Place:
+    start = data.rfind(b"\n", 0, at) + 1
+    return data.count(b"\n", 0, at) + 1, len(data[start:at].decode(errors="replace")) + 1

@@ -1,0 +1,154 @@
+"""What every format is read into, and the values of YAML and JSON with their places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from chatdaddy_pulumi.resources.fleet_file.problems import Place, Problems
+
+#: Values of a file that are looked at; a fleet of 50,000 has about half a million.
+MOST_VALUES = 1_000_000
+
+#: How deep mappings and lists may stand in each other.
+DEEPEST = 20
+
+
+class Unreadable(Exception):
+    """The file ends the reading here: nothing after this place can be told."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+        self.message = message
+
+
+@dataclass
+class Rows:
+    """A file's entries in its order, doubles among them."""
+
+    entries: list[tuple[str, dict[str, Any]]]
+    #: Where the argument of an entry stands, by the entry's number; the entry itself for ``""``.
+    place: Callable[[int, str], Place]
+
+
+class Node(NamedTuple):
+    """A value with its place; `value` is a `Pairs`, an `Items` or a scalar."""
+
+    value: Any
+    line: int
+    column: int
+
+    @property
+    def place(self) -> Place:
+        return self.line, self.column
+
+
+class Pairs(list[tuple[Node, Node]]):
+    """A mapping as it stands in the file, doubles among its keys."""
+
+
+class Items(list[Node]):
+    """A list."""
+
+
+def rows_of(root: Node, problems: Problems) -> Rows:
+    """The entries of a YAML or JSON document.
+
+    Either a mapping from keys to arguments, or ``accounts`` with such a mapping; or in the
+    mapping's place a list of arguments that hold their ``key``. ``$schema`` is for editors.
+    """
+    accounts = root
+    if isinstance(root.value, Pairs):
+        named = {key.value: value for key, value in root.value if isinstance(key.value, str)}
+        if "accounts" in named:
+            accounts = named["accounts"]
+            for number, (key, _) in enumerate(root.value):
+                if key.value not in ("accounts", "$schema"):
+                    problems.add(key.place, f"{key.value!r} beside 'accounts' is not known here")
+                elif any(key.value == other.value for other, _ in root.value[:number]):
+                    problems.add(key.place, f"{key.value!r} is given twice")
+        elif "$schema" in named:
+            accounts = root._replace(
+                value=Pairs(pair for pair in root.value if pair[0].value != "$schema")
+            )
+    if isinstance(accounts.value, Pairs):
+        pairs = accounts.value
+    elif isinstance(accounts.value, Items):
+        pairs = Pairs(_keyed(accounts.value, problems))
+    else:
+        given = "empty" if accounts.value is None else _cut(accounts.value)
+        raise Unreadable(
+            accounts.place,
+            f"the accounts are {given}, but must be a mapping from keys to arguments "
+            "({} where there shall be none)",
+        )
+    return _entries(pairs, problems)
+
+
+def _keyed(items: Items, problems: Problems) -> list[tuple[Node, Node]]:
+    pairs = []
+    for item in items:
+        keys = []
+        if isinstance(item.value, Pairs):
+            keys = [value for name, value in item.value if name.value == "key"]
+        if len(keys) != 1:
+            problems.add(item.place, "an account in a list must be a mapping with one 'key'")
+            continue
+        rest = Pairs(pair for pair in item.value if pair[0].value != "key")
+        pairs.append((keys[0], item._replace(value=rest)))
+    return pairs
+
+
+def _entries(pairs: Pairs, problems: Problems) -> Rows:
+    entries: list[tuple[str, dict[str, Any]]] = []
+    places: list[tuple[Place, dict[str, Place]]] = []
+    for key, node in pairs:
+        if not isinstance(key.value, str):
+            problems.add(key.place, f"the key is {_shown(key)}, but must be a text; {_QUOTES}")
+        elif node.value is not None and not isinstance(node.value, Pairs):
+            problems.add(
+                node.place, f"{key.value}: is {_shown(node)}, but must be a mapping of arguments"
+            )
+        else:
+            given: Pairs = node.value or Pairs()
+            entries.append((key.value, plain(node, problems) or {}))
+            where = {str(name.value): value.place for name, value in given}
+            places.append((key.place, where))
+    return Rows(entries, lambda entry, name: places[entry][1].get(name, places[entry][0]))
+
+
+def plain(node: Node, problems: Problems) -> Any:
+    """The value without places; doubles among a mapping's keys are problems."""
+    if isinstance(node.value, Items):
+        return [plain(item, problems) for item in node.value]
+    if not isinstance(node.value, Pairs):
+        return node.value
+    found: dict[str, Any] = {}
+    first: dict[str, int] = {}
+    for name, value in node.value:
+        if not isinstance(name.value, str):
+            problems.add(name.place, f"the name is {_shown(name)}, but must be a text; {_QUOTES}")
+        elif name.value in first:
+            problems.add(
+                name.place,
+                f"{name.value!r} is given twice; the first time in line {first[name.value]}",
+            )
+        else:
+            first[name.value] = name.line
+            found[name.value] = plain(value, problems)
+    return found
+
+
+def _cut(value: Any) -> str:
+    return repr(value[:60] if isinstance(value, str) else value)
+
+
+def _shown(node: Node) -> str:
+    if isinstance(node.value, Pairs):
+        return "a mapping"
+    return "a list" if isinstance(node.value, Items) else _cut(node.value)
+
+
+_QUOTES = "put quotes around it"
