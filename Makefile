@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help demo test quick check fmt setup lock pulumi faults clean
+.PHONY: help demo test quick check fmt setup lock pulumi audit faults clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,11 +20,12 @@ test: setup  ## all tests
 quick: setup  ## the tests that one runs while working: under a minute
 	$(BIN)/pytest -n $(WORKERS) -m "not slow and not real_engine"
 
-check: setup  ## format, lint, types, layers
+check: setup  ## format, lint, types, layers, dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/uv pip check --quiet --python $(BIN)/python
 
 fmt: setup  ## put the format right, and what lint can mend
 	$(BIN)/ruff format .
@@ -37,6 +38,9 @@ lock: setup  ## choose the dependencies' versions anew
 
 pulumi: setup  ## fetch the official Pulumi CLI with the SDK's own installer (from the internet)
 	$(BIN)/python scripts/install_pulumi.py
+
+audit: setup  ## look the locked dependencies up in PyPI's list of vulnerabilities (internet)
+	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes --strict -r requirements.lock
 
 HISTORIES ?= 50
 KILLS ?= 500
