@@ -340,7 +340,7 @@ class _Run:
         missing = {
             key: entry
             for key, entry in (self._plan.acquire | replaced).items()
-            if key not in self._records and key in self._failed
+            if key in self._failed and not self._has_new(key)
         }
         seen = await self._seen_now({entry.nickname for entry in missing.values()})
         left_open = {
@@ -348,6 +348,7 @@ class _Run:
                 entry.nickname,
                 self._ids(self._view if key in self._unknown else seen, entry.nickname),
                 key in self._unknown,
+                doubt=self._claims.doubts.get(key, ()),
             )
             for key, entry in missing.items()
         }
@@ -356,6 +357,11 @@ class _Run:
                 known = Open(one.baseline.identity.nickname, unknown=True)
                 left_open.setdefault(one.key, known)
         return Outcome(self._records, self._failed, left_open, self._warnings)
+
+    def _has_new(self, key: str) -> bool:
+        """Whether the key has an account that it did not have before: to be replaced does not."""
+        record = self._records.get(key)
+        return record is not None and record is not self._situation.held.get(key)
 
     def _hand_over(self) -> None:
         """Accounts that moved from one key of the fleet to another have left the first."""

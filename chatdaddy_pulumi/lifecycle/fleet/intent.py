@@ -80,6 +80,8 @@ class Open(NamedTuple):
     unknown: bool = False
     #: When the refresh was, in seconds since 1970; 0 for what a run left.
     at: float = 0.0
+    #: Accounts that may be this key's; a person was asked. While one is there nothing is bought.
+    doubt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,19 @@ def licence(baseline: Baseline, left_open: Open | None, runs: Runs) -> Licence:
     return Licence(before, runs.begun > runs.worked, min(later, default=0.0))
 
 
+def _still_in_doubt(
+    baseline: Baseline,
+    left_open: Open | None,
+    named: Iterable[Account],
+    taken: Collection[str],
+) -> list[Account]:
+    """What a person was asked about in an earlier run, and has neither said nor removed."""
+    if left_open is None or left_open.nickname != baseline.identity.nickname:
+        return []
+    found = candidates(baseline, named, taken, None)
+    return [account for account in found if account.account_id in left_open.doubt]
+
+
 def _made_at(account: Account) -> float:
     """Seconds since 1970, by ChatDaddy's clock; infinite where it isn't told."""
     try:
@@ -248,6 +263,8 @@ class Claims:
     adopt: dict[str, Account] = field(default_factory=dict)
     #: Whose they are can't be told: why, by key. Nothing is bought for these keys.
     unclear: dict[str, str] = field(default_factory=dict)
+    #: The accounts that this is about, by key.
+    doubts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     #: Bought by an interrupted run for a key that is no longer wanted.
     orphans: list[tuple[Dropped, Account]] = field(default_factory=list)
     #: What a person should look at.
@@ -283,6 +300,12 @@ def claim(
     for identity, those in alike.items():
         options: list[tuple[_Claimant, list[Account]]] = []
         for claimant in those:
+            asked = _still_in_doubt(
+                claimant.baseline, left_open.get(claimant.key), named[identity.nickname], taken
+            )
+            if asked and claimant.dropped is None:
+                claimant.is_unclear(found, asked)
+                continue
             ours = licence(claimant.baseline, left_open.get(claimant.key), runs)
             if ours.given is False:
                 continue
@@ -310,6 +333,7 @@ class _Claimant:
         identity = self.baseline.identity
         if self.dropped is None:
             found.unclear[self.key] = _unclear(identity, new)
+            found.doubts[self.key] = _ids(new)
             return
         ids = ", ".join(account.account_id for account in new)
         found.warnings.append(
@@ -323,6 +347,7 @@ class _Claimant:
             found.adopt[self.key] = account
         elif entry and entry.terms.type == account.type and self.key not in found.adopt:
             found.unclear.pop(self.key, None)
+            found.doubts.pop(self.key, None)
             found.adopt[self.key] = account
         else:
             found.orphans.append((self.dropped, account))

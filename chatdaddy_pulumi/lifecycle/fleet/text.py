@@ -51,7 +51,10 @@ def read_records(text: Mapping[str, Any]) -> dict[str, Record]:
 def write_open(left_open: Mapping[str, Open]) -> str:
     return to_json(
         {
-            key: [one.nickname, list(one.seen), int(one.unknown), int(one.at)]
+            key: [
+                *(one.nickname, list(one.seen), int(one.unknown), int(one.at)),
+                *([list(one.doubt)] if one.doubt else []),
+            ]
             for key, one in left_open.items()
         }
     )
@@ -59,8 +62,8 @@ def write_open(left_open: Mapping[str, Open]) -> str:
 
 def read_open(text: str | None) -> dict[str, Open]:
     return {
-        key: Open(nickname, tuple(seen), bool(unknown), at)
-        for key, (nickname, seen, unknown, at) in json.loads(text or "{}").items()
+        key: Open(nickname, tuple(seen), bool(unknown), at, *(tuple(ids) for ids in doubt))
+        for key, (nickname, seen, unknown, at, *doubt) in json.loads(text or "{}").items()
     }
 
 
