@@ -189,7 +189,7 @@ def _digest(inputs: Inputs) -> str:
     for key, entry in sorted(inputs.entries.items()):
         terms = entry.terms
         said = (key, entry.nickname, terms.type, terms.login_type or "", terms.on_delete.value)
-        known.update("\t".join(said).encode() + b"\n")
+        known.update("\t".join(map(str, said)).encode() + b"\n")
     return known.hexdigest()[:32] if not _unclear(inputs) else "known when it runs"
 
 
