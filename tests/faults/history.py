@@ -33,6 +33,8 @@ RECOVERIES = 9
 
 _TAKEN = re.compile(r"the team already has an? accounts? named '([^']+)': (acc[\w-]+)[.,]")
 
+_IN_DOUBT = re.compile(r"may have bought [^:]*? named '([^']+)' that appeared since \(([^)]+)\)")
+
 
 class Violation(AssertionError):
     """An invariant is broken; the message has the seed and the whole story."""
@@ -325,7 +327,15 @@ class History:
 
     def _do_as_told(self, player: Player, output: str) -> None:
         self.tell("  " + "\n  ".join(output.strip().splitlines()[-12:]))
-        for nickname, account_id in _TAKEN.findall(output.replace("\n", " ")):
+        told = _TAKEN.findall(output)
+        # Of several a person knows which nobody else bought.
+        told += [
+            (nickname, account_id)
+            for nickname, ids in _IN_DOUBT.findall(output)
+            for account_id in ids.split(", ")
+            if account_id not in self.world.foreign
+        ]
+        for nickname, account_id in told:
             if account_id in self.world.foreign:
                 raise Violation(f"told to adopt somebody else's {account_id} for {nickname!r}")
             for entry in player.program.wanted().values():
