@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from chatdaddy_pulumi.cli import sandbox
+from chatdaddy_pulumi.cli import fleet, sandbox
 
 app = typer.Typer(
     name="chatdaddy-pulumi",
@@ -12,6 +12,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="ChatDaddy accounts as code: try it on this machine, without an account or a network.",
 )
+app.add_typer(fleet.app, name="fleet")
 app.add_typer(sandbox.app, name="sandbox")
 
 

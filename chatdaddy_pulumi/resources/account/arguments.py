@@ -16,7 +16,7 @@ E = TypeVar("E", bound=Enum)
 
 NICKNAME_LENGTH = 128
 
-_SHORT_TIERS = {tier.short: tier for tier in Tier}
+SHORT_TIERS = {tier.short: tier for tier in Tier}
 
 
 def one_of(given: object, kind: type[E], extra: dict[str, E] | None = None) -> E:
@@ -96,7 +96,7 @@ def _whole(value: Any) -> Any:
 
 Nickname = Annotated[str, BeforeValidator(_nickname)]
 AccountId = Annotated[str, BeforeValidator(_account_id)]
-AnyTier = Annotated[Tier, BeforeValidator(lambda given: one_of(given, Tier, _SHORT_TIERS))]
+AnyTier = Annotated[Tier, BeforeValidator(lambda given: one_of(given, Tier, SHORT_TIERS))]
 AnyType = Annotated[AccountType, BeforeValidator(lambda given: one_of(given, AccountType))]
 AnyLogin = Annotated[LoginType, BeforeValidator(lambda given: one_of(given, LoginType))]
 AnyOnDelete = Annotated[OnDelete, BeforeValidator(lambda given: one_of(given, OnDelete))]

@@ -9,8 +9,10 @@ from typing import Any
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.resources.account.arguments import (
     NICKNAME_LENGTH,
+    SHORT_TIERS,
     AccountArguments,
     AccountSettings,
+    one_of,
 )
 
 _ENUMS: Mapping[str, Any] = {
@@ -46,6 +48,11 @@ def _settings() -> dict[str, dict[str, Any]]:
         kind = next(one for one in said["anyOf"] if one.get("type") != "null")
         found[name] = {key: value for key, value in kind.items() if key != "title"}
     return found
+
+
+def tier_of(arguments: Mapping[str, Any]) -> str:
+    """The short name of the tier that checked arguments ask for."""
+    return one_of(arguments.get("tier") or Tier.LIMITED, Tier, SHORT_TIERS).short
 
 
 def schema() -> dict[str, Any]:

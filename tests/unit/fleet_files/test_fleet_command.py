@@ -1,0 +1,47 @@
+"""`chatdaddy-pulumi fleet`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from chatdaddy_pulumi.cli.app import app
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["fleet", *arguments])
+
+
+def test_a_good_file_is_summed_up(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.csv"
+    file.write_text("key,tier\na,\nb,unlimited\nc,limited_msg_no_chat_history\n")
+    found = run("check", str(file))
+    assert (found.exit_code, found.stdout) == (0, "3 accounts: 2 limited, 1 unlimited\n")
+
+
+def test_every_problem_of_a_bad_one_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.csv"
+    file.write_text("key,tier\n" + "".join(f"k{n},x\n" for n in range(30)))
+    found = run("check", str(file))
+    assert found.exit_code == 1
+    lines = found.stdout.splitlines()
+    assert len(lines) == 30
+    assert lines[0].startswith(f"{file}:2:4: k0: tier is 'x', but must be one of")
+
+
+def test_the_schema_names_every_argument() -> None:
+    found = json.loads(run("schema").stdout)
+    arguments = found["$defs"]["account"]["properties"]
+    assert {"nickname", "tier", "settings", "assignees", "adopt"} <= set(arguments)
+    assert arguments["tier"]["enum"][:2] == ["limited", "unlimited"]
+    assert arguments["settings"]["properties"]["enableStories"] == {"type": "boolean"}
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "fleet.txt"])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str) -> None:
+    found = run("check", str(tmp_path / name))
+    assert found.exit_code == 1
+    assert len(found.stdout.splitlines()) == 1
