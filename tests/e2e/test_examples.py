@@ -51,4 +51,48 @@ def test_account(sandbox: Sandbox, tmp_path: Path) -> None:
     assert [a["accountId"] for a in live] == [theirs["accountId"]], "retained"
 
 
+def test_fleet_yaml(sandbox: Sandbox, tmp_path: Path) -> None:
+    stack = stack_of("fleet-yaml", sandbox, tmp_path)
+    stack.up("--skip-preview").ok()
+    assert sandbox.writes() == {"POST /im/accounts": 25}
+    assert len(stack.outputs()["account_ids"]) == 25
+
+    file = stack.project / "fleet.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("nickname: Iris Optics", "tier: unlimited\n    nickname: Iris"))
+    stack.up("--skip-preview").ok()
+    assert sandbox.writes() == {"POST /im/accounts": 25, "PATCH /im/accounts/{id}": 1}
+
+    file.write_text(before[: len(before) // 2].rsplit("\n  ", 1)[0] + "\n")
+    refused = stack.preview()
+    assert refused.exit_code == 1
+    assert "max_removals" in refused.output
+
+    file.write_text(before.replace("tier:", "teir:", 1))
+    wrong = stack.preview()
+    assert wrong.exit_code == 1
+    assert "did you mean 'tier'?" in wrong.output
+    assert "Traceback" not in wrong.output
+
+    stack.destroy().ok()
+    assert [a for a in sandbox.accounts() if not a.get("deletedAt")] == []
+
+
+def test_gitops(sandbox: Sandbox, tmp_path: Path) -> None:
+    stack = stack_of("gitops", sandbox, tmp_path)
+    stack.up("--skip-preview").ok()
+    assert sandbox.writes() == {"POST /im/accounts": 12}
+
+    file = stack.project / "fleet.csv"
+    rows = file.read_text().splitlines()
+    file.write_text("\n".join(rows[:-3]))
+    refused = stack.preview()
+    assert refused.exit_code == 1
+    assert "max_removals=2" in refused.output
+
+    file.write_text("\n".join(rows[:-1]))
+    stack.up("--skip-preview").ok()
+    assert [a["nickname"] for a in sandbox.accounts() if a.get("archiveState")] == ["Lark Books"]
+
+
 LIMITED = "limited_msg_no_chat_history"
