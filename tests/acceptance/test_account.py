@@ -3,78 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
-from tests.support.engine import ENGINES, Stack
-from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
+from tests.acceptance.conftest import Case
+from tests.support.sandbox import REFRESH_TOKEN
 
 LIMITED, UNLIMITED = "limited_msg_no_chat_history", "unlimited_msg_chat_history"
 THEIRS = {"type": "wa", "nickname": "alice", "tier": LIMITED}
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with running() as sandbox:
-        yield sandbox
-
-
-class Case:
-    """One stack on one engine, whose program a test rewrites as a user would."""
-
-    def __init__(self, engine: str, server: Sandbox, folder: Path) -> None:
-        self.server = server
-        self.folder = folder / "project"
-        self.folder.mkdir()
-        (self.folder / "Pulumi.yaml").write_text("name: acceptance\nruntime: python\n")
-        server.clear_faults()
-        for account in server.accounts():
-            server.call(
-                "DELETE", f"/im/accounts/{account['accountId']}", params={"deleteNow": "true"}
-            )
-        server.advance(120)
-        server.forget_requests()
-        self.stack = Stack(
-            self.folder,
-            engine=engine,
-            config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": server.url},
-            secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
-            workdir=folder,
-        )
-
-    def program(self, *resources: str) -> None:
-        lines = ["import pulumi", "from chatdaddy_pulumi import Account", *resources]
-        (self.folder / "__main__.py").write_text(dedent("\n".join(lines)) + "\n")
-
-    def up(self, *resources: str, fails: bool = False) -> str:
-        if resources:
-            self.program(*resources)
-        self.server.forget_requests()
-        run = self.stack.up("--skip-preview")
-        assert (run.exit_code != 0) is fails, run.output
-        return str(run.output)
-
-    def preview(self, *resources: str, fails: bool = False) -> str:
-        self.program(*resources)
-        self.server.forget_requests()
-        run = self.stack.preview("--diff")
-        assert (run.exit_code != 0) is fails, run.output
-        return str(run.output)
-
-    def account(self) -> dict[str, object]:
-        """The one live account that the team has."""
-        (found,) = [a for a in self.server.accounts() if not a.get("deletedAt")]
-        return found
-
-
-@pytest.fixture(params=ENGINES)
-def case(request: pytest.FixtureRequest, server: Sandbox, tmp_path: Path) -> Case:
-    return Case(request.param, server, tmp_path)
 
 
 ALICE = 'alice = Account("alice"{arguments})'

@@ -1,0 +1,160 @@
+"""`AccountFleet` in whole stacks, a case a test, on each engine there is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import Case
+from tests.support.sandbox import REFRESH_TOKEN
+
+LIMITED = "limited_msg_no_chat_history"
+
+pytestmark = pytest.mark.slow
+
+
+def fleet(entries: dict[str, Any], arguments: str = "") -> str:
+    return (
+        f"fleet = AccountFleet('customers', {entries!r}{arguments})\n"
+        "pulumi.export('ids', fleet.account_ids)"
+    )
+
+
+def some(number: int, **arguments: Any) -> dict[str, Any]:
+    return {f"customer-{n:03d}": dict(arguments) for n in range(number)}
+
+
+def live(case: Case) -> dict[str, str]:
+    """The team's live accounts: nickname → ID."""
+    return {
+        account["nickname"]: account["accountId"]
+        for account in case.server.accounts()
+        if not account.get("deletedAt")
+    }
+
+
+def test_a_whole_life(case: Case) -> None:
+    entries = some(30)
+    out = case.up(fleet(entries))
+    assert "30 bought" in out
+    assert case.server.writes() == {"POST /im/accounts": 30}
+    assert case.stack.outputs()["ids"] == live(case)
+
+    case.preview(fleet(entries))
+    assert case.server.totals() == {}, "a preview without changes asks nothing"
+    case.up()
+    assert case.server.writes() == {}
+
+    entries["customer-007"] = {"tier": "unlimited"}
+    shown = case.preview(fleet(entries))
+    assert "customer-007" in shown
+    assert "~1 tier" in shown
+    case.up()
+    assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
+
+    case.server.forget_requests()
+    case.stack.refresh("--skip-preview").ok()
+    assert case.server.totals() == {"POST /auth/token": 1, "GET /im/accounts": 1}
+    assert REFRESH_TOKEN not in json.dumps(case.stack.state())
+
+    case.server.forget_requests()
+    case.stack.destroy("--skip-preview").ok()
+    assert case.server.writes() == {"DELETE /im/accounts/{id}": 30}
+    assert live(case) == {}
+
+
+def test_some_fail_and_the_next_run_does_only_those(case: Case) -> None:
+    case.server.fault(
+        "POST", "/im/accounts", "status", times=3, status=402, message="Card declined"
+    )
+    out = case.up(fleet(some(20)), fails=True)
+    assert "3 accounts failed" in out
+    assert "Card declined" in out
+    assert "Traceback" not in out
+    assert len(live(case)) == 17
+    case.up()
+    assert case.server.writes() == {"POST /im/accounts": 3}
+    assert case.stack.outputs()["ids"] == live(case)
+
+
+def test_a_cut_off_fleet_is_refused_and_an_allowed_removal_is_not(case: Case) -> None:
+    case.up(fleet(some(20)))
+    shown = case.preview(fleet(some(10)), fails=True)
+    assert "max_removals" in shown
+    assert case.server.totals() == {}
+    case.preview(fleet({}), fails=True)
+    case.up(
+        "from chatdaddy_pulumi import FleetLimits",
+        fleet(some(10), ", limits=FleetLimits(max_removals='50%')"),
+    )
+    assert case.server.writes() == {"DELETE /im/accounts/{id}": 10}
+    assert len(live(case)) == 10
+
+
+def test_drift_is_shown_and_repaired(case: Case) -> None:
+    case.up(fleet(some(8)))
+    ids = live(case)
+    path = "/im/accounts/"
+    case.server.call("PATCH", path + ids["customer-003"], json={"nickname": "by hand"})
+    case.server.call("DELETE", path + ids["customer-004"], params={"deleteNow": "true"})
+    case.server.call("DELETE", path + ids["customer-005"])
+    case.server.advance(60)
+    case.stack.refresh("--skip-preview").ok()
+    shown = case.preview(fleet(some(8)))
+    for key in ("customer-003", "customer-004", "customer-005"):
+        assert key in shown
+    case.up()
+    assert case.server.writes() == {
+        "PATCH /im/accounts/{id}": 1,
+        "POST /im/accounts": 1,
+        "POST /im/accounts/{id}/recreate": 1,
+    }
+    after = live(case)
+    assert set(after) == set(ids)
+    assert {key for key in ids if ids[key] != after[key]} == {"customer-004"}
+
+
+def test_a_downgrade_is_refused_by_key(case: Case) -> None:
+    case.up(fleet(some(4, tier="unlimited")))
+    entries = some(4, tier="unlimited")
+    entries["customer-002"] = {"tier": "limited"}
+    shown = case.preview(fleet(entries), fails=True)
+    assert "customer-002" in shown
+    assert "allow_history_loss" in shown
+    entries["customer-002"]["allow_history_loss"] = True
+    case.up(fleet(entries))
+    assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
+
+
+def test_an_account_moves_into_a_fleet_without_being_bought_again(case: Case) -> None:
+    case.up('Account("alice", on_delete="retain")')
+    alice = live(case)["alice"]
+    entries = {"alice": {"adopt": alice}, "bob": {}}
+    case.up(fleet(entries))
+    assert case.server.writes() == {"POST /im/accounts": 1}, "bob's"
+    assert live(case)["alice"] == alice
+    case.up(fleet({"alice": {}, "bob": {}}))
+    assert case.server.writes() == {}
+
+
+def test_killed_in_the_middle_the_next_run_finishes(case: Case) -> None:
+    theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
+    foreign = case.server.call("POST", "/im/accounts", json=theirs).json()["accountId"]
+    case.program(fleet(some(40)))
+    case.server.fault("POST", "/im/accounts", "delay", times=40, delay_ms=150)
+    started = case.stack.start("up", "--skip-preview")
+    deadline = time.monotonic() + 60
+    while case.server.totals().get("POST /im/accounts", 0) < 20 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    case.stack.kill(started)
+    case.server.clear_faults()
+    case.stack.up("--skip-preview").ok()
+    nicknames = Counter(account["nickname"] for account in case.server.accounts())
+    assert nicknames == Counter([*some(40), theirs["nickname"]])
+    assert case.stack.outputs()["ids"] == {
+        nickname: account for nickname, account in live(case).items() if account != foreign
+    }
