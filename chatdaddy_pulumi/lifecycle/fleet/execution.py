@@ -179,7 +179,8 @@ class _Run:
             for job in waiting:
                 reason = self._asked_to_stop() or self._hopeless()
                 if reason:
-                    self._fail(job.key, f"not tried: {reason}")
+                    self._failed[job.key] = f"not tried: {reason}"
+                    self._tally.left += 1
                 else:
                     await self._try(job)
 

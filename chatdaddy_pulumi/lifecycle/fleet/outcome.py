@@ -23,6 +23,8 @@ class Tally:
     to_remove: int = 0
     removed: int = 0
     failed: int = 0
+    #: Not tried, since the run was stopped.
+    left: int = 0
 
     def progress(self) -> str:
         """``412/5,000 purchased``."""
@@ -37,9 +39,10 @@ class Tally:
     def result(self) -> str:
         """``12 bought, 3 changed, 1 removed, 0 failed``."""
         adopted = f"{self.adopted:,} taken over, " if self.adopted else ""
+        left = f", {self.left:,} not tried" if self.left else ""
         return (
             f"{self.bought:,} bought, {adopted}{self.changed:,} changed, "
-            f"{self.removed:,} removed, {self.failed:,} failed"
+            f"{self.removed:,} removed, {self.failed:,} failed{left}"
         )
 
 

@@ -237,7 +237,7 @@ class FleetProvider(HostedProvider):
 
         outcome = self.run(work)
         if outcome.failed:
-            raise SomeFailed(outcome.failed, "were not removed; run `pulumi destroy` again")
+            raise SomeFailed(outcome.failed, "could not be removed; run `pulumi destroy` again")
 
     # --- looking
 

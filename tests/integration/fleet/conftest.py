@@ -1,0 +1,33 @@
+"""A fleet's two providers against the emulated ChatDaddy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.fleet import Driver, over_http
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
+
+
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[Sandbox]:
+    with running() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def server(one_server: Sandbox) -> Sandbox:
+    """The module's one emulator, with an empty team."""
+    one_server.clear_faults()
+    for account in one_server.accounts():
+        path = f"/im/accounts/{account['accountId']}"
+        one_server.call("DELETE", path, params={"deleteNow": "true"})
+    one_server.advance(120)
+    one_server.forget_requests()
+    return one_server
+
+
+@pytest.fixture
+def fleet(server: Sandbox) -> Driver:
+    return over_http(server.url, TEAM_ID, REFRESH_TOKEN)
