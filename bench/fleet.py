@@ -157,7 +157,7 @@ class Bench:
 
     def stack(self, name: str, program: str, accounts: int, server: Sandbox | None) -> Stack:
         env = {"ACCOUNTS": str(accounts), "BENCH_PID": str(os.getpid())}
-        config, secrets = {}, {}
+        config, secrets = {"chatdaddy:baseUrl": "http://127.0.0.1:9"}, {}
         if server is not None:
             env |= {"API_URL": server.url, "API_TEAM": TEAM_ID, "API_TOKEN": REFRESH_TOKEN}
             config = {"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": server.url}
