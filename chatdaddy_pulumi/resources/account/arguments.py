@@ -31,6 +31,9 @@ def one_of(given: object, kind: type[E], extra: dict[str, E] | None = None) -> E
     raise ValueError(f"is {given!r}, but must be one of {', '.join(map(repr, words))}{hint}")
 
 
+_CONTROL = re.compile("[\x00-\x1f]")
+
+
 def _nickname(given: object) -> str:
     if not isinstance(given, str):
         raise ValueError(f"is {_whole(given)!r}, but must be a text; put quotes around it")
@@ -40,7 +43,7 @@ def _nickname(given: object) -> str:
         raise ValueError(
             f"has {len(given):,} characters, but {NICKNAME_LENGTH} are allowed; shorten it"
         )
-    if any(ord(letter) < 32 for letter in given):
+    if _CONTROL.search(given):
         raise ValueError(f"is {given!r}, but must not hold control characters")
     return given
 

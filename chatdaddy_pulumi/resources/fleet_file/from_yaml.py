@@ -49,6 +49,8 @@ class _Builder:
     def __init__(self, events: Iterator[Any]) -> None:
         self._events = events
         self._resolver: Any = yaml.SafeLoader("")
+        #: What plain scalars are; most of a file's are a few words, again and again.
+        self._tags: dict[str, str] = {}
         self._count = 0
 
     def document(self) -> Node:
@@ -94,7 +96,10 @@ class _Builder:
             self._refuse(event, f"the tag {event.tag[:60]} is not taken here; leave it out")
         if not event.implicit[0]:
             return text
-        tag = self._resolver.resolve(yaml.ScalarNode, text, (True, False))
+        tag = self._tags.get(text)
+        if tag is None:
+            tag = self._resolver.resolve(yaml.ScalarNode, text, (True, False))
+            self._tags[text] = tag
         if tag == _TAG + "str":
             return text
         node = yaml.ScalarNode(tag, text)
