@@ -11,6 +11,10 @@ class AlreadyThere(LifecycleError):
     """The team already has a live account of that nickname which this resource does not own."""
 
 
+class MayBeOurs(LifecycleError):
+    """An interrupted run may have bought the account that is about to be bought."""
+
+
 class CannotAdopt(LifecycleError):
     """The account to take over is not there, or is not what was asked for."""
 

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from chatdaddy_pulumi.api import ChatDaddyError, Unknown
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.lifecycle.advice import explain
-from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, NotDone
+from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, MayBeOurs, NotDone
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.api import Account, ChatDaddy, Purchase
@@ -117,14 +117,65 @@ def already_there(nickname: str, found: list[Account]) -> str:
     )
 
 
-async def buy(client: ChatDaddy, wanted: Wanted, existing: Existing) -> tuple[Account, bool]:
+async def refuse_what_may_be_ours(
+    client: ChatDaddy, found: Iterable[Account], wanted: Wanted, not_these: Collection[str]
+) -> None:
+    """Refuse where an interrupted run may have bought the account already.
+
+    Args:
+        client: Whose user is asked for: what others bought is not ours.
+        found: The accounts of the nickname.
+        wanted: What is to be bought.
+        not_these: The IDs that were there before the purchase was first tried, and those that are
+            known to be other resources'.
+
+    Raises:
+        MayBeOurs: there are such accounts. Nothing was bought.
+        NotDone: ChatDaddy could not be asked.
+    """
+    ours = [
+        account
+        for account in found
+        if account.live and account.type == wanted.type and account.account_id not in not_these
+    ]
+    if not ours:
+        return
+    try:
+        user_id = await client.user_id()
+    except ChatDaddyError as error:
+        raise NotDone(explain(f"{wanted.nickname!r} was not bought", error)) from None
+    ours = [one for one in ours if user_id is None or one.created_by in (None, user_id)]
+    if not ours:
+        return
+    ids = ", ".join(account.account_id for account in ours)
+    raise MayBeOurs(
+        f"nothing was bought: {ids} named {wanted.nickname!r} appeared since this purchase was "
+        "first tried, and an interrupted run may have made it. If it is this resource's, say so "
+        f"with adopt={ours[0].account_id!r}; if it is not, `pulumi state delete` this resource's "
+        "AccountIntent, and the next `pulumi up` buys another"
+    )
+
+
+async def buy(
+    client: ChatDaddy,
+    wanted: Wanted,
+    existing: Existing,
+    not_these: Collection[str] | None = None,
+) -> tuple[Account, bool]:
     """Purchase the account, or find the one of its nickname where `existing` says ``adopt``.
+
+    Args:
+        client: The team's.
+        wanted: What is to be bought.
+        existing: What to do where the nickname is taken.
+        not_these: For ``allow``: see `refuse_what_may_be_ours`. None: it is not asked.
 
     Returns:
         The account, and whether it was bought.
 
     Raises:
         AlreadyThere: see `to_adopt`. Nothing was bought.
+        MayBeOurs: see `refuse_what_may_be_ours`. Nothing was bought.
         NotDone: nothing was bought; or it isn't known whether something was, which it then says.
     """
     async with _turn(client, wanted.nickname):
@@ -132,6 +183,8 @@ async def buy(client: ChatDaddy, wanted: Wanted, existing: Existing) -> tuple[Ac
         account = to_adopt(found, wanted, existing)
         if account is not None:
             return account, False
+        if not_these is not None:
+            await refuse_what_may_be_ours(client, found, wanted, not_these)
         known_ids = {account.account_id for account in found}
         try:
             return await client.accounts.purchase(wanted.order(), known_ids=known_ids), True

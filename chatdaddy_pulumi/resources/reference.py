@@ -83,6 +83,7 @@ PROVIDERS = {
     name: ProviderReference(name, f"{_IMPLEMENTATIONS}.{target}")
     for name, target in {
         "_account": "account.provider:AccountProvider",
+        "_baseline": "account_intent.provider:AccountIntentProvider",
         "_fleet": "account_fleet.provider:FleetProvider",
         "_intent": "fleet_intent.provider:IntentProvider",
     }.items()

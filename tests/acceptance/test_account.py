@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -118,6 +119,34 @@ def test_an_account_is_taken_over_and_given_away(case: Case) -> None:
     assert case.server.writes() == {}
     assert case.stack.destroy().exit_code == 0
     assert case.server.writes() == {}
+    assert case.account()["accountId"] == theirs
+
+
+def test_another_of_the_nickname_is_bought_once_though_killed(case: Case) -> None:
+    """`existing="allow"`: theirs stays theirs, and what the killed run bought is named."""
+    theirs = case.server.call("POST", "/im/accounts", json=THEIRS).json()["accountId"]
+    wanted = 'existing="allow"'
+    # It is bought, and not saved while its connection is being opened.
+    case.program(alice(f"{wanted}, connect=True"))
+    case.server.fault("POST", "/im/accounts/{id}/open", "delay", delay_ms=15_000)
+    before = case.server.ledger()["purchases"]
+    run = case.stack.start("up", "--skip-preview")
+    while case.server.ledger()["purchases"] == before:
+        time.sleep(0.05)
+        assert run.poll() is None, run.communicate()
+    case.stack.kill(run)
+    (ours,) = {a["accountId"] for a in case.server.accounts()} - {theirs}
+
+    refused = case.preview(alice(wanted), fails=True)
+    assert f"adopt='{ours}'" in refused
+    assert f"adopt='{theirs}'" not in refused
+    assert str(ours) in case.up(fails=True)
+    case.up(alice(f'{wanted}, adopt="{ours}"'))
+    case.up(alice(wanted))
+    assert case.server.writes() == {}
+    case.up(alice(wanted), 'Account("alice2", nickname="alice", existing="allow")')
+    assert case.server.writes() == {"POST /im/accounts": 1}
+    assert case.stack.destroy().exit_code == 0
     assert case.account()["accountId"] == theirs
 
 

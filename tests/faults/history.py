@@ -35,6 +35,8 @@ _TAKEN = re.compile(r"the team already has an? accounts? named '([^']+)': (acc[\
 
 _IN_DOUBT = re.compile(r"may have bought [^:]*? named '([^']+)' that appeared since \(([^)]+)\)")
 
+_APPEARED = re.compile(r"nothing was bought: ([^:]*?) named '([^']+)' appeared since")
+
 
 class Violation(AssertionError):
     """An invariant is broken; the message has the seed and the whole story."""
@@ -255,7 +257,7 @@ class History:
             self._somebody_removes(self.rng.choice(self.players))
 
     def _may_change_midway(self) -> bool:
-        """`Account` has no intent: what a killed run bought must be adopted before it may go."""
+        """`Account` adopts nothing: what a killed run bought must be adopted before it may go."""
         return not any(p.program.accounts or p.author.program.accounts for p in self.players)
 
     def _rewrite(self, player: Player) -> None:
@@ -267,7 +269,7 @@ class History:
         )
 
     def _somebody_buys(self) -> None:
-        """A colleague buys by hand, sometimes under a nickname that a fleet with `allow` wants."""
+        """A colleague buys by hand, sometimes under a nickname that is wanted with `allow`."""
         self.world.server.clear_faults()
         shared = [
             entry.nickname
@@ -275,6 +277,11 @@ class History:
             for fleet in player.program.fleets.values()
             if fleet.existing == "allow"
             for entry in fleet.entries.values()
+        ] + [
+            entry.nickname
+            for player in self.players
+            for entry in player.program.accounts.values()
+            if entry.existing == "allow"
         ]
         nickname = self.rng.choice(shared) if shared else f"by hand {self.rng.randrange(1000)}"
         self.tell(f"a colleague buys {nickname!r}: {self.world.foreign_purchase(nickname)}")
@@ -331,7 +338,10 @@ class History:
         # Of several a person knows which nobody else bought.
         told += [
             (nickname, account_id)
-            for nickname, ids in _IN_DOUBT.findall(output)
+            for nickname, ids in (
+                *_IN_DOUBT.findall(output),
+                *((nickname, ids) for ids, nickname in _APPEARED.findall(output)),
+            )
             for account_id in ids.split(", ")
             if account_id not in self.world.foreign
         ]

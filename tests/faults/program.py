@@ -23,6 +23,8 @@ class Entry:
     on_delete: str = "delete"
     stories: bool | None = None
     adopt: str | None = None
+    #: Of an `Account`; a fleet has one for all.
+    existing: str = "fail"
 
     def arguments(self) -> dict[str, Any]:
         said: dict[str, Any] = {
@@ -36,6 +38,8 @@ class Entry:
             said["settings"] = {"enableStories": self.stories}
         if self.adopt is not None:
             said["adopt"] = self.adopt
+        if self.existing != "fail":
+            said["existing"] = self.existing
         return said
 
 
@@ -142,7 +146,10 @@ class Author:
 
     def _add_account(self) -> None:
         self._serial += 1
-        self.program.accounts[f"a{self._serial}"] = self._entry()
+        existing = self._rng.choice(("fail", "allow"))
+        entry = self._entry(shared=existing == "allow")
+        entry.existing = existing
+        self.program.accounts[f"a{self._serial}"] = entry
 
     def _groups(self) -> list[dict[str, Entry]]:
         groups = [fleet.entries for fleet in self.program.fleets.values()]

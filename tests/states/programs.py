@@ -10,6 +10,13 @@ from chatdaddy_pulumi import Account
 alice = Account("alice", tier="limited", settings={"geoLocation": "HK"}, on_delete="delete_now")
 pulumi.export("alice", alice.account_id)
 """,
+    "account_beside": """\
+import pulumi
+from chatdaddy_pulumi import Account
+
+alice = Account("alice", tier="limited", existing="allow", on_delete="delete_now")
+pulumi.export("alice", alice.account_id)
+""",
     "account_fleet": """\
 import pulumi
 from chatdaddy_pulumi import AccountFleet
@@ -24,7 +31,11 @@ pulumi.export("customers", customers.account_ids)
 }
 
 #: The nicknames of each program's accounts, in the order of the placeholders in its state.
-NICKNAMES = {"account": ["alice"], "account_fleet": ["alice", "Bob & Co"]}
+NICKNAMES = {
+    "account": ["alice"],
+    "account_beside": ["alice"],
+    "account_fleet": ["alice", "Bob & Co"],
+}
 
 #: The same programs with every account moved to the other tier.
 CHANGED = {

@@ -32,6 +32,10 @@ def test_every_provider_that_a_state_names_is_there() -> None:
             "gASVIQAAAAAAAACMEGNoYXRkYWRkeV9wdWx1bWmUjAhfYWNjb3VudJSTlC4=",
         ),
         (
+            "pulumi-python:dynamic/chatdaddy:AccountIntent",
+            "gASVIgAAAAAAAACMEGNoYXRkYWRkeV9wdWx1bWmUjAlfYmFzZWxpbmWUk5Qu",
+        ),
+        (
             "pulumi-python:dynamic/chatdaddy:AccountFleet",
             "gASVHwAAAAAAAACMEGNoYXRkYWRkeV9wdWx1bWmUjAZfZmxlZXSUk5Qu",
         ),

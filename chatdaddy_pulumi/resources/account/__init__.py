@@ -12,6 +12,10 @@ from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, T
 from chatdaddy_pulumi.resources.reference import PROVIDERS
 
 
+class _Intent(Resource, module="chatdaddy", name="AccountIntent"):
+    """Who carried the nickname before the account was bought, in the state before it is."""
+
+
 class Account(Resource, module="chatdaddy", name="Account"):
     """A ChatDaddy account: one WhatsApp number, or one of the other channels.
 
@@ -92,21 +96,37 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 f"Account {name!r}: the engine can't import dynamic resources; "
                 f"take the account over with adopt={opts.import_!r} instead of import_"
             )
+        identity = {
+            "nickname": name if nickname is None else nickname,
+            "type": type,
+            "login_type": login_type,
+        }
+        baseline: Any = None
+        if _may_buy_another(existing):
+            intent = _Intent(
+                PROVIDERS["_baseline"],
+                f"{name}-intent",
+                {**identity, "__baseline": None},
+                # Not a child: the account waits for it, and a child would wait for the account.
+                pulumi.ResourceOptions(
+                    parent=opts.parent, provider=opts.provider, depends_on=opts.depends_on
+                ),
+            )
+            baseline = getattr(intent, "__baseline")
         super().__init__(
             PROVIDERS["_account"],
             name,
             {
-                "nickname": name if nickname is None else nickname,
-                "type": type,
+                **identity,
                 "tier": tier,
                 "settings": settings,
-                "login_type": login_type,
                 "assignees": assignees,
                 "on_delete": on_delete,
                 "existing": existing,
                 "adopt": adopt,
                 "connect": connect,
                 "allow_history_loss": allow_history_loss,
+                "__baseline": baseline,
                 # Outputs: named here, so that the SDK makes attributes of them.
                 **dict.fromkeys(_OUTPUTS),
             },
@@ -114,6 +134,11 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 opts, pulumi.ResourceOptions(additional_secret_outputs=["user_id"])
             ),
         )
+
+
+def _may_buy_another(existing: Any) -> bool:
+    """Whether `existing` is ``allow``, or can be for all that is known now."""
+    return not isinstance(existing, str) or existing == Existing.ALLOW
 
 
 _OUTPUTS = (

@@ -17,12 +17,19 @@ from chatdaddy_pulumi.api import Account, ChatDaddy
 from chatdaddy_pulumi.enums import Existing, OnDelete
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt, adopt
 from chatdaddy_pulumi.lifecycle.change import Held, bring_to, open_connection
-from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, CannotAdopt, HistoryLoss, NotDone
-from chatdaddy_pulumi.lifecycle.purchase import buy, named, to_adopt
+from chatdaddy_pulumi.lifecycle.errors import (
+    AlreadyThere,
+    CannotAdopt,
+    HistoryLoss,
+    MayBeOurs,
+    NotDone,
+)
+from chatdaddy_pulumi.lifecycle.purchase import buy, named, refuse_what_may_be_ours, to_adopt
 from chatdaddy_pulumi.lifecycle.removal import WHAT_GOES, is_archived, remove
 from chatdaddy_pulumi.lifecycle.tier import consequences, guard_history
 from chatdaddy_pulumi.resources.account.announcements import Purchases
 from chatdaddy_pulumi.resources.account.arguments import AccountArguments
+from chatdaddy_pulumi.resources.account_intent.provider import fresh
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import (
     HostedProvider,
@@ -55,6 +62,8 @@ class AccountProvider(HostedProvider):
         #: What this run is about to remove to make room. The engine checks a replacement like a new
         #: resource, and the old account, which still has the nickname, must not stand in its way.
         self._making_room: set[str] = set()
+        #: What this run knows to be some resource's of this program.
+        self._held: set[str] = set()
 
     @clean_errors
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -65,8 +74,9 @@ class AccountProvider(HostedProvider):
         failures += self.configuration_failures()
         if failures or arguments is None:
             return CheckResult(news, failures)
+        baseline = news.get("__baseline")
         if not _olds and not unknown:
-            failures = self._check_purchase(arguments)
+            failures = self._check_purchase(arguments, baseline)
         checked = arguments.model_dump(
             mode="json", exclude_none=True, exclude_unset=False, exclude=set(stand_in)
         )
@@ -75,9 +85,11 @@ class AccountProvider(HostedProvider):
                 del checked[quiet]
         if "on_delete" not in unknown:
             checked["removal"] = WHAT_GOES[arguments.on_delete]
+        if baseline is not None:
+            checked["__baseline"] = baseline
         return CheckResult({**checked, **unknown}, failures)
 
-    def _check_purchase(self, arguments: AccountArguments) -> list[CheckFailure]:
+    def _check_purchase(self, arguments: AccountArguments, baseline: Any) -> list[CheckFailure]:
         """What would stop the purchase, or the adoption, found before anything is done."""
         wanted = arguments.wanted()
 
@@ -85,6 +97,9 @@ class AccountProvider(HostedProvider):
             if arguments.adopt is None:
                 found = await named(client, arguments.nickname)
                 account = to_adopt(found, wanted, arguments.existing, self._making_room)
+                not_these = self._not_these(arguments, baseline)
+                if not_these is not None:
+                    await refuse_what_may_be_ours(client, found, wanted, not_these)
             else:
                 account = await account_to_adopt(client, arguments.adopt, wanted)
             if account is not None:
@@ -99,9 +114,21 @@ class AccountProvider(HostedProvider):
             return [CheckFailure("tier", str(error))]
         except CannotAdopt as error:
             return [CheckFailure("adopt", str(error))]
-        except AlreadyThere as error:
+        except (AlreadyThere, MayBeOurs) as error:
             return [CheckFailure("nickname", str(error))]
         return []
+
+    def _not_these(self, arguments: AccountArguments, baseline: Any) -> set[str] | None:
+        """The accounts of the nickname that no interrupted run of ours has bought.
+
+        None where there is nothing to tell them by, or no need to: `existing` isn't ``allow``, or
+        the baseline is of this run.
+        """
+        if arguments.existing is not Existing.ALLOW or not isinstance(baseline, dict):
+            return None
+        if baseline["of"] in fresh:
+            return None
+        return {*baseline["ids"], *self._held, *self._making_room}
 
     async def _guard(
         self, client: ChatDaddy, arguments: AccountArguments, account_id: str, tier: str | None
@@ -113,6 +140,7 @@ class AccountProvider(HostedProvider):
 
     @clean_errors
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        self._held.add(_id)
         known, unknown = split_unknowns(_news)
         declared = _olds[_DECLARED]
         replaces = [
@@ -147,17 +175,19 @@ class AccountProvider(HostedProvider):
     @clean_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
         arguments = self._arguments(props)
-        account, opened = self.run(lambda client: self._acquire(client, arguments))
+        not_these = self._not_these(arguments, props.get("__baseline"))
+        account, opened = self.run(lambda client: self._acquire(client, arguments, not_these))
+        self._held.add(account.account_id)
         outs = self._outputs(_facts(account), arguments, declared=props, opened=opened)
         return CreateResult(account.account_id, outs)
 
     async def _acquire(
-        self, client: ChatDaddy, arguments: AccountArguments
+        self, client: ChatDaddy, arguments: AccountArguments, not_these: set[str] | None
     ) -> tuple[Account, bool]:
         """The account, bought or taken over, and whether its connection was opened if asked."""
         wanted = arguments.wanted()
         if arguments.adopt is None:
-            account, bought = await buy(client, wanted, arguments.existing)
+            account, bought = await buy(client, wanted, arguments.existing, not_these)
             if not bought:
                 await self._guard(client, arguments, account.account_id, account.tier)
         else:

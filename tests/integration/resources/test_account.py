@@ -146,6 +146,63 @@ def test_existing_allow_buys_another(host: Host, server: Sandbox) -> None:
     assert account_id != theirs
 
 
+@pytest.fixture
+def intents(server: Sandbox) -> Iterator[Host]:
+    with hosted("_baseline", settings(server)) as host:
+        yield host
+
+
+def saved_intent(intents: Host, nickname: str) -> dict[str, Any]:
+    """What the run has in the state that was killed after its purchase."""
+    inputs, failures = intents.check({"nickname": nickname, "type": "wa"})
+    assert failures == {}
+    baseline = intents.create(inputs)[1]["__baseline"]
+    assert isinstance(baseline, dict)
+    return baseline
+
+
+def test_existing_allow_does_not_buy_what_an_interrupted_run_bought(
+    host: Host, intents: Host, server: Sandbox
+) -> None:
+    theirs = by_hand(server, "killed")
+    baseline = saved_intent(intents, "killed")
+    assert baseline["ids"] == [theirs]
+    ours = by_hand(server, "killed", tier=LIMITED)
+    wanted = {"nickname": "killed", "existing": "allow", "__baseline": baseline}
+    _, failures = host.check(wanted)
+    assert ours in failures["nickname"]
+    assert theirs not in failures["nickname"]
+    with pytest.raises(Failure, match=f"adopt='{ours}'"):
+        host.create(wanted)
+    assert server.writes() == {}
+    assert host.create({**wanted, "adopt": ours})[0] == ours
+    assert server.writes() == {}
+
+
+def test_existing_allow_is_not_held_up_by_what_is_known(
+    host: Host, intents: Host, server: Sandbox
+) -> None:
+    """By another type, by what is gone, or by what this program holds already."""
+    baseline = saved_intent(intents, "known")
+    by_hand(server, "known", type="mock")
+    gone = by_hand(server, "known")
+    server.call("DELETE", f"/im/accounts/{gone}")
+    wanted = {"nickname": "known", "existing": "allow", "__baseline": baseline}
+    first, _ = host.create(host.check(wanted)[0])
+    second, _ = host.create(host.check(wanted)[0])
+    assert first != second
+
+
+def test_an_intent_is_renewed_with_what_it_is_about(intents: Host, server: Sandbox) -> None:
+    inputs, _ = intents.check({"nickname": "first name", "type": "wa"})
+    id_, outputs = intents.create(inputs)
+    assert intents.diff(id_, outputs, inputs).changes == 1, "no difference"
+    theirs = by_hand(server, "second name")
+    news, _ = intents.check({"nickname": "second name", "type": "wa"}, olds=inputs)
+    assert intents.diff(id_, outputs, news).changes == 2
+    assert intents.update(id_, outputs, news)["__baseline"]["ids"] == [theirs]
+
+
 def test_adopt_buys_nothing_and_patches_what_differs(host: Host, server: Sandbox) -> None:
     theirs = by_hand(server, "old name", tier=LIMITED)
     inputs, failures = host.check({"nickname": "new name", "adopt": theirs})

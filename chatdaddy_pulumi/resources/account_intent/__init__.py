@@ -1,0 +1,1 @@
+"""The intent of an `Account` that may buy beside others of its nickname: who was there before."""
