@@ -95,7 +95,7 @@ def to_adopt(
     if not live or existing is Existing.ALLOW:
         return None
     if existing is Existing.FAIL:
-        raise AlreadyThere(already_there(wanted.nickname, live))
+        raise AlreadyThere(already_there(wanted, live))
     if len(live) == 1 and live[0].type == wanted.type:
         return live[0]
     listed = ", ".join(f"{account.account_id} ({account.type})" for account in live)
@@ -106,14 +106,18 @@ def to_adopt(
     )
 
 
-def already_there(nickname: str, found: list[Account]) -> str:
-    """The refusal where the nickname is taken, with the three ways out."""
+def already_there(wanted: Wanted, found: list[Account]) -> str:
+    """The refusal where the nickname is taken, with the ways out: three, or two where no account
+    has the type and so none can be taken over."""
     ids = ", ".join(account.account_id for account in found)
     several = "accounts" if len(found) > 1 else "an account"
+    fits = [account.account_id for account in found if account.type == wanted.type]
+    other, take = (
+        ("", f"Take it over with adopt={fits[0]!r}, buy") if fits else (", of another type", "Buy")
+    )
     return (
-        f"nothing was bought: the team already has {several} named {nickname!r}: {ids}. "
-        f"Take it over with adopt={found[0].account_id!r}, buy another with existing='allow', "
-        "or choose another nickname"
+        f"nothing was bought: the team already has {several} named {wanted.nickname!r}{other}: "
+        f"{ids}. {take} another with existing='allow', or choose another nickname"
     )
 
 

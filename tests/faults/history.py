@@ -34,6 +34,9 @@ RECOVERIES = 9
 _TAKEN = re.compile(r"the team already has an? accounts? named '([^']+)': (acc[\w-]+)[.,]")
 
 _IN_DOUBT = re.compile(r"may have bought [^:]*? named '([^']+)' that appeared since \(([^)]+)\)")
+_OTHER_TYPE = re.compile(
+    r"the team already has an? accounts? named '([^']+)', of another type: (acc[\w-]+)"
+)
 
 _APPEARED = re.compile(r"nothing was bought: ([^:]*?) named '([^']+)' appeared since")
 
@@ -334,6 +337,11 @@ class History:
 
     def _do_as_told(self, player: Player, output: str) -> None:
         self.tell("  " + "\n  ".join(output.strip().splitlines()[-12:]))
+        for nickname, account_id in _OTHER_TYPE.findall(output):
+            for entry in player.program.accounts.values():
+                if entry.nickname == nickname and entry.existing == "fail":
+                    entry.existing = "allow"
+                    self.tell(f"  existing='allow' for {nickname!r} beside {account_id}")
         told = _TAKEN.findall(output)
         # Of several a person knows which nobody else bought.
         told += [

@@ -126,6 +126,13 @@ def test_a_taken_nickname_fails_the_preview_and_buys_nothing(host: Host, server:
     assert server.writes() == {}
 
 
+def test_a_taken_nickname_of_another_type_is_not_offered(host: Host, server: Sandbox) -> None:
+    theirs = by_hand(server, "another type", type="mock")
+    _, failures = host.check({"nickname": "another type"})
+    assert f"of another type: {theirs}. Buy another with existing=" in failures["nickname"]
+    assert "adopt" not in failures["nickname"]
+
+
 def test_existing_adopt_takes_over_the_only_one(host: Host, server: Sandbox) -> None:
     theirs = by_hand(server, "found", tier=LIMITED)
     inputs, _ = host.check({"nickname": "found", "existing": "adopt"})
