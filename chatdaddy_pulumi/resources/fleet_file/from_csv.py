@@ -14,6 +14,7 @@ from chatdaddy_pulumi.resources.fleet_file.rows import Rows, Unreadable
 from chatdaddy_pulumi.resources.fleet_file.schema import ARGUMENTS, SETTINGS
 
 _LONGEST_LINE = 1_000_000
+_MOST_COLUMNS = 1_000
 
 
 def read_csv(text: str, problems: Problems) -> Rows:
@@ -86,6 +87,8 @@ def _check_header(
         other = next((mark for mark in (";", "\t", "|") if mark in header[0]), None)
         hint = f"; cells are parted by commas, not by {other!r}" if other else ""
         raise Unreadable((1, 1), f"the header has no column 'key'{hint}")
+    if len(header) > _MOST_COLUMNS:
+        raise Unreadable((1, 1), f"the header has {len(header):,} columns; is this CSV?")
     for cell, name in enumerate(header):
         if name in header[:cell]:
             problems.add(place(cell), f"the column {name!r} is there twice")

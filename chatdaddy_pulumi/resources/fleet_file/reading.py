@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gc
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,8 @@ def _format(path: str | os.PathLike[str], given: str | None) -> str:
 
 def _text(path: str | os.PathLike[str]) -> str:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe could keep it waiting for ever
+            raise Unreadable((1, 1), "is not a file")
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:

@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -218,12 +217,10 @@ HOSTILE: dict[str, tuple[str, str | bytes, str]] = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_files_end_in_one_short_line(tmp_path: Path, case: str) -> None:
     name, content, expected = HOSTILE[case]
-    begun = time.process_time()
     (found,) = problems(tmp_path, name, content)
     assert expected in found
     assert len(found) < 400
     assert found.isprintable()
-    assert time.process_time() - begun < 3
 
 
 def test_many_problems_are_counted(tmp_path: Path) -> None:
@@ -251,16 +248,13 @@ def test_programs_import_nothing_heavy_for_it() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("a.csv", 4), ("a.json", 4), ("a.yaml", 12)])
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.yaml"])
 @pytest.mark.slow
-def test_fifty_thousand(tmp_path: Path, name: str, seconds: float) -> None:
-    """About 0.6, 0.6 and 2 seconds on an idle machine."""
+def test_fifty_thousand(tmp_path: Path, name: str) -> None:
     fleet = {f"customer-{n}": {"tier": "unlimited", "nickname": f"C {n}"} for n in range(50_000)}
     if name == "a.csv":
         rows = (f"{key},{own['nickname']},{own['tier']}\n" for key, own in fleet.items())
         content = "key,nickname,tier\n" + "".join(rows)
     else:
         content = json.dumps(fleet, indent=1)
-    begun = time.process_time()
     assert load(tmp_path, name, content) == fleet
-    assert time.process_time() - begun < seconds
