@@ -65,4 +65,4 @@ def _end_with_engine(host: str, port: int) -> None:
         except ConnectionRefusedError:
             os._exit(1)
         except OSError:
-            time.sleep(1)
+            time.sleep(0.05)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import time
 from collections import Counter
 from typing import Any
@@ -71,11 +74,11 @@ def test_some_fail_and_the_next_run_does_only_those(case: Case) -> None:
     case.server.fault(
         "POST", "/im/accounts", "status", times=3, status=402, message="Card declined"
     )
-    out = case.up(fleet(some(20)), fails=True)
+    out = case.up(fleet(some(100)), fails=True)
     assert "3 accounts failed" in out
     assert "Card declined" in out
     assert "Traceback" not in out
-    assert len(live(case)) == 17
+    assert len(live(case)) == 97
     case.up()
     assert case.server.writes() == {"POST /im/accounts": 3}
     assert case.stack.outputs()["ids"] == live(case)
@@ -141,16 +144,49 @@ def test_an_account_moves_into_a_fleet_without_being_bought_again(case: Case) ->
     assert case.server.writes() == {}
 
 
+def begin(case: Case, number: int, bought: int) -> subprocess.Popen[str]:
+    """An `up` of so many accounts, under way with that many purchases done."""
+    case.program(fleet(some(number)))
+    case.server.forget_requests()
+    case.server.fault("POST", "/im/accounts", "delay", times=number, delay_ms=300)
+    started = case.stack.start("up", "--skip-preview")
+    deadline = time.monotonic() + 60
+    while case.server.totals().get("POST /im/accounts", 0) < bought and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert started.poll() is None, started.communicate()
+    return started
+
+
+def test_ctrl_c_saves_what_was_bought_and_the_next_run_buys_the_rest(case: Case) -> None:
+    started = begin(case, 60, 20)
+    os.killpg(started.pid, signal.SIGINT)
+    output, _ = started.communicate(timeout=60)
+    assert started.returncode != 0
+    assert "Traceback" not in output
+    case.server.clear_faults()
+    bought = case.server.writes()["POST /im/accounts"]
+    assert bought < 60, "it did not go on"
+    case.up()
+    assert case.server.writes() == {"POST /im/accounts": 60 - bought}
+    assert case.stack.outputs()["ids"] == live(case)
+
+
+def test_destroyed_after_a_killed_first_run_leaves_nothing(case: Case) -> None:
+    theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
+    case.server.call("POST", "/im/accounts", json=theirs)
+    case.stack.kill(begin(case, 60, 20))
+    time.sleep(1)  # what was in flight arrives
+    case.server.clear_faults()
+    assert 10 < len(live(case)) < 60, "nothing is begun without an engine to save it"
+    out = case.stack.destroy("--skip-preview").ok().output
+    assert "bought by an interrupted run, was removed too" in out
+    assert set(live(case)) == {"somebody else's"}
+
+
 def test_killed_in_the_middle_the_next_run_finishes(case: Case) -> None:
     theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
     foreign = case.server.call("POST", "/im/accounts", json=theirs).json()["accountId"]
-    case.program(fleet(some(40)))
-    case.server.fault("POST", "/im/accounts", "delay", times=40, delay_ms=150)
-    started = case.stack.start("up", "--skip-preview")
-    deadline = time.monotonic() + 60
-    while case.server.totals().get("POST /im/accounts", 0) < 20 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    case.stack.kill(started)
+    case.stack.kill(begin(case, 40, 20))
     case.server.clear_faults()
     case.stack.up("--skip-preview").ok()
     nicknames = Counter(account["nickname"] for account in case.server.accounts())
