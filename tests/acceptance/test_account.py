@@ -128,7 +128,7 @@ def test_another_of_the_nickname_is_bought_once_though_killed(case: Case) -> Non
     wanted = 'existing="allow"'
     # It is bought, and not saved while its connection is being opened.
     case.program(alice(f"{wanted}, connect=True"))
-    case.server.fault("POST", "/im/accounts/{id}/open", "delay", delay_ms=15_000)
+    case.server.fault("POST", "/im/accounts/{id}/open", "delay", delay_ms=8_000)
     before = case.server.ledger()["purchases"]
     run = case.stack.start("up", "--skip-preview")
     while case.server.ledger()["purchases"] == before:

@@ -77,6 +77,7 @@ class Gate:
 
         try:
             if self._world.options.latency_ms:
+                receive = await _taken_in(receive)
                 await asyncio.sleep(self._world.options.latency_ms / 1000)
             fault = self._world.faults.take(method, path, pattern)
             if fault is None:
@@ -92,6 +93,7 @@ class Gate:
 
     async def _meet(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.delay_ms:
+            receive = await _taken_in(receive)
             await asyncio.sleep(fault.delay_ms / 1000)
         if fault.action == "drop_before":
             # Read the call first: what is left unread would make the end a reset.
@@ -157,6 +159,20 @@ class Gate:
             transport.abort()
             while (await receive())["type"] != "http.disconnect":
                 pass
+
+
+async def _taken_in(receive: Receive) -> Receive:
+    """The call, whole: a client that hangs up while it waits for the answer has asked all the
+    same, and its work is done."""
+    messages: list[Message] = []
+    while not messages or messages[-1].get("more_body"):
+        messages.append(await receive())
+    messages.reverse()
+
+    async def again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return again
 
 
 def _access_token(body: bytes) -> str | None:

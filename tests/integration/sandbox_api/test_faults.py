@@ -73,6 +73,17 @@ def test_a_delay(faulty: Sandbox) -> None:
     assert time.monotonic() - began >= 0.3
 
 
+def test_who_does_not_wait_has_asked_all_the_same(faulty: Sandbox) -> None:
+    order = {"type": "wa", "nickname": faulty.unique("impatient")}
+    faulty.fault("POST", "/im/accounts", "delay", delay_ms=1500)
+    with pytest.raises(httpx.ReadTimeout):
+        faulty.call("POST", "/im/accounts", json=order, timeout=0.3)
+    deadline = time.monotonic() + 20
+    while not any(one["nickname"] == order["nickname"] for one in faulty.accounts()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_a_token_that_expires_early(faulty: Sandbox) -> None:
     bearer = {"Authorization": f"Bearer {faulty.token()}"}
     faulty.fault("GET", "/im/accounts", "expire_token")
