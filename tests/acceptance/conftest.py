@@ -1,4 +1,4 @@
-"""A stack that a test rewrites as a user would, on each engine there is."""
+"""A stack that a test rewrites as a user would."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.support.engine import ENGINES, Stack
+from tests.support.engine import ENGINES, PULUMI, Stack
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
 
@@ -66,6 +66,15 @@ class Case:
         return found
 
 
-@pytest.fixture(params=ENGINES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Lives and deaths run on each engine; the rest on the real one where it is, since that the
+    engines agree is tested elsewhere."""
+    if "case" in metafunc.fixturenames:
+        each = metafunc.definition.get_closest_marker("on_each_engine")
+        best = ENGINES[1:] if PULUMI else ENGINES[:1]
+        metafunc.parametrize("case", ENGINES if each else best, indirect=True)
+
+
+@pytest.fixture
 def case(request: pytest.FixtureRequest, server: Sandbox, tmp_path: Path) -> Case:
     return Case(request.param, server, tmp_path)

@@ -1,4 +1,4 @@
-"""`AccountFleet` in whole stacks, a case a test, on each engine there is."""
+"""`AccountFleet` in whole stacks, a case a test."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def live(case: Case) -> dict[str, str]:
     }
 
 
+@pytest.mark.on_each_engine
 def test_a_whole_life(case: Case) -> None:
     entries = some(30)
     out = case.up(fleet(entries))
@@ -70,6 +71,7 @@ def test_a_whole_life(case: Case) -> None:
     assert live(case) == {}
 
 
+@pytest.mark.on_each_engine
 def test_some_fail_and_the_next_run_does_only_those(case: Case) -> None:
     case.server.fault(
         "POST", "/im/accounts", "status", times=3, status=402, message="Card declined"
@@ -157,6 +159,7 @@ def begin(case: Case, number: int, bought: int) -> subprocess.Popen[str]:
     return started
 
 
+@pytest.mark.on_each_engine
 def test_ctrl_c_saves_what_was_bought_and_the_next_run_buys_the_rest(case: Case) -> None:
     started = begin(case, 60, 20)
     os.killpg(started.pid, signal.SIGINT)
@@ -171,6 +174,7 @@ def test_ctrl_c_saves_what_was_bought_and_the_next_run_buys_the_rest(case: Case)
     assert case.stack.outputs()["ids"] == live(case)
 
 
+@pytest.mark.on_each_engine
 def test_destroyed_after_a_killed_first_run_leaves_nothing(case: Case) -> None:
     theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
     case.server.call("POST", "/im/accounts", json=theirs)
@@ -183,6 +187,7 @@ def test_destroyed_after_a_killed_first_run_leaves_nothing(case: Case) -> None:
     assert set(live(case)) == {"somebody else's"}
 
 
+@pytest.mark.on_each_engine
 def test_killed_in_the_middle_the_next_run_finishes(case: Case) -> None:
     theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
     foreign = case.server.call("POST", "/im/accounts", json=theirs).json()["accountId"]
