@@ -232,6 +232,8 @@ class Team:
     calls: dict[str, int] = field(default_factory=dict)
     #: Called before (False) and after (True) each purchase is done; may raise `Killed`.
     on_purchase: Callable[[bool], None] = lambda done: None
+    #: The same of patches.
+    on_patch: Callable[[bool], None] = lambda done: None
     ids: Any = field(default_factory=itertools.count)
     clock: float = 1_800_000_000
 
@@ -277,8 +279,10 @@ class Team:
         return account
 
     async def patch(self, account_id: str, change: AccountPatch) -> None:
+        self.on_patch(False)
         given = change.model_dump(exclude_unset=True)
         self.all[account_id] = self.all[account_id].model_copy(update=given)
+        self.on_patch(True)
 
     async def delete(self, account_id: str, *, now: bool = False) -> None:
         if self.all.pop(account_id, None) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -155,6 +156,15 @@ class Record(NamedTuple):
         if self.drift is None and entry.terms is self.terms and entry.nickname == self.nickname:
             return {}
         return self.held().differences(entry.wanted())
+
+
+def digest(accounts: Mapping[str, Entry] | Mapping[str, Record]) -> str:
+    """Of what is asked for: the same for entries, and for the records of them."""
+    found = hashlib.sha256()
+    for key in sorted(accounts):
+        one = accounts[key]
+        found.update(f"{key}\t{one.nickname}\t{one.terms.text}\n".encode())
+    return found.hexdigest()[:12]
 
 
 def _drift(account: Account, terms: Terms, nickname: str) -> dict[str, Any] | None:

@@ -6,10 +6,11 @@ among the intent's inputs, the saved baselines among its outputs. Both are serve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatdaddy_pulumi.lifecycle.fleet.entry import Record, digest
 from chatdaddy_pulumi.lifecycle.fleet.intent import Intent, Open, Runs
 from chatdaddy_pulumi.lifecycle.fleet.text import newest_run, read_intent
 
@@ -23,6 +24,8 @@ class Memory:
     begun: int = 0
     #: When the last runs began, by their numbers.
     starts: dict[int, float] = field(default_factory=dict)
+    #: What earlier runs wanted, as a digest, by the first run of each that wanted it.
+    asked: dict[int, str] = field(default_factory=dict)
     #: Whether the run is only a preview: nothing is saved, and new baselines are not known.
     preview: bool = False
     #: The program's inputs, as the intent got them.
@@ -42,6 +45,15 @@ class Memory:
     def all_settled(self, worked: int) -> bool:
         """Whether the fleet has seen all that the intent holds; False where that isn't known."""
         return self.text is not None and newest_run(self.text) <= worked
+
+    def half_done(self, worked: int, held: Callable[[], Mapping[str, Record]]) -> bool:
+        """Whether runs since `worked` wanted something else than is held, and so may have begun it.
+
+        The state doesn't tell then how the accounts are: a run that was killed in the middle of a
+        change has not saved it, and the program may want the old again by now.
+        """
+        asked = {wanted for run, wanted in self.asked.items() if run > worked}
+        return bool(asked) and asked != {digest(held())}
 
     def runs(self, worked: int) -> Runs:
         return Runs(now=self.run, begun=self.begun, worked=worked, starts=self.starts)

@@ -31,7 +31,7 @@ from chatdaddy_pulumi.lifecycle.fleet.limits import (
 )
 from chatdaddy_pulumi.lifecycle.fleet.outcome import Outcome, SomeFailed, Tally
 from chatdaddy_pulumi.lifecycle.fleet.plan import Plan, plan
-from chatdaddy_pulumi.lifecycle.fleet.refresh import refreshed
+from chatdaddy_pulumi.lifecycle.fleet.refresh import Refreshed, refreshed
 from chatdaddy_pulumi.lifecycle.fleet.text import (
     read_open,
     read_records,
@@ -129,7 +129,9 @@ class FleetProvider(HostedProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         known, worked = memory.of(_news["__fleet"]), _worked(_olds)
         said = _news.get("__said")
-        if said and said == _olds.get("__settled") and known.all_settled(worked):
+        half_done = known.half_done(worked, lambda: _held(_olds))
+        settled = said and said == _olds.get("__settled") and known.all_settled(worked)
+        if settled and not half_done:
             return DiffResult(changes=False)
         inputs = read_inputs(_news)
         if inputs.all_unknown:
@@ -139,11 +141,18 @@ class FleetProvider(HostedProvider):
             )
             return DiffResult(changes=True)
         held, left_open = _held(_olds), read_open(_olds.get("__open"))
+        if half_done:
+            held, left_open = self._looked_at(held, left_open)
+            log(
+                "a run that was interrupted may have changed accounts: they are looked at",
+                urn=_fleet_urn(_news),
+            )
         todo = plan(held, inputs.entries)
         check_removals(todo.removals, len(held), _limit(_news, "max_removals"), len(inputs.entries))
         check_purchases(todo.purchases, len(held), _limit(_news, "max_purchases"))
         if todo.empty:
             again = bool(_olds.get("failed")) or bool(left_open)
+            again = again or (half_done and not known.preview)  # so that it is known from now on
             return DiffResult(
                 changes=again or bool(inputs.unknown) or self._leftovers(inputs, known, worked)
             )
@@ -181,10 +190,12 @@ class FleetProvider(HostedProvider):
 
     def _work(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
         inputs, known = read_inputs(news), memory.of(news["__fleet"])
-        held = _held(olds)
+        held, left_open = _held(olds), read_open(olds.get("__open"))
+        if held and known.half_done(_worked(olds), lambda: held):
+            held, left_open = self._looked_at(held, left_open)
         situation = Situation(
             held=held,
-            left_open=read_open(olds.get("__open")),
+            left_open=left_open,
             intent=known.intent or Intent(),
             runs=known.runs(_worked(olds)),
         )
@@ -244,10 +255,7 @@ class FleetProvider(HostedProvider):
     @clean_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         held = _held(props)
-        try:
-            found = self.run(lambda client: refreshed(client, held, self.clock()))
-        except ChatDaddyError as error:
-            raise NotDone(explain("the accounts can't be read", error)) from None
+        found = self._refreshed(held)
         left_open = {**read_open(props.get("__open")), **found.gone}
         outs = {
             **{key: value for key, value in props.items() if key in _KEPT},
@@ -259,6 +267,19 @@ class FleetProvider(HostedProvider):
                 outs["__settled"] = props["__settled"]
             return ReadResult(id_, outs)
         return ReadResult(id_, outs, _as_found(found.records, props))
+
+    def _refreshed(self, held: Mapping[str, Record]) -> Refreshed:
+        try:
+            return self.run(lambda client: refreshed(client, held, self.clock()))
+        except ChatDaddyError as error:
+            raise NotDone(explain("the accounts can't be read", error)) from None
+
+    def _looked_at(
+        self, held: Mapping[str, Record], left_open: Mapping[str, Open]
+    ) -> tuple[dict[str, Record], dict[str, Open]]:
+        """What is held and what is not, as ChatDaddy has it."""
+        found = self._refreshed(held)
+        return found.records, {**left_open, **found.gone}
 
 
 #: Of the outputs those that a refresh leaves as they are.

@@ -13,6 +13,7 @@ from chatdaddy_pulumi.api import ChatDaddyError
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
+from chatdaddy_pulumi.lifecycle.fleet.entry import digest
 from chatdaddy_pulumi.lifecycle.fleet.intent import (
     Baseline,
     Intent,
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.api import Account, ChatDaddy
 
 
-#: So many runs in a row may be interrupted before it gets forgotten when the first of them began.
-_STARTS = 15
+#: So many runs in a row may be interrupted before the first of them gets forgotten.
+_RUNS_KEPT = 15
 
 
 class IntentProvider(HostedProvider):
@@ -51,19 +52,27 @@ class IntentProvider(HostedProvider):
         known.begun = int(_olds.get("__run") or 0)
         known.run = known.begun + 1
         known.preview = has_unknown(news["__now"])
-        known.starts = _starts(_olds.get("__starts"))
-        starts = dict(list(known.starts.items())[-_STARTS:])
+        known.starts = {run: float(at) for run, at in _by_run(_olds.get("__starts"))}
+        known.asked = dict(_by_run(_olds.get("__asked")))
+        starts = dict(list(known.starts.items())[-_RUNS_KEPT:])
         if not known.preview:
             starts[known.run] = news["__now"]
         known.news = news
         said = digest_of(news)
         if said is not None and _olds.get("__said") == said:
-            wanted = _olds["__wanted"]
+            wanted, asked = _olds["__wanted"], list(known.asked.values())[-1:]
         else:
-            wanted = _digest(read_inputs(news))
+            inputs = read_inputs(news)
+            wanted, asked = _digest(inputs), [digest(inputs.entries)]
+        if asked != list(known.asked.values())[-1:]:
+            asked_by_run = {**known.asked, known.run: asked[0]}
+        else:
+            asked_by_run = known.asked
+        last = list(asked_by_run.items())[-_RUNS_KEPT:]
         checked = {
             "__fleet": news["__fleet"],
             "__run": known.run,
+            "__asked": " ".join(f"{run}@{one}" for run, one in last),
             "__starts": news["__now"]
             if known.preview
             else " ".join(f"{run}@{at:.0f}" for run, at in starts.items()),
@@ -120,10 +129,11 @@ class IntentProvider(HostedProvider):
         self.run(lambda client: _remove_orphans(client, intent, fleet))
 
 
-def _starts(text: str | None) -> dict[int, float]:
-    """When runs began, by their numbers: from ``41@1795380626 42@1795380700``."""
-    pairs = (one.partition("@") for one in (text or "").split())
-    return {int(run): float(at) for run, _, at in pairs}
+def _by_run(text: str | None) -> Iterable[tuple[int, str]]:
+    """What is kept of runs, by their numbers: from ``41@1795380626 42@1795380700``."""
+    for one in (text or "").split():
+        run, _, kept = one.partition("@")
+        yield int(run), kept
 
 
 class Unclear(LifecycleError):

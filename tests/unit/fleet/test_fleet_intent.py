@@ -69,6 +69,7 @@ class Lives(RuleBasedStateMachine):
         assert live == self.others | set(self.driver.ids.values())
         names = {key: one["nickname"] for key, one in self.driver.held.items()}
         assert names == self.wanted
+        assert {k: self.team.all[id_].nickname for k, id_ in self.driver.ids.items()} == names
         assert self.driver.preview(self._accounts(), **self._arguments()) == set()
 
     def _look_into(self, failed: dict[str, str]) -> None:
@@ -92,14 +93,14 @@ class Lives(RuleBasedStateMachine):
                 if left < 0:
                     raise Killed
 
-        self.team.on_purchase = kill
+        self.team.on_purchase = self.team.on_patch = kill
         try:
             self._up()
             self.interrupted = False
         except Killed:
             self.interrupted = True
         finally:
-            self.team.on_purchase = lambda done: None
+            self.team.on_purchase = self.team.on_patch = lambda done: None
 
     @rule()
     def killed_between_the_steps(self) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chatdaddy_pulumi.api import BadRequest
 from tests.support.fleet import Driver, Killed, Team, in_memory
+from tests.support.sandbox import LIMITED, UNLIMITED
 
 
 @pytest.fixture
@@ -68,3 +71,57 @@ def test_what_a_person_was_asked_stays_asked(team: Team, driver: Driver) -> None
     assert driver.up({"a": {"nickname": "x", "adopt": ours}}, existing="allow") == {}
     assert driver.ids == {"a": ours}
     assert team.purchases == 1
+
+
+def killed_at_its_first_patch(
+    driver: Driver, team: Team, accounts: dict[str, Any], *, done: bool
+) -> None:
+    """A run that does its first patch, or begins it, and is not there any more to save it."""
+
+    def kill(is_done: bool) -> None:
+        if is_done is done:
+            raise Killed
+
+    team.on_patch = kill
+    with pytest.raises(Killed):
+        driver.up(accounts)
+    team.on_patch = lambda _: None
+
+
+def test_what_a_killed_run_changed_is_put_back_where_the_program_goes_back(
+    team: Team, driver: Driver
+) -> None:
+    """The state and the program agree then, and ChatDaddy does not."""
+    before: dict[str, Any] = {f"k{n}": {"allow_history_loss": True} for n in range(3)}
+    driver.up(before)
+    changed = {**before, "k1": {"tier": "unlimited"}}
+    killed_at_its_first_patch(driver, team, changed, done=True)
+    assert team.all[driver.ids["k1"]].tier == UNLIMITED
+    assert driver.preview(before) == {"fleet"}
+    driver.up(before)
+    assert team.all[driver.ids["k1"]].tier == LIMITED
+    assert driver.preview(before) == set()
+
+
+def test_what_a_killed_run_may_have_changed_is_looked_at_until_a_run_ends(
+    team: Team, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before: dict[str, Any] = {f"k{n}": {} for n in range(3)}
+    driver.up(before)
+    changed = {**before, "k1": {"tier": "unlimited"}}
+    killed_at_its_first_patch(driver, team, changed, done=False)
+    looks = []
+    look = Team.snapshot
+
+    async def counted(self: Team, **arguments: Any) -> Any:
+        looks.append(arguments)
+        return await look(self, **arguments)
+
+    monkeypatch.setattr(Team, "snapshot", counted)
+    assert driver.preview(before) == set(), "nothing was changed"
+    assert len(looks) == 1
+    driver.up(before)
+    looks.clear()
+    assert driver.preview(before) == set()
+    driver.up(before)
+    assert looks == []
