@@ -51,7 +51,7 @@ class ChatDaddy:
         options = options or ClientOptions()
         self._team_id = team_id.strip()
         if not self._team_id:
-            raise BadSetting(f"is missing; it stands at {_WHERE}", call=f"the {tokens.TEAM_ID}")
+            raise BadSetting(f"missing; it stands at {_WHERE}", call=f"the {tokens.TEAM_ID}")
         if bool(refresh_token) == bool(api_token):
             raise BadSetting(
                 f"give one of them, not {'both' if api_token else 'none'}; see {_WHERE}",

@@ -12,8 +12,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("chatdaddy_pulumi"):
             raise
+        extra = "cli" if sys.argv[1:2] == ["fleet"] else "sandbox"
         sys.exit(
             f"chatdaddy-pulumi: the package {error.name!r} is not installed; "
-            'get it with: pip install "chatdaddy-pulumi[sandbox]"'
+            f'get it with: pip install "chatdaddy-pulumi[{extra}]"'
         )
     app()

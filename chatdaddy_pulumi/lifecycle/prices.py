@@ -27,6 +27,7 @@ class Price(BaseModel):
 PUBLISHED = {Tier.LIMITED: Price(purchase=1.0)}
 
 _FORM = TypeAdapter(dict[str, Price])
+_TIERS = [repr(tier.short) for tier in Tier]
 _EXAMPLE = '{"unlimited": {"purchase": 10, "per_day": 0.30}}'
 
 
@@ -49,7 +50,9 @@ class Prices:
                 given = _FORM.validate_python(json.loads(configured))
                 prices |= {Tier[name.upper()]: price for name, price in given.items()}
             except (ValueError, KeyError, ValidationError):
-                raise ValueError(f"must be JSON such as {_EXAMPLE}, in USD") from None
+                raise ValueError(
+                    f"must be JSON such as {_EXAMPLE}, in USD, by {' and '.join(_TIERS)}"
+                ) from None
         return cls(prices)
 
     def of(self, tier: Tier) -> Price:

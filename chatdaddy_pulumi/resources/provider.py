@@ -26,22 +26,27 @@ class Provider(pulumi.ProviderResource):
         events_url: pulumi.Input[str] | None = None,
         concurrency: pulumi.Input[int] | None = None,
         prices: pulumi.Input[str] | None = None,
+        client: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare a provider.
+
+        What is not given comes from the stack's configuration (``chatdaddy:baseUrl`` and so on),
+        but for the team and its token.
 
         Args:
             name: The resource's name in the stack.
             team_id: The team whose accounts these are.
             refresh_token: A refresh token of a user of the team; kept as a secret.
             api_token: An API token, in place of a refresh token; kept as a secret.
-            base_url: Where ChatDaddy is, ``https://api.chatdaddy.tech`` where left out.
+            base_url: Where ChatDaddy is, ``https://api.chatdaddy.tech`` where nothing says.
             auth_url: The auth service alone, where it isn't under `base_url`.
             im_url: The accounts' service alone.
             payments_url: The billing service alone.
             events_url: The webhooks' service alone.
             concurrency: The most calls at once.
             prices: What tiers cost, as ``chatdaddy:prices``.
+            client: Retries and times, as ``chatdaddy:client``.
             opts: The resource's options.
 
         Raises:
@@ -62,6 +67,15 @@ class Provider(pulumi.ProviderResource):
             "eventsUrl": events_url,
             "concurrency": concurrency,
             "prices": prices,
+            "client": client,
+        }
+        # The engine tells a provider of its own arguments alone. A stack that is tried on a sandbox
+        # must not call the real ChatDaddy because of that.
+        stack = pulumi.Config("chatdaddy")
+        settings |= {
+            key: stack.get(key)
+            for key, value in settings.items()
+            if value is None and key not in ("teamId", "refreshToken", "apiToken")
         }
         given = {key: value for key, value in settings.items() if value is not None}
         super().__init__("pulumi-python", name, given, opts)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.acceptance.conftest import Case
-from tests.support.sandbox import REFRESH_TOKEN
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID
 
 LIMITED, UNLIMITED = "limited_msg_no_chat_history", "unlimited_msg_chat_history"
 THEIRS = {"type": "wa", "nickname": "alice", "tier": LIMITED}
@@ -159,6 +159,17 @@ def test_a_renamed_resource_does_not_lose_its_account(case: Case) -> None:
     case.up(f'Account("bob", nickname="alice", adopt="{account_id}")')
     assert case.server.writes() == {}
     assert case.account()["accountId"] == account_id
+
+
+def test_a_provider_takes_the_rest_from_the_stack(case: Case) -> None:
+    """Above all where ChatDaddy is: what is tried on a sandbox must stay there."""
+    case.up(
+        "from chatdaddy_pulumi import Provider",
+        "token = pulumi.Config('chatdaddy').require_secret('refreshToken')",
+        f"team = Provider('team', team_id={TEAM_ID!r}, refresh_token=token)",
+        alice("opts=pulumi.ResourceOptions(provider=team)"),
+    )
+    assert case.server.writes() == {"POST /im/accounts": 1}
 
 
 def test_a_refresh_of_many_lists_the_team_once(case: Case) -> None:

@@ -68,16 +68,16 @@ def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wante
     if limit is None:
         allowed = max(ALWAYS_REMOVABLE, Limit.parse(USUAL_REMOVALS).of(held))
         rule = f"{allowed:,} (10 % of the fleet, and at least {ALWAYS_REMOVABLE}, where not set)"
-        if keys and not wanted:
-            allowed = 0
-            rule = "none at all where no entry is left (where not set)"
     else:
         allowed, rule = limit.of(held), f"{limit.of(held):,} (max_removals={limit})"
+    rule = f"at most {rule} may go in one run"
+    if limit is None and keys and not wanted:
+        allowed, rule = 0, "an empty fleet is refused where max_removals is not set"
     if len(keys) <= allowed:
         return
     raise TooMuch(
-        f"this run would remove {_counted(keys)} of the fleet's {held:,}; at most {rule} may go "
-        "in one run. Nothing was done. If entries were lost (a cut-off file?), bring them back; "
+        f"this run would remove {_counted(keys)} of the fleet's {held:,}; {rule}. "
+        "Nothing was done. If entries were lost (a cut-off file?), bring them back; "
         f"if they shall go, allow it: limits=FleetLimits(max_removals={len(keys)})"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from enum import Enum
 from typing import Annotated, Any, TypeVar
 
@@ -74,6 +75,21 @@ class AccountSettings(BaseModel):
     commentsSilence: dict[str, Any] | None = None  # noqa: N815
     show24HrWindowTooltip: StrictBool | None = None  # noqa: N815
     combineWaAndWabaContacts: StrictBool | None = None  # noqa: N815
+
+
+def misspelt(settings: Iterable[str]) -> list[str]:
+    """A warning for each setting that is not known, but nearly; the API may know more."""
+    known = AccountSettings.model_fields
+    nearest = {
+        name: difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        for name in settings
+        if name not in known
+    }
+    return [
+        f"the setting {name!r} is not known; did you mean {near[0]!r}?"
+        for name, near in nearest.items()
+        if near
+    ]
 
 
 def _settings(given: object) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from chatdaddy_pulumi.lifecycle.purchase import buy, named, refuse_what_may_be_o
 from chatdaddy_pulumi.lifecycle.removal import WHAT_GOES, is_archived, remove
 from chatdaddy_pulumi.lifecycle.tier import consequences, guard_history
 from chatdaddy_pulumi.resources.account.announcements import Purchases
-from chatdaddy_pulumi.resources.account.arguments import AccountArguments
+from chatdaddy_pulumi.resources.account.arguments import AccountArguments, misspelt
 from chatdaddy_pulumi.resources.account_intent.provider import fresh
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import (
@@ -74,6 +74,8 @@ class AccountProvider(HostedProvider):
         failures += self.configuration_failures()
         if failures or arguments is None:
             return CheckResult(news, failures)
+        for warning in misspelt(arguments.settings or {}):
+            warn(f"{arguments.nickname!r}: {warning}")
         baseline = news.get("__baseline")
         if not _olds and not unknown:
             failures = self._check_purchase(arguments, baseline)

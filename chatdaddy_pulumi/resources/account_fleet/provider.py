@@ -91,6 +91,7 @@ class FleetProvider(HostedProvider):
             checked["__accounts"] = news["__accounts"]
             return CheckResult({**checked, "__late": news.get("__late") or []}, failures)
         checked["accounts"] = _in_words(inputs)
+        _warn_of_settings(inputs)
         if not failures and not _olds:
             failures = self._check_first_run(inputs, news, known)
         return CheckResult(checked, failures)
@@ -331,6 +332,14 @@ def _in_words(inputs: Inputs) -> dict[str, str]:
     for key, names in inputs.unknown.items():
         words[key] += f", known when it runs: {', '.join(names)}"
     return words
+
+
+def _warn_of_settings(inputs: Inputs) -> None:
+    from chatdaddy_pulumi.resources.account.arguments import misspelt
+
+    terms = {entry.terms for entry in inputs.entries.values()}
+    for warning in misspelt(sorted({name for one in terms for name in one.settings or {}})):
+        warn(warning)
 
 
 def _check_numbers(news: Mapping[str, Any]) -> list[CheckFailure]:

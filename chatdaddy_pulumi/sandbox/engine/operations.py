@@ -20,6 +20,7 @@ from chatdaddy_pulumi.sandbox.engine import render, urns
 from chatdaddy_pulumi.sandbox.engine.checkpoint import Snapshot
 from chatdaddy_pulumi.sandbox.engine.deployment import Deployment, Options
 from chatdaddy_pulumi.sandbox.engine.display import Display
+from chatdaddy_pulumi.sandbox.engine.errors import EngineError
 from chatdaddy_pulumi.sandbox.engine.hooks import Callbacks, Hooks
 from chatdaddy_pulumi.sandbox.engine.monitor import Engine, Monitor, PythonProgram, Server
 from chatdaddy_pulumi.sandbox.engine.providers import DynamicProvider, Hosts, Registry
@@ -70,6 +71,8 @@ def outputs(settings: Settings, console: Console) -> int:
     workspace = Workspace(settings, console)
     workspace.open()
     stack = next((s for s in workspace.resources if s.type == urns.ROOT_TYPE), None)
+    if not workspace.deployment:
+        raise EngineError(f"no stack named {settings.stack!r} found")
     found = (stack.outputs or {}) if stack else {}
     if settings.show_secrets:
         found = unwrap(found)

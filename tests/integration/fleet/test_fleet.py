@@ -264,6 +264,12 @@ def test_removals_make_room_for_what_a_limit_refused(fleet: Driver, server: Sand
 # --- the limits and the guard
 
 
+def test_a_setting_that_is_nearly_known_is_warned_of_once(fleet: Driver) -> None:
+    fleet.preview({f"k{n}": {"settings": {"geoLocaton": "HK"}} for n in range(3)})
+    warned = [line for line in fleet.lines.kept if "geoLocaton" in line]
+    assert warned == ["the setting 'geoLocaton' is not known; did you mean 'geoLocation'?"]
+
+
 def test_a_file_cut_in_half_is_refused_and_nothing_is_called(
     fleet: Driver, server: Sandbox
 ) -> None:

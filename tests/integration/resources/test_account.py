@@ -73,6 +73,16 @@ def test_create_purchases_once(host: Host, server: Sandbox) -> None:
     assert [a["accountId"] for a in mine] == [account_id]
 
 
+def test_a_setting_that_is_nearly_known_is_warned_of(host: Host) -> None:
+    settings = {"geoLocaton": "HK", "somethingNew": 1}
+    _, failures = host.check({"nickname": "misspelt", "settings": settings})
+    assert failures == {}
+    assert host.engine.lines[0] == (
+        "'misspelt': the setting 'geoLocaton' is not known; did you mean 'geoLocation'?"
+    )
+    assert not any("somethingNew" in line for line in host.engine.lines)
+
+
 def test_the_preview_says_what_is_charged(host: Host) -> None:
     host.check({"nickname": "priced"})
     assert host.engine.lines == ["'priced' will be bought: 1 limited: 1.00 USD now"]
