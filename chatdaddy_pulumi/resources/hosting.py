@@ -20,6 +20,7 @@ from pulumi.runtime import rpc
 from chatdaddy_pulumi.api import BadSetting, ChatDaddyError, ClientOptions, ServiceUrls
 from chatdaddy_pulumi.api.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.resources.stopping import heed_engine
 
 # The client and pydantic take half a second to import, and a preview without changes needs
 # neither: they are imported where they are used.
@@ -196,6 +197,7 @@ class HostedProvider(ResourceProvider):
     def __init__(self) -> None:
         super().__init__()
         self.settings = Settings({}, os.environ)
+        heed_engine()
 
     def configure(self, req: ConfigureRequest) -> None:
         # `Config.get` adds the project's name to a key without a namespace, and an explicit

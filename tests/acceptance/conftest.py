@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -16,6 +18,9 @@ from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 def server() -> Iterator[Sandbox]:
     with running() as sandbox:
         yield sandbox
+
+
+_HOST = re.compile(r"pulumi\.dynamic|child\.py\0host")
 
 
 class Case:
@@ -59,6 +64,16 @@ class Case:
         run = self.stack.preview("--diff")
         assert (run.exit_code != 0) is fails, run.output
         return str(run.output)
+
+    def hosts(self) -> list[str]:
+        """The provider hosts that run for this project."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                command = (process / "cmdline").read_text()
+                if (process / "cwd").readlink() == self.folder and _HOST.search(command):
+                    found.append(command)
+        return found
 
     def account(self) -> dict[str, object]:
         """The one live account that the team has."""

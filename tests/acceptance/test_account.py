@@ -137,7 +137,12 @@ def test_another_of_the_nickname_is_bought_once_though_killed(case: Case) -> Non
     while case.server.ledger()["purchases"] == before:
         time.sleep(0.05)
         assert run.poll() is None, run.communicate()
+    assert case.hosts()
     case.stack.kill(run)
+    deadline = time.monotonic() + 5
+    while case.hosts() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert case.hosts() == [], "without an engine nobody would save what it does"
     (ours,) = {a["accountId"] for a in case.server.accounts()} - {theirs}
 
     refused = case.preview(alice(wanted), fails=True)

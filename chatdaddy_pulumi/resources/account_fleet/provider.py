@@ -46,7 +46,7 @@ from chatdaddy_pulumi.resources.account_fleet.memory import Gone
 from chatdaddy_pulumi.resources.account_fleet.progress import Telling
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors, has_unknown
-from chatdaddy_pulumi.resources.stopping import heed_engine, stop_reason
+from chatdaddy_pulumi.resources.stopping import stop_reason
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.api import ChatDaddy
@@ -63,10 +63,6 @@ class FleetProvider(HostedProvider):
     """Maps a fleet's life to ChatDaddy's calls."""
 
     clock = staticmethod(time.time)
-
-    def __init__(self) -> None:
-        super().__init__()
-        heed_engine()
 
     # --- before anything is done
 
