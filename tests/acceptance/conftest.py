@@ -10,7 +10,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.support.engine import ENGINES, PULUMI, Stack
+from tests.support.engine import BEST_ENGINE, ENGINES, Stack
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
 
@@ -82,12 +82,11 @@ class Case:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Lives and deaths run on each engine; the rest on the real one where it is, since that the
-    engines agree is tested elsewhere."""
+    """What an engine's end does runs on each engine; the rest on the real one where it is, since
+    that the engines agree is tested elsewhere."""
     if "case" in metafunc.fixturenames:
         each = metafunc.definition.get_closest_marker("on_each_engine")
-        best = ENGINES[1:] if PULUMI else ENGINES[:1]
-        metafunc.parametrize("case", ENGINES if each else best, indirect=True)
+        metafunc.parametrize("case", ENGINES if each else BEST_ENGINE, indirect=True)
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ def alice(arguments: str = "") -> str:
     return ALICE.format(arguments=f", {arguments}" if arguments else "")
 
 
-@pytest.mark.on_each_engine
 def test_a_whole_life(case: Case) -> None:
     """Basic: bought once, unchanged without a write, changed by one patch, refreshed, removed."""
     out = case.up(alice(), EXPORT)
@@ -107,7 +106,6 @@ def test_a_removal_says_what_goes(case: Case) -> None:
     assert case.server.writes() == {"POST /im/accounts/{id}/archive": 1}
 
 
-@pytest.mark.on_each_engine
 def test_an_account_is_taken_over_and_given_away(case: Case) -> None:
     answer = case.server.call("POST", "/im/accounts", json=THEIRS)
     theirs = answer.json()["accountId"]
@@ -124,7 +122,6 @@ def test_an_account_is_taken_over_and_given_away(case: Case) -> None:
     assert case.account()["accountId"] == theirs
 
 
-@pytest.mark.on_each_engine
 def test_another_of_the_nickname_is_bought_once_though_killed(case: Case) -> None:
     """`existing="allow"`: theirs stays theirs, and what the killed run bought is named."""
     theirs = case.server.call("POST", "/im/accounts", json=THEIRS).json()["accountId"]

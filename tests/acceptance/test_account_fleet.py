@@ -40,7 +40,6 @@ def live(case: Case) -> dict[str, str]:
     }
 
 
-@pytest.mark.on_each_engine
 def test_a_whole_life(case: Case) -> None:
     entries = some(30)
     out = case.up(fleet(entries))
@@ -71,7 +70,6 @@ def test_a_whole_life(case: Case) -> None:
     assert live(case) == {}
 
 
-@pytest.mark.on_each_engine
 def test_some_fail_and_the_next_run_does_only_those(case: Case) -> None:
     case.server.fault(
         "POST", "/im/accounts", "status", times=3, status=402, message="Card declined"

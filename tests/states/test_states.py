@@ -9,7 +9,7 @@ import pytest
 
 import chatdaddy_pulumi
 from tests.states.programs import CHANGED, NICKNAMES
-from tests.support.engine import ENGINES, Stack, write_project
+from tests.support.engine import BEST_ENGINE, Stack, write_project
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
 STATES = sorted(Path(__file__).parent.glob("*/*.json"))
@@ -52,7 +52,7 @@ def test_every_provider_that_a_state_names_is_there() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", BEST_ENGINE)
 @pytest.mark.parametrize("state", STATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_an_old_state_is_refreshed_updated_and_destroyed(
     state: Path, engine: str, sandbox: Sandbox, tmp_path: Path

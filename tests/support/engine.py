@@ -39,6 +39,9 @@ ENGINES = [
     ),
 ]
 
+#: Only the real one where there is one, else the stand-in.
+BEST_ENGINE = ENGINES[1:] if PULUMI else ENGINES[:1]
+
 
 @dataclass
 class Run:
