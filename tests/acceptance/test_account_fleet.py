@@ -144,6 +144,16 @@ def test_an_account_moves_into_a_fleet_without_being_bought_again(case: Case) ->
     assert case.server.writes() == {}
 
 
+def test_a_move_in_one_run_removes_nothing(case: Case) -> None:
+    case.up('Account("alice")', fleet({"bob": {}}))
+    alice = live(case)["alice"]
+    case.up(fleet({"alice": {"adopt": alice}, "bob": {}}))
+    assert case.server.writes() == {}
+    # And back. Whichever of the two comes first: taken over, or brought back from its grace.
+    case.up(f'Account("alice", adopt={alice!r})', fleet({"bob": {}}))
+    assert live(case)["alice"] == alice
+
+
 def begin(case: Case, number: int, bought: int) -> subprocess.Popen[str]:
     """An `up` of so many accounts, under way with that many purchases done."""
     case.program(fleet(some(number)))

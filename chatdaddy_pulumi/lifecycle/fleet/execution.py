@@ -49,6 +49,9 @@ class Situation:
     left_open: Mapping[str, Open] = field(default_factory=dict)
     intent: Intent = field(default_factory=Intent)
     runs: Runs = field(default_factory=lambda: Runs(now=None))
+    #: Accounts that any resource of the run took over; this one adds its own. They are removed by
+    #: nobody whose they were.
+    taken_over: set[str] = field(default_factory=set)
 
 
 async def execute(
@@ -280,6 +283,7 @@ class _Run:
                 self._client, key, account.account_id, old=account.tier, new=entry.terms.tier
             )
         account = await adopt(self._client, account)
+        self._situation.taken_over.add(account.account_id)
         self._tally.adopted += 1
         self._ours.add(account.account_id)
         await self._keep(key, entry, account)
@@ -316,6 +320,11 @@ class _Run:
         await self._acquire(key, entry._replace(adopt=None))
 
     async def _remove(self, key: str, record: Record) -> None:
+        if record.account_id in self._situation.taken_over:
+            what = f"{record.account_id} ({key!r}) is not removed"
+            self._warnings.append(f"{what}: another resource of this program took it over")
+            del self._records[key]
+            return
         await remove(self._client, record.account_id, record.terms.on_delete)
         del self._records[key]
         self._tally.removed += 1

@@ -38,6 +38,7 @@ from chatdaddy_pulumi.resources.hosting import (
     split_unknowns,
     validate,
 )
+from chatdaddy_pulumi.resources.taken_over import TAKEN_OVER
 
 #: Inputs that the engine shows and nobody sets: `check` works them out.
 _COMPUTED = ("removal",)
@@ -56,9 +57,6 @@ class AccountProvider(HostedProvider):
     def __init__(self) -> None:
         super().__init__()
         self._purchases = Purchases()
-        #: What this run took over. A resource that is renamed is created before its old self is
-        #: deleted, which must not delete what the new one holds.
-        self._taken_over: set[str] = set()
         #: What this run is about to remove to make room. The engine checks a replacement like a new
         #: resource, and the old account, which still has the nickname, must not stand in its way.
         self._making_room: set[str] = set()
@@ -197,7 +195,7 @@ class AccountProvider(HostedProvider):
             await self._guard(client, arguments, found.account_id, found.tier)
             account, bought = await adopt(client, found), False
         if not bought:
-            self._taken_over.add(account.account_id)
+            TAKEN_OVER.add(account.account_id)
         # From here on the account is ours, and an error would lose it: what fails is left to the
         # next update, which sees the difference.
         try:
@@ -249,7 +247,7 @@ class AccountProvider(HostedProvider):
 
     @clean_errors
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        if _id in self._taken_over:
+        if _id in TAKEN_OVER:
             warn(f"{_id} is not removed: another resource of this program took it over")
             return
         on_delete = OnDelete(_props[_DECLARED]["on_delete"])

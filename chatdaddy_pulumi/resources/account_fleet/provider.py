@@ -47,6 +47,7 @@ from chatdaddy_pulumi.resources.account_fleet.progress import Telling
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors, has_unknown
 from chatdaddy_pulumi.resources.stopping import stop_reason
+from chatdaddy_pulumi.resources.taken_over import TAKEN_OVER
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.api import ChatDaddy
@@ -195,6 +196,7 @@ class FleetProvider(HostedProvider):
             left_open=left_open,
             intent=known.intent or Intent(),
             runs=known.runs(_worked(olds)),
+            taken_over=TAKEN_OVER,
         )
         todo, tally = plan(held, inputs.entries), Tally()
 
@@ -230,6 +232,7 @@ class FleetProvider(HostedProvider):
         todo = Plan(
             remove={key: one for key, one in held.items() if one.account_id not in memory.owned}
         )
+        situation = Situation(held=held, taken_over=TAKEN_OVER)
         declared, tally = _props.get("__declared") or {}, Tally()
 
         async def work(client: ChatDaddy) -> Outcome:
@@ -237,13 +240,15 @@ class FleetProvider(HostedProvider):
                 return await execute(
                     client,
                     todo,
-                    Situation(held=held),
+                    situation,
                     concurrency=int(declared.get("concurrency") or 16),
                     tally=tally,
                     stopped=stop_reason,
                 )
 
         outcome = self.run(work)
+        for warning in outcome.warnings:
+            warn(warning)
         if outcome.failed:
             raise SomeFailed(outcome.failed, "could not be removed; run `pulumi destroy` again")
 
