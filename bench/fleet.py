@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -31,14 +30,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.support.engine import Engine, Run, Stack, write_project
+from tests.support.engine import HOST, Engine, Run, Stack, write_project
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running, start
 
 LATENCY_MS = 50
 AT_ONCE = 16
-
-#: The command of a provider host, of either engine.
-HOST = re.compile(rb"pulumi\.dynamic|child\.py\0host")
 
 FLEET = """
 import os

@@ -8,11 +8,8 @@ class LifecycleError(Exception):
 
 
 class AlreadyThere(LifecycleError):
-    """The team already has a live account of that nickname which this resource does not own."""
-
-
-class MayBeOurs(LifecycleError):
-    """An interrupted run may have bought the account that is about to be bought."""
+    """The team already has a live account of that nickname which this resource does not own, or
+    which an interrupted run may have bought for it."""
 
 
 class CannotAdopt(LifecycleError):

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from chatdaddy_pulumi.api import ChatDaddyError, Unknown
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.lifecycle.advice import explain
-from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, MayBeOurs, NotDone
+from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, NotDone
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.api import Account, ChatDaddy, Purchase
@@ -121,8 +121,23 @@ def already_there(wanted: Wanted, found: list[Account]) -> str:
     )
 
 
+def may_be_ours(
+    found: Iterable[Account], type: str, not_these: Collection[str], user_id: str | None
+) -> list[Account]:
+    """Of these accounts, those that an interrupted run may have bought: live, of the type, made by
+    our user where that is known, and none of `not_these`."""
+    return [
+        account
+        for account in found
+        if account.live
+        and account.type == type
+        and account.account_id not in not_these
+        and (user_id is None or account.created_by in (None, user_id))
+    ]
+
+
 async def refuse_what_may_be_ours(
-    client: ChatDaddy, found: Iterable[Account], wanted: Wanted, not_these: Collection[str]
+    client: ChatDaddy, found: Collection[Account], wanted: Wanted, not_these: Collection[str] | None
 ) -> None:
     """Refuse where an interrupted run may have bought the account already.
 
@@ -131,28 +146,23 @@ async def refuse_what_may_be_ours(
         found: The accounts of the nickname.
         wanted: What is to be bought.
         not_these: The IDs that were there before the purchase was first tried, and those that are
-            known to be other resources'.
+            known to be other resources'. None: nothing is refused.
 
     Raises:
-        MayBeOurs: there are such accounts. Nothing was bought.
+        AlreadyThere: there are such accounts. Nothing was bought.
         NotDone: ChatDaddy could not be asked.
     """
-    ours = [
-        account
-        for account in found
-        if account.live and account.type == wanted.type and account.account_id not in not_these
-    ]
-    if not ours:
+    if not_these is None or not may_be_ours(found, wanted.type, not_these, None):
         return
     try:
         user_id = await client.user_id()
     except ChatDaddyError as error:
         raise NotDone(explain(f"{wanted.nickname!r} was not bought", error)) from None
-    ours = [one for one in ours if user_id is None or one.created_by in (None, user_id)]
+    ours = may_be_ours(found, wanted.type, not_these, user_id)
     if not ours:
         return
     ids = ", ".join(account.account_id for account in ours)
-    raise MayBeOurs(
+    raise AlreadyThere(
         f"nothing was bought: {ids} named {wanted.nickname!r} appeared since this purchase was "
         "first tried, and an interrupted run may have made it. If it is this resource's, say so "
         f"with adopt={ours[0].account_id!r}; if it is not, `pulumi state delete` this resource's "
@@ -172,14 +182,13 @@ async def buy(
         client: The team's.
         wanted: What is to be bought.
         existing: What to do where the nickname is taken.
-        not_these: For ``allow``: see `refuse_what_may_be_ours`. None: it is not asked.
+        not_these: For ``allow``: see `refuse_what_may_be_ours`.
 
     Returns:
         The account, and whether it was bought.
 
     Raises:
-        AlreadyThere: see `to_adopt`. Nothing was bought.
-        MayBeOurs: see `refuse_what_may_be_ours`. Nothing was bought.
+        AlreadyThere: see `to_adopt` and `refuse_what_may_be_ours`. Nothing was bought.
         NotDone: nothing was bought; or it isn't known whether something was, which it then says.
     """
     async with _turn(client, wanted.nickname):
@@ -187,8 +196,7 @@ async def buy(
         account = to_adopt(found, wanted, existing)
         if account is not None:
             return account, False
-        if not_these is not None:
-            await refuse_what_may_be_ours(client, found, wanted, not_these)
+        await refuse_what_may_be_ours(client, found, wanted, not_these)
         known_ids = {account.account_id for account in found}
         try:
             return await client.accounts.purchase(wanted.order(), known_ids=known_ids), True

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tests.support.engine import BEST_ENGINE, ENGINES, Stack
+from tests.support.engine import BEST_ENGINE, ENGINES, HOST, Stack, processes_in
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
 
@@ -18,9 +16,6 @@ from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 def server() -> Iterator[Sandbox]:
     with running() as sandbox:
         yield sandbox
-
-
-_HOST = re.compile(r"pulumi\.dynamic|child\.py\0host")
 
 
 class Case:
@@ -31,13 +26,7 @@ class Case:
         self.folder = folder / "project"
         self.folder.mkdir()
         (self.folder / "Pulumi.yaml").write_text("name: acceptance\nruntime: python\n")
-        server.clear_faults()
-        for account in server.accounts():
-            server.call(
-                "DELETE", f"/im/accounts/{account['accountId']}", params={"deleteNow": "true"}
-            )
-        server.advance(120)
-        server.forget_requests()
+        server.empty()
         self.stack = Stack(
             self.folder,
             engine=engine,
@@ -65,15 +54,9 @@ class Case:
         assert (run.exit_code != 0) is fails, run.output
         return str(run.output)
 
-    def hosts(self) -> list[str]:
+    def hosts(self) -> list[bytes]:
         """The provider hosts that run for this project."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                command = (process / "cmdline").read_text()
-                if (process / "cwd").readlink() == self.folder and _HOST.search(command):
-                    found.append(command)
-        return found
+        return [command for command in processes_in(self.folder) if HOST.search(command)]
 
     def account(self) -> dict[str, object]:
         """The one live account that the team has."""

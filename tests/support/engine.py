@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -41,6 +42,21 @@ ENGINES = [
 
 #: Only the real one where there is one, else the stand-in.
 BEST_ENGINE = ENGINES[1:] if PULUMI else ENGINES[:1]
+
+#: In the command line of a provider host, of either engine.
+HOST = re.compile(rb"pulumi\.dynamic|child\.py\0host")
+
+
+def processes_in(folder: Path) -> list[bytes]:
+    """The command lines of the processes that run in that folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                found.append((process / "cmdline").read_bytes())
+        except OSError:
+            continue
+    return found
 
 
 @dataclass

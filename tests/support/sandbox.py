@@ -78,6 +78,15 @@ class Sandbox:
         answer.raise_for_status()
         return str(answer.json()["accountId"])
 
+    def empty(self) -> None:
+        """Leave a team without accounts, no fault in force and no call noted."""
+        self.clear_faults()
+        for account in self.accounts():
+            path = f"/im/accounts/{account['accountId']}"
+            self.call("DELETE", path, params={"deleteNow": "true"})
+        self.advance(120)
+        self.forget_requests()
+
     @staticmethod
     def unique(name: str) -> str:
         """A nickname that no other test uses."""

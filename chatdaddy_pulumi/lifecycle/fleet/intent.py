@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chatdaddy_pulumi.enums import AccountType, OnDelete
 from chatdaddy_pulumi.lifecycle.fleet.entry import Entry
+from chatdaddy_pulumi.lifecycle.purchase import may_be_ours
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.api import Account
@@ -191,16 +192,13 @@ def candidates(
     user_id: str | None,
 ) -> list[Account]:
     """The accounts that a run since the baseline may have bought, the oldest first."""
-    found = [
+    appeared = (
         account
         for account in named
-        if account.live
-        and account.nickname == baseline.identity.nickname
-        and account.type == baseline.identity.type
+        if account.nickname == baseline.identity.nickname
         and account.account_id not in baseline.before
-        and account.account_id not in not_these
-        and (user_id is None or account.created_by in (None, user_id))
-    ]
+    )
+    found = may_be_ours(appeared, baseline.identity.type, not_these, user_id)
     return sorted(found, key=lambda account: (account.created_at or "", account.account_id))
 
 

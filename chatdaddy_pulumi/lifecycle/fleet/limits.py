@@ -65,13 +65,14 @@ def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wante
         TooMuch: naming the first keys, the limit, and the two ways on.
     """
     keys = list(removed)
-    if limit is None:
+    if limit is not None:
+        allowed = limit.of(held)
+        rule = f"at most {allowed:,} (max_removals={limit}) may go in one run"
+    elif wanted:
         allowed = max(ALWAYS_REMOVABLE, Limit.parse(USUAL_REMOVALS).of(held))
-        rule = f"{allowed:,} (10 % of the fleet, and at least {ALWAYS_REMOVABLE}, where not set)"
+        bounds = f"10 % of the fleet, and at least {ALWAYS_REMOVABLE}, where not set"
+        rule = f"at most {allowed:,} ({bounds}) may go in one run"
     else:
-        allowed, rule = limit.of(held), f"{limit.of(held):,} (max_removals={limit})"
-    rule = f"at most {rule} may go in one run"
-    if limit is None and keys and not wanted:
         allowed, rule = 0, "an empty fleet is refused where max_removals is not set"
     if len(keys) <= allowed:
         return

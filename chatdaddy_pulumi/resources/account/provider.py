@@ -17,13 +17,7 @@ from chatdaddy_pulumi.api import Account, ChatDaddy
 from chatdaddy_pulumi.enums import Existing, OnDelete
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt, adopt
 from chatdaddy_pulumi.lifecycle.change import Held, bring_to, open_connection
-from chatdaddy_pulumi.lifecycle.errors import (
-    AlreadyThere,
-    CannotAdopt,
-    HistoryLoss,
-    MayBeOurs,
-    NotDone,
-)
+from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, CannotAdopt, HistoryLoss, NotDone
 from chatdaddy_pulumi.lifecycle.purchase import buy, named, refuse_what_may_be_ours, to_adopt
 from chatdaddy_pulumi.lifecycle.removal import WHAT_GOES, is_archived, remove
 from chatdaddy_pulumi.lifecycle.tier import consequences, guard_history
@@ -98,8 +92,7 @@ class AccountProvider(HostedProvider):
                 found = await named(client, arguments.nickname)
                 account = to_adopt(found, wanted, arguments.existing, self._making_room)
                 not_these = self._not_these(arguments, baseline)
-                if not_these is not None:
-                    await refuse_what_may_be_ours(client, found, wanted, not_these)
+                await refuse_what_may_be_ours(client, found, wanted, not_these)
             else:
                 account = await account_to_adopt(client, arguments.adopt, wanted)
             if account is not None:
@@ -114,7 +107,7 @@ class AccountProvider(HostedProvider):
             return [CheckFailure("tier", str(error))]
         except CannotAdopt as error:
             return [CheckFailure("adopt", str(error))]
-        except (AlreadyThere, MayBeOurs) as error:
+        except AlreadyThere as error:
             return [CheckFailure("nickname", str(error))]
         return []
 

@@ -64,14 +64,14 @@ def rows_of(root: Node, problems: Problems) -> Rows:
         named = {key.value: value for key, value in root.value if isinstance(key.value, str)}
         if "accounts" in named:
             accounts = named["accounts"]
-            seen: set[Any] = set()
+            seen: set[str] = set()
             for key, _ in root.value:
-                name = key.value if isinstance(key.value, str) else str(key.value)
                 if key.value not in ("accounts", "$schema"):
                     problems.add(key.place, f"{key.value!r} beside 'accounts' is not known here")
-                elif name in seen:
+                elif key.value in seen:
                     problems.add(key.place, f"{key.value!r} is given twice")
-                seen.add(name)
+                else:
+                    seen.add(key.value)
         elif "$schema" in named:
             accounts = root._replace(
                 value=Pairs(pair for pair in root.value if pair[0].value != "$schema")

@@ -59,20 +59,18 @@ class IntentProvider(HostedProvider):
             starts[known.run] = news["__now"]
         known.news = news
         said = digest_of(news)
+        last_asked = next(reversed(known.asked.values()), None)
         if said is not None and _olds.get("__said") == said:
-            wanted, asked = _olds["__wanted"], list(known.asked.values())[-1:]
+            wanted, asked = _olds["__wanted"], last_asked
         else:
             inputs = read_inputs(news)
-            wanted, asked = _digest(inputs), [digest(inputs.entries)]
-        if asked != list(known.asked.values())[-1:]:
-            asked_by_run = {**known.asked, known.run: asked[0]}
-        else:
-            asked_by_run = known.asked
-        last = list(asked_by_run.items())[-_RUNS_KEPT:]
+            wanted, asked = _digest(inputs), digest(inputs.entries)
+        new = {} if asked == last_asked else {known.run: asked}
+        asked_by_run = list({**known.asked, **new}.items())[-_RUNS_KEPT:]
         checked = {
             "__fleet": news["__fleet"],
             "__run": known.run,
-            "__asked": " ".join(f"{run}@{one}" for run, one in last),
+            "__asked": " ".join(f"{run}@{one}" for run, one in asked_by_run),
             "__starts": news["__now"]
             if known.preview
             else " ".join(f"{run}@{at:.0f}" for run, at in starts.items()),

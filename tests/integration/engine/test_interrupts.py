@@ -14,7 +14,7 @@ import pytest
 
 from chatdaddy_pulumi.sandbox.engine.checkpoint import StateFile
 from tests.integration.engine.parity import HERE
-from tests.support.engine import ENGINES, Engine, Stack, copy_project
+from tests.support.engine import ENGINES, Engine, Stack, copy_project, processes_in
 
 
 def _stack(engine: Engine, folder: Path, seconds: float) -> Stack:
@@ -45,17 +45,6 @@ def _until(stack: Stack, method: str, name: str) -> None:
 def _toys(stack: Stack) -> set[str]:
     found = stack.resources("pulumi-python:dynamic/toys:Toy")
     return {resource["urn"].rsplit("::")[-1] for resource in found}
-
-
-def _processes_in(folder: Path) -> list[str]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").readlink() == folder:
-                found.append((process / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    return found
 
 
 @pytest.mark.slow
@@ -90,9 +79,9 @@ def test_what_was_under_way_at_kill_9_stays_pending(engine: Engine, tmp_path: Pa
     assert pending["resource"]["urn"].endswith("::second")
     if engine == "stand-in" and sys.platform == "linux":
         deadline = time.monotonic() + 5
-        while _processes_in(stack.project) and time.monotonic() < deadline:
+        while processes_in(stack.project) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert _processes_in(stack.project) == []
+        assert processes_in(stack.project) == []
         assert _calls(stack, "slept") == []
     again = stack.up("--skip-preview", "-c", "toys:seconds=0").ok()
     assert "1 pending operations from previous deployment" in again.output

@@ -19,12 +19,7 @@ def one_server() -> Iterator[Sandbox]:
 @pytest.fixture
 def server(one_server: Sandbox) -> Sandbox:
     """The module's one emulator, with an empty team."""
-    one_server.clear_faults()
-    for account in one_server.accounts():
-        path = f"/im/accounts/{account['accountId']}"
-        one_server.call("DELETE", path, params={"deleteNow": "true"})
-    one_server.advance(120)
-    one_server.forget_requests()
+    one_server.empty()
     return one_server
 
 
