@@ -84,9 +84,7 @@ class Driver:
     now: Callable[[], float] = time.time
 
     def _new_run(self) -> None:
-        memory._fleets.clear()
-        memory.removed.clear()
-        memory.owned.clear()
+        memory.forget()
         self.on_new_run()
         self.lines = Lines()
         engine_log._engine = lambda: self.lines  # type: ignore[assignment]

@@ -40,6 +40,9 @@ _JUST_NOW = 30.0
 #: After so many failures in a row (at least twice the calls at once) nothing more is tried.
 _ENOUGH = 25
 
+#: A warning names so many accounts.
+_TOLD = 3
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -49,9 +52,14 @@ class Situation:
     left_open: Mapping[str, Open] = field(default_factory=dict)
     intent: Intent = field(default_factory=Intent)
     runs: Runs = field(default_factory=lambda: Runs(now=None))
-    #: Accounts that any resource of the run took over; this one adds its own. They are removed by
-    #: nobody whose they were.
-    taken_over: set[str] = field(default_factory=set)
+    #: The fleet's name among the owners, and whose the accounts are that the run's resources have
+    #: bought or taken over, by their IDs; this fleet adds what it takes over. They are removed by
+    #: nobody else.
+    owner: str = ""
+    owners: dict[str, str] = field(default_factory=dict)
+
+    def belongs_to_another(self, account_id: str) -> bool:
+        return self.owners.get(account_id, self.owner) != self.owner
 
 
 async def execute(
@@ -122,6 +130,7 @@ class _Run:
         self._records = dict(situation.held)
         self._failed: dict[str, str] = {}
         self._warnings: list[str] = []
+        self._let_go: list[str] = []
 
     # --- before
 
@@ -141,7 +150,7 @@ class _Run:
             situation.left_open,
             situation.runs,
             self._view.named,
-            self._ours | ids,
+            {*self._ours, *ids, *filter(situation.belongs_to_another, situation.owners)},
         )
         self._ours |= {account.account_id for account in self._claims.adopt.values()}
         self._warnings += self._claims.warnings
@@ -283,7 +292,7 @@ class _Run:
                 self._client, key, account.account_id, old=account.tier, new=entry.terms.tier
             )
         account = await adopt(self._client, account)
-        self._situation.taken_over.add(account.account_id)
+        self._situation.owners[account.account_id] = self._situation.owner
         self._tally.adopted += 1
         self._ours.add(account.account_id)
         await self._keep(key, entry, account)
@@ -320,9 +329,8 @@ class _Run:
         await self._acquire(key, entry._replace(adopt=None))
 
     async def _remove(self, key: str, record: Record) -> None:
-        if record.account_id in self._situation.taken_over:
-            what = f"{record.account_id} ({key!r}) is not removed"
-            self._warnings.append(f"{what}: another resource of this program took it over")
+        if self._situation.belongs_to_another(record.account_id):
+            self._let_go.append(f"{record.account_id} ({key!r})")
             del self._records[key]
             return
         await remove(self._client, record.account_id, record.terms.on_delete)
@@ -331,6 +339,8 @@ class _Run:
 
     async def _remove_orphan(self, one: Dropped, account: Account) -> None:
         """What an interrupted run bought for a key that nobody wants any more."""
+        if self._situation.belongs_to_another(account.account_id):
+            return
         what = f"{account.account_id} ({account.nickname!r}), bought by an interrupted run"
         if account.last_login_at is not None:
             self._warnings.append(
@@ -366,6 +376,12 @@ class _Run:
             if one.key in self._failed:
                 known = Open(one.baseline.identity.nickname, unknown=True)
                 left_open.setdefault(one.key, known)
+        if self._let_go:
+            told = ", ".join(sorted(self._let_go)[:_TOLD])
+            more = f" and {len(self._let_go) - _TOLD:,} more" if len(self._let_go) > _TOLD else ""
+            self._warnings.append(
+                f"not removed, since other resources of this program took them over: {told}{more}"
+            )
         return Outcome(self._records, self._failed, left_open, self._warnings)
 
     def _has_new(self, key: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from pulumi.dynamic import (
@@ -23,7 +24,6 @@ from chatdaddy_pulumi.lifecycle.removal import WHAT_GOES, is_archived, remove
 from chatdaddy_pulumi.lifecycle.tier import consequences, guard_history
 from chatdaddy_pulumi.resources.account.announcements import Purchases
 from chatdaddy_pulumi.resources.account.arguments import AccountArguments, misspelt
-from chatdaddy_pulumi.resources.account_intent.provider import fresh
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import (
     HostedProvider,
@@ -32,7 +32,7 @@ from chatdaddy_pulumi.resources.hosting import (
     split_unknowns,
     validate,
 )
-from chatdaddy_pulumi.resources.taken_over import TAKEN_OVER
+from chatdaddy_pulumi.resources.this_run import BASELINES, OWNERS, belongs_to_another
 
 #: Inputs that the engine shows and nobody sets: `check` works them out.
 _COMPUTED = ("removal",)
@@ -44,6 +44,9 @@ _QUIET = {"connect": False, "allow_history_loss": False, "existing": Existing.FA
 #: The engine shows no property that starts with two underscores.
 _DECLARED = "__declared"
 
+#: The output that tells the resources of a run apart that have the same account one after another.
+_OWNER = "__owner"
+
 
 class AccountProvider(HostedProvider):
     """Maps an account's life to ChatDaddy's calls."""
@@ -54,7 +57,7 @@ class AccountProvider(HostedProvider):
         #: What this run is about to remove to make room. The engine checks a replacement like a new
         #: resource, and the old account, which still has the nickname, must not stand in its way.
         self._making_room: set[str] = set()
-        #: What this run knows to be some resource's of this program.
+        #: Accounts that were in the state when this run began.
         self._held: set[str] = set()
 
     @clean_errors
@@ -119,9 +122,9 @@ class AccountProvider(HostedProvider):
         """
         if arguments.existing is not Existing.ALLOW or not isinstance(baseline, dict):
             return None
-        if baseline["of"] in fresh:
+        if baseline["of"] in BASELINES:
             return None
-        return {*baseline["ids"], *self._held, *self._making_room}
+        return {*baseline["ids"], *OWNERS, *self._held, *self._making_room}
 
     async def _guard(
         self, client: ChatDaddy, arguments: AccountArguments, account_id: str, tier: str | None
@@ -169,28 +172,40 @@ class AccountProvider(HostedProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         arguments = self._arguments(props)
         not_these = self._not_these(arguments, props.get("__baseline"))
-        account, opened = self.run(lambda client: self._acquire(client, arguments, not_these))
-        self._held.add(account.account_id)
+        owner = secrets.token_hex(4)
+
+        async def acquire(client: ChatDaddy) -> tuple[Account, bool]:
+            account = await self._acquire(client, arguments, not_these)
+            OWNERS[account.account_id] = owner
+            return await self._bring(client, arguments, account)
+
+        account, opened = self.run(acquire)
         outs = self._outputs(_facts(account), arguments, declared=props, opened=opened)
-        return CreateResult(account.account_id, outs)
+        return CreateResult(account.account_id, {**outs, _OWNER: owner})
 
     async def _acquire(
         self, client: ChatDaddy, arguments: AccountArguments, not_these: set[str] | None
-    ) -> tuple[Account, bool]:
-        """The account, bought or taken over, and whether its connection was opened if asked."""
+    ) -> Account:
+        """The account, bought or taken over."""
         wanted = arguments.wanted()
         if arguments.adopt is None:
             account, bought = await buy(client, wanted, arguments.existing, not_these)
             if not bought:
                 await self._guard(client, arguments, account.account_id, account.tier)
-        else:
-            found = await account_to_adopt(client, arguments.adopt, wanted)
-            await self._guard(client, arguments, found.account_id, found.tier)
-            account, bought = await adopt(client, found), False
-        if not bought:
-            TAKEN_OVER.add(account.account_id)
-        # From here on the account is ours, and an error would lose it: what fails is left to the
-        # next update, which sees the difference.
+            return account
+        found = await account_to_adopt(client, arguments.adopt, wanted)
+        await self._guard(client, arguments, found.account_id, found.tier)
+        return await adopt(client, found)
+
+    async def _bring(
+        self, client: ChatDaddy, arguments: AccountArguments, account: Account
+    ) -> tuple[Account, bool]:
+        """The account as it is wanted, and whether its connection was opened if asked.
+
+        It is ours already, and an error would lose it: what fails is left to the next update, which
+        sees the difference.
+        """
+        wanted = arguments.wanted()
         try:
             changed = await bring_to(client, Held.of(account), wanted)
             account = account.model_copy(update=changed)
@@ -211,6 +226,7 @@ class AccountProvider(HostedProvider):
         outs = {
             **self._outputs(_facts(account), arguments, declared=declared),
             _DECLARED: declared,
+            **_owner(props),
         }
         # What differs from the program is told as an input too: then the next preview shows it.
         inputs = dict(declared)
@@ -236,11 +252,12 @@ class AccountProvider(HostedProvider):
                 await open_connection(client, _id)
             return facts
 
-        return UpdateResult(self._outputs(self.run(work), arguments, declared=_news))
+        outs = self._outputs(self.run(work), arguments, declared=_news)
+        return UpdateResult({**outs, **_owner(_olds)})
 
     @clean_errors
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        if _id in TAKEN_OVER:
+        if belongs_to_another(_id, _props.get(_OWNER, "")):
             warn(f"{_id} is not removed: another resource of this program took it over")
             return
         on_delete = OnDelete(_props[_DECLARED]["on_delete"])
@@ -294,6 +311,10 @@ def _facts(account: Account) -> dict[str, Any]:
     return account.model_dump(mode="json") | {
         "archive_state": account.archive_state.type if account.archive_state else None
     }
+
+
+def _owner(outputs: dict[str, Any]) -> dict[str, str]:
+    return {_OWNER: outputs[_OWNER]} if _OWNER in outputs else {}
 
 
 def _held(account_id: str, outputs: dict[str, Any]) -> Held:

@@ -13,6 +13,7 @@ from typing import Any
 from chatdaddy_pulumi.lifecycle.fleet.entry import Record, digest
 from chatdaddy_pulumi.lifecycle.fleet.intent import Intent, Open, Runs
 from chatdaddy_pulumi.lifecycle.fleet.text import newest_run, read_intent
+from chatdaddy_pulumi.resources import this_run
 
 
 @dataclass
@@ -73,11 +74,14 @@ _fleets: dict[str, Memory] = {}
 #: By the intent's ID.
 removed: dict[str, Gone] = {}
 
-#: Accounts that this process bought or took over: what is removed after them is only their old
-#: owner, which must not take them along.
-owned: set[str] = set()
-
 
 def of(fleet: str) -> Memory:
     """The memory of the fleet with that URN."""
     return _fleets.setdefault(fleet, Memory())
+
+
+def forget() -> None:
+    """Begin another run in this process."""
+    _fleets.clear()
+    removed.clear()
+    this_run.forget()

@@ -47,7 +47,7 @@ from chatdaddy_pulumi.resources.account_fleet.progress import Telling
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors, has_unknown
 from chatdaddy_pulumi.resources.stopping import stop_reason
-from chatdaddy_pulumi.resources.taken_over import TAKEN_OVER
+from chatdaddy_pulumi.resources.this_run import OWNERS
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.api import ChatDaddy
@@ -196,7 +196,8 @@ class FleetProvider(HostedProvider):
             left_open=left_open,
             intent=known.intent or Intent(),
             runs=known.runs(_worked(olds)),
-            taken_over=TAKEN_OVER,
+            owner=news["__fleet"],
+            owners=OWNERS,
         )
         todo, tally = plan(held, inputs.entries), Tally()
 
@@ -214,7 +215,8 @@ class FleetProvider(HostedProvider):
         outcome = self.run(work)
         for warning in outcome.warnings:
             warn(warning)
-        memory.owned.update(record.account_id for record in outcome.records.values())
+        for record in outcome.records.values():
+            OWNERS.setdefault(record.account_id, news["__fleet"])
         run = known.run if known.run is not None else _worked(olds)
         return {
             **_written(outcome.records, outcome.left_open, outcome.failed),
@@ -229,11 +231,10 @@ class FleetProvider(HostedProvider):
         held, left_open = _held(_props), read_open(_props.get("__open"))
         ids = frozenset(record.account_id for record in held.values())
         memory.removed[_id] = Gone(_worked(_props), ids, left_open)
-        todo = Plan(
-            remove={key: one for key, one in held.items() if one.account_id not in memory.owned}
-        )
-        situation = Situation(held=held, taken_over=TAKEN_OVER)
         declared, tally = _props.get("__declared") or {}, Tally()
+        owner = declared.get("__fleet", "")
+        todo = Plan(remove=held)
+        situation = Situation(held=held, owner=owner, owners=OWNERS)
 
         async def work(client: ChatDaddy) -> Outcome:
             async with Telling(client, tally, _fleet_urn(declared)):

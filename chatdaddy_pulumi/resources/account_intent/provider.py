@@ -14,9 +14,7 @@ from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Up
 
 from chatdaddy_pulumi.lifecycle.purchase import named
 from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors
-
-#: The baselines of this run: nothing can have been interrupted since.
-fresh: set[str] = set()
+from chatdaddy_pulumi.resources.this_run import BASELINES
 
 
 class AccountIntentProvider(HostedProvider):
@@ -43,7 +41,7 @@ class AccountIntentProvider(HostedProvider):
     def _saved(self, props: dict[str, Any]) -> dict[str, Any]:
         found = self.run(lambda client: named(client, str(props["nickname"])))
         baseline = secrets.token_hex(4)
-        fresh.add(baseline)
+        BASELINES.add(baseline)
         return {
             **props,
             "__baseline": {"of": baseline, "ids": [account.account_id for account in found]},

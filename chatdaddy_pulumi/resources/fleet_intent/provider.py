@@ -33,6 +33,7 @@ from chatdaddy_pulumi.resources.account_fleet.inputs import Inputs, digest_of, r
 from chatdaddy_pulumi.resources.account_fleet.memory import Gone
 from chatdaddy_pulumi.resources.engine_log import warn
 from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors, has_unknown
+from chatdaddy_pulumi.resources.this_run import OWNERS
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.api import Account, ChatDaddy
@@ -158,7 +159,7 @@ async def _remove_orphans(client: ChatDaddy, intent: Intent, fleet: Gone | None)
     orphans: dict[str, tuple[Account, OnDelete]] = {}
     for baseline, ours, on_delete in waiting:
         named = view.named.get(baseline.identity.nickname, ())
-        not_these = ours.before | known.account_ids | memory.owned
+        not_these = ours.before | known.account_ids | OWNERS.keys()
         for account in candidates(baseline, named, not_these, intent.user_id):
             if ours.given:
                 orphans[account.account_id] = account, on_delete

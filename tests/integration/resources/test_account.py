@@ -478,6 +478,21 @@ def test_removal_does_what_on_delete_says(
         assert found["archiveState"]["type"] in ("archiving", "done")
 
 
+def test_an_old_owner_lets_go_of_what_another_resource_took_over(
+    host: Host, server: Sandbox
+) -> None:
+    account_id, old = bought(host, server, "moves")
+    inputs, _ = host.check({"nickname": "moves", "adopt": account_id})
+    _, new = host.create(inputs)
+    server.forget_requests()
+    host.delete(account_id, old)
+    assert server.writes() == {}
+    assert any("another resource of this program" in line for line in host.engine.lines)
+    read = host.read(account_id, new)[1]
+    host.delete(account_id, read)
+    assert server.writes() == {"DELETE /im/accounts/{id}": 1}
+
+
 def test_removing_what_is_gone_is_success(host: Host, server: Sandbox) -> None:
     account_id, outputs = bought(host, server, "gone already", on_delete="delete_now")
     host.delete(account_id, outputs)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.api import BadRequest
+from chatdaddy_pulumi.resources import this_run
 from tests.support.fleet import Driver, Killed, Team, in_memory
 from tests.support.sandbox import LIMITED, UNLIMITED
 
@@ -52,6 +53,38 @@ def test_a_replacement_that_failed_once_and_then_was_killed_is_found(
     assert driver.up(other, existing="allow") == {}
     assert team.purchases == 2
     assert {account.account_id for account in team.live()} == set(driver.ids.values())
+
+
+def test_what_was_taken_over_in_an_earlier_run_is_removed(team: Team, driver: Driver) -> None:
+    theirs = team.buy("x", by="them").account_id
+    assert driver.up({"a": {"nickname": "x", "adopt": theirs}}) == {}
+    assert driver.up({"b": {"nickname": "y"}}, limits={"max_removals": 1}) == {}
+    assert [account.nickname for account in team.live()] == ["y"]
+
+
+@pytest.mark.parametrize("gone", ["nothing", "entry", "fleet"])
+def test_what_another_resource_bought_is_not_taken_for_an_interrupted_runs(
+    team: Team, driver: Driver, gone: str
+) -> None:
+    """An entry becomes an `Account` of the same nickname, after a kill before anything was bought.
+
+    The `Account` buys first; it has no part in the fleet's intent, whose work this looks like.
+    """
+    driver.up({"b": {"nickname": "y"}}, existing="allow")
+    wanted = {"a": {"nickname": "x"}, "b": {"nickname": "y"}}
+    with pytest.raises(Killed):
+        driver.up(wanted, existing="allow", killed_after_intent=True)
+    team.clock += 3600
+    anothers = team.buy("x", by=team.user).account_id
+    driver.on_new_run = lambda: this_run.OWNERS.update({anothers: "an account"})
+    if gone == "nothing":
+        assert driver.up(wanted, existing="allow") == {}
+        assert anothers not in driver.ids.values()
+    elif gone == "entry":
+        assert driver.up({"b": {"nickname": "y"}}, existing="allow") == {}
+    else:
+        driver.destroy()
+    assert anothers in team.all
 
 
 def test_what_a_person_was_asked_stays_asked(team: Team, driver: Driver) -> None:
