@@ -67,7 +67,10 @@ def main() -> None:
     python = VENV / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", uv_version)
     uv = VENV / "bin" / "uv"
-    run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, LOCK)
+    # Compiled once here: a run starts several processes, and where Python is told to write no
+    # bytecode (as in many containers) each would compile what it imports.
+    compiled = ("--compile-bytecode", "--require-hashes", "--python", python)
+    run(uv, "pip", "sync", "--quiet", *compiled, LOCK)
     run(
         *(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"),
         *("--python", python, "--editable", ROOT),
