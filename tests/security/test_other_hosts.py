@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -13,10 +14,17 @@ from chatdaddy_pulumi.api import ChatDaddy, ChatDaddyError, ClientOptions, Servi
 from chatdaddy_pulumi.api.models import Purchase
 from tests.support.engine import Stack, write_project
 from tests.support.hostile import hostile
-from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
 SHORT = ClientOptions(retry_delay_s=0, lookup_s=0, batch_window_s=0)
 ORDER = Purchase(type="wa", tier="limited_msg_no_chat_history", nickname="alice")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """One for all: nothing of what is tried here may reach it."""
+    with running() as server:
+        yield server
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
