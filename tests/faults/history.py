@@ -459,6 +459,8 @@ class History:
             if not self.world.serving:
                 time.sleep(self.rng.choice((0.0, 0.5)))
                 self.world.restart()
+        strike.over()
+        self._recover_api()
         self.world.tap.trigger = None
         self.tell(f"  {'killed' if strike.struck else 'ended before'}: {process.returncode}")
         if not strike.struck:

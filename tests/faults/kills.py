@@ -26,7 +26,7 @@ _MARKS = {
 
 
 class Strike:
-    """Kills its target when called, once, as soon as it is there."""
+    """Kills its target when called, once, as soon as it is there, until the run is over."""
 
     def __init__(self, target: str, world: World) -> None:
         self.engine = 0
@@ -36,12 +36,18 @@ class Strike:
         self._world = world
         self._lock = threading.Lock()
         self._family: dict[int, str] = {}
+        self._over = False
 
     def __call__(self) -> None:
         with self._lock:
-            if not self.struck and self._kill():
+            if not (self.struck or self._over) and self._kill():
                 self.struck = True
                 self.done.set()
+
+    def over(self) -> None:
+        """The run has ended: who comes by the clock comes too late."""
+        with self._lock:
+            self._over = True
 
     def _kill(self) -> bool:
         if self._target == "api":
@@ -114,7 +120,7 @@ def choose_moment(
     """A random moment of a run that has about so many purchases and other writes to make."""
     kind = rng.random()
     if kind < 0.1:
-        return Moment(after_s=rng.uniform(0.5, 2.5))
+        return Moment(after_s=rng.uniform(0.2, 2.0))
     if kind < 0.25:
         return Moment(nth=rng.randint(1, 3), wrote=wrote)
     phase: Phase = rng.choice(("before", "done", "done", "answered"))
