@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from chatdaddy_pulumi.cli import fleet, sandbox
@@ -16,6 +19,19 @@ app.add_typer(fleet.app, name="fleet")
 app.add_typer(sandbox.app, name="sandbox")
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("chatdaddy-pulumi"))
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_tell_version, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """ChatDaddy accounts as code."""

@@ -20,6 +20,7 @@ from pulumi.runtime import rpc
 from chatdaddy_pulumi.api import BadSetting, ChatDaddyError, ClientOptions, ServiceUrls
 from chatdaddy_pulumi.api.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.resources.nearest import nearest
 from chatdaddy_pulumi.resources.stopping import heed_engine
 
 # The client and pydantic take half a second to import, and a preview without changes needs
@@ -275,7 +276,7 @@ def validate(model: type[M], given: Mapping[str, Any]) -> tuple[M | None, list[C
     try:
         return model.model_validate(given), []
     except ValidationError as error:
-        return None, [_failure(problem) for problem in error.errors()]
+        return None, [_failure(problem, model) for problem in error.errors()]
 
 
 #: What pydantic's kinds of problems are to a person; `{}` takes the bound, where there is one.
@@ -291,19 +292,20 @@ _MUST_BE = {
 }
 
 
-def _failure(problem: Any) -> CheckFailure:
+def _failure(problem: Any, model: type[BaseModel]) -> CheckFailure:
     """The problem by its property, which the engine shows with the value; inner places in words."""
     property_, *inner = problem["loc"] or ("",)
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in inner)
     where = f"{place.lstrip('.')} " if place else ""
+    if problem["type"] == "extra_forbidden":
+        hint = nearest(str(property_), model.model_fields)
+        return CheckFailure(str(property_), f"is not known here{hint}")
     return CheckFailure(str(property_), where + reason(problem))
 
 
 def reason(problem: Any) -> str:
     """One of pydantic's problems, in words that say what was given and what is allowed."""
     kind = problem["type"]
-    if kind == "extra_forbidden":
-        return "is not a property of this resource"
     if kind == "value_error":
         return str(problem["msg"]).removeprefix("Value error, ")
     must_be = _MUST_BE.get(kind)

@@ -58,7 +58,7 @@ class AccountFleet(pulumi.ComponentResource):
         defaults: Mapping[str, Any] | None = None,
         on_delete: pulumi.Input[OnDelete | str] = OnDelete.DELETE,
         existing: pulumi.Input[Existing | str] = Existing.FAIL,
-        limits: FleetLimits | None = None,
+        limits: FleetLimits | Mapping[str, int | str] | None = None,
         concurrency: pulumi.Input[int] = 16,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -100,11 +100,8 @@ class AccountFleet(pulumi.ComponentResource):
             {**said, "__now": _now(), "__intent": None},
             child,
         )
-        bounds = (
-            {key: value for key, value in vars(limits).items() if value is not None}
-            if limits
-            else {}
-        )
+        bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
+        bounds = {key: value for key, value in bounds.items() if value is not None}
         fleet = _Fleet(
             PROVIDERS["_fleet"],
             name,

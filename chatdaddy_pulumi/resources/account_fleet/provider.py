@@ -46,6 +46,7 @@ from chatdaddy_pulumi.resources.account_fleet.memory import Gone
 from chatdaddy_pulumi.resources.account_fleet.progress import Telling
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors, has_unknown
+from chatdaddy_pulumi.resources.nearest import nearest
 from chatdaddy_pulumi.resources.stopping import stop_reason
 from chatdaddy_pulumi.resources.this_run import OWNERS
 
@@ -56,6 +57,8 @@ MOST_CONCURRENCY = 64
 
 #: Of the inputs those that `read` must give back beside the entries.
 _DECLARED = ("defaults", "on_delete", "existing", "limits", "concurrency", "intent", "__fleet")
+
+_LIMITS = ("max_purchases", "max_removals")
 
 _RECORDS = ("held", "terms", "drift")
 
@@ -348,6 +351,9 @@ def _check_numbers(news: Mapping[str, Any]) -> list[CheckFailure]:
     """The limits and the concurrency."""
     failures = []
     for name, given in (news.get("limits") or {}).items():
+        if name not in _LIMITS:
+            failures.append(CheckFailure(f"limits.{name}", f"is not known{nearest(name, _LIMITS)}"))
+            continue
         try:
             Limit.parse(given)
         except ValueError as error:

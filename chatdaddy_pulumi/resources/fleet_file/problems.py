@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 #: Line and column, from 1.
@@ -48,10 +47,3 @@ class Problems:
         ]
         more = self.count - len(shown)
         return [*shown, f"and {more:,} more"] if more else shown
-
-
-def nearest(given: str, known: Iterable[str]) -> str:
-    """``; did you mean 'tier'?``, or all that there is."""
-    words = list(known)
-    near = difflib.get_close_matches(given[:100], words, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(words)}"

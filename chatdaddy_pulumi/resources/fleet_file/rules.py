@@ -11,10 +11,11 @@ from pulumi.runtime import rpc
 from pydantic import TypeAdapter, ValidationError
 
 from chatdaddy_pulumi.resources.account.arguments import AccountArguments, AccountId, Nickname
-from chatdaddy_pulumi.resources.fleet_file.problems import Problems, nearest
+from chatdaddy_pulumi.resources.fleet_file.problems import Problems
 from chatdaddy_pulumi.resources.fleet_file.rows import Rows
 from chatdaddy_pulumi.resources.fleet_file.schema import ARGUMENTS
 from chatdaddy_pulumi.resources.hosting import reason, validate
+from chatdaddy_pulumi.resources.nearest import nearest
 
 #: Characters of a text in a setting; the API's own are a few words.
 _LONGEST_TEXT = 10_000

@@ -294,6 +294,18 @@ def test_purchases_can_be_limited(fleet: Driver, server: Sandbox) -> None:
         fleet.preview(people("alice", "bob", "carol"), limits={"max_purchases": 1})
 
 
+def test_what_is_misspelt_is_told_with_what_was_meant(fleet: Driver, server: Sandbox) -> None:
+    with pytest.raises(CheckFailed) as refused:
+        fleet.preview({"alice": {"teir": "unlimited"}}, limits={"max_removal": 3})
+    assert refused.value.failures == {
+        "accounts.alice.teir": "is not known here; did you mean 'tier'?",
+        "limits.max_removal": "is not known; did you mean 'max_removals'?",
+    }
+    with pytest.raises(CheckFailed, match=r"defaults\.onDelete: .* 'on_delete'\?"):
+        fleet.preview({"alice": {}}, defaults={"onDelete": "retain"})
+    assert server.totals() == {}
+
+
 def test_lost_history_fails_the_preview_for_all_keys_at_once(
     fleet: Driver, server: Sandbox
 ) -> None:
