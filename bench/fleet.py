@@ -2,11 +2,13 @@
 
     .venv/bin/python bench/fleet.py [--engine pulumi|stand-in] [--plain 200] [--rounds 3]
                                     [--many 10000] [--most 50000]
+                                    [--client httpx|urllib]
 
 Everything in one run, on an emulated ChatDaddy that answers after 50 ms. A short operation is run
 `--rounds` times and the median counts; previews take turns with an empty stack's.
 
-The plain resources are as people write them: a client and a token of their own in every call.
+The plain resources are as people write them: an HTTP client and a token of their own in every
+operation. `--client urllib` takes the one that costs least, where httpx makes a TLS context each.
 Fewer of them are measured by default, and their time beyond an empty stack's is scaled linearly;
 it grows faster than that, so that `--plain 1000` shows more of a difference.
 
@@ -47,27 +49,36 @@ if os.environ.get("CHANGED"):
 AccountFleet("customers", accounts)
 """
 
-# urllib, for it costs less than the clients that people take: the plain side is not slowed down.
 PLAIN = """
-import json, os, pickle, urllib.request
+import json, os, pickle
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
 
 URL, TEAM, REFRESH_TOKEN = (os.environ[key] for key in ("API_URL", "API_TEAM", "API_TOKEN"))
 
 
-def call(method, path, body=None, token=None):
-    headers = {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = "Bearer " + token
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(URL + path, data, headers, method=method)
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
+def with_httpx(method, path, body=None):
+    import httpx
+    with httpx.Client(base_url=URL) as client:
+        said = {"refreshToken": REFRESH_TOKEN, "teamId": TEAM}
+        token = client.post("/auth/token", json=said).raise_for_status().json()["access_token"]
+        headers = {"Authorization": "Bearer " + token}
+        return client.request(method, path, json=body, headers=headers).raise_for_status().json()
 
 
-def authorised(method, path, body=None):
+def with_urllib(method, path, body=None):
+    import urllib.request
+    def call(method, path, body, **headers):
+        data = None if body is None else json.dumps(body).encode()
+        headers["Content-Type"] = "application/json"
+        request = urllib.request.Request(URL + path, data, headers, method=method)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
     said = {"refreshToken": REFRESH_TOKEN, "teamId": TEAM}
-    return call(method, path, body, call("POST", "/auth/token", said)["access_token"])
+    token = call("POST", "/auth/token", said)["access_token"]
+    return call(method, path, body, Authorization="Bearer " + token)
+
+
+authorised = {"httpx": with_httpx, "urllib": with_urllib}[os.environ["CLIENT"]]
 
 
 class PlainProvider(ResourceProvider):
@@ -145,14 +156,15 @@ class HostMemory:
 
 
 class Bench:
-    def __init__(self, engine: Engine, folder: Path, rounds: int) -> None:
+    def __init__(self, engine: Engine, folder: Path, rounds: int, client: str) -> None:
         self.engine = engine
+        self.client = client
         self.folder = folder
         self.rounds = rounds
         self.empty = self.stack("empty", "", 0, None)
 
     def stack(self, name: str, program: str, accounts: int, server: Sandbox | None) -> Stack:
-        env = {"ACCOUNTS": str(accounts), "BENCH_PID": str(os.getpid())}
+        env = {"ACCOUNTS": str(accounts), "BENCH_PID": str(os.getpid()), "CLIENT": self.client}
         config, secrets = {"chatdaddy:baseUrl": "http://127.0.0.1:9"}, {}
         if server is not None:
             env |= {"API_URL": server.url, "API_TEAM": TEAM_ID, "API_TOKEN": REFRESH_TOKEN}
@@ -249,7 +261,7 @@ def thousand(bench: Bench, table: Table, plain: int, empty: dict[str, Measured])
         return
     with running("--latency-ms", str(LATENCY_MS)) as server:
         stack = bench.stack("plain", PLAIN, plain, server)
-        name = f"{plain:,} plain resources"
+        name = f"{plain:,} plain resources ({bench.client})"
         theirs = bench.measure(f"{name}: up", server, lambda: stack.up("--skip-preview"))
         unchanged = bench.measure(f"{name}: preview", server, stack.preview)
         again = bench.measure(f"{name}: refresh", server, lambda: stack.refresh("--skip-preview"))
@@ -310,6 +322,7 @@ def main() -> None:
     default = "pulumi" if shutil.which("pulumi") else "stand-in"
     parser.add_argument("--engine", choices=("pulumi", "stand-in"), default=default)
     parser.add_argument("--plain", type=int, default=200, help="plain resources; 0 for none")
+    parser.add_argument("--client", choices=("httpx", "urllib"), default="httpx")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--many", type=int, default=10_000, help="0 to leave it out")
     parser.add_argument("--most", type=int, default=0, help="a larger fleet: 50000")
@@ -318,7 +331,7 @@ def main() -> None:
 
     table = Table()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(engine, Path(folder), given.rounds)
+        bench = Bench(engine, Path(folder), given.rounds, given.client)
         empty = {
             "up": bench.median("empty: up", None, lambda: bench.empty.up("--skip-preview")),
             "preview": bench.median("empty: preview", None, bench.empty.preview),
