@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +50,9 @@ class Tap:
     def __init__(self) -> None:
         self.upstream: int | None = None
         self.trigger: Trigger | None = None
-        self.port = 0
+        # Bound and never listening: while nobody listens, the port is kept from other connections.
+        self._held = _bound(0)
+        self.port: int = self._held.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -66,8 +69,7 @@ class Tap:
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, sock=_bound(self.port))
 
     def refuse(self) -> None:
         """Be as unreachable as a server that died: cut what is open, refuse what is new."""
@@ -93,6 +95,7 @@ class Tap:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+        self._held.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
@@ -123,6 +126,14 @@ class Tap:
         trigger = self.trigger
         if trigger is not None and trigger.meets(call, phase):
             await asyncio.get_running_loop().run_in_executor(None, trigger.action)
+
+
+def _bound(port: int) -> socket.socket:
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
 
 
 async def _message(
