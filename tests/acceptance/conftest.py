@@ -56,7 +56,8 @@ class Case:
 
     def hosts(self) -> list[bytes]:
         """The provider hosts that run for this project."""
-        return [command for command in processes_in(self.folder) if HOST.search(command)]
+        commands = processes_in(self.folder).values()
+        return [command for command in commands if HOST.search(command)]
 
     def account(self) -> dict[str, object]:
         """The one live account that the team has."""

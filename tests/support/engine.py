@@ -47,13 +47,13 @@ BEST_ENGINE = ENGINES[1:] if PULUMI else ENGINES[:1]
 HOST = re.compile(rb"pulumi\.dynamic|child\.py\0host")
 
 
-def processes_in(folder: Path) -> list[bytes]:
-    """The command lines of the processes that run in that folder."""
-    found = []
+def processes_in(folder: Path) -> dict[int, bytes]:
+    """The command lines of the processes that run in that folder, by their numbers."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cwd").readlink() == folder:
-                found.append((process / "cmdline").read_bytes())
+                found[int(process.name)] = (process / "cmdline").read_bytes()
         except OSError:
             continue
     return found
