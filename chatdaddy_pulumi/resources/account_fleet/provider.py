@@ -40,7 +40,12 @@ from chatdaddy_pulumi.lifecycle.fleet.text import (
 )
 from chatdaddy_pulumi.lifecycle.tier import short
 from chatdaddy_pulumi.resources.account_fleet import memory
-from chatdaddy_pulumi.resources.account_fleet.display import in_words, seen_in_words
+from chatdaddy_pulumi.resources.account_fleet.display import (
+    SHOWN_ONE_BY_ONE,
+    in_parts,
+    in_words,
+    seen_in_words,
+)
 from chatdaddy_pulumi.resources.account_fleet.inputs import Inputs, digest_of, read_inputs
 from chatdaddy_pulumi.resources.account_fleet.memory import Gone
 from chatdaddy_pulumi.resources.account_fleet.progress import Telling
@@ -81,7 +86,11 @@ class FleetProvider(HostedProvider):
             **({} if digest is None else {"__said": digest}),
         }
         if digest is not None and _olds.get("__said") == digest:
-            same = {key: _olds[key] for key in ("accounts", "__accounts")}
+            same: dict[str, Any] = {
+                key: _olds[key] for key in ("accounts", "__accounts", "__parts") if key in _olds
+            }
+            if "__parts" not in _olds:
+                same |= _shown(_olds["accounts"], len(_olds["accounts"]) > SHOWN_ONE_BY_ONE)
             failures = [*_check_numbers(news), *self.configuration_failures()]
             return CheckResult({**checked, **same}, failures)
         inputs = read_inputs(news)
@@ -90,7 +99,9 @@ class FleetProvider(HostedProvider):
         if inputs.all_unknown:
             checked["__accounts"] = news["__accounts"]
             return CheckResult({**checked, "__late": news.get("__late") or []}, failures)
-        checked["accounts"] = _in_words(inputs)
+        # A change is shown in the form that the state has, or it would look like more than it is.
+        many = len(inputs.entries) > SHOWN_ONE_BY_ONE
+        checked |= _shown(_in_words(inputs), "__parts" in _olds if _olds else many)
         _warn_of_settings(inputs)
         if not failures and not _olds:
             failures = self._check_first_run(inputs, news, known)
@@ -318,15 +329,18 @@ def _written(
 def _as_found(records: Mapping[str, Record], props: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs that would have made the accounts what they are: previews show what differs."""
     usual = Terms.read(props["__usual"])
-    return {
-        **(props.get("__declared") or {}),
-        "accounts": {
-            key: in_words(key, record.nickname, record.terms, usual)
-            if record.drift is None
-            else seen_in_words(key, record, usual)
-            for key, record in records.items()
-        },
+    words = {
+        key: in_words(key, record.nickname, record.terms, usual)
+        if record.drift is None
+        else seen_in_words(key, record, usual)
+        for key, record in records.items()
     }
+    return {**(props.get("__declared") or {}), **_shown(words, len(words) > SHOWN_ONE_BY_ONE)}
+
+
+def _shown(words: dict[str, str], parts: bool) -> dict[str, Any]:
+    """The words of the entries by key, or in parts."""
+    return {"accounts": in_parts(words), "__parts": True} if parts else {"accounts": words}
 
 
 def _in_words(inputs: Inputs) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from difflib import unified_diff
 from typing import Any
 
 from chatdaddy_pulumi.sandbox.engine.values import UNKNOWN, Props, Secret, deep_equals
@@ -65,9 +66,23 @@ def difference(old: Props, new: Props, indent: int, *, all_keys: bool = False) -
             yield f"{' ' * indent}~ {name}: {{", "yellow"
             yield from difference(old[key], new[key], indent + 4)
             yield f"{' ' * indent}  }}", "yellow"
+        elif _is_text(old[key]) and _is_text(new[key]):
+            yield f"{' ' * indent}~ {name}:", "yellow"
+            yield from _lines_apart(old[key], new[key], indent + 4)
         else:
             change = f"{one_line(old[key])} => {one_line(new[key])}"
             yield f"{' ' * indent}~ {name}: {change}", "yellow"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and "\n" in value
+
+
+def _lines_apart(old: str, new: str, indent: int) -> Iterator[Line]:
+    """The lines that differ, each with two of those around it."""
+    for line in list(unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2))[2:]:
+        said = "..." if line[0] == "@" else f"{line[0]} {one_line(line[1:])[1:-1]}"
+        yield f"{' ' * indent}{said}", _STYLES.get(line[0], "")
 
 
 def changed_keys(old: Props, new: Props) -> str:
