@@ -22,7 +22,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chatdaddy_pulumi.api import ChatDaddy, Purchase, ServiceUrls
+from chatdaddy_pulumi.client import ChatDaddy, Purchase, ServiceUrls
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
 names = itertools.count()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chatdaddy_pulumi.api import ChatDaddyError, NotFound
+from chatdaddy_pulumi.client import ChatDaddyError, NotFound
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import CannotAdopt, NotDone
 from chatdaddy_pulumi.lifecycle.purchase import Wanted
 from chatdaddy_pulumi.lifecycle.removal import is_archived
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import Account, ChatDaddy
+    from chatdaddy_pulumi.client import Account, ChatDaddy
 
 
 async def account_to_adopt(client: ChatDaddy, account_id: str, wanted: Wanted) -> Account:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatdaddy_pulumi.api import (
+from chatdaddy_pulumi.client import (
     ChatDaddyError,
     Forbidden,
     NotFound,

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chatdaddy_pulumi.api import BadRequest, ChatDaddyError
+from chatdaddy_pulumi.client import BadRequest, ChatDaddyError
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.purchase import Wanted
 from chatdaddy_pulumi.lifecycle.tier import already_at
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import Account, ChatDaddy
+    from chatdaddy_pulumi.client import Account, ChatDaddy
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ async def bring_to(client: ChatDaddy, held: Held, wanted: Wanted) -> dict[str, A
 
 async def _patch(client: ChatDaddy, account_id: str, change: dict[str, Any]) -> None:
     """Send the patch; a 400 for the tier that it already has is success (the guide, step 11)."""
-    from chatdaddy_pulumi.api import AccountPatch
+    from chatdaddy_pulumi.client import AccountPatch
 
     try:
         await client.accounts.patch(account_id, AccountPatch(**change))

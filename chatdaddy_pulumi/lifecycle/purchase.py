@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from chatdaddy_pulumi.api import ChatDaddyError, Unknown
+from chatdaddy_pulumi.client import ChatDaddyError, Unknown
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, NotDone
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import Account, ChatDaddy, Purchase
+    from chatdaddy_pulumi.client import Account, ChatDaddy, Purchase
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Wanted:
 
     def order(self) -> Purchase:
         """The purchase; what the program says nothing of is not sent."""
-        from chatdaddy_pulumi.api import Purchase
+        from chatdaddy_pulumi.client import Purchase
 
         said = {
             "type": self.type,

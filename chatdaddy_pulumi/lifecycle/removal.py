@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chatdaddy_pulumi.api import ChatDaddyError, NotFound
+from chatdaddy_pulumi.client import ChatDaddyError, NotFound
 from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, ArchiveState, OnDelete
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import NotDone
@@ -21,7 +21,7 @@ WHAT_GOES = {
 }
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import Account, ChatDaddy
+    from chatdaddy_pulumi.client import Account, ChatDaddy
 
 
 def is_archived(account: Account) -> bool:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chatdaddy_pulumi.api import ChatDaddyError
+from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import LIMITED_TIER_MESSAGES, Tier
 from chatdaddy_pulumi.lifecycle.errors import HistoryLoss
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
 
 
 def loses_history(old: str | None, new: str) -> bool:

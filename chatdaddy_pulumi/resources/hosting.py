@@ -17,8 +17,8 @@ from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
-from chatdaddy_pulumi.api import BadSetting, ChatDaddyError, ClientOptions, ServiceUrls
-from chatdaddy_pulumi.api.credentials import Credentials
+from chatdaddy_pulumi.client import BadSetting, ChatDaddyError, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.resources.nearest import nearest
 from chatdaddy_pulumi.resources.stopping import heed_engine
@@ -28,7 +28,7 @@ from chatdaddy_pulumi.resources.stopping import heed_engine
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from chatdaddy_pulumi.api import ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
     from chatdaddy_pulumi.lifecycle.prices import Prices
 
 P = ParamSpec("P")
@@ -222,13 +222,13 @@ class HostedProvider(ResourceProvider):
     @property
     def client(self) -> ChatDaddy:
         """The process's client for the configured team."""
-        from chatdaddy_pulumi.api.bridge import client_for
+        from chatdaddy_pulumi.client.bridge import client_for
 
         return client_for(self.settings.credentials(), self.settings.options())
 
     def run(self, work: Callable[[ChatDaddy], Coroutine[Any, Any, R]]) -> R:
         """Run the work on the shared loop, over the shared client."""
-        from chatdaddy_pulumi.api.bridge import run
+        from chatdaddy_pulumi.client.bridge import run
 
         return run(work(self.client))
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 
-from chatdaddy_pulumi.api import (
+from chatdaddy_pulumi.client import (
     AccountPatch,
     BadRequest,
     ChatDaddy,

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatdaddy_pulumi.api import ChatDaddy, ChatDaddyError, ClientOptions, ServiceUrls
-from chatdaddy_pulumi.api.errors import BadAnswer, Refused, Retryable, Unknown
-from chatdaddy_pulumi.api.models import Purchase
+from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.errors import BadAnswer, Refused, Retryable, Unknown
+from chatdaddy_pulumi.client.models import Purchase
 from tests.support.hostile import Handler, Hostile, hostile, token
 
 REFRESH_TOKEN = "refresh-token-that-must-not-be-shown"

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chatdaddy_pulumi.api import ChatDaddy, ChatDaddyError, ClientOptions, ServiceUrls
-from chatdaddy_pulumi.api.models import Purchase
+from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.models import Purchase
 from tests.support.engine import Stack, write_project
 from tests.support.hostile import hostile
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running

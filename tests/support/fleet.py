@@ -17,7 +17,7 @@ from typing import Any
 
 from pulumi.runtime import rpc
 
-from chatdaddy_pulumi.api import Account, AccountPatch, ChatDaddy, NotFound, Purchase
+from chatdaddy_pulumi.client import Account, AccountPatch, ChatDaddy, NotFound, Purchase
 from chatdaddy_pulumi.resources import engine_log
 from chatdaddy_pulumi.resources.account_fleet import _as_text, memory
 from chatdaddy_pulumi.resources.account_fleet.outputs import accounts_of
@@ -204,7 +204,7 @@ def _said(accounts: Any, arguments: dict[str, Any]) -> tuple[dict[str, Any], dic
 
 def over_http(url: str, team_id: str, refresh_token: str) -> Driver:
     """A driver whose providers talk to a server."""
-    from chatdaddy_pulumi.api import bridge
+    from chatdaddy_pulumi.client import bridge
 
     driver = Driver(work=lambda _: None)
     driver.settings = {"teamId": team_id, "refreshToken": refresh_token, "baseUrl": url}

@@ -14,7 +14,7 @@ from chatdaddy_pulumi.lifecycle.change import Held
 from chatdaddy_pulumi.lifecycle.purchase import Wanted
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import Account
+    from chatdaddy_pulumi.client import Account
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chatdaddy_pulumi.api import ChatDaddyError, PaymentRequired, Refused, Unknown
+from chatdaddy_pulumi.client import ChatDaddyError, PaymentRequired, Refused, Unknown
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt, adopt
 from chatdaddy_pulumi.lifecycle.advice import explain
@@ -32,7 +32,7 @@ from chatdaddy_pulumi.lifecycle.removal import remove
 from chatdaddy_pulumi.lifecycle.tier import guard_history
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import Account, ChatDaddy
+    from chatdaddy_pulumi.client import Account, ChatDaddy
 
 #: How old, in seconds, the listing may be that the intent made moments before.
 _JUST_NOW = 30.0

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from chatdaddy_pulumi.api import ChatDaddyError
+from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import LIMITED_TIER_MESSAGES, Existing
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt
 from chatdaddy_pulumi.lifecycle.advice import explain
@@ -18,7 +18,7 @@ from chatdaddy_pulumi.lifecycle.purchase import to_adopt
 from chatdaddy_pulumi.lifecycle.tier import guard_history, loses_history, messages_used
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import Account, ChatDaddy
+    from chatdaddy_pulumi.client import Account, ChatDaddy
 
 #: For so many accounts it is looked up how many messages they have sent; a call each.
 _LOOKED_UP = 24

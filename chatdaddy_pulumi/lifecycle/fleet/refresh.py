@@ -11,7 +11,7 @@ from chatdaddy_pulumi.lifecycle.fleet.intent import Open
 from chatdaddy_pulumi.lifecycle.fleet.view import look
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import Account, ChatDaddy
+    from chatdaddy_pulumi.client import Account, ChatDaddy
 
 
 #: Accounts that one call lists.

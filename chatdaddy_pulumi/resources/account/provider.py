@@ -14,7 +14,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from chatdaddy_pulumi.api import Account, ChatDaddy
+from chatdaddy_pulumi.client import Account, ChatDaddy
 from chatdaddy_pulumi.enums import Existing, OnDelete
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt, adopt
 from chatdaddy_pulumi.lifecycle.change import Held, bring_to, open_connection

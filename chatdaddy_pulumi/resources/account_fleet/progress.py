@@ -11,7 +11,7 @@ from chatdaddy_pulumi.lifecycle.fleet.outcome import Tally
 from chatdaddy_pulumi.resources.engine_log import log
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
 
 #: Seconds between two lines: each is a call to the engine.
 _EVERY = 0.5

@@ -16,7 +16,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from chatdaddy_pulumi.api import ChatDaddyError
+from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.fleet.entry import Record, Terms
@@ -56,7 +56,7 @@ from chatdaddy_pulumi.resources.stopping import stop_reason
 from chatdaddy_pulumi.resources.this_run import OWNERS
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
 
 MOST_CONCURRENCY = 64
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
-from chatdaddy_pulumi.api import ChatDaddyError
+from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
@@ -36,7 +36,7 @@ from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors, has
 from chatdaddy_pulumi.resources.this_run import OWNERS
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.api import Account, ChatDaddy
+    from chatdaddy_pulumi.client import Account, ChatDaddy
 
 
 #: So many runs in a row may be interrupted before the first of them gets forgotten.

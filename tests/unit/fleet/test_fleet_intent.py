@@ -113,7 +113,7 @@ class Lives(RuleBasedStateMachine):
         """The team can't be charged for a while: what fails is bought later, once."""
 
         def refuse(is_done: bool) -> None:
-            from chatdaddy_pulumi.api import PaymentRequired
+            from chatdaddy_pulumi.client import PaymentRequired
 
             if not is_done:
                 raise PaymentRequired("no money", call="POST /im/accounts")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.api import BadRequest
+from chatdaddy_pulumi.client import BadRequest
 from chatdaddy_pulumi.resources import this_run
 from tests.support.fleet import Driver, Killed, Team, in_memory
 from tests.support.sandbox import LIMITED, UNLIMITED

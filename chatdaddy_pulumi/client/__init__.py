@@ -1,0 +1,69 @@
+"""ChatDaddy over HTTP: async, typed, and without Pulumi.
+
+The names below are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client.client import ChatDaddy as ChatDaddy
+    from chatdaddy_pulumi.client.errors import BadAnswer as BadAnswer
+    from chatdaddy_pulumi.client.errors import BadRequest as BadRequest
+    from chatdaddy_pulumi.client.errors import BadSetting as BadSetting
+    from chatdaddy_pulumi.client.errors import ChatDaddyError as ChatDaddyError
+    from chatdaddy_pulumi.client.errors import Conflict as Conflict
+    from chatdaddy_pulumi.client.errors import Forbidden as Forbidden
+    from chatdaddy_pulumi.client.errors import NotFound as NotFound
+    from chatdaddy_pulumi.client.errors import PaymentRequired as PaymentRequired
+    from chatdaddy_pulumi.client.errors import RateLimited as RateLimited
+    from chatdaddy_pulumi.client.errors import Refused as Refused
+    from chatdaddy_pulumi.client.errors import Retryable as Retryable
+    from chatdaddy_pulumi.client.errors import Unauthorized as Unauthorized
+    from chatdaddy_pulumi.client.errors import Unavailable as Unavailable
+    from chatdaddy_pulumi.client.errors import Unknown as Unknown
+    from chatdaddy_pulumi.client.errors import UnknownPurchase as UnknownPurchase
+    from chatdaddy_pulumi.client.errors import Unreachable as Unreachable
+    from chatdaddy_pulumi.client.errors import Untrusted as Untrusted
+    from chatdaddy_pulumi.client.models import Account as Account
+    from chatdaddy_pulumi.client.models import AccountAccess as AccountAccess
+    from chatdaddy_pulumi.client.models import AccountPatch as AccountPatch
+    from chatdaddy_pulumi.client.models import ApiToken as ApiToken
+    from chatdaddy_pulumi.client.models import ArchiveProgress as ArchiveProgress
+    from chatdaddy_pulumi.client.models import Purchase as Purchase
+    from chatdaddy_pulumi.client.models import TeamDetail as TeamDetail
+    from chatdaddy_pulumi.client.models import TeamInfo as TeamInfo
+    from chatdaddy_pulumi.client.models import Webhook as Webhook
+    from chatdaddy_pulumi.client.options import ClientOptions as ClientOptions
+    from chatdaddy_pulumi.client.options import ServiceUrls as ServiceUrls
+
+_HOME = {
+    "client": ["ChatDaddy"],
+    "errors": [
+        *("BadAnswer", "BadRequest", "BadSetting", "ChatDaddyError", "Conflict", "Forbidden"),
+        *("NotFound", "PaymentRequired", "RateLimited", "Refused", "Retryable", "Unauthorized"),
+        *("Unavailable", "Unknown", "UnknownPurchase", "Unreachable", "Untrusted"),
+    ],
+    "models": [
+        *("Account", "AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress"),
+        *("Purchase", "TeamDetail", "TeamInfo", "Webhook"),
+    ],
+    "options": ["ClientOptions", "ServiceUrls"],
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,300 @@
+"""The team's accounts: read, buy, change, remove."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from chatdaddy_pulumi.client.calls import Call, Repeat
+from chatdaddy_pulumi.client.errors import ChatDaddyError, Refused, Unknown
+from chatdaddy_pulumi.client.listing import Fetch, Pages
+from chatdaddy_pulumi.client.models import (
+    Account,
+    AccountPage,
+    AccountPatch,
+    ArchiveProgress,
+    Purchase,
+)
+from chatdaddy_pulumi.client.options import ClientOptions
+from chatdaddy_pulumi.client.purchases import Purchases
+from chatdaddy_pulumi.client.roster import Roster
+from chatdaddy_pulumi.client.shared import SingleFlight
+from chatdaddy_pulumi.client.transport import Transport
+
+_ACCOUNT = TypeAdapter(Account)
+_PAGE = TypeAdapter(AccountPage)
+_LIST = "GET /im/accounts"
+
+
+class Accounts:
+    """The accounts of one team (the im service).
+
+    All methods raise `Refused`, `Retryable` or `Unknown` as `chatdaddy_pulumi.client.errors` says;
+    those that read raise `BadAnswer` as well, and never `Unknown`.
+    """
+
+    def __init__(self, transport: Transport, options: ClientOptions) -> None:
+        self._transport = transport
+        self._options = options
+        self._pages = Pages(options.max_pages)
+        self._roster = Roster()
+        self._listing: SingleFlight[None] = SingleFlight()
+        self._purchases = Purchases(self._post, self._find_now, options)
+        self._reads = 0
+        self._read_at = float("-inf")
+
+    async def _shut(self) -> None:
+        await self._purchases.close()
+        await self._listing.cancel()
+
+    # --- reading
+
+    async def snapshot(self, *, max_age: float | None = None) -> Mapping[str, Account]:
+        """The team's accounts by ID, as of at most `max_age` seconds ago (0: listed anew).
+
+        Listed once, however many wait for it, and kept up to date by this client's own writes;
+        only the connection's state of accounts that it opened or closed may be behind. The
+        mapping that is returned does not change any more.
+        """
+        since = self._oldest(max_age)
+        while not self._roster.listed_since(since):
+            await self._listing.run(self._list)
+        await self._settle_uncertain()
+        return self._roster.all()
+
+    async def get(self, account_id: str) -> Account | None:
+        """One account, or None where the team has none of that ID. Never lists the team.
+
+        Taken from a fresh snapshot where there is one and this client has not written to the
+        account; else one call.
+        """
+        if self._fresh() and not self._roster.wrote_to(account_id):
+            listed = self._roster.get(account_id)
+            if listed is not None:
+                return listed
+        return await self._look_up(account_id)
+
+    async def read(self, account_id: str) -> Account | None:
+        """One account, where many may be read in a row: as in a refresh of a whole stack.
+
+        A lone read is one call; as soon as there are several, all share one snapshot.
+        """
+        others = await self._others_read()
+        if others and not self._fresh() and not self._roster.wrote_to(account_id):
+            await self.snapshot()
+        return await self.get(account_id)
+
+    async def _others_read(self) -> bool:
+        """Whether this read is one of several, soon after each other or at once."""
+        recent = self._read_at >= self._oldest()
+        self._read_at = time.monotonic()
+        self._reads += 1
+        reads = self._reads
+        if recent or self._fresh():
+            return True
+        # Where a whole stack is read, others come within a moment.
+        await self._transport.tokens.get()
+        await asyncio.sleep(self._options.batch_window_s)
+        return self._reads > reads
+
+    async def find(self, nickname: str) -> list[Account]:
+        """The accounts of exactly that nickname, deleted and archived ones too if listed."""
+        if self._fresh():
+            await self._settle_uncertain()
+            return self._roster.named(nickname)
+        return await self._search_nickname(nickname)
+
+    # --- buying
+
+    async def purchase(
+        self, order: Purchase, *, known_ids: Collection[str] | None = None
+    ) -> Account:
+        """Buy an account. Costs money at once. Sent once, whatever the network does.
+
+        `known_ids`: the accounts that the team had before; without them those of the same
+        nickname are looked up first. Raises `Refused` or `Retryable` (nothing was bought), or
+        `UnknownPurchase` (it may have been; `candidates` are the new accounts that fit).
+        """
+        if known_ids is None:
+            known_ids = {account.account_id for account in await self.find(order.nickname)}
+        account = await self._purchases.buy(order, known_ids)
+        self._roster.bought(account)
+        return account
+
+    async def recreate(self, account_id: str) -> Account:
+        """Bring back a deleted account under the same ID, with its data."""
+        call = _write("POST", "/accounts/{id}/recreate", account_id, repeat=Repeat.NEVER)
+        try:
+            account = await self._transport.ask(call, _ACCOUNT)
+        except Unknown as error:
+            found = await self._look_again(account_id, error)
+            if found is None or not found.live:
+                raise
+            account = found
+        self._roster.bought(account)
+        return account
+
+    # --- changing and removing; repeating these is harmless
+
+    async def patch(self, account_id: str, change: AccountPatch) -> None:
+        """Change what is set in `change`.
+
+        Raises `BadRequest` among others for the tier that the account already has; but not
+        where only a repetition after a lost answer met it.
+        """
+        call = _write("PATCH", "/accounts/{id}", account_id, body=change.body())
+        await self._do(call, lambda account: account is not None and _is_so(account, change))
+        given = change.model_dump(exclude_unset=True)
+        if "settings" in given or "credentials" in given:
+            given = {}  # merged or replaced: not documented
+        self._roster.changed(account_id, **given)
+
+    async def delete(self, account_id: str, *, now: bool = False) -> None:
+        """Cancel the subscription and remove the data: at once, or after 24 hours of grace.
+
+        Returns when it is enqueued; the account may be listed for a while.
+        """
+        params = {"deleteNow": "true"} if now else None
+        call = _write("DELETE", "/accounts/{id}", account_id, params=params)
+        await self._do(call, lambda account: account is None or account.deleted_at is not None)
+        if now:
+            self._roster.removed(account_id)
+        else:
+            at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            self._roster.changed(account_id, deleted_at=at.replace("+00:00", "Z"))
+
+    async def archive(self, account_id: str) -> None:
+        """Cancel the subscription, log out, remove what was synced; notes and contacts stay.
+
+        Goes on after this returns: see `archive_state` of the account.
+        """
+        call = _write("POST", "/accounts/{id}/archive", account_id)
+        await self._do(call, lambda account: account is not None and bool(account.archive_state))
+        self._roster.changed(account_id, archive_state=ArchiveProgress(type="archiving"))
+
+    async def open(self, account_id: str) -> None:
+        """Connect; where a login is needed, `state_info` holds the QR code after a moment."""
+        await self._connection(_write("POST", "/accounts/{id}/open", account_id))
+
+    async def close(self, account_id: str, *, logout: bool = False) -> None:
+        """Disconnect, and with `logout` forget the login."""
+        params = {"logout": "true"} if logout else None
+        await self._connection(_write("POST", "/accounts/{id}/close", account_id, params=params))
+
+    async def change_login_mode(self, account_id: str, *, phone_number: str | None = None) -> None:
+        """Log in by QR code, or by a PIN sent to `phone_number`."""
+        body: dict[str, Any] = {"type": "qr"}
+        if phone_number is not None:
+            body = {"type": "phoneNumber", "phoneNumber": phone_number}
+        path = "/accounts/wa/{id}/change-login-mode"
+        await self._connection(_write("POST", path, account_id, body=body))
+
+    async def disconnect_ack(self, account_id: str) -> None:
+        """Clear the mark that the account was disconnected."""
+        await self._connection(_write("POST", "/accounts/{id}/disconnect-ack", account_id))
+
+    # --- within
+
+    async def _do(self, call: Call, done: Callable[[Account | None], bool]) -> None:
+        """A write that may be repeated; `done` tells whether an account shows its effect.
+
+        Where an answer was lost, a refusal of the repetition may only mean that it was done.
+        """
+        try:
+            await self._transport.do(call)
+        except Refused as error:
+            if not error.after_lost_answer or not done(await self._look_again(call.ids[0], error)):
+                raise
+
+    async def _connection(self, call: Call) -> None:
+        await self._transport.do(call)
+        self._roster.wrote_to_connection(call.ids[0])
+
+    async def _post(self, order: Purchase) -> Account:
+        call = Call("POST", "im", "/accounts", body=order.body(), repeat=Repeat.NEVER)
+        return await self._transport.ask(call, _ACCOUNT)
+
+    def _oldest(self, max_age: float | None = None) -> float:
+        """When a listing must have begun at the earliest to serve now."""
+        allowed = self._options.snapshot_max_age_s if max_age is None else max_age
+        return time.monotonic() - allowed
+
+    def _fresh(self) -> bool:
+        return self._roster.listed_since(self._oldest())
+
+    async def _list(self) -> None:
+        self._roster.listing_begins()
+        try:
+            found = await self._pages.all(self._fetch(), _LIST)
+        except BaseException:
+            self._roster.listing_failed()
+            raise
+        self._roster.listed(found)
+
+    async def _settle_uncertain(self) -> None:
+        """Read what our own writes left open: alone, or by a listing where that is cheaper."""
+        if len(self._roster.uncertain) > max(4, len(self._roster) / self._options.page_size):
+            await self._listing.run(self._list)
+        for account_id in list(self._roster.uncertain):
+            self._roster.uncertain.discard(account_id)
+            try:
+                account = await self._look_up(account_id)
+            except BaseException:
+                self._roster.uncertain.add(account_id)
+                raise
+            self._roster.learned(account_id, account)
+
+    async def _look_up(self, account_id: str) -> Account | None:
+        found = await self._pages.matches(self._fetch(q=account_id), _LIST)
+        return found.get(account_id)
+
+    async def _search_nickname(self, nickname: str) -> list[Account]:
+        found = await self._pages.matches(self._fetch(q=nickname), _LIST)
+        return [account for account in found.values() if account.nickname == nickname]
+
+    async def _find_now(self, nickname: str, searches: int) -> list[Account]:
+        """The accounts of that nickname as of now, by what is cheaper where many search."""
+        if len(self._roster) and searches > len(self._roster) / self._options.page_size:
+            await self.snapshot(max_age=0)
+            return self._roster.named(nickname)
+        return await self._search_nickname(nickname)
+
+    async def _look_again(self, account_id: str, error: ChatDaddyError) -> Account | None:
+        """What became of an account whose write ended with `error`, an answer having been lost."""
+        try:
+            return await self._look_up(account_id)
+        except ChatDaddyError:
+            words = f"an answer was lost, and the account can't be read ({error.message})"
+        raise Unknown(words, call=error.call, status=error.status, help_link=error.help_link)
+
+    def _fetch(self, q: str | None = None) -> Fetch:
+        async def page(number: int | None) -> AccountPage:
+            params = {"count": self._options.page_size, "returnCount": "true"}
+            params |= {"q": q} if q is not None else {}
+            params |= {"page": number} if number is not None else {}
+            return await self._transport.ask(Call("GET", "im", "/accounts", params=params), _PAGE)
+
+        return page
+
+
+def _is_so(account: Account, change: AccountPatch) -> bool:
+    """Whether the account is as the change wants it, as far as that can be read."""
+    wanted = change.model_dump(exclude_unset=True, include={"tier", "nickname"})
+    return all(getattr(account, name) == value for name, value in wanted.items())
+
+
+def _write(
+    method: str,
+    path: str,
+    account_id: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    body: Any = None,
+    repeat: Repeat = Repeat.HARMLESS,
+) -> Call:
+    return Call(method, "im", path, (account_id,), params=params, body=body, repeat=repeat)

@@ -1,0 +1,129 @@
+"""From threads to the one event loop: Pulumi's provider host calls from four worker threads.
+
+The loop runs in a daemon thread, begun at first use (anew after a fork), and is ended cleanly
+when the interpreter exits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from chatdaddy_pulumi.client.client import ChatDaddy
+from chatdaddy_pulumi.client.credentials import Credentials
+from chatdaddy_pulumi.client.options import ClientOptions
+
+__all__ = ["Credentials", "client_for", "run"]
+
+T = TypeVar("T")
+
+#: Seconds that open calls get to end when the interpreter exits.
+_LAST_ORDERS_S = 2.0
+
+
+class _Bridge:
+    """The loop, its thread, and the clients that live on it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._clients: dict[tuple[Credentials, ClientOptions | None], ChatDaddy] = {}
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="chatdaddy-api", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    def client(self, credentials: Credentials, options: ClientOptions | None) -> ChatDaddy:
+        with self._lock:
+            key = (credentials, options)
+            if key not in self._clients:
+                self._clients[key] = ChatDaddy(
+                    credentials.team_id,
+                    refresh_token=credentials.refresh_token,
+                    api_token=credentials.api_token,
+                    urls=credentials.urls,
+                    options=options,
+                )
+            return self._clients[key]
+
+    def end(self) -> None:
+        with self._lock:
+            loop, thread, clients = self._loop, self._thread, list(self._clients.values())
+            self._loop = self._thread = None
+            self._clients.clear()
+        if loop is None or thread is None:
+            return
+        done = asyncio.run_coroutine_threadsafe(_wind_up(clients), loop)
+        with contextlib.suppress(Exception):
+            done.result(_LAST_ORDERS_S)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_LAST_ORDERS_S)
+        if not thread.is_alive():
+            loop.close()
+
+
+async def _wind_up(clients: list[ChatDaddy]) -> None:
+    open_tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in open_tasks:
+        task.cancel()
+    await asyncio.gather(*open_tasks, return_exceptions=True)
+    for client in clients:
+        await client.aclose()
+    loop = asyncio.get_running_loop()
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()
+
+
+_bridge = _Bridge()
+
+
+def _forget() -> None:
+    """In a forked child: the parent's loop, sockets and locks are not the child's."""
+    global _bridge
+    _bridge = _Bridge()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+atexit.register(lambda: _bridge.end())
+
+
+def client_for(credentials: Credentials, options: ClientOptions | None = None) -> ChatDaddy:
+    """The process's client for these credentials; use it only inside `run`.
+
+    Raises `BadSetting` where the credentials can't be right.
+    """
+    return _bridge.client(credentials, options)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The coroutine's result, worked out on the shared event loop while this thread waits.
+
+    An interruption of the thread (as by Ctrl-C) cancels the coroutine.
+    """
+    loop = _bridge.loop()
+    try:
+        inside = asyncio.get_running_loop() is loop
+    except RuntimeError:
+        inside = False
+    if inside:
+        work.close()
+        raise RuntimeError("run() was called on the event loop itself: await the coroutine there")
+    outcome = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        return outcome.result()
+    except BaseException:
+        outcome.cancel()
+        raise

@@ -1,0 +1,184 @@
+"""Buying an account once, and finding out what was bought where the answer was lost.
+
+The API has no idempotency key, so a purchase is sent again only where it is certain that nothing
+happened. Otherwise the team's accounts are searched until the new one shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+
+from chatdaddy_pulumi.client.errors import ChatDaddyError, Unknown, UnknownPurchase
+from chatdaddy_pulumi.client.models import Account, Purchase
+from chatdaddy_pulumi.client.options import ClientOptions
+
+PURCHASE = "POST /im/accounts"
+
+_SHORTEST_DELAY_S = 0.02
+
+
+@dataclass
+class _Lost:
+    """A purchase whose answer was lost."""
+
+    known_ids: Collection[str]
+    reason: str
+    outcome: asyncio.Future[Account | UnknownPurchase]
+
+
+@dataclass
+class _Alike:
+    """Purchases that only their account's ID tells apart."""
+
+    in_flight: int = 0
+    lost: list[_Lost] = field(default_factory=list)
+    search: asyncio.Future[None] | None = None
+    quiet: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Purchases:
+    """All purchases of a process, so that none takes another's account for its own."""
+
+    def __init__(
+        self,
+        post: Callable[[Purchase], Awaitable[Account]],
+        search: Callable[[str, int], Awaitable[list[Account]]],
+        options: ClientOptions,
+    ) -> None:
+        self._post = post
+        self._search = search
+        self._options = options
+        self._claimed: set[str] = set()
+        self._searches = 0
+        self._alike: dict[tuple[str, str | None, str], _Alike] = {}
+
+    async def buy(self, order: Purchase, known_ids: Collection[str]) -> Account:
+        """Buy one account that is not among `known_ids`."""
+        key = (order.type, order.tier, order.nickname)
+        while (alike := self._alike.setdefault(key, _Alike())).search is not None:
+            # What shows up now must be a lost one's: no further purchase until that is settled.
+            await asyncio.wait([alike.search])
+        alike.in_flight += 1
+        alike.quiet.clear()
+        try:
+            account = await self._post(order)
+            self._claimed.add(account.account_id)
+            return account
+        except Unknown as error:
+            lost = _Lost(known_ids, error.message, asyncio.get_running_loop().create_future())
+            alike.lost.append(lost)
+        finally:
+            alike.in_flight -= 1
+            if not alike.in_flight:
+                alike.quiet.set()
+                if not alike.lost and alike.search is None:
+                    self._alike.pop(key, None)
+        if alike.search is None:
+            alike.search = asyncio.ensure_future(self._settle(key, alike, order))
+        outcome = await lost.outcome
+        if isinstance(outcome, UnknownPurchase):
+            raise outcome
+        return outcome
+
+    async def close(self) -> None:
+        searches = [alike.search for alike in self._alike.values() if alike.search is not None]
+        for search in searches:
+            search.cancel()
+        await asyncio.gather(*searches, return_exceptions=True)
+
+    async def _settle(
+        self, key: tuple[str, str | None, str], alike: _Alike, order: Purchase
+    ) -> None:
+        """Search until every lost purchase is found, or the time is over."""
+        self._searches += 1
+        try:
+            await alike.quiet.wait()
+            ends_at = time.monotonic() + self._options.lookup_s
+            delay, problem = max(self._options.retry_delay_s / 2, _SHORTEST_DELAY_S), ""
+            while alike.lost:
+                try:
+                    found = [
+                        a
+                        for a in await self._search(order.nickname, self._searches)
+                        if _fits(a, order)
+                    ]
+                    problem = ""
+                    if not self._assign(alike, found, order):
+                        break
+                except ChatDaddyError as error:
+                    problem = str(error)
+                if time.monotonic() + delay > ends_at:
+                    break
+                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
+                delay = min(delay * 2, self._options.retry_delay_max_s / 4)
+            for lost in alike.lost:
+                _tell(lost, _not_found(order, lost, problem, self._options.lookup_s))
+        finally:
+            self._searches -= 1
+            for lost in alike.lost:
+                lost.outcome.cancel()
+            self._alike.pop(key, None)
+            alike.search = None
+
+    def _assign(self, alike: _Alike, found: list[Account], order: Purchase) -> bool:
+        """Give each lost purchase its account; False where that would be guessing."""
+        waiting = sorted(alike.lost, key=lambda lost: len(self._new(lost, found)))
+        new = {account.account_id for lost in waiting for account in self._new(lost, found)}
+        if len(new) > len(waiting):
+            for lost in waiting:
+                ids = sorted(account.account_id for account in self._new(lost, found))
+                _tell(lost, _several(order, lost, ids))
+            alike.lost.clear()
+            return False
+        for lost in waiting:
+            mine = self._new(lost, found)
+            if mine:
+                self._claimed.add(mine[0].account_id)
+                _tell(lost, mine[0])
+                alike.lost.remove(lost)
+        return True
+
+    def _new(self, lost: _Lost, found: list[Account]) -> list[Account]:
+        return [
+            account
+            for account in found
+            if account.account_id not in self._claimed and account.account_id not in lost.known_ids
+        ]
+
+
+def _fits(account: Account, order: Purchase) -> bool:
+    return (
+        account.nickname == order.nickname
+        and account.type == order.type
+        and order.tier in (None, account.tier)
+        and account.live
+    )
+
+
+def _tell(lost: _Lost, outcome: Account | UnknownPurchase) -> None:
+    if not lost.outcome.done():
+        lost.outcome.set_result(outcome)
+
+
+_NEXT = "Nothing was bought twice: the next `pulumi up` looks for it before it buys"
+
+
+def _several(order: Purchase, lost: _Lost, ids: list[str]) -> UnknownPurchase:
+    message = (
+        f"the answer to the purchase of {order.nickname!r} was lost ({lost.reason}), and "
+        f"{len(ids)} new accounts may be it: {', '.join(ids)}. {_NEXT}"
+    )
+    return UnknownPurchase(message, call=PURCHASE, candidates=ids)
+
+
+def _not_found(order: Purchase, lost: _Lost, problem: str, seconds: float) -> UnknownPurchase:
+    looked = f"the accounts can't be listed ({problem})" if problem else "no new account showed"
+    message = (
+        f"the answer to the purchase of {order.nickname!r} was lost ({lost.reason}), and within "
+        f"{seconds:g} s {looked}. {_NEXT}"
+    )
+    return UnknownPurchase(message, call=PURCHASE)

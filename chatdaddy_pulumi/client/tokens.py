@@ -1,0 +1,136 @@
+"""The bearer token: fetched once for all callers and renewed in time, or an API token as it is.
+
+The rules are those of the official client's token factory: renew 2 minutes before the end, one
+token a team, one pending request however many wait.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any, NoReturn
+
+from pydantic import SecretStr
+from pydantic_core import from_json
+
+from chatdaddy_pulumi.client.errors import BadSetting, Retryable
+from chatdaddy_pulumi.client.redact import hide
+from chatdaddy_pulumi.client.shared import SingleFlight
+
+RENEW_BEFORE_S = 120.0
+#: The documented life of an access token, for one that does not say.
+LIFE_S = 3600.0
+
+REFRESH_TOKEN = "refresh token (chatdaddy:refreshToken or CHATDADDY_REFRESH_TOKEN)"  # noqa: S105
+API_TOKEN = "API token (chatdaddy:apiToken or CHATDADDY_API_TOKEN)"  # noqa: S105
+TEAM_ID = "team ID (chatdaddy:teamId or CHATDADDY_TEAM_ID)"
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What a JWT says, unverified; nothing where it is not a JWT."""
+    try:
+        payload = token.split(".")[1]
+        found = from_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError, binascii.Error):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def user_id(token: str) -> str | None:
+    """The user whom a JWT was made for."""
+    user = claims(token).get("user")
+    found = user.get("id") if isinstance(user, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _life(token: str) -> float:
+    """Seconds a fresh token lasts, by its own two times: the local clock may be wrong."""
+    said = claims(token)
+    try:
+        life = float(said["exp"]) - float(said["iat"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return LIFE_S
+    return life if 0 < life < float("inf") else LIFE_S
+
+
+def checked(token: str, what: str) -> SecretStr:
+    """The token as it can stand in a header; a pasted line end is taken off.
+
+    Raises `BadSetting` where it can't be a token.
+    """
+    token = token.strip()
+    hide(token)
+    if not token:
+        raise BadSetting("is empty", call=f"the {what}")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise BadSetting("holds characters that no token has", call=f"the {what}")
+    return SecretStr(token)
+
+
+class _Secretive:
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds secrets and can't be pickled")
+
+
+class ApiTokenSource(_Secretive):
+    """An API token: never expires, so nothing can be done where it is refused."""
+
+    setting = API_TOKEN
+
+    def __init__(self, token: str) -> None:
+        self._token = checked(token, API_TOKEN)
+
+    async def get(self) -> SecretStr:
+        return self._token
+
+    def refused(self, token: SecretStr) -> bool:
+        return False
+
+    async def close(self) -> None: ...
+
+
+class AccessTokenSource(_Secretive):
+    """Access tokens, one at a time, from `fetch`."""
+
+    setting = REFRESH_TOKEN
+
+    def __init__(self, fetch: Callable[[], Awaitable[SecretStr]]) -> None:
+        self._fetch = fetch
+        self._token: SecretStr | None = None
+        self._renew_at = 0.0
+        self._ends_at = 0.0
+        self._renewal: SingleFlight[SecretStr] = SingleFlight()
+
+    async def get(self) -> SecretStr:
+        """The token, renewed where it is about to end."""
+        if self._token is not None and monotonic() < self._renew_at:
+            return self._token
+        return await self._renewal.run(self._renew)
+
+    def refused(self, token: SecretStr) -> bool:
+        """ChatDaddy answered 401 to this token. Whether another may be had."""
+        if token == self._token:
+            self._token = None
+        return True
+
+    async def _renew(self) -> SecretStr:
+        asked_at = monotonic()
+        try:
+            token = await self._fetch()
+        except Retryable:
+            if self._token is not None and monotonic() < self._ends_at:
+                return self._token
+            raise
+        life = _life(token.get_secret_value())
+        self._ends_at = asked_at + life
+        self._renew_at = self._ends_at - min(RENEW_BEFORE_S, life / 2)
+        self._token = token
+        return token
+
+    async def close(self) -> None:
+        await self._renewal.cancel()

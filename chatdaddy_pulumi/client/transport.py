@@ -1,0 +1,185 @@
+"""One call over HTTP: sent, tried again where that is safe, and its outcome told apart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import httpx
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from chatdaddy_pulumi.client import errors
+from chatdaddy_pulumi.client.calls import Call
+from chatdaddy_pulumi.client.connection import connections
+from chatdaddy_pulumi.client.gate import Gate
+from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.outcomes import (
+    Answer,
+    done,
+    failure,
+    first_problem,
+    lost,
+    not_connected,
+    not_understood,
+    retry_after,
+)
+from chatdaddy_pulumi.client.redact import one_line
+from chatdaddy_pulumi.client.tokens import TEAM_ID, AccessTokenSource, ApiTokenSource
+from chatdaddy_pulumi.client.tries import Tries, delay
+
+T = TypeVar("T")
+
+log = logging.getLogger("chatdaddy_pulumi.client")
+
+#: What is read of an answer that only says what went wrong.
+_LONGEST_COMPLAINT = 64 * 1024
+
+
+class Transport:
+    """The connections to ChatDaddy's services, shared by all calls of a client."""
+
+    tokens: AccessTokenSource | ApiTokenSource
+
+    def __init__(self, urls: ServiceUrls, options: ClientOptions) -> None:
+        self.calls: Counter[str] = Counter()
+        self._urls = urls
+        self._options = options
+        self._gate = Gate(options.concurrency)
+        self._http = connections(urls, options)
+
+    async def close(self) -> None:
+        await self.tokens.close()
+        self._gate.close()
+        await self._http.aclose()
+
+    async def ask(self, call: Call, answer: TypeAdapter[T]) -> T:
+        """The call's answer as what it should be; see `send` for what is raised."""
+
+        def read(got: Answer) -> T | errors.ChatDaddyError:
+            try:
+                return answer.validate_json(got.content)
+            except ValidationError as invalid:
+                return not_understood(call, first_problem(invalid))
+
+        return await self.send(call, read)
+
+    async def do(self, call: Call) -> None:
+        """A call whose answer says at most that it was done; see `send`."""
+        await self.send(call, lambda got: done(call, got))
+
+    async def send(self, call: Call, read: Callable[[Answer], T | errors.ChatDaddyError]) -> T:
+        """What `read` makes of the 2xx answer, after as many tries as are safe.
+
+        Raises `Refused` (4xx), `Retryable` (nothing happened, tries used up), `Unknown` (it may
+        have happened; never for a read), or `BadAnswer` (a read that can't be understood).
+        """
+        url = getattr(self._urls, call.service) + call.filled()
+        ticket = self._gate.ticket()
+        tries = Tries(call, self._options)
+        while True:
+            token = await self.tokens.get() if call.with_token else None
+            self._refuse_long_pause(call)
+            async with self._gate.turn(ticket):
+                got = await self._try(call, url, token, tries.begin())
+            result: T | errors.ChatDaddyError
+            if isinstance(got, Answer):
+                result = read(got) if got.ok else failure(call, got)
+            else:
+                result = got
+            if not isinstance(result, errors.ChatDaddyError):
+                return result
+            if isinstance(result, errors.Unauthorized) and token is not None:
+                if not tries.token_renewed and self.tokens.refused(token):
+                    tries.token_renewed = True
+                    continue
+                result.message += f"; check the {self.tokens.setting} and the {TEAM_ID}"
+            tries.failed_with(result)
+            if isinstance(result, errors.RateLimited):
+                wait = self._gate.pause_left
+            else:
+                wait = delay(tries.failed - 1, self._options)
+                if isinstance(got, Answer):
+                    wait = max(wait, got.retry_after or 0.0)
+            if not tries.go_on(wait):
+                raise tries.outcome(result)
+            log.debug("%s: %s; again in %.1f s", call.template, result.message, wait)
+            if not isinstance(result, errors.RateLimited):  # which the gate makes wait
+                await asyncio.sleep(wait)
+
+    def _adapt(self, answer: Answer, started_at: float) -> None:
+        """Fewer calls at once, and none for a while, after a 429; more again otherwise."""
+        if answer.status == 429:
+            self._gate.throttled(started_at)
+            pause = delay(self._gate.streak - 1, self._options)
+            self._gate.pause(max(answer.retry_after or 0.0, pause))
+        elif answer.ok:
+            self._gate.succeeded()
+
+    def _refuse_long_pause(self, call: Call) -> None:
+        """Fail at once rather than wait for longer than a call may last."""
+        pause = self._gate.pause_left
+        if pause > self._options.total_timeout_s:
+            asked = f"ChatDaddy asks to wait {pause:.0f} s before the next call"
+            raise errors.RateLimited(asked, call=str(call), status=429)
+
+    async def _try(
+        self, call: Call, url: str, token: SecretStr | None, seconds: float
+    ) -> Answer | errors.ChatDaddyError:
+        """One try: the answer, or what went wrong without one.
+
+        The error is returned, not raised: an exception of httpx in its context would hold the
+        request and so the token.
+        """
+        self.calls[call.template] += 1
+        started_at = time.monotonic()
+        try:
+            with anyio.move_on_after(seconds):
+                async with self._http.stream(
+                    *(call.method, url),
+                    params=call.params,
+                    json=call.body,
+                    headers={"Authorization": f"Bearer {token.get_secret_value()}"}
+                    if token
+                    else None,
+                ) as response:
+                    answer = await self._whole(response)
+                taken_ms = (time.monotonic() - started_at) * 1000
+                log.debug("%s: %d in %.0f ms", call.template, answer.status, taken_ms)
+                self._adapt(answer, started_at)
+                return answer
+            reason = f"no answer within {seconds:.3g} s"
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            return not_connected(call, error, url)
+        except httpx.TimeoutException:
+            reason = f"no answer within {self._options.read_timeout_s:g} s"
+        except httpx.HTTPError as error:
+            reason = f"the connection was cut ({one_line(str(error)) or type(error).__name__})"
+        except _TooLong:
+            reason = f"the answer is longer than {self._options.max_answer_bytes:,} bytes"
+        return lost(call, reason)
+
+    async def _whole(self, response: httpx.Response) -> Answer:
+        """The answer with its body, unpacked, as far as it is not too long."""
+        most = self._options.max_answer_bytes
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if response.is_success and len(content) > most:
+                raise _TooLong
+            if not response.is_success and len(content) > _LONGEST_COMPLAINT:
+                break
+        return Answer(
+            response.status_code,
+            bytes(content),
+            retry_after(response.headers.get("Retry-After")),
+            response.headers.get("Location"),
+        )
+
+
+class _TooLong(Exception):
+    pass

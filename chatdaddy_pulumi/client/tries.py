@@ -1,0 +1,87 @@
+"""Whether a call is tried again, when, and what is said in the end.
+
+No retry library is used: those for httpx decide by the status alone, while here it matters
+whether something may have happened, and a pause is shared by all calls.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from time import monotonic
+
+from chatdaddy_pulumi.client import errors
+from chatdaddy_pulumi.client.calls import Call, Repeat
+from chatdaddy_pulumi.client.options import ClientOptions
+
+
+def delay(times: int, options: ClientOptions) -> float:
+    """Seconds after so many failures: exponential, and up to half taken off at random."""
+    whole = options.retry_delay_s * 2.0 ** min(times, 30)
+    return min(whole, options.retry_delay_max_s) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+@dataclass
+class Tries:
+    """What the tries of one call came to so far."""
+
+    call: Call
+    options: ClientOptions
+    #: When the whole call has to be over; counts from the first try.
+    ends_at: float = float("inf")
+    failed: int = 0
+    limited: int = 0
+    token_renewed: bool = False
+    error: errors.ChatDaddyError | None = None
+    # An answer was lost: it may have been done. Or a gateway answered in ChatDaddy's place, which
+    # is reported as not done, but explains why a repetition is refused.
+    _lost: bool = False
+    _maybe_done: bool = False
+
+    def begin(self) -> float:
+        """A try begins; the seconds that it has. Raises the last error where there are none."""
+        now = monotonic()
+        self.ends_at = min(self.ends_at, now + self.options.total_timeout_s)
+        if self.error is not None and now > self.ends_at:
+            raise self.outcome(self.error)
+        return self.ends_at - now
+
+    def failed_with(self, error: errors.ChatDaddyError) -> None:
+        self.error = error
+        self._lost = self._lost or isinstance(error, errors.Unknown)
+        self._maybe_done = self._lost or self._maybe_done or isinstance(error, errors.Unavailable)
+        if isinstance(error, errors.RateLimited):
+            self.limited += 1
+        else:
+            self.failed += 1
+
+    def go_on(self, wait: float) -> bool:
+        """Whether to try again after so many seconds."""
+        if isinstance(self.error, errors.RateLimited):
+            more = self.limited <= self.options.rate_limit_retries
+        else:
+            more = self.failed <= self.options.retries and self._may_repeat()
+        return more and monotonic() + wait <= self._last_start()
+
+    def outcome(self, error: errors.ChatDaddyError) -> errors.ChatDaddyError:
+        """The error to raise: where an earlier try may have been done, that is not forgotten."""
+        if self._lost and isinstance(error, errors.Retryable):
+            error = errors.Unknown(
+                f"an earlier answer was lost, and then: {error.message}",
+                call=error.call,
+                status=error.status,
+                help_link=error.help_link,
+            )
+        error.after_lost_answer = self._maybe_done
+        return error
+
+    def _may_repeat(self) -> bool:
+        if isinstance(self.error, errors.Unreachable):
+            return not isinstance(self.error, errors.Untrusted)
+        again = isinstance(self.error, (errors.Retryable, errors.Unknown))
+        return again and self.call.repeat is not Repeat.NEVER
+
+    def _last_start(self) -> float:
+        """When the last try may begin: a purchase that we cut short would be an unknown one."""
+        early = self.options.total_timeout_s / 2 if self.call.repeat is Repeat.NEVER else 0.0
+        return self.ends_at - early

@@ -1,0 +1,187 @@
+"""Paged lists against servers of every kind that the documentation allows."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatdaddy_pulumi.client.errors import BadAnswer
+from chatdaddy_pulumi.client.listing import Pages
+from chatdaddy_pulumi.client.models import Account, AccountPage
+
+
+def accounts(count: int, start: int = 0) -> list[Account]:
+    return [
+        Account(account_id=f"acc{n}", nickname=f"n{n}", type="wa", state="close")
+        for n in range(start, start + count)
+    ]
+
+
+@dataclass
+class Server:
+    """A paged list; `before` runs before each page and may change it."""
+
+    rows: list[Account]
+    size: int = 100
+    base: int = 0
+    with_total: bool = True
+    #: What page numbers beyond the ends give: nothing, or the nearest page.
+    clamps: bool = False
+    before: Callable[[Server], None] = lambda server: None
+    asked: list[int | None] = field(default_factory=list)
+
+    async def page(self, number: int | None) -> AccountPage:
+        self.before(self)
+        self.asked.append(number)
+        await asyncio.sleep(0)
+        index = 0 if number is None else number - self.base
+        if self.clamps:
+            index = max(0, min(index, math.ceil(len(self.rows) / self.size) - 1))
+        rows = self.rows[index * self.size :][: self.size] if index >= 0 else []
+        return AccountPage(accounts=rows, total=len(self.rows) if self.with_total else None)
+
+
+def listed(server: Server, pages: Pages | None = None) -> dict[str, Account]:
+    return asyncio.run((pages or Pages(2_000)).all(server.page, "GET /im/accounts"))
+
+
+@given(
+    count=st.integers(0, 130),
+    size=st.sampled_from([1, 2, 7, 10, 100]),
+    base=st.sampled_from([0, 1]),
+    with_total=st.booleans(),
+    clamps=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_every_account_is_found_once(
+    count: int, size: int, base: int, with_total: bool, clamps: bool
+) -> None:
+    server = Server(accounts(count), size, base, with_total, clamps)
+    pages = Pages(2_000)
+    for again in (False, True):
+        server.asked.clear()
+        assert list(listed(server, pages)) == [row.account_id for row in server.rows]
+        needed = max(1, math.ceil(count / size))
+        if with_total:
+            known_base = again or base == 0 or needed == 1
+            assert len(server.asked) == needed + (0 if known_base else 1)
+        else:
+            assert len(server.asked) <= needed + 2
+
+
+@given(
+    count=st.integers(1, 60),
+    size=st.sampled_from([3, 10]),
+    base=st.sampled_from([0, 1]),
+    newest_first=st.booleans(),
+    changes=st.lists(st.tuples(st.integers(0, 6), st.sampled_from(["come", "go"])), max_size=4),
+)
+@settings(max_examples=300, deadline=None)
+def test_accounts_that_come_and_go_meanwhile(
+    count: int, size: int, base: int, newest_first: bool, changes: list[tuple[int, str]]
+) -> None:
+    """What was there all the time is found wherever the list's own length shows that it moved."""
+    fresh = iter(accounts(20, start=1_000))
+    at = dict(changes)
+
+    def move(server: Server) -> None:
+        match at.get(len(server.asked)):
+            case "come":
+                server.rows.insert(0 if newest_first else len(server.rows), next(fresh))
+            case "go" if server.rows:
+                server.rows.pop(len(server.rows) // 2)
+
+    server = Server(accounts(count), size, base, before=move)
+    started_with = {row.account_id for row in server.rows}
+    found = set(listed(server))
+    always = started_with & {row.account_id for row in server.rows}
+    kinds = {kind for _, kind in changes}
+    if len(kinds) < 2:  # a coming and a going that cancel out can't be seen from outside
+        assert always <= found
+    assert len(server.asked) <= 3 * (2 + math.ceil((count + 4) / size))
+
+
+def test_a_list_that_never_holds_still_ends_with_all_that_was_seen() -> None:
+    fresh = iter(accounts(10_000, start=1_000))
+    server = Server(accounts(50), 10, before=lambda server: server.rows.insert(0, next(fresh)))
+    found = listed(server)
+    assert {f"acc{n}" for n in range(50)} <= set(found)
+    assert len(server.asked) < 50
+
+
+@pytest.mark.parametrize("size", [10, 25])
+def test_a_total_that_counts_more_than_is_shown_is_lived_with(size: int) -> None:
+    server = Server(accounts(25), size)
+
+    async def boastful(number: int | None) -> AccountPage:
+        page = await server.page(number)
+        return page.model_copy(update={"total": 28})
+
+    found = asyncio.run(Pages(2_000).all(boastful, "GET /im/accounts"))
+    assert len(found) == 25
+    assert len(server.asked) <= 8
+
+
+def test_a_server_that_ignores_the_page_number_is_found_out() -> None:
+    server = Server(accounts(300), 100)
+
+    async def deaf(_number: int | None) -> AccountPage:
+        return await server.page(None)
+
+    with pytest.raises(BadAnswer, match="every page shows the same 100 accounts of 300"):
+        asyncio.run(Pages(2_000).all(deaf, "GET /im/accounts"))
+
+
+@pytest.mark.parametrize("with_total", [True, False])
+def test_endless_lists_are_given_up(with_total: bool) -> None:
+    asked = 0
+
+    async def endless(_number: int | None) -> AccountPage:
+        nonlocal asked
+        asked += 1
+        total = 10**12 if with_total else None
+        return AccountPage(accounts=accounts(1, start=asked), total=total)
+
+    for read in (Pages(50).all, Pages(50).matches):
+        asked = 0
+        with pytest.raises(BadAnswer, match="more than 50 pages"):
+            asyncio.run(read(endless, "GET /im/accounts"))
+        assert asked <= 52
+
+
+@given(
+    count=st.integers(0, 30),
+    size=st.sampled_from([1, 3, 10]),
+    base=st.sampled_from([0, 1]),
+    with_total=st.booleans(),
+)
+@settings(max_examples=100, deadline=None)
+def test_all_matches_of_a_search_are_found(
+    count: int, size: int, base: int, with_total: bool
+) -> None:
+    server = Server(accounts(count), size, base, with_total)
+    found = asyncio.run(Pages(2_000).matches(server.page, "GET /im/accounts"))
+    assert list(found) == [row.account_id for row in server.rows]
+
+
+def test_a_lookup_does_not_page_through_a_total_that_ignores_the_search() -> None:
+    asked: list[int | None] = []
+
+    async def one_of_many(number: int | None) -> AccountPage:
+        asked.append(number)
+        return AccountPage(accounts=accounts(1), total=50_000)
+
+    assert len(asyncio.run(Pages(2_000).matches(one_of_many, "GET /im/accounts"))) == 1
+    assert len(asked) <= 3
+
+
+def test_a_wrong_guess_of_the_page_base_heals() -> None:
+    pages = Pages(2_000)
+    assert len(listed(Server(accounts(30), 10, base=1), pages)) == 30
+    assert len(listed(Server(accounts(30), 10, base=0), pages)) == 30
