@@ -8,17 +8,17 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from chatdaddy_pulumi.client.calls import Call, Repeat
 from chatdaddy_pulumi.client.errors import ChatDaddyError, Refused, Unknown
 from chatdaddy_pulumi.client.listing import Fetch, Pages
 from chatdaddy_pulumi.client.models import (
-    Account,
     AccountPage,
     AccountPatch,
     ArchiveProgress,
+    ObservedAccount,
     Purchase,
+    read_account,
+    read_page,
 )
 from chatdaddy_pulumi.client.options import ClientOptions
 from chatdaddy_pulumi.client.purchases import Purchases
@@ -26,8 +26,6 @@ from chatdaddy_pulumi.client.roster import Roster
 from chatdaddy_pulumi.client.shared import SingleFlight
 from chatdaddy_pulumi.client.transport import Transport
 
-_ACCOUNT = TypeAdapter(Account)
-_PAGE = TypeAdapter(AccountPage)
 _LIST = "GET /im/accounts"
 
 
@@ -54,7 +52,7 @@ class Accounts:
 
     # --- reading
 
-    async def snapshot(self, *, max_age: float | None = None) -> Mapping[str, Account]:
+    async def snapshot(self, *, max_age: float | None = None) -> Mapping[str, ObservedAccount]:
         """The team's accounts by ID, as of at most `max_age` seconds ago (0: listed anew).
 
         Listed once, however many wait for it, and kept up to date by this client's own writes;
@@ -67,7 +65,7 @@ class Accounts:
         await self._settle_uncertain()
         return self._roster.all()
 
-    async def get(self, account_id: str) -> Account | None:
+    async def get(self, account_id: str) -> ObservedAccount | None:
         """One account, or None where the team has none of that ID. Never lists the team.
 
         Taken from a fresh snapshot where there is one and this client has not written to the
@@ -79,7 +77,7 @@ class Accounts:
                 return listed
         return await self._look_up(account_id)
 
-    async def read(self, account_id: str) -> Account | None:
+    async def read(self, account_id: str) -> ObservedAccount | None:
         """One account, where many may be read in a row: as in a refresh of a whole stack.
 
         A lone read is one call; as soon as there are several, all share one snapshot.
@@ -102,8 +100,11 @@ class Accounts:
         await asyncio.sleep(self._options.batch_window_s)
         return self._reads > reads
 
-    async def find(self, nickname: str) -> list[Account]:
-        """The accounts of exactly that nickname, deleted and archived ones too if listed."""
+    async def find(self, nickname: str) -> list[ObservedAccount]:
+        """The accounts of that nickname, deleted and archived ones too if listed.
+
+        Nicknames are compared by `plain_nickname`.
+        """
         if self._fresh():
             await self._settle_uncertain()
             return self._roster.named(nickname)
@@ -113,7 +114,7 @@ class Accounts:
 
     async def purchase(
         self, order: Purchase, *, known_ids: Collection[str] | None = None
-    ) -> Account:
+    ) -> ObservedAccount:
         """Buy an account. Costs money at once. Sent once, whatever the network does.
 
         `known_ids`: the accounts that the team had before; without them those of the same
@@ -126,11 +127,11 @@ class Accounts:
         self._roster.bought(account)
         return account
 
-    async def recreate(self, account_id: str) -> Account:
+    async def recreate(self, account_id: str) -> ObservedAccount:
         """Bring back a deleted account under the same ID, with its data."""
         call = _write("POST", "/accounts/{id}/recreate", account_id, repeat=Repeat.NEVER)
         try:
-            account = await self._transport.ask(call, _ACCOUNT)
+            account = await self._transport.ask(call, read_account)
         except Unknown as error:
             found = await self._look_again(account_id, error)
             if found is None or not found.live:
@@ -200,7 +201,7 @@ class Accounts:
 
     # --- within
 
-    async def _do(self, call: Call, done: Callable[[Account | None], bool]) -> None:
+    async def _do(self, call: Call, done: Callable[[ObservedAccount | None], bool]) -> None:
         """A write that may be repeated; `done` tells whether an account shows its effect.
 
         Where an answer was lost, a refusal of the repetition may only mean that it was done.
@@ -215,9 +216,9 @@ class Accounts:
         await self._transport.do(call)
         self._roster.wrote_to_connection(call.ids[0])
 
-    async def _post(self, order: Purchase) -> Account:
+    async def _post(self, order: Purchase) -> ObservedAccount:
         call = Call("POST", "im", "/accounts", body=order.body(), repeat=Repeat.NEVER)
-        return await self._transport.ask(call, _ACCOUNT)
+        return await self._transport.ask(call, read_account)
 
     def _oldest(self, max_age: float | None = None) -> float:
         """When a listing must have begun at the earliest to serve now."""
@@ -249,22 +250,22 @@ class Accounts:
                 raise
             self._roster.learned(account_id, account)
 
-    async def _look_up(self, account_id: str) -> Account | None:
+    async def _look_up(self, account_id: str) -> ObservedAccount | None:
         found = await self._pages.matches(self._fetch(q=account_id), _LIST)
         return found.get(account_id)
 
-    async def _search_nickname(self, nickname: str) -> list[Account]:
+    async def _search_nickname(self, nickname: str) -> list[ObservedAccount]:
         found = await self._pages.matches(self._fetch(q=nickname), _LIST)
-        return [account for account in found.values() if account.nickname == nickname]
+        return [account for account in found.values() if account.is_called(nickname)]
 
-    async def _find_now(self, nickname: str, searches: int) -> list[Account]:
+    async def _find_now(self, nickname: str, searches: int) -> list[ObservedAccount]:
         """The accounts of that nickname as of now, by what is cheaper where many search."""
         if len(self._roster) and searches > len(self._roster) / self._options.page_size:
             await self.snapshot(max_age=0)
             return self._roster.named(nickname)
         return await self._search_nickname(nickname)
 
-    async def _look_again(self, account_id: str, error: ChatDaddyError) -> Account | None:
+    async def _look_again(self, account_id: str, error: ChatDaddyError) -> ObservedAccount | None:
         """What became of an account whose write ended with `error`, an answer having been lost."""
         try:
             return await self._look_up(account_id)
@@ -277,12 +278,14 @@ class Accounts:
             params = {"count": self._options.page_size, "returnCount": "true"}
             params |= {"q": q} if q is not None else {}
             params |= {"page": number} if number is not None else {}
-            return await self._transport.ask(Call("GET", "im", "/accounts", params=params), _PAGE)
+            return await self._transport.ask(
+                Call("GET", "im", "/accounts", params=params), read_page
+            )
 
         return page
 
 
-def _is_so(account: Account, change: AccountPatch) -> bool:
+def _is_so(account: ObservedAccount, change: AccountPatch) -> bool:
     """Whether the account is as the change wants it, as far as that can be read."""
     wanted = change.model_dump(exclude_unset=True, include={"tier", "nickname"})
     return all(getattr(account, name) == value for name, value in wanted.items())

@@ -20,9 +20,9 @@ class _Tokens(_Received):
     tokens: list[ApiToken] = Field(default_factory=list, repr=False)
 
 
-_TOKEN = TypeAdapter(ApiToken)
-_TOKENS = TypeAdapter(_Tokens)
-_CLAIMS = TypeAdapter(dict[str, Any])
+_TOKEN = TypeAdapter(ApiToken).validate_json
+_TOKENS = TypeAdapter(_Tokens).validate_json
+_CLAIMS = TypeAdapter(dict[str, Any]).validate_json
 
 
 class ApiTokens:

@@ -23,9 +23,9 @@ class _Products(_Received):
     )
 
 
-_TEAM_DETAIL = TypeAdapter(TeamDetail)
-_ACCESS = TypeAdapter(AccountAccess)
-_PRODUCTS = TypeAdapter(_Products)
+_TEAM_DETAIL = TypeAdapter(TeamDetail).validate_json
+_ACCESS = TypeAdapter(AccountAccess).validate_json
+_PRODUCTS = TypeAdapter(_Products).validate_json
 
 
 class Billing:

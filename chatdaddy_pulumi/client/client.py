@@ -28,7 +28,7 @@ from chatdaddy_pulumi.client.team import Team
 from chatdaddy_pulumi.client.transport import Transport
 from chatdaddy_pulumi.client.webhooks import Webhooks
 
-_TOKEN_ANSWER = TypeAdapter(TokenAnswer)
+_TOKEN_ANSWER = TypeAdapter(TokenAnswer).validate_json
 _WHERE = "https://app.chatdaddy.tech/settings/api"
 
 

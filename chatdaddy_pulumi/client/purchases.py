@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from chatdaddy_pulumi.client.errors import ChatDaddyError, Unknown, UnknownPurchase
-from chatdaddy_pulumi.client.models import Account, Purchase
+from chatdaddy_pulumi.client.models import ObservedAccount, Purchase
 from chatdaddy_pulumi.client.options import ClientOptions
 
 PURCHASE = "POST /im/accounts"
@@ -27,7 +27,7 @@ class _Lost:
 
     known_ids: Collection[str]
     reason: str
-    outcome: asyncio.Future[Account | UnknownPurchase]
+    outcome: asyncio.Future[ObservedAccount | UnknownPurchase]
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Purchases:
 
     def __init__(
         self,
-        post: Callable[[Purchase], Awaitable[Account]],
-        search: Callable[[str, int], Awaitable[list[Account]]],
+        post: Callable[[Purchase], Awaitable[ObservedAccount]],
+        search: Callable[[str, int], Awaitable[list[ObservedAccount]]],
         options: ClientOptions,
     ) -> None:
         self._post = post
@@ -56,7 +56,7 @@ class Purchases:
         self._searches = 0
         self._alike: dict[tuple[str, str | None, str], _Alike] = {}
 
-    async def buy(self, order: Purchase, known_ids: Collection[str]) -> Account:
+    async def buy(self, order: Purchase, known_ids: Collection[str]) -> ObservedAccount:
         """Buy one account that is not among `known_ids`."""
         key = (order.type, order.tier, order.nickname)
         while (alike := self._alike.setdefault(key, _Alike())).search is not None:
@@ -124,7 +124,7 @@ class Purchases:
             self._alike.pop(key, None)
             alike.search = None
 
-    def _assign(self, alike: _Alike, found: list[Account], order: Purchase) -> bool:
+    def _assign(self, alike: _Alike, found: list[ObservedAccount], order: Purchase) -> bool:
         """Give each lost purchase its account; False where that would be guessing."""
         waiting = sorted(alike.lost, key=lambda lost: len(self._new(lost, found)))
         new = {account.account_id for lost in waiting for account in self._new(lost, found)}
@@ -142,7 +142,7 @@ class Purchases:
                 alike.lost.remove(lost)
         return True
 
-    def _new(self, lost: _Lost, found: list[Account]) -> list[Account]:
+    def _new(self, lost: _Lost, found: list[ObservedAccount]) -> list[ObservedAccount]:
         return [
             account
             for account in found
@@ -150,16 +150,16 @@ class Purchases:
         ]
 
 
-def _fits(account: Account, order: Purchase) -> bool:
+def _fits(account: ObservedAccount, order: Purchase) -> bool:
     return (
-        account.nickname == order.nickname
+        account.is_called(order.nickname)
         and account.type == order.type
         and order.tier in (None, account.tier)
         and account.live
     )
 
 
-def _tell(lost: _Lost, outcome: Account | UnknownPurchase) -> None:
+def _tell(lost: _Lost, outcome: ObservedAccount | UnknownPurchase) -> None:
     if not lost.outcome.done():
         lost.outcome.set_result(outcome)
 

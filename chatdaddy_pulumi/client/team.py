@@ -16,7 +16,7 @@ class _Teams(_Received):
     teams: list[TeamInfo]
 
 
-_TEAMS = TypeAdapter(_Teams)
+_TEAMS = TypeAdapter(_Teams).validate_json
 
 
 class Team:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import anyio
 import httpx
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr, ValidationError
 
 from chatdaddy_pulumi.client import errors
 from chatdaddy_pulumi.client.calls import Call
@@ -57,12 +57,12 @@ class Transport:
         self._gate.close()
         await self._http.aclose()
 
-    async def ask(self, call: Call, answer: TypeAdapter[T]) -> T:
-        """The call's answer as what it should be; see `send` for what is raised."""
+    async def ask(self, call: Call, parse: Callable[[bytes], T]) -> T:
+        """The call's answer as what `parse` makes of it; see `send` for what is raised."""
 
         def read(got: Answer) -> T | errors.ChatDaddyError:
             try:
-                return answer.validate_json(got.content)
+                return parse(got.content)
             except ValidationError as invalid:
                 return not_understood(call, first_problem(invalid))
 

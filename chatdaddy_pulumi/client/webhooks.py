@@ -19,8 +19,8 @@ class _Webhooks(_Received):
     subscriptions: list[Webhook] = Field(default_factory=list)
 
 
-_WEBHOOK = TypeAdapter(Webhook)
-_WEBHOOKS = TypeAdapter(_Webhooks)
+_WEBHOOK = TypeAdapter(Webhook).validate_json
+_WEBHOOKS = TypeAdapter(_Webhooks).validate_json
 
 
 class Webhooks:

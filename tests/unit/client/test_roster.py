@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from chatdaddy_pulumi.client.models import Account
+from chatdaddy_pulumi.client.models import ObservedAccount
 from chatdaddy_pulumi.client.roster import Roster
 
 
-def account(number: int, nickname: str | None = None) -> Account:
+def account(number: int, nickname: str | None = None) -> ObservedAccount:
     name = nickname or f"n{number}"
-    return Account(account_id=f"acc{number}", nickname=name, type="wa", state="close")
+    return ObservedAccount(account_id=f"acc{number}", nickname=name, type="wa", state="close")
 
 
 @pytest.fixture
