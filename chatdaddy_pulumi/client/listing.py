@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from chatdaddy_pulumi.client.errors import BadAnswer
 from chatdaddy_pulumi.client.models import AccountPage, ObservedAccount
-from chatdaddy_pulumi.client.shared import all_of
+from chatdaddy_pulumi.client.tasks import all_of
 
 #: The page of that number; None is the first one, whatever its number.
 Fetch = Callable[[int | None], Awaitable[AccountPage]]

@@ -7,14 +7,14 @@ happened. Otherwise the team's accounts are searched until the new one shows.
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from random import Random
 
 from chatdaddy_pulumi.client.errors import ChatDaddyError, Unknown, UnknownPurchase
 from chatdaddy_pulumi.client.models import ObservedAccount, Purchase
 from chatdaddy_pulumi.client.options import ClientOptions
+from chatdaddy_pulumi.client.tasks import now
 
 PURCHASE = "POST /im/accounts"
 
@@ -48,7 +48,9 @@ class Purchases:
         post: Callable[[Purchase], Awaitable[ObservedAccount]],
         search: Callable[[str, int], Awaitable[list[ObservedAccount]]],
         options: ClientOptions,
+        random: Random,
     ) -> None:
+        self._random = random
         self._post = post
         self._search = search
         self._options = options
@@ -97,7 +99,7 @@ class Purchases:
         self._searches += 1
         try:
             await alike.quiet.wait()
-            ends_at = time.monotonic() + self._options.lookup_s
+            ends_at = now() + self._options.lookup_s
             delay, problem = max(self._options.retry_delay_s / 2, _SHORTEST_DELAY_S), ""
             while alike.lost:
                 try:
@@ -111,9 +113,9 @@ class Purchases:
                         break
                 except ChatDaddyError as error:
                     problem = str(error)
-                if time.monotonic() + delay > ends_at:
+                if now() + delay > ends_at:
                     break
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
+                await asyncio.sleep(delay * self._random.uniform(0.5, 1.0))
                 delay = min(delay * 2, self._options.retry_delay_max_s / 4)
             for lost in alike.lost:
                 _tell(lost, _not_found(order, lost, problem, self._options.lookup_s))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from chatdaddy_pulumi.client.models import ObservedAccount, plain_nickname
 
 
-class Roster:
+class AccountCache:
     """The team's accounts as last listed. Empty-handed (`None`) until there was a listing."""
 
     def __init__(self) -> None:
@@ -27,7 +26,7 @@ class Roster:
         self._during_listing: dict[str, ObservedAccount | None] | None = None
 
     def listed_since(self, moment: float) -> bool:
-        """Whether the listing began at that `time.monotonic()` or later."""
+        """Whether the listing began at that moment or later."""
         return self._as_of >= moment
 
     def __len__(self) -> int:
@@ -62,8 +61,8 @@ class Roster:
 
     # --- listings
 
-    def listing_begins(self) -> None:
-        self._began_at, self._during_listing = time.monotonic(), {}
+    def listing_begins(self, began_at: float) -> None:
+        self._began_at, self._during_listing = began_at, {}
         self._uncertain_meanwhile = set()
 
     def listing_failed(self) -> None:
