@@ -14,7 +14,8 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from chatdaddy_pulumi.client import Account, ChatDaddy
+from chatdaddy_pulumi.client import ChatDaddy
+from chatdaddy_pulumi.client import ObservedAccount as Account
 from chatdaddy_pulumi.enums import Existing, OnDelete
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt, adopt
 from chatdaddy_pulumi.lifecycle.change import Held, bring_to, open_connection
@@ -230,7 +231,7 @@ class AccountProvider(HostedProvider):
         inputs = dict(declared)
         for key in Held.of(account).differences(arguments.wanted()):
             if key == "settings":
-                inputs[key] = {name: account.settings.get(name) for name in declared[key]}
+                inputs[key] = {name: (account.settings or {}).get(name) for name in declared[key]}
             else:
                 inputs[key] = getattr(account, key)
         return ReadResult(id_, outs, inputs)
@@ -309,7 +310,8 @@ _FACTS = (
 def _facts(account: Account) -> dict[str, Any]:
     """The account's attributes, as plain values."""
     return account.model_dump(mode="json") | {
-        "archive_state": account.archive_state.type if account.archive_state else None
+        "archive_state": account.archive_state.type if account.archive_state else None,
+        "settings": account.settings or {},
     }
 
 
