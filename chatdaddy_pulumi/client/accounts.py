@@ -109,6 +109,10 @@ class Accounts:
             return self._cache.named(nickname)
         return await self._search_nickname(nickname)
 
+    async def search(self, text: str) -> list[ObservedAccount]:
+        """The accounts that ChatDaddy's own search finds for a text: IDs and nicknames."""
+        return list((await self._pages.matches(self._fetch(q=text), _LIST)).values())
+
     # --- buying
 
     async def purchase(
