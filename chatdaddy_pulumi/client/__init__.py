@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client.errors import BadAnswer as BadAnswer
     from chatdaddy_pulumi.client.errors import BadRequest as BadRequest
     from chatdaddy_pulumi.client.errors import BadSetting as BadSetting
+    from chatdaddy_pulumi.client.errors import BrokenListing as BrokenListing
     from chatdaddy_pulumi.client.errors import ChatDaddyError as ChatDaddyError
     from chatdaddy_pulumi.client.errors import Conflict as Conflict
     from chatdaddy_pulumi.client.errors import Forbidden as Forbidden
@@ -42,9 +43,10 @@ if TYPE_CHECKING:
 _HOME = {
     "client": ["ChatDaddy"],
     "errors": [
-        *("BadAnswer", "BadRequest", "BadSetting", "ChatDaddyError", "Conflict", "Forbidden"),
-        *("NotFound", "PaymentRequired", "RateLimited", "Refused", "Retryable", "Unauthorized"),
-        *("Unavailable", "Unknown", "UnknownPurchase", "Unreachable", "Untrusted"),
+        *("BadAnswer", "BadRequest", "BadSetting", "BrokenListing", "ChatDaddyError", "Conflict"),
+        *("Forbidden", "NotFound", "PaymentRequired", "RateLimited", "Refused", "Retryable"),
+        *("Unauthorized", "Unavailable", "Unknown", "UnknownPurchase", "Unreachable"),
+        *("Untrusted",),
     ],
     "models": [
         *("AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress", "ObservedAccount"),

@@ -140,6 +140,15 @@ class BadAnswer(ChatDaddyError):
     lead = "can't understand the answer to {call}"
 
 
+class BrokenListing(BadAnswer):
+    """The listing of the accounts shows fewer of them than it says that there are.
+
+    Nothing follows from what is missing in it.
+    """
+
+    lead = "the answers to {call} contradict each other"
+
+
 REFUSALS: dict[int, type[Refused]] = {
     400: BadRequest,
     401: Unauthorized,
