@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client.errors import ChatDaddyError as ChatDaddyError
     from chatdaddy_pulumi.client.errors import Conflict as Conflict
     from chatdaddy_pulumi.client.errors import Forbidden as Forbidden
+    from chatdaddy_pulumi.client.errors import NotChatDaddy as NotChatDaddy
     from chatdaddy_pulumi.client.errors import NotFound as NotFound
     from chatdaddy_pulumi.client.errors import PaymentRequired as PaymentRequired
     from chatdaddy_pulumi.client.errors import RateLimited as RateLimited
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client.errors import UnknownPurchase as UnknownPurchase
     from chatdaddy_pulumi.client.errors import Unreachable as Unreachable
     from chatdaddy_pulumi.client.errors import Untrusted as Untrusted
+    from chatdaddy_pulumi.client.errors import WrongTeam as WrongTeam
     from chatdaddy_pulumi.client.models import AccountAccess as AccountAccess
     from chatdaddy_pulumi.client.models import AccountPatch as AccountPatch
     from chatdaddy_pulumi.client.models import ApiToken as ApiToken
     from chatdaddy_pulumi.client.models import ArchiveProgress as ArchiveProgress
+    from chatdaddy_pulumi.client.models import Identity as Identity
     from chatdaddy_pulumi.client.models import ObservedAccount as ObservedAccount
     from chatdaddy_pulumi.client.models import Purchase as Purchase
     from chatdaddy_pulumi.client.models import TeamDetail as TeamDetail
@@ -44,13 +47,13 @@ _HOME = {
     "client": ["ChatDaddy"],
     "errors": [
         *("BadAnswer", "BadRequest", "BadSetting", "BrokenListing", "ChatDaddyError", "Conflict"),
-        *("Forbidden", "NotFound", "PaymentRequired", "RateLimited", "Refused", "Retryable"),
-        *("Unauthorized", "Unavailable", "Unknown", "UnknownPurchase", "Unreachable"),
-        *("Untrusted",),
+        *("Forbidden", "NotChatDaddy", "NotFound", "PaymentRequired", "RateLimited", "Refused"),
+        *("Retryable", "Unauthorized", "Unavailable", "Unknown", "UnknownPurchase"),
+        *("Unreachable", "Untrusted", "WrongTeam"),
     ],
     "models": [
-        *("AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress", "ObservedAccount"),
-        *("Purchase", "TeamDetail", "TeamInfo", "Webhook"),
+        *("AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress", "Identity"),
+        *("ObservedAccount", "Purchase", "TeamDetail", "TeamInfo", "Webhook"),
     ],
     "options": ["ClientOptions", "ServiceUrls"],
 }

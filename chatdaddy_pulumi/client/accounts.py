@@ -48,7 +48,9 @@ class Accounts:
         self._pages = Pages(options.max_pages)
         self._cache = AccountCache()
         self._listing: SingleFlight[None] = SingleFlight()
-        self._purchases = Purchases(self._post, self._find_now, options, transport.random)
+        self._purchases = Purchases(
+            self._post, self._find_now, options, transport.clock, transport.random
+        )
         #: How many entries of the last listing have no usable account ID, and are left out.
         self.dropped = 0
         self._total_is_the_teams = False

@@ -309,6 +309,14 @@ class TeamInfo(_Received):
     metadata: dict[str, Any] | None = Field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Whose token it is, as far as it says."""
+
+    user_id: str | None = None
+    team_id: str | None = None
+
+
 class TokenAnswer(_Received):
     access_token: str = Field(alias="access_token", min_length=1, repr=False)
 

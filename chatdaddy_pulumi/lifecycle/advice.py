@@ -23,7 +23,7 @@ def advice(error: ChatDaddyError) -> str:
     """The way on after `error`, or an empty string where ChatDaddy's own message says it all."""
     text = str(error).lower()
     if isinstance(error, UnknownPurchase):
-        return ""
+        return "Nothing was bought twice: the next `pulumi up` looks for it before it buys"
     if isinstance(error, Unknown):
         return "Run `pulumi up` again: repeating it is harmless"
     if isinstance(error, PaymentRequired) or "auto-charge" in text or "autocharge" in text:
