@@ -1,10 +1,9 @@
-"""`AccountFleet`: thousands of accounts as one resource. The program's side; `provider` is the
-host's."""
+"""`AccountFleet`: thousands of accounts as one resource. What happens to them is in
+`provider.account_fleet`."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from inspect import isawaitable
 from typing import Any
@@ -13,13 +12,17 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import Existing, OnDelete
-from chatdaddy_pulumi.resources.account_fleet.outputs import accounts_of, counts_of, failure_of
-from chatdaddy_pulumi.resources.reference import PROVIDERS
+from chatdaddy_pulumi.lifecycle.listing import counted, lines
+from chatdaddy_pulumi.provider.fleet_lines import FLEET, accounts_of, counts_of
+from chatdaddy_pulumi.resources.program import (
+    end_red,
+    is_protected_by,
+    program,
+    provider_name,
+    secret_names,
+)
+from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec.limits import FleetLimits
-
-
-class _Intent(Resource, module="chatdaddy", name="FleetIntent"):
-    """What the fleet is about to buy, in the state before it buys."""
 
 
 class _Fleet(Resource, module="chatdaddy", name="AccountFleet"):
@@ -45,7 +48,7 @@ class AccountFleet(pulumi.ComponentResource):
         on_delete: pulumi.Input[OnDelete | str] = OnDelete.DELETE,
         existing: pulumi.Input[Existing | str] = Existing.FAIL,
         limits: FleetLimits | Mapping[str, int | str] | None = None,
-        concurrency: pulumi.Input[int] = 16,
+        concurrency: pulumi.Input[int] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare a fleet.
@@ -60,46 +63,50 @@ class AccountFleet(pulumi.ComponentResource):
             existing: What to do where the team already has a live account of an entry's nickname
                 that this fleet does not own: see `Account`.
             limits: How many accounts one run may buy and remove.
-            concurrency: Accounts that are worked on at once, 1 to 64.
+            concurrency: The most accounts worked on at once, 1 to 64. If left out, it begins at 16
+                and follows what the API keeps up with.
             opts: The resource's options.
 
         Some accounts fail: the others are done and saved, the run ends red with a table of key
         and reason, and the next `pulumi up` does what is missing. The same goes for a run that is
         interrupted or killed.
         """
+        opts = opts or pulumi.ResourceOptions()
         super().__init__("chatdaddy:index:AccountFleet", name, None, opts)
         text, late = _as_text(name, accounts)
-        # As a plain value: a child that depends on its parent's output would wait for itself.
-        urn: Any = self.urn.future()
-        said = {
-            "__fleet": pulumi.Output.from_input(urn),
-            "__accounts": text,
-            "__late": late or None,
+        run = program()
+        bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
+        given = {
+            "accounts": text if not late else _with_late(text, late),
             "defaults": defaults or None,
             "on_delete": on_delete,
             "existing": existing,
         }
-        child = pulumi.ResourceOptions(parent=self)
-        intent = _Intent(
-            PROVIDERS["_intent"],
-            f"{name}-intent",
-            {**said, "__now": _now(), "__intent": None},
-            child,
+        child = pulumi.ResourceOptions(
+            parent=self, provider=opts.provider, retain_on_delete=opts.retain_on_delete
         )
-        bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
-        bounds = {key: value for key, value in bounds.items() if value is not None}
+        hidden = run.declare("fleet", FLEET, name, given, child, protect=is_protected_by(opts))
+        # As a plain value: a child that depends on its parent's output would wait for itself.
+        urn: Any = self.urn.future()
         fleet = _Fleet(
             PROVIDERS["_fleet"],
             name,
             {
-                **said,
-                "limits": bounds or None,
+                **hidden,
+                "__fleet": pulumi.Output.from_input(urn),
+                "__accounts": text,
+                "__late": late or None,
+                "__secrets": secret_names({**given, "accounts": accounts}),
+                "defaults": defaults or None,
+                "on_delete": on_delete,
+                "existing": existing,
+                "limits": {k: v for k, v in bounds.items() if v is not None} or None,
                 "concurrency": concurrency,
-                "intent": intent.id,
-                "__intent": getattr(intent, "__intent"),
                 **dict.fromkeys(_OUTPUTS),
             },
-            child,
+            pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None))
+            ),
         )
         self._held: pulumi.Output[Any] = pulumi.Output.all(
             held=getattr(fleet, "__held"),
@@ -108,7 +115,7 @@ class AccountFleet(pulumi.ComponentResource):
         )
         self._counts: pulumi.Output[Any] = fleet.counts
         self._failed: pulumi.Output[Any] = fleet.failed
-        self._failed.apply(lambda failed: _end_red(name, failed))
+        self._failed.apply(lambda failed: end_red(_failure_of(name, failed)))
         self.register_outputs({})
 
     # Worked out where they are asked for: ten thousand accounts take their time.
@@ -139,20 +146,33 @@ class AccountFleet(pulumi.ComponentResource):
 _OUTPUTS = ("__held", "__terms", "__drift", "counts", "failed")
 
 
-def _now() -> Any:
-    """When this run began, in seconds since 1970; unknown in a preview, which the host tells by it.
+def _failure_of(name: str, failed: Mapping[str, str] | None) -> str | None:
+    """A line that says how many failed, then key and reason."""
+    if not failed:
+        return None
+    return "\n".join(
+        [
+            f"AccountFleet {name!r}: {counted(len(failed))} failed; the others are done and "
+            "saved, and the next `pulumi up` does what is missing:",
+            *lines(failed),
+        ]
+    )
 
-    (Unknown too so that `pulumi up --plan` accepts another moment than the plan's.)
-    """
-    if not pulumi.runtime.is_dry_run():
-        return int(time.time())
-    return pulumi.Output.from_input(pulumi.UNKNOWN)
 
+def _with_late(text: str, late: list[Any]) -> Any:
+    """The entries with their late values, for what the program declares."""
+    values = dict(enumerate(late))
 
-def _end_red(name: str, failed: Mapping[str, str] | None) -> None:
-    """Fail the run after everything that was done is saved."""
-    if failed and not pulumi.runtime.is_dry_run():
-        raise pulumi.RunError(failure_of(name, failed))
+    def put(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.keys() == {"__late"}:
+                return values[value["__late"]]
+            return {key: put(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [put(inner) for inner in value]
+        return value
+
+    return put(json.loads(text))
 
 
 def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:

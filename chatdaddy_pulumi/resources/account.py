@@ -1,4 +1,4 @@
-"""`Account`: one ChatDaddy account. This is the program's side; `provider` is the host's."""
+"""`Account`: one ChatDaddy account. What happens to it is in `provider.account`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
-from chatdaddy_pulumi.resources.reference import PROVIDERS
-
-
-class _Intent(Resource, module="chatdaddy", name="AccountIntent"):
-    """Who carried the nickname before the account was bought, in the state before it is."""
+from chatdaddy_pulumi.provider.fleet_lines import ACCOUNT
+from chatdaddy_pulumi.resources.program import (
+    end_red,
+    is_protected_by,
+    program,
+    provider_name,
+    secret_names,
+)
+from chatdaddy_pulumi.resources.registry import PROVIDERS
 
 
 class Account(Resource, module="chatdaddy", name="Account"):
@@ -71,7 +75,8 @@ class Account(Resource, module="chatdaddy", name="Account"):
             name: The resource's name in the stack.
             nickname: The name shown in ChatDaddy, 1 to 128 characters; the resource's name where
                 left out. ChatDaddy lets several accounts have one nickname.
-            type: The channel. A change replaces the account, removing the old one first.
+            type: The channel. A change replaces the account: the new one is bought first, then
+                the old one is removed.
             tier: ``limited`` or ``unlimited``, or the API's own words.
             settings: The settings to hold, in the API's own words (``enableHistorySync`` …);
                 those that are not named are left as they are.
@@ -96,49 +101,42 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 f"Account {name!r}: the engine can't import dynamic resources; "
                 f"take the account over with adopt={opts.import_!r} instead of import_"
             )
-        identity = {
+        given = {
             "nickname": name if nickname is None else nickname,
             "type": type,
             "login_type": login_type,
+            "tier": tier,
+            "settings": settings,
+            "assignees": assignees,
+            "on_delete": on_delete,
+            "existing": existing,
+            "adopt": adopt,
+            "connect": connect,
+            "allow_history_loss": allow_history_loss,
         }
-        baseline: Any = None
-        if _may_buy_another(existing):
-            intent = _Intent(
-                PROVIDERS["_baseline"],
-                f"{name}-intent",
-                {**identity, "__baseline": None},
-                # Not a child: the account waits for it, and a child would wait for the account.
-                pulumi.ResourceOptions(
-                    parent=opts.parent, provider=opts.provider, depends_on=opts.depends_on
-                ),
-            )
-            baseline = getattr(intent, "__baseline")
+        run = program()
+        provider = provider_name(opts)
+        hidden = run.declare("account", ACCOUNT, name, given, opts, protect=is_protected_by(opts))
         super().__init__(
             PROVIDERS["_account"],
             name,
             {
-                **identity,
-                "tier": tier,
-                "settings": settings,
-                "assignees": assignees,
-                "on_delete": on_delete,
-                "existing": existing,
-                "adopt": adopt,
-                "connect": connect,
-                "allow_history_loss": allow_history_loss,
-                "__baseline": baseline,
+                **given,
+                **hidden,
+                "__secrets": secret_names(given),
                 # Outputs: named here, so that the SDK makes attributes of them.
                 **dict.fromkeys(_OUTPUTS),
+                "__failed": None,
             },
             pulumi.ResourceOptions.merge(
-                opts, pulumi.ResourceOptions(additional_secret_outputs=["user_id"])
+                opts,
+                pulumi.ResourceOptions(
+                    additional_secret_outputs=["user_id"], hooks=run.hooks(provider, opts.hooks)
+                ),
             ),
         )
-
-
-def _may_buy_another(existing: Any) -> bool:
-    """Whether `existing` is ``allow``, or can be for all that is known now."""
-    return not isinstance(existing, str) or existing == Existing.ALLOW
+        failed: pulumi.Output[str | None] = getattr(self, "__failed")
+        failed.apply(end_red)
 
 
 _OUTPUTS = (

@@ -20,12 +20,12 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from chatdaddy_pulumi.resources import interrupts
+from chatdaddy_pulumi.resources import sdk_hooks
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.resources.hosting import HostedProvider
+    from chatdaddy_pulumi.resources.dynamic import DynamicProvider
 
-interrupts.silence()  # every resource of ours imports this module, in every program
+sdk_hooks.silence_interrupts()  # every resource of ours imports this module, in every program
 
 
 class ProviderReference(ResourceProvider):
@@ -37,21 +37,22 @@ class ProviderReference(ResourceProvider):
     #: The string holds no code and no secret; encrypting it would cost a round for each resource.
     serialize_as_secret_always = False
 
-    def __init__(self, name: str, implementation: str) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
-        self._target = implementation
-        self._loaded: HostedProvider | None = None
+        self._loaded: DynamicProvider | None = None
         self.__module__ = "chatdaddy_pulumi"  # where pickle looks the name up
 
     def __reduce__(self) -> str:
         return self._name
 
     @property
-    def _provider(self) -> HostedProvider:
+    def _provider(self) -> DynamicProvider:
         if self._loaded is None:
-            module, _, name = self._target.partition(":")
-            self._loaded = getattr(import_module(module), name)()
+            loaded: DynamicProvider = import_module(
+                "chatdaddy_pulumi.resources.dynamic"
+            ).provider_of(self._name)
+            self._loaded = loaded
         return self._loaded
 
     def configure(self, req: ConfigureRequest) -> None:
@@ -76,15 +77,9 @@ class ProviderReference(ResourceProvider):
         self._provider.delete(_id, _props)
 
 
-_IMPLEMENTATIONS = "chatdaddy_pulumi.resources"
-
-#: Never remove or rename an entry: old states name it.
+#: Never remove or rename an entry: old states name it. `_baseline` and `_intent` are those of
+#: versions 0.1.x, which kept an intent for each resource; they are only forgotten.
 PROVIDERS = {
-    name: ProviderReference(name, f"{_IMPLEMENTATIONS}.{target}")
-    for name, target in {
-        "_account": "account.provider:AccountProvider",
-        "_baseline": "account_intent.provider:AccountIntentProvider",
-        "_fleet": "account_fleet.provider:FleetProvider",
-        "_intent": "fleet_intent.provider:IntentProvider",
-    }.items()
+    name: ProviderReference(name)
+    for name in ("_account", "_baseline", "_fleet", "_intent", "_program_intent")
 }
