@@ -71,7 +71,7 @@ class _Declaration:
         """As far as it is known without waiting for a resource."""
         urn = self.urn
         if urn is None and self.parent is not None:
-            parent = sdk_hooks.known_urn(self.parent)
+            parent = await sdk_hooks.known_urn(self.parent)
             urn = None if parent is None else _child_urn(parent, self.leaf)
         return Declared(
             leaf=self.leaf,
@@ -122,12 +122,11 @@ class Program:
         own_provider = "" if provider is None else provider.pulumi_resource_name
         intent = self._intent(own_provider, provider)
         leaf = f"{type_}::{name}"
-        root = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::"
         declaration = _Declaration(
             leaf=leaf,
             kind=kind,
             given=given,
-            urn=root + leaf if opts.parent is None else None,
+            urn=_root_urn(leaf) if opts.parent is None else None,
             parent=opts.parent,
             aliases=_alias_leaves(opts, type_, name),
             provider=own_provider,
@@ -138,10 +137,9 @@ class Program:
         if self._file is not None:
             late: Any = self._add(declaration)
             pulumi.Output.from_input(late)
-        urn = pulumi.create_urn(name, type_, opts.parent)
         return {
             "__run": self._hidden(own_provider, declaration),
-            "__urn": urn,
+            "__urn": declaration.urn or self._own_urn(declaration),
             "__intent": getattr(intent, "__notes"),
         }
 
@@ -170,14 +168,13 @@ class Program:
         if name not in self._intents:
             own = f"{INTENT}-{name}" if name else INTENT
             mark = _Mark(own)
-            type_ = "pulumi-python:dynamic/chatdaddy:Intent"
             intent = _Intent(
                 PROVIDERS["_program_intent"],
                 own,
                 {
                     "__run": self._hidden(name, None),
-                    "__urn": pulumi.create_urn(own, type_, None),
-                    "__mark": mark.urn,
+                    "__urn": _root_urn(f"pulumi-python:dynamic/chatdaddy:Intent::{own}"),
+                    "__mark": _root_urn(f"chatdaddy:index:Intent::{own}"),
                     "__notes": None,
                 },
                 pulumi.ResourceOptions(provider=provider),
@@ -209,12 +206,19 @@ class Program:
 
     async def _hidden(self, provider: str, declaration: _Declaration | None) -> dict[str, Any]:
         opened = await self._open()
-        if declaration is not None and declaration.urn is None and declaration.parent is not None:
-            parent = await declaration.parent.urn.future()
-            if parent is not None:
-                declaration.urn = _child_urn(parent, declaration.leaf)
-                opened.declare(await declaration.known())
+        if declaration is not None and declaration.urn is None:
+            declaration.urn = await self._own_urn(declaration)
+            opened.declare(await declaration.known())
         return opened.hidden(provider)
+
+    async def _own_urn(self, declaration: _Declaration) -> str:
+        """The resource's own URN. It is no output: a child that depends on its parent's output
+        would wait for itself."""
+        if declaration.urn is not None or declaration.parent is None:
+            return declaration.urn or _root_urn(declaration.leaf)
+        parent = await declaration.parent.urn.future()
+        assert parent is not None
+        return _child_urn(parent, declaration.leaf)
 
     async def _add(self, declaration: _Declaration) -> None:
         opened = await self._open()
@@ -331,6 +335,11 @@ async def _known(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float, bool)):
         return getattr(value, "value", value)
     return UNKNOWN
+
+
+def _root_urn(leaf: str) -> str:
+    """The URN of a resource without a parent, of its ``type::name``."""
+    return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{leaf}"
 
 
 def _child_urn(parent: str, leaf: str) -> str:

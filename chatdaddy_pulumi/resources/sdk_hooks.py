@@ -6,6 +6,7 @@ They hold for pulumi 3.235 to 3.272.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -74,13 +75,13 @@ def _address_of(stub: Any) -> str:
         return ""
 
 
-def known_urn(resource: pulumi.Resource) -> str | None:
+async def known_urn(resource: pulumi.Resource) -> str | None:
     """A resource's URN, if it is registered already."""
-    future = getattr(resource.urn, "_data_future", None)
-    if future is None or not future.done() or future.cancelled() or future.exception():
+    registered = asyncio.ensure_future(resource.urn.future())
+    await asyncio.wait({registered}, timeout=0.001)
+    if not registered.done() or registered.cancelled() or registered.exception():
         return None
-    value = future.result().value
-    return value if isinstance(value, str) else None
+    return registered.result()
 
 
 def is_protected(resource: pulumi.Resource) -> bool:
