@@ -273,7 +273,13 @@ class Deployment:
         return await asyncio.shield(self._defaults[package])
 
     async def register_outputs(self, urn: str, outputs: Props) -> None:
-        """What a component, or the stack, has to show; raises `ValueError`."""
+        """Set and save what a component, or the stack, shows.
+
+        Raises `ValueError` if it was done before, `Cancelled` if the run is over. The real engine
+        gives no answer in either case; so a hook that sends this must not go on either.
+        """
+        if self.over.is_set():
+            raise Cancelled
         if urns.qualified_type(urn) == urns.ROOT_TYPE:
             # Kept for the end: only then it is known whether the run failed.
             self._stack_outputs = (urn, outputs)

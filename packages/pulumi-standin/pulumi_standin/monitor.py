@@ -23,21 +23,20 @@ from pulumi.runtime.proto import (
 
 from pulumi_standin import goal as goals
 from pulumi_standin import urns
+from pulumi_standin.builtin_provider import Builtins
 from pulumi_standin.deployment import Cancelled, Deployment
 from pulumi_standin.errors import Failed
 from pulumi_standin.goal import Goal
 from pulumi_standin.processes import Child, start_program
-from pulumi_standin.project import Config, Project
-from pulumi_standin.providers import GRPC_OPTIONS
+from pulumi_standin.project import ORGANIZATION, Config, Project
+from pulumi_standin.providers import GRPC_OPTIONS, ProviderError
 from pulumi_standin.values import (
-    Props,
     Unsupported,
     contains_unknowns,
     from_struct,
     to_struct,
 )
 
-ORGANIZATION = "organization"  # as the self-managed backends have it
 _SHUT_DOWN = "resource monitor shut down while waiting on step's done channel"
 _FEATURES = (
     *("secrets", "resourceReferences", "outputValues", "aliasSpecs", "replacementTrigger"),
@@ -131,8 +130,11 @@ class _Inherited:
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     """The resource monitor of one run."""
 
-    def __init__(self, run: Deployment, project: Project, config: Config) -> None:
+    def __init__(
+        self, run: Deployment, project: Project, config: Config, builtins: Builtins
+    ) -> None:
         self._run = run
+        self._builtins = builtins
         self._project = project
         self._config = config
         self._inherited: dict[str, _Inherited] = {}
@@ -230,6 +232,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     async def RegisterResourceOutputs(self, request: Any, context: Context) -> Any:  # noqa: N802
         try:
             await self._run.register_outputs(request.urn, from_struct(request.outputs))
+        except Cancelled:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
         except ValueError as error:
             self._run.fail(request.urn, str(error))
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
@@ -238,26 +242,24 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     async def Invoke(  # noqa: N802
         self, request: resource_pb2.ResourceInvokeRequest, context: Context
     ) -> resource_pb2.ResourceInvokeResponse:
-        if request.tok == "pulumi:pulumi:getResource":
-            urn = request.args.fields["urn"].string_value
-            state = self._run.news.get(urn)
-            if state is None:
-                await context.abort(grpc.StatusCode.UNKNOWN, f"unknown resource {urn}")
-                raise AssertionError
-            found: Props = {
-                "urn": urn,
-                "id": state.id,
-                "provider": state.provider,
-                "state": state.outputs or {},
-            }
-            answer = to_struct(found, secrets=True, unknowns=True, references=True)
-            return resource_pb2.ResourceInvokeResponse(**{"return": answer})  # type: ignore[arg-type]
-        await context.abort(
-            grpc.StatusCode.UNIMPLEMENTED,
-            f"invocation of {request.tok}: the stand-in engine runs no functions of packages; "
-            "use `pulumi up`",
-        )
-        raise AssertionError
+        if urns.package_of(request.tok) != "pulumi":
+            await context.abort(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"invocation of {request.tok}: the stand-in engine runs no functions of packages; "
+                "use `pulumi up`",
+            )
+        try:
+            await self._run.default_provider("pulumi")
+            found = await self._builtins.invoke(request.tok, from_struct(request.args))
+        except Cancelled:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
+            raise
+        except ProviderError as error:
+            message = f"invocation of {request.tok} returned an error: {error}"
+            await context.abort(grpc.StatusCode.UNKNOWN, message)
+            raise
+        answer = to_struct(found, secrets=True, unknowns=True, references=True)
+        return resource_pb2.ResourceInvokeResponse(**{"return": answer})  # type: ignore[arg-type]
 
     async def ReadResource(self, request: Any, context: Context) -> Any:  # noqa: N802
         await context.abort(
@@ -350,6 +352,11 @@ class PythonProgram:
                 "", f"an unhandled error occurred: program exited with non-zero exit code: {code}"
             )
             raise Failed
+
+    async def kill(self) -> None:
+        """End it where it is, as the real engine does when the run is cancelled."""
+        if self._child is not None:
+            await self._child.stop(patience=1)
 
     async def close(self) -> None:
         """Let it end; one that does not is ended."""

@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from pulumi_standin import render, urns
+from pulumi_standin.builtin_provider import Builtins
 from pulumi_standin.checkpoint import Snapshot
 from pulumi_standin.deployment import Deployment, Options
 from pulumi_standin.display import Display
@@ -24,6 +25,7 @@ from pulumi_standin.errors import EngineError
 from pulumi_standin.hooks import Callbacks, Hooks
 from pulumi_standin.monitor import Engine, Monitor, PythonProgram, Server
 from pulumi_standin.providers import DynamicProvider, Hosts, Registry
+from pulumi_standin.state import State
 from pulumi_standin.values import Secret, unwrap
 from pulumi_standin.workspace import Settings, Workspace
 
@@ -157,6 +159,8 @@ async def _run(
 
     hosts = Hosts(start)
     config = workspace.config
+    news: dict[str, State] = {}
+    builtins = Builtins(news, workspace.saved_resources)
     run = Deployment(
         project=workspace.project.name,
         stack=workspace.stack,
@@ -167,7 +171,7 @@ async def _run(
             [state.copy() for state in workspace.resources],
             workspace.interrupted,
         ),
-        registry=Registry(hosts.start, workspace.check_provider),
+        registry=Registry(hosts.start, workspace.check_provider, builtins),
         hooks=Hooks(
             Callbacks(), options.dry_run, lambda urn, text: display.message("warning", urn, text)
         ),
@@ -176,8 +180,9 @@ async def _run(
             key: Secret(value) if key in config.secrets else value
             for key, value in config.values.items()
         },
+        news=news,
     )
-    monitor = Monitor(run, workspace.project, config) if with_program else None
+    monitor = Monitor(run, workspace.project, config, builtins) if with_program else None
     await server.start(monitor, Engine(display))
     if with_program or any(state.provider for state in workspace.resources):
         hosts.warm_up()
@@ -185,7 +190,7 @@ async def _run(
     if monitor is not None:
         program = PythonProgram(monitor, server, workspace.python, workspace.project, workspace.env)
     try:
-        with _interrupts(run, display):
+        with _interrupts(run, display, program):
             ok = await run.execute(program)
     finally:
         await hosts.close()
@@ -195,7 +200,7 @@ async def _run(
 
 
 @contextmanager
-def _interrupts(run: Deployment, display: Display) -> Iterator[None]:
+def _interrupts(run: Deployment, display: Display, program: PythonProgram | None) -> Iterator[None]:
     """The first Ctrl-C winds the run down, the second ends it where it is."""
     loop = asyncio.get_running_loop()
     telling: list[asyncio.Task[None]] = []
@@ -208,6 +213,8 @@ def _interrupts(run: Deployment, display: Display) -> Iterator[None]:
         run.cancelled = True
         run.stop()
         telling.append(loop.create_task(run.registry.cancel()))
+        if program is not None:
+            telling.append(loop.create_task(program.kill()))
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:

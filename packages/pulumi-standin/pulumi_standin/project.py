@@ -14,6 +14,8 @@ import yaml
 from pulumi_standin.errors import EngineError
 from pulumi_standin.vault import Vault
 
+#: The name of the only organization, as the self-managed backends have it.
+ORGANIZATION = "organization"
 _STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
@@ -70,6 +72,20 @@ def check_stack_name(stack: str) -> None:
         raise EngineError(
             f"the stack name {stack!r} is not one: up to 100 letters, digits, '-', '_' and '.'"
         )
+
+
+def stack_of_reference(project: Project, reference: str) -> str:
+    """The stack that ``STACK``, ``organization/STACK`` or ``organization/PROJECT/STACK`` names.
+
+    Raises `EngineError`; stacks of other projects are not known here.
+    """
+    parts = reference.split("/")
+    if parts[:-1] and parts[0] != ORGANIZATION:
+        raise EngineError(f"organization name must be '{ORGANIZATION}'")
+    if len(parts) > 3 or (len(parts) == 3 and parts[1] != project.name):
+        raise EngineError(f'unknown stack "{reference}"')
+    check_stack_name(parts[-1])
+    return parts[-1]
 
 
 def stack_salt(project: Project, stack: str) -> str:

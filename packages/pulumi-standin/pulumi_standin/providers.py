@@ -1,7 +1,7 @@
-"""The providers: Python's dynamic provider host, Pulumi's builtins, and the registry of both.
+"""The providers: Python's dynamic provider host, and the registry of all providers.
 
 Each takes what the engine takes and answers what the engine makes of the answer; the rules are
-those of provider_plugin.go, builtins.go and registry.go under pkg/resource.
+those of provider_plugin.go and registry.go under pkg/resource.
 """
 
 from __future__ import annotations
@@ -280,64 +280,6 @@ def _outputs(struct: Any, given: Props) -> Props:
     return outputs
 
 
-_STASH = "pulumi:index:Stash"
-
-
-class Builtins:
-    """The provider of package `pulumi`, which lives in the engine."""
-
-    async def configure(self, urn: str, identifier: str, config: Props) -> None:
-        """Nothing to configure."""
-
-    async def check(
-        self, urn: str, olds: Props | None, news: Props, unknowns: bool
-    ) -> tuple[Props, list[Failure]]:
-        _only_stash(urn)
-        for key in news:
-            if key != "input":
-                return news, [Failure(key, f'unknown property "{key}"')]
-        if "input" not in news:
-            return news, [Failure("input", 'missing required property "input"')]
-        return news, []
-
-    async def diff(
-        self, urn: str, old: State, news: Props, unknowns: bool, ignore_changes: list[str]
-    ) -> Diff:
-        _only_stash(urn)
-        changed = not deep_equals(news.get("input"), old.inputs.get("input"))
-        return Diff(changed, changed=["input"] if changed else [])
-
-    async def create(
-        self, urn: str, inputs: Props, preview: bool, timeout: float
-    ) -> tuple[str, Props]:
-        _only_stash(urn)
-        identifier = "" if preview else str(uuid.uuid4())
-        return identifier, {"input": inputs["input"], "output": inputs["input"]}
-
-    async def update(self, urn: str, old: State, new: State, preview: bool) -> Props:
-        _only_stash(urn)
-        # The stashed value stays: the new one is kept beside it as the most recent input.
-        return {"input": new.inputs["input"], "output": (old.outputs or {}).get("output")}
-
-    async def read(self, urn: str, old: State) -> Read:
-        _only_stash(urn)
-        if not old.inputs:
-            raise ProviderError("stash can not be imported")
-        return Read(old.id, old.inputs, old.outputs or {})
-
-    async def delete(self, state: State) -> None:
-        _only_stash(state.urn)
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-def _only_stash(urn: str) -> None:
-    kind = urns.type_of(urn)
-    if kind != _STASH:
-        raise ProviderError(f"unrecognized resource type '{kind}'")
-
-
 StartHost = Callable[[], Awaitable[DynamicProvider]]
 Guard = Callable[[str, Props], None]
 
@@ -369,14 +311,15 @@ class Registry:
     """The providers of a run, by reference; itself the provider of provider resources.
 
     `start_host` makes a new host process. `guard(urn, config)` refuses a configuration by raising.
+    `builtins` is the provider of package `pulumi`.
     """
 
-    def __init__(self, start_host: StartHost, guard: Guard) -> None:
+    def __init__(self, start_host: StartHost, guard: Guard, builtins: Provider) -> None:
         self._start_host = start_host
         self._guard = guard
+        self._builtins = builtins
         self._providers: dict[str, Provider] = {}
         self._aliases: dict[str, str] = {}
-        self._builtins = Builtins()
 
     def get(self, reference: str) -> Provider | None:
         return self._providers.get(reference)

@@ -232,7 +232,7 @@ class _Writer:
             target.bool_value = value
         elif kind is int or kind is float:
             target.number_value = value
-        elif kind is dict:
+        elif kind is dict or kind is WireProps:
             target.struct_value.SetInParent()
             self.fill(target.struct_value, value)
         elif kind is list:

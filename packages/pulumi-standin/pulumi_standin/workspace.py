@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 
@@ -15,9 +15,11 @@ from pulumi_standin import state as states
 from pulumi_standin import urns
 from pulumi_standin.checkpoint import StateFile
 from pulumi_standin.display import Display
+from pulumi_standin.errors import EngineError
 from pulumi_standin.processes import interpreter, start_host
 from pulumi_standin.project import Config, Project
 from pulumi_standin.providers import DynamicProvider
+from pulumi_standin.state import State
 from pulumi_standin.values import Props, unwrap
 from pulumi_standin.vault import Vault, passphrase
 
@@ -83,20 +85,30 @@ class Workspace:
         salt = projects.stack_salt(self.project, self.stack) or kept.get("salt", "")
         phrase = passphrase(self.env)
         self.vault = Vault.open(phrase, salt) if salt else Vault.new(phrase)
-        reader = self.vault
-        if kept.get("salt", self.vault.salt) != self.vault.salt:
-            reader = Vault.open(phrase, kept["salt"])
         self.interrupted = self.deployment.get("pending_operations", [])
         if self.settings.clear_pending_creates:
             self.interrupted = []
-        self.resources = [
-            states.from_json(data, reader) for data in self.deployment.get("resources", [])
-        ]
+        self.resources = self._resources_of(self.deployment)
         plain = projects.pairs(self.settings.config, "--config")
         secret = projects.pairs(self.settings.secrets, "--secret")
         if plain or secret:
             projects.set_config(self.project, self.stack, plain, secret, self.vault)
         self.config: Config = projects.configuration(self.project, self.stack, self.vault)
+
+    def saved_resources(self, reference: str) -> list[State]:
+        """What a stack of this project has saved by now; raises `EngineError`."""
+        stack = projects.stack_of_reference(self.project, reference)
+        deployment = StateFile(self.file.path.with_name(f"{stack}.json")).read()
+        if not deployment and stack != self.stack:
+            raise EngineError(f'unknown stack "{reference}"')
+        return self._resources_of(deployment)
+
+    def _resources_of(self, deployment: dict[str, Any]) -> list[State]:
+        kept = (deployment.get("secrets_providers") or {}).get("state") or {}
+        vault = self.vault
+        if kept.get("salt", vault.salt) != vault.salt:
+            vault = Vault.open(passphrase(self.env), kept["salt"])
+        return [states.from_json(data, vault) for data in deployment.get("resources", [])]
 
     def check_stack(self) -> None:
         """Raises `EngineError` if the stack's configuration names servers it may not reach."""

@@ -62,4 +62,16 @@ STORIES = [
             Command("up", ("--skip-preview",), _what("left"), says=("no delete today",)),
         ],
     ),
+    Story(
+        "saved",
+        "saved",
+        [
+            Command("preview", config=_stage(1)),
+            Command("up", ("--skip-preview",)),
+            Command("preview"),
+            Command("up", ("--skip-preview",), _stage(2)),
+            Command("up", ("--skip-preview",), _stage(3), says=("no update today",)),
+            Command("up", ("--skip-preview",), {**_stage(4), "toys:other": "nowhere"}),
+        ],
+    ),
 ]

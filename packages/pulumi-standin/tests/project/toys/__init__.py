@@ -63,6 +63,7 @@ class ToyProvider(ResourceProvider):
             raise RuntimeError(f"{method} works the second time")
         fail = props.get("fail")
         if isinstance(fail, dict) and method in fail:
+            time.sleep(props.get("sleep", 0))
             raise RuntimeError(fail[method])
 
     def check(self, olds: "dict[str, Any]", news: "dict[str, Any]") -> CheckResult:
