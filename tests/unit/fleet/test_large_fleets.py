@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from chatdaddy_pulumi.resources.account_fleet.display import SHOWN_ONE_BY_ONE
+
 from pulumi_standin.render import difference
 from tests.support.fleet import Driver, Team, in_memory
 
