@@ -78,11 +78,13 @@ def nickname_problem(given: Any) -> str | None:
     """What is wrong with a nickname, known or not."""
     if not isinstance(given, str):
         return text_problem(given)
+    if given.isprintable() and len(given) <= NICKNAME_LENGTH and given.strip():
+        return None  # nearly all
     if not given.strip():
         return "is empty; give it at least one character that shows"
     if len(given) > NICKNAME_LENGTH:
         return f"has {len(given):,} characters, but {NICKNAME_LENGTH} are allowed; shorten it"
-    if not given.isprintable() and _CONTROL.search(given):
+    if _CONTROL.search(given):
         return f"is {shown(given)}, but must not hold control characters"
     return None
 
