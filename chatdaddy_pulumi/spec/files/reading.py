@@ -43,7 +43,7 @@ def read_file(
     except Unreadable as error:
         problems.add(error.place, error.message)
         return {}, problems
-    return dict(rows.entries), problems
+    return {key: own or {} for key, own in rows.entries}, problems
 
 
 def _check(rows: Rows, problems: Problems) -> None:
