@@ -47,8 +47,7 @@ def test_programs_import_nothing_heavy_for_it() -> None:
 
 PROGRAM = """\
 import pulumi
-from chatdaddy_pulumi import Tier, load_fleet
-from chatdaddy_pulumi.spec.types import AccountArgs, FleetDefaults
+from chatdaddy_pulumi import AccountArgs, FleetDefaults, Tier, load_fleet
 
 late: pulumi.Output[str] = pulumi.Output.from_input("Alice")
 many: pulumi.Output[dict[str, str]] = pulumi.Output.from_input({"geoLocation": "HK"})
