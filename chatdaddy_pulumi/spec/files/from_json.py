@@ -35,7 +35,7 @@ def read_json(text: str, problems: Problems) -> Rows:
         Unreadable: it is not JSON, or deeper or larger than a fleet file may be.
     """
     if not text.strip():
-        raise Unreadable((1, 1), "is empty; write {} where there shall be no accounts")
+        raise Unreadable((1, 1), "is empty; write {} for no accounts")
     try:
         root = json.loads(
             text, object_pairs_hook=_Unique(), parse_int=_whole, parse_constant=_constant

@@ -88,7 +88,7 @@ def rows_of(root: Node, problems: Problems) -> Rows:
         raise Unreadable(
             accounts.place,
             f"the accounts are {given}, but must be a mapping from keys to arguments "
-            "({} where there shall be none)",
+            "({} for none)",
         )
     return _entries(pairs, problems)
 
