@@ -298,8 +298,8 @@ def test_what_is_misspelt_is_told_with_what_was_meant(fleet: Driver, server: San
     with pytest.raises(CheckFailed) as refused:
         fleet.preview({"alice": {"teir": "unlimited"}}, limits={"max_removal": 3})
     assert refused.value.failures == {
-        "accounts.alice.teir": "is not known here; did you mean 'tier'?",
-        "limits.max_removal": "is not known; did you mean 'max_removals'?",
+        "accounts.alice.teir": "is not an argument of an account; did you mean 'tier'?",
+        "limits.max_removal": "is not a limit of a fleet; did you mean 'max_removals'?",
     }
     with pytest.raises(CheckFailed, match=r"defaults\.onDelete: .* 'on_delete'\?"):
         fleet.preview({"alice": {}}, defaults={"onDelete": "retain"})
