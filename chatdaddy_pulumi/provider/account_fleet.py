@@ -142,6 +142,10 @@ class FleetProvider:
         said = news.get("__said")
         if said and said == state.settled and not state.unresolved:
             return Difference(False)
+        if urn not in context.checked:
+            # A refresh asks without the program: only what it found counts.
+            found = any(one.drift for one in state.held.values())
+            return Difference(found or bool(state.failed or state.unresolved))
         _, reading = self._reading(news)
         if reading.unknown.get(""):
             self._host.log(
@@ -151,14 +155,13 @@ class FleetProvider:
             return Difference(True)
         todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
         todo = _milder(todo, reading.usual)
-        if urn in context.checked:
-            try:
-                await self._approve(context, urn, state, todo, news, reading)
-            except _Refused as error:
-                reasons = {one.property: one.reason for one in error.problems}
-                raise LifecycleError(
-                    messages.several_failed(reasons, "can't be had so; nothing was done")
-                ) from None
+        try:
+            await self._approve(context, urn, state, todo, news, reading)
+        except _Refused as error:
+            reasons = {one.property: one.reason for one in error.problems}
+            raise LifecycleError(
+                messages.several_failed(reasons, "can't be had so; nothing was done")
+            ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
         return Difference(not todo.empty or left)
 
@@ -366,6 +369,8 @@ class FleetProvider:
             found = await refresh(facts, state.held)
         except ChatDaddyError as error:
             raise NotDone("the accounts can't be read", cause=error) from None
+        self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
+        self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
         for key, held in list(found.drifted.items())[: messages.NAMED]:
             self._host.warn(messages.drift_of(key, held), row)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, WrongTeam
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import listed
@@ -45,7 +45,6 @@ from chatdaddy_pulumi.provider.state import (
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity
-from chatdaddy_pulumi.spec.problem import Problem
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -86,8 +85,6 @@ class IntentProvider:
         try:
             found = _Found(self._host, context, urn, news.get("__mark"), olds)
             await found.look()
-        except WrongTeam as error:
-            return Checked(checked, [Problem("teamId", str(error))])
         except ChatDaddyError as error:
             raise NotDone("nothing was done: ChatDaddy can't be asked", cause=error) from None
         context.intent_checked = True
@@ -106,7 +103,7 @@ class IntentProvider:
             digest = hashlib.sha256("\n".join([run.number, *names]).encode()).hexdigest()[:12]
             checked["noted"] = UNKNOWN if run.preview else digest
             checked["buys"] = "secret" if news.get("__secrets") else listed(names)
-        return Checked(checked, found.problems)
+        return Checked(checked, [])
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
         return Difference(olds.get("noted") != news.get("noted"))
@@ -191,7 +188,6 @@ class _Found:
         self._mark = dict(self._saved.get(str(mark_urn)) or {})
         self._olds = olds
         self.to_note: list[_Entry] = []
-        self.problems: list[Problem] = []
         #: Entries that no resource declares any more, for which a run may have bought.
         self.suspected: dict[Ref, Unresolved] = {}
 
@@ -321,9 +317,15 @@ class _Found:
         if when == "never" or not held or (self._run.preview and when != "preview"):
             return False
         facts.client_max_age_s = 0
+        held = {
+            ref: one
+            for ref, one in held.items()
+            if self._context.refreshed.get(one[0].account_id, one[0]) is not None
+        }
         seen = await refresh(facts, {ref: one for ref, (one, _) in held.items()})
         problems: dict[str, str] = {}
-        for ref, (before, declared) in held.items():
+        for ref, (saved, declared) in held.items():
+            before = self._context.refreshed.get(saved.account_id) or saved
             if ref in seen.gone:
                 problems[ref.label] = f"{before.account_id} is gone from ChatDaddy"
                 continue
@@ -335,7 +337,7 @@ class _Found:
                 continue
             problems[ref.label] = messages.drift_of("it", now).partition(") ")[2] or "has changed"
         if problems:
-            self.problems.append(Problem("accounts", messages.otherwise(problems)))
+            raise NotDone(messages.otherwise(problems))
         return True
 
     # --- what is about to be bought

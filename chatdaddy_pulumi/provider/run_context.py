@@ -9,13 +9,14 @@ processes apart.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
 from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, LocalClaims
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import DeclaredHolder, Ownership, Ref, leaf_of
 from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
 from chatdaddy_pulumi.provider.state import FleetState, saved_holder
@@ -88,11 +89,11 @@ class Run:
     declared: list[Declared] = field(default_factory=list)
     claims: Claims = field(default_factory=LocalClaims)
 
-    def ownership(self) -> Ownership:
-        """What the saved state and the declarations say together."""
+    def ownership(self, gone: Collection[str] = ()) -> Ownership:
+        """What the saved state and the declarations say together, without accounts in `gone`."""
         holders = [saved_holder(urn, outputs) for urn, outputs in self.saved.items()]
         return Ownership(
-            saved=[one for one in holders if one is not None],
+            saved=[one.without(gone) for one in holders if one is not None],
             declared=[one.holder() for one in self.declared],
         )
 
@@ -117,6 +118,8 @@ class RunContext:
     intent_checked: bool = False
     replaced: set[Ref] = field(default_factory=set)
     first_missed: set[str] = field(default_factory=set)
+    #: See `Host.refreshed`.
+    refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
     _fleets: dict[str, FleetState] = field(default_factory=dict)
 
@@ -126,7 +129,11 @@ class RunContext:
 
     @cached_property
     def ownership(self) -> Ownership:
-        return self.run.ownership() if self.run is not None else Ownership()
+        """Who holds what, without accounts that a refresh of this run found to be gone."""
+        if self.run is None:
+            return Ownership()
+        gone = {account_id for account_id, held in self.refreshed.items() if held is None}
+        return self.run.ownership(gone)
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of the resource with that URN."""
