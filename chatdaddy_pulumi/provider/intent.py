@@ -38,7 +38,9 @@ from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
     AccountState,
     IntentState,
+    first_account,
     read_all_unresolved,
+    saved_holder,
     type_of,
     write_all_unresolved,
 )
@@ -198,8 +200,7 @@ class _Found:
             facts.check_team(account_id)
         entries = self._declared_entries()
         self._settle_unresolved({entry.ref for entry in entries})
-        held = self._held()
-        listed_team = await self._verify(facts, held)
+        listed_team = await self._verify(facts)
         self._choose_to_note(facts, entries)
         await self._decide_accounts(facts, entries)
         if not listed_team:
@@ -213,20 +214,25 @@ class _Found:
 
     def _own_ids(self) -> list[str]:
         """The accounts that this provider's resources hold by the saved state."""
-        return [
-            account_id
-            for holder in self._context.ownership.saved
-            if (declared := self._context.declared(holder.urn)) is not None
-            and declared.provider == self._context.provider
-            for account_id, _ in holder.accounts.values()
-        ]
+        found: list[str] = []
+        for urn, outputs in self._saved.items():
+            declared = self._context.declared(urn)
+            if declared is None or declared.provider != self._context.provider:
+                continue
+            if self._context.is_settled(declared):
+                found += first_account(outputs)
+            else:
+                holder = saved_holder(urn, outputs)
+                accounts = holder.accounts.values() if holder is not None else ()
+                found += [account_id for account_id, _ in accounts]
+        return found
 
     def _declared_entries(self) -> list[_Entry]:
         found = []
         for one in self._mine():
-            if one.urn is None:
+            if one.urn is None or self._context.is_settled(one):
                 continue
-            for key, identity in (one.holder().entries or {}).items():
+            for key, identity in (one.holder.entries or {}).items():
                 found.append(_Entry(Ref(one.urn, key), one, identity))
         return found
 
@@ -242,7 +248,7 @@ class _Found:
                 if state.held is not None:
                     found[Ref(urn)] = state.held, declared
             elif type_of(urn) == FLEET_TYPE:
-                known = declared.holder().entries
+                known = declared.holder.entries
                 for key, held in self._context.fleet(urn).held.items():
                     if known is None or key in known:
                         found[Ref(urn, key)] = held, declared
@@ -260,7 +266,7 @@ class _Found:
                 if note.at <= begun + 1:
                     found.setdefault(ref, Unresolved(note, begun))
         for urn, outputs in self._saved.items():
-            if type_of(urn) == FLEET_TYPE:
+            if type_of(urn) == FLEET_TYPE and (found or outputs.get("__unresolved")):
                 state = self._context.fleet(urn)
                 found = {
                     ref: one
@@ -311,10 +317,13 @@ class _Found:
 
     # --- verification
 
-    async def _verify(self, facts: Facts, held: Mapping[Ref, tuple[HeldAccount, Declared]]) -> bool:
+    async def _verify(self, facts: Facts) -> bool:
         """Compare what is held with the team's accounts; whether the team was asked."""
         when = self._host.settings.verify()
-        if when == "never" or not held or (self._run.preview and when != "preview"):
+        if when == "never" or (self._run.preview and when != "preview"):
+            return False
+        held = self._held()
+        if not held:
             return False
         facts.client_max_age_s = 0
         held = {
@@ -416,6 +425,8 @@ class _Found:
     def _leaving_accounts(self) -> dict[str, HeldAccount]:
         """The accounts of `Account`s that the program drops, and that nobody takes over."""
         found = {}
+        if all(self._context.declared(urn) for urn in self._saved if type_of(urn) == ACCOUNT_TYPE):
+            return {}
         ownership = self._context.ownership
         for one in ownership.leaving:
             if type_of(one.ref.holder) != ACCOUNT_TYPE or one.account_id in ownership.moved:

@@ -310,6 +310,12 @@ def _read_held(outputs: Mapping[str, Any]) -> dict[str, HeldAccount]:
     }
 
 
+def first_account(outputs: Mapping[str, Any]) -> list[str]:
+    """The ID of the first account that a fleet's outputs list."""
+    held = plain(outputs.get("__held")) or ""
+    return [held.partition(" ")[0]] if held else []
+
+
 # --- Intent
 
 
