@@ -186,8 +186,8 @@ class _Found:
         self._context = context
         self._run = context.run
         self._saved = context.run.saved
-        self._state = IntentState.load(self._saved.get(urn) or {})
         self._mark = dict(self._saved.get(str(mark_urn)) or {})
+        self._state = IntentState.load(self._saved.get(urn) or {}, self._is_resolved)
         self._olds = olds
         self.to_note: list[_Entry] = []
         #: Entries that no resource declares any more, for which a run may have bought.
@@ -255,6 +255,12 @@ class _Found:
         return found
 
     # --- unresolved purchases of earlier runs
+
+    def _is_resolved(self, holder: str) -> bool:
+        """Whether a fleet's work ended after the last run began to buy: all is in its state."""
+        saved = self._saved.get(holder) or {}
+        worked_at = _number(saved.get("__worked_at"))
+        return worked_at > _number(self._mark.get("at")) and not saved.get("__unresolved")
 
     def _settle_unresolved(self, declared: set[Ref]) -> None:
         """Which entries an interrupted run may have bought for."""
