@@ -22,9 +22,10 @@ from chatdaddy_pulumi.enums import (
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.resources.account import Account
-    from chatdaddy_pulumi.resources.account_fleet import AccountFleet, FleetLimits
+    from chatdaddy_pulumi.resources.account_fleet import AccountFleet
     from chatdaddy_pulumi.resources.fleet_file import load_fleet
     from chatdaddy_pulumi.resources.provider import Provider
+    from chatdaddy_pulumi.spec.limits import FleetLimits
 
 __all__ = [
     "Account",
@@ -43,7 +44,7 @@ __all__ = [
 _RESOURCES = {
     "Account": "chatdaddy_pulumi.resources.account",
     "AccountFleet": "chatdaddy_pulumi.resources.account_fleet",
-    "FleetLimits": "chatdaddy_pulumi.resources.account_fleet",
+    "FleetLimits": "chatdaddy_pulumi.spec.limits",
     "load_fleet": "chatdaddy_pulumi.resources.fleet_file",
     "Provider": "chatdaddy_pulumi.resources.provider",
 }

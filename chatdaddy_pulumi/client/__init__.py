@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client.errors import UnknownPurchase as UnknownPurchase
     from chatdaddy_pulumi.client.errors import Unreachable as Unreachable
     from chatdaddy_pulumi.client.errors import Untrusted as Untrusted
-    from chatdaddy_pulumi.client.models import Account as Account
     from chatdaddy_pulumi.client.models import AccountAccess as AccountAccess
     from chatdaddy_pulumi.client.models import AccountPatch as AccountPatch
     from chatdaddy_pulumi.client.models import ApiToken as ApiToken
     from chatdaddy_pulumi.client.models import ArchiveProgress as ArchiveProgress
+    from chatdaddy_pulumi.client.models import ObservedAccount as ObservedAccount
     from chatdaddy_pulumi.client.models import Purchase as Purchase
     from chatdaddy_pulumi.client.models import TeamDetail as TeamDetail
     from chatdaddy_pulumi.client.models import TeamInfo as TeamInfo
@@ -47,7 +47,7 @@ _HOME = {
         *("Unavailable", "Unknown", "UnknownPurchase", "Unreachable", "Untrusted"),
     ],
     "models": [
-        *("Account", "AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress"),
+        *("AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress", "ObservedAccount"),
         *("Purchase", "TeamDetail", "TeamInfo", "Webhook"),
     ],
     "options": ["ClientOptions", "ServiceUrls"],

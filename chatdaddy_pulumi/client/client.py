@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import time
+from collections.abc import Callable, Mapping
+from random import Random
 from types import MappingProxyType, TracebackType
 from typing import NoReturn
 
+import httpx
 from pydantic import SecretStr, TypeAdapter
 
 from chatdaddy_pulumi.client import tokens
@@ -13,6 +17,7 @@ from chatdaddy_pulumi.client.accounts import Accounts
 from chatdaddy_pulumi.client.api_tokens import ApiTokens
 from chatdaddy_pulumi.client.billing import Billing
 from chatdaddy_pulumi.client.calls import Call
+from chatdaddy_pulumi.client.connection import http_transport
 from chatdaddy_pulumi.client.errors import (
     BadRequest,
     BadSetting,
@@ -28,7 +33,7 @@ from chatdaddy_pulumi.client.team import Team
 from chatdaddy_pulumi.client.transport import Transport
 from chatdaddy_pulumi.client.webhooks import Webhooks
 
-_TOKEN_ANSWER = TypeAdapter(TokenAnswer)
+_TOKEN_ANSWER = TypeAdapter(TokenAnswer).validate_json
 _WHERE = "https://app.chatdaddy.tech/settings/api"
 
 
@@ -37,6 +42,10 @@ class ChatDaddy:
 
     One connection pool and one token serve all calls. Give either `refresh_token` (renewed
     access tokens) or `api_token`; raises `BadSetting` for neither, both, or one that can't be.
+
+    `clock` gives seconds since 1970; waits are measured by the event loop's own time. Proxies and
+    certificates are taken from `environment`, unless there is a `transport`, which is closed with
+    the client.
     """
 
     def __init__(
@@ -47,6 +56,10 @@ class ChatDaddy:
         api_token: str | None = None,
         urls: ServiceUrls = DEFAULT_URLS,
         options: ClientOptions | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+        random: Random | None = None,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         options = options or ClientOptions()
         self._team_id = team_id.strip()
@@ -57,7 +70,8 @@ class ChatDaddy:
                 f"give one of them, not {'both' if api_token else 'none'}; see {_WHERE}",
                 call=f"the {tokens.REFRESH_TOKEN} or the {tokens.API_TOKEN}",
             )
-        self._transport = Transport(urls, options)
+        http = transport or http_transport(urls, options, environment)
+        self._transport = Transport(urls, options, http, clock, random or Random())  # noqa: S311
         if api_token:
             self._transport.tokens = tokens.ApiTokenSource(api_token)
         else:

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from chatdaddy_pulumi.client.errors import BadAnswer
-from chatdaddy_pulumi.client.models import Account, AccountPage
-from chatdaddy_pulumi.client.shared import all_of
+from chatdaddy_pulumi.client.models import AccountPage, ObservedAccount
+from chatdaddy_pulumi.client.tasks import all_of
 
 #: The page of that number; None is the first one, whatever its number.
 Fetch = Callable[[int | None], Awaitable[AccountPage]]
@@ -25,7 +25,7 @@ _ROUNDS = 3
 class _Round:
     """What one pass over the pages found."""
 
-    accounts: dict[str, Account] = field(default_factory=dict)
+    accounts: dict[str, ObservedAccount] = field(default_factory=dict)
     totals: set[int] = field(default_factory=set)
     repeated: bool = False
     first_page: int = 0
@@ -53,13 +53,13 @@ class Pages:
         self._max_pages = max_pages
         self._base: int | None = None
 
-    async def all(self, fetch: Fetch, call: str) -> dict[str, Account]:
+    async def all(self, fetch: Fetch, call: str) -> dict[str, ObservedAccount]:
         """Every account by ID: the first page, then all others at once.
 
         A list that changes under the reading is read again; where it never holds still, what any
         reading saw is returned, since an account taken for gone may be bought again.
         """
-        seen: dict[str, Account] = {}
+        seen: dict[str, ObservedAccount] = {}
         last_ids: set[str] | None = None
         for _ in range(_ROUNDS):
             found = await self._round(fetch, call)
@@ -72,7 +72,7 @@ class Pages:
             seen.update(found.accounts)
         return seen
 
-    async def matches(self, fetch: Fetch, call: str) -> dict[str, Account]:
+    async def matches(self, fetch: Fetch, call: str) -> dict[str, ObservedAccount]:
         """The accounts that match a search: few, so page by page, until none is new."""
         found = _Round()
         page = await fetch(None)
@@ -129,7 +129,7 @@ class Pages:
             )
 
 
-def _settled(found: _Round, call: str) -> dict[str, Account]:
+def _settled(found: _Round, call: str) -> dict[str, ObservedAccount]:
     """The accounts of a list that was read twice alike, though its length says otherwise."""
     shown, total = len(found.accounts), max(found.totals, default=0)
     if found.repeated and shown == found.first_page < total:
@@ -137,7 +137,7 @@ def _settled(found: _Round, call: str) -> dict[str, Account]:
     return found.accounts
 
 
-def _ids(accounts: Iterable[Account]) -> set[str]:
+def _ids(accounts: Iterable[ObservedAccount]) -> set[str]:
     return {account.account_id for account in accounts}
 
 

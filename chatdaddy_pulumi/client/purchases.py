@@ -7,14 +7,14 @@ happened. Otherwise the team's accounts are searched until the new one shows.
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from random import Random
 
 from chatdaddy_pulumi.client.errors import ChatDaddyError, Unknown, UnknownPurchase
-from chatdaddy_pulumi.client.models import Account, Purchase
+from chatdaddy_pulumi.client.models import ObservedAccount, Purchase
 from chatdaddy_pulumi.client.options import ClientOptions
+from chatdaddy_pulumi.client.tasks import now
 
 PURCHASE = "POST /im/accounts"
 
@@ -27,7 +27,7 @@ class _Lost:
 
     known_ids: Collection[str]
     reason: str
-    outcome: asyncio.Future[Account | UnknownPurchase]
+    outcome: asyncio.Future[ObservedAccount | UnknownPurchase]
 
 
 @dataclass
@@ -45,10 +45,12 @@ class Purchases:
 
     def __init__(
         self,
-        post: Callable[[Purchase], Awaitable[Account]],
-        search: Callable[[str, int], Awaitable[list[Account]]],
+        post: Callable[[Purchase], Awaitable[ObservedAccount]],
+        search: Callable[[str, int], Awaitable[list[ObservedAccount]]],
         options: ClientOptions,
+        random: Random,
     ) -> None:
+        self._random = random
         self._post = post
         self._search = search
         self._options = options
@@ -56,7 +58,7 @@ class Purchases:
         self._searches = 0
         self._alike: dict[tuple[str, str | None, str], _Alike] = {}
 
-    async def buy(self, order: Purchase, known_ids: Collection[str]) -> Account:
+    async def buy(self, order: Purchase, known_ids: Collection[str]) -> ObservedAccount:
         """Buy one account that is not among `known_ids`."""
         key = (order.type, order.tier, order.nickname)
         while (alike := self._alike.setdefault(key, _Alike())).search is not None:
@@ -97,7 +99,7 @@ class Purchases:
         self._searches += 1
         try:
             await alike.quiet.wait()
-            ends_at = time.monotonic() + self._options.lookup_s
+            ends_at = now() + self._options.lookup_s
             delay, problem = max(self._options.retry_delay_s / 2, _SHORTEST_DELAY_S), ""
             while alike.lost:
                 try:
@@ -111,9 +113,9 @@ class Purchases:
                         break
                 except ChatDaddyError as error:
                     problem = str(error)
-                if time.monotonic() + delay > ends_at:
+                if now() + delay > ends_at:
                     break
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
+                await asyncio.sleep(delay * self._random.uniform(0.5, 1.0))
                 delay = min(delay * 2, self._options.retry_delay_max_s / 4)
             for lost in alike.lost:
                 _tell(lost, _not_found(order, lost, problem, self._options.lookup_s))
@@ -124,7 +126,7 @@ class Purchases:
             self._alike.pop(key, None)
             alike.search = None
 
-    def _assign(self, alike: _Alike, found: list[Account], order: Purchase) -> bool:
+    def _assign(self, alike: _Alike, found: list[ObservedAccount], order: Purchase) -> bool:
         """Give each lost purchase its account; False where that would be guessing."""
         waiting = sorted(alike.lost, key=lambda lost: len(self._new(lost, found)))
         new = {account.account_id for lost in waiting for account in self._new(lost, found)}
@@ -142,7 +144,7 @@ class Purchases:
                 alike.lost.remove(lost)
         return True
 
-    def _new(self, lost: _Lost, found: list[Account]) -> list[Account]:
+    def _new(self, lost: _Lost, found: list[ObservedAccount]) -> list[ObservedAccount]:
         return [
             account
             for account in found
@@ -150,16 +152,16 @@ class Purchases:
         ]
 
 
-def _fits(account: Account, order: Purchase) -> bool:
+def _fits(account: ObservedAccount, order: Purchase) -> bool:
     return (
-        account.nickname == order.nickname
+        account.is_called(order.nickname)
         and account.type == order.type
         and order.tier in (None, account.tier)
         and account.live
     )
 
 
-def _tell(lost: _Lost, outcome: Account | UnknownPurchase) -> None:
+def _tell(lost: _Lost, outcome: ObservedAccount | UnknownPurchase) -> None:
     if not lost.outcome.done():
         lost.outcome.set_result(outcome)
 

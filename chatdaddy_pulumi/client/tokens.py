@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
-from time import monotonic
 from typing import Any, NoReturn
 
 from pydantic import SecretStr
@@ -17,7 +16,7 @@ from pydantic_core import from_json
 
 from chatdaddy_pulumi.client.errors import BadSetting, Retryable
 from chatdaddy_pulumi.client.redact import hide
-from chatdaddy_pulumi.client.shared import SingleFlight
+from chatdaddy_pulumi.client.tasks import SingleFlight, now
 
 RENEW_BEFORE_S = 120.0
 #: The documented life of an access token, for one that does not say.
@@ -108,7 +107,7 @@ class AccessTokenSource(_Secretive):
 
     async def get(self) -> SecretStr:
         """The token, renewed where it is about to end."""
-        if self._token is not None and monotonic() < self._renew_at:
+        if self._token is not None and now() < self._renew_at:
             return self._token
         return await self._renewal.run(self._renew)
 
@@ -119,11 +118,11 @@ class AccessTokenSource(_Secretive):
         return True
 
     async def _renew(self) -> SecretStr:
-        asked_at = monotonic()
+        asked_at = now()
         try:
             token = await self._fetch()
         except Retryable:
-            if self._token is not None and monotonic() < self._ends_at:
+            if self._token is not None and now() < self._ends_at:
                 return self._token
             raise
         life = _life(token.get_secret_value())

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
+from random import Random
 from typing import TypeVar
 
 import anyio
 import httpx
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr, ValidationError
 
 from chatdaddy_pulumi.client import errors
-from chatdaddy_pulumi.client.calls import Call
-from chatdaddy_pulumi.client.connection import connections
-from chatdaddy_pulumi.client.gate import Gate
-from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
-from chatdaddy_pulumi.client.outcomes import (
+from chatdaddy_pulumi.client.answers import (
     Answer,
     done,
     failure,
@@ -28,9 +24,14 @@ from chatdaddy_pulumi.client.outcomes import (
     not_understood,
     retry_after,
 )
+from chatdaddy_pulumi.client.calls import Call
+from chatdaddy_pulumi.client.connection import USER_AGENT
+from chatdaddy_pulumi.client.gate import Gate
+from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.redact import one_line
+from chatdaddy_pulumi.client.retries import Retries, delay
+from chatdaddy_pulumi.client.tasks import now
 from chatdaddy_pulumi.client.tokens import TEAM_ID, AccessTokenSource, ApiTokenSource
-from chatdaddy_pulumi.client.tries import Tries, delay
 
 T = TypeVar("T")
 
@@ -45,24 +46,42 @@ class Transport:
 
     tokens: AccessTokenSource | ApiTokenSource
 
-    def __init__(self, urls: ServiceUrls, options: ClientOptions) -> None:
+    def __init__(
+        self,
+        urls: ServiceUrls,
+        options: ClientOptions,
+        http: httpx.AsyncBaseTransport,
+        clock: Callable[[], float],
+        random: Random,
+    ) -> None:
         self.calls: Counter[str] = Counter()
+        self.clock = clock
+        self.random = random
         self._urls = urls
         self._options = options
         self._gate = Gate(options.concurrency)
-        self._http = connections(urls, options)
+        # Redirects are not followed: the token would go along.
+        self._http = httpx.AsyncClient(
+            transport=http,
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            timeout=httpx.Timeout(
+                options.read_timeout_s, connect=options.connect_timeout_s, pool=None
+            ),
+            follow_redirects=False,
+            trust_env=False,
+        )
 
     async def close(self) -> None:
         await self.tokens.close()
         self._gate.close()
         await self._http.aclose()
 
-    async def ask(self, call: Call, answer: TypeAdapter[T]) -> T:
-        """The call's answer as what it should be; see `send` for what is raised."""
+    async def ask(self, call: Call, parse: Callable[[bytes], T]) -> T:
+        """The call's answer as what `parse` makes of it; see `send` for what is raised."""
 
         def read(got: Answer) -> T | errors.ChatDaddyError:
             try:
-                return answer.validate_json(got.content)
+                return parse(got.content)
             except ValidationError as invalid:
                 return not_understood(call, first_problem(invalid))
 
@@ -80,7 +99,7 @@ class Transport:
         """
         url = getattr(self._urls, call.service) + call.filled()
         ticket = self._gate.ticket()
-        tries = Tries(call, self._options)
+        tries = Retries(call, self._options)
         while True:
             token = await self.tokens.get() if call.with_token else None
             self._refuse_long_pause(call)
@@ -102,7 +121,7 @@ class Transport:
             if isinstance(result, errors.RateLimited):
                 wait = self._gate.pause_left
             else:
-                wait = delay(tries.failed - 1, self._options)
+                wait = delay(tries.failed - 1, self._options, self.random)
                 if isinstance(got, Answer):
                     wait = max(wait, got.retry_after or 0.0)
             if not tries.go_on(wait):
@@ -115,7 +134,7 @@ class Transport:
         """Fewer calls at once, and none for a while, after a 429; more again otherwise."""
         if answer.status == 429:
             self._gate.throttled(started_at)
-            pause = delay(self._gate.streak - 1, self._options)
+            pause = delay(self._gate.streak - 1, self._options, self.random)
             self._gate.pause(max(answer.retry_after or 0.0, pause))
         elif answer.ok:
             self._gate.succeeded()
@@ -136,7 +155,7 @@ class Transport:
         request and so the token.
         """
         self.calls[call.template] += 1
-        started_at = time.monotonic()
+        started_at = now()
         try:
             with anyio.move_on_after(seconds):
                 async with self._http.stream(
@@ -148,7 +167,7 @@ class Transport:
                     else None,
                 ) as response:
                     answer = await self._whole(response)
-                taken_ms = (time.monotonic() - started_at) * 1000
+                taken_ms = (now() - started_at) * 1000
                 log.debug("%s: %d in %.0f ms", call.template, answer.status, taken_ms)
                 self._adapt(answer, started_at)
                 return answer
@@ -176,7 +195,7 @@ class Transport:
         return Answer(
             response.status_code,
             bytes(content),
-            retry_after(response.headers.get("Retry-After")),
+            retry_after(response.headers.get("Retry-After"), self.clock()),
             response.headers.get("Location"),
         )
 

@@ -11,7 +11,8 @@ from chatdaddy_pulumi.lifecycle.purchase import Wanted
 from chatdaddy_pulumi.lifecycle.removal import is_archived
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account, ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 
 async def account_to_adopt(client: ChatDaddy, account_id: str, wanted: Wanted) -> Account:

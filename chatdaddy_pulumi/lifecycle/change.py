@@ -13,7 +13,8 @@ from chatdaddy_pulumi.lifecycle.purchase import Wanted
 from chatdaddy_pulumi.lifecycle.tier import already_at
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account, ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Held:
     def of(cls, account: Account) -> Held:
         return cls(
             account_id=account.account_id,
-            nickname=account.nickname,
+            nickname=account.nickname or "",
             tier=account.tier,
-            settings=account.settings,
+            settings=account.settings or {},
             assignees=account.assignees,
         )
 
@@ -73,7 +74,7 @@ async def bring_to(client: ChatDaddy, held: Held, wanted: Wanted) -> dict[str, A
             # Nowhere is it stated whether the API merges a patch into the settings or replaces
             # them; with those that are there sent along, both come to the same.
             now = await client.accounts.get(held.account_id)
-            change["settings"] = {**(now.settings if now else {}), **change["settings"]}
+            change["settings"] = {**((now and now.settings) or {}), **change["settings"]}
         await _patch(client, held.account_id, change)
     except ChatDaddyError as error:
         what = " and ".join(change)

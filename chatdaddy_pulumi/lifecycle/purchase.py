@@ -19,7 +19,8 @@ from chatdaddy_pulumi.lifecycle.advice import explain
 from chatdaddy_pulumi.lifecycle.errors import AlreadyThere, NotDone
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account, ChatDaddy, Purchase
+    from chatdaddy_pulumi.client import ChatDaddy, Purchase
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 
 @dataclass(frozen=True)

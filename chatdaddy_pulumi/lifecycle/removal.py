@@ -21,7 +21,8 @@ WHAT_GOES = {
 }
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account, ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 
 def is_archived(account: Account) -> bool:

@@ -20,20 +20,16 @@ from pulumi.runtime import rpc
 from chatdaddy_pulumi.client import BadSetting, ChatDaddyError, ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
-from chatdaddy_pulumi.resources.nearest import nearest
 from chatdaddy_pulumi.resources.stopping import heed_engine
 
 # The client and pydantic take half a second to import, and a preview without changes needs
 # neither: they are imported where they are used.
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from chatdaddy_pulumi.client import ChatDaddy
     from chatdaddy_pulumi.lifecycle.prices import Prices
 
 P = ParamSpec("P")
 R = TypeVar("R")
-M = TypeVar("M", bound="BaseModel")
 
 DEFAULT_BASE_URL = "https://api.chatdaddy.tech"
 
@@ -267,48 +263,3 @@ def has_unknown(value: Any) -> bool:
     if isinstance(value, list):
         return any(has_unknown(inner) for inner in value)
     return isinstance(value, Unknown) or bool(value == rpc.UNKNOWN)
-
-
-def validate(model: type[M], given: Mapping[str, Any]) -> tuple[M | None, list[CheckFailure]]:
-    """Check the arguments against their model; every problem, each by its property's name."""
-    from pydantic import ValidationError
-
-    try:
-        return model.model_validate(given), []
-    except ValidationError as error:
-        return None, [_failure(problem, model) for problem in error.errors()]
-
-
-#: What pydantic's kinds of problems are to a person; `{}` takes the bound, where there is one.
-_MUST_BE = {
-    "bool_type": "must be true or false",
-    "dict_type": "must be a mapping",
-    "float_type": "must be a number",
-    "greater_than_equal": "must be at least {ge}",
-    "int_from_float": "must be a whole number",
-    "int_type": "must be a whole number",
-    "list_type": "must be a list",
-    "string_type": "must be a text",
-}
-
-
-def _failure(problem: Any, model: type[BaseModel]) -> CheckFailure:
-    """The problem by its property, which the engine shows with the value; inner places in words."""
-    property_, *inner = problem["loc"] or ("",)
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in inner)
-    where = f"{place.lstrip('.')} " if place else ""
-    if problem["type"] == "extra_forbidden":
-        hint = nearest(str(property_), model.model_fields)
-        return CheckFailure(str(property_), f"is not known here{hint}")
-    return CheckFailure(str(property_), where + reason(problem))
-
-
-def reason(problem: Any) -> str:
-    """One of pydantic's problems, in words that say what was given and what is allowed."""
-    kind = problem["type"]
-    if kind == "value_error":
-        return str(problem["msg"]).removeprefix("Value error, ")
-    must_be = _MUST_BE.get(kind)
-    allowed = must_be.format(**problem.get("ctx", {})) if must_be else f"is wrong: {problem['msg']}"
-    given = repr(problem["input"])
-    return f"is {given[:60]}, but {allowed}"

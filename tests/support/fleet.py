@@ -17,7 +17,8 @@ from typing import Any
 
 from pulumi.runtime import rpc
 
-from chatdaddy_pulumi.client import Account, AccountPatch, ChatDaddy, NotFound, Purchase
+from chatdaddy_pulumi.client import AccountPatch, ChatDaddy, NotFound, Purchase
+from chatdaddy_pulumi.client import ObservedAccount as Account
 from chatdaddy_pulumi.resources import engine_log
 from chatdaddy_pulumi.resources.account_fleet import _as_text, memory
 from chatdaddy_pulumi.resources.account_fleet.outputs import accounts_of

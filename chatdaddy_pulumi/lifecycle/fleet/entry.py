@@ -14,7 +14,7 @@ from chatdaddy_pulumi.lifecycle.change import Held
 from chatdaddy_pulumi.lifecycle.purchase import Wanted
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,11 @@ class Record(NamedTuple):
     def seen(cls, account: Account, nickname: str, terms: Terms) -> Record:
         """The account as ChatDaddy shows it, beside what was asked for."""
         return cls(
-            account.account_id, nickname, terms, account.state, _drift(account, terms, nickname)
+            account.account_id,
+            nickname,
+            terms,
+            account.state or "",
+            _drift(account, terms, nickname),
         )
 
     @property
@@ -174,11 +178,8 @@ def _drift(account: Account, terms: Terms, nickname: str) -> dict[str, Any] | No
     if account.tier != terms.tier:
         drift["tier"] = account.tier
     named = terms.settings or {}
-    otherwise = {
-        key: account.settings.get(key)
-        for key, value in named.items()
-        if account.settings.get(key) != value
-    }
+    seen = account.settings or {}
+    otherwise = {key: seen.get(key) for key, value in named.items() if seen.get(key) != value}
     if otherwise:
         drift["settings"] = otherwise
     if terms.assignees is not None and sorted(account.assignees or []) != sorted(terms.assignees):

@@ -32,7 +32,8 @@ from chatdaddy_pulumi.lifecycle.removal import remove
 from chatdaddy_pulumi.lifecycle.tier import guard_history
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account, ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 #: How old, in seconds, the listing may be that the intent made moments before.
 _JUST_NOW = 30.0

@@ -18,7 +18,8 @@ from chatdaddy_pulumi.lifecycle.purchase import to_adopt
 from chatdaddy_pulumi.lifecycle.tier import guard_history, loses_history, messages_used
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account, ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 #: For so many accounts it is looked up how many messages they have sent; a call each.
 _LOOKED_UP = 24

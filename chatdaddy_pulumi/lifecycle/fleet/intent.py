@@ -23,7 +23,7 @@ from chatdaddy_pulumi.lifecycle.fleet.entry import Entry
 from chatdaddy_pulumi.lifecycle.purchase import may_be_ours
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 
 #: How far our clock and ChatDaddy's may be apart, in seconds.

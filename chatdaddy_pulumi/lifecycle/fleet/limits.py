@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.spec.limits import Limit
 
 #: Where nothing is said: this share of the fleet may go in one run, and always this many.
 USUAL_REMOVALS = "10%"
@@ -17,45 +16,6 @@ _SHOWN = 5
 
 class TooMuch(LifecycleError):
     """A run would buy or remove more than its limits allow; nothing was done."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A number, or a share of the accounts that the fleet holds before the run."""
-
-    number: int | None = None
-    percent: float | None = None
-
-    @classmethod
-    def parse(cls, given: object) -> Limit:
-        """From ``12``, ``"12"`` or ``"10%"``.
-
-        Raises:
-            ValueError: it is none of them, or out of range.
-        """
-        if isinstance(given, float) and given.is_integer():  # the engine knows no whole numbers
-            given = int(given)
-        if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
-            return cls(number=given)
-        match = (
-            re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", given) if isinstance(given, str) else None
-        )
-        if match is None:
-            raise ValueError(f"is {given!r}, but must be a number such as 12, or a share: '10%'")
-        if match[2]:
-            if float(match[1]) > 100:
-                raise ValueError(f"is {given!r}, but must be at most '100%'")
-            return cls(percent=float(match[1]))
-        return cls.parse(float(match[1]))
-
-    def of(self, held: int) -> int:
-        """How many accounts that is; a share of an account counts as none."""
-        if self.number is not None:
-            return self.number
-        return int(held * (self.percent or 0) / 100)
-
-    def __str__(self) -> str:
-        return f"{self.number:,}" if self.number is not None else f"{self.percent:g} %"
 
 
 def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wanted: int) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account, ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 
 #: Accounts that one call lists.
@@ -34,7 +35,7 @@ class View:
         for account in accounts:
             if account.account_id not in self._by_id:
                 self._by_id[account.account_id] = account
-                self._named.setdefault(account.nickname, []).append(account)
+                self._named.setdefault(account.nickname or "", []).append(account)
 
 
 async def look(

@@ -14,7 +14,8 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from chatdaddy_pulumi.client import Account, ChatDaddy
+from chatdaddy_pulumi.client import ChatDaddy
+from chatdaddy_pulumi.client import ObservedAccount as Account
 from chatdaddy_pulumi.enums import Existing, OnDelete
 from chatdaddy_pulumi.lifecycle.adoption import account_to_adopt, adopt
 from chatdaddy_pulumi.lifecycle.change import Held, bring_to, open_connection
@@ -23,16 +24,16 @@ from chatdaddy_pulumi.lifecycle.purchase import buy, named, refuse_what_may_be_o
 from chatdaddy_pulumi.lifecycle.removal import WHAT_GOES, is_archived, remove
 from chatdaddy_pulumi.lifecycle.tier import consequences, guard_history
 from chatdaddy_pulumi.resources.account.announcements import Purchases
-from chatdaddy_pulumi.resources.account.arguments import AccountArguments, misspelt
+from chatdaddy_pulumi.resources.account.arguments import AccountArguments, read_arguments
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import (
     HostedProvider,
     clean_errors,
     secret,
     split_unknowns,
-    validate,
 )
 from chatdaddy_pulumi.resources.this_run import BASELINES, OWNERS, belongs_to_another
+from chatdaddy_pulumi.spec.rules import ACCOUNT, misspelt
 
 #: Inputs that the engine shows and nobody sets: `check` works them out.
 _COMPUTED = ("removal",)
@@ -65,7 +66,7 @@ class AccountProvider(HostedProvider):
         known, unknown = split_unknowns(news)
         known = {key: value for key, value in known.items() if key not in _COMPUTED}
         stand_in = {"nickname": "unknown until the update"} if "nickname" in unknown else {}
-        arguments, failures = validate(AccountArguments, {**stand_in, **known})
+        arguments, failures = read_arguments({**stand_in, **known})
         failures += self.configuration_failures()
         if failures or arguments is None:
             return CheckResult(news, failures)
@@ -74,9 +75,7 @@ class AccountProvider(HostedProvider):
         baseline = news.get("__baseline")
         if not _olds and not unknown:
             failures = self._check_purchase(arguments, baseline)
-        checked = arguments.model_dump(
-            mode="json", exclude_none=True, exclude_unset=False, exclude=set(stand_in)
-        )
+        checked = {name: v for name, v in arguments.said().items() if name not in stand_in}
         for quiet, default in _QUIET.items():
             if checked[quiet] == default:
                 del checked[quiet]
@@ -232,7 +231,7 @@ class AccountProvider(HostedProvider):
         inputs = dict(declared)
         for key in Held.of(account).differences(arguments.wanted()):
             if key == "settings":
-                inputs[key] = {name: account.settings.get(name) for name in declared[key]}
+                inputs[key] = {name: (account.settings or {}).get(name) for name in declared[key]}
             else:
                 inputs[key] = getattr(account, key)
         return ReadResult(id_, outs, inputs)
@@ -265,9 +264,11 @@ class AccountProvider(HostedProvider):
 
     def _arguments(self, inputs: dict[str, Any]) -> AccountArguments:
         known, _ = split_unknowns(inputs)
-        return AccountArguments.model_validate(
-            {key: value for key, value in known.items() if key in AccountArguments.model_fields}
+        arguments, failures = read_arguments(
+            {key: value for key, value in known.items() if key in ACCOUNT}
         )
+        assert arguments is not None, failures
+        return arguments
 
     def _outputs(
         self,
@@ -309,7 +310,8 @@ _FACTS = (
 def _facts(account: Account) -> dict[str, Any]:
     """The account's attributes, as plain values."""
     return account.model_dump(mode="json") | {
-        "archive_state": account.archive_state.type if account.archive_state else None
+        "archive_state": account.archive_state.type if account.archive_state else None,
+        "settings": account.settings or {},
     }
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
@@ -16,20 +15,7 @@ from pulumi.dynamic import Resource
 from chatdaddy_pulumi.enums import Existing, OnDelete
 from chatdaddy_pulumi.resources.account_fleet.outputs import accounts_of, counts_of, failure_of
 from chatdaddy_pulumi.resources.reference import PROVIDERS
-
-
-@dataclass(frozen=True)
-class FleetLimits:
-    """How many accounts one run may buy and remove, checked at the preview.
-
-    Each is a number (``12``) or a share of the accounts that the fleet holds (``"10%"``).
-    """
-
-    max_purchases: int | str | None = None
-    """No bound where left out. A share does not bind a fleet's first run."""
-    max_removals: int | str | None = None
-    """Where left out: 10 % of the fleet, but never less than 5; and never all of them.
-    `pulumi destroy` is not limited."""
+from chatdaddy_pulumi.spec.limits import FleetLimits
 
 
 class _Intent(Resource, module="chatdaddy", name="FleetIntent"):

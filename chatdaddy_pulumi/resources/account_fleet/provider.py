@@ -24,7 +24,6 @@ from chatdaddy_pulumi.lifecycle.fleet.execution import Situation, execute
 from chatdaddy_pulumi.lifecycle.fleet.foresight import foresee, guard_histories
 from chatdaddy_pulumi.lifecycle.fleet.intent import Intent, Open
 from chatdaddy_pulumi.lifecycle.fleet.limits import (
-    Limit,
     TooMuch,
     check_purchases,
     check_removals,
@@ -51,19 +50,15 @@ from chatdaddy_pulumi.resources.account_fleet.memory import Gone
 from chatdaddy_pulumi.resources.account_fleet.progress import Telling
 from chatdaddy_pulumi.resources.engine_log import log, warn
 from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors, has_unknown
-from chatdaddy_pulumi.resources.nearest import nearest
 from chatdaddy_pulumi.resources.stopping import stop_reason
 from chatdaddy_pulumi.resources.this_run import OWNERS
+from chatdaddy_pulumi.spec.limits import Limit, read_concurrency, read_limits
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy
 
-MOST_CONCURRENCY = 64
-
 #: Of the inputs those that `read` must give back beside the entries.
 _DECLARED = ("defaults", "on_delete", "existing", "limits", "concurrency", "intent", "__fleet")
-
-_LIMITS = ("max_purchases", "max_removals")
 
 _RECORDS = ("held", "terms", "drift")
 
@@ -354,7 +349,7 @@ def _in_words(inputs: Inputs) -> dict[str, str]:
 
 
 def _warn_of_settings(inputs: Inputs) -> None:
-    from chatdaddy_pulumi.resources.account.arguments import misspelt
+    from chatdaddy_pulumi.spec.rules import misspelt
 
     terms = {entry.terms for entry in inputs.entries.values()}
     for warning in misspelt(sorted({name for one in terms for name in one.settings or {}})):
@@ -363,26 +358,14 @@ def _warn_of_settings(inputs: Inputs) -> None:
 
 def _check_numbers(news: Mapping[str, Any]) -> list[CheckFailure]:
     """The limits and the concurrency."""
-    failures = []
-    for name, given in (news.get("limits") or {}).items():
-        if name not in _LIMITS:
-            failures.append(CheckFailure(f"limits.{name}", f"is not known{nearest(name, _LIMITS)}"))
-            continue
-        try:
-            Limit.parse(given)
-        except ValueError as error:
-            failures.append(CheckFailure(f"limits.{name}", str(error)))
-    concurrency = news.get("concurrency")
-    whole = isinstance(concurrency, (int, float)) and float(concurrency).is_integer()
-    if concurrency is not None and not (whole and 1 <= concurrency <= MOST_CONCURRENCY):
-        reason = f"is {concurrency!r}, but must be a whole number from 1 to {MOST_CONCURRENCY}"
-        failures.append(CheckFailure("concurrency", reason))
-    return failures
+    _, wrong = read_concurrency(news.get("concurrency"))
+    problems = [*read_limits(news.get("limits")).problems, *wrong]
+    return [CheckFailure(*problem) for problem in problems]
 
 
 def _limit(news: Mapping[str, Any], name: str) -> Limit | None:
-    given = (news.get("limits") or {}).get(name)
-    return None if given is None else Limit.parse(given)
+    limit: Limit | None = getattr(read_limits(news.get("limits")).limits, name)
+    return limit
 
 
 def _fleet_urn(inputs: Mapping[str, Any]) -> str:

@@ -36,7 +36,8 @@ from chatdaddy_pulumi.resources.hosting import HostedProvider, clean_errors, has
 from chatdaddy_pulumi.resources.this_run import OWNERS
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import Account, ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy
+    from chatdaddy_pulumi.client import ObservedAccount as Account
 
 
 #: So many runs in a row may be interrupted before the first of them gets forgotten.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from chatdaddy_pulumi.client.errors import BadAnswer
 from chatdaddy_pulumi.client.listing import Pages
-from chatdaddy_pulumi.client.models import Account, AccountPage
+from chatdaddy_pulumi.client.models import AccountPage, ObservedAccount
 
 
-def accounts(count: int, start: int = 0) -> list[Account]:
+def accounts(count: int, start: int = 0) -> list[ObservedAccount]:
     return [
-        Account(account_id=f"acc{n}", nickname=f"n{n}", type="wa", state="close")
+        ObservedAccount(account_id=f"acc{n}", nickname=f"n{n}", type="wa", state="close")
         for n in range(start, start + count)
     ]
 
@@ -27,7 +27,7 @@ def accounts(count: int, start: int = 0) -> list[Account]:
 class Server:
     """A paged list; `before` runs before each page and may change it."""
 
-    rows: list[Account]
+    rows: list[ObservedAccount]
     size: int = 100
     base: int = 0
     with_total: bool = True
@@ -47,7 +47,7 @@ class Server:
         return AccountPage(accounts=rows, total=len(self.rows) if self.with_total else None)
 
 
-def listed(server: Server, pages: Pages | None = None) -> dict[str, Account]:
+def listed(server: Server, pages: Pages | None = None) -> dict[str, ObservedAccount]:
     return asyncio.run((pages or Pages(2_000)).all(server.page, "GET /im/accounts"))
 
 
@@ -121,7 +121,7 @@ def test_a_total_that_counts_more_than_is_shown_is_lived_with(size: int) -> None
 
     async def boastful(number: int | None) -> AccountPage:
         page = await server.page(number)
-        return page.model_copy(update={"total": 28})
+        return replace(page, total=28)
 
     found = asyncio.run(Pages(2_000).all(boastful, "GET /im/accounts"))
     assert len(found) == 25

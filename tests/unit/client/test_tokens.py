@@ -44,7 +44,7 @@ class Service:
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 50.0
-        monkeypatch.setattr(tokens, "monotonic", lambda: self.now)
+        monkeypatch.setattr(tokens, "now", lambda: self.now)
 
 
 @pytest.fixture

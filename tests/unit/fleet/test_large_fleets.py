@@ -34,7 +34,7 @@ def test_a_change_of_one_entry_shows_its_line(driver: Driver) -> None:
     assert driver.preview(accounts) == set()
 
     accounts["customer-00007"] = {"tier": "unlimited"}
-    accounts["one more"] = {"nickname": "Alice\x7f & Co"}
+    accounts["one more"] = {"nickname": "Alice\u200b & Co"}
     assert driver.up(accounts) == {}
     after = shown(driver)
     told = [line.strip() for line, _ in difference(before, after, 0)]
@@ -46,7 +46,7 @@ def test_a_change_of_one_entry_shows_its_line(driver: Driver) -> None:
                 "- customer-00007 = limited",
                 "+ customer-00007 = unlimited",
             ],
-            part_of(after, "one more"): ["+ one more = limited, nickname: Alice\x7f & Co"],
+            part_of(after, "one more"): ["+ one more = limited, nickname: Alice\u200b & Co"],
         }.get(part, [])
     ]
     assert driver.preview(accounts) == set()

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from chatdaddy_pulumi.resources.fleet_file.problems import Problems
-from chatdaddy_pulumi.resources.fleet_file.rows import (
+from chatdaddy_pulumi.spec.files.problems import Problems
+from chatdaddy_pulumi.spec.files.rows import (
     DEEPEST,
     MOST_VALUES,
     Items,

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from chatdaddy_pulumi.resources.fleet_file.problems import Place, Problems
+from chatdaddy_pulumi.spec.files.problems import Place, Problems
+from chatdaddy_pulumi.spec.problem import shown
+from chatdaddy_pulumi.spec.rules import key_problem, text_problem
 
 #: Values of a file that are looked at; a fleet of 50,000 has about half a million.
 MOST_VALUES = 1_000_000
@@ -81,7 +83,7 @@ def rows_of(root: Node, problems: Problems) -> Rows:
     elif isinstance(accounts.value, Items):
         pairs = Pairs(_keyed(accounts.value, problems))
     else:
-        given = "empty" if accounts.value is None else _cut(accounts.value)
+        given = "empty" if accounts.value is None else shown(accounts.value)
         raise Unreadable(
             accounts.place,
             f"the accounts are {given}, but must be a mapping from keys to arguments "
@@ -109,10 +111,11 @@ def _entries(pairs: Pairs, problems: Problems) -> Rows:
     places: list[tuple[Place, dict[str, Place]]] = []
     for key, node in pairs:
         if not isinstance(key.value, str):
-            problems.add(key.place, f"the key is {_shown(key)}, but must be a text; {_QUOTES}")
+            problems.add(key.place, f"the key {key_problem(_bare(key))}")
         elif node.value is not None and not isinstance(node.value, Pairs):
             problems.add(
-                node.place, f"{key.value}: is {_shown(node)}, but must be a mapping of arguments"
+                node.place,
+                f"{key.value[:100]}: is {shown(_bare(node))}, but must be a mapping of arguments",
             )
         else:
             given: Pairs = node.value or Pairs()
@@ -132,7 +135,7 @@ def plain(node: Node, problems: Problems) -> Any:
     first: dict[str, int] = {}
     for name, value in node.value:
         if not isinstance(name.value, str):
-            problems.add(name.place, f"the name is {_shown(name)}, but must be a text; {_QUOTES}")
+            problems.add(name.place, f"the name {text_problem(_bare(name))}")
         elif name.value in first:
             problems.add(
                 name.place,
@@ -144,14 +147,8 @@ def plain(node: Node, problems: Problems) -> Any:
     return found
 
 
-def _cut(value: Any) -> str:
-    return repr(value[:60] if isinstance(value, str) else value)
-
-
-def _shown(node: Node) -> str:
+def _bare(node: Node) -> Any:
+    """The value, or an empty one of its kind."""
     if isinstance(node.value, Pairs):
-        return "a mapping"
-    return "a list" if isinstance(node.value, Items) else _cut(node.value)
-
-
-_QUOTES = "put quotes around it"
+        return {}
+    return [] if isinstance(node.value, Items) else node.value

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from chatdaddy_pulumi.spec.problem import printable
+
 #: Line and column, from 1.
 Place = tuple[int, int]
 
@@ -16,7 +18,7 @@ _LONGEST = 300
 
 @dataclass
 class Problems:
-    """The problems of one file; false where there are none."""
+    """The problems of one file; false if there are none."""
 
     file: str
     count: int = 0
@@ -26,12 +28,7 @@ class Problems:
         self.count += 1
         if len(self._found) < _KEPT:
             at = place() if callable(place) else place
-            cut = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
-            # What a file says must not move a terminal's cursor.
-            shown = "".join(
-                letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in cut
-            )
-            self._found.append((at, shown))
+            self._found.append((at, printable(message, _LONGEST)))
 
     def __bool__(self) -> bool:
         return bool(self.count)

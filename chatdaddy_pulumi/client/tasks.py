@@ -1,4 +1,4 @@
-"""Work that several callers wait for together."""
+"""Time, and work that several callers wait for together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+
+def now() -> float:
+    """The running event loop's own time in seconds: all waits and ages are measured by it."""
+    return asyncio.get_running_loop().time()
 
 
 class SingleFlight(Generic[T]):

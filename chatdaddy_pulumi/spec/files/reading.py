@@ -8,15 +8,17 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from chatdaddy_pulumi.resources.fleet_file.from_csv import read_csv
-from chatdaddy_pulumi.resources.fleet_file.from_json import read_json
-from chatdaddy_pulumi.resources.fleet_file.from_yaml import read_yaml
-from chatdaddy_pulumi.resources.fleet_file.problems import Place, Problems
-from chatdaddy_pulumi.resources.fleet_file.rows import Rows, Unreadable
-from chatdaddy_pulumi.resources.fleet_file.rules import check
+from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec.files.from_csv import read_csv
+from chatdaddy_pulumi.spec.files.from_json import read_json
+from chatdaddy_pulumi.spec.files.from_yaml import read_yaml
+from chatdaddy_pulumi.spec.files.problems import Place, Problems
+from chatdaddy_pulumi.spec.files.rows import Rows, Unreadable
+from chatdaddy_pulumi.spec.reading import Entries
 
 #: Bytes of a file; 50,000 accounts are about 5 million.
 LARGEST = 20_000_000
@@ -29,19 +31,31 @@ _READERS: Mapping[str, Callable[[str, Problems], Rows]] = {
 _ENDINGS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".csv": "csv"}
 
 
-def read_fleet(
+def read_file(
     path: str | os.PathLike[str], format: str | None = None
 ) -> tuple[dict[str, dict[str, Any]], Problems]:
-    """The accounts by key, and what is wrong; the accounts are only good where nothing is."""
+    """The accounts by key, and what is wrong; the accounts are only good if nothing is."""
     problems = Problems(str(path))
     try:
         with _uncollected():
             rows = _READERS[_format(path, format)](_text(path), problems)
-            check(rows, problems)
+            _check(rows, problems)
     except Unreadable as error:
         problems.add(error.place, error.message)
         return {}, problems
     return dict(rows.entries), problems
+
+
+def _check(rows: Rows, problems: Problems) -> None:
+    """Add every problem of the entries."""
+
+    def beside(entry: int, argument: str) -> str:
+        return f" in line {rows.place(entry, argument)[0]}"
+
+    for entry, argument, reason in Entries(rows.entries, beside=beside).wrong:
+        key = rows.entries[entry][0][:100]
+        words = f"{key}: {argument[:60]} {reason}" if argument else f"{key}: {reason}"
+        problems.add(partial(rows.place, entry, argument), words)
 
 
 @contextmanager
@@ -81,6 +95,8 @@ def _text(path: str | os.PathLike[str]) -> str:
     data = data.removeprefix(codecs.BOM_UTF8)
     if (at := data.find(b"\0")) >= 0:
         raise Unreadable(_place(data, at), "holds a NUL; save it as UTF-8 text")
+    if (at := data.find(UNKNOWN.encode())) >= 0:
+        raise Unreadable(_place(data, at), f"{UNKNOWN} is not taken here: it can't be sent")
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chatdaddy_pulumi.resources.fleet_file.problems import Place, Problems
-from chatdaddy_pulumi.resources.fleet_file.rows import Rows, Unreadable
-from chatdaddy_pulumi.resources.fleet_file.schema import ARGUMENTS, SETTINGS
-from chatdaddy_pulumi.resources.nearest import nearest
+from chatdaddy_pulumi.spec.files.problems import Place, Problems
+from chatdaddy_pulumi.spec.files.rows import Rows, Unreadable
+from chatdaddy_pulumi.spec.files.schema import ARGUMENTS, SETTINGS
+from chatdaddy_pulumi.spec.nearest import nearest
 
 _LONGEST_LINE = 1_000_000
 _MOST_COLUMNS = 1_000

@@ -6,7 +6,6 @@ import email.utils
 import math
 import socket
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,7 +76,7 @@ def _kind(call: Call, status: int) -> type[errors.ChatDaddyError]:
         return errors.RateLimited
     if status < 500:
         return errors.REFUSALS.get(status, errors.Refused)
-    gateways = status in (502, 503, 504) and call.repeat is Repeat.HARMLESS
+    gateways = status in (502, 503, 504) and call.repeat is Repeat.IDEMPOTENT
     return errors.Unavailable if gateways or call.repeat is Repeat.READ else errors.Unknown
 
 
@@ -130,7 +129,7 @@ def not_connected(call: Call, error: httpx.HTTPError, url: str) -> errors.Unreac
     return errors.Unreachable(f"{host}: {said}", call=str(call))
 
 
-def retry_after(value: str | None) -> float | None:
+def retry_after(value: str | None, now_s: float) -> float | None:
     """Seconds to wait, of either form that HTTP has: a number, or a date."""
     if not value:
         return None
@@ -138,7 +137,7 @@ def retry_after(value: str | None) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - now_s
         except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None

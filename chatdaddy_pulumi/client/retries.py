@@ -6,23 +6,23 @@ whether something may have happened, and a pause is shared by all calls.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
-from time import monotonic
+from random import Random
 
 from chatdaddy_pulumi.client import errors
 from chatdaddy_pulumi.client.calls import Call, Repeat
 from chatdaddy_pulumi.client.options import ClientOptions
+from chatdaddy_pulumi.client.tasks import now
 
 
-def delay(times: int, options: ClientOptions) -> float:
+def delay(times: int, options: ClientOptions, random: Random) -> float:
     """Seconds after so many failures: exponential, and up to half taken off at random."""
     whole = options.retry_delay_s * 2.0 ** min(times, 30)
-    return min(whole, options.retry_delay_max_s) * random.uniform(0.5, 1.0)  # noqa: S311
+    return min(whole, options.retry_delay_max_s) * random.uniform(0.5, 1.0)
 
 
 @dataclass
-class Tries:
+class Retries:
     """What the tries of one call came to so far."""
 
     call: Call
@@ -40,11 +40,11 @@ class Tries:
 
     def begin(self) -> float:
         """A try begins; the seconds that it has. Raises the last error where there are none."""
-        now = monotonic()
-        self.ends_at = min(self.ends_at, now + self.options.total_timeout_s)
-        if self.error is not None and now > self.ends_at:
+        begins_at = now()
+        self.ends_at = min(self.ends_at, begins_at + self.options.total_timeout_s)
+        if self.error is not None and begins_at > self.ends_at:
             raise self.outcome(self.error)
-        return self.ends_at - now
+        return self.ends_at - begins_at
 
     def failed_with(self, error: errors.ChatDaddyError) -> None:
         self.error = error
@@ -61,7 +61,7 @@ class Tries:
             more = self.limited <= self.options.rate_limit_retries
         else:
             more = self.failed <= self.options.retries and self._may_repeat()
-        return more and monotonic() + wait <= self._last_start()
+        return more and now() + wait <= self._last_start()
 
     def outcome(self, error: errors.ChatDaddyError) -> errors.ChatDaddyError:
         """The error to raise: where an earlier try may have been done, that is not forgotten."""

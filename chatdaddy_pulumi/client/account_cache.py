@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from chatdaddy_pulumi.client.models import Account
+from chatdaddy_pulumi.client.models import ObservedAccount, plain_nickname
 
 
-class Roster:
+class AccountCache:
     """The team's accounts as last listed. Empty-handed (`None`) until there was a listing."""
 
     def __init__(self) -> None:
-        self._accounts: dict[str, Account] | None = None
+        self._accounts: dict[str, ObservedAccount] | None = None
         self._by_nickname: dict[str, dict[str, None]] | None = None
         self._handed_out = False
         #: Accounts that a write of ours changed in a way that only reading them can tell.
@@ -24,10 +23,10 @@ class Roster:
         # Accounts that this process wrote to: their listed state may be behind, and some writes
         # take effect later, so each read of them asks ChatDaddy.
         self._written: set[str] = set()
-        self._during_listing: dict[str, Account | None] | None = None
+        self._during_listing: dict[str, ObservedAccount | None] | None = None
 
     def listed_since(self, moment: float) -> bool:
-        """Whether the listing began at that `time.monotonic()` or later."""
+        """Whether the listing began at that moment or later."""
         return self._as_of >= moment
 
     def __len__(self) -> int:
@@ -36,33 +35,40 @@ class Roster:
     def wrote_to(self, account_id: str) -> bool:
         return account_id in self._written
 
-    def all(self) -> Mapping[str, Account]:
+    def all(self) -> Mapping[str, ObservedAccount]:
         """The accounts by ID; what is handed out does not change any more."""
         self._handed_out = True
         return MappingProxyType(self._accounts or {})
 
-    def get(self, account_id: str) -> Account | None:
+    def get(self, account_id: str) -> ObservedAccount | None:
         return (self._accounts or {}).get(account_id)
 
-    def named(self, nickname: str) -> list[Account]:
-        """The accounts with exactly that nickname."""
+    def named(self, nickname: str) -> list[ObservedAccount]:
+        """The accounts of that nickname, compared by `plain_nickname`."""
         accounts = self._accounts or {}
         if self._by_nickname is None:
             self._by_nickname = {}
             for account in accounts.values():
-                self._by_nickname.setdefault(account.nickname, {})[account.account_id] = None
-        return [accounts[account_id] for account_id in self._by_nickname.get(nickname, ())]
+                self._index(self._by_nickname, account)
+        found = self._by_nickname.get(plain_nickname(nickname), ())
+        return [accounts[account_id] for account_id in found]
+
+    @staticmethod
+    def _index(by_nickname: dict[str, dict[str, None]], account: ObservedAccount) -> None:
+        if account.nickname is not None:
+            name = plain_nickname(account.nickname)
+            by_nickname.setdefault(name, {})[account.account_id] = None
 
     # --- listings
 
-    def listing_begins(self) -> None:
-        self._began_at, self._during_listing = time.monotonic(), {}
+    def listing_begins(self, began_at: float) -> None:
+        self._began_at, self._during_listing = began_at, {}
         self._uncertain_meanwhile = set()
 
     def listing_failed(self) -> None:
         self._during_listing = None
 
-    def listed(self, accounts: dict[str, Account]) -> None:
+    def listed(self, accounts: dict[str, ObservedAccount]) -> None:
         """Take over a listing, with the writes that were made while it ran."""
         self._accounts, self._by_nickname, self._handed_out = accounts, None, False
         self._as_of, self.uncertain = self._began_at, self._uncertain_meanwhile
@@ -72,7 +78,7 @@ class Roster:
 
     # --- own writes
 
-    def bought(self, account: Account) -> None:
+    def bought(self, account: ObservedAccount) -> None:
         self._written.add(account.account_id)
         self._put(account.account_id, account)
 
@@ -95,24 +101,24 @@ class Roster:
         """Its state changes when it does; whoever needs it asks for this account."""
         self._written.add(account_id)
 
-    def learned(self, account_id: str, account: Account | None) -> None:
+    def learned(self, account_id: str, account: ObservedAccount | None) -> None:
         """An account was read after a write of uncertain effect."""
         self._put(account_id, account)
 
-    def _put(self, account_id: str, account: Account | None) -> None:
+    def _put(self, account_id: str, account: ObservedAccount | None) -> None:
         if self._during_listing is not None:
             self._during_listing[account_id] = account
         if self._accounts is not None:
             self._set(account_id, account)
 
-    def _set(self, account_id: str, account: Account | None) -> None:
+    def _set(self, account_id: str, account: ObservedAccount | None) -> None:
         assert self._accounts is not None
         if self._handed_out:
             self._accounts, self._handed_out = dict(self._accounts), False
         old = self._accounts.pop(account_id, None)
         if old is not None and self._by_nickname is not None:
-            self._by_nickname[old.nickname].pop(account_id, None)
+            self._by_nickname.get(plain_nickname(old.nickname or ""), {}).pop(account_id, None)
         if account is not None:
             self._accounts[account_id] = account
             if self._by_nickname is not None:
-                self._by_nickname.setdefault(account.nickname, {})[account_id] = None
+                self._index(self._by_nickname, account)

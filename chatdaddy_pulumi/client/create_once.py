@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
 from chatdaddy_pulumi.client.errors import ChatDaddyError, Unknown
 from chatdaddy_pulumi.client.options import ClientOptions
+from chatdaddy_pulumi.client.tasks import now
 
 T = TypeVar("T")
 
 
-async def created_once(
+async def create_once(
     post: Callable[[], Awaitable[T]],
     everything: Callable[[], Awaitable[list[T]]],
     key: Callable[[T], str],
@@ -30,7 +30,7 @@ async def created_once(
         return await post()
     except Unknown as error:
         lost = error
-    ends_at = time.monotonic() + options.lookup_s
+    ends_at = now() + options.lookup_s
     delay = options.retry_delay_s
     while True:
         new = []
@@ -38,7 +38,7 @@ async def created_once(
             new = [one for one in await everything() if key(one) not in before and fits(one)]
         if len(new) == 1:
             return new[0]
-        if new or time.monotonic() + delay > ends_at:
+        if new or now() + delay > ends_at:
             raise lost
         await asyncio.sleep(delay)
         delay = min(delay * 2, options.retry_delay_max_s)

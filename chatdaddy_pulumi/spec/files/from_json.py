@@ -8,8 +8,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from chatdaddy_pulumi.resources.fleet_file.problems import Place, Problems
-from chatdaddy_pulumi.resources.fleet_file.rows import (
+from chatdaddy_pulumi.spec.files.problems import Place, Problems
+from chatdaddy_pulumi.spec.files.rows import (
     DEEPEST,
     MOST_VALUES,
     Items,
