@@ -9,7 +9,13 @@ from typing import Any
 
 from chatdaddy_pulumi.client.account_cache import AccountCache
 from chatdaddy_pulumi.client.calls import Call, Repeat
-from chatdaddy_pulumi.client.errors import ChatDaddyError, Refused, Unknown
+from chatdaddy_pulumi.client.errors import (
+    BadAnswer,
+    BrokenListing,
+    ChatDaddyError,
+    Refused,
+    Unknown,
+)
 from chatdaddy_pulumi.client.listing import Fetch, Pages
 from chatdaddy_pulumi.client.models import (
     AccountPage,
@@ -17,6 +23,7 @@ from chatdaddy_pulumi.client.models import (
     ArchiveProgress,
     ObservedAccount,
     Purchase,
+    plain_nickname,
     read_account,
     read_page,
 )
@@ -41,7 +48,12 @@ class Accounts:
         self._pages = Pages(options.max_pages)
         self._cache = AccountCache()
         self._listing: SingleFlight[None] = SingleFlight()
-        self._purchases = Purchases(self._post, self._find_now, options, transport.random)
+        self._purchases = Purchases(
+            self._post, self._find_now, options, transport.clock, transport.random
+        )
+        #: How many entries of the last listing have no usable account ID, and are left out.
+        self.dropped = 0
+        self._total_is_the_teams = False
         self._reads = 0
         self._read_at = float("-inf")
 
@@ -74,7 +86,15 @@ class Accounts:
             listed = self._cache.get(account_id)
             if listed is not None:
                 return listed
-        return await self._look_up(account_id)
+        return await self.look_up(account_id)
+
+    async def look_up(self, account_id: str) -> ObservedAccount | None:
+        """One account as ChatDaddy shows it now, asked for by its ID; None if it shows none.
+
+        Never taken from a snapshot. Raises `BrokenListing` if the answers contradict each other,
+        so that None means that the account is not there.
+        """
+        return (await self._search(account_id, account_id)).get(account_id)
 
     async def read(self, account_id: str) -> ObservedAccount | None:
         """One account, where many may be read in a row: as in a refresh of a whole stack.
@@ -108,6 +128,10 @@ class Accounts:
             await self._settle_uncertain()
             return self._cache.named(nickname)
         return await self._search_nickname(nickname)
+
+    async def search(self, text: str) -> list[ObservedAccount]:
+        """The accounts that ChatDaddy's own search finds for a text: IDs and nicknames."""
+        return list((await self._pages.matches(self._fetch(q=text), _LIST)).values())
 
     # --- buying
 
@@ -235,7 +259,8 @@ class Accounts:
         except BaseException:
             self._cache.listing_failed()
             raise
-        self._cache.listed(found)
+        self._cache.listed(found.accounts)
+        self.dropped = found.dropped
 
     async def _settle_uncertain(self) -> None:
         """Read what our own writes left open: alone, or by a listing where that is cheaper."""
@@ -244,19 +269,36 @@ class Accounts:
         for account_id in list(self._cache.uncertain):
             self._cache.uncertain.discard(account_id)
             try:
-                account = await self._look_up(account_id)
+                account = await self.look_up(account_id)
             except BaseException:
                 self._cache.uncertain.add(account_id)
                 raise
             self._cache.learned(account_id, account)
 
-    async def _look_up(self, account_id: str) -> ObservedAccount | None:
-        found = await self._pages.matches(self._fetch(q=account_id), _LIST)
-        return found.get(account_id)
-
     async def _search_nickname(self, nickname: str) -> list[ObservedAccount]:
-        found = await self._pages.matches(self._fetch(q=nickname), _LIST)
+        found = await self._search(plain_nickname(nickname))
         return [account for account in found.values() if account.is_called(nickname)]
+
+    async def _search(self, text: str, wanted: str | None = None) -> dict[str, ObservedAccount]:
+        """The accounts that match; the one whose ID is `wanted` may be all that is returned."""
+        found = await self._pages.matches(self._fetch(q=text), _LIST, wanted)
+        if wanted in found.accounts:
+            return found.accounts
+        if found.dropped:
+            raise BadAnswer(f"{found.dropped} of its entries have no accountId", call=_LIST)
+        if found.short and not self._total_is_the_teams:
+            total = max(found.totals, default=0)
+            # It is not documented whether `total` counts the matches or the whole team. The ID of
+            # an account has one match at most.
+            team = await self._pages.all(self._fetch(), _LIST)
+            if found.gap or not team.steady or team.totals != {total} or total < 2:
+                raise BrokenListing(
+                    f"a search says that there are {total:,} matches and shows "
+                    f"{len(found.accounts):,}, also when made again",
+                    call=_LIST,
+                )
+            self._total_is_the_teams = True
+        return found.accounts
 
     async def _find_now(self, nickname: str, searches: int) -> list[ObservedAccount]:
         """The accounts of that nickname as of now, by what is cheaper where many search."""
@@ -268,7 +310,7 @@ class Accounts:
     async def _look_again(self, account_id: str, error: ChatDaddyError) -> ObservedAccount | None:
         """What became of an account whose write ended with `error`, an answer having been lost."""
         try:
-            return await self._look_up(account_id)
+            return await self.look_up(account_id)
         except ChatDaddyError:
             words = f"an answer was lost, and the account can't be read ({error.message})"
         raise Unknown(words, call=error.call, status=error.status, help_link=error.help_link)

@@ -18,9 +18,9 @@ from pydantic_core import from_json
 from chatdaddy_pulumi.client import errors
 from chatdaddy_pulumi.client.calls import Call, Repeat
 from chatdaddy_pulumi.client.redact import one_line
+from chatdaddy_pulumi.client.setting_names import BASE_URL
 
-_BASE_URL = "chatdaddy:baseUrl or CHATDADDY_BASE_URL"
-_NOT_JSON = f"it is not JSON; check the base URL ({_BASE_URL})"
+_NOT_JSON = f"it is not JSON; check the {BASE_URL}"
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,20 @@ class Answer:
     content: bytes = field(repr=False)
     retry_after: float | None = None
     location: str | None = None
+    #: The body is longer, and only its beginning was read.
+    cut: bool = False
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
-    def said(self) -> dict[str, Any]:
-        """The body as a JSON object; empty where it is none."""
+    def said(self) -> dict[str, Any] | None:
+        """The body as a JSON object; None if it is something else."""
         try:
-            said = from_json(self.content)
+            said = from_json(self.content, allow_partial="trailing-strings" if self.cut else False)
         except ValueError:
-            return {}
-        return said if isinstance(said, dict) else {}
+            return None
+        return said if isinstance(said, dict) else None
 
 
 def done(call: Call, answer: Answer) -> errors.ChatDaddyError | None:
@@ -61,6 +63,13 @@ def failure(call: Call, answer: Answer) -> errors.ChatDaddyError:
     if 300 <= answer.status < 400:
         return _redirected(call, answer)
     said = answer.said()
+    if said is None:
+        # ChatDaddy says what is wrong in JSON. A 404 of something else must not count as its word
+        # that an account is gone.
+        refusal = answer.status < 500 and answer.status != 429
+        if refusal and (answer.status == 404 or answer.content.strip()):
+            return not_chatdaddy(call, answer.status)
+        said = {}
     data = said.get("data")
     details: dict[str, Any] = {
         "call": str(call),
@@ -80,10 +89,18 @@ def _kind(call: Call, status: int) -> type[errors.ChatDaddyError]:
     return errors.Unavailable if gateways or call.repeat is Repeat.READ else errors.Unknown
 
 
-def lost(call: Call, reason: str) -> errors.ChatDaddyError:
+def not_chatdaddy(call: Call, status: int | None) -> errors.NotChatDaddy:
+    """The answer is none of ChatDaddy's."""
+    setting = f"chatdaddy:{BASE_URL.key} (or {BASE_URL.variable})"
+    words = f"is {setting} right, or chatdaddy:{call.service}Url if that is set?"
+    return errors.NotChatDaddy(words, call=str(call), status=status, setting=BASE_URL.key)
+
+
+def lost(call: Call, reason: str, silent_s: float = 0.0) -> errors.ChatDaddyError:
     """There was no answer, or none that could be read to its end."""
-    kind = errors.Unavailable if call.repeat is Repeat.READ else errors.Unknown
-    return kind(reason, call=str(call))
+    if call.repeat is Repeat.READ:
+        return errors.Unavailable(reason, call=str(call))
+    return errors.Unknown(reason, call=str(call), silent_s=silent_s)
 
 
 def not_understood(call: Call, problem: str) -> errors.ChatDaddyError:
@@ -116,12 +133,15 @@ def not_connected(call: Call, error: httpx.HTTPError, url: str) -> errors.Unreac
             )
         if isinstance(cause, socket.gaierror):
             return errors.Unreachable(
-                f"the host name of {host} is not known; check the base URL ({_BASE_URL})",
+                f"the host name of {host} is not known; check the {BASE_URL}",
                 call=str(call),
+                setting=BASE_URL.key,
             )
         if isinstance(cause, ConnectionRefusedError) and not isinstance(error, httpx.ProxyError):
             return errors.Unreachable(
-                f"nothing listens at {host}; check the base URL ({_BASE_URL})", call=str(call)
+                f"nothing listens at {host}; check the {BASE_URL}",
+                call=str(call),
+                setting=BASE_URL.key,
             )
     if isinstance(error, httpx.ConnectTimeout):
         return errors.Unreachable(f"{host} does not answer", call=str(call))
@@ -153,12 +173,12 @@ def _redirected(call: Call, answer: Answer) -> errors.ChatDaddyError:
     to = urlsplit(answer.location or "").netloc or "another address"
     words = (
         f"it answers with a redirect to {to}, which is not followed since the token would go "
-        f"along; check the base URL of the {call.service} service ({_BASE_URL})"
+        f"along; check the {BASE_URL}, or chatdaddy:{call.service}Url if that is set"
     )
     # "See Other" is what comes after something was done.
     after_all = answer.status == 303 and call.repeat is not Repeat.READ
     kind = errors.Unknown if after_all else errors.Refused
-    return kind(words, call=str(call), status=answer.status)
+    return kind(words, call=str(call), status=answer.status, setting=BASE_URL.key)
 
 
 def _reason(status: int) -> str:

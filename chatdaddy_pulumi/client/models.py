@@ -165,7 +165,7 @@ def read_account(content: bytes) -> ObservedAccount:
 def read_page(content: bytes) -> AccountPage:
     """A page of a listing, with all that can be read of each account.
 
-    Raises `ValidationError` if it is no page, or if it has entries and none of them has an ID.
+    Raises `ValidationError` if it is no page.
     """
     try:
         page = _Page.model_validate_json(content)
@@ -179,8 +179,6 @@ def read_page(content: bytes) -> AccountPage:
         for entry in entries:
             with suppress(ValidationError):
                 readable.append(_readable_part(entry))
-        if entries and not readable:
-            raise
     page = _Page.model_validate({**given, "accounts": readable})
     return AccountPage(page.accounts, page.total, len(entries) - len(readable))
 
@@ -309,6 +307,14 @@ class TeamInfo(_Received):
     name: str | None = None
     region: str | None = None
     metadata: dict[str, Any] | None = Field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose token it is, as far as it says."""
+
+    user_id: str | None = None
+    team_id: str | None = None
 
 
 class TokenAnswer(_Received):

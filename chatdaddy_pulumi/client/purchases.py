@@ -26,7 +26,7 @@ class _Lost:
     """A purchase whose answer was lost."""
 
     known_ids: Collection[str]
-    reason: str
+    error: Unknown
     outcome: asyncio.Future[ObservedAccount | UnknownPurchase]
 
 
@@ -39,6 +39,12 @@ class _Alike:
     search: asyncio.Future[None] | None = None
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def lose(self, known_ids: Collection[str], error: Unknown) -> _Lost:
+        """One more of them whose answer was lost."""
+        lost = _Lost(known_ids, error, asyncio.get_running_loop().create_future())
+        self.lost.append(lost)
+        return lost
+
 
 class Purchases:
     """All purchases of a process, so that none takes another's account for its own."""
@@ -48,8 +54,10 @@ class Purchases:
         post: Callable[[Purchase], Awaitable[ObservedAccount]],
         search: Callable[[str, int], Awaitable[list[ObservedAccount]]],
         options: ClientOptions,
+        clock: Callable[[], float],
         random: Random,
     ) -> None:
+        self._clock = clock
         self._random = random
         self._post = post
         self._search = search
@@ -66,13 +74,19 @@ class Purchases:
             await asyncio.wait([alike.search])
         alike.in_flight += 1
         alike.quiet.clear()
+        began_at = self._clock()
         try:
             account = await self._post(order)
             self._claimed.add(account.account_id)
             return account
-        except Unknown as error:
-            lost = _Lost(known_ids, error.message, asyncio.get_running_loop().create_future())
-            alike.lost.append(lost)
+        except ChatDaddyError as error:
+            if not isinstance(error, Unknown):
+                raise
+            lost = alike.lose(known_ids, error)
+        except Exception as error:
+            # It may have been sent.
+            words = f"the answer can't be read ({type(error).__name__})"
+            lost = alike.lose(known_ids, Unknown(words, call=PURCHASE, began_at=began_at))
         finally:
             alike.in_flight -= 1
             if not alike.in_flight:
@@ -166,21 +180,28 @@ def _tell(lost: _Lost, outcome: ObservedAccount | UnknownPurchase) -> None:
         lost.outcome.set_result(outcome)
 
 
-_NEXT = "Nothing was bought twice: the next `pulumi up` looks for it before it buys"
-
-
 def _several(order: Purchase, lost: _Lost, ids: list[str]) -> UnknownPurchase:
     message = (
-        f"the answer to the purchase of {order.nickname!r} was lost ({lost.reason}), and "
-        f"{len(ids)} new accounts may be it: {', '.join(ids)}. {_NEXT}"
+        f"the answer to the purchase of {order.nickname!r} was lost ({lost.error.message}), and "
+        f"{len(ids)} new accounts may be it: {', '.join(ids)}"
     )
-    return UnknownPurchase(message, call=PURCHASE, candidates=ids)
+    return _unknown(message, lost, ids)
 
 
 def _not_found(order: Purchase, lost: _Lost, problem: str, seconds: float) -> UnknownPurchase:
     looked = f"the accounts can't be listed ({problem})" if problem else "no new account showed"
     message = (
-        f"the answer to the purchase of {order.nickname!r} was lost ({lost.reason}), and within "
-        f"{seconds:g} s {looked}. {_NEXT}"
+        f"the answer to the purchase of {order.nickname!r} was lost ({lost.error.message}), "
+        f"and within {seconds:g} s {looked}"
     )
-    return UnknownPurchase(message, call=PURCHASE)
+    return _unknown(message, lost)
+
+
+def _unknown(message: str, lost: _Lost, ids: Collection[str] = ()) -> UnknownPurchase:
+    return UnknownPurchase(
+        message,
+        call=PURCHASE,
+        candidates=ids,
+        silent_s=lost.error.silent_s,
+        began_at=lost.error.began_at,
+    )

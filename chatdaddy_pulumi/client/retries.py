@@ -33,9 +33,9 @@ class Retries:
     limited: int = 0
     token_renewed: bool = False
     error: errors.ChatDaddyError | None = None
-    # An answer was lost: it may have been done. Or a gateway answered in ChatDaddy's place, which
-    # is reported as not done, but explains why a repetition is refused.
-    _lost: bool = False
+    # The first answer that was lost: it may have been done. Or a gateway answered in ChatDaddy's
+    # place, which is reported as not done, but explains why a repetition is refused.
+    _lost: errors.Unknown | None = None
     _maybe_done: bool = False
 
     def begin(self) -> float:
@@ -48,8 +48,10 @@ class Retries:
 
     def failed_with(self, error: errors.ChatDaddyError) -> None:
         self.error = error
-        self._lost = self._lost or isinstance(error, errors.Unknown)
-        self._maybe_done = self._lost or self._maybe_done or isinstance(error, errors.Unavailable)
+        if self._lost is None and isinstance(error, errors.Unknown):
+            self._lost = error
+        if isinstance(error, (errors.Unknown, errors.Unavailable)):
+            self._maybe_done = True
         if isinstance(error, errors.RateLimited):
             self.limited += 1
         else:
@@ -64,14 +66,17 @@ class Retries:
         return more and now() + wait <= self._last_start()
 
     def outcome(self, error: errors.ChatDaddyError) -> errors.ChatDaddyError:
-        """The error to raise: where an earlier try may have been done, that is not forgotten."""
-        if self._lost and isinstance(error, errors.Retryable):
+        """The error to raise: that an earlier try may have been done is not forgotten."""
+        if self._lost is not None and isinstance(error, errors.Retryable):
             error = errors.Unknown(
                 f"an earlier answer was lost, and then: {error.message}",
                 call=error.call,
                 status=error.status,
                 help_link=error.help_link,
+                silent_s=self._lost.silent_s,
             )
+        if self._lost is not None and isinstance(error, errors.Unknown):
+            error.began_at = self._lost.began_at
         error.after_lost_answer = self._maybe_done
         return error
 

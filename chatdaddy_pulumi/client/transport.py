@@ -30,8 +30,9 @@ from chatdaddy_pulumi.client.gate import Gate
 from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.redact import one_line
 from chatdaddy_pulumi.client.retries import Retries, delay
+from chatdaddy_pulumi.client.setting_names import TEAM_ID
 from chatdaddy_pulumi.client.tasks import now
-from chatdaddy_pulumi.client.tokens import TEAM_ID, AccessTokenSource, ApiTokenSource
+from chatdaddy_pulumi.client.tokens import AccessTokenSource, ApiTokenSource
 
 T = TypeVar("T")
 
@@ -104,19 +105,19 @@ class Transport:
             token = await self.tokens.get() if call.with_token else None
             self._refuse_long_pause(call)
             async with self._gate.turn(ticket):
-                got = await self._try(call, url, token, tries.begin())
-            result: T | errors.ChatDaddyError
-            if isinstance(got, Answer):
-                result = read(got) if got.ok else failure(call, got)
-            else:
-                result = got
+                seconds, began_at = tries.begin(), self.clock()
+                got = await self._try(call, url, token, seconds)
+            result = _outcome(call, got, read)
             if not isinstance(result, errors.ChatDaddyError):
                 return result
+            if isinstance(result, errors.Unknown):
+                result.began_at = began_at
             if isinstance(result, errors.Unauthorized) and token is not None:
                 if not tries.token_renewed and self.tokens.refused(token):
                     tries.token_renewed = True
                     continue
                 result.message += f"; check the {self.tokens.setting} and the {TEAM_ID}"
+                result.setting = self.tokens.setting.key
             tries.failed_with(result)
             if isinstance(result, errors.RateLimited):
                 wait = self._gate.pause_left
@@ -146,30 +147,37 @@ class Transport:
             asked = f"ChatDaddy asks to wait {pause:.0f} s before the next call"
             raise errors.RateLimited(asked, call=str(call), status=429)
 
+    def _request(self, call: Call, url: str, token: SecretStr | None) -> httpx.Request:
+        return self._http.build_request(
+            call.method,
+            url,
+            params=call.params,
+            json=call.body,
+            headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else None,
+        )
+
     async def _try(
         self, call: Call, url: str, token: SecretStr | None, seconds: float
     ) -> Answer | errors.ChatDaddyError:
         """One try: the answer, or what went wrong without one.
 
         The error is returned, not raised: an exception of httpx in its context would hold the
-        request and so the token.
+        request and so the token. Whatever goes wrong once the request may be on its way means
+        that the answer was lost.
         """
+        request = self._request(call, url, token)
         self.calls[call.template] += 1
-        started_at = now()
+        heard = _LastHeard(now())
         try:
             with anyio.move_on_after(seconds):
-                async with self._http.stream(
-                    *(call.method, url),
-                    params=call.params,
-                    json=call.body,
-                    headers={"Authorization": f"Bearer {token.get_secret_value()}"}
-                    if token
-                    else None,
-                ) as response:
-                    answer = await self._whole(response)
-                taken_ms = (now() - started_at) * 1000
+                response = await self._http.send(request, stream=True)
+                try:
+                    answer = await self._whole(response, heard)
+                finally:
+                    await response.aclose()
+                taken_ms = (now() - heard.began_at) * 1000
                 log.debug("%s: %d in %.0f ms", call.template, answer.status, taken_ms)
-                self._adapt(answer, started_at)
+                self._adapt(answer, heard.began_at)
                 return answer
             reason = f"no answer within {seconds:.3g} s"
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -180,24 +188,51 @@ class Transport:
             reason = f"the connection was cut ({one_line(str(error)) or type(error).__name__})"
         except _TooLong:
             reason = f"the answer is longer than {self._options.max_answer_bytes:,} bytes"
-        return lost(call, reason)
+        except Exception as error:
+            reason = f"the answer can't be read ({type(error).__name__})"
+        return lost(call, reason, now() - heard.at)
 
-    async def _whole(self, response: httpx.Response) -> Answer:
+    async def _whole(self, response: httpx.Response, heard: _LastHeard) -> Answer:
         """The answer with its body, unpacked, as far as it is not too long."""
         most = self._options.max_answer_bytes
-        content = bytearray()
+        content, cut = bytearray(), False
+        heard.at = now()
         async for chunk in response.aiter_bytes():
+            heard.at = now()
             content += chunk
             if response.is_success and len(content) > most:
                 raise _TooLong
             if not response.is_success and len(content) > _LONGEST_COMPLAINT:
+                cut = True
                 break
         return Answer(
             response.status_code,
             bytes(content),
             retry_after(response.headers.get("Retry-After"), self.clock()),
             response.headers.get("Location"),
+            cut,
         )
+
+
+class _LastHeard:
+    """When a call began, and when the server last sent something."""
+
+    def __init__(self, began_at: float) -> None:
+        self.began_at = self.at = began_at
+
+
+def _outcome(
+    call: Call,
+    got: Answer | errors.ChatDaddyError,
+    read: Callable[[Answer], T | errors.ChatDaddyError],
+) -> T | errors.ChatDaddyError:
+    """What the answer comes to. That it can't be read does not mean that nothing happened."""
+    if isinstance(got, errors.ChatDaddyError):
+        return got
+    try:
+        return read(got) if got.ok else failure(call, got)
+    except Exception as error:
+        return not_understood(call, type(error).__name__)
 
 
 class _TooLong(Exception):

@@ -81,7 +81,10 @@ async def test_the_token_does_not_follow_a_redirect(stage: Stage, status: int, w
         ("[]", "should be an object"),
         ('{"accounts": {}}', "accounts: Input should be a valid"),
         ('{"total": 1}', "accounts: Field required"),
-        (json.dumps({"accounts": [{**ACCOUNT, "accountId": ""}]}), r"accounts\[0\]\.accountId"),
+        (
+            json.dumps({"accounts": [{**ACCOUNT, "accountId": ""}]}),
+            "none of its 1 entries has an accountId",
+        ),
         (json.dumps({"accounts": [ACCOUNT], "total": -1}), "total: Input should be greater"),
         ("", "it is not JSON"),
         ("\x00\xff", "it is not JSON"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-_KEYS = 10
+#: Keys of a kind that are named; the rest is counted.
+NAMED = 20
 _REASONS = 40
 
 
@@ -19,12 +20,12 @@ def lines(reasons: Mapping[str, str]) -> list[str]:
     return told
 
 
-def listed(keys: Sequence[str], most: int = _KEYS) -> str:
+def listed(keys: Sequence[str], most: int = NAMED) -> str:
     """``alice, bob and 3 more``."""
     more = f" and {len(keys) - most:,} more" if len(keys) > most else ""
     return ", ".join(keys[:most]) + more
 
 
-def accounts(number: int) -> str:
+def counted(number: int) -> str:
     """``1 account``, ``2,000 accounts``."""
     return "1 account" if number == 1 else f"{number:,} accounts"

@@ -1,0 +1,128 @@
+"""What a provider host knows, and what its providers share."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from chatdaddy_pulumi.client import ClientOptions
+from chatdaddy_pulumi.client.credentials import Credentials
+from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.provider.run_context import Run, RunContext
+from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
+from chatdaddy_pulumi.spec import has_unknown
+from chatdaddy_pulumi.spec.problem import Problem
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ChatDaddy
+
+
+class Log(Protocol):
+    """Shows a line to the person who runs the engine."""
+
+    def __call__(
+        self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
+    ) -> None:
+        """`severity` is ``info`` or ``warning``; `passing` puts the line on the status line."""
+
+
+def silent(message: str, *, severity: str = "info", urn: str = "", passing: bool = False) -> None:
+    """Show nothing."""
+
+
+@dataclass
+class Host:
+    """One provider host: a process of the engine's, or a part of a simulation."""
+
+    connect: Callable[[Credentials, ClientOptions], ChatDaddy]
+    settings: Settings = field(default_factory=lambda: Settings({}, os.environ))
+    #: The run that a resource's hidden input describes; None: of the engine that this host serves.
+    find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
+    log: Log = silent
+    #: Why no further account should be begun; None to go on.
+    stop_reason: Callable[[], str | None] = lambda: None
+    #: Seconds since 1970.
+    clock: Callable[[], float] = time.time
+    context: RunContext = field(default_factory=RunContext)
+    #: The accounts that this host has been told to remove.
+    removed: set[str] = field(default_factory=set)
+
+    def enter(self, hidden: Any) -> RunContext:
+        """The context of the run that a resource's hidden input names."""
+        if not isinstance(hidden, Mapping) or has_unknown(hidden):
+            return self.context
+        known = self.context.run
+        if known is None or known.number != hidden.get("number"):
+            run = self.find_run(hidden)
+            self.context = RunContext(run=run, provider=str(hidden.get("provider") or ""))
+        return self.context
+
+    def context_of_removal(self) -> RunContext:
+        """The context for a removal, also if no resource was checked in this host."""
+        if self.context.run is None:
+            run = self.find_run(None)
+            if run is not None:
+                self.context = RunContext(run=run)
+        return self.context
+
+    @property
+    def client(self) -> ChatDaddy:
+        """The client for the configured team."""
+        return self.connect(self.settings.credentials(), self.settings.options())
+
+    def facts(self, context: RunContext) -> Facts:
+        """What the verbs have to know in this run."""
+        options = self.settings.options()
+        facts = context.facts(self.client, self.settings.team_id, self.clock)
+        facts.patience_s = options.lookup_s + 15
+        facts.client_max_age_s = options.snapshot_max_age_s
+        return facts
+
+    def warn(self, message: str, urn: str = "") -> None:
+        self.log(message, severity="warning", urn=urn)
+
+
+class Checked(NamedTuple):
+    inputs: dict[str, Any]
+    failures: list[Problem]
+
+
+class Difference(NamedTuple):
+    changes: bool
+    replaces: list[str] = []  # noqa: RUF012 - never changed
+    delete_before_replace: bool = False
+
+
+class Created(NamedTuple):
+    id: str
+    outputs: dict[str, Any]
+
+
+class Read(NamedTuple):
+    """`id` is "" if the resource is gone; `inputs` is None if they are as they were."""
+
+    id: str
+    outputs: dict[str, Any]
+    inputs: dict[str, Any] | None = None
+
+
+def configuration_problems(settings: Settings) -> list[Problem]:
+    """What is wrong with the settings, found in the preview."""
+    return [Problem(error.property, error.reason) for error in settings.problems()]
+
+
+def split_unknowns(news: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What can be checked now, and what a preview doesn't know yet (whole properties)."""
+    known: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    for key, value in news.items():
+        if key.startswith("__") or value is None:
+            continue
+        (unknown if has_unknown(value) else known)[key] = value
+    return known, unknown
+
+
+__all__ = ["ConfigurationError", "Host", "Settings"]
