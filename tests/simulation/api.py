@@ -312,7 +312,8 @@ class ChatDaddyWorld:
         raise Refusal(404, f"no route {call.method} {call.path}")
 
     def _claims(self, team: str, user: str) -> dict[str, Any]:
-        at = EPOCH + self.now
+        # The same text for a while: the client remembers every token that it ever saw.
+        at = EPOCH + self.now - self.now % (TOKEN_LIFE_S / 4)
         return {
             "scope": "1" * 105,
             "iat": at,
@@ -328,7 +329,7 @@ class ChatDaddyWorld:
             for part in parts
         ]
         token = ".".join([*encoded, ""])
-        self._tokens[token] = (team, user, self.now + TOKEN_LIFE_S)
+        self._tokens[token] = (team, user, claims["exp"] - EPOCH)
         return token
 
     def _caller(self, token: str) -> tuple[str, str]:
@@ -427,8 +428,16 @@ class Call:
 class Network(httpx.AsyncBaseTransport):
     """The way from one process to ChatDaddy; `who` is told to the books alone."""
 
-    def __init__(self, world: ChatDaddyWorld, who: str, faults: Faults, random: Random) -> None:
+    def __init__(
+        self,
+        world: ChatDaddyWorld,
+        who: str,
+        faults: Faults,
+        random: Random,
+        on_call: Callable[[], None] = lambda: None,
+    ) -> None:
         self._world = world
+        self._on_call = on_call
         self._who = who
         self._faults = faults
         self._random = random
@@ -439,6 +448,7 @@ class Network(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         call = self._call(request)
         self.calls.append(f"{call.method} {call.path}")
+        self._on_call()
         wait = (request.extensions.get("timeout") or {}).get("read") or 60.0
         there, back = self._latency(), self._latency()
         fate = self._fate(call)

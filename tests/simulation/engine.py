@@ -109,6 +109,10 @@ class Monitor(Protocol):
     async def register_outputs(self, urn: str, outputs: Props) -> None: ...
 
 
+class EngineHangs(Exception):
+    """The real engine would wait for ever."""
+
+
 class ProgramFailed(Exception):
     """The program ends red; what was done is saved."""
 
@@ -324,6 +328,10 @@ class Deployment:
     def _index(self) -> None:
         self._olds = {one.urn: one for one in self._base if not one.delete}
 
+    @property
+    def over(self) -> bool:
+        return self._over.is_set()
+
     # --- the whole operation
 
     async def run(self, program: Program | None = None) -> Outcome:
@@ -415,7 +423,7 @@ class Deployment:
         async with self._planning:
             step = self._pending_news.pop(urn, None)
             if step is None:
-                raise AssertionError(f"the engine hangs: outputs of {urn} are registered twice")
+                raise EngineHangs(f"outputs of {urn} are registered twice")
             if step.op != "skip":
                 step.resource.outputs = wire(outputs)
                 self._save()
@@ -978,6 +986,7 @@ class Deployment:
         if not new.custom:
             return {}
         if new.type == PROVIDER_TYPE:
+            self._hosts.pop(f"{new.urn}::{new.id}", None)
             self._start(new, new.inputs)
             return new.inputs
         if self.dry_run:
@@ -1021,9 +1030,24 @@ class _Protected(str):
 
 def wire(props: Props) -> Props:
     """The properties as they come out at the other end: numbers are floats there."""
-    given = {key: value for key, value in props.items() if value is not None}
-    found: Props = json.loads(json.dumps(given), parse_int=float)
+    found: Props = _LOADS(_text(props))
     return found
+
+
+_LOADS = json.JSONDecoder(parse_int=float).decode
+_TEXTS: dict[int, tuple[Props, str]] = {}
+
+
+def _text(props: Props) -> str:
+    """As JSON; properties are never changed in place, so their text is kept for a while."""
+    known = _TEXTS.get(id(props))
+    if known is not None and known[0] is props:
+        return known[1]
+    text = json.dumps({key: value for key, value in props.items() if value is not None})
+    if len(_TEXTS) > 500:
+        _TEXTS.clear()
+    _TEXTS[id(props)] = props, text
+    return text
 
 
 def _ignoring(paths: Iterable[str], olds: Props, news: Props) -> Props:

@@ -256,6 +256,21 @@ SEQUENCES = [
         ],
     ),
     Sequence(
+        "alias interrupted",
+        [
+            _up([box("box"), toy("box", _parent="box", size=1)]),
+            _up(
+                [
+                    box("box2", _aliases=["box"]),
+                    toy("slow", slow=True),
+                    toy("box2", _parent="box2", _after=["slow"], size=1),
+                ],
+                interrupt=("slow", "create"),
+            ),
+            _up([box("box2", _aliases=["box"]), toy("box2", _parent="box2", size=1)]),
+        ],
+    ),
+    Sequence(
         "ignore all changes",
         [
             _up([toy("a", size=1, hidden=1)]),
