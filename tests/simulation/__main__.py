@@ -7,8 +7,15 @@ import sys
 import time
 from collections import Counter
 
-from tests.simulation.history import generate
+from tests.simulation.history import History, generate
 from tests.simulation.play import play
+from tests.simulation.shrink import shrink
+
+
+def failure(history: History, ignored: frozenset[int]) -> str:
+    """How the history fails; "" where it does not."""
+    violation = play(history, ignored).violation
+    return "" if violation is None else str(violation)
 
 
 def main() -> int:
@@ -19,7 +26,9 @@ def main() -> int:
     parser.add_argument("--tell", action="store_true", help="print the stories")
     parser.add_argument("--go-on", action="store_true", help="do not stop at a violation")
     parser.add_argument("--ignore", type=int, action="append", default=[], help="a rule")
+    parser.add_argument("--shrink", action="store_true", help="make failing histories small")
     options = parser.parse_args()
+    ignored = frozenset(options.ignore)
     began, cpu = time.monotonic(), time.process_time()
     found: Counter[int] = Counter()
     totals: Counter[str] = Counter()
@@ -28,12 +37,16 @@ def main() -> int:
     for seed in range(options.seed, options.seed + options.histories):
         if time.monotonic() - began > options.seconds:
             break
-        result = play(generate(seed), frozenset(options.ignore))
+        history = generate(seed)
+        result = play(history, ignored)
         played += 1
         for name in ("commands", "purchases", "calls", "killed", "green", "refused"):
             totals[name] += getattr(result, name)
-        if options.tell or (result.violation is not None and not options.go_on):
-            print(f"seed {seed}, {result.digest[:16]}")
+        if result.violation is not None and options.shrink:
+            result = play(shrink(history, lambda one: failure(one, ignored)), ignored)
+        shown = options.tell or not options.go_on or options.shrink
+        if options.tell or (result.violation is not None and shown):
+            print(f"seed {seed}, digest {result.digest[:16]}")
             print("\n".join(result.story))
         if result.violation is not None:
             found[result.violation.rule] += 1

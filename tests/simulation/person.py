@@ -36,6 +36,9 @@ RULES = {
 #: What an `on_delete` destroys: the milder one first.
 SEVERITY = {"retain": 0, "archive": 1, "delete": 2, "delete_now": 3}
 
+#: Team, nickname and type: what a person tells accounts by.
+Name = tuple[str, str, str]
+
 _REMOVALS = ("delete", "delete_now", "archive")
 
 
@@ -98,11 +101,15 @@ class Ran:
     calls: list[str] = field(default_factory=list)
     # What the person thinks as it begins.
     #: How many accounts may be bought, by nickname and type.
-    may_buy: Counter[tuple[str, str]] = field(default_factory=Counter)
+    may_buy: Counter[Name] = field(default_factory=Counter)
     meant: dict[int, str] = field(default_factory=dict)
-    strangers: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    strangers: dict[Name, list[str]] = field(default_factory=dict)
     unsure: bool = False
     drifted: set[str] = field(default_factory=set)
+
+    def name_of(self, wish: Wish) -> Name:
+        providers = {one.name: one.team for one in (self.program or self.wished).providers}
+        return providers.get(wish.block.provider, self.team), *wish.identity
 
     @property
     def last(self) -> Outcome | None:
@@ -169,59 +176,72 @@ class Person:
         self._runs[f"{ran.who} preview"] = ran
         meant = self._meant.setdefault(ran.stack, {})
         if ran.program is not None:
-            for wish in ran.program.wishes():
-                self._understand(ran, wish, meant)
+            self._understand(ran, ran.program, meant)
         ran.meant = dict(meant)
         ran.drifted = set(self._touched.get(ran.stack, ()))
         ran.strangers = self._strangers(ran)
         ran.may_buy, ran.unsure = self._may_buy(ran)
 
-    def _understand(self, ran: Ran, wish: Wish, meant: dict[int, str]) -> None:
-        """What the entry means now: the account that it had, if that can be told at all."""
-        if wish.entry.adopt is not None:
-            meant[wish.uid] = wish.entry.adopt
-            return
-        account_id = meant.get(wish.uid)
-        places = [
-            slot for slot in ran.before if slot.account_id == account_id and not slot.leftover
-        ]
-        if not places:
-            return
-        if not any(_can_be_told(wish, slot) for slot in places):
-            del meant[wish.uid]
+    def _understand(self, ran: Ran, program: Program, meant: dict[int, str]) -> None:
+        """What each entry means now: the account that it had, if that can be told at all.
 
-    def _strangers(self, ran: Ran) -> dict[tuple[str, str], list[str]]:
+        An entry in the place of another means the account of that place, whatever its writer may
+        have thought: nobody can tell that a key is used again for something else.
+        """
+        places = {(s.kind, s.block, s.key): s for s in ran.before if not s.leftover}
+        taken: dict[str, int] = {}
+        for wish in program.wishes():
+            block = wish.block
+            names = (block.name, *block.old_names)
+            found = [places.get((block.kind, name, wish.key)) for name in names]
+            here = next((slot for slot in found if slot is not None), None)
+            if wish.entry.adopt is not None:
+                meant[wish.uid] = wish.entry.adopt
+            elif here is not None:
+                meant[wish.uid] = here.account_id
+            else:
+                continue
+            taken[meant[wish.uid]] = wish.uid
+        for wish in program.wishes():
+            account_id = meant.get(wish.uid)
+            if account_id is None or taken.get(account_id) == wish.uid:
+                continue
+            slots = [slot for slot in places.values() if slot.account_id == account_id]
+            told = not slots or any(_can_be_told(wish, slot) for slot in slots)
+            if account_id in taken or not told:
+                del meant[wish.uid]
+
+    def _strangers(self, ran: Ran) -> dict[Name, list[str]]:
         """Accounts of others that every listing shows, by nickname and type."""
         faults = ran.step.faults
         if faults.short or faults.null_facts:
             return {}
         held = {slot.account_id for slot in ran.before}
-        found: dict[tuple[str, str], list[str]] = {}
+        found: dict[Name, list[str]] = {}
         for account in self._world.accounts.values():
             shown = account.shown_at(ran.began_at - faults.lag_s)
             settled = account.shown_since[-1] <= ran.began_at - faults.lag_s
             seen = account.live and settled and shown is not None
             if seen and account.id not in held and not self._is_ours(ran.stack, account):
-                name = (normal(account.nickname), account.type)
-                found.setdefault(name, []).append(account.id)
+                found.setdefault(_name(account), []).append(account.id)
         return found
 
-    def _may_buy(self, ran: Ran) -> tuple[Counter[tuple[str, str]], bool]:
+    def _may_buy(self, ran: Ran) -> tuple[Counter[Name], bool]:
         """How many accounts may be bought, and whether the person is unsure about some."""
-        may: Counter[tuple[str, str]] = Counter()
+        may: Counter[Name] = Counter()
         if ran.program is None:
             return may, False
         unsure = False
         for wish in ran.program.wishes():
             if self._needs_one(ran, wish):
-                may[wish.identity] += 1
+                may[ran.name_of(wish)] += 1
         for account in self._lost_ones(ran.stack):
-            name = (normal(account.nickname), account.type)
+            name = _name(account)
             may[name] -= 1
             unsure = unsure or may[name] >= 0
         for order in self._world.orders:
             if order.who.split()[0] == ran.stack:
-                may[normal(order.nickname), order.type] -= 1
+                may[order.team, normal(order.nickname), order.type] -= 1
                 unsure = True
         return may, unsure
 
@@ -307,16 +327,22 @@ class Person:
     def _by_others(self, event: Event, account: Account) -> None:
         for stack in {ran.stack for ran in self._runs.values()}:
             self._touched.setdefault(stack, set()).add(account.id)
-            if event.kind == "purged":
+            if event.kind == "purged" and self._removed_by(account) not in self._runs:
                 self._not_missed.setdefault(stack, set()).add(account.id)
 
+    def _removed_by(self, account: Account) -> str:
+        """Who removed it last."""
+        by = [
+            event.who
+            for event in self._world.events
+            if event.account_id == account.id and event.kind in _REMOVALS
+        ]
+        return by[-1] if by else ""
+
     def _check_purchase(self, ran: Ran, event: Event, account: Account) -> None:
-        name = (normal(account.nickname), account.type)
-        wishes = (
-            []
-            if ran.program is None
-            else [wish for wish in ran.program.wishes() if wish.identity == name]
-        )
+        name = _name(account)
+        wanted = ran.program.wishes() if ran.program is not None else ()
+        wishes = [wish for wish in wanted if ran.name_of(wish) == name]
         if not wishes:
             self._found(3, f"{ran.who} bought {_named(account)}, which nobody asked for")
         strangers = ran.strangers.get(name, [])
@@ -328,7 +354,7 @@ class Person:
                 for other in self._world.accounts.values()
                 if other.live
                 and other.id != account.id
-                and (normal(other.nickname), other.type) == name
+                and _name(other) == name
                 and self._is_ours(ran.stack, other)
             ]
             self._found(
@@ -370,7 +396,7 @@ class Person:
             if other.id != account.id
             and not other.gone
             and other.created_at <= event.at
-            and (normal(other.nickname), other.type) == wish.identity
+            and _name(other) == ran.name_of(wish)
             and self._is_ours(ran.stack, other)
         ]
         if not successors:
@@ -428,9 +454,8 @@ class Person:
         account = self._world.accounts[slot.account_id]
         adopted = self._adopted.setdefault(ran.stack, set())
         wishes = list(ran.program.wishes()) if ran.program is not None else []
-        name = (normal(account.nickname), account.type)
         for wish in wishes:
-            by_name = wish.existing == "adopt" and wish.identity == name
+            by_name = wish.existing == "adopt" and ran.name_of(wish) == _name(account)
             if wish.entry.adopt == account.id or by_name:
                 adopted.add(account.id)
         self._let_go.discard(account.id)
@@ -585,8 +610,7 @@ class Person:
             wishes = [
                 wish
                 for wish in ran.program.wishes()
-                if ran.meant.get(wish.uid) == account.id
-                or wish.identity == (normal(account.nickname), account.type)
+                if ran.meant.get(wish.uid) == account.id or ran.name_of(wish) == _name(account)
             ]
             words = {account.id, account.nickname}
             words |= {slot.key or slot.block for slot in places}
@@ -618,7 +642,7 @@ class Person:
         if any(block.provider for block in program.blocks):
             yield "explicit providers"
         yield from self._excuses_of_program(ran, program, wishes)
-        names = Counter(wish.identity for wish in wishes)
+        names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
         if ran.unsure:
@@ -626,11 +650,11 @@ class Person:
         touched = ran.drifted
         if touched & {slot.account_id for slot in ran.before}:
             yield "drift"
-        strangers = {name for name, _ in ran.strangers}
+        strangers = {(team, nickname) for team, nickname, _ in ran.strangers}
         for wish in wishes:
             account = accounts[wish.uid]
             needs = self._needs_one(ran, wish)
-            if needs and wish.identity[0] in strangers and wish.existing != "allow":
+            if needs and ran.name_of(wish)[:2] in strangers and wish.existing != "allow":
                 yield f"{wish.label}: somebody has one of that nickname"
             if wish.entry.adopt is not None:
                 yield f"{wish.label} adopts"
@@ -730,6 +754,10 @@ def _most_removals(limits: dict[str, object], held: int) -> int:
 
 def _mentions(text: str, slot: Slot, account: Account) -> bool:
     return any(word and word in text for word in (account.id, slot.key, *slot.nicknames))
+
+
+def _name(account: Account) -> Name:
+    return account.team, normal(account.nickname), account.type
 
 
 def _named(account: Account) -> str:
