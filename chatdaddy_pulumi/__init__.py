@@ -23,7 +23,7 @@ from chatdaddy_pulumi.enums import (
 if TYPE_CHECKING:
     from chatdaddy_pulumi.resources.account import Account
     from chatdaddy_pulumi.resources.account_fleet import AccountFleet
-    from chatdaddy_pulumi.resources.fleet_file import load_fleet
+    from chatdaddy_pulumi.resources.load_fleet import load_fleet
     from chatdaddy_pulumi.resources.provider import Provider
     from chatdaddy_pulumi.spec.limits import FleetLimits
 
@@ -45,7 +45,7 @@ _RESOURCES = {
     "Account": "chatdaddy_pulumi.resources.account",
     "AccountFleet": "chatdaddy_pulumi.resources.account_fleet",
     "FleetLimits": "chatdaddy_pulumi.spec.limits",
-    "load_fleet": "chatdaddy_pulumi.resources.fleet_file",
+    "load_fleet": "chatdaddy_pulumi.resources.load_fleet",
     "Provider": "chatdaddy_pulumi.resources.provider",
 }
 
@@ -60,7 +60,7 @@ def __getattr__(name: str) -> Any:
     if name in _RESOURCES:
         return getattr(import_module(_RESOURCES[name]), name)
     if name.startswith("_") and not name.startswith("__"):
-        from chatdaddy_pulumi.resources.reference import PROVIDERS
+        from chatdaddy_pulumi.resources.registry import PROVIDERS
 
         if name in PROVIDERS:
             return PROVIDERS[name]

@@ -6,15 +6,16 @@ import sys
 
 
 def main() -> None:
-    """Run the command; says which extra to install where one is missing."""
+    """Run the command; says which extra to install if one is missing."""
     try:
         from chatdaddy_pulumi.cli.app import app
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("chatdaddy_pulumi"):
             raise
-        extra = "cli" if sys.argv[1:2] == ["fleet"] else "sandbox"
-        sys.exit(
+        extra = "sandbox" if sys.argv[1:2] == ["sandbox"] else "cli"
+        sys.stderr.write(
             f"chatdaddy-pulumi: the package {error.name!r} is not installed; "
-            f'get it with: pip install "chatdaddy-pulumi[{extra}]"'
+            f'get it with: pip install "chatdaddy-pulumi[{extra}]"\n'
         )
+        sys.exit(2)
     app()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chatdaddy_pulumi.cli import fleet, sandbox
+from chatdaddy_pulumi.cli import fleet, no_sandbox
 
 app = typer.Typer(
     name="chatdaddy-pulumi",
@@ -16,7 +16,12 @@ app = typer.Typer(
     help="ChatDaddy accounts as code: try it on this machine, without an account or a network.",
 )
 app.add_typer(fleet.app, name="fleet")
-app.add_typer(sandbox.app, name="sandbox")
+if missing := no_sandbox.missing():
+    app.command("sandbox", **no_sandbox.TAKES_ANYTHING)(no_sandbox.command(missing))
+else:
+    from chatdaddy_pulumi.cli import sandbox
+
+    app.add_typer(sandbox.app, name="sandbox")
 
 
 def _tell_version(asked: bool) -> None:

@@ -131,7 +131,7 @@ class Accounts:
 
     async def search(self, text: str) -> list[ObservedAccount]:
         """The accounts that ChatDaddy's own search finds for a text: IDs and nicknames."""
-        return list((await self._pages.matches(self._fetch(q=text), _LIST)).values())
+        return list((await self._search(text)).values())
 
     # --- buying
 

@@ -13,7 +13,7 @@ from chatdaddy_pulumi.lifecycle import verbs
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver, decide_all
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, Unresolved
 from chatdaddy_pulumi.lifecycle.facts import Facts
-from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
 from chatdaddy_pulumi.lifecycle.outcome import Done, Outcome, Tally
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan
@@ -272,10 +272,6 @@ class _Execution:
         if became is not Removal.LET_GO:
             self._tally.removed += 1
         self.outcome.done.append(Done(key, held.account_id, became, on_delete.value, other))
-
-
-#: What parts a key from the ID of an account that was replaced and is not removed yet.
-REPLACED = "\x1f"
 
 
 class _Later(Exception):

@@ -283,7 +283,7 @@ def _name(urn: str) -> str:
 
 
 def _named(losing: Mapping[str, str], name: str) -> dict[str, str]:
-    return dict.fromkeys([name], *losing.values())
+    return {name: next(iter(losing.values()))} if losing else {}
 
 
 def _spec(news: Mapping[str, Any]) -> AccountSpec:

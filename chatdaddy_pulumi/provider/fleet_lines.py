@@ -1,8 +1,19 @@
-"""How a fleet's accounts stand in the state: a line each. Imported by programs: nothing heavy."""
+"""How a fleet's accounts stand in the state: a line each. Imported by programs: nothing heavy.
+
+Provider hosts write the lines, programs read them for the fleet's outputs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chatdaddy_pulumi.lifecycle.held import REPLACED
+
+#: The type tokens, which states name: never change them.
+ACCOUNT = "pulumi-python:dynamic/chatdaddy:Account"
+FLEET = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 
 STATES = {"o": "open", "q": "connecting", "c": "close"}
 LETTERS = {state: letter for letter, state in STATES.items()}
@@ -23,3 +34,33 @@ def read_lines(text: str | None) -> Iterator[tuple[str, str, int, str, str]]:
             account_id, mark, rest = line.split(" ", 2)
             key, _, nickname = rest.partition("\t")
             yield account_id, STATES[mark[0]], int(mark[1:]), key, nickname or key
+
+
+def accounts_of(held: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By key: ``account_id``, ``nickname``, ``type``, ``tier``, ``state``.
+
+    `held` is what `provider.state` wrote.
+    """
+    terms = [json.loads(text) for text in held.get("terms") or []]
+    drift = json.loads(held.get("drift") or "{}")
+    found = {}
+    for account_id, state, number, key, nickname in read_lines(held.get("held")):
+        if REPLACED in key:
+            continue
+        seen = drift.get(key, {})
+        found[key] = {
+            "account_id": account_id,
+            "nickname": seen.get("nickname", nickname),
+            "type": terms[number]["type"],
+            "tier": seen.get("tier", terms[number]["tier"]),
+            "state": state,
+        }
+    return found
+
+
+def counts_of(counts: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The engine knows no whole numbers: back to them."""
+    return {
+        key: counts_of(value) if isinstance(value, Mapping) else int(value)
+        for key, value in (counts or {}).items()
+    }

@@ -55,10 +55,12 @@ class Declared:
             spec = read_account(self.given).spec
             return {} if spec is None else {"": spec}
         accounts = self.given.get("accounts")
-        if not isinstance(accounts, str) or accounts == UNKNOWN:
+        if accounts is None or accounts == UNKNOWN:
             return {}
+        if isinstance(accounts, str):
+            accounts = json.loads(accounts)
         shared = {name: self.given.get(name) for name in ("defaults", "on_delete", "existing")}
-        return read_fleet(json.loads(accounts), **shared).specs
+        return read_fleet(accounts, **shared).specs
 
     def holder(self) -> DeclaredHolder:
         late = self.kind == "fleet" and self.given.get("accounts") in (None, UNKNOWN)

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.enums import AccountType
-from chatdaddy_pulumi.lifecycle.execution import REPLACED
-from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedHolder, identity_of
 from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
-from chatdaddy_pulumi.provider.fleet_lines import read_lines, write_line
+from chatdaddy_pulumi.provider.fleet_lines import (
+    ACCOUNT,
+    FLEET,
+    read_lines,
+    write_line,
+)
 from chatdaddy_pulumi.spec.account import Arguments
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -27,8 +31,7 @@ if TYPE_CHECKING:
 VERSION = 2
 
 #: The type tokens, which states name: never change them.
-ACCOUNT_TYPE = "pulumi-python:dynamic/chatdaddy:Account"
-FLEET_TYPE = "pulumi-python:dynamic/chatdaddy:AccountFleet"
+ACCOUNT_TYPE, FLEET_TYPE = ACCOUNT, FLEET
 INTENT_TYPE = "pulumi-python:dynamic/chatdaddy:Intent"
 MARK_TYPE = "chatdaddy:index:Intent"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from chatdaddy_pulumi.resources.hosting import ChatDaddyFailure
 
 from chatdaddy_pulumi.resources.account_fleet import provider
-from chatdaddy_pulumi.resources.hosting import ChatDaddyFailure
 from tests.support.fleet import CheckFailed, Driver
 from tests.support.sandbox import Sandbox
 

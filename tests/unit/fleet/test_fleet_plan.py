@@ -6,10 +6,6 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from chatdaddy_pulumi.enums import OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.fleet import text
 from chatdaddy_pulumi.lifecycle.fleet.entry import Entry, Record, Terms
 from chatdaddy_pulumi.lifecycle.fleet.intent import Baseline, Dropped, Identity, Intent, Open
@@ -21,8 +17,12 @@ from chatdaddy_pulumi.lifecycle.fleet.limits import (
 )
 from chatdaddy_pulumi.lifecycle.fleet.listing import lines
 from chatdaddy_pulumi.lifecycle.fleet.plan import describe, plan
-from chatdaddy_pulumi.lifecycle.prices import Prices
 from chatdaddy_pulumi.resources.account_fleet.outputs import accounts_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatdaddy_pulumi.enums import OnDelete, Tier
+from chatdaddy_pulumi.lifecycle.prices import Prices
 
 LIMITED, UNLIMITED = Tier.LIMITED.value, Tier.UNLIMITED.value
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from chatdaddy_pulumi.resources.account_fleet.display import SHOWN_ONE_BY_ONE
-from chatdaddy_pulumi.sandbox.engine.render import difference
+
+from pulumi_standin.render import difference
 from tests.support.fleet import Driver, Team, in_memory
 
 
