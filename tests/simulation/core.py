@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
 from typing import Any
@@ -16,9 +16,8 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
-from chatdaddy_pulumi.lifecycle.execution import REPLACED
 from chatdaddy_pulumi.lifecycle.facts import LocalClaims
-from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -73,7 +72,7 @@ class CoreRun:
     networks: list[Network] = field(default_factory=list)
     _at_call: tuple[int, Callable[[], Any]] | None = None
     _calls: int = 0
-    _run: Run | None = None
+    _file: _RunFile | None = None
     _deployment: Deployment | None = None
 
     # --- the hosts
@@ -115,9 +114,10 @@ class CoreRun:
             self._at_call[1]()
 
     def find_run(self, hidden: Mapping[str, Any] | None) -> Run | None:
-        if hidden is None or self._run is None or hidden.get("number") == self._run.number:
-            return self._run
-        return None
+        """As the program has described it so far."""
+        if self._file is None or (hidden is not None and hidden.get("number") != self.number):
+            return None
+        return self._file.run
 
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
@@ -137,8 +137,8 @@ class CoreRun:
         assert self.program is not None
         await _ProgramSide(self, monitor, self.program).run()
 
-    def begin(self, run: Run) -> None:
-        self._run = run
+    def begin(self, file: _RunFile) -> None:
+        self._file = file
 
 
 class _Settings(Settings):
@@ -226,69 +226,117 @@ class CoreHost:
 
 
 class _ProgramSide:
-    """Registers what a program declares, as the package's front end for Python does."""
+    """Registers what a program declares, as `chatdaddy_pulumi.resources.program` does."""
 
     def __init__(self, run: CoreRun, monitor: Monitor, program: Program) -> None:
         self._run = run
         self._monitor = monitor
         self._program = program
         self._failed: list[str] = []
-        self._begun: asyncio.Future[None] | None = None
-        self._mark = Goal(MARK_TYPE, "chatdaddy", custom=False)
+        self._marked: dict[str, asyncio.Future[None]] = {}
+        self._registered: dict[str, Registered] = {}
+        self._components: set[str] = set()
+        self._file: _RunFile | None = None
 
     async def run(self) -> None:
-        monitor, program = self._monitor, self._program
-        used = {block.provider for block in program.blocks}
-        providers = {one.name: monitor.register(_provider_goal(one)) for one in program.providers}
-        registered: dict[str, Registered] = {}
-        for name, work in providers.items():
-            registered[name] = await work
+        program = self._program
+        for provider in program.providers:
+            self._registered[provider.name] = await self._monitor.register(_provider_goal(provider))
         if not program.blocks:
             return
-        number = self._run.number
-        self._run.begin(
+        fleets = [block for block in program.blocks if block.kind == "fleet"]
+        components = {
+            block.name: asyncio.ensure_future(self._component_of(block)) for block in fleets
+        }
+        opening = asyncio.ensure_future(self._open())
+        intents = {
+            name: asyncio.ensure_future(self._intent(name, opening))
+            for name in dict.fromkeys(block.provider for block in program.blocks)
+        }
+        await asyncio.gather(
+            *(
+                self._block(block, intents[block.provider], components.get(block.name))
+                for block in program.blocks
+            )
+        )
+        if self._failed and not self._monitor.dry_run:
+            raise ProgramFailed("\n".join(self._failed))
+
+    # --- the run's file
+
+    async def _open(self) -> _RunFile:
+        """The engine answers what is saved after a moment; some URNs are known then."""
+        saved = {urn: outputs for urn, outputs in self._monitor.saved().items() if _ours(urn)}
+        await asyncio.sleep(self._run.random.random() * 0.02)
+        self._file = _RunFile(
             Run(
-                number=number,
-                preview=monitor.dry_run,
+                number=self._run.number,
+                preview=self._monitor.dry_run,
                 stack="organization/project/stack",
                 at=self._run.loop.wall_clock(),
-                saved={urn: outputs for urn, outputs in monitor.saved().items() if _ours(urn)},
-                declared=[self._declared(block) for block in program.blocks],
+                saved=saved,
+                declared=[self._declared(block) for block in self._program.blocks],
                 claims=LocalClaims(),
             )
         )
-        await monitor.register(self._mark)
-        intents = {
-            name: asyncio.ensure_future(self._intent(name, registered)) for name in sorted(used)
-        }
-        await asyncio.gather(
-            *(self._block(block, intents[block.provider], registered) for block in program.blocks)
+        self._run.begin(self._file)
+        return self._file
+
+    def _declared(self, block: Block) -> Declared:
+        goal = self._goal(block)
+        known = block.kind == "account" or block.name in self._components
+        return Declared(
+            leaf=f"{goal.type}::{block.name}",
+            kind=block.kind,
+            given=_given(block),
+            urn=self._monitor.urn(goal) if known else None,
+            alias_leaves=tuple(
+                f"{ACCOUNT_TYPE}::{name}" for name in block.old_names if block.kind == "account"
+            ),
+            provider=block.provider,
+            protect=block.protect,
+            retain=block.retain,
         )
-        if self._failed and not monitor.dry_run:
-            raise ProgramFailed("\n".join(self._failed))
 
     def _hidden(self, provider: str) -> Props:
-        return {
-            "number": self._run.number,
-            "folder": "",
-            "preview": self._monitor.dry_run,
-            "provider": provider,
-        }
+        return {"number": self._run.number, "path": "/nowhere", "provider": provider}
 
-    async def _intent(self, provider: str, registered: dict[str, Registered]) -> Registered:
-        goal = Goal(
-            INTENT_TYPE,
-            f"{provider or 'chatdaddy'}-intent",
-            provider=registered[provider].reference if provider else "",
-        )
+    # --- the intent, and the mark that work begins
+
+    @staticmethod
+    def _own_name(provider: str) -> str:
+        return f"chatdaddy-intent-{provider}" if provider else "chatdaddy-intent"
+
+    def _mark_goal(self, provider: str) -> Goal:
+        return Goal(MARK_TYPE, self._own_name(provider), custom=False)
+
+    async def _intent(self, provider: str, opening: asyncio.Future[_RunFile]) -> Registered:
+        mark = await self._monitor.register(self._mark_goal(provider))
+        await opening
+        goal = Goal(INTENT_TYPE, self._own_name(provider), provider=self._reference(provider))
         urn = self._monitor.urn(goal)
-        mark = self._monitor.urn(self._mark)
-        inputs = {"__run": self._hidden(provider), "__urn": urn, "__mark": mark}
-        return await self._monitor.register(Goal(**{**vars(goal), "inputs": inputs}))
+        inputs = {"__run": self._hidden(provider), "__urn": urn, "__mark": mark.urn}
+        return await self._monitor.register(replace(goal, inputs=inputs))
+
+    def _reference(self, provider: str) -> str:
+        return self._registered[provider].reference if provider in self._registered else ""
+
+    async def _begin(self, provider: str) -> None:
+        """Save that something may be bought from now on, once for each run and provider."""
+        if provider not in self._marked:
+            saved = self._monitor.register_outputs(
+                self._monitor.urn(self._mark_goal(provider)),
+                {
+                    "run": UNKNOWN if self._monitor.dry_run else self._run.number,
+                    "at": UNKNOWN if self._monitor.dry_run else self._run.loop.wall_clock(),
+                },
+            )
+            self._marked[provider] = asyncio.ensure_future(saved)
+        await asyncio.shield(self._marked[provider])
 
     # --- a block
 
-    def _goal(self, block: Block, registered: dict[str, Registered]) -> Goal:
+    def _goal(self, block: Block) -> Goal:
         """The custom resource of a block, without its inputs."""
         fleet = block.kind == "fleet"
         parent = self._monitor.urn(self._component(block)) if fleet else ""
@@ -296,7 +344,7 @@ class _ProgramSide:
             FLEET_TYPE if fleet else ACCOUNT_TYPE,
             block.name,
             parent=parent,
-            provider=registered[block.provider].reference if block.provider in registered else "",
+            provider=self._reference(block.provider),
             protect=block.protect,
             retain=block.retain,
             ignore_changes=("*",) if block.ignore_changes else (),
@@ -314,52 +362,44 @@ class _ProgramSide:
             aliases=self._aliases(FLEET_COMPONENT, block),
         )
 
+    async def _component_of(self, block: Block) -> None:
+        await self._monitor.register(self._component(block))
+        self._components.add(block.name)
+
     def _aliases(self, kind: str, block: Block) -> tuple[str, ...]:
         return tuple(self._monitor.urn(Goal(kind, name)) for name in block.old_names)
-
-    def _declared(self, block: Block) -> Declared:
-        goal = self._goal(block, {})
-        return Declared(
-            leaf=f"{goal.type}::{block.name}",
-            kind=block.kind,
-            given=_given(block),
-            urn=self._monitor.urn(goal),
-            alias_leaves=tuple(f"{goal.type}::{name}" for name in block.old_names),
-            provider=block.provider,
-            protect=block.protect,
-            retain=block.retain,
-        )
 
     async def _block(
         self,
         block: Block,
         waits_for: asyncio.Future[Registered],
-        registered: dict[str, Registered],
+        component: asyncio.Future[None] | None,
     ) -> None:
-        if block.kind == "fleet":
-            await self._monitor.register(self._component(block))
+        if component is not None:
+            await component
         intent = await waits_for
-        goal = self._goal(block, registered)
-        given = _given(block)
-        inputs: Props = dict(given)
+        assert self._file is not None
+        self._file.declare(self._declared(block))
+        goal = self._goal(block)
+        inputs = _given(block)
         if block.kind == "fleet":
             inputs["__accounts"] = inputs.pop("accounts")
+            inputs["__fleet"] = goal.parent
             inputs["limits"] = block.limits or None
-        changed = self._monitor.dry_run and "__notes" not in intent.outputs
+        missing = UNKNOWN if self._monitor.dry_run else None
         inputs |= {
             "__run": self._hidden(block.provider),
             "__urn": self._monitor.urn(goal),
-            "__intent": UNKNOWN if changed else intent.outputs.get("noted"),
+            "__intent": None if intent.failed else intent.outputs.get("__notes", missing),
         }
         answer = await self._monitor.register(
-            Goal(
-                **{
-                    **vars(goal),
-                    "inputs": inputs,
-                    "after": (intent.urn,),
-                    "made_of": {"__intent": (intent.urn,)},
-                    "before": self._begin,
-                }
+            replace(
+                goal,
+                inputs=inputs,
+                after=(intent.urn,),
+                made_of={"__intent": (intent.urn,)},
+                before=lambda _name, _news: self._begin(block.provider),
+                before_in_previews=True,
             )
         )
         failed = answer.outputs.get("failed") or answer.outputs.get("__failed")
@@ -367,21 +407,36 @@ class _ProgramSide:
             reasons = failed if isinstance(failed, dict) else {"": failed}
             self._failed += [f"{block.name} {key}: {why}" for key, why in reasons.items()]
 
-    async def _begin(self, name: str, news: Props) -> None:
-        """Save that something may be bought from now on, once for each run."""
-        if self._begun is None:
-            mark = {"run": self._run.number, "at": self._run.loop.wall_clock()}
-            outputs = self._monitor.register_outputs(self._monitor.urn(self._mark), mark)
-            self._begun = asyncio.ensure_future(outputs)
-        await asyncio.shield(self._begun)
+
+class _RunFile:
+    """What the program tells its hosts, who read it as it is when they need it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def declare(self, one: Declared) -> None:
+        others = [
+            other
+            for other in self.run.declared
+            if other.leaf != one.leaf or other.urn not in (None, one.urn)
+        ]
+        self.run = replace(self.run, declared=[*others, one])
 
 
 def _given(block: Block) -> Props:
     if block.kind == "account":
-        return {"nickname": block.name, **block.entries[""].given()}
+        usual = {
+            "nickname": block.name,
+            "type": "wa",
+            "on_delete": "delete",
+            "existing": "fail",
+            "connect": False,
+            "allow_history_loss": False,
+        }
+        return usual | block.entries[""].given()
     entries = {key: entry.given() for key, entry in block.entries.items()}
     return {
-        "accounts": json.dumps(entries),
+        "accounts": json.dumps(entries, ensure_ascii=False),
         "on_delete": block.on_delete or "delete",
         "existing": block.existing or "fail",
     }

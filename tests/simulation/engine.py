@@ -78,6 +78,8 @@ class Goal:
     delete_before_replace: bool | None = None
     #: A hook of the program, before a create or an update: gets the name and the new inputs.
     before: Callable[[str, Props], Awaitable[None]] | None = None
+    #: Whether the hook runs in previews, too.
+    before_in_previews: bool = False
 
 
 @dataclass(frozen=True)
@@ -901,9 +903,11 @@ class Deployment:
             await self._delete(old, step)
 
     async def _before(self, step: _Step) -> None:
-        if step.goal is not None and step.goal.before is not None and not self.dry_run:
-            assert step.new is not None
-            await step.goal.before(step.new.name, step.new.inputs)
+        goal = step.goal
+        if goal is None or goal.before is None or (self.dry_run and not goal.before_in_previews):
+            return
+        assert step.new is not None
+        await goal.before(step.new.name, step.new.inputs)
 
     # --- the state on the disk
 

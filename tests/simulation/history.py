@@ -265,7 +265,8 @@ class _Author:
     def _first(self, stack: str) -> list[Step]:
         random = self._random
         names = [f"fleet{number}" for number in range(random.randint(0, 2))]
-        names += [f"acct{number}" for number in range(random.randint(0 if names else 1, 3))]
+        most = 12 if random.random() < 0.03 else 3  # more than the engine has workers
+        names += [f"acct{number}" for number in range(random.randint(0 if names else 1, most))]
         blocks = [self._block(name) for name in names]
         changes = [Change("declare", (block,)) for block in blocks]
         changes = self._with_providers(blocks) + changes

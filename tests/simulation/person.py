@@ -221,8 +221,8 @@ class Person:
         for account in self._world.accounts.values():
             shown = account.shown_at(ran.began_at - faults.lag_s)
             settled = account.shown_since[-1] <= ran.began_at - faults.lag_s
-            seen = account.live and settled and shown is not None
-            if seen and account.id not in held and not self._is_ours(ran.stack, account):
+            seen = account.live and settled and shown is not None and account.id not in held
+            if seen and (account.id in self._let_go or not self._is_ours(ran.stack, account)):
                 found.setdefault(_name(account), []).append(account.id)
         return found
 
@@ -411,10 +411,14 @@ class Person:
             if slot.retain and not self._is_unretained(ran, slot):
                 self._found(11, f"{ran.who}: {event}, though {slot.label} retains it")
             block = ran.program.block(slot.block) if ran.program is not None else None
-            if block is not None and block.kind == slot.kind == "fleet":
-                usual = SEVERITY[block.on_delete or "delete"]
-                mildest = min(mildest, usual)
-                if block.protect and slot.protect and slot.key not in block.entries:
+            if block is None or block.kind != slot.kind:
+                continue
+            if slot.key in block.entries:
+                wish = Wish(block, slot.key, block.entries[slot.key])
+                mildest = min(mildest, SEVERITY[wish.on_delete])
+            elif block.kind == "fleet":
+                mildest = min(mildest, SEVERITY[block.on_delete or "delete"])
+                if block.protect and slot.protect:
                     self._found(11, f"{ran.who}: {event}, though {slot.label} is protected")
         if kind > mildest:
             way = next(name for name, value in SEVERITY.items() if value == mildest)
@@ -488,6 +492,9 @@ class Person:
                 7, f"{ran.who} forgot {_named(account)} of {slot.label}, which it was to remove"
             )
         self._let_go.add(account.id)
+        meant = self._meant[ran.stack]
+        for uid in [uid for uid, account_id in meant.items() if account_id == account.id]:
+            del meant[uid]
 
     # --- the end of a command
 
@@ -637,6 +644,10 @@ class Person:
         accounts = {wish.uid: self._account(ran.meant.get(wish.uid)) for wish in wishes}
         if not ran.token_ok or ran.step.refresh:
             yield "the settings are wrong"
+        if "cannot be deleted" in ran.text or "marked for protection" in ran.text:
+            yield "the engine protects something"
+        if "is to take it over and has not done so" in ran.text:
+            yield "a move that is not done in one run"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"
         if any(block.provider for block in program.blocks):

@@ -324,9 +324,10 @@ class _Game:
             if killed.done() or deployment.over:
                 return
             self._loop.kill(engine)
-            deployment.stopping = True
             if stop.how == "kill":
                 self._loop.kill(hosts)
+            else:  # the hosts notice by themselves
+                self._loop.call_later(0.05, self._loop.kill, hosts)
             killed.set_result(None)
 
         shared.at_call(stop.calls, lambda: self._loop.call_later(stop.seconds, end))

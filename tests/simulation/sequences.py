@@ -258,16 +258,16 @@ SEQUENCES = [
     Sequence(
         "alias interrupted",
         [
-            _up([box("box"), toy("box", _parent="box", size=1)]),
+            _up([box("box"), toy("box-toy", _parent="box", size=1)]),
             _up(
                 [
                     box("box2", _aliases=["box"]),
                     toy("slow", slow=True),
-                    toy("box2", _parent="box2", _after=["slow"], size=1),
+                    toy("box2-toy", _parent="box2", _after=["slow"], size=1),
                 ],
                 interrupt=("slow", "create"),
             ),
-            _up([box("box2", _aliases=["box"]), toy("box2", _parent="box2", size=1)]),
+            _up([box("box2", _aliases=["box"]), toy("box2-toy", _parent="box2", size=1)]),
         ],
     ),
     Sequence(
