@@ -260,6 +260,7 @@ class AccountProvider:
             found = await refresh(facts, {"": state.held})
         except ChatDaddyError as error:
             raise NotDone(f"{label} ({id}) can't be read", cause=error) from None
+        self._host.refreshed[id] = found.held.get("")
         if found.gone:
             return Read("", {})
         held = found.held[""]

@@ -39,6 +39,7 @@ from chatdaddy_pulumi.provider.fleet_display import (
     in_words,
     seen_in_words,
 )
+from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.host import (
     Checked,
     Created,
@@ -49,7 +50,7 @@ from chatdaddy_pulumi.provider.host import (
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import FleetState, secret, to_json
-from chatdaddy_pulumi.spec import UNKNOWN, has_unknown
+from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
 from chatdaddy_pulumi.spec.problem import Problem
@@ -67,9 +68,6 @@ _KEPT = (
     "__urn",
     "__secrets",
 )
-
-#: Raised if the rules get stricter, so that entries which passed before are looked at again.
-_RULES = 2
 
 #: Seconds between two lines of progress: each is a call to the engine.
 _PROGRESS_EVERY_S = 0.5
@@ -136,12 +134,16 @@ class FleetProvider:
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
+        said = news.get("__said")
+        if said and said == olds.get("__settled") and not olds.get("__unresolved"):
+            return Difference(False)
         state = FleetState.load(olds)
         urn = str(news.get("__urn") or "")
         context = self._host.context
-        said = news.get("__said")
-        if said and said == state.settled and not state.unresolved:
-            return Difference(False)
+        if urn not in context.checked:
+            # A refresh asks without the program: only what it found counts.
+            found = any(one.drift for one in state.held.values())
+            return Difference(found or bool(state.failed or state.unresolved))
         _, reading = self._reading(news)
         if reading.unknown.get(""):
             self._host.log(
@@ -151,14 +153,13 @@ class FleetProvider:
             return Difference(True)
         todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
         todo = _milder(todo, reading.usual)
-        if urn in context.checked:
-            try:
-                await self._approve(context, urn, state, todo, news, reading)
-            except _Refused as error:
-                reasons = {one.property: one.reason for one in error.problems}
-                raise LifecycleError(
-                    messages.several_failed(reasons, "can't be had so; nothing was done")
-                ) from None
+        try:
+            await self._approve(context, urn, state, todo, news, reading)
+        except _Refused as error:
+            reasons = {one.property: one.reason for one in error.problems}
+            raise LifecycleError(
+                messages.several_failed(reasons, "can't be had so; nothing was done")
+            ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
         return Difference(not todo.empty or left)
 
@@ -366,6 +367,8 @@ class FleetProvider:
             found = await refresh(facts, state.held)
         except ChatDaddyError as error:
             raise NotDone("the accounts can't be read", cause=error) from None
+        self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
+        self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
         for key, held in list(found.drifted.items())[: messages.NAMED]:
             self._host.warn(messages.drift_of(key, held), row)
@@ -488,17 +491,9 @@ def _note(spec: AccountSpec, at: float) -> Note:
 
 
 def _digest_of(news: Mapping[str, Any]) -> str | None:
-    """Of everything that the program says of the entries; None if some of it comes late.
-
-    What had the same digest before was checked before: no need to look at ten thousand entries.
-    """
-    if news.get("__late") or not isinstance(news.get("__accounts"), str):
+    if news.get("__late"):
         return None
-    said = {name: news.get(name) for name in ("__accounts", "defaults", "on_delete", "existing")}
-    if has_unknown(said):
-        return None
-    text = json.dumps(said, sort_keys=True)
-    return hashlib.sha256(f"{_RULES}{text}".encode()).hexdigest()[:32]
+    return entries_digest({**news, "accounts": news.get("__accounts")})
 
 
 def _with_late(value: Any, late: list[Any]) -> Any:

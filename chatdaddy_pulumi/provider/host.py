@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.spec import has_unknown
@@ -47,6 +48,9 @@ class Host:
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
     context: RunContext = field(default_factory=RunContext)
+    #: The accounts as this host has read them in a refresh; None: gone. A refresh that belongs to
+    #: an update comes before the program, which still reads the state of before it.
+    refreshed: dict[str, HeldAccount | None] = field(default_factory=dict)
     #: The accounts that this host has been told to remove.
     removed: set[str] = field(default_factory=set)
 
@@ -57,7 +61,9 @@ class Host:
         known = self.context.run
         if known is None or known.number != hidden.get("number"):
             run = self.find_run(hidden)
-            self.context = RunContext(run=run, provider=str(hidden.get("provider") or ""))
+            self.context = RunContext(
+                run=run, provider=str(hidden.get("provider") or ""), refreshed=self.refreshed
+            )
         return self.context
 
     def context_of_removal(self) -> RunContext:
@@ -65,7 +71,7 @@ class Host:
         if self.context.run is None:
             run = self.find_run(None)
             if run is not None:
-                self.context = RunContext(run=run)
+                self.context = RunContext(run=run, refreshed=self.refreshed)
         return self.context
 
     @property
