@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.support.provider import Killed, OneFleet, Refused, in_memory
+from tests.support.provider import Killed, OneFleet, in_memory
 from tests.support.team import Team
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
