@@ -41,6 +41,7 @@ from chatdaddy_pulumi.provider.fleet_display import (
 )
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.host import (
+    UNREGISTERED,
     Checked,
     Created,
     Difference,
@@ -142,9 +143,10 @@ class FleetProvider:
         urn = str(news.get("__urn") or "")
         context = self._host.context
         if urn not in context.checked:
-            # A refresh asks without the program: only what it found counts.
+            # A refresh asks without the program: only what it found counts. If the program runs,
+            # it hands over nothing (`ignore_changes`), and nothing is done.
             found = any(one.drift for one in state.held.values())
-            return Difference(found or bool(state.failed or state.unresolved))
+            return Difference(found and not context.intent_checked)
         _, reading = self._reading(news)
         if reading.unknown.get(""):
             self._host.log(
@@ -260,6 +262,8 @@ class FleetProvider:
 
     async def _work(self, state: FleetState, news: Mapping[str, Any]) -> dict[str, Any]:
         context, urn = self._host.context, str(news.get("__urn") or "")
+        if urn not in context.checked:
+            raise NotDone(UNREGISTERED)
         _, reading = self._reading(news)
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}

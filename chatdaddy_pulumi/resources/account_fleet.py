@@ -85,14 +85,14 @@ class AccountFleet(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(
             parent=self, provider=opts.provider, retain_on_delete=opts.retain_on_delete
         )
-        hidden = run.declare("fleet", FLEET, name, given, child, protect=is_protected_by(opts))
+        declared = run.declare("fleet", FLEET, name, given, child, protect=is_protected_by(opts))
         # As a plain value: a child that depends on its parent's output would wait for itself.
         urn: Any = self.urn.future()
         fleet = _Fleet(
             PROVIDERS["_fleet"],
             name,
             {
-                **hidden,
+                **declared.inputs,
                 "__fleet": pulumi.Output.from_input(urn),
                 "__accounts": text,
                 "__late": late or None,
@@ -105,9 +105,11 @@ class AccountFleet(pulumi.ComponentResource):
                 **dict.fromkeys(_OUTPUTS),
             },
             pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None))
+                child,
+                pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None, updates=True)),
             ),
         )
+        declared.is_of(fleet)
         self._held: pulumi.Output[Any] = pulumi.Output.all(
             held=getattr(fleet, "__held"),
             terms=getattr(fleet, "__terms"),
