@@ -73,6 +73,9 @@ _KEPT = (
 #: Seconds between two lines of progress: each is a call to the engine.
 _PROGRESS_EVERY_S = 0.5
 
+#: For so many seconds an update waits for the fleets that take its accounts over.
+_OTHERS_S = 20.0
+
 _ENTRIES = ("accounts", "__accounts", "__parts")
 
 
@@ -297,6 +300,7 @@ class FleetProvider:
                     tally=tally,
                     stopped=self._host.stop_reason,
                     approve=approve,
+                    others_s=_OTHERS_S,
                 )
         except LifecycleError as error:
             # Nothing was done, and that is saved: the next run need not ask what this one bought.

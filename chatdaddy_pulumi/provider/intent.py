@@ -275,7 +275,7 @@ class _Found:
         last_run, begun = _number(self._olds.get(_RUN_AT)), _number(self._mark.get("at"))
         if begun and begun >= last_run - 1:
             for ref, note in self._state.notes.items():
-                if note.at <= begun + 1:
+                if note.at >= last_run:  # older ones are not of the run that began
                     found.setdefault(ref, Unresolved(note, begun))
         for urn, outputs in self._saved.items():
             if type_of(urn) == FLEET_TYPE and (found or outputs.get("__unresolved")):
