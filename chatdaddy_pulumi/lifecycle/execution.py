@@ -11,7 +11,7 @@ from chatdaddy_pulumi.client import ChatDaddyError, PaymentRequired, Refused
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle import verbs
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver, decide_all
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, Unresolved
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, NotRemoved, Unresolved
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
 from chatdaddy_pulumi.lifecycle.outcome import Done, Outcome, Tally
@@ -28,6 +28,9 @@ _FAILURES_IN_A_ROW = 25
 
 #: Seconds between two looks for an account that an interrupted purchase may still bring.
 _LOOK_AGAIN_S = 5.0
+
+#: For so long an account that moves to another resource is waited for, and between two looks.
+_MOVES_WITHIN_S, _LOOK_FOR_A_MOVE_S = 10.0, 0.2
 
 #: Accounts at once, if nothing is said.
 DEFAULT_CONCURRENCY = 64
@@ -96,6 +99,7 @@ class _Execution:
         self._decisions = Decisions({}, {})
         self._refused_by_limit: list[_Job] = []
         self._second = False
+        self._waits_since = 0.0
         self.outcome = Outcome(dict(plan.held))
 
     def _ref(self, key: str) -> Ref:
@@ -265,10 +269,24 @@ class _Execution:
         await self._let_go(key, held)
         del self.outcome.held[key]
 
+    def _may_wait_for_a_move(self) -> bool:
+        """Whether the resource that is to take an account over may still do so: its step runs
+        beside this one."""
+        now = self._facts.clock()
+        self._waits_since = self._waits_since or now
+        return now - self._waits_since < _MOVES_WITHIN_S
+
     async def _let_go(self, key: str, held: HeldAccount) -> None:
         ref = self._ref(key.partition(REPLACED)[0])
         on_delete: OnDelete = held.arguments.on_delete
-        became, other = await verbs.remove(self._facts, ref, held.account_id, on_delete)
+        while True:
+            try:
+                became, other = await verbs.remove(self._facts, ref, held.account_id, on_delete)
+                break
+            except NotRemoved:
+                if self._stopped() or not self._may_wait_for_a_move():
+                    raise
+                await asyncio.sleep(_LOOK_FOR_A_MOVE_S)
         if became is not Removal.LET_GO:
             self._tally.removed += 1
         self.outcome.done.append(Done(key, held.account_id, became, on_delete.value, other))
