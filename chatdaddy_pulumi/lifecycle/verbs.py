@@ -24,6 +24,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     LifecycleError,
     NotDone,
+    NotNoted,
     NotRemoved,
     Unresolved,
 )
@@ -54,7 +55,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
             f"nothing was bought: {decision.account.account_id} is there for {spec.nickname!r}"
         )
     if not facts.noted(ref, spec.identity):
-        raise NotDone(
+        raise NotNoted(
             f"{spec.nickname!r} was not bought: the intent, by which a purchase is found again if "
             "this run is interrupted, has not noted it in this run"
         )

@@ -99,22 +99,23 @@ class FleetProvider:
             *configuration_problems(self._host.settings),
         ]
         if hidden is not None:
-            context.checked.add(urn)
+            context.register(urn)
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
         many = _in_parts_already(olds)
         if same and many is (_shown_entries(olds) > SHOWN_ONE_BY_ONE):
-            kept = {name: olds[name] for name in _ENTRIES if name in olds}
+            kept = {name: _hidden(olds[name], news) for name in _ENTRIES if name in olds}
             return Checked({**checked, **kept}, failures)
         text, reading = self._reading(news)
         failures = [*reading.problems, *failures]
-        checked["__accounts"] = text
+        checked["__accounts"] = _hidden(text, news)
         if reading.unknown.get(""):
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
         # A change is shown in the form that the state has, or it would look like more than it is.
         if same or not olds:
             many = len(reading.specs) > SHOWN_ONE_BY_ONE
-        checked |= _shown(_in_words(reading), many)
+        shown = _shown(_in_words(reading), many)
+        checked |= {**shown, "accounts": _hidden(shown["accounts"], news)}
         for warning in misspelt(sorted(_settings_of(reading))):
             self._host.warn(warning, _row(news))
         if hidden is not None and not failures and not olds:
@@ -334,6 +335,7 @@ class FleetProvider:
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = FleetState.load(outputs)
+        self._hide(state)
         urn = str(state.inputs.get("__urn") or "")
         context, tally = self._host.context_of_removal(), Tally()
         self._host.removed |= {one.account_id for one in state.held.values()}
@@ -367,6 +369,7 @@ class FleetProvider:
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = FleetState.load(outputs)
+        self._hide(state)
         facts = self._host.facts(self._host.context)
         try:
             found = await refresh(facts, state.held)
@@ -401,6 +404,16 @@ class FleetProvider:
 
     # --- the entries
 
+    def _hide(self, state: FleetState) -> None:
+        """Mask the nicknames and settings of a fleet whose entries are secrets."""
+        names = state.inputs.get("__secrets") or ()
+        if names:
+            held = {
+                key: {"nickname": one.nickname, "settings": one.arguments.settings}
+                for key, one in state.held.items()
+            }
+            self._host.hide({**state.inputs, "accounts": held}, names)
+
     def _reading(self, news: Mapping[str, Any]) -> tuple[str, FleetReading]:
         """The entries as JSON text with late values in their places, and what they ask for."""
         accounts, late = news.get("__accounts"), news.get("__late") or []
@@ -412,9 +425,17 @@ class FleetProvider:
                 given = json.loads(accounts)
                 if late:
                     given = _with_late(given, late)
+            if isinstance(given, Mapping):
+                said = {"accounts": given, "defaults": news.get("defaults")}
+                self._host.hide(said, news.get("__secrets") or ())
             self._read = signature, read_fleet(given, **shared)
             self._text = to_json(given) if late else str(accounts)
         return self._text, self._read[1]
+
+
+def _hidden(value: Any, news: Mapping[str, Any]) -> Any:
+    """The value, marked as a secret if the program gave a part of the entries as one."""
+    return secret(value) if news.get("__secrets") and not isinstance(value, bool) else value
 
 
 class _Refused(LifecycleError):

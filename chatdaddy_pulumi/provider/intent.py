@@ -212,6 +212,10 @@ class _Found:
     def _mine(self) -> list[Declared]:
         return [one for one in self._run.declared if one.provider == self._context.provider]
 
+    def _saved_urn(self, declared: Declared) -> str | None:
+        """The saved URN of a resource whose parent is not registered yet."""
+        return next((urn for urn in self._saved if declared.holder_is(urn)), None)
+
     def _own_ids(self) -> list[str]:
         """The accounts that this provider's resources hold by the saved state."""
         found: list[str] = []
@@ -230,10 +234,11 @@ class _Found:
     def _declared_entries(self) -> list[_Entry]:
         found = []
         for one in self._mine():
-            if one.urn is None or self._context.is_settled(one):
+            if self._context.is_settled(one):
                 continue
+            name = one.urn or self._saved_urn(one) or one.leaf
             for key, identity in (one.holder.entries or {}).items():
-                found.append(_Entry(Ref(one.urn, key), one, identity))
+                found.append(_Entry(Ref(name, key), one, identity))
         return found
 
     def _held(self) -> dict[Ref, tuple[HeldAccount, Declared]]:

@@ -133,6 +133,12 @@ class Run:
         return (one.holder for one in self.declared)
 
 
+def _rename(found: dict[Ref, T], old: str, new: str) -> None:
+    if any(ref.holder == old for ref in found):
+        for ref in [one for one in found if one.holder == old]:
+            found[Ref(new, ref.key)] = found.pop(ref)
+
+
 @dataclass
 class RunContext:
     """What one provider host knows of the run."""
@@ -157,6 +163,14 @@ class RunContext:
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
     _fleets: dict[str, FleetState] = field(default_factory=dict)
+
+    def register(self, urn: str) -> None:
+        """A resource is checked in this run; what was noted by its type and name alone, while its
+        URN was not known, is its own."""
+        self.checked.add(urn)
+        leaf = leaf_of(urn)
+        _rename(self.notes, leaf, urn)
+        _rename(self.unresolved, leaf, urn)
 
     @property
     def preview(self) -> bool:
