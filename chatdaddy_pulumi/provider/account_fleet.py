@@ -104,7 +104,9 @@ class FleetProvider:
         ]
         if hidden is not None:
             context.register(urn)
-        if digest is not None and olds.get("__said") == digest and "accounts" in olds:
+        same = digest is not None and olds.get("__said") == digest and "accounts" in olds
+        many = _in_parts_already(olds)
+        if same and many is (_shown_entries(olds) > SHOWN_ONE_BY_ONE):
             kept = {name: _hidden(olds[name], news) for name in _ENTRIES if name in olds}
             return Checked({**checked, **kept}, failures)
         text, reading = self._reading(news)
@@ -114,7 +116,8 @@ class FleetProvider:
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
         # A change is shown in the form that the state has, or it would look like more than it is.
-        many = "__parts" in olds if olds else len(reading.specs) > SHOWN_ONE_BY_ONE
+        if same or not olds:
+            many = len(reading.specs) > SHOWN_ONE_BY_ONE
         shown = _shown(_in_words(reading), many)
         checked |= {**shown, "accounts": _hidden(shown["accounts"], news)}
         for warning in misspelt(sorted(_settings_of(reading))):
@@ -201,6 +204,7 @@ class FleetProvider:
     ) -> None:
         """Refuse what an update would refuse, and say what it will do."""
         self._check_removals(context, urn, state, todo, news, reading)
+        context.replaced |= {Ref(urn, key) for key in todo.replace}
         decisions = Decisions({}, {})
         if context.preview and todo.wanted:
             facts = self._host.facts(context)
@@ -285,6 +289,7 @@ class FleetProvider:
             )
 
         tally = Tally()
+        context.replaced |= {Ref(urn, key) for key in todo.replace}
         facts = self._host.facts(context)
         facts.missing |= {
             Ref(urn, key) for key, one in state.held.items() if one.missing_since is not None
@@ -311,7 +316,7 @@ class FleetProvider:
         now = FleetState(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
-            unresolved=self._unresolved(context, urn, reading, outcome),
+            unresolved=self._unresolved(context, urn, todo, outcome),
             worked_at=self._host.clock(),
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
@@ -321,11 +326,11 @@ class FleetProvider:
         return now.dump(hidden=bool(news.get("__secrets")))
 
     def _unresolved(
-        self, context: RunContext, urn: str, reading: FleetReading, outcome: Outcome
+        self, context: RunContext, urn: str, todo: Plan, outcome: Outcome
     ) -> dict[str, UnresolvedPurchase]:
         found = {}
-        for key, spec in reading.specs.items():
-            if key in outcome.held and outcome.held[key].missing_since is None:
+        for key, spec in todo.wanted.items():
+            if key in outcome.observed:
                 continue
             ref, error = Ref(urn, key), outcome.failed.get(key)
             before = context.unresolved.get(ref)
@@ -534,6 +539,20 @@ def _with_late(value: Any, late: list[Any]) -> Any:
     if isinstance(value, list):
         return [_with_late(inner, late) for inner in value]
     return value
+
+
+def _in_parts_already(inputs: Mapping[str, Any]) -> bool:
+    return "__parts" in inputs
+
+
+def _shown_entries(inputs: Mapping[str, Any]) -> int:
+    """How many entries the inputs show, one by one or in parts."""
+    shown = inputs.get("accounts")
+    if not isinstance(shown, Mapping):
+        return 0
+    if not _in_parts_already(inputs):
+        return len(shown)
+    return sum(text.count("\n") for text in shown.values() if isinstance(text, str))
 
 
 def _settings_of(reading: FleetReading) -> set[str]:

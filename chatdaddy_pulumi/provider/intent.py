@@ -46,7 +46,7 @@ from chatdaddy_pulumi.provider.state import (
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import DeclaredIdentity
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -292,7 +292,7 @@ class _Found:
                     found[Ref(urn)] = unresolved
         for ref, one in found.items():
             held = context.ownership.held_by(ref.holder).get(ref.key)
-            if held is not None:
+            if held is not None and not _makes_room(held, one.note):
                 continue
             if ref not in declared:
                 self.suspected[ref] = one
@@ -478,6 +478,13 @@ class _Found:
             if held is not None:
                 found[one.ref.label] = held
         return found
+
+
+def _makes_room(held: tuple[str, Identity], note: Note) -> bool:
+    """Whether what an entry holds was there before the purchase that was noted for it, since it was
+    to be replaced."""
+    account_id, identity = held
+    return account_id in note.before or identity != note.identity
 
 
 def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:
