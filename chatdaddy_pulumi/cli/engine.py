@@ -154,10 +154,9 @@ def outputs(
 
 def _run(operation: str, given: dict[str, Any]) -> None:
     """Run an operation of that name with the options as its settings, and end."""
-    from rich.console import Console
-
     from chatdaddy_pulumi.cli.local_only import check_urls
     from pulumi_standin import operations
+    from pulumi_standin.display import console
     from pulumi_standin.errors import EngineError
     from pulumi_standin.values import Unsupported
     from pulumi_standin.workspace import Settings
@@ -170,7 +169,7 @@ def _run(operation: str, given: dict[str, Any]) -> None:
             _stop("--yes or --skip-preview must be passed in to proceed without a terminal")
         settings.confirm = typer.confirm
     try:
-        code = operations.BY_NAME[operation](settings, Console(highlight=False))
+        code = operations.BY_NAME[operation](settings, console())
     except (EngineError, Unsupported) as error:
         _stop(str(error))
     raise typer.Exit(code)
