@@ -25,10 +25,10 @@ def check(
     ] = None,
 ) -> None:
     """Show every problem of a fleet file with its line; exit code 1 where there is one."""
-    from chatdaddy_pulumi.resources.fleet_file.reading import read_fleet
-    from chatdaddy_pulumi.resources.fleet_file.schema import tier_of
+    from chatdaddy_pulumi.spec.files.reading import read_file
+    from chatdaddy_pulumi.spec.files.schema import tier_of
 
-    accounts, problems = read_fleet(file, format)
+    accounts, problems = read_file(file, format)
     if problems:
         for line in problems.lines():
             typer.echo(line)
@@ -42,6 +42,6 @@ def check(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a fleet file, for editors."""
-    from chatdaddy_pulumi.resources.fleet_file.schema import schema as described
+    from chatdaddy_pulumi.spec.files.schema import schema as described
 
     typer.echo(json.dumps(described(), indent=2))

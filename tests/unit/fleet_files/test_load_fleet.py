@@ -142,7 +142,7 @@ accounts:
         "another one, or set existing to 'allow' in both",
         "fleet.yaml:9:24: 'connect' is given twice; the first time in line 9",
         "fleet.yaml:9:44: dave: adopt is 'x',",
-        "fleet.yaml:10:3: __proto__: the key must not begin with '__': Pulumi hides those",
+        "fleet.yaml:10:3: __proto__: the key must not begin with '__'",
     ]
 
 
