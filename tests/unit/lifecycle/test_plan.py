@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import pytest
-from chatdaddy_pulumi.lifecycle.fleet import text
 from chatdaddy_pulumi.lifecycle.fleet.entry import Entry, Record, Terms
 from chatdaddy_pulumi.lifecycle.fleet.intent import Baseline, Dropped, Identity, Intent, Open
 from chatdaddy_pulumi.lifecycle.fleet.limits import (
@@ -22,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatdaddy_pulumi.enums import OnDelete, Tier
+from chatdaddy_pulumi.lifecycle.fleet import text
 from chatdaddy_pulumi.lifecycle.prices import Prices
 
 LIMITED, UNLIMITED = Tier.LIMITED.value, Tier.UNLIMITED.value
