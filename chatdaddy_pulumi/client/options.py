@@ -99,8 +99,8 @@ class ClientOptions:
     `retries` and `retry_delay_s` are those of ChatDaddy's official client.
     """
 
-    #: Calls in flight at once; halved at each 429 and grown back by one a round.
-    concurrency: int = 32
+    #: The most calls in flight at once. They begin at 16 and follow what ChatDaddy keeps up with.
+    concurrency: int = 64
     #: Retries after the first, where nothing happened or repeating is harmless.
     retries: int = 3
     #: Retries after the first for 429, of which a busy team sees many.
