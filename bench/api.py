@@ -32,6 +32,7 @@ import httpx
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chatdaddy_pulumi.client import ChatDaddy, ClientOptions, Purchase, ServiceUrls
+from chatdaddy_pulumi.client.addresses import parse
 from chatdaddy_pulumi.client.http11 import ConnectionPool
 
 SERVER = Path(__file__).with_name("small_server.py")
@@ -74,7 +75,7 @@ class Plain:
     def __init__(self, url: str, bare: bool) -> None:
         self.url = url
         self.headers = {"Authorization": "Bearer an-opaque-token-of-the-bench"}
-        self.pool = ConnectionPool(httpx.URL(url), tls=None, keep_idle_s=3) if bare else None
+        self.pool = ConnectionPool(parse(url), tls=None, keep_idle_s=3) if bare else None
         limits = httpx.Limits(max_connections=None)
         self.http = httpx.AsyncClient(trust_env=False, limits=limits, headers=self.headers)
 
