@@ -55,12 +55,18 @@ def _account_id(given: object) -> str:
     return given
 
 
+def _user_ids(given: object) -> object:
+    if not isinstance(given, list):
+        raise ValueError(f"is {given!r}, but must be a list of user IDs")
+    return given
+
+
 class AccountSettings(BaseModel):
     """The settings that the API documents; others are let through, since it may learn more."""
 
     model_config = ConfigDict(extra="allow")
 
-    notifyUsers: list[StrictStr] | None = None  # noqa: N815 - the API's own words
+    notifyUsers: Annotated[list[StrictStr], BeforeValidator(_user_ids)] | None = None  # noqa: N815 - the API's own words
     enableHistorySync: StrictBool | None = None  # noqa: N815
     maxMessageSync: Annotated[int, Field(strict=True, ge=0)] | None = None  # noqa: N815
     nativeChatActionSync: StrictBool | None = None  # noqa: N815
