@@ -6,7 +6,6 @@ No flag takes a token itself: other users of the machine can read a process's ar
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from chatdaddy_pulumi.cli import secrets
 from chatdaddy_pulumi.cli import stack as stacks
 from chatdaddy_pulumi.cli.console import Failed
 from chatdaddy_pulumi.cli.stack import Stack
@@ -67,14 +67,13 @@ class AccessFlags:
             raise Failed(
                 "give one of --refresh-token-file, --api-token-file and --ask-token", code=2
             )
-        found = {
-            "teamId": self.team_id,
-            "baseUrl": self.base_url,
-            "refreshToken": _read(self.refresh_token_file),
-            "apiToken": _read(self.api_token_file),
-        }
+        found = {"teamId": self.team_id, "baseUrl": self.base_url}
+        if self.refresh_token_file is not None:
+            found["refreshToken"] = secrets.read(self.refresh_token_file)
+        if self.api_token_file is not None:
+            found["apiToken"] = secrets.read(self.api_token_file)
         if self.ask_token:
-            found["refreshToken"] = _ask("Refresh token")
+            found["refreshToken"] = secrets.ask("the refresh token")
         return {key: value for key, value in found.items() if value is not None}
 
 
@@ -171,24 +170,3 @@ class Access:
                 return await work(client)
 
         return asyncio.run(whole())
-
-
-def _read(path: Path | None) -> str | None:
-    """The token in a file, without the line's end."""
-    if path is None:
-        return None
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text()
-    except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or "it is not text"
-        raise Failed(f"{path} can't be read: {said}") from None
-    if not text.strip():
-        raise Failed(f"{path} is empty; it must hold the token")
-    return text.strip()
-
-
-def _ask(what: str) -> str:
-    """A secret that is typed unseen; only from a terminal."""
-    if not sys.stdin.isatty():
-        raise Failed(f"there is no terminal to ask for the {what.lower()}; give a file", code=2)
-    return str(typer.prompt(what, hide_input=True, err=True))
