@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pydantic import SecretStr, TypeAdapter
 
@@ -102,6 +102,11 @@ class ChatDaddy:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    async def token_claims(self) -> Mapping[str, Any]:
+        """What the token says of its user, team and scope, as the claims of a JWT."""
+        token = (await self._transport.tokens.get()).get_secret_value()
+        return tokens.claims(token) or await self.api_tokens.validate(token)
 
     def __repr__(self) -> str:
         return f"<ChatDaddy team {self._team_id!r}>"
