@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from chatdaddy_pulumi.cli import accounts, fleet, sandbox
+from chatdaddy_pulumi.cli import INTERRUPTED, accounts, doctor, fleet, login, sandbox
 from chatdaddy_pulumi.cli.console import Failed, fail, visible
 
 
@@ -26,6 +26,8 @@ class _Root(TyperGroup):
         except ChatDaddyError as error:
             fail(visible(str(error)))
             raise typer.Exit(1) from None
+        except typer.Abort:  # Ctrl-C at a question
+            raise typer.Exit(INTERRUPTED) from None
 
 
 app = typer.Typer(
@@ -36,6 +38,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(accounts.accounts)
+app.command()(login.login)
+app.command()(doctor.doctor)
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(sandbox.app, name="sandbox")
 

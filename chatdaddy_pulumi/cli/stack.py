@@ -106,16 +106,16 @@ class Stack:
 
     def _pulumi(self, *arguments: str, why: str = "") -> dict[str, Any]:
         """What a command of the Pulumi CLI answers, as JSON."""
-        said = f": {why}" if why else ""
         if shutil.which("pulumi") is None:
             raise Failed(
-                f"{self.label} can't be read without the Pulumi CLI{said}; "
-                "install it, or leave the stack out with --no-stack"
+                f"{self.label} can't be read: {why or 'it is read by the Pulumi CLI'}, and there is "
+                "no `pulumi` on PATH; mend that, or leave the stack out with --no-stack"
             )
         done = _call(self.root, *arguments, *(("--stack", self.name) if self.name else ()))
         if done.returncode:
+            told = f"{why}, and the Pulumi CLI says: " if why else ""
             raise Failed(
-                f"{self.label} can't be read: {_last_line(done)}; "
+                f"{self.label} can't be read: {told}{_last_line(done)}; "
                 "mend that, or leave the stack out with --no-stack"
             )
         return _json(done.stdout, f"`pulumi {' '.join(arguments)}`")
