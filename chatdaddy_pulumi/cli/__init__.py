@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
 
 #: As shells report a command that Ctrl-C ended.
 INTERRUPTED = 130
@@ -21,7 +20,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        _end_unheard()
+        sys.exit(1)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("chatdaddy_pulumi"):
             raise
@@ -30,9 +29,16 @@ def main() -> None:
             f"chatdaddy-pulumi: the package {error.name!r} is not installed; "
             f'get it with: pip install "chatdaddy-pulumi[{extra}]"'
         )
+    finally:
+        _let_go()
 
 
-def _end_unheard() -> NoReturn:
-    """Whoever read the output has gone, as `head` does: end without complaint."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(1)
+def _let_go() -> None:
+    """Write what is left; whoever reads may have gone, as `head` does, and that is no failure."""
+    for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        except (OSError, ValueError):
+            continue

@@ -129,6 +129,20 @@ class Access:
             flag = _FLAGS.get(error.property, "")
             raise Failed(f"{error.property} {error.reason}{flag}") from None
 
+    def hosts(self) -> list[str]:
+        """The machines that are called; team and token need not be known.
+
+        Raises:
+            Failed: an address is not one.
+        """
+        from chatdaddy_pulumi.resources.hosting import ConfigurationError, Settings
+
+        said = {**self.configuration, **self.flags, "teamId": "any", "refreshToken": "any"}
+        try:
+            return sorted(Settings(said, os.environ).credentials().urls.hosts())
+        except ConfigurationError as error:
+            raise Failed(f"{error.property} {error.reason}") from None
+
     def options(self) -> ClientOptions:
         """How patiently ChatDaddy is called.
 

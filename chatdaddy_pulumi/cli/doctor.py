@@ -259,14 +259,12 @@ def _address(access: Access) -> Check:
     from chatdaddy_pulumi.client import ChatDaddyError
 
     try:
-        urls = access.credentials().urls
+        hosts = access.hosts()
         access.options()
     except (Failed, ChatDaddyError) as error:
         return wrong("address", str(error), "set it right, or leave it out")
     source = access.source("baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl")
-    return right(
-        "address", f"{', '.join(sorted(urls.hosts()))} ({source or 'that of ChatDaddy itself'})"
-    )
+    return right("address", f"{', '.join(hosts)} ({source or 'that of ChatDaddy itself'})")
 
 
 # --- the team
@@ -366,9 +364,7 @@ def _billing(detail: Any) -> Iterable[Check]:
         yield Check("auto-charge", Verdict.NOT_CHECKED, "not checked: billing can't be read")
         return
     if detail.lock_account:
-        yield wrong(
-            "billing", "the team is locked: nothing can be bought", f"pay at {_BILLING_PAGE}"
-        )
+        yield wrong("billing", "the team is locked: nothing can be bought", f"see {_BILLING_PAGE}")
     else:
         yield right("billing", "the team is not locked")
     yield _auto_charge(detail)

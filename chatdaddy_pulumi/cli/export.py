@@ -264,9 +264,12 @@ def _yaml(entries: Mapping[str, Any], team: str) -> str:
     import yaml
 
     # Not by the C library, which writes emojis as numbers.
-    body = yaml.safe_dump(
-        {"accounts": dict(entries)}, allow_unicode=True, sort_keys=False, width=10_000
-    )
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    whole = {"accounts": dict(entries)}
+    body = yaml.dump(whole, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=10_000)
     return f"# yaml-language-server: $schema={SCHEMA_FILE}\n# The accounts of {team}.\n{body}"
 
 

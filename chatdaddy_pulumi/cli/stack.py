@@ -108,8 +108,8 @@ class Stack:
         """What a command of the Pulumi CLI answers, as JSON."""
         if shutil.which("pulumi") is None:
             raise Failed(
-                f"{self.label} can't be read: {why or 'it is read by the Pulumi CLI'}, and there is "
-                "no `pulumi` on PATH; mend that, or leave the stack out with --no-stack"
+                f"{self.label} can't be read: {why or 'the Pulumi CLI reads it'}, and there is no "
+                "`pulumi` on PATH; mend that, or leave the stack out with --no-stack"
             )
         done = _call(self.root, *arguments, *(("--stack", self.name) if self.name else ()))
         if done.returncode:

@@ -178,8 +178,10 @@ class Filter:
 
 
 def ordered(accounts: Iterable[TeamAccount]) -> list[TeamAccount]:
-    """By nickname, then by ID: the same whatever the API's order."""
-    return sorted(accounts, key=lambda one: ((one.nickname or "").casefold(), one.id))
+    """By nickname, the oldest first of equal ones: the same whatever the API's order."""
+    return sorted(
+        accounts, key=lambda one: ((one.nickname or "").casefold(), one.created_at or "", one.id)
+    )
 
 
 async def list_team(client: ChatDaddy) -> list[TeamAccount]:

@@ -60,19 +60,18 @@ class _Plain:
 
     def __init__(self) -> None:
         self._last: tuple[str, Phase, str | None] | None = None
+        self._reason: str | None = None
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         yield
 
     def show(self, login: Login, _number: int, _total: int) -> None:
-        now = (login.account.id, login.phase, login.code or login.reason)
-        if now == self._last:
-            return
-        if login.phase is Phase.WAITING:
-            if login.reason:
-                self._last = now
-                note(visible(f"{login.account.label}: {login.reason}"))
+        now = (login.account.id, login.phase, login.code)
+        if login.reason and not login.finished and login.reason != self._reason:
+            note(visible(f"{login.account.label}: {login.reason}"))
+        self._reason = login.reason
+        if now == self._last or login.phase is Phase.WAITING:
             return
         before, self._last = self._last, now
         label = visible(login.account.label)
@@ -115,13 +114,17 @@ class _Screen:
         title = Text(f"{counted}{visible(login.account.label)}", "bold")
         keys = f"{'Enter: the next account.   ' if total > 1 else ''}Ctrl-C: stop."
         how = _HOW_BY_PIN if login.phase is Phase.PIN else _HOW
-        return Group(title, Text(), self._code(login), Text(), Text(how), Text(keys, "dim"))
+        trouble = visible(login.reason or "")
+        return Group(
+            *(title, Text(), self._code(login), Text(trouble, "yellow")),
+            *(Text(how), Text(keys, "dim")),
+        )
 
     def _code(self, login: Login) -> Text:
         if login.phase is Phase.PIN:
             return Text(visible(spaced(login.code or "")), "bold")
         if login.phase is not Phase.CODE or login.code is None:
-            return Text(visible(login.reason or "waiting for the code …"), "yellow")
+            return Text("waiting for the code …")
         plain = self._console.no_color or self._console.color_system is None
         lines = qr.lines(login.code, dark_ink=not plain)
         columns, rows = len(lines[0]), len(lines) + 5
