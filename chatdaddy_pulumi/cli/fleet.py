@@ -33,12 +33,12 @@ FileFormat = Annotated[
     Format | None, typer.Option("--format", help="The file's format.  [default: by its ending]")
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Fleet files: check, compare, export.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def fleet() -> None:
-    """Fleet files (YAML, JSON or CSV): check them, compare them with the team, export the team.
+    """Check fleet files, compare them with the team, export the team.
 
     \b
     Examples:
