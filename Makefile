@@ -34,6 +34,7 @@ fmt: setup  ## put the format right, and what lint can mend
 lock: setup  ## choose the dependencies' versions anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --all-extras --group dev \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --no-emit-package chatdaddy-sandbox --no-emit-package pulumi-standin \
 	  --upgrade pyproject.toml --output-file requirements.lock
 
 pulumi: setup  ## fetch the official Pulumi CLI with the SDK's own installer (from the internet)

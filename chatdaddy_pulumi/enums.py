@@ -92,3 +92,12 @@ LIMITED_TIER_MESSAGES = 1_000
 
 #: Hours in which a deleted account can still be recreated (the API's documentation).
 DELETION_GRACE_HOURS = 24
+
+
+#: From the way that destroys least to the one that destroys most.
+_MILDEST_FIRST = (OnDelete.RETAIN, OnDelete.ARCHIVE, OnDelete.DELETE, OnDelete.DELETE_NOW)
+
+
+def milder(one: OnDelete, other: OnDelete) -> OnDelete:
+    """Of two ways to remove an account, the one that destroys less."""
+    return min(one, other, key=_MILDEST_FIRST.index)

@@ -1,7 +1,7 @@
 """Make `.venv/` with everything that the project's commands need; `make setup` runs it.
 
 Needs only a Python of 3.10 or later and a package index. Nothing is done where the environment
-is already what `requirements.lock` and `pyproject.toml` ask for.
+is already what `requirements.lock` and the `pyproject.toml` files ask for.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / ".ready"
+#: The distributions that are developed here.
+LOCAL = (ROOT / "packages" / "chatdaddy-sandbox", ROOT / "packages" / "pulumi-standin", ROOT)
 
 
 def wanted() -> str:
     """What the environment is made from, as one digest."""
-    parts = [sys.version, str(ROOT), LOCK.read_text(), (ROOT / "pyproject.toml").read_text()]
+    projects = [(folder / "pyproject.toml").read_text() for folder in LOCAL]
+    parts = [sys.version, str(ROOT), LOCK.read_text(), *projects]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -73,7 +76,8 @@ def main() -> None:
     run(uv, "pip", "sync", "--quiet", *compiled, LOCK)
     run(
         *(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"),
-        *("--python", python, "--editable", ROOT),
+        *("--python", python),
+        *(part for folder in LOCAL for part in ("--editable", folder)),
     )
     STAMP.write_text(digest)
     print("setup: .venv is ready", flush=True)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from chatdaddy_pulumi.resources.account_fleet import memory
 from tests.support.leaks import pytest_runtest_logreport, pytest_sessionfinish
 from tests.support.sandbox import Sandbox, running
 
@@ -20,12 +19,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A busy machine is no failure: nothing here is asserted by the clock.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-
-
-@pytest.fixture(autouse=True)
-def _a_run_of_its_own() -> None:
-    """What a run knows lasts as long as its process, and tests share theirs."""
-    memory.forget()
 
 
 @pytest.fixture

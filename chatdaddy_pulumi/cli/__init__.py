@@ -25,10 +25,11 @@ def main() -> None:
         if (error.name or "").startswith("chatdaddy_pulumi"):
             raise
         extra = "sandbox" if sys.argv[1:2] == ["sandbox"] else "cli"
-        sys.exit(
+        sys.stderr.write(
             f"chatdaddy-pulumi: the package {error.name!r} is not installed; "
-            f'get it with: pip install "chatdaddy-pulumi[{extra}]"'
+            f'get it with: pip install "chatdaddy-pulumi[{extra}]"\n'
         )
+        sys.exit(2)
     finally:
         _let_go()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -99,7 +100,7 @@ class Access:
     @property
     def settings(self) -> Any:
         """The layers as the providers see them."""
-        from chatdaddy_pulumi.resources.hosting import Settings
+        from chatdaddy_pulumi.provider.settings import Settings
 
         return Settings({**self.configuration, **self.flags}, os.environ)
 
@@ -109,7 +110,7 @@ class Access:
             return "flags"
         if any(self.configuration.get(f"chatdaddy:{key}", "").strip() for key in keys):
             return self.stack.label if self.stack else "stack"
-        from chatdaddy_pulumi.resources.hosting import variable_of
+        from chatdaddy_pulumi.provider.settings import variable_of
 
         if any(os.environ.get(variable_of(key), "").strip() for key in keys):
             return "environment"
@@ -121,7 +122,7 @@ class Access:
         Raises:
             Failed: one of them is missing or wrong.
         """
-        from chatdaddy_pulumi.resources.hosting import ConfigurationError
+        from chatdaddy_pulumi.provider.settings import ConfigurationError
 
         try:
             return self.settings.credentials()
@@ -135,11 +136,12 @@ class Access:
         Raises:
             Failed: an address is not one.
         """
-        from chatdaddy_pulumi.resources.hosting import ConfigurationError, Settings
+        from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 
         said = {**self.configuration, **self.flags, "teamId": "any", "refreshToken": "any"}
         try:
-            return sorted(Settings(said, os.environ).credentials().urls.hosts())
+            urls = Settings(said, os.environ).credentials().urls.all()
+            return sorted({urlsplit(url).hostname or url for url in urls})
         except ConfigurationError as error:
             raise Failed(f"{error.property} {error.reason}") from None
 
@@ -149,7 +151,7 @@ class Access:
         Raises:
             Failed: a setting is not of its form.
         """
-        from chatdaddy_pulumi.resources.hosting import ConfigurationError
+        from chatdaddy_pulumi.provider.settings import ConfigurationError
 
         try:
             options: ClientOptions = self.settings.options()

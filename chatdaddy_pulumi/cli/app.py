@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from chatdaddy_pulumi.cli import INTERRUPTED, accounts, doctor, fleet, login, sandbox
+from chatdaddy_pulumi.cli import INTERRUPTED, accounts, doctor, fleet, login, no_sandbox
 from chatdaddy_pulumi.cli.console import Failed, fail, visible
 
 
@@ -41,7 +41,12 @@ app.command()(accounts.accounts)
 app.command()(login.login)
 app.command()(doctor.doctor)
 app.add_typer(fleet.app, name="fleet")
-app.add_typer(sandbox.app, name="sandbox")
+if missing := no_sandbox.missing():
+    app.command("sandbox", **no_sandbox.TAKES_ANYTHING)(no_sandbox.command(missing))
+else:
+    from chatdaddy_pulumi.cli import sandbox
+
+    app.add_typer(sandbox.app, name="sandbox")
 
 
 def _tell_version(asked: bool) -> None:

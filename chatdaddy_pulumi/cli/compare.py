@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatdaddy_pulumi.cli.entries import FileEntry
-from chatdaddy_pulumi.cli.team import TeamAccount, same_name
-from chatdaddy_pulumi.enums import Tier
+from chatdaddy_pulumi.cli.team import TeamAccount
+from chatdaddy_pulumi.enums import Existing
+from chatdaddy_pulumi.spec.nicknames import normal
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def compare(entries: Sequence[FileEntry], team: Iterable[TeamAccount]) -> Compar
     by_name: dict[str, list[TeamAccount]] = {}
     for account in live:
         if account.id not in adopted:
-            by_name.setdefault(same_name(account.nickname or ""), []).append(account)
+            by_name.setdefault(normal(account.nickname), []).append(account)
     found = Comparison()
     taken: set[str] = set()
     for entry in entries:
@@ -80,8 +81,8 @@ def _account_of(
             found.refused.append((entry, f"{account.id} is archived, and can't be brought back"))
             account = None
         return account
-    named = by_name.get(same_name(entry.nickname), [])
-    if entry.existing == "allow":
+    named = by_name.get(normal(entry.nickname), [])
+    if entry.spec.existing is Existing.ALLOW:
         # Several entries may have the nickname: each takes one account of it.
         fit = [account for account in named if account.type == entry.type]
         if not fit:
@@ -104,7 +105,7 @@ def _sort_in(entry: FileEntry, account: TeamAccount, found: Comparison) -> None:
     if account.type != entry.type:
         reason = f"{account.id} is of type {account.type}, and the entry of type {entry.type}"
         found.refused.append((entry, reason))
-    elif _loses_history(changes) and not entry.allow_history_loss:
+    elif not entry.spec.allow_history_loss and _loses_history(entry, account):
         reason = (
             f"tier {account.short_tier} → {entry.short_tier} deletes the chats of {account.id}; "
             "allow_history_loss allows that"
@@ -113,7 +114,7 @@ def _sort_in(entry: FileEntry, account: TeamAccount, found: Comparison) -> None:
     elif account.deleted_at is not None:
         found.bring_back.append((entry, account))
     else:
-        if entry.adopt or entry.existing == "adopt":
+        if entry.adopt or entry.spec.existing is Existing.ADOPT:
             found.adopt.append((entry, account))
         if changes:
             found.change.append((entry, account, changes))
@@ -123,20 +124,25 @@ def _sort_in(entry: FileEntry, account: TeamAccount, found: Comparison) -> None:
 
 def changes_of(entry: FileEntry, account: TeamAccount) -> list[Change]:
     """What the entry has otherwise; of the settings only those that it names count."""
+    from chatdaddy_pulumi.lifecycle.held import differences_seen
+
+    seen: Any = account  # it has what is looked at
+    arguments = entry.spec.arguments
+    found = differences_seen(seen, entry.nickname, arguments) or {}
     changes = []
-    if account.nickname != entry.nickname:
+    if "nickname" in found:
         changes.append(Change("nickname", account.nickname, entry.nickname))
-    if account.tier != entry.tier:
+    if "tier" in found:
         before = account.short_tier if account.tier else None
         changes.append(Change("tier", before, entry.short_tier))
-    for name, value in (entry.settings or {}).items():
-        if account.settings.get(name) != value:
-            changes.append(Change(f"settings.{name}", account.settings.get(name), value))
-    if entry.assignees is not None and sorted(account.assignees) != sorted(entry.assignees):
-        changes.append(Change("assignees", account.assignees, entry.assignees))
+    for name, before in found.get("settings", {}).items():
+        changes.append(Change(f"settings.{name}", before, (arguments.settings or {})[name]))
+    if "assignees" in found:
+        changes.append(Change("assignees", account.assignees, arguments.assignees))
     return changes
 
 
-def _loses_history(changes: Iterable[Change]) -> bool:
-    """As the guide has it: only an account that is known to be limited has no chats to lose."""
-    return any(one.name == "tier" and one.after == Tier.LIMITED.short for one in changes)
+def _loses_history(entry: FileEntry, account: TeamAccount) -> bool:
+    from chatdaddy_pulumi.lifecycle.tiers import loses_history
+
+    return loses_history(account.tier, entry.spec.arguments.tier)

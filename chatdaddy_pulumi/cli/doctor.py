@@ -180,13 +180,7 @@ def _engine() -> Check:
 
 
 def _has_standin() -> bool:
-    for name in ("pulumi_standin", "chatdaddy_pulumi.sandbox.engine"):
-        try:
-            if importlib.util.find_spec(name) is not None:
-                return True
-        except ModuleNotFoundError:
-            continue
-    return False
+    return importlib.util.find_spec("pulumi_standin") is not None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

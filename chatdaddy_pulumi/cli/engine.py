@@ -1,6 +1,6 @@
 """`chatdaddy-pulumi sandbox up|preview|refresh|destroy|outputs`: the stand-in engine.
 
-The parameters' names are those of `sandbox.engine.workspace.Settings`.
+The parameters' names are those of `pulumi_standin.workspace.Settings`.
 """
 
 from __future__ import annotations
@@ -138,14 +138,16 @@ def _run(operation: str, given: dict[str, Any]) -> None:
     """Run an operation of that name with the options as its settings, and end."""
     from rich.console import Console
 
-    from chatdaddy_pulumi.sandbox.engine import operations
-    from chatdaddy_pulumi.sandbox.engine.errors import EngineError
-    from chatdaddy_pulumi.sandbox.engine.values import Unsupported
-    from chatdaddy_pulumi.sandbox.engine.workspace import Settings
+    from chatdaddy_pulumi.cli.local_only import check_urls
+    from pulumi_standin import operations
+    from pulumi_standin.errors import EngineError
+    from pulumi_standin.values import Unsupported
+    from pulumi_standin.workspace import Settings
 
     given["secrets"] = read_secrets(given.get("secrets") or (), given.pop("secret_files", ()) or ())
     unasked = given.pop("yes") or given.get("skip_preview")
     settings = Settings(**{k: v for k, v in given.items() if v is not None})
+    settings.may_reach = check_urls
     if not unasked:
         if not sys.stdin.isatty():
             _stop("--yes or --skip-preview must be passed in to proceed without a terminal")

@@ -5,13 +5,16 @@ The one place where the command reads fleet files and applies the rules of their
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.cli.console import Failed, plural
-from chatdaddy_pulumi.enums import Tier
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.spec.account import AccountSpec
 
 #: The names by which a project's fleet file is found.
 NAMES = ("fleet.yaml", "fleet.yml", "fleet.json", "fleet.csv")
@@ -19,22 +22,26 @@ NAMES = ("fleet.yaml", "fleet.yml", "fleet.json", "fleet.csv")
 
 @dataclass(frozen=True)
 class FileEntry:
-    """An entry, its defaults filled in; None is what it says nothing of."""
+    """An entry of a file, its defaults filled in."""
 
     key: str
-    nickname: str
-    type: str
-    tier: str
-    settings: dict[str, Any] | None = field(default=None, repr=False)
-    assignees: list[str] | None = field(default=None, repr=False)
-    login_type: str | None = None
-    existing: str = "fail"
-    adopt: str | None = None
-    allow_history_loss: bool = False
+    spec: AccountSpec
+
+    @property
+    def nickname(self) -> str:
+        return self.spec.nickname
+
+    @property
+    def adopt(self) -> str | None:
+        return self.spec.adopt
+
+    @property
+    def type(self) -> str:
+        return self.spec.arguments.type.value
 
     @property
     def short_tier(self) -> str:
-        return Tier(self.tier).short
+        return self.spec.arguments.tier.short
 
 
 def read_entries(file: Path, format: str | None = None) -> list[FileEntry]:
@@ -43,24 +50,39 @@ def read_entries(file: Path, format: str | None = None) -> list[FileEntry]:
     Raises:
         Failed: the file has problems; all are in the message.
     """
-    from chatdaddy_pulumi.resources.fleet_file.reading import read_fleet
+    from chatdaddy_pulumi.spec.files.reading import read_file
 
-    accounts, problems = read_fleet(file, format)
+    accounts, problems = read_file(file, format)
     if problems:
         raise Failed("\n  ".join([problems.title(), *problems.lines()]))
-    return [_entry(key, given) for key, given in accounts.items()]
+    return entries_of(accounts)
+
+
+def entries_of(accounts: Mapping[str, Any]) -> list[FileEntry]:
+    """The entries of arguments by key, in which nothing is wrong."""
+    from chatdaddy_pulumi.spec.reading import read_fleet
+
+    return [FileEntry(key, spec) for key, spec in read_fleet(accounts).specs.items()]
 
 
 def problems_of(file: Path, format: str | None = None) -> list[str]:
     """Every problem of a file, by line."""
-    from chatdaddy_pulumi.resources.fleet_file.reading import read_fleet
+    from chatdaddy_pulumi.spec.files.reading import read_file
 
-    return read_fleet(file, format)[1].lines()
+    return read_file(file, format)[1].lines()
+
+
+def arguments_in(file: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """What a file says, by key, and its problems."""
+    from chatdaddy_pulumi.spec.files.reading import read_file
+
+    accounts, problems = read_file(file)
+    return accounts, problems.lines()
 
 
 def schema() -> dict[str, Any]:
     """JSON Schema of fleet files."""
-    from chatdaddy_pulumi.resources.fleet_file.schema import schema as described
+    from chatdaddy_pulumi.spec.files.schema import schema as described
 
     return described()
 
@@ -81,46 +103,19 @@ def keys_by_adopted(file: Path) -> dict[str, str]:
     return {entry.adopt: entry.key for entry in read_entries(file) if entry.adopt}
 
 
-def refusals(entries: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Why entries would be refused, by key: what `load_fleet` says of them."""
-    from chatdaddy_pulumi.resources.fleet_file.problems import Problems
-    from chatdaddy_pulumi.resources.fleet_file.rows import Rows
-    from chatdaddy_pulumi.resources.fleet_file.rules import check
+def refusals(entries: Mapping[str, Any]) -> dict[str, str]:
+    """Why a fleet would refuse entries, by key."""
+    from chatdaddy_pulumi.spec.reading import Entries
 
-    problems = Problems("")
-    check(Rows(list(entries.items()), lambda number, _name: (number, 0)), problems)
-    found: dict[str, str] = {}
     keys = list(entries)
-    for line in problems.lines():
-        if told := re.fullmatch(r":(\d+):0: (.*)", line):
-            key = keys[int(told[1])]
-            found.setdefault(key, told[2].removeprefix(f"{key}: "))
+    found: dict[str, str] = {}
+    for number, argument, reason in Entries(list(entries.items())).wrong:
+        found.setdefault(keys[number], f"{argument} {reason}".lstrip())
     return found
-
-
-def _entry(key: str, given: dict[str, Any]) -> FileEntry:
-    from chatdaddy_pulumi.resources.account.arguments import AccountArguments
-
-    said = {name: value for name, value in given.items() if value is not None}
-    arguments = AccountArguments.model_validate({"nickname": key, **said})
-    return FileEntry(
-        key=key,
-        nickname=arguments.nickname,
-        type=arguments.type.value,
-        tier=arguments.tier.value,
-        settings=arguments.settings,
-        assignees=arguments.assignees,
-        login_type=arguments.login_type.value if arguments.login_type else None,
-        existing=arguments.existing.value,
-        adopt=arguments.adopt,
-        allow_history_loss=arguments.allow_history_loss,
-    )
 
 
 def summary(entries: list[FileEntry]) -> str:
     """``25 accounts: 20 limited, 5 unlimited``."""
-    from collections import Counter
-
     tiers = Counter(entry.short_tier for entry in entries)
     each = ", ".join(f"{number:,} {tier}" for tier, number in sorted(tiers.items()))
     return f"{plural(len(entries), 'account')}{': ' if each else ''}{each}"

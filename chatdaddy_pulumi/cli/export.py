@@ -20,16 +20,15 @@ from typing import Any
 
 from chatdaddy_pulumi.cli import entries as files
 from chatdaddy_pulumi.cli.console import Failed
-from chatdaddy_pulumi.cli.team import TeamAccount, same_name
+from chatdaddy_pulumi.cli.team import TeamAccount
 from chatdaddy_pulumi.enums import AccountType, LoginType, Tier
+from chatdaddy_pulumi.spec.nicknames import normal
+from chatdaddy_pulumi.spec.rules import INTERNAL_SETTINGS
 
 SCHEMA_FILE = "fleet.schema.json"
 
 #: Characters of a key, apart from what keeps it apart from others.
 _LONGEST_KEY = 60
-
-#: ChatDaddy's own, which nobody sets.
-_INTERNAL_SETTINGS = ("coexistenceContactsSynced",)
 
 
 class Format(str, Enum):
@@ -73,9 +72,9 @@ def plan(
             wanted[keys[account.id]] = account
         else:
             made.left_out.append((account, reason))
-    names = Counter(same_name(one.nickname or "") for one in wanted.values())
+    names = Counter((normal(one.nickname), one.type) for one in wanted.values())
     for key in sorted(wanted):
-        shared = names[same_name(wanted[key].nickname or "")] > 1
+        shared = names[normal(wanted[key].nickname), wanted[key].type] > 1
         made.entries[key] = _arguments(wanted[key], shared, with_settings)
     while refused := files.refusals(made.entries):
         for key, reason in refused.items():
@@ -121,7 +120,7 @@ def _arguments(account: TeamAccount, shared_name: bool, with_settings: bool) -> 
         settings = {
             name: value
             for name, value in account.settings.items()
-            if value is not None and name not in _INTERNAL_SETTINGS
+            if value is not None and name not in INTERNAL_SETTINGS
         }
         said |= {"settings": settings} if settings else {}
         said |= {"assignees": account.assignees} if account.assignees else {}
@@ -249,12 +248,10 @@ def _replace(path: Path, text: str, export: Export | None) -> None:
 
 
 def _check(file: Path, export: Export) -> None:
-    from chatdaddy_pulumi.resources.fleet_file.reading import read_fleet
-
-    found, problems = read_fleet(file)
+    found, problems = files.arguments_in(file)
     wrong = [key for key, said in export.entries.items() if found.get(key) != said]
     if problems or wrong or len(found) != len(export.entries):
-        first = problems.lines(1)[0] if problems else f"the entry {wrong[0]!r} reads otherwise"
+        first = problems[0] if problems else f"the entry {wrong[0]!r} reads otherwise"
         raise Failed(
             f"{file.suffix[1:].upper()} can't hold this fleet ({first}); use another --format"
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chatdaddy_pulumi.cli import engine
-from chatdaddy_pulumi.sandbox.api import options as emulator
+from chatdaddy_sandbox import options as emulator
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,8 +63,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve an emulated ChatDaddy; a page at its root shows what goes on."""
-    from chatdaddy_pulumi.sandbox.api.server import ServeError
-    from chatdaddy_pulumi.sandbox.api.server import serve as run
+    from chatdaddy_sandbox.server import ServeError
+    from chatdaddy_sandbox.server import serve as run
 
     try:
         run(

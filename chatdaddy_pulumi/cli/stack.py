@@ -21,8 +21,6 @@ from typing import Any
 from chatdaddy_pulumi.cli.console import Failed, visible
 
 _NAMESPACE = "chatdaddy:"
-_ACCOUNT = "pulumi-python:dynamic/chatdaddy:Account"
-_FLEET = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 
 #: Rounds of the key derivation of Pulumi's passphrase secrets.
 _ROUNDS = 1_000_000
@@ -176,19 +174,18 @@ def _last_line(done: subprocess.CompletedProcess[str]) -> str:
 
 def _held(resources: list[Mapping[str, Any]]) -> dict[str, list[str]]:
     """From a state's resources to account IDs by name or key."""
-    from chatdaddy_pulumi.resources.account_fleet.outputs import accounts_of
+    from chatdaddy_pulumi.provider.state import saved_holder
 
-    found: dict[str, list[str]] = {}
+    found: dict[str, set[str]] = {}
     for resource in resources:
-        outputs = resource.get("outputs") or {}
-        if resource.get("type") == _ACCOUNT and isinstance(outputs.get("account_id"), str):
-            name = str(resource["urn"]).rpartition("::")[2]
-            found.setdefault(name, []).append(outputs["account_id"])
-        elif resource.get("type") == _FLEET:
-            packed = {name: outputs.get(f"__{name}") for name in ("held", "terms", "drift")}
-            for key, account in accounts_of(packed).items():
-                found.setdefault(key, []).append(account["account_id"])
-    return {name: sorted(set(ids)) for name, ids in found.items()}
+        urn = str(resource.get("urn") or "")
+        try:
+            holder = saved_holder(urn, resource.get("outputs") or {})
+        except (AttributeError, KeyError, TypeError, ValueError):
+            continue  # its entries are secrets, or it is of a later version
+        for key, (account_id, _) in holder.accounts.items() if holder else ():
+            found.setdefault(key or urn.rpartition("::")[2], set()).add(account_id)
+    return {name: sorted(ids) for name, ids in found.items()}
 
 
 # --- secrets by passphrase, as the `passphrase` secrets provider keeps them

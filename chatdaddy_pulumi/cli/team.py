@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +50,7 @@ class TeamAccount:
     login_type: str | None = None
     created_at: str | None = None
     deleted_at: str | None = None
-    #: ``archiving``, ``done`` or ``error``.
+    #: ``archiving``, ``done``, ``error``, or a word that is not known.
     archive: str | None = None
     can_login: bool | None = None
     settings: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -80,7 +78,7 @@ class TeamAccount:
             login_type=account.login_type,
             created_at=account.created_at,
             deleted_at=account.deleted_at,
-            archive=archive.type if archive else None,
+            archive=(archive.type or "not known") if archive else None,
             can_login=account.can_login,
             settings=account.settings or {},
             assignees=account.assignees or [],
@@ -126,11 +124,10 @@ class TeamAccount:
 
     def age(self, now: float) -> float | None:
         """Seconds since it was bought."""
-        try:
-            born = datetime.fromisoformat((self.created_at or "").replace("Z", "+00:00"))
-        except ValueError:
-            return None
-        return now - born.timestamp()
+        from chatdaddy_pulumi.client.models import epoch_seconds
+
+        born = epoch_seconds(self.created_at)
+        return None if born is None else now - born
 
 
 #: Where `stateInfo`, which is free form, may hold the PIN of a login by phone number.
@@ -139,11 +136,6 @@ _PINS = ("pin", "pairingCode", "code")
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def same_name(nickname: str) -> str:
-    """What nicknames are compared by: the same letters, whatever their encoding, without edges."""
-    return unicodedata.normalize("NFC", nickname).strip()
 
 
 @dataclass(frozen=True)

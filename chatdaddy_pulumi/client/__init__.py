@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client.errors import BadAnswer as BadAnswer
     from chatdaddy_pulumi.client.errors import BadRequest as BadRequest
     from chatdaddy_pulumi.client.errors import BadSetting as BadSetting
+    from chatdaddy_pulumi.client.errors import BrokenListing as BrokenListing
     from chatdaddy_pulumi.client.errors import ChatDaddyError as ChatDaddyError
     from chatdaddy_pulumi.client.errors import Conflict as Conflict
     from chatdaddy_pulumi.client.errors import Forbidden as Forbidden
+    from chatdaddy_pulumi.client.errors import NotChatDaddy as NotChatDaddy
     from chatdaddy_pulumi.client.errors import NotFound as NotFound
     from chatdaddy_pulumi.client.errors import PaymentRequired as PaymentRequired
     from chatdaddy_pulumi.client.errors import RateLimited as RateLimited
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client.errors import UnknownPurchase as UnknownPurchase
     from chatdaddy_pulumi.client.errors import Unreachable as Unreachable
     from chatdaddy_pulumi.client.errors import Untrusted as Untrusted
-    from chatdaddy_pulumi.client.models import Account as Account
+    from chatdaddy_pulumi.client.errors import WrongTeam as WrongTeam
     from chatdaddy_pulumi.client.models import AccountAccess as AccountAccess
     from chatdaddy_pulumi.client.models import AccountPatch as AccountPatch
     from chatdaddy_pulumi.client.models import ApiToken as ApiToken
     from chatdaddy_pulumi.client.models import ArchiveProgress as ArchiveProgress
+    from chatdaddy_pulumi.client.models import Identity as Identity
+    from chatdaddy_pulumi.client.models import ObservedAccount as ObservedAccount
     from chatdaddy_pulumi.client.models import Purchase as Purchase
     from chatdaddy_pulumi.client.models import TeamDetail as TeamDetail
     from chatdaddy_pulumi.client.models import TeamInfo as TeamInfo
@@ -42,13 +46,14 @@ if TYPE_CHECKING:
 _HOME = {
     "client": ["ChatDaddy"],
     "errors": [
-        *("BadAnswer", "BadRequest", "BadSetting", "ChatDaddyError", "Conflict", "Forbidden"),
-        *("NotFound", "PaymentRequired", "RateLimited", "Refused", "Retryable", "Unauthorized"),
-        *("Unavailable", "Unknown", "UnknownPurchase", "Unreachable", "Untrusted"),
+        *("BadAnswer", "BadRequest", "BadSetting", "BrokenListing", "ChatDaddyError", "Conflict"),
+        *("Forbidden", "NotChatDaddy", "NotFound", "PaymentRequired", "RateLimited", "Refused"),
+        *("Retryable", "Unauthorized", "Unavailable", "Unknown", "UnknownPurchase"),
+        *("Unreachable", "Untrusted", "WrongTeam"),
     ],
     "models": [
-        *("Account", "AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress"),
-        *("Purchase", "TeamDetail", "TeamInfo", "Webhook"),
+        *("AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress", "Identity"),
+        *("ObservedAccount", "Purchase", "TeamDetail", "TeamInfo", "Webhook"),
     ],
     "options": ["ClientOptions", "ServiceUrls"],
 }

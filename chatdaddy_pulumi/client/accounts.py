@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from chatdaddy_pulumi.client.account_cache import AccountCache
 from chatdaddy_pulumi.client.calls import Call, Repeat
-from chatdaddy_pulumi.client.errors import ChatDaddyError, Refused, Unknown
+from chatdaddy_pulumi.client.errors import (
+    BadAnswer,
+    BrokenListing,
+    ChatDaddyError,
+    Refused,
+    Unknown,
+)
 from chatdaddy_pulumi.client.listing import Fetch, Pages
 from chatdaddy_pulumi.client.models import (
-    Account,
     AccountPage,
     AccountPatch,
     ArchiveProgress,
+    ObservedAccount,
     Purchase,
+    plain_nickname,
+    read_account,
+    read_page,
 )
 from chatdaddy_pulumi.client.options import ClientOptions
 from chatdaddy_pulumi.client.purchases import Purchases
-from chatdaddy_pulumi.client.roster import Roster
-from chatdaddy_pulumi.client.shared import SingleFlight
+from chatdaddy_pulumi.client.tasks import SingleFlight, now
 from chatdaddy_pulumi.client.transport import Transport
 
-_ACCOUNT = TypeAdapter(Account)
-_PAGE = TypeAdapter(AccountPage)
 _LIST = "GET /im/accounts"
 
 
@@ -42,9 +46,14 @@ class Accounts:
         self._transport = transport
         self._options = options
         self._pages = Pages(options.max_pages)
-        self._roster = Roster()
+        self._cache = AccountCache()
         self._listing: SingleFlight[None] = SingleFlight()
-        self._purchases = Purchases(self._post, self._find_now, options)
+        self._purchases = Purchases(
+            self._post, self._find_now, options, transport.clock, transport.random
+        )
+        #: How many entries of the last listing have no usable account ID, and are left out.
+        self.dropped = 0
+        self._total_is_the_teams = False
         self._reads = 0
         self._read_at = float("-inf")
 
@@ -54,7 +63,7 @@ class Accounts:
 
     # --- reading
 
-    async def snapshot(self, *, max_age: float | None = None) -> Mapping[str, Account]:
+    async def snapshot(self, *, max_age: float | None = None) -> Mapping[str, ObservedAccount]:
         """The team's accounts by ID, as of at most `max_age` seconds ago (0: listed anew).
 
         Listed once, however many wait for it, and kept up to date by this client's own writes;
@@ -62,37 +71,45 @@ class Accounts:
         mapping that is returned does not change any more.
         """
         since = self._oldest(max_age)
-        while not self._roster.listed_since(since):
+        while not self._cache.listed_since(since):
             await self._listing.run(self._list)
         await self._settle_uncertain()
-        return self._roster.all()
+        return self._cache.all()
 
-    async def get(self, account_id: str) -> Account | None:
+    async def get(self, account_id: str) -> ObservedAccount | None:
         """One account, or None where the team has none of that ID. Never lists the team.
 
         Taken from a fresh snapshot where there is one and this client has not written to the
         account; else one call.
         """
-        if self._fresh() and not self._roster.wrote_to(account_id):
-            listed = self._roster.get(account_id)
+        if self._fresh() and not self._cache.wrote_to(account_id):
+            listed = self._cache.get(account_id)
             if listed is not None:
                 return listed
-        return await self._look_up(account_id)
+        return await self.look_up(account_id)
 
-    async def read(self, account_id: str) -> Account | None:
+    async def look_up(self, account_id: str) -> ObservedAccount | None:
+        """One account as ChatDaddy shows it now, asked for by its ID; None if it shows none.
+
+        Never taken from a snapshot. Raises `BrokenListing` if the answers contradict each other,
+        so that None means that the account is not there.
+        """
+        return (await self._search(account_id, account_id)).get(account_id)
+
+    async def read(self, account_id: str) -> ObservedAccount | None:
         """One account, where many may be read in a row: as in a refresh of a whole stack.
 
         A lone read is one call; as soon as there are several, all share one snapshot.
         """
         others = await self._others_read()
-        if others and not self._fresh() and not self._roster.wrote_to(account_id):
+        if others and not self._fresh() and not self._cache.wrote_to(account_id):
             await self.snapshot()
         return await self.get(account_id)
 
     async def _others_read(self) -> bool:
         """Whether this read is one of several, soon after each other or at once."""
         recent = self._read_at >= self._oldest()
-        self._read_at = time.monotonic()
+        self._read_at = now()
         self._reads += 1
         reads = self._reads
         if recent or self._fresh():
@@ -102,18 +119,25 @@ class Accounts:
         await asyncio.sleep(self._options.batch_window_s)
         return self._reads > reads
 
-    async def find(self, nickname: str) -> list[Account]:
-        """The accounts of exactly that nickname, deleted and archived ones too if listed."""
+    async def find(self, nickname: str) -> list[ObservedAccount]:
+        """The accounts of that nickname, deleted and archived ones too if listed.
+
+        Nicknames are compared by `plain_nickname`.
+        """
         if self._fresh():
             await self._settle_uncertain()
-            return self._roster.named(nickname)
+            return self._cache.named(nickname)
         return await self._search_nickname(nickname)
+
+    async def search(self, text: str) -> list[ObservedAccount]:
+        """The accounts that ChatDaddy's own search finds for a text: IDs and nicknames."""
+        return list((await self._search(text)).values())
 
     # --- buying
 
     async def purchase(
         self, order: Purchase, *, known_ids: Collection[str] | None = None
-    ) -> Account:
+    ) -> ObservedAccount:
         """Buy an account. Costs money at once. Sent once, whatever the network does.
 
         `known_ids`: the accounts that the team had before; without them those of the same
@@ -123,20 +147,20 @@ class Accounts:
         if known_ids is None:
             known_ids = {account.account_id for account in await self.find(order.nickname)}
         account = await self._purchases.buy(order, known_ids)
-        self._roster.bought(account)
+        self._cache.bought(account)
         return account
 
-    async def recreate(self, account_id: str) -> Account:
+    async def recreate(self, account_id: str) -> ObservedAccount:
         """Bring back a deleted account under the same ID, with its data."""
         call = _write("POST", "/accounts/{id}/recreate", account_id, repeat=Repeat.NEVER)
         try:
-            account = await self._transport.ask(call, _ACCOUNT)
+            account = await self._transport.ask(call, read_account)
         except Unknown as error:
             found = await self._look_again(account_id, error)
             if found is None or not found.live:
                 raise
             account = found
-        self._roster.bought(account)
+        self._cache.bought(account)
         return account
 
     # --- changing and removing; repeating these is harmless
@@ -152,7 +176,7 @@ class Accounts:
         given = change.model_dump(exclude_unset=True)
         if "settings" in given or "credentials" in given:
             given = {}  # merged or replaced: not documented
-        self._roster.changed(account_id, **given)
+        self._cache.changed(account_id, **given)
 
     async def delete(self, account_id: str, *, now: bool = False) -> None:
         """Cancel the subscription and remove the data: at once, or after 24 hours of grace.
@@ -163,10 +187,11 @@ class Accounts:
         call = _write("DELETE", "/accounts/{id}", account_id, params=params)
         await self._do(call, lambda account: account is None or account.deleted_at is not None)
         if now:
-            self._roster.removed(account_id)
+            self._cache.removed(account_id)
         else:
-            at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-            self._roster.changed(account_id, deleted_at=at.replace("+00:00", "Z"))
+            at = datetime.fromtimestamp(self._transport.clock(), timezone.utc)
+            text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            self._cache.changed(account_id, deleted_at=text)
 
     async def archive(self, account_id: str) -> None:
         """Cancel the subscription, log out, remove what was synced; notes and contacts stay.
@@ -175,7 +200,7 @@ class Accounts:
         """
         call = _write("POST", "/accounts/{id}/archive", account_id)
         await self._do(call, lambda account: account is not None and bool(account.archive_state))
-        self._roster.changed(account_id, archive_state=ArchiveProgress(type="archiving"))
+        self._cache.changed(account_id, archive_state=ArchiveProgress(type="archiving"))
 
     async def open(self, account_id: str) -> None:
         """Connect; where a login is needed, `state_info` holds the QR code after a moment."""
@@ -200,7 +225,7 @@ class Accounts:
 
     # --- within
 
-    async def _do(self, call: Call, done: Callable[[Account | None], bool]) -> None:
+    async def _do(self, call: Call, done: Callable[[ObservedAccount | None], bool]) -> None:
         """A write that may be repeated; `done` tells whether an account shows its effect.
 
         Where an answer was lost, a refusal of the repetition may only mean that it was done.
@@ -213,61 +238,79 @@ class Accounts:
 
     async def _connection(self, call: Call) -> None:
         await self._transport.do(call)
-        self._roster.wrote_to_connection(call.ids[0])
+        self._cache.wrote_to_connection(call.ids[0])
 
-    async def _post(self, order: Purchase) -> Account:
+    async def _post(self, order: Purchase) -> ObservedAccount:
         call = Call("POST", "im", "/accounts", body=order.body(), repeat=Repeat.NEVER)
-        return await self._transport.ask(call, _ACCOUNT)
+        return await self._transport.ask(call, read_account)
 
     def _oldest(self, max_age: float | None = None) -> float:
         """When a listing must have begun at the earliest to serve now."""
         allowed = self._options.snapshot_max_age_s if max_age is None else max_age
-        return time.monotonic() - allowed
+        return now() - allowed
 
     def _fresh(self) -> bool:
-        return self._roster.listed_since(self._oldest())
+        return self._cache.listed_since(self._oldest())
 
     async def _list(self) -> None:
-        self._roster.listing_begins()
+        self._cache.listing_begins(now())
         try:
             found = await self._pages.all(self._fetch(), _LIST)
         except BaseException:
-            self._roster.listing_failed()
+            self._cache.listing_failed()
             raise
-        self._roster.listed(found)
+        self._cache.listed(found.accounts)
+        self.dropped = found.dropped
 
     async def _settle_uncertain(self) -> None:
         """Read what our own writes left open: alone, or by a listing where that is cheaper."""
-        if len(self._roster.uncertain) > max(4, len(self._roster) / self._options.page_size):
+        if len(self._cache.uncertain) > max(4, len(self._cache) / self._options.page_size):
             await self._listing.run(self._list)
-        for account_id in list(self._roster.uncertain):
-            self._roster.uncertain.discard(account_id)
+        for account_id in list(self._cache.uncertain):
+            self._cache.uncertain.discard(account_id)
             try:
-                account = await self._look_up(account_id)
+                account = await self.look_up(account_id)
             except BaseException:
-                self._roster.uncertain.add(account_id)
+                self._cache.uncertain.add(account_id)
                 raise
-            self._roster.learned(account_id, account)
+            self._cache.learned(account_id, account)
 
-    async def _look_up(self, account_id: str) -> Account | None:
-        found = await self._pages.matches(self._fetch(q=account_id), _LIST)
-        return found.get(account_id)
+    async def _search_nickname(self, nickname: str) -> list[ObservedAccount]:
+        found = await self._search(plain_nickname(nickname))
+        return [account for account in found.values() if account.is_called(nickname)]
 
-    async def _search_nickname(self, nickname: str) -> list[Account]:
-        found = await self._pages.matches(self._fetch(q=nickname), _LIST)
-        return [account for account in found.values() if account.nickname == nickname]
+    async def _search(self, text: str, wanted: str | None = None) -> dict[str, ObservedAccount]:
+        """The accounts that match; the one whose ID is `wanted` may be all that is returned."""
+        found = await self._pages.matches(self._fetch(q=text), _LIST, wanted)
+        if wanted in found.accounts:
+            return found.accounts
+        if found.dropped:
+            raise BadAnswer(f"{found.dropped} of its entries have no accountId", call=_LIST)
+        if found.short and not self._total_is_the_teams:
+            total = max(found.totals, default=0)
+            # It is not documented whether `total` counts the matches or the whole team. The ID of
+            # an account has one match at most.
+            team = await self._pages.all(self._fetch(), _LIST)
+            if found.gap or not team.steady or team.totals != {total} or total < 2:
+                raise BrokenListing(
+                    f"a search says that there are {total:,} matches and shows "
+                    f"{len(found.accounts):,}, also when made again",
+                    call=_LIST,
+                )
+            self._total_is_the_teams = True
+        return found.accounts
 
-    async def _find_now(self, nickname: str, searches: int) -> list[Account]:
+    async def _find_now(self, nickname: str, searches: int) -> list[ObservedAccount]:
         """The accounts of that nickname as of now, by what is cheaper where many search."""
-        if len(self._roster) and searches > len(self._roster) / self._options.page_size:
+        if len(self._cache) and searches > len(self._cache) / self._options.page_size:
             await self.snapshot(max_age=0)
-            return self._roster.named(nickname)
+            return self._cache.named(nickname)
         return await self._search_nickname(nickname)
 
-    async def _look_again(self, account_id: str, error: ChatDaddyError) -> Account | None:
+    async def _look_again(self, account_id: str, error: ChatDaddyError) -> ObservedAccount | None:
         """What became of an account whose write ended with `error`, an answer having been lost."""
         try:
-            return await self._look_up(account_id)
+            return await self.look_up(account_id)
         except ChatDaddyError:
             words = f"an answer was lost, and the account can't be read ({error.message})"
         raise Unknown(words, call=error.call, status=error.status, help_link=error.help_link)
@@ -277,12 +320,14 @@ class Accounts:
             params = {"count": self._options.page_size, "returnCount": "true"}
             params |= {"q": q} if q is not None else {}
             params |= {"page": number} if number is not None else {}
-            return await self._transport.ask(Call("GET", "im", "/accounts", params=params), _PAGE)
+            return await self._transport.ask(
+                Call("GET", "im", "/accounts", params=params), read_page
+            )
 
         return page
 
 
-def _is_so(account: Account, change: AccountPatch) -> bool:
+def _is_so(account: ObservedAccount, change: AccountPatch) -> bool:
     """Whether the account is as the change wants it, as far as that can be read."""
     wanted = change.model_dump(exclude_unset=True, include={"tier", "nickname"})
     return all(getattr(account, name) == value for name, value in wanted.items())
@@ -295,6 +340,6 @@ def _write(
     *,
     params: Mapping[str, Any] | None = None,
     body: Any = None,
-    repeat: Repeat = Repeat.HARMLESS,
+    repeat: Repeat = Repeat.IDEMPOTENT,
 ) -> Call:
     return Call(method, "im", path, (account_id,), params=params, body=body, repeat=repeat)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, TypeAdapter
 
 from chatdaddy_pulumi.client.calls import Call, Repeat
-from chatdaddy_pulumi.client.created import created_once
+from chatdaddy_pulumi.client.create_once import create_once
 from chatdaddy_pulumi.client.errors import NotFound
 from chatdaddy_pulumi.client.models import ApiToken, _Received
 from chatdaddy_pulumi.client.options import ClientOptions
@@ -20,9 +20,9 @@ class _Tokens(_Received):
     tokens: list[ApiToken] = Field(default_factory=list, repr=False)
 
 
-_TOKEN = TypeAdapter(ApiToken)
-_TOKENS = TypeAdapter(_Tokens)
-_CLAIMS = TypeAdapter(dict[str, Any])
+_TOKEN = TypeAdapter(ApiToken).validate_json
+_TOKENS = TypeAdapter(_Tokens).validate_json
+_CLAIMS = TypeAdapter(dict[str, Any]).validate_json
 
 
 class ApiTokens:
@@ -43,7 +43,7 @@ class ApiTokens:
         """Make a token with those scopes; sent once, looked for where the answer is lost."""
         body = {"reason": reason, "scopes": [str(scope) for scope in scopes]}
         call = Call("POST", "auth", "/api-token", body=body, repeat=Repeat.NEVER)
-        made = await created_once(
+        made = await create_once(
             lambda: self._transport.ask(call, _TOKEN),
             self.list,
             lambda one: one.token,
@@ -57,7 +57,7 @@ class ApiTokens:
         """Revoke a token."""
         hide(token)
         call = Call(
-            *("DELETE", "auth", "/api-token"), params={"tokens": [token]}, repeat=Repeat.HARMLESS
+            *("DELETE", "auth", "/api-token"), params={"tokens": [token]}, repeat=Repeat.IDEMPOTENT
         )
         try:
             await self._transport.do(call)

@@ -23,9 +23,9 @@ class _Products(_Received):
     )
 
 
-_TEAM_DETAIL = TypeAdapter(TeamDetail)
-_ACCESS = TypeAdapter(AccountAccess)
-_PRODUCTS = TypeAdapter(_Products)
+_TEAM_DETAIL = TypeAdapter(TeamDetail).validate_json
+_ACCESS = TypeAdapter(AccountAccess).validate_json
+_PRODUCTS = TypeAdapter(_Products).validate_json
 
 
 class Billing:
@@ -42,7 +42,7 @@ class Billing:
         """Replace the list of items that are charged automatically."""
         body = {"autoChargeItems": list(items)}
         await self._transport.do(
-            Call("PATCH", "payments", "/team-detail", body=body, repeat=Repeat.HARMLESS)
+            Call("PATCH", "payments", "/team-detail", body=body, repeat=Repeat.IDEMPOTENT)
         )
 
     async def account_access(self, account_id: str) -> AccountAccess:
@@ -58,7 +58,7 @@ class Billing:
                 "payments",
                 "/team-detail/refresh-access",
                 params={"refreshUsage": "true"} if usage else None,
-                repeat=Repeat.HARMLESS,
+                repeat=Repeat.IDEMPOTENT,
             )
         )
 
@@ -79,6 +79,6 @@ class Billing:
                 "/auto-charge-products/prepare/{id}",
                 (item,),
                 params={"accountId": account_id} if account_id else None,
-                repeat=Repeat.HARMLESS,
+                repeat=Repeat.IDEMPOTENT,
             )
         )

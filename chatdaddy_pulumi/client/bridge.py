@@ -10,11 +10,13 @@ import asyncio
 import atexit
 import contextlib
 import os
+import ssl
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from chatdaddy_pulumi.client.client import ChatDaddy
+from chatdaddy_pulumi.client.connection import http_transport, tls_context
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.options import ClientOptions
 
@@ -34,6 +36,7 @@ class _Bridge:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._clients: dict[tuple[Credentials, ClientOptions | None], ChatDaddy] = {}
+        self._tls: dict[tuple[str | None, ...], ssl.SSLContext] = {}
 
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -49,14 +52,25 @@ class _Bridge:
         with self._lock:
             key = (credentials, options)
             if key not in self._clients:
+                given = options or ClientOptions()
                 self._clients[key] = ChatDaddy(
                     credentials.team_id,
                     refresh_token=credentials.refresh_token,
                     api_token=credentials.api_token,
                     urls=credentials.urls,
-                    options=options,
+                    options=given,
+                    transport=http_transport(
+                        credentials.urls, given, os.environ, self._certificates(given.ca_file)
+                    ),
                 )
             return self._clients[key]
+
+    def _certificates(self, ca_file: str | None) -> ssl.SSLContext:
+        """Read once: that takes a while."""
+        key = (ca_file, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        if key not in self._tls:
+            self._tls[key] = tls_context(ca_file, os.environ)
+        return self._tls[key]
 
     def end(self) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ class Repeat(Enum):
     """What repeating a call would do."""
 
     READ = "changes nothing"
-    HARMLESS = "changes what was changed already"
+    IDEMPOTENT = "changes what was changed already"
     NEVER = "happens twice"
 
 

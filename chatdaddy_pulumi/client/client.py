@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import time
+from collections.abc import Callable, Mapping
+from random import Random
 from types import MappingProxyType, TracebackType
 from typing import Any, NoReturn
 
+import httpx
 from pydantic import SecretStr, TypeAdapter
 
 from chatdaddy_pulumi.client import tokens
 from chatdaddy_pulumi.client.accounts import Accounts
+from chatdaddy_pulumi.client.answers import not_chatdaddy
 from chatdaddy_pulumi.client.api_tokens import ApiTokens
 from chatdaddy_pulumi.client.billing import Billing
 from chatdaddy_pulumi.client.calls import Call
+from chatdaddy_pulumi.client.connection import http_transport
 from chatdaddy_pulumi.client.errors import (
+    BadAnswer,
     BadRequest,
     BadSetting,
     ChatDaddyError,
     Forbidden,
+    NotChatDaddy,
     NotFound,
     Refused,
     Unauthorized,
+    WrongTeam,
 )
-from chatdaddy_pulumi.client.models import TokenAnswer
+from chatdaddy_pulumi.client.models import Identity, TokenAnswer
 from chatdaddy_pulumi.client.options import DEFAULT_URLS, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.setting_names import (
+    API_SETTINGS,
+    API_TOKEN,
+    BASE_URL,
+    REFRESH_TOKEN,
+    TEAM_ID,
+    Setting,
+)
 from chatdaddy_pulumi.client.team import Team
 from chatdaddy_pulumi.client.transport import Transport
 from chatdaddy_pulumi.client.webhooks import Webhooks
 
-_TOKEN_ANSWER = TypeAdapter(TokenAnswer)
-_WHERE = "https://app.chatdaddy.tech/settings/api"
+_TOKEN_ANSWER = TypeAdapter(TokenAnswer).validate_json
 
 
 class ChatDaddy:
@@ -37,6 +53,10 @@ class ChatDaddy:
 
     One connection pool and one token serve all calls. Give either `refresh_token` (renewed
     access tokens) or `api_token`; raises `BadSetting` for neither, both, or one that can't be.
+
+    `clock` gives seconds since 1970; waits are measured by the event loop's own time. Proxies and
+    certificates are taken from `environment`, unless there is a `transport`, which is closed with
+    the client.
     """
 
     def __init__(
@@ -47,21 +67,30 @@ class ChatDaddy:
         api_token: str | None = None,
         urls: ServiceUrls = DEFAULT_URLS,
         options: ClientOptions | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+        random: Random | None = None,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         options = options or ClientOptions()
         self._team_id = team_id.strip()
         if not self._team_id:
-            raise BadSetting(f"missing; it stands at {_WHERE}", call=f"the {tokens.TEAM_ID}")
+            words = f"missing; it stands at {API_SETTINGS}"
+            raise BadSetting(words, call=f"the {TEAM_ID}", setting=TEAM_ID.key)
         if bool(refresh_token) == bool(api_token):
             raise BadSetting(
-                f"give one of them, not {'both' if api_token else 'none'}; see {_WHERE}",
-                call=f"the {tokens.REFRESH_TOKEN} or the {tokens.API_TOKEN}",
+                f"give one of them, not {'both' if api_token else 'none'}; see {API_SETTINGS}",
+                call=f"the {REFRESH_TOKEN} or the {API_TOKEN}",
+                setting=REFRESH_TOKEN.key,
             )
-        self._transport = Transport(urls, options)
+        http = transport or http_transport(urls, options, environment)
+        self._transport = Transport(urls, options, http, clock, random or Random())  # noqa: S311
         if api_token:
             self._transport.tokens = tokens.ApiTokenSource(api_token)
         else:
-            self._refresh_token = tokens.checked(refresh_token or "", tokens.REFRESH_TOKEN)
+            self._refresh_token = tokens.checked(
+                refresh_token or "", str(REFRESH_TOKEN), REFRESH_TOKEN.key
+            )
             self._transport.tokens = tokens.AccessTokenSource(self._fetch_token)
         self.accounts = Accounts(self._transport, options)
         self.billing = Billing(self._transport)
@@ -74,18 +103,41 @@ class ChatDaddy:
         """How often each call was sent so far: ``{"GET /im/accounts": 10}``."""
         return MappingProxyType(self._transport.calls)
 
+    async def check(self) -> Identity:
+        """Prove by one call that the token opens the team; whose token it is.
+
+        A refresh token is exchanged for an access token, an API token is validated. Raises
+        `Unauthorized` (the token is wrong), `WrongTeam` (it is for another team), `Unreachable`
+        or another `Retryable`, or `NotChatDaddy` (the base URL is wrong).
+        """
+        source = self._transport.tokens
+        try:
+            if isinstance(source, tokens.ApiTokenSource):
+                return await self._validate(source)
+            token = await self._fetch_token()
+        except BadAnswer as error:
+            problem = error
+        else:
+            source.renewed(token)
+            return tokens.identity(tokens.claims(token.get_secret_value()))
+        raise NotChatDaddy(
+            f"{problem.message}; is {BASE_URL} right?",
+            call=problem.call,
+            status=problem.status,
+            setting=BASE_URL.key,
+        )
+
     async def user_id(self) -> str | None:
-        """The user whom the token was made for; None where that can't be found out."""
+        """The user whom the token was made for; None if that can't be found out."""
         source = self._transport.tokens
         token = (await source.get()).get_secret_value()
-        if (found := tokens.user_id(token)) or isinstance(source, tokens.AccessTokenSource):
+        found = tokens.identity(tokens.claims(token)).user_id
+        if found or isinstance(source, tokens.AccessTokenSource):
             return found
         try:
-            user = (await self.api_tokens.validate(token)).get("user")
+            return tokens.identity(await self.api_tokens.validate(token)).user_id
         except ChatDaddyError:
             return None
-        found = user.get("id") if isinstance(user, dict) else None
-        return found if isinstance(found, str) else None
 
     async def aclose(self) -> None:
         """End what runs and close the connections."""
@@ -122,13 +174,57 @@ class ChatDaddy:
         )
         try:
             answer = await self._transport.ask(call, _TOKEN_ANSWER)
-            return tokens.checked(answer.access_token, "access token that ChatDaddy gave")
         except (Unauthorized, Forbidden, NotFound, BadRequest) as error:
             refusal: Refused = error
+        else:
+            token = tokens.checked(answer.access_token, "access token that ChatDaddy gave")
+            self._check_team(tokens.identity(tokens.claims(answer.access_token)), REFRESH_TOKEN)
+            return token
+        raise self._no_token(refusal)
+
+    def _no_token(self, refusal: Refused) -> ChatDaddyError:
+        """Why ChatDaddy gives no access token, by the setting that is to blame."""
+        said = refusal.message
+        about_team = isinstance(refusal, Forbidden) or "team" in said.lower()
+        details: dict[str, Any] = {
+            "call": refusal.call,
+            "status": refusal.status,
+            "help_link": refusal.help_link,
+        }
+        if isinstance(refusal, NotFound) and not about_team:
+            return not_chatdaddy(Call("POST", "auth", "/token"), refusal.status)
+        if about_team and not isinstance(refusal, Unauthorized):
+            words = f"{said}; the {TEAM_ID} is {self._team_id!r}: the token's user must be in it"
+            return WrongTeam(words, setting=TEAM_ID.key, **details)
+        words = f"{said}; check the {REFRESH_TOKEN}, which ends after 14 days without use"
+        words += "" if isinstance(refusal, Unauthorized) else f", and the {TEAM_ID}"
+        return Unauthorized(f"{words}: see {API_SETTINGS}", setting=REFRESH_TOKEN.key, **details)
+
+    async def _validate(self, source: tokens.ApiTokenSource) -> Identity:
+        token = (await source.get()).get_secret_value()
+        try:
+            found = tokens.identity(await self.api_tokens.validate(token))
+        except (Unauthorized, Forbidden, BadRequest, NotFound) as error:
+            refusal: Refused = error
+        else:
+            self._check_team(found, API_TOKEN)
+            return found
+        if isinstance(refusal, NotFound) and "token" not in refusal.message.lower():
+            raise not_chatdaddy(Call("POST", "auth", "/api-token/validate"), refusal.status)
         raise Unauthorized(
-            f"{refusal.message}; check the {tokens.REFRESH_TOKEN}, which ends after 14 days "
-            f"without use, and the {tokens.TEAM_ID}: both stand at {_WHERE}",
+            f"{refusal.message}; check the {API_TOKEN}: see {API_SETTINGS}",
             call=refusal.call,
             status=refusal.status,
             help_link=refusal.help_link,
+            setting=API_TOKEN.key,
         )
+
+    def _check_team(self, found: Identity, token: Setting) -> None:
+        """Raise `WrongTeam` if the token says that it is for another team."""
+        if found.team_id not in (None, self._team_id):
+            raise WrongTeam(
+                f"the {token} is for team {found.team_id!r}, but the {TEAM_ID} is "
+                f"{self._team_id!r}",
+                call="POST /auth/token",
+                setting=TEAM_ID.key,
+            )

@@ -2,52 +2,96 @@
 
 from __future__ import annotations
 
-import functools
-import logging
-import os
 import ssl
+from collections.abc import Mapping
 from importlib import metadata
 
+import certifi
 import httpx
 
 from chatdaddy_pulumi.client.errors import BadSetting
-from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls, is_loopback
-from chatdaddy_pulumi.client.redact import RedactingFilter
+from chatdaddy_pulumi.client.http11 import ConnectionPool
+from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.proxies import proxy_for
 
 # Node's servers close an idle connection after 5 seconds. A purchase sent just then would be
 # lost without an answer, so connections are not kept for as long.
 _KEEP_IDLE_S = 3.0
 
-_logs_are_safe = RedactingFilter()
 
-
-def connections(urls: ServiceUrls, options: ClientOptions) -> httpx.AsyncClient:
-    """The pool of connections. Redirects are not followed: the token would go along."""
-    # httpx logs whole addresses; an API token is deleted by one that holds it.
-    logging.getLogger("httpx").addFilter(_logs_are_safe)
-    return httpx.AsyncClient(
-        headers={"User-Agent": f"chatdaddy-pulumi/{version()}", "Accept": "application/json"},
-        timeout=httpx.Timeout(options.read_timeout_s, connect=options.connect_timeout_s, pool=None),
-        limits=httpx.Limits(
-            max_connections=None,
-            max_keepalive_connections=options.concurrency,
-            keepalive_expiry=_KEEP_IDLE_S,
-        ),
-        follow_redirects=False,
-        verify=_tls(
-            options.ca_file, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-        ),
-        # A proxy can't reach this machine's own servers.
-        mounts={f"all://{_bracketed(host)}": None for host in urls.hosts() if is_loopback(host)},
-    )
-
-
-@functools.cache
-def _tls(ca_file: str | None, _cert_file: str | None, _cert_dir: str | None) -> ssl.SSLContext:
-    """Reading the certificates takes a while; the environment's are found by httpx."""
-    what = "the certificates of SSL_CERT_FILE or SSL_CERT_DIR"
+def _version() -> str:
     try:
-        context = httpx.create_ssl_context()
+        return metadata.version("chatdaddy-pulumi")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+USER_AGENT = f"chatdaddy-pulumi/{_version()}"
+
+
+def http_transport(
+    urls: ServiceUrls,
+    options: ClientOptions,
+    environment: Mapping[str, str],
+    tls: ssl.SSLContext | None = None,
+) -> httpx.AsyncBaseTransport:
+    """The connections to these services alone, through the environment's proxies.
+
+    `tls` saves reading the certificates: what `tls_context` gave for the same environment.
+    """
+    if tls is None:
+        tls = tls_context(options.ca_file, environment)
+    pools: dict[Origin, httpx.AsyncBaseTransport] = {}
+    for url in urls.all():
+        address = httpx.URL(url)
+        proxy = proxy_for(url, environment)
+        if proxy and address.scheme == "http":
+            raise BadSetting(
+                f"would see the token on its way to {url}: use https://, or name the host in "
+                "NO_PROXY",
+                call="the proxy of HTTP_PROXY or ALL_PROXY",
+            )
+        pools[_origin(address)] = ConnectionPool(
+            address,
+            tls=tls,
+            proxy=httpx.Proxy(proxy) if proxy else None,
+            keep_idle_s=_KEEP_IDLE_S,
+        )
+    return _Routes(pools)
+
+
+Origin = tuple[str, str, int | None]
+
+
+class _Routes(httpx.AsyncBaseTransport):
+    """Each origin over its own connections; no other is called."""
+
+    def __init__(self, pools: Mapping[Origin, httpx.AsyncBaseTransport]) -> None:
+        self._pools = pools
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._pools[_origin(request.url)].handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for pool in self._pools.values():
+            await pool.aclose()
+
+
+def _origin(url: httpx.URL) -> Origin:
+    return url.scheme, url.host, url.port
+
+
+def tls_context(ca_file: str | None, environment: Mapping[str, str]) -> ssl.SSLContext:
+    """Certificates: certifi's, or those of SSL_CERT_FILE or SSL_CERT_DIR; and `ca_file`'s."""
+    cert_file, cert_dir = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
+    what = f"SSL_CERT_FILE={cert_file!r}" if cert_file else f"SSL_CERT_DIR={cert_dir!r}"
+    try:
+        if cert_file:
+            context = ssl.create_default_context(cafile=cert_file)
+        elif cert_dir:
+            context = ssl.create_default_context(capath=cert_dir)
+        else:
+            context = ssl.create_default_context(cafile=certifi.where())
         if ca_file:
             what = f"the CA file {ca_file!r}"
             context.load_verify_locations(cafile=ca_file)
@@ -55,16 +99,3 @@ def _tls(ca_file: str | None, _cert_file: str | None, _cert_dir: str | None) -> 
     except (OSError, ssl.SSLError) as error:
         problem = str(error)
     raise BadSetting(f"can't be read: {problem}", call=what)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-@functools.cache
-def version() -> str:
-    """This package's version, as in the ``User-Agent``."""
-    try:
-        return metadata.version("chatdaddy-pulumi")
-    except metadata.PackageNotFoundError:
-        return "0"

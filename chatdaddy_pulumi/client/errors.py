@@ -16,8 +16,9 @@ class ChatDaddyError(Exception):
     """A call to ChatDaddy failed.
 
     Attributes: `message` (ChatDaddy's own, or ours), `call` (such as ``POST /im/accounts``),
-    `status` (HTTP, where there was an answer), `help_link`, `data` (of the answer's body),
-    `after_lost_answer` (an earlier try of the same call may have been done).
+    `status` (HTTP, if there was an answer), `help_link`, `data` (of the answer's body), `setting`
+    (the one to blame, such as ``baseUrl``, if it is known), `after_lost_answer` (an earlier try of
+    the same call may have been done).
     """
 
     lead = "{call} failed"
@@ -30,12 +31,14 @@ class ChatDaddyError(Exception):
         status: int | None = None,
         help_link: str | None = None,
         data: Any = None,
+        setting: str | None = None,
     ) -> None:
         self.message = one_line(message)
         self.call = one_line(call)
         self.status = status
         self.help_link = one_line(help_link) if help_link else None
         self.data = redact_data(data)
+        self.setting = setting
         self.after_lost_answer = False
         super().__init__(self.message)
 
@@ -91,6 +94,18 @@ class Conflict(Refused):
     """409."""
 
 
+class WrongTeam(Refused):
+    """The token is not one for the team that is asked for."""
+
+    lead = "the token does not open the team"
+
+
+class NotChatDaddy(Refused):
+    """What answered is not ChatDaddy: the base URL is wrong, or something stands between."""
+
+    lead = "what answers {call} is not ChatDaddy"
+
+
 class Retryable(ChatDaddyError):
     """Nothing happened, it may be tried again later; the tries or the time were used up."""
 
@@ -118,9 +133,32 @@ class Unavailable(Retryable):
 
 
 class Unknown(ChatDaddyError):
-    """The answer was lost: what was asked for may have happened."""
+    """The answer was lost: what was asked for may have happened.
+
+    `began_at`: when the call was sent, in seconds since 1970 (0 if it is not known). `silent_s`:
+    for how long the server had said nothing when the answer was given up; 0 if it did answer, but
+    not so that one knows.
+    """
 
     lead = "it is not known whether {call} was done"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        call: str,
+        status: int | None = None,
+        help_link: str | None = None,
+        data: Any = None,
+        setting: str | None = None,
+        silent_s: float = 0.0,
+        began_at: float = 0.0,
+    ) -> None:
+        super().__init__(
+            message, call=call, status=status, help_link=help_link, data=data, setting=setting
+        )
+        self.silent_s = silent_s
+        self.began_at = began_at
 
 
 class UnknownPurchase(Unknown):
@@ -129,8 +167,16 @@ class UnknownPurchase(Unknown):
     `candidates` holds the IDs of the new accounts that would fit: none, or several.
     """
 
-    def __init__(self, message: str, *, call: str, candidates: Iterable[str] = ()) -> None:
-        super().__init__(message, call=call)
+    def __init__(
+        self,
+        message: str,
+        *,
+        call: str,
+        candidates: Iterable[str] = (),
+        silent_s: float = 0.0,
+        began_at: float = 0.0,
+    ) -> None:
+        super().__init__(message, call=call, silent_s=silent_s, began_at=began_at)
         self.candidates = list(candidates)
 
 
@@ -138,6 +184,15 @@ class BadAnswer(ChatDaddyError):
     """The answer to a read is not what the API documents; names the field."""
 
     lead = "can't understand the answer to {call}"
+
+
+class BrokenListing(BadAnswer):
+    """The listing of the accounts shows fewer of them than it says that there are.
+
+    Nothing follows from what is missing in it.
+    """
+
+    lead = "the answers to {call} contradict each other"
 
 
 REFUSALS: dict[int, type[Refused]] = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
+
+from chatdaddy_pulumi.client.tasks import now
 
 
 class Gate:
@@ -49,7 +50,7 @@ class Gate:
     @property
     def pause_left(self) -> float:
         """Seconds until calls go through again."""
-        return max(0.0, self._opens_at - time.monotonic())
+        return max(0.0, self._opens_at - now())
 
     def succeeded(self) -> None:
         self.streak = 0
@@ -58,13 +59,13 @@ class Gate:
     def throttled(self, started_at: float) -> None:
         """A call that began at `started_at` was answered with 429."""
         if started_at >= self._cut_at:
-            self._cut_at = time.monotonic()
+            self._cut_at = now()
             self.limit = max(1.0, min(self.limit, self._busy) // 2)
             self.streak += 1
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for that long."""
-        self._opens_at = max(self._opens_at, time.monotonic() + seconds)
+        self._opens_at = max(self._opens_at, now() + seconds)
 
     def close(self) -> None:
         if self._timer is not None:

@@ -1,7 +1,8 @@
 """Reading a paged list to its end, though neither the page base nor the page size is documented.
 
-Right where the first page is number 0 and where it is 1, where the server gives fewer accounts
-than asked for, where it gives no total, and where accounts come or go between two pages.
+Right if the first page is number 0 and if it is 1, if the server gives fewer accounts than asked
+for, if it gives no total, and if accounts come or go between two pages. A list that contradicts
+itself is an error: an account that is missing from it may be there.
 """
 
 from __future__ import annotations
@@ -10,25 +11,32 @@ import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
-from chatdaddy_pulumi.client.errors import BadAnswer
-from chatdaddy_pulumi.client.models import Account, AccountPage
-from chatdaddy_pulumi.client.shared import all_of
+from chatdaddy_pulumi.client.errors import BadAnswer, BrokenListing
+from chatdaddy_pulumi.client.models import AccountPage, ObservedAccount
+from chatdaddy_pulumi.client.tasks import all_of
 
 #: The page of that number; None is the first one, whatever its number.
 Fetch = Callable[[int | None], Awaitable[AccountPage]]
 
-#: How often a list that changed while it was read is read anew.
+#: How often a list that changes while it is read is read in all.
 _ROUNDS = 3
 
 
 @dataclass
-class _Round:
+class Listing:
     """What one pass over the pages found."""
 
-    accounts: dict[str, Account] = field(default_factory=dict)
+    accounts: dict[str, ObservedAccount] = field(default_factory=dict)
+    #: Entries without a usable account ID.
+    dropped: int = 0
+    #: The totals that the pages gave.
     totals: set[int] = field(default_factory=set)
-    repeated: bool = False
+    #: How many accounts the first page has.
     first_page: int = 0
+    #: An account was on two pages.
+    repeated: bool = False
+    #: A page was empty, and a later one was not.
+    gap: bool = False
 
     def add(self, page: AccountPage) -> int:
         """Take a page in; how many of its accounts are new."""
@@ -36,14 +44,30 @@ class _Round:
         self.accounts.update({account.account_id: account for account in page.accounts})
         new = len(self.accounts) - before
         self.repeated = self.repeated or new < len(page.accounts)
+        self.dropped += page.dropped
         if page.total is not None:
             self.totals.add(page.total)
         return new
 
     @property
+    def entries(self) -> int:
+        """How many accounts it shows, those included whose ID can't be read."""
+        return len(self.accounts) + self.dropped
+
+    @property
+    def moved(self) -> bool:
+        """Accounts came or went while it was read."""
+        return self.repeated or len(self.totals) > 1
+
+    @property
+    def short(self) -> bool:
+        """It shows fewer accounts than it says that there are."""
+        return self.gap or self.entries < max(self.totals, default=0)
+
+    @property
     def steady(self) -> bool:
-        """Nothing came or went meanwhile, as far as one can see."""
-        return not self.repeated and self.totals <= {len(self.accounts)}
+        """Nothing came or went meanwhile, and it shows what it says."""
+        return not self.moved and not self.gap and self.totals <= {self.entries}
 
 
 class Pages:
@@ -53,37 +77,62 @@ class Pages:
         self._max_pages = max_pages
         self._base: int | None = None
 
-    async def all(self, fetch: Fetch, call: str) -> dict[str, Account]:
-        """Every account by ID: the first page, then all others at once.
+    async def all(self, fetch: Fetch, call: str) -> Listing:
+        """Every account: the first page, then all others at once.
 
-        A list that changes under the reading is read again; where it never holds still, what any
-        reading saw is returned, since an account taken for gone may be bought again.
+        A list that changes under the reading is read again; if it never holds still, it is all
+        that any reading saw. Raises `BrokenListing` if the list shows fewer accounts than it says
+        that there are, also when read once more.
         """
-        seen: dict[str, Account] = {}
-        last_ids: set[str] | None = None
+        seen: dict[str, ObservedAccount] = {}
+        last: Listing | None = None
+        contradicted = False
         for _ in range(_ROUNDS):
             found = await self._round(fetch, call)
+            if found.dropped and not found.accounts:
+                raise BadAnswer(
+                    f"none of its {found.dropped:,} entries has an accountId", call=call
+                )
             if found.steady:
-                return found.accounts
-            if set(found.accounts) == last_ids:
-                return _settled(found, call)
+                return found
+            if not found.moved or _shows_one_page(found):
+                if not found.short:
+                    if last is not None and last.accounts.keys() == found.accounts.keys():
+                        return found
+                elif contradicted:
+                    raise _broken(found, call)
+                else:
+                    contradicted = True
             self._base = None
-            last_ids = set(found.accounts)
             seen.update(found.accounts)
-        return seen
+            last = found
+        assert last is not None
+        together = Listing(seen, last.dropped, last.totals)
+        if together.entries < min(last.totals, default=0) or last.gap:
+            raise _broken(together, call)
+        return together
 
-    async def matches(self, fetch: Fetch, call: str) -> dict[str, Account]:
-        """The accounts that match a search: few, so page by page, until none is new."""
-        found = _Round()
-        page = await fetch(None)
-        found.add(page)
-        await self._until_none_is_new(fetch, found, page, call)
-        return found.accounts
+    async def matches(self, fetch: Fetch, call: str, wanted: str | None = None) -> Listing:
+        """The accounts that match a search: few, so page by page, until none is new.
 
-    async def _round(self, fetch: Fetch, call: str) -> _Round:
-        found = _Round()
+        Ends as soon as the account whose ID is `wanted` is found. A search that contradicts
+        itself is made once more; see `short` of what is returned.
+        """
+        found = Listing()
+        for _ in range(2):
+            found = Listing()
+            page = await fetch(None)
+            found.first_page = found.add(page)
+            if wanted not in found.accounts:
+                await self._until_none_is_new(fetch, found, page, call)
+            if wanted in found.accounts or not found.short:
+                break
+        return found
+
+    async def _round(self, fetch: Fetch, call: str) -> Listing:
+        found = Listing()
         first = await fetch(None)
-        size, total = found.add(first), first.total
+        size, total = found.add(first) + first.dropped, first.total
         found.first_page = size
         if total is None:
             await self._until_none_is_new(fetch, found, first, call)
@@ -107,19 +156,25 @@ class Pages:
         return found
 
     async def _until_none_is_new(
-        self, fetch: Fetch, found: _Round, first: AccountPage, call: str
+        self, fetch: Fetch, found: Listing, first: AccountPage, call: str
     ) -> None:
         """Page by page, for lists whose length is not known."""
         number = 1 if self._base is None else self._base + 1
-        while first.accounts and len(found.accounts) < (first.total or math.inf):
+        empty = False
+        while first.accounts and found.entries < (first.total or math.inf):
             self._bound(number, call)
             page = await fetch(number)
             first_again = self._base is None and number == 1 and _same(first, page)
-            if not first_again:
-                if _ids(page.accounts) <= found.accounts.keys():
-                    return
-                found.add(page)
             number += 1
+            if first_again:
+                continue
+            if not (page.accounts or page.dropped or empty):
+                empty = True  # it is the end only if the next one is empty, too
+            elif _ids(page.accounts) <= found.accounts.keys():
+                return
+            else:
+                found.gap = found.gap or empty
+                found.add(page)
 
     def _bound(self, pages: int, call: str) -> None:
         if pages > self._max_pages:
@@ -129,15 +184,24 @@ class Pages:
             )
 
 
-def _settled(found: _Round, call: str) -> dict[str, Account]:
-    """The accounts of a list that was read twice alike, though its length says otherwise."""
-    shown, total = len(found.accounts), max(found.totals, default=0)
-    if found.repeated and shown == found.first_page < total:
-        raise BadAnswer(f"every page shows the same {shown} accounts of {total:,}", call=call)
-    return found.accounts
+def _shows_one_page(found: Listing) -> bool:
+    """Whether the server ignores the page's number."""
+    return found.repeated and found.entries == found.first_page < max(found.totals, default=0)
 
 
-def _ids(accounts: Iterable[Account]) -> set[str]:
+def _broken(found: Listing, call: str) -> BrokenListing:
+    shown, total = found.entries, max(found.totals, default=0)
+    if _shows_one_page(found):
+        return BrokenListing(f"every page shows the same {shown} accounts of {total:,}", call=call)
+    if found.gap and shown >= total:
+        return BrokenListing("a page is empty, and a later one is not", call=call)
+    return BrokenListing(
+        f"it says that there are {total:,} accounts and shows {shown:,}, also when read again",
+        call=call,
+    )
+
+
+def _ids(accounts: Iterable[ObservedAccount]) -> set[str]:
     return {account.account_id for account in accounts}
 
 

@@ -5,12 +5,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import unicodedata
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
 
 from chatdaddy_pulumi import enums
+from chatdaddy_pulumi.client.decoding import BadBody
+
+#: An ID stands in addresses and in lines for people.
+_USABLE_ID = r"^[!-~]*[0-9A-Za-z][!-~]*$"
+#: The accounts that a team can have: their IDs differ in four hexadecimal digits.
+_MOST_ENTRIES = 65_536
+_SECONDS = re.compile(r"[.,](\d+)")
 
 
 class _Sent(BaseModel):
@@ -47,20 +60,24 @@ class _Received(BaseModel):
 class ArchiveProgress(_Received):
     """How far archiving has come: `type` is ``archiving``, ``error`` or ``done``."""
 
-    type: str
+    type: str | None = None
     done_at: str | None = None
     error: Any = None
 
 
-class Account(_Received):
-    """One channel of a team: a WhatsApp number, an Instagram page …"""
+class ObservedAccount(_Received):
+    """One channel of a team, as ChatDaddy shows it: a WhatsApp number, an Instagram page …
 
-    account_id: str = Field(min_length=1)
+    Only `account_id` is certain. A fact that an answer lacks, or that is of a wrong type there, is
+    None: not known.
+    """
+
+    account_id: str = Field(max_length=200, pattern=_USABLE_ID)
     owner_id: str | None = None
-    nickname: str
-    type: str
+    nickname: str | None = None
+    type: str | None = None
     tier: str | None = None
-    state: str
+    state: str | None = None
     created_at: str | None = None
     created_by: str | None = None
     updated_at: str | None = None
@@ -71,7 +88,7 @@ class Account(_Received):
     user_id: str | None = Field(default=None, repr=False)
     login_type: str | None = None
     assignees: list[str] | None = Field(default=None, repr=False)
-    settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+    settings: dict[str, Any] | None = Field(default=None, repr=False)
     archive_state: ArchiveProgress | None = None
     #: Free form; `qr` while connecting.
     state_info: dict[str, Any] | None = Field(default=None, repr=False)
@@ -79,18 +96,122 @@ class Account(_Received):
     error: Any = Field(default=None, repr=False)
 
     @property
-    def live(self) -> bool:
-        """Neither deleted (its 24 hours of grace included) nor archived or being archived."""
-        archived = self.archive_state is not None and self.archive_state.type in (
+    def archived(self) -> bool:
+        """Archived, or being archived."""
+        return self.archive_state is not None and self.archive_state.type in (
             enums.ArchiveState.ARCHIVING,
             enums.ArchiveState.DONE,
         )
-        return self.deleted_at is None and not archived
+
+    @property
+    def live(self) -> bool:
+        """Neither deleted (its 24 hours of grace included) nor archived or being archived."""
+        return self.deleted_at is None and not self.archived
+
+    @property
+    def created_at_s(self) -> float | None:
+        """When it was created, in seconds since 1970."""
+        return epoch_seconds(self.created_at)
+
+    def is_called(self, nickname: str) -> bool:
+        """Whether that is its nickname; see `plain_nickname`."""
+        return self.nickname is not None and plain_nickname(self.nickname) == plain_nickname(
+            nickname
+        )
 
 
-class AccountPage(_Received):
-    accounts: list[Account]
+def plain_nickname(nickname: str) -> str:
+    """The nickname for comparisons: in Unicode's form NFC, without blanks around it."""
+    return unicodedata.normalize("NFC", nickname).strip()
+
+
+def epoch_seconds(time: str | None) -> float | None:
+    """An ISO 8601 time in seconds since 1970; None if it is not one."""
+    if time is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(_fraction(time.strip()))
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _fraction(time: str) -> str:
+    """The time with ``+00:00`` for ``Z``, and six digits of a second: Python 3.10 needs both."""
+    time = f"{time[:-1]}+00:00" if time[-1:] in ("Z", "z") else time
+    return _SECONDS.sub(lambda found: f".{found[1][:6]:0<6}", time)
+
+
+@dataclass(frozen=True)
+class AccountPage:
+    """A page of a listing."""
+
+    accounts: list[ObservedAccount]
+    total: int | None = None
+    #: Entries that have no usable account ID, and so are not among the accounts.
+    dropped: int = 0
+
+
+class _Page(_Received):
+    accounts: Annotated[list[ObservedAccount], FailFast()]
     total: int | None = Field(default=None, ge=0)
+
+
+def read_account(content: bytes) -> ObservedAccount:
+    """One account; raises `ValidationError` if not even its ID can be read."""
+    try:
+        return ObservedAccount.model_validate_json(content)
+    except ValidationError as error:
+        return _readable_part(_parsed(content, error))
+
+
+def read_page(content: bytes) -> AccountPage:
+    """A page of a listing, with all that can be read of each account.
+
+    Raises `ValidationError` if it is no page, and `BadBody` if it is too long a one.
+    """
+    try:
+        page = _Page.model_validate_json(content)
+        return AccountPage(page.accounts, page.total)
+    except ValidationError as error:
+        given = _parsed(content, error)
+        entries = given.get("accounts") if isinstance(given, dict) else None
+        if not isinstance(entries, list):
+            raise
+        if len(entries) > _MOST_ENTRIES:
+            raise BadBody(f"it has {len(entries):,} entries, and not all can be read") from None
+        readable = []
+        for entry in entries:
+            with suppress(ValidationError):
+                readable.append(_readable_part(entry))
+    page = _Page.model_validate({**given, "accounts": readable})
+    return AccountPage(page.accounts, page.total, len(entries) - len(readable))
+
+
+def _parsed(content: bytes, error: ValidationError) -> Any:
+    """The JSON that did not validate; raises that error if it is not even JSON."""
+    try:
+        return from_json(content)
+    except ValueError:
+        raise error from None
+
+
+def _readable_part(given: Any) -> ObservedAccount:
+    """The account without its facts of a wrong type."""
+    try:
+        return ObservedAccount.model_validate(given)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        wrong = {problem["loc"][0] for problem in problems if problem["loc"]}
+        if not isinstance(given, dict) or "accountId" in wrong:
+            raise
+    readable = {name: value for name, value in given.items() if name not in wrong}
+    if "deletedAt" in wrong and given["deletedAt"] is not False:
+        # Whatever it says, it marks a deletion.
+        readable["deletedAt"] = str(given["deletedAt"])
+    if "archiveState" in wrong and isinstance(given["archiveState"], str):
+        readable["archiveState"] = {"type": given["archiveState"]}
+    return ObservedAccount.model_validate(readable)
 
 
 class Purchase(_Sent):
@@ -191,6 +312,14 @@ class TeamInfo(_Received):
     name: str | None = None
     region: str | None = None
     metadata: dict[str, Any] | None = Field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose token it is, as far as it says."""
+
+    user_id: str | None = None
+    team_id: str | None = None
 
 
 class TokenAnswer(_Received):

@@ -84,9 +84,9 @@ class ServiceUrls:
             events=events or f"{root}/events",
         )
 
-    def hosts(self) -> set[str]:
-        """The hosts that get the token."""
-        return {urlsplit(getattr(self, field.name)).hostname or "" for field in fields(self)}
+    def all(self) -> list[str]:
+        """The base URLs of all services."""
+        return [self.auth, self.im, self.payments, self.events]
 
 
 DEFAULT_URLS = ServiceUrls()
@@ -101,9 +101,9 @@ class ClientOptions:
 
     #: Calls in flight at once; halved at each 429 and grown back by one a round.
     concurrency: int = 32
-    #: Tries after the first, where nothing happened or repeating is harmless.
+    #: Retries after the first, where nothing happened or repeating is harmless.
     retries: int = 3
-    #: Tries after the first for 429, of which a busy team sees many.
+    #: Retries after the first for 429, of which a busy team sees many.
     rate_limit_retries: int = 20
     #: The first delay; doubled each time, and up to half of it taken off at random.
     retry_delay_s: float = 0.5

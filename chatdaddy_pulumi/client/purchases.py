@@ -7,14 +7,14 @@ happened. Otherwise the team's accounts are searched until the new one shows.
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from random import Random
 
 from chatdaddy_pulumi.client.errors import ChatDaddyError, Unknown, UnknownPurchase
-from chatdaddy_pulumi.client.models import Account, Purchase
+from chatdaddy_pulumi.client.models import ObservedAccount, Purchase
 from chatdaddy_pulumi.client.options import ClientOptions
+from chatdaddy_pulumi.client.tasks import now
 
 PURCHASE = "POST /im/accounts"
 
@@ -26,8 +26,8 @@ class _Lost:
     """A purchase whose answer was lost."""
 
     known_ids: Collection[str]
-    reason: str
-    outcome: asyncio.Future[Account | UnknownPurchase]
+    error: Unknown
+    outcome: asyncio.Future[ObservedAccount | UnknownPurchase]
 
 
 @dataclass
@@ -39,16 +39,26 @@ class _Alike:
     search: asyncio.Future[None] | None = None
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def lose(self, known_ids: Collection[str], error: Unknown) -> _Lost:
+        """One more of them whose answer was lost."""
+        lost = _Lost(known_ids, error, asyncio.get_running_loop().create_future())
+        self.lost.append(lost)
+        return lost
+
 
 class Purchases:
     """All purchases of a process, so that none takes another's account for its own."""
 
     def __init__(
         self,
-        post: Callable[[Purchase], Awaitable[Account]],
-        search: Callable[[str, int], Awaitable[list[Account]]],
+        post: Callable[[Purchase], Awaitable[ObservedAccount]],
+        search: Callable[[str, int], Awaitable[list[ObservedAccount]]],
         options: ClientOptions,
+        clock: Callable[[], float],
+        random: Random,
     ) -> None:
+        self._clock = clock
+        self._random = random
         self._post = post
         self._search = search
         self._options = options
@@ -56,7 +66,7 @@ class Purchases:
         self._searches = 0
         self._alike: dict[tuple[str, str | None, str], _Alike] = {}
 
-    async def buy(self, order: Purchase, known_ids: Collection[str]) -> Account:
+    async def buy(self, order: Purchase, known_ids: Collection[str]) -> ObservedAccount:
         """Buy one account that is not among `known_ids`."""
         key = (order.type, order.tier, order.nickname)
         while (alike := self._alike.setdefault(key, _Alike())).search is not None:
@@ -64,13 +74,19 @@ class Purchases:
             await asyncio.wait([alike.search])
         alike.in_flight += 1
         alike.quiet.clear()
+        began_at = self._clock()
         try:
             account = await self._post(order)
             self._claimed.add(account.account_id)
             return account
-        except Unknown as error:
-            lost = _Lost(known_ids, error.message, asyncio.get_running_loop().create_future())
-            alike.lost.append(lost)
+        except ChatDaddyError as error:
+            if not isinstance(error, Unknown):
+                raise
+            lost = alike.lose(known_ids, error)
+        except Exception as error:
+            # It may have been sent.
+            words = f"the answer can't be read ({type(error).__name__})"
+            lost = alike.lose(known_ids, Unknown(words, call=PURCHASE, began_at=began_at))
         finally:
             alike.in_flight -= 1
             if not alike.in_flight:
@@ -97,7 +113,7 @@ class Purchases:
         self._searches += 1
         try:
             await alike.quiet.wait()
-            ends_at = time.monotonic() + self._options.lookup_s
+            ends_at = now() + self._options.lookup_s
             delay, problem = max(self._options.retry_delay_s / 2, _SHORTEST_DELAY_S), ""
             while alike.lost:
                 try:
@@ -111,9 +127,9 @@ class Purchases:
                         break
                 except ChatDaddyError as error:
                     problem = str(error)
-                if time.monotonic() + delay > ends_at:
+                if now() + delay > ends_at:
                     break
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
+                await asyncio.sleep(delay * self._random.uniform(0.5, 1.0))
                 delay = min(delay * 2, self._options.retry_delay_max_s / 4)
             for lost in alike.lost:
                 _tell(lost, _not_found(order, lost, problem, self._options.lookup_s))
@@ -124,7 +140,7 @@ class Purchases:
             self._alike.pop(key, None)
             alike.search = None
 
-    def _assign(self, alike: _Alike, found: list[Account], order: Purchase) -> bool:
+    def _assign(self, alike: _Alike, found: list[ObservedAccount], order: Purchase) -> bool:
         """Give each lost purchase its account; False where that would be guessing."""
         waiting = sorted(alike.lost, key=lambda lost: len(self._new(lost, found)))
         new = {account.account_id for lost in waiting for account in self._new(lost, found)}
@@ -142,7 +158,7 @@ class Purchases:
                 alike.lost.remove(lost)
         return True
 
-    def _new(self, lost: _Lost, found: list[Account]) -> list[Account]:
+    def _new(self, lost: _Lost, found: list[ObservedAccount]) -> list[ObservedAccount]:
         return [
             account
             for account in found
@@ -150,35 +166,42 @@ class Purchases:
         ]
 
 
-def _fits(account: Account, order: Purchase) -> bool:
+def _fits(account: ObservedAccount, order: Purchase) -> bool:
     return (
-        account.nickname == order.nickname
+        account.is_called(order.nickname)
         and account.type == order.type
         and order.tier in (None, account.tier)
         and account.live
     )
 
 
-def _tell(lost: _Lost, outcome: Account | UnknownPurchase) -> None:
+def _tell(lost: _Lost, outcome: ObservedAccount | UnknownPurchase) -> None:
     if not lost.outcome.done():
         lost.outcome.set_result(outcome)
 
 
-_NEXT = "Nothing was bought twice: the next `pulumi up` looks for it before it buys"
-
-
 def _several(order: Purchase, lost: _Lost, ids: list[str]) -> UnknownPurchase:
     message = (
-        f"the answer to the purchase of {order.nickname!r} was lost ({lost.reason}), and "
-        f"{len(ids)} new accounts may be it: {', '.join(ids)}. {_NEXT}"
+        f"the answer to the purchase of {order.nickname!r} was lost ({lost.error.message}), and "
+        f"{len(ids)} new accounts may be it: {', '.join(ids)}"
     )
-    return UnknownPurchase(message, call=PURCHASE, candidates=ids)
+    return _unknown(message, lost, ids)
 
 
 def _not_found(order: Purchase, lost: _Lost, problem: str, seconds: float) -> UnknownPurchase:
     looked = f"the accounts can't be listed ({problem})" if problem else "no new account showed"
     message = (
-        f"the answer to the purchase of {order.nickname!r} was lost ({lost.reason}), and within "
-        f"{seconds:g} s {looked}. {_NEXT}"
+        f"the answer to the purchase of {order.nickname!r} was lost ({lost.error.message}), "
+        f"and within {seconds:g} s {looked}"
     )
-    return UnknownPurchase(message, call=PURCHASE)
+    return _unknown(message, lost)
+
+
+def _unknown(message: str, lost: _Lost, ids: Collection[str] = ()) -> UnknownPurchase:
+    return UnknownPurchase(
+        message,
+        call=PURCHASE,
+        candidates=ids,
+        silent_s=lost.error.silent_s,
+        began_at=lost.error.began_at,
+    )

@@ -33,7 +33,7 @@ def hide(secret: str | None) -> None:
 
 def redact(text: str) -> str:
     """The text without known secrets, what looks like a token, and phone numbers."""
-    for secret in _secrets:
+    for secret in sorted(_secrets, key=len, reverse=True):
         if secret in text:
             text = text.replace(secret, MASK)
     text = _JWT.sub(MASK, text)

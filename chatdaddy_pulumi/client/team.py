@@ -16,7 +16,7 @@ class _Teams(_Received):
     teams: list[TeamInfo]
 
 
-_TEAMS = TypeAdapter(_Teams)
+_TEAMS = TypeAdapter(_Teams).validate_json
 
 
 class Team:
@@ -37,5 +37,5 @@ class Team:
     async def update(self, **change: Any) -> None:
         """Change fields, named as the API names them: `name`, `region`, `metadata` …"""
         await self._transport.do(
-            Call("PATCH", "auth", "/teams", body=change, repeat=Repeat.HARMLESS)
+            Call("PATCH", "auth", "/teams", body=change, repeat=Repeat.IDEMPOTENT)
         )

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
-from time import monotonic
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 
 from pydantic import SecretStr
 from pydantic_core import from_json
 
 from chatdaddy_pulumi.client.errors import BadSetting, Retryable
+from chatdaddy_pulumi.client.models import Identity
 from chatdaddy_pulumi.client.redact import hide
-from chatdaddy_pulumi.client.shared import SingleFlight
+from chatdaddy_pulumi.client.setting_names import API_TOKEN, REFRESH_TOKEN, Setting
+from chatdaddy_pulumi.client.tasks import SingleFlight, now
 
 RENEW_BEFORE_S = 120.0
 #: The documented life of an access token, for one that does not say.
 LIFE_S = 3600.0
-
-REFRESH_TOKEN = "refresh token (chatdaddy:refreshToken or CHATDADDY_REFRESH_TOKEN)"  # noqa: S105
-API_TOKEN = "API token (chatdaddy:apiToken or CHATDADDY_API_TOKEN)"  # noqa: S105
-TEAM_ID = "team ID (chatdaddy:teamId or CHATDADDY_TEAM_ID)"
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -38,11 +35,15 @@ def claims(token: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def user_id(token: str) -> str | None:
-    """The user whom a JWT was made for."""
-    user = claims(token).get("user")
-    found = user.get("id") if isinstance(user, dict) else None
-    return found if isinstance(found, str) else None
+def identity(said: Mapping[str, Any]) -> Identity:
+    """Whose token it is, by what a JWT says."""
+    user = said.get("user")
+    found = user if isinstance(user, dict) else {}
+    user_id, team_id = (found.get(name) for name in ("id", "teamId"))
+    return Identity(
+        user_id if isinstance(user_id, str) else None,
+        team_id if isinstance(team_id, str) else None,
+    )
 
 
 def _life(token: str) -> float:
@@ -55,7 +56,7 @@ def _life(token: str) -> float:
     return life if 0 < life < float("inf") else LIFE_S
 
 
-def checked(token: str, what: str) -> SecretStr:
+def checked(token: str, what: str, setting: str | None = None) -> SecretStr:
     """The token as it can stand in a header; a pasted line end is taken off.
 
     Raises `BadSetting` where it can't be a token.
@@ -63,9 +64,10 @@ def checked(token: str, what: str) -> SecretStr:
     token = token.strip()
     hide(token)
     if not token:
-        raise BadSetting("is empty", call=f"the {what}")
+        raise BadSetting("is empty", call=f"the {what}", setting=setting)
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise BadSetting("holds characters that no token has", call=f"the {what}")
+        words = "holds characters that no token has"
+        raise BadSetting(words, call=f"the {what}", setting=setting)
     return SecretStr(token)
 
 
@@ -80,10 +82,10 @@ class _Secretive:
 class ApiTokenSource(_Secretive):
     """An API token: never expires, so nothing can be done where it is refused."""
 
-    setting = API_TOKEN
+    setting: Setting = API_TOKEN
 
     def __init__(self, token: str) -> None:
-        self._token = checked(token, API_TOKEN)
+        self._token = checked(token, str(API_TOKEN), API_TOKEN.key)
 
     async def get(self) -> SecretStr:
         return self._token
@@ -97,7 +99,7 @@ class ApiTokenSource(_Secretive):
 class AccessTokenSource(_Secretive):
     """Access tokens, one at a time, from `fetch`."""
 
-    setting = REFRESH_TOKEN
+    setting: Setting = REFRESH_TOKEN
 
     def __init__(self, fetch: Callable[[], Awaitable[SecretStr]]) -> None:
         self._fetch = fetch
@@ -108,7 +110,7 @@ class AccessTokenSource(_Secretive):
 
     async def get(self) -> SecretStr:
         """The token, renewed where it is about to end."""
-        if self._token is not None and monotonic() < self._renew_at:
+        if self._token is not None and now() < self._renew_at:
             return self._token
         return await self._renewal.run(self._renew)
 
@@ -119,18 +121,25 @@ class AccessTokenSource(_Secretive):
         return True
 
     async def _renew(self) -> SecretStr:
-        asked_at = monotonic()
+        asked_at = now()
         try:
             token = await self._fetch()
         except Retryable:
-            if self._token is not None and monotonic() < self._ends_at:
+            if self._token is not None and now() < self._ends_at:
                 return self._token
             raise
+        self._keep(token, asked_at)
+        return token
+
+    def renewed(self, token: SecretStr) -> None:
+        """Use this token, which was fetched just now."""
+        self._keep(token, now())
+
+    def _keep(self, token: SecretStr, asked_at: float) -> None:
         life = _life(token.get_secret_value())
         self._ends_at = asked_at + life
         self._renew_at = self._ends_at - min(RENEW_BEFORE_S, life / 2)
         self._token = token
-        return token
 
     async def close(self) -> None:
         await self._renewal.cancel()

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from random import Random
 from typing import TypeVar
 
 import anyio
 import httpx
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr, ValidationError
 
 from chatdaddy_pulumi.client import errors
-from chatdaddy_pulumi.client.calls import Call
-from chatdaddy_pulumi.client.connection import connections
-from chatdaddy_pulumi.client.gate import Gate
-from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
-from chatdaddy_pulumi.client.outcomes import (
+from chatdaddy_pulumi.client.answers import (
     Answer,
     done,
     failure,
@@ -28,16 +25,30 @@ from chatdaddy_pulumi.client.outcomes import (
     not_understood,
     retry_after,
 )
+from chatdaddy_pulumi.client.calls import Call
+from chatdaddy_pulumi.client.connection import USER_AGENT
+from chatdaddy_pulumi.client.decoding import ACCEPT_ENCODING, BadBody, Body, check_size
+from chatdaddy_pulumi.client.gate import Gate
+from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.redact import one_line
-from chatdaddy_pulumi.client.tokens import TEAM_ID, AccessTokenSource, ApiTokenSource
-from chatdaddy_pulumi.client.tries import Tries, delay
+from chatdaddy_pulumi.client.retries import Retries, delay
+from chatdaddy_pulumi.client.setting_names import TEAM_ID
+from chatdaddy_pulumi.client.tasks import now
+from chatdaddy_pulumi.client.tokens import AccessTokenSource, ApiTokenSource
 
 T = TypeVar("T")
 
 log = logging.getLogger("chatdaddy_pulumi.client")
 
-#: What is read of an answer that only says what went wrong.
+#: What is read of an answer that only says what went wrong, and for how many seconds.
 _LONGEST_COMPLAINT = 64 * 1024
+_COMPLAINT_S = 5.0
+
+_HEADERS = {
+    "User-Agent": USER_AGENT,
+    "Accept": "application/json",
+    "Accept-Encoding": ACCEPT_ENCODING,
+}
 
 
 class Transport:
@@ -45,24 +56,35 @@ class Transport:
 
     tokens: AccessTokenSource | ApiTokenSource
 
-    def __init__(self, urls: ServiceUrls, options: ClientOptions) -> None:
+    def __init__(
+        self,
+        urls: ServiceUrls,
+        options: ClientOptions,
+        http: httpx.AsyncBaseTransport,
+        clock: Callable[[], float],
+        random: Random,
+    ) -> None:
         self.calls: Counter[str] = Counter()
+        self.clock = clock
+        self.random = random
         self._urls = urls
         self._options = options
         self._gate = Gate(options.concurrency)
-        self._http = connections(urls, options)
+        # Not an `httpx.AsyncClient`: that follows redirects, keeps cookies and logs addresses, or
+        # has to be told not to, and costs as much as all the rest.
+        self._http = http
 
     async def close(self) -> None:
         await self.tokens.close()
         self._gate.close()
         await self._http.aclose()
 
-    async def ask(self, call: Call, answer: TypeAdapter[T]) -> T:
-        """The call's answer as what it should be; see `send` for what is raised."""
+    async def ask(self, call: Call, parse: Callable[[bytes], T]) -> T:
+        """The call's answer as what `parse` makes of it; see `send` for what is raised."""
 
         def read(got: Answer) -> T | errors.ChatDaddyError:
             try:
-                return answer.validate_json(got.content)
+                return parse(got.content)
             except ValidationError as invalid:
                 return not_understood(call, first_problem(invalid))
 
@@ -80,29 +102,29 @@ class Transport:
         """
         url = getattr(self._urls, call.service) + call.filled()
         ticket = self._gate.ticket()
-        tries = Tries(call, self._options)
+        tries = Retries(call, self._options)
         while True:
             token = await self.tokens.get() if call.with_token else None
             self._refuse_long_pause(call)
             async with self._gate.turn(ticket):
-                got = await self._try(call, url, token, tries.begin())
-            result: T | errors.ChatDaddyError
-            if isinstance(got, Answer):
-                result = read(got) if got.ok else failure(call, got)
-            else:
-                result = got
+                seconds, began_at = tries.begin(), self.clock()
+                got = await self._try(call, url, token, seconds)
+            result = _outcome(call, got, read)
             if not isinstance(result, errors.ChatDaddyError):
                 return result
+            if isinstance(result, errors.Unknown):
+                result.began_at = began_at
             if isinstance(result, errors.Unauthorized) and token is not None:
                 if not tries.token_renewed and self.tokens.refused(token):
                     tries.token_renewed = True
                     continue
                 result.message += f"; check the {self.tokens.setting} and the {TEAM_ID}"
+                result.setting = self.tokens.setting.key
             tries.failed_with(result)
             if isinstance(result, errors.RateLimited):
                 wait = self._gate.pause_left
             else:
-                wait = delay(tries.failed - 1, self._options)
+                wait = delay(tries.failed - 1, self._options, self.random)
                 if isinstance(got, Answer):
                     wait = max(wait, got.retry_after or 0.0)
             if not tries.go_on(wait):
@@ -115,7 +137,7 @@ class Transport:
         """Fewer calls at once, and none for a while, after a 429; more again otherwise."""
         if answer.status == 429:
             self._gate.throttled(started_at)
-            pause = delay(self._gate.streak - 1, self._options)
+            pause = delay(self._gate.streak - 1, self._options, self.random)
             self._gate.pause(max(answer.retry_after or 0.0, pause))
         elif answer.ok:
             self._gate.succeeded()
@@ -127,30 +149,49 @@ class Transport:
             asked = f"ChatDaddy asks to wait {pause:.0f} s before the next call"
             raise errors.RateLimited(asked, call=str(call), status=429)
 
+    def _request(
+        self, call: Call, url: str, token: SecretStr | None, seconds: float
+    ) -> httpx.Request:
+        # The time must not be over while connecting: then it would seem that a request was lost.
+        connect_s = min(self._options.connect_timeout_s, seconds / 2)
+        timeouts = {"connect": connect_s, "read": self._options.read_timeout_s}
+        headers = dict(_HEADERS)
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+        return httpx.Request(
+            call.method,
+            url,
+            params=call.params,
+            json=call.body,
+            headers=headers,
+            extensions={"timeout": timeouts},
+        )
+
     async def _try(
         self, call: Call, url: str, token: SecretStr | None, seconds: float
     ) -> Answer | errors.ChatDaddyError:
         """One try: the answer, or what went wrong without one.
 
         The error is returned, not raised: an exception of httpx in its context would hold the
-        request and so the token.
+        request and so the token. Whatever goes wrong once the request may be on its way means
+        that the answer was lost.
         """
+        try:
+            request = self._request(call, url, token, seconds)
+        except (TypeError, ValueError):
+            return errors.BadSetting("it can't be written as JSON", call=f"the body of {call}")
         self.calls[call.template] += 1
-        started_at = time.monotonic()
+        heard = _LastHeard(now())
         try:
             with anyio.move_on_after(seconds):
-                async with self._http.stream(
-                    *(call.method, url),
-                    params=call.params,
-                    json=call.body,
-                    headers={"Authorization": f"Bearer {token.get_secret_value()}"}
-                    if token
-                    else None,
-                ) as response:
-                    answer = await self._whole(response)
-                taken_ms = (time.monotonic() - started_at) * 1000
+                response = await self._http.handle_async_request(request)
+                try:
+                    answer = await self._whole(response, heard)
+                finally:
+                    await response.aclose()
+                taken_ms = (now() - heard.began_at) * 1000
                 log.debug("%s: %d in %.0f ms", call.template, answer.status, taken_ms)
-                self._adapt(answer, started_at)
+                self._adapt(answer, heard.began_at)
                 return answer
             reason = f"no answer within {seconds:.3g} s"
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -159,27 +200,68 @@ class Transport:
             reason = f"no answer within {self._options.read_timeout_s:g} s"
         except httpx.HTTPError as error:
             reason = f"the connection was cut ({one_line(str(error)) or type(error).__name__})"
-        except _TooLong:
-            reason = f"the answer is longer than {self._options.max_answer_bytes:,} bytes"
-        return lost(call, reason)
+        except BadBody as error:
+            reason = f"the answer can't be read: {error}"
+        except Exception as error:
+            reason = f"the answer can't be read ({type(error).__name__})"
+        return lost(call, reason, now() - heard.at)
 
-    async def _whole(self, response: httpx.Response) -> Answer:
-        """The answer with its body, unpacked, as far as it is not too long."""
-        most = self._options.max_answer_bytes
-        content = bytearray()
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if response.is_success and len(content) > most:
-                raise _TooLong
-            if not response.is_success and len(content) > _LONGEST_COMPLAINT:
-                break
-        return Answer(
+    async def _whole(self, response: httpx.Response, heard: _LastHeard) -> Answer:
+        """The answer with its body; of one that is no success, as much as comes soon."""
+        heard.at = now()
+        headers = response.headers
+        answer = Answer(
             response.status_code,
-            bytes(content),
-            retry_after(response.headers.get("Retry-After")),
-            response.headers.get("Location"),
+            retry_after=retry_after(headers.get("Retry-After"), self.clock()),
+            location=headers.get("Location"),
         )
+        if answer.ok:
+            body = Body(headers.get("Content-Encoding"), self._options.max_answer_bytes)
+            await _gather(response, body, heard)
+            body.end()
+            return replace(answer, content=bytes(body.content))
+        # What it is stands in its head; the body only says why.
+        body = Body(None, _LONGEST_COMPLAINT)
+        cut = True
+        with anyio.move_on_after(min(_COMPLAINT_S, self._options.read_timeout_s)):
+            try:
+                body = Body(headers.get("Content-Encoding"), _LONGEST_COMPLAINT)
+                await _gather(response, body, heard)
+                cut = False
+            except (BadBody, httpx.HTTPError):
+                pass
+        return replace(answer, content=bytes(body.content), cut=cut)
 
 
-class _TooLong(Exception):
-    pass
+async def _gather(response: httpx.Response, body: Body, heard: _LastHeard) -> None:
+    """Read the body, without an endless stream of small pieces keeping others from their turn."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for piece in response.stream:
+        heard.at = now()
+        body.add(piece)
+
+
+class _LastHeard:
+    """When a call began, and when the server last sent something."""
+
+    def __init__(self, began_at: float) -> None:
+        self.began_at = self.at = began_at
+
+
+def _outcome(
+    call: Call,
+    got: Answer | errors.ChatDaddyError,
+    read: Callable[[Answer], T | errors.ChatDaddyError],
+) -> T | errors.ChatDaddyError:
+    """What the answer comes to. That it can't be read does not mean that nothing happened."""
+    if isinstance(got, errors.ChatDaddyError):
+        return got
+    try:
+        if got.ok:
+            check_size(got.content)
+            return read(got)
+        return failure(call, got)
+    except BadBody as error:
+        return not_understood(call, str(error))
+    except Exception as error:
+        return not_understood(call, type(error).__name__)

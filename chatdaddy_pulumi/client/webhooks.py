@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, TypeAdapter
 
 from chatdaddy_pulumi.client.calls import Call, Repeat
-from chatdaddy_pulumi.client.created import created_once
+from chatdaddy_pulumi.client.create_once import create_once
 from chatdaddy_pulumi.client.errors import NotFound
 from chatdaddy_pulumi.client.models import Webhook, _Received
 from chatdaddy_pulumi.client.options import ClientOptions
@@ -19,8 +19,8 @@ class _Webhooks(_Received):
     subscriptions: list[Webhook] = Field(default_factory=list)
 
 
-_WEBHOOK = TypeAdapter(Webhook)
-_WEBHOOKS = TypeAdapter(_Webhooks)
+_WEBHOOK = TypeAdapter(Webhook).validate_json
+_WEBHOOKS = TypeAdapter(_Webhooks).validate_json
 
 
 class Webhooks:
@@ -51,7 +51,7 @@ class Webhooks:
         """
         body = _body(url=url, events=events, accounts=accounts, enabled=enabled, schema=schema)
         call = Call("POST", "events", "/subscriptions", body=body, repeat=Repeat.NEVER)
-        return await created_once(
+        return await create_once(
             lambda: self._transport.ask(call, _WEBHOOK),
             self.list,
             lambda one: one.id,
@@ -74,7 +74,7 @@ class Webhooks:
         call = Call(
             *("PATCH", "events", "/subscriptions/{id}", (webhook_id,)),
             body=body,
-            repeat=Repeat.HARMLESS,
+            repeat=Repeat.IDEMPOTENT,
         )
         return await self._transport.ask(call, _WEBHOOK)
 
@@ -83,7 +83,7 @@ class Webhooks:
         path = "/subscriptions/{id}"
         try:
             await self._transport.do(
-                Call("DELETE", "events", path, (webhook_id,), repeat=Repeat.HARMLESS)
+                Call("DELETE", "events", path, (webhook_id,), repeat=Repeat.IDEMPOTENT)
             )
         except NotFound as error:
             if not error.after_lost_answer:

@@ -198,8 +198,8 @@ class Stack:
                 pairs += ["--secret" if secret else "--plaintext", f"{key}={value}"]
             self._call("config", "set-all", "--stack", self.name, *pairs).ok()
             return
-        from chatdaddy_pulumi.sandbox.engine import project as projects
-        from chatdaddy_pulumi.sandbox.engine.vault import Vault
+        from pulumi_standin import project as projects
+        from pulumi_standin.vault import Vault
 
         project = projects.load(self.project)
         vault = None

@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from pulumi.runtime import rpc
-
-from chatdaddy_pulumi.client import Account, AccountPatch, ChatDaddy, NotFound, Purchase
-from chatdaddy_pulumi.resources import engine_log
-from chatdaddy_pulumi.resources.account_fleet import _as_text, memory
 from chatdaddy_pulumi.resources.account_fleet.outputs import accounts_of
 from chatdaddy_pulumi.resources.account_fleet.provider import FleetProvider
 from chatdaddy_pulumi.resources.fleet_intent.provider import IntentProvider
 from chatdaddy_pulumi.resources.hosting import HostedProvider
+from pulumi.runtime import rpc
+
+from chatdaddy_pulumi.client import AccountPatch, ChatDaddy, NotFound, Purchase
+from chatdaddy_pulumi.client import ObservedAccount as Account
+from chatdaddy_pulumi.resources import engine_log
+from chatdaddy_pulumi.resources.account_fleet import _as_text, memory
 
 URN = "urn:pulumi:dev::tests::chatdaddy:index:AccountFleet::customers"
 

@@ -97,7 +97,7 @@ class Logins:
     async def _look(self, ids: Sequence[str]) -> dict[str, TeamAccount]:
         """The accounts as they are now, by whatever takes fewer calls."""
         if len(ids) <= max(1, self._pages):
-            found = await asyncio.gather(*map(self._client.accounts.get, ids))
+            found = await asyncio.gather(*map(self._client.accounts.look_up, ids))
         else:
             listed = await self._client.accounts.snapshot(max_age=0)
             found = [listed.get(account_id) for account_id in ids]

@@ -10,8 +10,9 @@ from pathlib import Path
 from chatdaddy_pulumi.cli.console import Failed, note, visible
 from chatdaddy_pulumi.cli.entries import FileEntry, in_folder, read_entries
 from chatdaddy_pulumi.cli.stack import Stack
-from chatdaddy_pulumi.cli.team import TeamAccount, same_name
+from chatdaddy_pulumi.cli.team import TeamAccount
 from chatdaddy_pulumi.enums import AccountType
+from chatdaddy_pulumi.spec.nicknames import same
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,7 @@ def _meant(word: str, team: Sequence[TeamAccount], keys: Keys) -> list[TeamAccou
 
 
 def _named(nickname: str, team: Iterable[TeamAccount]) -> dict[str, TeamAccount]:
-    name = same_name(nickname)
-    return {one.id: one for one in team if one.live and same_name(one.nickname or "") == name}
+    return {one.id: one for one in team if one.live and same(one.nickname, nickname)}
 
 
 def _nearest(word: str, team: Sequence[TeamAccount], keys: Keys) -> str:

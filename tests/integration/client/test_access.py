@@ -15,6 +15,7 @@ from chatdaddy_pulumi.client import (
     ServiceUrls,
     Unauthorized,
     Unavailable,
+    WrongTeam,
 )
 from tests.integration.client.conftest import FAST, Stage, answer, bought, client
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
@@ -78,7 +79,7 @@ async def test_a_team_that_is_not_the_users(server: Sandbox) -> None:
     async with ChatDaddy(
         "another-team", refresh_token=REFRESH_TOKEN, urls=urls, options=FAST
     ) as chatdaddy:
-        with pytest.raises(Unauthorized, match="chatdaddy:teamId"):
+        with pytest.raises(WrongTeam, match="chatdaddy:teamId"):
             await chatdaddy.billing.team_detail()
 
 

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatdaddy_pulumi.client import (
-    Account,
     ChatDaddy,
     ChatDaddyError,
+    ObservedAccount,
     Purchase,
     RateLimited,
     UnknownPurchase,
@@ -43,12 +43,12 @@ def limited(nickname: str) -> Purchase:
     return Purchase(nickname=nickname, tier=LIMITED)
 
 
-async def all_outcomes(*purchases: Any) -> tuple[list[Account], list[ChatDaddyError]]:
+async def all_outcomes(*purchases: Any) -> tuple[list[ObservedAccount], list[ChatDaddyError]]:
     """What was got, and what was raised instead."""
     outcomes = await asyncio.gather(*purchases, return_exceptions=True)
     failures = [one for one in outcomes if isinstance(one, BaseException)]
     assert all(isinstance(one, ChatDaddyError) for one in failures), failures
-    return [one for one in outcomes if isinstance(one, Account)], failures  # type: ignore[return-value]
+    return [one for one in outcomes if isinstance(one, ObservedAccount)], failures  # type: ignore[return-value]
 
 
 async def test_a_lone_purchase_is_one_look_and_one_post(

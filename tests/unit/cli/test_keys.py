@@ -130,7 +130,7 @@ def test_what_is_exported_loads_in_every_format_as_it_was_meant(
         ({"archive": "done"}, "is archived"),
         ({"nickname": "x" * 129}, "can't be written in a fleet file: nickname has 129 characters"),
         ({"nickname": "a\nb"}, "can't be written in a fleet file: nickname is 'a\\nb'"),
-        ({"nickname": "a\x85b"}, "can't be written in a fleet file: nickname must not hold"),
+        ({"nickname": "a\x85b"}, "can't be written in a fleet file: nickname is 'a\\x85b'"),
         ({"id": "other-id"}, "can't be written in a fleet file: adopt is 'other-id'"),
     ],
 )

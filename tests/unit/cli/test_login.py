@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.cli.console import Failed
-from chatdaddy_pulumi.cli.entries import FileEntry
+from chatdaddy_pulumi.cli.entries import FileEntry, entries_of
 from chatdaddy_pulumi.cli.login import qr
 from chatdaddy_pulumi.cli.login.targets import Keys, needing, resolve
 from chatdaddy_pulumi.cli.team import TeamAccount
@@ -21,7 +21,7 @@ def account(id: str, nickname: str, **said: Any) -> TeamAccount:
 TEAM = [
     account("acc1", "Alice"),
     account("acc2", "Bob"),
-    account("acc3", "Bob"),
+    account("acc3333", "Bob"),
     account("acc4", "Mail", type="mail"),
     account("acc5", "Gone", deleted_at="2026-01-01"),
     account("acc6", "Open", state="open", can_login=True),
@@ -33,30 +33,30 @@ def ids(*words: str, keys: Keys | None = None) -> list[str]:
 
 
 def entry(key: str, **said: Any) -> FileEntry:
-    return FileEntry(**{"key": key, "nickname": key, "type": "wa", "tier": "", **said})
+    return entries_of({key: said})[0]
 
 
 def test_ids_nicknames_and_keys() -> None:
     keys = Keys(
         {"held": ["acc2"]},
-        {"named": entry("named", nickname="Alice"), "adopted": entry("adopted", adopt="acc3")},
+        {"named": entry("named", nickname="Alice"), "adopted": entry("adopted", adopt="acc3333")},
     )
     assert ids("acc1") == ["acc1"]
     assert ids("Alice") == ["acc1"]
     assert ids(" Alice ") == ["acc1"]
-    assert ids("held", "adopted", "named", keys=keys) == ["acc2", "acc3", "acc1"]
+    assert ids("held", "adopted", "named", keys=keys) == ["acc2", "acc3333", "acc1"]
     assert ids("Alice", "acc1", "named", keys=keys) == ["acc1"], "once each"
 
 
 def test_the_state_knows_better_than_the_file() -> None:
-    keys = Keys({"a": ["acc2"]}, {"a": entry("a", adopt="acc3")})
+    keys = Keys({"a": ["acc2"]}, {"a": entry("a", adopt="acc3333")})
     assert ids("a", keys=keys) == ["acc2"]
 
 
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("Bob", "stands for several accounts: acc2 (Bob), acc3 (Bob)"),
+        ("Bob", "stands for several accounts: acc2 (Bob), acc3333 (Bob)"),
         ("Alcie", "did you mean 'Alice'?"),
         ("acc4", "which has no code"),
         ("acc5", "is deleted"),
@@ -75,7 +75,7 @@ def test_a_key_that_is_another_account_s_nickname_is_ambiguous() -> None:
 
 
 def test_all_that_need_it() -> None:
-    assert [one.id for one in needing(TEAM)] == ["acc1", "acc2", "acc3"]
+    assert [one.id for one in needing(TEAM)] == ["acc1", "acc2", "acc3333"]
     asleep = account("acc7", "Asleep", state="close", can_login=True)
     assert needing([asleep]) == [], "it connects by itself"
 

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from chatdaddy_pulumi.client.billing import _PRODUCTS
@@ -6,4 +8,6 @@ from chatdaddy_pulumi.client.billing import _PRODUCTS
 @pytest.mark.parametrize("name", ["products", "items"])
 def test_products_are_read_by_either_name(name: str) -> None:
     answer = {name: [{"item": "messages", "stripePriceId": "price-1"}]}
-    assert [product.item for product in _PRODUCTS.validate_python(answer).products] == ["messages"]
+    assert [product.item for product in _PRODUCTS(json.dumps(answer).encode()).products] == [
+        "messages"
+    ]

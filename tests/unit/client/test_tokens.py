@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from chatdaddy_pulumi.client import tokens
 from chatdaddy_pulumi.client.errors import Unauthorized, Unavailable
+from chatdaddy_pulumi.client.models import Identity
 from chatdaddy_pulumi.client.tokens import AccessTokenSource, ApiTokenSource
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +45,7 @@ class Service:
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 50.0
-        monkeypatch.setattr(tokens, "monotonic", lambda: self.now)
+        monkeypatch.setattr(tokens, "now", lambda: self.now)
 
 
 @pytest.fixture
@@ -135,11 +136,12 @@ async def test_api_tokens_are_used_as_they_are() -> None:
     ["", "opaque", "a.b.c", jwt()[:-6] + "!!", "e30.W10.x", jwt(exp="x", iat={}), jwt(exp=1e999)],
 )
 def test_tokens_that_are_no_jwt_are_lived_with(token: str) -> None:
-    assert tokens.user_id(token) is None
+    assert tokens.identity(tokens.claims(token)).user_id is None
     assert tokens._life(token) == tokens.LIFE_S
 
 
 def test_the_user_stands_in_the_token() -> None:
-    assert tokens.user_id(jwt(user={"id": "u1", "teamId": "t"})) == "u1"
-    assert tokens.user_id(jwt(user={"id": 7})) is None
-    assert tokens.user_id(jwt(user="u1")) is None
+    found = tokens.identity(tokens.claims(jwt(user={"id": "u1", "teamId": "t"})))
+    assert (found.user_id, found.team_id) == ("u1", "t")
+    for odd in (jwt(user={"id": 7}), jwt(user="u1")):
+        assert tokens.identity(tokens.claims(odd)) == Identity()

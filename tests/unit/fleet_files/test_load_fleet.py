@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatdaddy_pulumi import load_fleet
-from chatdaddy_pulumi.resources.fleet_file.reading import read_fleet
+from chatdaddy_pulumi.spec.files.reading import read_file
 
 
 def load(folder: Path, name: str, content: str | bytes) -> dict[str, dict[str, Any]]:
@@ -143,7 +143,7 @@ accounts:
         "another one, or set existing to 'allow' in both",
         "fleet.yaml:9:24: 'connect' is given twice; the first time in line 9",
         "fleet.yaml:9:44: dave: adopt is 'x',",
-        "fleet.yaml:10:3: __proto__: the key must not begin with '__': Pulumi hides those",
+        "fleet.yaml:10:3: __proto__: the key must not begin with '__'",
     ]
 
 
@@ -264,7 +264,7 @@ def test_fifty_thousand(tmp_path: Path, name: str) -> None:
 def problems_of(tmp_path: Path, name: str, text: str | bytes) -> list[str]:
     file = tmp_path / name
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return [line.removeprefix(str(file)) for line in read_fleet(file)[1].lines()]
+    return [line.removeprefix(str(file)) for line in read_file(file)[1].lines()]
 
 
 def test_csv_of_a_spreadsheet_with_semicolons(tmp_path: Path) -> None:
@@ -273,14 +273,14 @@ def test_csv_of_a_spreadsheet_with_semicolons(tmp_path: Path) -> None:
         '\ufeffkey;nickname;tier;assignees\r\na;"Acorn, Bakery";unlimited;"u1;u2"\r\nb;;;u3\r\n',
         newline="",
     )
-    accounts, problems = read_fleet(file)
+    accounts, problems = read_file(file)
     assert not problems
     assert accounts == {
         "a": {"nickname": "Acorn, Bakery", "tier": "unlimited", "assignees": ["u1", "u2"]},
         "b": {"assignees": ["u3"]},
     }
     file.write_text("key;nickname;tier\na;Al;unlimted\n")
-    assert read_fleet(file)[1].lines()[0].startswith(f"{file}:2:6: a: tier is 'unlimted'")
+    assert read_file(file)[1].lines()[0].startswith(f"{file}:2:6: a: tier is 'unlimted'")
 
 
 @pytest.mark.parametrize(

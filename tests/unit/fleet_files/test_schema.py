@@ -12,9 +12,9 @@ import yaml
 from typer.testing import CliRunner
 
 from chatdaddy_pulumi.cli.app import app
-from chatdaddy_pulumi.resources.account.arguments import AccountArguments, AccountSettings
-from chatdaddy_pulumi.resources.fleet_file.reading import read_fleet
-from chatdaddy_pulumi.resources.fleet_file.schema import schema
+from chatdaddy_pulumi.spec import rules
+from chatdaddy_pulumi.spec.files.reading import read_file
+from chatdaddy_pulumi.spec.files.schema import schema
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,9 +28,9 @@ def test_the_command_prints_it() -> None:
 def test_it_knows_every_argument_and_setting() -> None:
     definitions = schema()["definitions"]
     for name in ("account", "keyedAccount"):
-        assert set(AccountArguments.model_fields) <= set(definitions[name]["properties"])
+        assert set(rules.ENTRY) <= set(definitions[name]["properties"])
     arguments = definitions["account"]["properties"]
-    assert set(AccountSettings.model_fields) <= set(arguments["settings"]["properties"])
+    assert set(rules.SETTINGS) <= set(arguments["settings"]["properties"])
     assert all(said.get("description") for said in arguments.values())
     assert arguments["tier"]["enum"][:2] == ["limited", "unlimited"]
     assert arguments["aliases"]["items"] == {"type": "string"}
@@ -64,6 +64,7 @@ ALL = {
     "adopt": "acc0123456789abcdef01234567",
     "connect": True,
     "allow_history_loss": False,
+    "aliases": ["old"],
 }
 
 GOOD: dict[str, Any] = {
@@ -103,7 +104,7 @@ BAD: dict[str, Any] = {
 def loads(tmp_path: Path, data: Any) -> bool:
     file = tmp_path / "fleet.json"
     file.write_text(json.dumps(data))
-    return not read_fleet(file)[1]
+    return not read_file(file)[1]
 
 
 @pytest.mark.parametrize("case", GOOD)

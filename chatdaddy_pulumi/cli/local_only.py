@@ -1,0 +1,60 @@
+"""The stand-in engine drives servers on this machine only; real accounts need `pulumi up`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pulumi_standin.errors import EngineError
+
+#: Each setting that says where a service is, and the environment's name of it.
+URL_KEYS = {
+    f"{name}Url": f"CHATDADDY_{name.upper()}_URL"
+    for name in ("base", "auth", "im", "payments", "events")
+}
+
+
+def check_urls(config: Mapping[str, object], env: Mapping[str, str], whose: str) -> None:
+    """Raises `EngineError` unless every ChatDaddy address in `config` is on this machine.
+
+    `config` is a stack's (`chatdaddy:baseUrl`) or an explicit provider's (`baseUrl`). What it does
+    not say the environment may (`CHATDADDY_IM_URL`), and without either it would be the real
+    ChatDaddy.
+    """
+    given = [
+        (key, str(value))
+        for key, value in config.items()
+        if key.removeprefix("chatdaddy:") in URL_KEYS and isinstance(value, str)
+    ]
+    said = {key.removeprefix("chatdaddy:") for key, _ in given}
+    for key, variable in URL_KEYS.items():
+        if key not in said and env.get(variable, "").strip():
+            given.append((variable, env[variable]))
+            said.add(key)
+    if "baseUrl" not in said and len(said) < len(URL_KEYS) - 1:
+        raise EngineError(
+            f"{whose} has no chatdaddy:baseUrl and so means the real ChatDaddy; the stand-in "
+            "engine drives only servers on this machine: set it to the sandbox's address "
+            "(chatdaddy-pulumi sandbox serve), or use `pulumi up`"
+        )
+    for key, url in given:
+        if not is_local(url):
+            raise EngineError(
+                f"{whose} has {key} {url}, which is not on this machine; the stand-in engine "
+                "drives only servers on this machine: for real accounts use `pulumi up`"
+            )
+
+
+def is_local(url: str) -> bool:
+    """Whether the URL's host is the loopback."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,26 @@
+"""What the client's settings are called, for messages that name one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Where the team ID and the tokens are shown.
+API_SETTINGS = "https://app.chatdaddy.tech/settings/api"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of this project: `key` is also the `setting` of the errors that blame it."""
+
+    what: str
+    key: str
+    variable: str
+
+    def __str__(self) -> str:
+        return f"{self.what} (chatdaddy:{self.key} or {self.variable})"
+
+
+REFRESH_TOKEN = Setting("refresh token", "refreshToken", "CHATDADDY_REFRESH_TOKEN")
+API_TOKEN = Setting("API token", "apiToken", "CHATDADDY_API_TOKEN")
+TEAM_ID = Setting("team ID", "teamId", "CHATDADDY_TEAM_ID")
+BASE_URL = Setting("base URL", "baseUrl", "CHATDADDY_BASE_URL")

@@ -1,0 +1,56 @@
+"""Time, and work that several callers wait for together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def now() -> float:
+    """The running event loop's own time in seconds: all waits and ages are measured by it."""
+    return asyncio.get_running_loop().time()
+
+
+class SingleFlight(Generic[T]):
+    """Runs one piece of work at a time, whose outcome everyone who asked meanwhile gets.
+
+    A caller that is cancelled does not take the work away from the others.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Future[T] | None = None
+
+    async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(work())
+            self._task.add_done_callback(_look_at)
+        return await asyncio.shield(self._task)
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def cancel(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _look_at(task: asyncio.Future[Any]) -> None:
+    """Fetch the outcome, so that asyncio does not complain where all waiters are gone."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def all_of(work: Iterable[Awaitable[T]]) -> list[T]:
+    """The outcomes of all; the first failure cancels the rest and is raised."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,301 @@
+"""Whose an account is: the one function that decides it, for every path.
+
+An entry that holds nothing is carried over from an entry that leaves, takes an account over, gets
+back what an interrupted run bought, or is bought. Previews and updates ask the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from chatdaddy_pulumi.enums import Existing
+from chatdaddy_pulumi.lifecycle.errors import (
+    AlreadyThere,
+    CannotAdopt,
+    LifecycleError,
+    NotDone,
+    Unresolved,
+)
+from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.held import is_archived
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
+from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
+from chatdaddy_pulumi.spec.account import AccountSpec
+from chatdaddy_pulumi.spec.identity import Identity
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ObservedAccount
+
+
+class Reason(Enum):
+    """Why an account is taken over."""
+
+    KEPT = "kept"
+    CARRIED = "carried over"
+    RECOVERED = "bought by an interrupted run"
+    ADOPTED = "taken over"
+
+
+@dataclass(frozen=True)
+class Buy:
+    """Nothing is there: buy. `known_ids` carry the nickname already."""
+
+    known_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    """Take this account, and buy nothing."""
+
+    account: ObservedAccount
+    reason: Reason
+    #: The entry that it leaves, if it is carried over.
+    source: Ref | None = None
+
+
+Decision = Buy | TakeOver
+
+
+@dataclass
+class Decisions:
+    """What becomes of entries that hold nothing."""
+
+    made: dict[Ref, Decision]
+    refused: dict[Ref, LifecycleError]
+
+    @property
+    def purchases(self) -> list[Ref]:
+        return [ref for ref, decision in self.made.items() if isinstance(decision, Buy)]
+
+
+async def decide_all(
+    facts: Facts, wanted: Mapping[Ref, AccountSpec], *, max_age: float = 0
+) -> Decisions:
+    """Decide for all entries, with as few calls as possible; `facts.view` is filled.
+
+    Args:
+        facts: What is known.
+        wanted: The entries.
+        max_age: How old a listing may be, in seconds.
+
+    Raises:
+        ChatDaddyError: ChatDaddy could not be asked.
+    """
+    found = Decisions({}, {})
+    if not wanted:
+        return found
+    facts.view = await _look(facts, wanted, max_age)
+    needs_user = any(facts.unresolved)
+    if needs_user and facts.user_id is None:
+        facts.user_id = await facts.client.user_id()
+    recovered = recovered_now(facts)
+    for ref, spec in wanted.items():
+        try:
+            found.made[ref] = decide(facts, ref, spec, recovered)
+        except LifecycleError as error:
+            found.refused[ref] = error
+    return found
+
+
+async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float) -> TeamView:
+    ids = {spec.adopt for spec in wanted.values() if spec.adopt}
+    names = set()
+    for ref, spec in wanted.items():
+        taken = own_account(facts, ref, spec) or _carried_id(facts, ref)
+        if taken is not None:
+            ids.add(taken)
+        elif spec.adopt is None:
+            names.add(spec.nickname)
+    names |= {one.note.identity.nickname for one in facts.unresolved.values()}
+    at_least = len(facts.ownership.held_ids)
+    return await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
+
+
+def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
+    """What interrupted runs bought, by the view of the team: of all entries, or of those with one
+    nickname and type."""
+    if identity is None:
+        groups = facts.unresolved_alike
+    else:
+        groups = {identity: facts.unresolved_alike.get(identity, {})}
+    unresolved = {ref: one for alike in groups.values() for ref, one in alike.items()}
+    accounts = [
+        account
+        for one in groups
+        if groups[one]
+        for account in facts.view.named(one.nickname)
+        if is_free(facts, account.account_id)
+    ]
+    return recover(unresolved, accounts, facts.user_id)
+
+
+def is_free(facts: Facts, account_id: str) -> bool:
+    """Whether no resource of the stack holds the account, or has taken it over in this run."""
+    return (
+        account_id not in facts.ownership.held_ids
+        and account_id not in facts.bought
+        and facts.claims.claimed(account_id) is None
+    )
+
+
+def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> Decision:
+    """What becomes of an entry that holds nothing.
+
+    Raises:
+        AlreadyThere: an account of the nickname is there, or other entries have the nickname.
+        CannotAdopt: the account to take over is not there, or is another's.
+        Unresolved: an earlier purchase may still be under way.
+    """
+    doubles = facts.ownership.doubles(ref, facts.provider, spec.identity)
+    if doubles:
+        raise AlreadyThere(
+            f"nothing was bought: {_listed(doubles)} of this program "
+            f"{'have' if len(doubles) > 1 else 'has'} the nickname {spec.nickname!r} too. Choose "
+            "another nickname, or set existing='allow' in all of them"
+        )
+    own = own_account(facts, ref, spec)
+    if own is not None and ref in facts.missing:
+        found = facts.view.get(own)
+        if found is not None and not is_archived(found):
+            return TakeOver(found, Reason.KEPT)
+        if own in facts.first_missed:
+            raise NotDone(
+                f"nothing was bought for {spec.nickname!r}: no listing shows its account {own}, "
+                "but nothing says that it is gone. The next run buys another if it is still missing"
+            )
+    elif own is not None:
+        return TakeOver(_present(facts, own, spec, "it holds"), Reason.KEPT)
+    if spec.adopt is not None:
+        return _adopt(facts, ref, spec, spec.adopt)
+    carried = facts.ownership.carried_to(ref)
+    if carried is not None and carried.identity.type == spec.arguments.type.value:
+        account = _present(
+            facts, carried.account_id, spec, f"it takes over from {carried.ref.label}"
+        )
+        return TakeOver(account, Reason.CARRIED, carried.ref)
+    unclear = facts.ownership.unclear(ref)
+    if unclear:
+        told = ", ".join(f"{one.account_id} ({one.ref.label})" for one in unclear)
+        raise AlreadyThere(
+            f"nothing was bought: several entries of nickname {spec.nickname!r} leave or come in "
+            f"this run, and which account goes where can't be told: {told}. Say it with adopt="
+            f"{unclear[0].account_id!r}, or change one entry in a run"
+        )
+    if ref in recovered.accounts:
+        return TakeOver(recovered.accounts[ref], Reason.RECOVERED)
+    if ref in recovered.unclear:
+        ids = [account.account_id for account in recovered.unclear[ref]]
+        raise AlreadyThere(
+            f"nothing was bought: an interrupted run may have bought {' or '.join(ids)} for it, "
+            f"but that is not certain. If it is this entry's account, set adopt={ids[0]!r}; if it "
+            "is not, set existing='allow' to buy another"
+        )
+    waiting = facts.unresolved.get(ref)
+    if waiting is not None and waiting.until > facts.clock():
+        raise Unresolved(
+            f"nothing was bought for {spec.nickname!r}: an earlier purchase had no answer, and its "
+            "account may still appear",
+            began_at=waiting.since,
+            until=waiting.until,
+        )
+    return _buy_or_adopt(facts, ref, spec)
+
+
+def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
+    """The account that the same entry holds already, if the engine creates the resource anew."""
+    held = facts.ownership.held_by(ref.holder).get(ref.key)
+    if held is None or ref in facts.replaced or held[1].type != spec.arguments.type.value:
+        return None
+    if spec.adopt is not None and spec.adopt != held[0]:
+        return None
+    return held[0]
+
+
+def _carried_id(facts: Facts, ref: Ref) -> str | None:
+    carried = facts.ownership.carried_to(ref)
+    return carried.account_id if carried else None
+
+
+def _present(facts: Facts, account_id: str, spec: AccountSpec, why: str) -> ObservedAccount:
+    facts.check_team(account_id)
+    account = facts.view.get(account_id)
+    if account is None or is_archived(account):
+        state = "is not among the team's accounts" if account is None else "is archived"
+        raise NotDone(
+            f"nothing was bought for {spec.nickname!r}: {account_id}, which {why}, {state}"
+        )
+    return account
+
+
+def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOver:
+    facts.check_team(account_id)
+    holder = facts.ownership.holder_of(account_id, but=ref)
+    if holder is not None:
+        raise CannotAdopt(
+            f"{account_id} is the account of {holder.label} already. Nothing was changed"
+        )
+    others = facts.ownership.also_adopted_by(account_id, ref)
+    if others:
+        raise CannotAdopt(
+            f"{account_id} is to be taken over by {_listed(others)} too. Nothing was changed"
+        )
+    account = facts.view.get(account_id)
+    if account is None:
+        raise CannotAdopt(f"the team has no account {account_id}. Nothing was bought")
+    if account.type != spec.arguments.type.value:
+        raise CannotAdopt(
+            f"{account_id} is of type {account.type!r}, not {spec.arguments.type.value!r}; "
+            f"set type={account.type!r}. Nothing was changed"
+        )
+    if is_archived(account):
+        raise CannotAdopt(
+            f"{account_id} is archived, and ChatDaddy can't bring it back. "
+            "Leave adopt out to buy a new account. Nothing was changed"
+        )
+    source = next(
+        (one.ref for one in facts.ownership.leaving if one.account_id == account_id), None
+    )
+    return TakeOver(account, Reason.ADOPTED, source)
+
+
+def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
+    named = facts.view.named(spec.nickname)
+    ids = tuple(sorted(account.account_id for account in named))
+    strangers = sorted(
+        (account for account in named if account.live and is_free(facts, account.account_id)),
+        key=lambda account: account.account_id,
+    )
+    if not strangers or spec.existing is Existing.ALLOW:
+        return Buy(ids)
+    if spec.existing is Existing.FAIL:
+        raise AlreadyThere(_taken(spec, strangers))
+    if len(strangers) == 1 and strangers[0].type == spec.arguments.type.value:
+        return TakeOver(strangers[0], Reason.ADOPTED)
+    listed = ", ".join(f"{account.account_id} ({account.type})" for account in strangers)
+    raise AlreadyThere(
+        f"nothing was bought: existing='adopt' needs exactly one live account named "
+        f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {listed}; "
+        "say which with adopt='acc…', or buy another with existing='allow'"
+    )
+
+
+def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:
+    """The nickname is taken: the ways out, without a take-over if no account has the type."""
+    ids = ", ".join(account.account_id for account in found)
+    several = "accounts" if len(found) > 1 else "an account"
+    fits = [one.account_id for one in found if one.type == spec.arguments.type.value]
+    other, take = (
+        ("", f"Take it over with adopt={fits[0]!r}, buy") if fits else (", of another type", "Buy")
+    )
+    return (
+        f"nothing was bought: the team already has {several} named {spec.nickname!r}{other}: "
+        f"{ids}. {take} another with existing='allow', or choose another nickname"
+    )
+
+
+def _listed(refs: Iterable[Ref]) -> str:
+    return ", ".join(ref.label for ref in refs)

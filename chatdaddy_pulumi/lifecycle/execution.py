@@ -1,0 +1,284 @@
+"""Carrying a plan out: all at once, each account once, and nothing lost if some fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from chatdaddy_pulumi.client import ChatDaddyError, PaymentRequired, Refused
+from chatdaddy_pulumi.enums import OnDelete
+from chatdaddy_pulumi.lifecycle import verbs
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver, decide_all
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, Unresolved
+from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
+from chatdaddy_pulumi.lifecycle.outcome import Done, Outcome, Tally
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.plan import Plan
+from chatdaddy_pulumi.lifecycle.verbs import Removal
+from chatdaddy_pulumi.spec.account import AccountSpec
+
+#: How old, in seconds, the listing may be that the intent made moments before.
+_JUST_NOW_S = 30.0
+
+#: After so many failures in a row (at least twice the calls at once) nothing more is tried.
+_FAILURES_IN_A_ROW = 25
+
+#: Seconds between two looks for an account that an interrupted purchase may still bring.
+_LOOK_AGAIN_S = 5.0
+
+#: Accounts at once, if nothing is said.
+DEFAULT_CONCURRENCY = 64
+
+
+async def execute(
+    facts: Facts,
+    holder: str,
+    plan: Plan,
+    *,
+    concurrency: int = DEFAULT_CONCURRENCY,
+    tally: Tally | None = None,
+    stopped: Callable[[], str | None] = lambda: None,
+    approve: Callable[[Plan, Decisions], None] = lambda _plan, _decisions: None,
+) -> Outcome:
+    """Do what the plan says, up to `concurrency` accounts at once.
+
+    What fails is told by key, and the rest is done all the same. A purchase that a limit of the
+    team refuses is tried once more after the removals.
+
+    Args:
+        facts: Where it begins.
+        holder: The URN of the resource whose accounts these are.
+        plan: What to do.
+        concurrency: Accounts at once.
+        tally: Counted up while it runs.
+        stopped: Asked before each account; a reason ends the run, what is under way is finished.
+        approve: Raises if what is decided is more than may be done; nothing is done then.
+
+    Raises:
+        LifecycleError: the team's accounts could not be read, or `approve` refused; nothing was
+            done.
+    """
+    run = _Execution(facts, holder, plan, tally or Tally(), stopped, concurrency)
+    await run.decide(approve)
+    await run.work(run.jobs())
+    await run.work(run.second_round())
+    return run.outcome
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One piece of work, for a key."""
+
+    key: str
+    do: Callable[[], Awaitable[None]]
+
+
+class _Execution:
+    def __init__(
+        self,
+        facts: Facts,
+        holder: str,
+        plan: Plan,
+        tally: Tally,
+        stopped: Callable[[], str | None],
+        concurrency: int,
+    ) -> None:
+        self._facts = facts
+        self._holder = holder
+        self._plan = plan
+        self._tally = tally
+        self._stopped = stopped
+        self._concurrency = concurrency
+        self._failures_in_a_row = 0
+        self._decisions = Decisions({}, {})
+        self._refused_by_limit: list[_Job] = []
+        self._second = False
+        self.outcome = Outcome(dict(plan.held))
+
+    def _ref(self, key: str) -> Ref:
+        return Ref(self._holder, key)
+
+    # --- before
+
+    async def decide(self, approve: Callable[[Plan, Decisions], None]) -> None:
+        """Look at the team if something is to be acquired, and decide for all entries at once."""
+        plan, facts = self._plan, self._facts
+        wanted = {self._ref(key): spec for key, spec in plan.wanted.items()}
+        try:
+            self._decisions = await decide_all(facts, wanted, max_age=_JUST_NOW_S)
+            await self._await_unresolved(wanted)
+        except ChatDaddyError as error:
+            raise NotDone("nothing was done: the accounts can't be read", cause=error) from None
+        approve(plan, self._decisions)
+        tally = self._tally
+        tally.to_buy = len(self._decisions.purchases)
+        tally.to_change = len(plan.change) + len(plan.bring_back)
+        tally.to_remove = len(plan.removals)
+        for new, old in plan.moved.items():
+            account_id = plan.held[new].account_id
+            self.outcome.done.append(Done(new, account_id, Reason.CARRIED, f"key {old} → {new}"))
+
+    async def _await_unresolved(self, wanted: dict[Ref, AccountSpec]) -> None:
+        """Wait a little for accounts that interrupted purchases may still bring."""
+        facts, refused = self._facts, self._decisions.refused
+        while True:
+            waiting = [e for e in refused.values() if isinstance(e, Unresolved)]
+            ends = [e.until for e in waiting if e.until - facts.clock() <= facts.patience_s]
+            if not ends or self._stopped():
+                return
+            await asyncio.sleep(min(_LOOK_AGAIN_S, max(0.0, min(ends) - facts.clock()) + 0.01))
+            self._decisions = await decide_all(facts, wanted)
+            refused = self._decisions.refused
+
+    def jobs(self) -> Iterable[_Job]:
+        plan = self._plan
+        for key, (held, spec) in plan.change.items():
+            yield _Job(key, partial(self._change, key, held, spec))
+        for key, (held, spec) in plan.bring_back.items():
+            yield _Job(key, partial(self._bring_back, key, held, spec))
+        for key, spec in plan.acquire.items():
+            yield _Job(key, partial(self._acquire, key, spec))
+        for key, (held, spec) in plan.replace.items():
+            yield _Job(key, partial(self._replace, key, held, spec))
+        for key, held in plan.remove.items():
+            yield _Job(key, partial(self._remove, key, held))
+
+    # --- the work
+
+    async def work(self, jobs: Iterable[_Job]) -> None:
+        waiting = iter(jobs)
+
+        async def worker() -> None:
+            for job in waiting:
+                reason = self._stopped() or self._hopeless()
+                if reason:
+                    self.outcome.failed[job.key] = NotDone(f"not tried: {reason}")
+                    self._tally.not_tried += 1
+                else:
+                    await self._try(job)
+
+        await asyncio.gather(*(worker() for _ in range(self._concurrency)))
+
+    async def _try(self, job: _Job) -> None:
+        """Do it; whatever goes wrong, the other accounts go on and are saved."""
+        try:
+            await job.do()
+            self._failures_in_a_row = 0
+        except _Later:
+            self._refused_by_limit.append(job)
+        except LifecycleError as error:
+            self._failures_in_a_row += isinstance(error, NotDone)
+            self._fail(job.key, error)
+        except Exception as error:  # a bug must not lose what the others bought
+            self._fail(job.key, LifecycleError(f"this is a bug in chatdaddy-pulumi: {error!r}"))
+
+    def _fail(self, key: str, error: LifecycleError) -> None:
+        self._tally.failed += 1
+        self.outcome.failed[key] = error
+
+    def _hopeless(self) -> str | None:
+        enough = max(_FAILURES_IN_A_ROW, 2 * self._concurrency)
+        if self._failures_in_a_row < enough:
+            return None
+        return f"{self._failures_in_a_row} others failed in a row"
+
+    def second_round(self) -> Iterable[_Job]:
+        """The purchases that a limit refused, now that the removals have made room."""
+        again, self._refused_by_limit = self._refused_by_limit, []
+        self._failures_in_a_row = 0
+        self._second = True
+        return again
+
+    async def _acquire(self, key: str, spec: AccountSpec) -> None:
+        ref = self._ref(key)
+        if ref in self._decisions.refused:
+            raise self._decisions.refused[ref]
+        decision = self._decisions.made[ref]
+        if isinstance(decision, TakeOver):
+            account = await verbs.take_over(self._facts, ref, spec, decision)
+            self._tally.taken_over += 1
+            what: Reason | str = decision.reason
+        else:
+            account = await self._buy(ref, spec)
+            self._tally.bought += 1
+            what = "bought"
+        source = decision.source if isinstance(decision, TakeOver) else None
+        self.outcome.done.append(Done(key, account.account_id, what, other=source))
+        self.outcome.observed[key] = account
+        # From here on the account is held; what is still amiss is told, and seen in the next run.
+        asked = spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
+        held = HeldAccount.seen(account, spec.nickname, asked)
+        self.outcome.held[key] = held
+        await self._bring(key, held, spec)
+
+    async def _buy(self, ref: Ref, spec: AccountSpec):  # type: ignore[no-untyped-def]
+        try:
+            return await verbs.buy(self._facts, ref, spec)
+        except NotDone as error:
+            if not self._second and self._plan.removals and _is_limit(error.cause):
+                raise _Later from None
+            raise
+
+    async def _bring(self, key: str, held: HeldAccount, spec: AccountSpec) -> str:
+        changed = await verbs.change(self._facts, self._ref(key), spec, held)
+        opened = spec.arguments.connect and not held.arguments.connect
+        asked = spec.arguments.but(connect=False) if opened else spec.arguments
+        now = HeldAccount(held.account_id, spec.nickname, asked, held.state)
+        self.outcome.held[key] = now
+        if opened:
+            await verbs.open_connection(self._facts, held.account_id)
+            self.outcome.held[key] = now._replace(arguments=spec.arguments, state="connecting")
+        return ", ".join([*changed, *(["connection"] if opened else [])])
+
+    async def _change(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
+        what = await self._bring(key, held, spec)
+        self._tally.changed += 1
+        if what:
+            self.outcome.done.append(Done(key, held.account_id, "changed", what))
+
+    async def _bring_back(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
+        account = await verbs.bring_back(self._facts, self._ref(key), spec, held)
+        self.outcome.observed[key] = account
+        asked = spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
+        now = HeldAccount.seen(account, spec.nickname, asked)
+        self.outcome.held[key] = now
+        self.outcome.done.append(Done(key, held.account_id, "brought back"))
+        await self._bring(key, now, spec)
+        self._tally.changed += 1
+
+    async def _replace(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
+        """Buy first, then remove; if the purchase fails, the old account stays."""
+        await self._acquire(key, spec._replace(adopt=None))
+        new = self.outcome.held[key]
+        try:
+            await self._let_go(key, held)
+        except LifecycleError:
+            # The new account is saved with the old one beside it: the next run removes that.
+            self.outcome.held[f"{key}{REPLACED}{held.account_id}"] = held
+            self.outcome.held[key] = new
+            raise
+
+    async def _remove(self, key: str, held: HeldAccount) -> None:
+        await self._let_go(key, held)
+        del self.outcome.held[key]
+
+    async def _let_go(self, key: str, held: HeldAccount) -> None:
+        ref = self._ref(key.partition(REPLACED)[0])
+        on_delete: OnDelete = held.arguments.on_delete
+        became, other = await verbs.remove(self._facts, ref, held.account_id, on_delete)
+        if became is not Removal.LET_GO:
+            self._tally.removed += 1
+        self.outcome.done.append(Done(key, held.account_id, became, on_delete.value, other))
+
+
+class _Later(Exception):
+    """A limit of the team refused a purchase, and removals are about to make room."""
+
+
+def _is_limit(error: BaseException | None) -> bool:
+    return isinstance(error, PaymentRequired) or (
+        isinstance(error, Refused) and "limit" in error.message.lower()
+    )

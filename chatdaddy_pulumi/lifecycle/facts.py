@@ -1,0 +1,144 @@
+"""What a piece of work has to know: one object that is passed on to every verb."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from chatdaddy_pulumi.lifecycle.errors import WrongTeam
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
+from chatdaddy_pulumi.lifecycle.recovery import Unresolved
+from chatdaddy_pulumi.lifecycle.team_view import TeamView
+from chatdaddy_pulumi.spec.identity import Identity
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ChatDaddy
+
+#: Characters of the team's ID that an account's ID holds (the API's documentation).
+_TEAM_CHARACTERS = 21
+_ID_LENGTH = 3 + _TEAM_CHARACTERS + 4
+
+
+class Claim(NamedTuple):
+    """Who has said in this run that it takes an account over, and whether it has done so."""
+
+    ref: Ref
+    fulfilled: bool
+
+
+class Claims(Protocol):
+    """What the resources of one run tell each other."""
+
+    def claim(self, account_id: str, ref: Ref) -> Ref | None:
+        """Claim the account; the other entry that has claimed it before, if there is one."""
+
+    def fulfil(self, account_id: str, ref: Ref) -> None:
+        """The entry has the account now, bought or taken over."""
+
+    def bought(self, account_id: str, ref: Ref) -> None:
+        """The entry has bought the account."""
+
+    def claimed(self, account_id: str) -> Claim | None:
+        """The claim on an account that was taken over, or is to be."""
+
+    def acquired(self, ref: Ref) -> str | None:
+        """The account that the entry has bought or taken over in this run."""
+
+    def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
+        """Reserve a nickname and type for a purchase; another entry that has them in this run."""
+
+
+class LocalClaims:
+    """Claims within one process, for a run that has no other."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, Claim] = {}
+        self._bought: dict[Ref, str] = {}
+        self._reserved: dict[Identity, Ref] = {}
+
+    def claim(self, account_id: str, ref: Ref) -> Ref | None:
+        first = self._claims.setdefault(account_id, Claim(ref, False)).ref
+        return None if first == ref else first
+
+    def fulfil(self, account_id: str, ref: Ref) -> None:
+        self._claims[account_id] = Claim(ref, True)
+
+    def bought(self, account_id: str, ref: Ref) -> None:
+        self._bought[ref] = account_id
+
+    def claimed(self, account_id: str) -> Claim | None:
+        return self._claims.get(account_id)
+
+    def acquired(self, ref: Ref) -> str | None:
+        if ref in self._bought:
+            return self._bought[ref]
+        return next(
+            (id_ for id_, one in self._claims.items() if one == Claim(ref, True)),
+            None,
+        )
+
+    def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
+        first = self._reserved.setdefault(identity, ref)
+        return None if first == ref else first
+
+
+@dataclass
+class Facts:
+    """The client, who holds what, and what earlier runs left."""
+
+    client: ChatDaddy
+    team_id: str
+    ownership: Ownership = field(default_factory=Ownership)
+    claims: Claims = field(default_factory=LocalClaims)
+    unresolved: Mapping[Ref, Unresolved] = field(default_factory=dict)
+    #: Whether the intent has noted the entry; a purchase that it has not is refused.
+    noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
+    #: The entries whose old account makes room for one of another type.
+    replaced: set[Ref] = field(default_factory=set)
+    #: The entries whose account no listing shows.
+    missing: set[Ref] = field(default_factory=set)
+    #: The accounts that were bought in this piece of work.
+    bought: set[str] = field(default_factory=set)
+    #: The accounts that this run was the first to miss.
+    first_missed: set[str] = field(default_factory=set)
+    #: Where the provider is named explicitly: nicknames of other providers are no doubles.
+    provider: str = ""
+    view: TeamView = field(default_factory=TeamView)
+    #: Our own user, by whom purchases of interrupted runs are told; None if it is not known.
+    user_id: str | None = None
+    #: Seconds since 1970.
+    clock: Callable[[], float] = time.time
+    #: For so many seconds an update waits for accounts that interrupted purchases may bring.
+    patience_s: float = 45.0
+    #: How old a listing may be that a refresh reads from, in seconds.
+    client_max_age_s: float = 60.0
+
+    @cached_property
+    def unresolved_alike(self) -> dict[Identity, dict[Ref, Unresolved]]:
+        """The unresolved entries by nickname and type."""
+        found: dict[Identity, dict[Ref, Unresolved]] = {}
+        for ref, one in self.unresolved.items():
+            found.setdefault(one.note.identity, {})[ref] = one
+        return found
+
+    def check_team(self, account_id: str) -> None:
+        """Refuse an account of another team.
+
+        Raises:
+            WrongTeam: its ID, which holds the team's, is another team's.
+        """
+        if not is_of_team(account_id, self.team_id):
+            raise WrongTeam(
+                f"{account_id} belongs to another team than {self.team_id!r}, which is "
+                "configured. Nothing was done. Set chatdaddy:teamId to the stack's own team"
+            )
+
+
+def is_of_team(account_id: str, team_id: str) -> bool:
+    """Whether the account may be the team's, by the form of IDs that the API documents."""
+    if len(team_id) < _TEAM_CHARACTERS or len(account_id) != _ID_LENGTH:
+        return True
+    return account_id[3:-4] == team_id[:_TEAM_CHARACTERS]

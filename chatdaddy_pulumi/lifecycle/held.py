@@ -1,0 +1,116 @@
+"""An account that a resource holds: what was asked for when it was last worked on, and what is
+otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chatdaddy_pulumi.enums import ArchiveState
+from chatdaddy_pulumi.lifecycle.ownership import identity_of
+from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
+from chatdaddy_pulumi.spec.identity import Identity
+from chatdaddy_pulumi.spec.nicknames import same
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ObservedAccount
+
+
+#: What parts a key from the ID of an account that was replaced and is not removed yet.
+REPLACED = "\x1f"
+
+
+class HeldAccount(NamedTuple):
+    """One account. `nickname` and `arguments` are as they were asked for."""
+
+    account_id: str
+    nickname: str
+    arguments: Arguments
+    state: str = "close"
+    #: What is otherwise than asked for, as it was seen: ``nickname``, ``tier``, ``settings``,
+    #: ``assignees``; ``deleted``: in its 24 hours of grace; ``missing``: since when (seconds since
+    #: 1970) no listing shows it, though nothing says that it is gone.
+    drift: Mapping[str, Any] | None = None
+
+    @classmethod
+    def seen(cls, account: ObservedAccount, nickname: str, arguments: Arguments) -> HeldAccount:
+        """The account as ChatDaddy shows it, beside what was asked for."""
+        drift = differences_seen(account, nickname, arguments)
+        return cls(account.account_id, nickname, arguments, account.state or "close", drift)
+
+    @property
+    def identity(self) -> Identity:
+        """By its nickname as it was last seen."""
+        nickname = (self.drift or {}).get("nickname", self.nickname)
+        return identity_of(nickname, self.arguments.type.value)
+
+    @property
+    def tier(self) -> str | None:
+        """The tier that it has, whatever was asked for."""
+        found: str | None = (self.drift or {}).get("tier", self.arguments.tier.value)
+        return found
+
+    @property
+    def deleted(self) -> bool:
+        """Whether somebody else deleted it, and it is in its 24 hours of grace."""
+        return bool((self.drift or {}).get("deleted"))
+
+    @property
+    def missing_since(self) -> float | None:
+        """Since when no listing shows it, in seconds since 1970."""
+        found: float | None = (self.drift or {}).get("missing")
+        return found
+
+    def differences(self, spec: AccountSpec) -> dict[str, Any]:
+        """What a patch has to change, by the account's attributes; {} if nothing.
+
+        Of the settings only those count that the program names: the rest are ChatDaddy's defaults
+        or somebody else's.
+        """
+        wanted = spec.arguments
+        if self.drift is None and wanted.text == self.arguments.text:
+            return {} if same(self.nickname, spec.nickname) else {"nickname": spec.nickname}
+        seen = self.drift or {}
+        change: dict[str, Any] = {}
+        if not same(seen.get("nickname", self.nickname), spec.nickname):
+            change["nickname"] = spec.nickname
+        if self.tier != wanted.tier.value:
+            change["tier"] = wanted.tier.value
+        settings = {**(self.arguments.settings or {}), **seen.get("settings", {})}
+        if any(settings.get(name) != value for name, value in (wanted.settings or {}).items()):
+            change["settings"] = wanted.settings
+        assignees = seen.get("assignees", self.arguments.assignees)
+        if wanted.assignees is not None and sorted(assignees or []) != sorted(wanted.assignees):
+            change["assignees"] = wanted.assignees
+        return change
+
+
+def differences_seen(
+    account: ObservedAccount, nickname: str, arguments: Arguments
+) -> dict[str, Any] | None:
+    """What of the account is otherwise than asked for, as it is; None if nothing."""
+    drift: dict[str, Any] = {}
+    if not same(account.nickname, nickname):
+        drift["nickname"] = account.nickname
+    if account.tier != arguments.tier.value:
+        drift["tier"] = account.tier
+    found = account.settings or {}
+    otherwise = {
+        name: found.get(name)
+        for name, value in (arguments.settings or {}).items()
+        if found.get(name) != value
+    }
+    if otherwise:
+        drift["settings"] = otherwise
+    assignees = arguments.assignees
+    if assignees is not None and sorted(account.assignees or []) != sorted(assignees):
+        drift["assignees"] = account.assignees or []
+    if account.deleted_at is not None:
+        drift["deleted"] = True
+    return drift or None
+
+
+def is_archived(account: ObservedAccount) -> bool:
+    """Whether archiving has cancelled the account's subscription, or is about to."""
+    state = account.archive_state
+    return state is not None and state.type != ArchiveState.ERROR.value

@@ -1,0 +1,66 @@
+"""How much one run may do to a fleet: a cut-off file must not delete a company."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from chatdaddy_pulumi.lifecycle.errors import TooMuch
+from chatdaddy_pulumi.lifecycle.listing import listed
+from chatdaddy_pulumi.spec.limits import Limit
+
+#: If nothing is said, this share of the fleet may go in one run, rounded up.
+USUAL_REMOVALS_PERCENT = 10
+
+_SHOWN = 20
+
+
+def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wanted: int) -> None:
+    """Refuse a run that would take more accounts away than allowed.
+
+    Raises:
+        TooMuch: naming the keys, the limit, and the two ways on.
+    """
+    keys = list(removed)
+    if limit is not None:
+        allowed = limit.of(held)
+        rule = f"at most {allowed:,} (max_removals={limit}) may go in one run"
+    elif wanted:
+        allowed = max(1, math.ceil(held * USUAL_REMOVALS_PERCENT / 100))
+        rule = f"at most {allowed:,} (10 % of the fleet if max_removals is not set) may go in a run"
+    else:
+        allowed, rule = 0, "an empty fleet is refused if max_removals is not set"
+    if len(keys) <= allowed:
+        return
+    raise TooMuch(
+        f"this run would remove {_counted(keys)} of the fleet's {held:,}; {rule}. "
+        "Nothing was done. If entries were lost (a cut-off file?), bring them back; "
+        f"to remove them, allow it: limits=FleetLimits(max_removals={len(keys)})"
+    )
+
+
+def check_purchases(bought: Iterable[str], held: int, limit: Limit | None) -> None:
+    """Refuse a run that would buy more accounts than allowed.
+
+    Args:
+        bought: The keys.
+        held: The most accounts that the fleet has held; a share does not bind a fleet that never
+            held any.
+        limit: What is allowed.
+
+    Raises:
+        TooMuch: naming the keys, the limit, and the way on.
+    """
+    keys = list(bought)
+    if limit is None or (limit.number is None and not held) or len(keys) <= limit.of(held):
+        return
+    raise TooMuch(
+        f"this run would buy {_counted(keys)}; at most {limit.of(held):,} (max_purchases={limit}) "
+        "may be bought in one run. Nothing was done. To buy them, raise it: "
+        f"limits=FleetLimits(max_purchases={len(keys)})"
+    )
+
+
+def _counted(keys: list[str]) -> str:
+    accounts = "1 account" if len(keys) == 1 else f"{len(keys):,} accounts"
+    return f"{accounts} ({listed(keys, _SHOWN)})"

@@ -1,0 +1,31 @@
+"""Many keys and reasons in few lines. Imported by programs: nothing heavy here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+#: Keys of a kind that are named; the rest is counted.
+NAMED = 20
+_REASONS = 40
+
+
+def lines(reasons: Mapping[str, str]) -> list[str]:
+    """``  alice, bob: why``: a line a reason."""
+    by_reason: dict[str, list[str]] = {}
+    for key, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(key)
+    told = [f"  {listed(keys)}: {reason}" for reason, keys in by_reason.items()]
+    if len(told) > _REASONS:
+        told = [*told[:_REASONS], f"  … and {len(told) - _REASONS:,} more"]
+    return told
+
+
+def listed(keys: Sequence[str], most: int = NAMED) -> str:
+    """``alice, bob and 3 more``."""
+    more = f" and {len(keys) - most:,} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + more
+
+
+def counted(number: int) -> str:
+    """``1 account``, ``2,000 accounts``."""
+    return "1 account" if number == 1 else f"{number:,} accounts"

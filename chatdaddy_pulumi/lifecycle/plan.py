@@ -1,0 +1,99 @@
+"""From what a resource holds to what the program wants: which accounts are touched, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.spec.account import AccountSpec
+from chatdaddy_pulumi.spec.nicknames import same
+
+Change = tuple[HeldAccount, AccountSpec]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, by key. A key stands in one of the mappings at most, but for `moved`."""
+
+    #: No account yet: carried over, taken over, recovered or bought.
+    acquire: dict[str, AccountSpec] = field(default_factory=dict)
+    #: Of another type or login type: another account is bought, then the old one removed.
+    replace: dict[str, Change] = field(default_factory=dict)
+    #: Deleted by somebody else, and still in its grace: brought back.
+    bring_back: dict[str, Change] = field(default_factory=dict)
+    #: Patched, its connection opened, or only its removal agreed otherwise (no call).
+    change: dict[str, Change] = field(default_factory=dict)
+    #: No longer wanted.
+    remove: dict[str, HeldAccount] = field(default_factory=dict)
+    #: Keys that came for keys that went: the old key by the new one.
+    moved: dict[str, str] = field(default_factory=dict)
+    #: What is held after the renames: by new key.
+    held: dict[str, HeldAccount] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not (
+            self.acquire
+            or self.replace
+            or self.bring_back
+            or self.change
+            or self.remove
+            or self.moved
+        )
+
+    @cached_property
+    def wanted(self) -> dict[str, AccountSpec]:
+        """The entries that need an account."""
+        return self.acquire | {key: spec for key, (_, spec) in self.replace.items()}
+
+    @cached_property
+    def removals(self) -> dict[str, HeldAccount]:
+        """Accounts that the resource loses, replaced ones included: by key."""
+        return self.remove | {key: held for key, (held, _) in self.replace.items()}
+
+
+def plan(
+    held: Mapping[str, HeldAccount],
+    wanted: Mapping[str, AccountSpec],
+    moved: Mapping[str, str] | None = None,
+) -> Plan:
+    """Compare; pure, and linear in the number of accounts.
+
+    Args:
+        held: What the resource holds, by key.
+        wanted: What the program wants, by key.
+        moved: The old key by the new one, of entries that only changed their key.
+    """
+    made = Plan(moved=dict(moved or {}))
+    if made.moved:
+        leaving = set(made.moved.values())
+        carried = {new: held[old] for new, old in made.moved.items()}
+        held = {key: one for key, one in held.items() if key not in leaving} | carried
+    made.held.update(held)
+    for key, spec in wanted.items():
+        one = held.get(key)
+        if one is None or one.missing_since is not None:
+            made.acquire[key] = spec
+        elif _unchanged(one, spec):
+            continue
+        elif (one.arguments.type, one.arguments.login_type) != (
+            spec.arguments.type,
+            spec.arguments.login_type,
+        ):
+            made.replace[key] = one, spec
+        elif one.deleted:
+            made.bring_back[key] = one, spec
+        else:
+            made.change[key] = one, spec
+    made.remove.update((key, one) for key, one in held.items() if key not in wanted)
+    return made
+
+
+def _unchanged(held: HeldAccount, spec: AccountSpec) -> bool:
+    return (
+        held.drift is None
+        and (held.arguments is spec.arguments or held.arguments == spec.arguments)
+        and (held.nickname == spec.nickname or same(held.nickname, spec.nickname))
+    )

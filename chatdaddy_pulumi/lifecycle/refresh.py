@@ -1,0 +1,103 @@
+"""What became of the accounts that a resource holds: one look at the team for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from chatdaddy_pulumi.client import ChatDaddyError, NotFound
+from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.held import HeldAccount, is_archived
+from chatdaddy_pulumi.lifecycle.team_view import look
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount
+
+#: Accounts that are looked for by their IDs at once.
+_AT_ONCE = 16
+
+
+K = TypeVar("K")
+
+
+@dataclass
+class Refreshed(Generic[K]):
+    """The accounts as ChatDaddy shows them, by key."""
+
+    held: dict[K, HeldAccount] = field(default_factory=dict)
+    observed: dict[K, ObservedAccount] = field(default_factory=dict)
+    #: Deleted for good, or archived: that is proven.
+    gone: dict[K, HeldAccount] = field(default_factory=dict)
+
+    @property
+    def drifted(self) -> dict[K, HeldAccount]:
+        return {key: one for key, one in self.held.items() if one.drift}
+
+
+async def refresh(facts: Facts, held: Mapping[K, HeldAccount]) -> Refreshed[K]:
+    """Read the accounts. One in its deletion grace is marked, one that no listing shows too.
+
+    Gone needs proof: an archive, or an answer by the account's ID that it is not there.
+
+    Raises:
+        WrongTeam: the accounts belong to another team.
+        ChatDaddyError: ChatDaddy could not be asked, or its listing contradicts itself.
+    """
+    for one in held.values():
+        facts.check_team(one.account_id)
+    found: Refreshed[K] = Refreshed()
+    ids = [one.account_id for one in held.values()]
+    view = await look(facts.client, ids=ids, max_age=facts.client_max_age_s)
+    unseen: dict[K, HeldAccount] = {}
+    for key, one in held.items():
+        account = view.get(one.account_id)
+        if account is None:
+            unseen[key] = one
+        else:
+            _sort(found, key, one, account)
+    await _look_for(facts, found, unseen)
+    return found
+
+
+def _sort(found: Refreshed[K], key: K, one: HeldAccount, account: ObservedAccount) -> None:
+    found.observed[key] = account
+    if is_archived(account):
+        found.gone[key] = one
+    else:
+        found.held[key] = HeldAccount.seen(account, one.nickname, one.arguments)
+
+
+async def _look_for(facts: Facts, found: Refreshed[K], unseen: Mapping[K, HeldAccount]) -> None:
+    waiting = iter(unseen.items())
+
+    async def worker() -> None:
+        for key, one in waiting:
+            account = await facts.client.accounts.look_up(one.account_id)
+            if account is not None:
+                _sort(found, key, one, account)
+                continue
+            there = await is_there(facts.client, one.account_id)
+            if there is False:
+                found.gone[key] = one
+            elif there:
+                found.held[key] = one
+            else:
+                facts.first_missed |= {one.account_id} if one.missing_since is None else set()
+                since = one.missing_since or facts.clock()
+                drift = {**(one.drift or {}), "missing": since}
+                found.held[key] = one._replace(drift=drift)
+
+    await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))
+
+
+async def is_there(client: ChatDaddy, account_id: str) -> bool | None:
+    """Whether ChatDaddy knows the account by its ID; None if it does not say."""
+    try:
+        await client.billing.account_access(account_id)
+    except NotFound:
+        return False
+    except ChatDaddyError:
+        return None
+    return True

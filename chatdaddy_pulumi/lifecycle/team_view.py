@@ -1,0 +1,90 @@
+"""The team's accounts, as far as a run has to know them, in as few calls as possible."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from unicodedata import normalize
+
+from chatdaddy_pulumi.spec.nicknames import normal
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount
+
+#: Accounts that one call lists.
+PAGE = 100
+
+#: So many nicknames are looked up one by one, whatever the size of the team.
+FEW = 3
+
+
+@dataclass
+class TeamView:
+    """Some of the team's accounts, or all."""
+
+    _by_id: dict[str, ObservedAccount] = field(default_factory=dict)
+    _named: dict[str, dict[str, ObservedAccount]] = field(default_factory=dict)
+    #: Whether all accounts of the team are in it.
+    complete: bool = False
+
+    def get(self, account_id: str) -> ObservedAccount | None:
+        return self._by_id.get(account_id)
+
+    def named(self, nickname: str) -> list[ObservedAccount]:
+        """Those of the nickname, compared in its normal form, in any state."""
+        return list(self._named.get(normal(nickname), {}).values())
+
+    @property
+    def accounts(self) -> Mapping[str, ObservedAccount]:
+        return self._by_id
+
+    def add(self, accounts: Iterable[ObservedAccount]) -> None:
+        for account in accounts:
+            before = self._by_id.get(account.account_id)
+            if before is not None:
+                self._named[normal(before.nickname)].pop(account.account_id, None)
+            self._by_id[account.account_id] = account
+            named = self._named.setdefault(normal(account.nickname), {})
+            named[account.account_id] = account
+
+
+async def look(
+    client: ChatDaddy,
+    nicknames: Collection[str] = (),
+    ids: Collection[str] = (),
+    *,
+    max_age: float = 0,
+    at_least: int = 0,
+) -> TeamView:
+    """The accounts of these nicknames and IDs, as of at most `max_age` seconds ago.
+
+    Looked up one by one, or in a listing of the whole team, which is a call for every hundred of
+    its accounts: whatever costs less. `at_least` is how many the team has as far as is known.
+
+    Raises:
+        ChatDaddyError: ChatDaddy could not be asked, or its listing contradicts itself.
+    """
+    view = TeamView()
+    if not nicknames and not ids:
+        return view
+    if len(nicknames) + len(ids) > max(FEW, at_least // PAGE):
+        view.add((await client.accounts.snapshot(max_age=max_age)).values())
+        view.complete = True
+        return view
+    spellings = {form for name in nicknames for form in _spellings(name)}
+    named, alone = await asyncio.gather(
+        asyncio.gather(*(client.accounts.search(form) for form in sorted(spellings))),
+        asyncio.gather(*(client.accounts.get(account_id) for account_id in sorted(ids))),
+    )
+    for accounts in named:
+        view.add(accounts)
+    view.add(account for account in alone if account is not None)
+    return view
+
+
+def _spellings(nickname: str) -> set[str]:
+    """The forms of a nickname that ChatDaddy's search may tell apart."""
+    plain = normal(nickname)
+    return {plain, normalize("NFD", plain)}

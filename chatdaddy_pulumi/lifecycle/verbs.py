@@ -1,0 +1,342 @@
+"""What can be done to an account: buy, take over, change, bring back, remove.
+
+Each verb refuses by itself what must not be done, with facts that are read then, so that no plan
+can get around it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from chatdaddy_pulumi.client import (
+    AccountPatch,
+    BadRequest,
+    ChatDaddyError,
+    NotFound,
+    Purchase,
+    Unknown,
+)
+from chatdaddy_pulumi.enums import OnDelete, Tier
+from chatdaddy_pulumi.lifecycle.decisions import Buy, TakeOver, decide, recovered_now
+from chatdaddy_pulumi.lifecycle.errors import (
+    AlreadyThere,
+    CannotAdopt,
+    LifecycleError,
+    NotDone,
+    NotNoted,
+    NotRemoved,
+    Unresolved,
+)
+from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.tiers import loses_history, refuse_history_loss
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ObservedAccount
+    from chatdaddy_pulumi.lifecycle.facts import Facts
+    from chatdaddy_pulumi.spec.account import AccountSpec
+
+#: After a lost answer, a server that was silent for so long may take this many times longer.
+_SLOWER_STILL = 10.0
+
+
+async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
+    """Purchase the account: a charge (the guide, step 8).
+
+    Raises:
+        AlreadyThere: an account is there that may be the entry's, or is another's.
+        NotDone: the intent has not noted the entry, or ChatDaddy refused. Nothing was bought.
+        Unresolved: the answer was lost. It may have been bought.
+    """
+    decision = decide(facts, ref, spec, recovered_now(facts, spec.identity))
+    if isinstance(decision, TakeOver):
+        raise AlreadyThere(
+            f"nothing was bought: {decision.account.account_id} is there for {spec.nickname!r}"
+        )
+    if not facts.noted(ref, spec.identity):
+        raise NotNoted(
+            f"{spec.nickname!r} was not bought: the intent, by which a purchase is found again if "
+            "this run is interrupted, has not noted it in this run"
+        )
+    other = facts.claims.reserve(spec.identity, ref)
+    if other is not None and spec.existing.value != "allow":
+        raise AlreadyThere(
+            f"nothing was bought: {other.label} buys an account named {spec.nickname!r} in this run"
+        )
+    began_at = facts.clock()
+    try:
+        account = await facts.client.accounts.purchase(_order(spec), known_ids=decision.known_ids)
+    except Unknown as error:
+        silent = getattr(error, "silent_s", 0.0)
+        raise Unresolved(
+            f"it is not known whether {spec.nickname!r} was bought: {error}",
+            began_at=began_at,
+            until=facts.clock() + _SLOWER_STILL * silent,
+            sent=True,
+        ) from None
+    except ChatDaddyError as error:
+        raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
+    facts.claims.bought(account.account_id, ref)
+    facts.bought.add(account.account_id)
+    facts.view.add([account])
+    return account
+
+
+def _order(spec: AccountSpec) -> Purchase:
+    """The purchase; what the program says nothing of is not sent."""
+    asked = spec.arguments
+    said = {
+        "type": asked.type.value,
+        "tier": asked.tier.value,
+        "nickname": spec.nickname,
+        "settings": asked.settings,
+        "login_type": asked.login_type.value if asked.login_type else None,
+    }
+    return Purchase(**{key: value for key, value in said.items() if value is not None})
+
+
+async def take_over(
+    facts: Facts, ref: Ref, spec: AccountSpec, decision: TakeOver
+) -> ObservedAccount:
+    """Take the account over and buy nothing; one in its deletion grace is brought back.
+
+    Raises:
+        CannotAdopt: another entry takes it over in this run, or its grace is over.
+        HistoryLoss: the entry's tier would delete its chats. Nothing was changed.
+        NotDone: ChatDaddy refused or could not be asked.
+    """
+    account = decision.account
+    account_id = account.account_id
+    facts.check_team(account_id)
+    holder = facts.ownership.holder_of(account_id, but=ref)
+    other = holder or facts.claims.claim(account_id, ref)
+    if other is not None:
+        raise CannotAdopt(f"{account_id} is the account of {other.label} already")
+    asked = spec.arguments
+    await refuse_history_loss(
+        facts,
+        ref.label,
+        account_id,
+        seen=account.tier,
+        new=asked.tier,
+        allowed=spec.allow_history_loss,
+    )
+    if account.deleted_at is not None:
+        account = await _recreate(facts, account_id)
+    facts.claims.fulfil(account_id, ref)
+    facts.view.add([account])
+    return account
+
+
+async def bring_back(
+    facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount
+) -> ObservedAccount:
+    """Bring an account back that somebody else deleted, within its 24 hours of grace.
+
+    Raises:
+        CannotAdopt: its grace is over.
+        HistoryLoss: the entry's tier would delete its chats. Nothing was changed.
+        NotDone: ChatDaddy refused or could not be asked.
+    """
+    facts.check_team(held.account_id)
+    account = await _read(facts, held.account_id)
+    if account is None:
+        raise CannotAdopt(f"{held.account_id} is gone. Nothing was changed")
+    await refuse_history_loss(
+        facts,
+        ref.label,
+        held.account_id,
+        seen=account.tier,
+        new=spec.arguments.tier,
+        allowed=spec.allow_history_loss,
+    )
+    if account.deleted_at is None:
+        return account
+    return await _recreate(facts, held.account_id)
+
+
+async def _recreate(facts: Facts, account_id: str) -> ObservedAccount:
+    try:
+        return await facts.client.accounts.recreate(account_id)
+    except NotFound as error:
+        raise CannotAdopt(
+            f"{account_id} was deleted and its 24 hours of grace are over: {error}"
+        ) from None
+    except ChatDaddyError as error:
+        raise NotDone(f"{account_id} was not brought back", cause=error) from None
+
+
+async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -> dict[str, Any]:
+    """Make the account what the program wants, with one patch at most.
+
+    Returns:
+        What was changed, by the account's attributes.
+
+    Raises:
+        HistoryLoss: the change would delete the account's chats. Nothing was changed.
+        NotDone: the patch was refused, or its outcome isn't known; repeating it is harmless.
+    """
+    facts.check_team(held.account_id)
+    wanted = held.differences(spec)
+    if not wanted:
+        return {}
+    what = " and ".join(wanted)
+    if wanted.get("tier") == Tier.LIMITED.value and not spec.allow_history_loss:
+        account = await _read(facts, held.account_id)
+        seen = account.tier if account else None
+        if loses_history(seen, Tier.LIMITED):
+            await refuse_history_loss(
+                facts, ref.label, held.account_id, seen=seen, new=Tier.LIMITED, allowed=False
+            )
+    send = dict(wanted)
+    try:
+        if "settings" in send:
+            # Nowhere is it stated whether the API merges a patch into the settings or replaces
+            # them; with those that are there sent along, both come to the same.
+            now = await facts.client.accounts.get(held.account_id)
+            send["settings"] = {**((now.settings if now else None) or {}), **send["settings"]}
+        await _patch(facts, held.account_id, send)
+    except ChatDaddyError as error:
+        raise NotDone(f"{held.account_id}: {what} not changed", cause=error) from None
+    return send
+
+
+async def _patch(facts: Facts, account_id: str, change: dict[str, Any]) -> None:
+    """Send the patch; a 400 for the tier that it already has is success (the guide, step 11)."""
+    accounts = facts.client.accounts
+    try:
+        await accounts.patch(account_id, AccountPatch(**change))
+    except BadRequest:
+        now = await accounts.get(account_id) if "tier" in change else None
+        if now is None or now.tier != change["tier"]:
+            raise
+        rest = {key: value for key, value in change.items() if key != "tier"}
+        if rest:
+            await accounts.patch(account_id, AccountPatch(**rest))
+
+
+async def open_connection(facts: Facts, account_id: str) -> None:
+    """Open the account's connection, so that its QR code is there to scan.
+
+    Raises:
+        NotDone: it was not opened.
+    """
+    try:
+        await facts.client.accounts.open(account_id)
+    except ChatDaddyError as error:
+        raise NotDone(f"{account_id} was not opened", cause=error) from None
+
+
+class Removal(Enum):
+    """What became of an account that leaves."""
+
+    REMOVED = "removed"
+    RETAINED = "retained"
+    #: Another entry has it now.
+    LET_GO = "let go"
+
+
+async def remove(
+    facts: Facts, ref: Ref, account_id: str, on_delete: OnDelete
+) -> tuple[Removal, Ref | None]:
+    """Delete, archive or leave an account of this entry, unless another entry has it.
+
+    Returns:
+        What became of it, and the entry that has it now.
+
+    Raises:
+        NotRemoved: another entry is to take it over and has not done so yet.
+        WrongTeam: it belongs to another team than the configured one.
+        NotDone: ChatDaddy refused or could not be asked; it is as it was, or on its way.
+    """
+    other = _has_now(facts, ref, account_id)
+    if other is not None:
+        return Removal.LET_GO, other
+    if on_delete is OnDelete.RETAIN:
+        return Removal.RETAINED, None
+    facts.check_team(account_id)
+    accounts = facts.client.accounts
+    try:
+        if on_delete is OnDelete.ARCHIVE:
+            await accounts.archive(account_id)
+        else:
+            await accounts.delete(account_id, now=on_delete is OnDelete.DELETE_NOW)
+    except NotFound:
+        pass
+    except ChatDaddyError as error:
+        word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
+        raise NotDone(f"{account_id} was not {word}", cause=error) from None
+    return Removal.REMOVED, None
+
+
+def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
+    """The other entry that has the account.
+
+    Raises:
+        NotRemoved: it is to take it over, and has not done so yet.
+    """
+    ownership = facts.ownership
+    holder = ownership.holder_of(account_id, but=ref)
+    if holder is not None:
+        return holder
+    claim = facts.claims.claimed(account_id)
+    if claim is not None and (claim.ref != ref or claim.fulfilled):
+        if claim.fulfilled and (claim.ref != ref or facts.claims.acquired(ref) == account_id):
+            return claim.ref
+        raise NotRemoved(
+            f"{account_id} was not removed: {claim.ref.label} is to take it over and has not done "
+            "so in this run"
+        )
+    if claim is None and account_id in ownership.moved:
+        target = ownership.moved[account_id]
+        raise NotRemoved(
+            f"{account_id} was not removed: {target.label} is to take it over and has not done so "
+            "in this run"
+        )
+    adopter = ownership.also_adopted_by(account_id, ref)
+    if claim is None and adopter:
+        raise NotRemoved(
+            f"{account_id} was not removed: {adopter[0].label} is to take it over and has not done "
+            "so in this run"
+        )
+    if _is_recreated(facts, ref, account_id):
+        return ref
+    return None
+
+
+def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
+    """Whether the engine deletes the entry's resource first, and then creates it anew with the
+    same account."""
+    if ref in facts.replaced or facts.claims.acquired(ref) is not None:
+        return False
+    declared = facts.ownership.declaration(ref.holder)
+    if declared is None:
+        return False
+    held = facts.ownership.held_by(ref.holder).get(ref.key)
+    if held is None or held[0] != account_id:
+        return False
+    entry = (declared.entries or {}).get(ref.key)
+    return entry is not None and entry.type in (None, held[1].type)
+
+
+async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:
+    """The account as ChatDaddy shows it now."""
+    try:
+        return await facts.client.accounts.look_up(account_id)
+    except ChatDaddyError as error:
+        raise NotDone(f"{account_id} can't be read", cause=error) from None
+
+
+__all__ = [
+    "Buy",
+    "LifecycleError",
+    "Removal",
+    "bring_back",
+    "buy",
+    "change",
+    "differences_seen",
+    "open_connection",
+    "remove",
+    "take_over",
+]

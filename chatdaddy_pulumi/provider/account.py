@@ -1,0 +1,381 @@
+"""`Account`: check, diff, create, read, update, delete. It is a fleet of one, with the key ""."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from chatdaddy_pulumi.client import ChatDaddyError
+from chatdaddy_pulumi.enums import Existing, OnDelete, milder
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.errors import (
+    CannotAdopt,
+    HistoryLoss,
+    LifecycleError,
+    NotDone,
+    Unresolved,
+)
+from chatdaddy_pulumi.lifecycle.execution import execute
+from chatdaddy_pulumi.lifecycle.guards import losses, refuse_losses
+from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.plan import Plan, plan
+from chatdaddy_pulumi.lifecycle.recovery import Note
+from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
+from chatdaddy_pulumi.lifecycle.refresh import refresh
+from chatdaddy_pulumi.lifecycle.tiers import consequences
+from chatdaddy_pulumi.lifecycle.verbs import Removal, remove
+from chatdaddy_pulumi.provider import messages
+from chatdaddy_pulumi.provider.host import (
+    PART,
+    Checked,
+    Created,
+    Difference,
+    Host,
+    Read,
+    configuration_problems,
+    split_unknowns,
+)
+from chatdaddy_pulumi.provider.run_context import RunContext
+from chatdaddy_pulumi.provider.state import AccountState, facts_of, secret
+from chatdaddy_pulumi.spec.account import AccountSpec
+from chatdaddy_pulumi.spec.problem import Problem
+from chatdaddy_pulumi.spec.reading import read_account
+from chatdaddy_pulumi.spec.rules import misspelt
+
+#: Inputs that the engine shows and nobody sets: `check` works them out.
+_COMPUTED = ("removal",)
+
+#: Inputs that previews and states don't show if they are what they are by default.
+_QUIET = {"connect": False, "allow_history_loss": False, "existing": Existing.FAIL.value}
+
+#: Inputs of ours that are kept in the state.
+_KEPT = ("__urn", "__secrets")
+
+#: The inputs whose change replaces the account.
+_REPLACING = ("type", "login_type")
+
+
+class AccountProvider:
+    """Maps an account's life to the verbs."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    # --- before anything is done
+
+    async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
+        hidden = news.get("__run")
+        context = self._host.enter(hidden)
+        given = {
+            name: value
+            for name, value in news.items()
+            if name not in _COMPUTED and not name.startswith("__")
+        }
+        self._host.hide(given, _secrets(news))
+        reading = read_account(given)
+        failures = [*reading.problems, *configuration_problems(self._host.settings)]
+        if failures or reading.spec is None:
+            return Checked(news, failures)
+        urn = str(news.get("__urn") or "")
+        for warning in misspelt(reading.spec.arguments.settings or {}):
+            self._host.warn(f"{_name(urn)}: {warning}", urn)
+        if hidden is not None:
+            context.register(urn)
+            if not olds and not reading.unknown and context.preview:
+                failures = await self._refused(context, urn, reading.spec)
+        _, unknown = split_unknowns(given)
+        checked = _as_inputs(reading.spec, reading.unknown)
+        checked |= {name: news[name] for name in _KEPT if news.get(name)}
+        return Checked({**checked, **unknown}, failures)
+
+    async def _refused(self, context: RunContext, urn: str, spec: AccountSpec) -> list[Problem]:
+        """What would stop the purchase, or the take-over, found in the preview."""
+        ref = Ref(urn)
+        facts = self._host.facts(context)
+        wanted = plan({}, {"": spec})
+        try:
+            decisions = context.decisions or await decide_all(facts, {ref: spec}, max_age=60)
+            if ref not in decisions.made and ref not in decisions.refused:
+                decisions = await decide_all(facts, {ref: spec}, max_age=60)
+        except ChatDaddyError as error:
+            raise NotDone(f"{_name(urn)} was not bought", cause=error) from None
+        refused = decisions.refused.get(ref)
+        if isinstance(refused, Unresolved) and refused.until - facts.clock() <= facts.patience_s:
+            refused = None
+        if refused is None:
+            made = Decisions({ref: decisions.made[ref]} if ref in decisions.made else {}, {})
+            try:
+                await refuse_losses(facts, _named(losses(urn, wanted, made), _name(urn)))
+            except HistoryLoss as loss:
+                return [Problem("tier", str(loss))]
+            if not context.intent_checked:
+                told = messages.summary(wanted, decisions, self._host.settings.prices(), urn)
+                self._host.log(told, urn=urn)
+            return []
+        if isinstance(refused, HistoryLoss):
+            return [Problem("tier", messages.told(refused))]
+        property_ = "adopt" if isinstance(refused, CannotAdopt) else "nickname"
+        return [Problem(property_, messages.told(refused))]
+
+    async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
+        state = AccountState.load(olds)
+        given, unknown = split_unknowns(news)
+        urn = str(news.get("__urn") or "")
+        context = self._host.context
+        registered = urn in context.checked
+        before = state.inputs
+        replaces = [
+            name for name in _REPLACING if name in unknown or given.get(name) != before.get(name)
+        ]
+        if state.held is None:
+            return Difference(True, ["nickname"])
+        if replaces:
+            if registered:
+                context.replaced.add(Ref(urn))
+                goes = messages.WHAT_GOES[_on_delete(before, given)]
+                self._host.warn(
+                    f"{_name(urn)} is replaced since {' and '.join(replaces)} changed. A new "
+                    f"account is bought first. Then of the old account {id}: {goes}",
+                    urn,
+                )
+            return Difference(True, replaces)
+        if unknown:
+            return Difference(True)
+        spec = _spec(news)
+        todo = plan({"": state.held}, {"": spec})
+        if registered:
+            await self._guard(context, urn, todo)
+        same_removal = _on_delete(given) is _on_delete(before)
+        return Difference(not todo.empty and (_differs(todo, spec, before) or not same_removal))
+
+    async def _guard(self, context: RunContext, urn: str, todo: Plan) -> None:
+        losing = losses(urn, todo, Decisions({}, {}))
+        if losing:
+            await refuse_losses(self._host.facts(context), _named(losing, _name(urn)))
+        for held, spec in todo.change.values():
+            if context.preview and "tier" in held.differences(spec):
+                told = consequences(held.tier, spec.arguments.tier)
+                self._host.log(f"{_name(urn)} ({held.account_id}): {told}", urn=urn)
+
+    # --- doing it
+
+    async def create(self, news: dict[str, Any]) -> Created:
+        urn = str(news.get("__urn") or "")
+        spec = _spec(news)
+        todo = plan({}, {"": spec})
+        outcome = await self._work(urn, todo)
+        error, held = outcome.failed.get(""), outcome.held.get("")
+        if held is None:
+            if isinstance(error, Unresolved) and error.sent:
+                return self._unresolved(urn, spec, news, error)
+            raise error or NotDone(f"{spec.nickname!r} was not bought")
+        if error is not None:
+            self._host.warn(
+                f"{_name(urn)} is yours ({held.account_id}), but {messages.told(error)}", urn
+            )
+        inputs = _stored(news)
+        if not held.arguments.connect:
+            inputs.pop("connect", None)
+        state = AccountState(
+            held=held,
+            facts=_changed(facts_of(outcome.observed[""]), held.arguments.settings, spec, error),
+            inputs=inputs,
+            cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
+        )
+        return Created(held.account_id, state.dump(_secrets(news)))
+
+    def _unresolved(
+        self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: Unresolved
+    ) -> Created:
+        """The purchase's outcome is not known: that is saved, and the run ends with an error."""
+        note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
+        noted = self._host.context.note_of(Ref(urn))
+        state = AccountState(
+            inputs=_stored(news),
+            unresolved=UnresolvedPurchase(noted or note, error.began_at, error.until),
+            failed=f"{_name(urn)}: {messages.told(error)}",
+        )
+        number = hashlib.sha256(f"{urn}{error.began_at}".encode()).hexdigest()[:8]
+        return Created(f"unresolved-{number}", state.dump(_secrets(news)))
+
+    async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        urn = str(news.get("__urn") or "")
+        state, spec = AccountState.load(olds), _spec(news)
+        if state.held is None:
+            raise NotDone(f"{_name(urn)}: it is not known yet whether it was bought")
+        outcome = await self._work(urn, plan({"": state.held}, {"": spec}))
+        if outcome.failed:
+            raise outcome.failed[""]
+        held = outcome.held[""]
+        facts = dict(state.facts)
+        if "" in outcome.observed:
+            facts = facts_of(outcome.observed[""])
+        facts.pop("deleted_at", None)
+        now = AccountState(
+            held=held,
+            facts=_changed(facts, held.arguments.settings, spec, None),
+            inputs=_stored(news),
+            cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
+        )
+        return now.dump(_secrets(news))
+
+    async def _work(self, urn: str, todo: Plan) -> Outcome:
+        facts = self._host.facts(self._host.context)
+        outcome = await execute(
+            facts, urn, todo, concurrency=1, tally=Tally(), stopped=self._host.stop_reason
+        )
+        for line in messages.results(outcome, Tally()):
+            if not line.startswith(("1 bought", "1 changed")):
+                self._host.log(f"{_name(urn)}: {line}", urn=urn)
+        return outcome
+
+    async def delete(self, id: str, outputs: dict[str, Any]) -> None:
+        state = AccountState.load(outputs)
+        self._host.hide(state.inputs, _secrets(state.inputs))
+        if state.held is None:
+            return
+        urn = str(state.inputs.get("__urn") or "")
+        context = self._host.context_of_removal()
+        declared = context.declared(urn) if urn else None
+        on_delete = _on_delete(state.inputs, declared.given if declared else {})
+        self._host.removed.add(state.held.account_id)
+        if on_delete is OnDelete.RETAIN:
+            return
+        facts = self._host.facts(context)
+        became, other = await remove(facts, Ref(urn), state.held.account_id, on_delete)
+        if became is Removal.LET_GO and other is not None:
+            self._host.log(
+                f"{state.held.account_id} was not removed: {other.label} has it now", urn=urn
+            )
+
+    # --- looking
+
+    async def read(self, id: str, outputs: dict[str, Any]) -> Read:
+        state = AccountState.load(outputs)
+        self._host.hide(state.inputs, _secrets(state.inputs))
+        if state.held is None:
+            return Read(id, outputs)
+        facts = self._host.facts(self._host.context)
+        urn = str(state.inputs.get("__urn") or "")
+        label = _name(urn) if urn else repr(state.held.nickname)
+        try:
+            found = await refresh(facts, {"": state.held})
+        except ChatDaddyError as error:
+            raise NotDone(f"{label} ({id}) can't be read", cause=error) from None
+        self._host.refreshed[id] = found.held.get("")
+        if found.gone:
+            return Read("", {})
+        held = found.held[""]
+        if held.drift:
+            self._host.warn(messages.drift_of(label, held), urn)
+        seen = facts_of(found.observed[""]) if "" in found.observed else state.facts
+        secrets = _secrets(state.inputs)
+        now = AccountState(held=held, facts=seen, inputs=state.inputs, cost=state.cost)
+        inputs = dict(state.inputs)
+        inputs |= {k: v for k, v in (held.drift or {}).items() if k in ("nickname", "tier")}
+        if "settings" in (held.drift or {}):
+            inputs["settings"] = {**inputs.get("settings", {}), **(held.drift or {})["settings"]}
+        if "assignees" in (held.drift or {}):
+            inputs["assignees"] = (held.drift or {})["assignees"]
+        marked = {name: secret(v) if name in secrets else v for name, v in inputs.items()}
+        return Read(id, now.dump(secrets), marked)
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
+
+
+def _named(losing: Mapping[str, str], name: str) -> dict[str, str]:
+    return {name: next(iter(losing.values()))} if losing else {}
+
+
+def _spec(news: Mapping[str, Any]) -> AccountSpec:
+    given, _ = split_unknowns(news)
+    reading = read_account({k: v for k, v in given.items() if k not in _COMPUTED})
+    if reading.spec is None:
+        raise LifecycleError("; ".join(f"{one.property} {one.reason}" for one in reading.problems))
+    return reading.spec
+
+
+def _as_inputs(spec: AccountSpec, unknown: list[str]) -> dict[str, Any]:
+    """The checked inputs, in the API's own words."""
+    asked = spec.arguments
+    checked: dict[str, Any] = {
+        "nickname": spec.nickname,
+        "type": asked.type.value,
+        "tier": asked.tier.value,
+        "settings": asked.settings,
+        "login_type": asked.login_type.value if asked.login_type else None,
+        "assignees": asked.assignees,
+        "on_delete": asked.on_delete.value,
+        "existing": spec.existing.value,
+        "adopt": spec.adopt,
+        "connect": asked.connect,
+        "allow_history_loss": spec.allow_history_loss,
+        "removal": messages.WHAT_GOES[asked.on_delete],
+    }
+    if "on_delete" in unknown:
+        del checked["removal"]
+    return {
+        name: value
+        for name, value in checked.items()
+        if value is not None and name not in unknown and value != _QUIET.get(name, _NEVER)
+    }
+
+
+_NEVER = object()
+
+
+def _stored(news: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs that the state keeps beside the outputs: the engine gives `read` and `delete`
+    outputs only."""
+    return {
+        name: value
+        for name, value in news.items()
+        if value is not None and (not name.startswith("__") or name in _KEPT)
+    }
+
+
+def _secrets(inputs: Mapping[str, Any]) -> list[str]:
+    """The arguments that the program gave as secrets."""
+    return [str(name).removesuffix(PART) for name in inputs.get("__secrets") or []]
+
+
+def _on_delete(inputs: Mapping[str, Any], news: Mapping[str, Any] | None = None) -> OnDelete:
+    """How the account is removed: of old and new the milder one."""
+    found = OnDelete(inputs.get("on_delete") or OnDelete.DELETE)
+    said = (news or {}).get("on_delete")
+    try:
+        return milder(found, OnDelete(said)) if said else found
+    except ValueError:
+        return found
+
+
+def _differs(todo: Plan, spec: AccountSpec, before: Mapping[str, Any]) -> bool:
+    """Whether there is something to do, or to note."""
+    if todo.bring_back or todo.acquire:
+        return True
+    for held, _ in todo.change.values():
+        if held.differences(spec) or (spec.arguments.connect and not held.arguments.connect):
+            return True
+    return False
+
+
+def _changed(
+    facts: dict[str, Any],
+    settings: Mapping[str, Any] | None,
+    spec: AccountSpec,
+    error: LifecycleError | None,
+) -> dict[str, Any]:
+    """The attributes with what a change has made of them."""
+    if error is not None:
+        return facts
+    asked = spec.arguments
+    changed: dict[str, Any] = {"nickname": spec.nickname, "tier": asked.tier.value}
+    if asked.settings:
+        changed["settings"] = {**(facts.get("settings") or {}), **asked.settings}
+    if asked.assignees is not None:
+        changed["assignees"] = asked.assignees
+    return {**facts, **changed}

@@ -1,0 +1,602 @@
+"""`AccountFleet`: check, diff, create, read, update, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from chatdaddy_pulumi.client import ChatDaddyError
+from chatdaddy_pulumi.enums import OnDelete, milder
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.errors import (
+    CannotAdopt,
+    HistoryLoss,
+    LifecycleError,
+    NotDone,
+    Protected,
+    TooMuch,
+    Unresolved,
+)
+from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, execute
+from chatdaddy_pulumi.lifecycle.guards import losses, refuse_losses
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
+from chatdaddy_pulumi.lifecycle.listing import listed
+from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.plan import Plan, plan
+from chatdaddy_pulumi.lifecycle.recovery import Note
+from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
+from chatdaddy_pulumi.lifecycle.refresh import refresh
+from chatdaddy_pulumi.provider import messages
+from chatdaddy_pulumi.provider.fleet_display import (
+    SHOWN_ONE_BY_ONE,
+    in_parts,
+    in_words,
+    seen_in_words,
+)
+from chatdaddy_pulumi.provider.fleet_lines import entries_digest
+from chatdaddy_pulumi.provider.host import (
+    Checked,
+    Created,
+    Difference,
+    Host,
+    Read,
+    configuration_problems,
+)
+from chatdaddy_pulumi.provider.run_context import RunContext
+from chatdaddy_pulumi.provider.state import FleetState, secret, to_json
+from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
+from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
+from chatdaddy_pulumi.spec.problem import Problem
+from chatdaddy_pulumi.spec.reading import FleetReading, read_fleet
+from chatdaddy_pulumi.spec.rules import misspelt
+
+#: Of the inputs those that the state keeps beside the entries.
+_KEPT = (
+    "defaults",
+    "on_delete",
+    "existing",
+    "limits",
+    "concurrency",
+    "__fleet",
+    "__urn",
+    "__secrets",
+)
+
+#: Seconds between two lines of progress: each is a call to the engine.
+_PROGRESS_EVERY_S = 0.5
+
+_ENTRIES = ("accounts", "__accounts", "__parts")
+
+
+class FleetProvider:
+    """Maps a fleet's life to the verbs."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        #: The last entries that were read: each call of the engine's brings them anew.
+        self._read: tuple[str, FleetReading] | None = None
+
+    # --- before anything is done
+
+    async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
+        hidden = news.get("__run")
+        context = self._host.enter(hidden)
+        urn = str(news.get("__urn") or "")
+        digest = _digest_of(news)
+        checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
+        if digest is not None:
+            checked["__said"] = digest
+        failures = [
+            *read_limits(news.get("limits")).problems,
+            *read_concurrency(news.get("concurrency"))[1],
+            *configuration_problems(self._host.settings),
+        ]
+        if hidden is not None:
+            context.register(urn)
+        if digest is not None and olds.get("__said") == digest and "accounts" in olds:
+            kept = {name: _hidden(olds[name], news) for name in _ENTRIES if name in olds}
+            return Checked({**checked, **kept}, failures)
+        text, reading = self._reading(news)
+        failures = [*reading.problems, *failures]
+        checked["__accounts"] = _hidden(text, news)
+        if reading.unknown.get(""):
+            checked["__late"] = news.get("__late") or []
+            return Checked(checked, failures)
+        # A change is shown in the form that the state has, or it would look like more than it is.
+        many = "__parts" in olds if olds else len(reading.specs) > SHOWN_ONE_BY_ONE
+        shown = _shown(_in_words(reading), many)
+        checked |= {**shown, "accounts": _hidden(shown["accounts"], news)}
+        for warning in misspelt(sorted(_settings_of(reading))):
+            self._host.warn(warning, _row(news))
+        if hidden is not None and not failures and not olds:
+            failures = await self._refused_at_first(context, urn, reading, news)
+        return Checked(checked, failures)
+
+    async def _refused_at_first(
+        self, context: RunContext, urn: str, reading: FleetReading, news: Mapping[str, Any]
+    ) -> list[Problem]:
+        """What would stop the first run, found before anything is done."""
+        todo = plan({}, reading.specs)
+        try:
+            await self._approve(context, urn, FleetState(), todo, news, reading)
+        except TooMuch as error:
+            return [Problem("limits.max_purchases", str(error))]
+        except HistoryLoss as error:
+            return [Problem("accounts", str(error))]
+        except _Refused as error:
+            return error.problems
+        return []
+
+    async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
+        said = news.get("__said")
+        if said and said == olds.get("__settled") and not olds.get("__unresolved"):
+            return Difference(False)
+        state = FleetState.load(olds)
+        urn = str(news.get("__urn") or "")
+        context = self._host.context
+        if urn not in context.checked:
+            # A refresh asks without the program: only what it found counts.
+            found = any(one.drift for one in state.held.values())
+            return Difference(found or bool(state.failed or state.unresolved))
+        _, reading = self._reading(news)
+        if reading.unknown.get(""):
+            self._host.log(
+                "the fleet's entries are not known before the update; its limits are checked then",
+                urn=_row(news),
+            )
+            return Difference(True)
+        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
+        todo = _milder(todo, reading.usual)
+        try:
+            await self._approve(context, urn, state, todo, news, reading)
+        except _Refused as error:
+            reasons = {one.property: one.reason for one in error.problems}
+            raise LifecycleError(
+                messages.several_failed(reasons, "can't be had so; nothing was done")
+            ) from None
+        left = bool(state.failed or state.unresolved or reading.unknown)
+        return Difference(not todo.empty or left)
+
+    def _moved(
+        self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
+    ) -> dict[str, str]:
+        """The entries that only changed their key: the old key by the new one."""
+        if urn not in context.checked:
+            return {}
+        new = [key for key in reading.specs if key not in state.held]
+        if not new or all(key in reading.specs for key in state.held):
+            return {}
+        found: dict[str, str] = {}
+        for key in new:
+            source = context.ownership.carried_to(Ref(urn, key))
+            if source is None or source.ref.key not in state.held:
+                continue
+            held = state.held[source.ref.key]
+            spec = reading.specs[key]
+            own = context.ownership.held_by(urn).get(source.ref.key)
+            if own and own[0] == held.account_id and held.arguments.type is spec.arguments.type:
+                found[key] = source.ref.key
+        return found
+
+    async def _approve(
+        self,
+        context: RunContext,
+        urn: str,
+        state: FleetState,
+        todo: Plan,
+        news: Mapping[str, Any],
+        reading: FleetReading,
+    ) -> None:
+        """Refuse what an update would refuse, and say what it will do."""
+        self._check_removals(context, urn, state, todo, news, reading)
+        decisions = Decisions({}, {})
+        if context.preview and todo.wanted:
+            facts = self._host.facts(context)
+            known = {
+                Ref(urn, key): spec
+                for key, spec in todo.wanted.items()
+                if not {"nickname", "adopt", "type"} & set(reading.unknown.get(key, ()))
+            }
+            try:
+                decisions = await decide_all(facts, known, max_age=60)
+            except ChatDaddyError as error:
+                raise NotDone("the accounts can't be read", cause=error) from None
+            _refuse(decisions, facts.clock() + facts.patience_s)
+            limit = read_limits(news.get("limits")).limits.max_purchases
+            check_purchases([ref.key for ref in _purchases(decisions)], state.most, limit)
+        losing = losses(urn, _known(todo, reading), decisions)
+        if losing:
+            await refuse_losses(self._host.facts(context), losing)
+        if context.preview and not todo.empty:
+            told = messages.summary(todo, decisions, self._host.settings.prices(), urn)
+            self._host.log(told, urn=_row(news))
+            hint = messages.rename_hint(todo, decisions)
+            if hint:
+                self._host.warn(hint, _row(news))
+
+    def _check_removals(
+        self,
+        context: RunContext,
+        urn: str,
+        state: FleetState,
+        todo: Plan,
+        news: Mapping[str, Any],
+        reading: FleetReading,
+    ) -> None:
+        removed = {
+            key: held
+            for key, held in todo.removals.items()
+            if not _goes_elsewhere(context, Ref(urn, key), held)
+        }
+        if not removed:
+            return
+        declared = context.declared(urn)
+        if declared is not None and declared.protect:
+            raise Protected(
+                f"the fleet is protected, so its accounts are not removed: "
+                f"{listed(sorted(removed))}. Nothing was done. Bring the entries back, or take "
+                "protect=True off the fleet first"
+            )
+        limit = read_limits(news.get("limits")).limits.max_removals
+        check_removals(sorted(removed), len(state.held), limit, len(reading.specs))
+
+    # --- doing it
+
+    async def create(self, news: dict[str, Any]) -> Created:
+        urn = str(news.get("__urn") or "")
+        number = hashlib.sha256(urn.encode()).hexdigest()[:8]
+        outputs = await self._work(FleetState(), news)
+        return Created(f"{urn.rpartition('::')[2]}-{number}", outputs)
+
+    async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        return await self._work(FleetState.load(olds), news)
+
+    async def _work(self, state: FleetState, news: Mapping[str, Any]) -> dict[str, Any]:
+        context, urn = self._host.context, str(news.get("__urn") or "")
+        _, reading = self._reading(news)
+        if reading.problems:
+            reasons = {one.property: one.reason for one in reading.problems}
+            raise LifecycleError(messages.several_failed(reasons, "can't be had so"))
+        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
+        todo = _milder(todo, reading.usual)
+        declared = context.declared(urn)
+        if declared is not None and declared.retain:
+            todo = _retained(todo)
+        limits = read_limits(news.get("limits")).limits
+
+        def approve(todo: Plan, decisions: Decisions) -> None:
+            self._check_removals(context, urn, state, todo, news, reading)
+            check_purchases(
+                [ref.key for ref in _purchases(decisions)], state.most, limits.max_purchases
+            )
+
+        tally = Tally()
+        facts = self._host.facts(context)
+        facts.missing |= {
+            Ref(urn, key) for key, one in state.held.items() if one.missing_since is not None
+        }
+        concurrency = read_concurrency(news.get("concurrency"))[0] or DEFAULT_CONCURRENCY
+        try:
+            async with _Progress(self._host, tally, _row(news)):
+                outcome = await execute(
+                    facts,
+                    urn,
+                    todo,
+                    concurrency=concurrency,
+                    tally=tally,
+                    stopped=self._host.stop_reason,
+                    approve=approve,
+                )
+        except LifecycleError as error:
+            # Nothing was done, and that is saved: the next run need not ask what this one bought.
+            keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
+            outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
+        for line in messages.results(outcome, tally):
+            self._host.log(line, urn=_row(news))
+        now = FleetState(
+            held=outcome.held,
+            failed={key: messages.told(error) for key, error in outcome.failed.items()},
+            unresolved=self._unresolved(context, urn, reading, outcome),
+            worked_at=self._host.clock(),
+            most=state.most,
+            inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
+            usual=reading.usual.text,
+            settled=None if outcome.failed else news.get("__said"),
+        )
+        return now.dump(hidden=bool(news.get("__secrets")))
+
+    def _unresolved(
+        self, context: RunContext, urn: str, reading: FleetReading, outcome: Outcome
+    ) -> dict[str, UnresolvedPurchase]:
+        found = {}
+        for key, spec in reading.specs.items():
+            if key in outcome.held and outcome.held[key].missing_since is None:
+                continue
+            ref, error = Ref(urn, key), outcome.failed.get(key)
+            before = context.unresolved.get(ref)
+            if isinstance(error, Unresolved) and error.sent:
+                note = context.note_of(ref) or _note(spec, error.began_at)
+                found[key] = UnresolvedPurchase(note, error.began_at, error.until)
+            elif before is not None and before.note.identity == spec.identity:
+                found[key] = before
+        return found
+
+    async def delete(self, id: str, outputs: dict[str, Any]) -> None:
+        state = FleetState.load(outputs)
+        self._hide(state)
+        urn = str(state.inputs.get("__urn") or "")
+        context, tally = self._host.context_of_removal(), Tally()
+        self._host.removed |= {one.account_id for one in state.held.values()}
+        todo = Plan(remove=dict(state.held), held=dict(state.held))
+        declared = context.declared(urn) if urn else None
+        if declared is not None:
+            new = declared.given.get("on_delete")
+            if isinstance(new, str) and new in {way.value for way in OnDelete}:
+                todo = _with_removal(todo, OnDelete(new))
+        if all(one.arguments.on_delete is OnDelete.RETAIN for one in todo.remove.values()):
+            return
+        concurrency = read_concurrency(state.inputs.get("concurrency"))[0] or DEFAULT_CONCURRENCY
+        async with _Progress(self._host, tally, _row(state.inputs)):
+            outcome = await execute(
+                self._host.facts(context),
+                urn,
+                todo,
+                concurrency=concurrency,
+                tally=tally,
+                stopped=self._host.stop_reason,
+            )
+        for line in messages.results(outcome, tally):
+            self._host.log(line, urn=_row(state.inputs))
+        if outcome.failed:
+            reasons = {key: messages.told(error) for key, error in outcome.failed.items()}
+            raise LifecycleError(
+                messages.several_failed(reasons, "could not be removed; run it again")
+            )
+
+    # --- looking
+
+    async def read(self, id: str, outputs: dict[str, Any]) -> Read:
+        state = FleetState.load(outputs)
+        self._hide(state)
+        facts = self._host.facts(self._host.context)
+        try:
+            found = await refresh(facts, state.held)
+        except ChatDaddyError as error:
+            raise NotDone("the accounts can't be read", cause=error) from None
+        self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
+        self._host.refreshed |= {one.account_id: one for one in found.held.values()}
+        row = _row(state.inputs)
+        for key, held in list(found.drifted.items())[: messages.NAMED]:
+            self._host.warn(messages.drift_of(key, held), row)
+        if len(found.drifted) > messages.NAMED:
+            self._host.warn(f"and {len(found.drifted) - messages.NAMED:,} more drifted", row)
+        if found.gone:
+            gone = [f"{key} ({one.account_id})" for key, one in sorted(found.gone.items())]
+            self._host.warn(f"gone from ChatDaddy: {listed(gone)}", row)
+        different = bool(found.drifted or found.gone)
+        now = FleetState(
+            held=found.held,
+            failed=state.failed,
+            unresolved=state.unresolved,
+            worked_at=state.worked_at,
+            most=state.most,
+            inputs=state.inputs,
+            usual=state.usual,
+            settled=None if different else state.settled,
+        )
+        hidden = bool(state.inputs.get("__secrets"))
+        dumped = now.dump(hidden=hidden)
+        if not different:
+            return Read(id, dumped)
+        return Read(id, dumped, _as_found(now, hidden))
+
+    # --- the entries
+
+    def _hide(self, state: FleetState) -> None:
+        """Mask the nicknames and settings of a fleet whose entries are secrets."""
+        names = state.inputs.get("__secrets") or ()
+        if names:
+            held = {
+                key: {"nickname": one.nickname, "settings": one.arguments.settings}
+                for key, one in state.held.items()
+            }
+            self._host.hide({**state.inputs, "accounts": held}, names)
+
+    def _reading(self, news: Mapping[str, Any]) -> tuple[str, FleetReading]:
+        """The entries as JSON text with late values in their places, and what they ask for."""
+        accounts, late = news.get("__accounts"), news.get("__late") or []
+        shared = {name: news.get(name) for name in ("defaults", "on_delete", "existing")}
+        signature = to_json([accounts, late, shared])
+        if self._read is None or self._read[0] != signature:
+            given: Any = UNKNOWN
+            if isinstance(accounts, str) and accounts != UNKNOWN:
+                given = json.loads(accounts)
+                if late:
+                    given = _with_late(given, late)
+            if isinstance(given, Mapping):
+                said = {"accounts": given, "defaults": news.get("defaults")}
+                self._host.hide(said, news.get("__secrets") or ())
+            self._read = signature, read_fleet(given, **shared)
+            self._text = to_json(given) if late else str(accounts)
+        return self._text, self._read[1]
+
+
+def _hidden(value: Any, news: Mapping[str, Any]) -> Any:
+    """The value, marked as a secret if the program gave a part of the entries as one."""
+    return secret(value) if news.get("__secrets") and not isinstance(value, bool) else value
+
+
+class _Refused(LifecycleError):
+    """Entries that can't be had."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("refused")
+        self.problems = problems
+
+
+def _refuse(decisions: Decisions, patience_ends: float) -> None:
+    problems = []
+    for ref, error in decisions.refused.items():
+        if isinstance(error, Unresolved) and error.until <= patience_ends:
+            continue
+        argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
+        problems.append(Problem(f"accounts.{ref.key}.{argument}", messages.told(error)))
+    if problems:
+        raise _Refused(problems)
+
+
+def _purchases(decisions: Decisions) -> list[Ref]:
+    """What may be bought, purchases that wait for an earlier one included."""
+    waiting = [ref for ref, e in decisions.refused.items() if isinstance(e, Unresolved)]
+    return [*decisions.purchases, *waiting]
+
+
+def _known(todo: Plan, reading: FleetReading) -> Plan:
+    """The plan without the changes that the preview doesn't know yet."""
+    change = {key: one for key, one in todo.change.items() if key not in reading.unknown}
+    return Plan(
+        acquire=todo.acquire, replace=todo.replace, bring_back=todo.bring_back, change=change
+    )
+
+
+def _goes_elsewhere(context: RunContext, ref: Ref, held: HeldAccount) -> bool:
+    """Whether another entry takes the account over, so that it is not removed."""
+    ownership = context.ownership
+    return bool(
+        held.account_id in ownership.moved
+        or ownership.also_adopted_by(held.account_id, ref)
+        or ownership.holder_of(held.account_id, but=ref)
+    )
+
+
+def _milder(todo: Plan, usual: Arguments) -> Plan:
+    """`on_delete` changed together with the removal: the one that destroys less counts."""
+    return _with_removal(todo, usual.on_delete)
+
+
+def _with_removal(todo: Plan, on_delete: OnDelete) -> Plan:
+    def mild(held: HeldAccount, new: OnDelete) -> HeldAccount:
+        way = milder(held.arguments.on_delete, new)
+        if way is held.arguments.on_delete:
+            return held
+        return held._replace(arguments=held.arguments.but(on_delete=way))
+
+    remove = {key: mild(held, on_delete) for key, held in todo.remove.items()}
+    replace = {
+        key: (mild(held, spec.arguments.on_delete), spec)
+        for key, (held, spec) in todo.replace.items()
+    }
+    return _but(todo, remove=remove, replace=replace)
+
+
+def _retained(todo: Plan) -> Plan:
+    """With `retain_on_delete` on the fleet nothing is removed."""
+    return _with_removal(todo, OnDelete.RETAIN)
+
+
+def _but(todo: Plan, **changes: Any) -> Plan:
+    from dataclasses import replace
+
+    return replace(todo, **changes)
+
+
+def _note(spec: AccountSpec, at: float) -> Note:
+    return Note(spec.identity, spec.arguments.tier.value, at)
+
+
+def _digest_of(news: Mapping[str, Any]) -> str | None:
+    if news.get("__late"):
+        return None
+    return entries_digest({**news, "accounts": news.get("__accounts")})
+
+
+def _with_late(value: Any, late: list[Any]) -> Any:
+    """Put the late values in their places."""
+    if isinstance(value, dict):
+        if value.keys() == {"__late"}:
+            return late[value["__late"]]
+        return {key: _with_late(inner, late) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_late(inner, late) for inner in value]
+    return value
+
+
+def _settings_of(reading: FleetReading) -> set[str]:
+    asked = {spec.arguments.text: spec.arguments for spec in reading.specs.values()}
+    return {name for one in asked.values() for name in one.settings or {}}
+
+
+def _as_found(state: FleetState, hidden: bool) -> dict[str, Any]:
+    """The inputs that would have made the accounts what they are: previews show what differs."""
+    usual = Arguments.read(state.usual) if state.usual else Arguments.of()
+    words = {
+        key: in_words(key, held.nickname, held.arguments, usual)
+        if held.drift is None
+        else seen_in_words(key, held, usual)
+        for key, held in state.held.items()
+    }
+    shown = _shown(words, len(words) > SHOWN_ONE_BY_ONE)
+    if hidden:
+        shown["accounts"] = secret(shown["accounts"])
+    return {**state.inputs, **shown}
+
+
+def _shown(words: dict[str, str], parts: bool) -> dict[str, Any]:
+    """The words of the entries by key, or in parts."""
+    return {"accounts": in_parts(words), "__parts": True} if parts else {"accounts": words}
+
+
+def _in_words(reading: FleetReading) -> dict[str, str]:
+    words = {
+        key: in_words(key, spec.nickname, spec.arguments, reading.usual)
+        for key, spec in reading.specs.items()
+    }
+    for key, names in reading.unknown.items():
+        if key in words:
+            words[key] += f", known in the update: {', '.join(names)}"
+    return words
+
+
+def _row(inputs: Mapping[str, Any]) -> str:
+    """The fleet's own URN: messages stand in its row."""
+    urn = str(inputs.get("__urn") or "")
+    if urn:
+        return urn
+    parts = str(inputs.get("__fleet") or "").split("::")
+    if len(parts) != 4:
+        return ""
+    parts[2] += "$pulumi-python:dynamic/chatdaddy:AccountFleet"
+    return "::".join(parts)
+
+
+class _Progress:
+    """Tells while the block runs: ``412/5,000 purchased``."""
+
+    def __init__(self, host: Host, tally: Tally, urn: str) -> None:
+        self._host = host
+        self._tally = tally
+        self._urn = urn
+
+    async def __aenter__(self) -> None:
+        self._ticker = asyncio.ensure_future(self._tick())
+
+    async def __aexit__(self, *_: Any) -> None:
+        self._ticker.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._ticker
+
+    async def _tick(self) -> None:
+        told = ""
+        while True:
+            await asyncio.sleep(_PROGRESS_EVERY_S)
+            line = self._tally.progress()
+            if line and line != told:
+                told = line
+                self._host.log(line, urn=self._urn, passing=True)

@@ -1,0 +1,85 @@
+"""How a fleet's accounts stand in the state: a line each. Imported by programs: nothing heavy.
+
+Provider hosts write the lines, programs read them for the fleet's outputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chatdaddy_pulumi.lifecycle.held import REPLACED
+from chatdaddy_pulumi.spec import has_unknown
+
+#: The type tokens, which states name: never change them.
+ACCOUNT = "pulumi-python:dynamic/chatdaddy:Account"
+FLEET = "pulumi-python:dynamic/chatdaddy:AccountFleet"
+
+#: Raised if the rules get stricter, so that entries which passed before are looked at again.
+_RULES = 2
+
+STATES = {"o": "open", "q": "connecting", "c": "close"}
+LETTERS = {state: letter for letter, state in STATES.items()}
+
+
+def entries_digest(given: Mapping[str, Any]) -> str | None:
+    """Of everything that a program says of a fleet's entries; None if some of it comes late.
+
+    What had the same digest before was checked before: no need to look at ten thousand entries.
+    """
+    if not isinstance(given.get("accounts"), str):
+        return None
+    said = {name: given.get(name) for name in ("accounts", "defaults", "on_delete", "existing")}
+    if has_unknown(said):
+        return None
+    text = json.dumps(said, sort_keys=True)
+    return hashlib.sha256(f"{_RULES}{text}".encode()).hexdigest()[:32]
+
+
+def write_line(account_id: str, state: str, terms: int, key: str, nickname: str) -> str:
+    """``acc0123… c0 alice``: ID, the state's letter and the number of the terms, key, and after a
+    tab the nickname where it is another. Keys and nicknames hold no control characters.
+    """
+    line = f"{account_id} {LETTERS.get(state, 'c')}{terms} {key}"
+    return line if nickname == key else f"{line}\t{nickname}"
+
+
+def read_lines(text: str | None) -> Iterator[tuple[str, str, int, str, str]]:
+    """What `write_line` took, of each line."""
+    for line in (text or "").split("\n"):
+        if line:
+            account_id, mark, rest = line.split(" ", 2)
+            key, _, nickname = rest.partition("\t")
+            yield account_id, STATES[mark[0]], int(mark[1:]), key, nickname or key
+
+
+def accounts_of(held: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By key: ``account_id``, ``nickname``, ``type``, ``tier``, ``state``.
+
+    `held` is what `provider.state` wrote.
+    """
+    terms = [json.loads(text) for text in held.get("terms") or []]
+    drift = json.loads(held.get("drift") or "{}")
+    found = {}
+    for account_id, state, number, key, nickname in read_lines(held.get("held")):
+        if REPLACED in key:
+            continue
+        seen = drift.get(key, {})
+        found[key] = {
+            "account_id": account_id,
+            "nickname": seen.get("nickname", nickname),
+            "type": terms[number]["type"],
+            "tier": seen.get("tier", terms[number]["tier"]),
+            "state": state,
+        }
+    return found
+
+
+def counts_of(counts: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The engine knows no whole numbers: back to them."""
+    return {
+        key: counts_of(value) if isinstance(value, Mapping) else int(value)
+        for key, value in (counts or {}).items()
+    }

@@ -1,0 +1,353 @@
+"""What people who run Pulumi read: refusals with the way on, summaries, drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from chatdaddy_pulumi.client import (
+    ChatDaddyError,
+    Forbidden,
+    NotFound,
+    PaymentRequired,
+    RateLimited,
+    Retryable,
+    Unauthorized,
+    Unknown,
+    UnknownPurchase,
+    Unreachable,
+)
+from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, OnDelete, Tier
+from chatdaddy_pulumi.lifecycle.decisions import Buy, Decisions, Reason, TakeOver
+from chatdaddy_pulumi.lifecycle.errors import (
+    LifecycleError,
+    NotNoted,
+    NotRemoved,
+    TooMuch,
+    Unresolved,
+)
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.listing import NAMED, counted, lines, listed
+from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
+from chatdaddy_pulumi.lifecycle.plan import Change, Plan
+from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
+from chatdaddy_pulumi.lifecycle.verbs import Removal
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.lifecycle.prices import Prices
+
+BILLING = "https://app.chatdaddy.tech/settings/billing"
+API_SETTINGS = "https://app.chatdaddy.tech/settings/api"
+
+#: What goes and what stays if an account is removed, for previews.
+WHAT_GOES = {
+    OnDelete.DELETE: (
+        "the account and all its data go; "
+        f"for {DELETION_GRACE_HOURS} hours it can be taken back with adopt"
+    ),
+    OnDelete.DELETE_NOW: "the account and all its data go at once, and can't be taken back",
+    OnDelete.ARCHIVE: "logged out, synced chats and messages go; notes and contacts stay",
+    OnDelete.RETAIN: "nothing: the account stays as it is, and is billed on",
+}
+
+#: How a removal is told in a summary.
+REMOVED = {
+    OnDelete.DELETE: f"deleted, {DELETION_GRACE_HOURS} h to undo",
+    OnDelete.DELETE_NOW: "deleted at once",
+    OnDelete.ARCHIVE: "archived",
+    OnDelete.RETAIN: "only forgotten",
+}
+
+_DAYS_A_MONTH = 30
+
+
+# --- failures
+
+
+def advice(error: BaseException | None) -> str:
+    """The way on after a failure, or "" if its own message says it all."""
+    if isinstance(error, Unresolved) and error.until:
+        return (
+            "Run `pulumi up` again: it looks for the account first, and takes it over if it is "
+            "there"
+        )
+    if isinstance(error, NotNoted):
+        return (
+            "Run `pulumi up` without --target, or with a --target for the resource "
+            "chatdaddy-intent, too"
+        )
+    if isinstance(error, NotRemoved):
+        return "Run `pulumi up` again once the other entry has it"
+    if isinstance(error, LifecycleError):
+        return advice(error.cause) if error.cause is not None else ""
+    if not isinstance(error, ChatDaddyError):
+        return ""
+    text = str(error).lower()
+    if isinstance(error, UnknownPurchase):
+        return "Run `pulumi up` again: it looks for the account before it buys"
+    if isinstance(error, Unknown):
+        return "Run `pulumi up` again: repeating it is harmless"
+    if isinstance(error, PaymentRequired) or "auto-charge" in text or "autocharge" in text:
+        return (
+            "Check the team's payment method, and that the tier's account-day item is among its "
+            f"auto-charge items: {BILLING}"
+        )
+    if "locked" in text:
+        return f"The team's calls that cost credits are blocked: {BILLING}"
+    if isinstance(error, Unauthorized):
+        return f"Check chatdaddy:refreshToken (or apiToken) and chatdaddy:teamId: {API_SETTINGS}"
+    if isinstance(error, Forbidden):
+        return f"Use a token with the scope that the call needs: {API_SETTINGS}"
+    if isinstance(error, NotFound):
+        return "Run `pulumi refresh` to see what is left of it"
+    if isinstance(error, Unreachable):
+        return "Check the network and chatdaddy:baseUrl, then run `pulumi up` again"
+    if isinstance(error, RateLimited):
+        return "Wait a little, or lower chatdaddy:concurrency, and run `pulumi up` again"
+    if isinstance(error, Retryable):
+        return "Run `pulumi up` again later"
+    return ""
+
+
+def told(error: BaseException) -> str:
+    """One line: what was not done, ChatDaddy's words, and the way on."""
+    way_on = advice(error)
+    return f"{error}. {way_on}" if way_on else str(error)
+
+
+def not_read(error: ChatDaddyError) -> str:
+    return told(LifecycleError("the accounts can't be read", cause=error))
+
+
+def several_failed(reasons: Mapping[str, str], what: str) -> str:
+    """``2 accounts could not be created:``, then key and reason, a line each."""
+    return "\n".join([f"{counted(len(reasons))} {what}:", *lines(reasons)])
+
+
+# --- what a preview says
+
+
+def summary(plan: Plan, decisions: Decisions, prices: Prices, holder: str) -> str:
+    """``+ acorn, birch (2 bought, 2.00 USD now, +3.00 USD a month); ~ cedar: limited →
+    unlimited; - dill (deleted, 24 h to undo)``."""
+    parts = [_purchases(plan, decisions, prices, holder)]
+    parts += _take_overs(decisions, holder)
+    if plan.moved:
+        pairs = [f"{old} → {new}" for new, old in sorted(plan.moved.items())]
+        parts.append(f"→ {listed(pairs)} (renamed, carried over)")
+    if plan.bring_back:
+        parts.append(f"+ {listed(sorted(plan.bring_back))} (brought back from deletion)")
+    parts.append(_changes(plan.change, prices))
+    parts += _removals(plan.removals)
+    return "; ".join(part for part in parts if part)
+
+
+def _purchases(plan: Plan, decisions: Decisions, prices: Prices, holder: str) -> str:
+    bought = {
+        ref.key: plan.wanted[ref.key].arguments.tier
+        for ref, decision in decisions.made.items()
+        if ref.holder == holder and isinstance(decision, Buy) and ref.key in plan.wanted
+    }
+    bought |= {
+        ref.key: plan.wanted[ref.key].arguments.tier
+        for ref, error in decisions.refused.items()
+        if ref.holder == holder and isinstance(error, Unresolved) and ref.key in plan.wanted
+    }
+    if not bought:
+        return ""
+    return f"+ {listed(sorted(bought))} ({len(bought):,} bought, {cost(bought.values(), prices)})"
+
+
+def _take_overs(decisions: Decisions, holder: str) -> Iterable[str]:
+    by_reason: dict[Reason, list[str]] = {}
+    for ref, decision in decisions.made.items():
+        if ref.holder == holder and isinstance(decision, TakeOver):
+            source = f" from {decision.source.label}" if decision.source else ""
+            name = ref.key or decision.account.nickname or ""
+            text = f"{name} ({decision.account.account_id}{source})"
+            by_reason.setdefault(decision.reason, []).append(text)
+    for reason, names in by_reason.items():
+        yield f"→ {listed(sorted(names))} ({reason.value}, nothing bought)"
+
+
+def _changes(changes: Mapping[str, Change], prices: Prices) -> str:
+    texts = {}
+    monthly = 0.0
+    known = True
+    for key, (held, spec) in changes.items():
+        what = describe(held, spec)
+        if what:
+            texts[key] = f"{key}: {what}" if key else what
+        if held.tier != spec.arguments.tier.value:
+            step = _month(spec.arguments.tier, prices), _month_of(held.tier, prices)
+            known = known and None not in step
+            monthly += (step[0] or 0) - (step[1] or 0)
+    if not texts:
+        return ""
+    money = f" ({monthly:+,.2f} USD a month)" if monthly and known else ""
+    return f"~ {listed([texts[key] for key in sorted(texts)])}{money}"
+
+
+def describe(held: HeldAccount, spec: object) -> str:
+    """What changes about one account: ``limited → unlimited, nickname 'Al' → 'Alice'``."""
+    from chatdaddy_pulumi.spec.account import AccountSpec
+
+    assert isinstance(spec, AccountSpec)
+    parts = []
+    for name, to in held.differences(spec).items():
+        if name == "tier":
+            parts.append(f"{short(held.tier)} → {short(to)}")
+        elif name == "nickname":
+            was = (held.drift or {}).get("nickname", held.nickname)
+            parts.append(f"nickname {was!r} → {to!r}")
+        else:
+            parts.append(name)
+    if spec.arguments.connect and not held.arguments.connect:
+        parts.append("connection")
+    if not parts and spec.arguments.on_delete is not held.arguments.on_delete:
+        parts.append(f"on_delete {spec.arguments.on_delete.value}")
+    return ", ".join(parts)
+
+
+def _removals(removals: Mapping[str, HeldAccount]) -> Iterable[str]:
+    by_way: dict[OnDelete, list[str]] = {}
+    for key, held in removals.items():
+        by_way.setdefault(held.arguments.on_delete, []).append(key or held.nickname)
+    for way, keys in by_way.items():
+        yield f"- {listed(sorted(keys))} ({REMOVED[way]})"
+
+
+def cost(tiers: Iterable[Tier], prices: Prices) -> str:
+    """``2.00 USD now, +3.00 USD a month``; what is not known is said."""
+    wanted = list(tiers)
+    now = [prices.of(tier).purchase for tier in wanted]
+    total = sum(price for price in now if price is not None)
+    parts = []
+    if any(price is not None for price in now):
+        parts.append(f"{total:,.2f} USD now")
+    unknown = sorted({tier.short for tier in wanted if prices.of(tier).purchase is None})
+    if unknown:
+        parts.append(f"price of {' and '.join(unknown)} not known (set chatdaddy:prices)")
+    months = [_month(tier, prices) for tier in wanted]
+    if all(month is not None for month in months) and months:
+        parts.append(f"+{sum(month or 0 for month in months):,.2f} USD a month")
+    return ", ".join(parts)
+
+
+def _month(tier: Tier, prices: Prices) -> float | None:
+    a_day = prices.of(tier).per_day
+    return None if a_day is None else a_day * _DAYS_A_MONTH
+
+
+def _month_of(tier: str | None, prices: Prices) -> float | None:
+    try:
+        return _month(Tier(tier), prices)
+    except ValueError:
+        return None
+
+
+def rename_hint(plan: Plan, decisions: Decisions) -> str:
+    """A hint if an entry goes and another comes that may be the same account under a new key."""
+    bought = [
+        ref.key
+        for ref in decisions.purchases
+        if ref.key in plan.acquire and plan.acquire[ref.key].nickname == ref.key
+    ]
+    gone = [key for key, held in plan.remove.items() if held.nickname == key]
+    if len(bought) != 1 or len(gone) != 1:
+        return ""
+    return (
+        f"{gone[0]} is removed and {bought[0]} is bought. If {bought[0]} is {gone[0]} under a new "
+        f"key, set aliases: [{gone[0]}] in the entry {bought[0]}: then the account is carried over"
+    )
+
+
+# --- drift
+
+
+def drift_of(label: str, held: HeldAccount) -> str:
+    """Drift, with both remedies, the safe one first."""
+    seen = dict(held.drift or {})
+    texts = []
+    if "missing" in seen:
+        return (
+            f"{label} ({held.account_id}): no listing shows the account, but nothing says that it "
+            "is gone. It is kept; the next `pulumi up` buys another only if it is still missing"
+        )
+    if seen.get("deleted"):
+        texts.append(
+            f"was deleted by hand: remove the entry to let it go, or run `pulumi up` within "
+            f"{DELETION_GRACE_HOURS} hours to bring it back"
+        )
+    if "tier" in seen:
+        asked = held.arguments.tier
+        undo = (
+            "set `allow_history_loss` to undo it, which deletes its chats"
+            if loses_history(seen["tier"], asked)
+            else "run `pulumi up` to undo it"
+        )
+        texts.append(
+            f"was moved to {short(seen['tier'])} by hand: put `tier: {short(seen['tier'])}` in "
+            f"the entry to keep it, or {undo}"
+        )
+    if "nickname" in seen:
+        texts.append(
+            f"was renamed to {seen['nickname']!r} by hand: put `nickname: {seen['nickname']}` in "
+            "the entry to keep it, or run `pulumi up` to undo it"
+        )
+    for name in ("settings", "assignees"):
+        if name in seen:
+            texts.append(
+                f"has other {name} than asked for ({seen[name]}): put them in the entry to keep "
+                "them, or run `pulumi up` to undo it"
+            )
+    return f"{label} ({held.account_id}) {'; it '.join(texts)}"
+
+
+def otherwise(problems: Mapping[str, str]) -> str:
+    """An update found that accounts are not as the state says."""
+    is_ = "is" if len(problems) == 1 else "are"
+    return (
+        f"{counted(len(problems))} {is_} not as the state says; nothing was done. "
+        "`pulumi up --refresh` shows and mends it:\n" + "\n".join(lines(problems))
+    )
+
+
+# --- what was done
+
+
+def results(outcome: Outcome, tally: Tally) -> list[str]:
+    """What was done, in the past tense, with names."""
+    by_what: dict[str, list[str]] = {}
+    for done in outcome.done:
+        key = done.key or done.account_id
+        if done.what is Removal.LET_GO:
+            owner = f", which {done.other.label} has now" if done.other else ""
+            by_what.setdefault(f"not removed{owner}", []).append(f"{key} ({done.account_id})")
+        elif done.what is Removal.REMOVED:
+            by_what.setdefault(REMOVED[OnDelete(done.detail)], []).append(key)
+        elif done.what is Removal.RETAINED:
+            by_what.setdefault(REMOVED[OnDelete.RETAIN], []).append(key)
+        elif isinstance(done.what, Reason):
+            source = f" from {done.other.label}" if done.other else ""
+            by_what.setdefault(done.what.value, []).append(f"{key} ({done.account_id}{source})")
+        else:
+            by_what.setdefault(str(done.what), []).append(key)
+    parts = [f"{len(keys):,} {what}: {listed(sorted(keys))}" for what, keys in by_what.items()]
+    counts = [
+        f"{tally.failed:,} failed" if tally.failed else "",
+        f"{tally.not_tried:,} not tried" if tally.not_tried else "",
+    ]
+    return [*parts, *(count for count in counts if count)]
+
+
+def suspect(account_id: str, nickname: str | None) -> str:
+    """An account that an interrupted run may have bought, and that no entry wants."""
+    return (
+        f"{account_id} ({nickname!r}) may have been bought by an interrupted run, and no entry "
+        f"has it. To keep it, declare it with adopt={account_id!r}; if nobody needs it, delete it "
+        "in ChatDaddy. It is not touched"
+    )
+
+
+__all__ = ["NAMED", "TooMuch"]

@@ -1,0 +1,255 @@
+"""What is known of one run: what the program declares, what the stack's saved state holds, and
+what the resources of the run tell each other.
+
+The program makes a `Run` and hands it to its provider hosts; each host has one `RunContext`, which
+is passed on. The program puts the run's facts in a folder of its own, since it and its hosts are
+processes apart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from chatdaddy_pulumi.lifecycle.decisions import Decisions
+from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, LocalClaims
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import (
+    DeclaredHolder,
+    Ownership,
+    Ref,
+    SavedHolder,
+    leaf_of,
+)
+from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
+from chatdaddy_pulumi.provider.fleet_lines import entries_digest
+from chatdaddy_pulumi.provider.state import FleetState, saved_holder
+from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec.account import AccountSpec
+from chatdaddy_pulumi.spec.identity import Identity, entries
+from chatdaddy_pulumi.spec.reading import read_account, read_fleet
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ChatDaddy
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A resource of ours that the program declares, as far as it is known."""
+
+    #: ``type::name``.
+    leaf: str
+    kind: Literal["account", "fleet"]
+    #: The raw arguments of an `Account`, or a fleet's ``accounts`` (JSON text), ``defaults``,
+    #: ``on_delete`` and ``existing``; values that are not known yet are `UNKNOWN`.
+    given: Mapping[str, Any] = field(default_factory=dict)
+    urn: str | None = None
+    alias_leaves: tuple[str, ...] = ()
+    #: The name of the explicit `Provider`; "" for the default one.
+    provider: str = ""
+    protect: bool = False
+    retain: bool = False
+
+    def holder_is(self, urn: str) -> bool:
+        """Whether the resource with that URN in the saved state is this one."""
+        return self.urn == urn or (self.urn is None and leaf_of(urn) == self.leaf)
+
+    def specs(self) -> dict[str, AccountSpec]:
+        """What it asks for, by key; without what is not known yet, or wrong."""
+        if self.kind == "account":
+            spec = read_account(self.given).spec
+            return {} if spec is None else {"": spec}
+        accounts = self.given.get("accounts")
+        if accounts is None or accounts == UNKNOWN:
+            return {}
+        if isinstance(accounts, str):
+            accounts = json.loads(accounts)
+        shared = {name: self.given.get(name) for name in ("defaults", "on_delete", "existing")}
+        return read_fleet(accounts, **shared).specs
+
+    @cached_property
+    def digest(self) -> str | None:
+        """Of all that a fleet's entries say; None if some of it comes late, and of an account."""
+        return entries_digest(self.given) if self.kind == "fleet" else None
+
+    @cached_property
+    def holder(self) -> DeclaredHolder:
+        """The resource as ownership sees it."""
+        late = self.kind == "fleet" and self.given.get("accounts") in (None, UNKNOWN)
+        return DeclaredHolder(
+            leaf=self.leaf,
+            urn=self.urn,
+            alias_leaves=self.alias_leaves,
+            provider=self.provider,
+            entries=None if late else entries(self.kind, self.given),
+        )
+
+
+@dataclass(frozen=True)
+class _Lazy(Generic[T]):
+    """An iterable that is worked out at each iteration."""
+
+    iterate: Callable[[], Iterator[T]]
+
+    def __iter__(self) -> Iterator[T]:
+        return self.iterate()
+
+
+@dataclass
+class Run:
+    """One preview or update, as the program describes it."""
+
+    number: str
+    preview: bool
+    #: ``organization/project/stack``.
+    stack: str = ""
+    #: When it began, in seconds since 1970.
+    at: float = 0.0
+    #: The outputs of our own resources in the saved state, by URN.
+    saved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    declared: list[Declared] = field(default_factory=list)
+    claims: Claims = field(default_factory=LocalClaims)
+
+    def ownership(self, gone: Collection[str] = ()) -> Ownership:
+        """What the saved state and the declarations say together, without accounts in `gone`.
+
+        It is worked out when it is asked for: a run that changes nothing never asks.
+        """
+        return Ownership(_Lazy(lambda: self._saved_holders(gone)), _Lazy(self._declared_holders))
+
+    def _saved_holders(self, gone: Collection[str]) -> Iterator[SavedHolder]:
+        for urn, outputs in self.saved.items():
+            holder = saved_holder(urn, outputs)
+            if holder is not None:
+                yield holder.without(gone)
+
+    def _declared_holders(self) -> Iterator[DeclaredHolder]:
+        return (one.holder for one in self.declared)
+
+
+def _rename(found: dict[Ref, T], old: str, new: str) -> None:
+    if any(ref.holder == old for ref in found):
+        for ref in [one for one in found if one.holder == old]:
+            found[Ref(new, ref.key)] = found.pop(ref)
+
+
+@dataclass
+class RunContext:
+    """What one provider host knows of the run."""
+
+    run: Run | None = None
+    #: The explicit provider that this host serves; "" for the default one.
+    provider: str = ""
+    #: The URNs of the resources that were checked in this run.
+    checked: set[str] = field(default_factory=set)
+    unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
+    #: What the intent has noted.
+    notes: dict[Ref, Note] = field(default_factory=dict)
+    #: The entries that the intent is about to note.
+    to_note: list[Any] = field(default_factory=list)
+    #: What the intent's preview has decided for the program's accounts, for their own checks.
+    decisions: Decisions | None = None
+    #: Whether the intent takes part in this run (it does not if `--target` leaves it out).
+    intent_checked: bool = False
+    replaced: set[Ref] = field(default_factory=set)
+    first_missed: set[str] = field(default_factory=set)
+    #: See `Host.refreshed`.
+    refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
+    _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
+    _fleets: dict[str, FleetState] = field(default_factory=dict)
+
+    def register(self, urn: str) -> None:
+        """A resource is checked in this run; what was noted by its type and name alone, while its
+        URN was not known, is its own."""
+        self.checked.add(urn)
+        leaf = leaf_of(urn)
+        _rename(self.notes, leaf, urn)
+        _rename(self.unresolved, leaf, urn)
+
+    @property
+    def preview(self) -> bool:
+        return self.run is not None and self.run.preview
+
+    @cached_property
+    def ownership(self) -> Ownership:
+        """Who holds what, without accounts that a refresh of this run found to be gone."""
+        if self.run is None:
+            return Ownership()
+        gone = {account_id for account_id, held in self.refreshed.items() if held is None}
+        return self.run.ownership(gone)
+
+    def declared(self, urn: str) -> Declared | None:
+        """The declaration of the resource with that URN."""
+        if self.run is None:
+            return None
+        return next((one for one in self.run.declared if one.holder_is(urn)), None)
+
+    def is_settled(self, declared: Declared) -> bool:
+        """Whether a fleet's entries are those that it was last brought to, by the saved state."""
+        saved = self.run.saved.get(declared.urn or "") if self.run is not None else None
+        if saved is None or declared.digest is None or saved.get("__unresolved"):
+            return False
+        return bool(saved.get("__settled") == declared.digest)
+
+    def specs(self, declared: Declared) -> dict[str, AccountSpec]:
+        """What a declared resource asks for, by key; {} while that is not known."""
+        name = declared.urn or declared.leaf
+        if name not in self._specs:
+            self._specs[name] = declared.specs()
+        return self._specs[name]
+
+    def tier_of(self, declared: Declared, key: str) -> str:
+        """The tier that an entry asks for, in the API's words; "" while it is not known."""
+        spec = self.specs(declared).get(key)
+        return spec.arguments.tier.value if spec is not None else ""
+
+    def fleet(self, urn: str) -> FleetState:
+        """What the saved state keeps of a fleet."""
+        if urn not in self._fleets:
+            saved = self.run.saved.get(urn) if self.run is not None else None
+            self._fleets[urn] = FleetState.load(saved or {})
+        return self._fleets[urn]
+
+    def facts(self, client: ChatDaddy, team_id: str, clock: Any) -> Facts:
+        """What the verbs have to know."""
+        return Facts(
+            client=client,
+            team_id=team_id,
+            ownership=self.ownership,
+            claims=self.run.claims if self.run is not None else LocalClaims(),
+            unresolved=self.unresolved,
+            noted=self.is_noted,
+            replaced=self.replaced,
+            first_missed=self.first_missed,
+            provider=self.provider,
+            clock=clock,
+        )
+
+    def is_noted(self, ref: Ref, identity: Identity) -> bool:
+        """Whether a purchase for the entry could be found again if this run is interrupted.
+
+        An entry whose nickname the program does not know before the update is not noted; a person
+        is asked about it, if the run is interrupted.
+        """
+        if not self.intent_checked:
+            return False
+        note = self.notes.get(ref)
+        return (note is not None and note.identity == identity) or self._is_late(ref)
+
+    def note_of(self, ref: Ref) -> Note | None:
+        """What the intent has noted of the entry."""
+        return self.notes.get(ref)
+
+    def _is_late(self, ref: Ref) -> bool:
+        declared = self.declared(ref.holder)
+        if declared is None:
+            return True
+        holder = self.ownership.declaration(ref.holder)
+        known = holder.entries if holder is not None else None
+        return known is None or ref.key not in known or known[ref.key].identity is None

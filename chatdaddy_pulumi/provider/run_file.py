@@ -1,0 +1,272 @@
+"""How the program hands a run to its provider hosts: one SQLite file in a private folder.
+
+The program and its hosts are processes of their own. SQLite gives them what they share one after
+another: the program's declarations, and the claims of the resources.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+import stat
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from chatdaddy_pulumi.lifecycle.facts import Claim
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.provider.run_context import Declared, Run
+from chatdaddy_pulumi.spec.identity import Identity
+
+#: Files of runs that ended so long ago are removed, in seconds.
+_KEEP_S = 24 * 3600.0
+
+#: For so long one process waits for another's write, in seconds.
+_WAIT_S = 30.0
+
+_TABLES = """
+create table facts (name text primary key, value text);
+create table declared (leaf text, urn text, value text);
+create table claims (account_id text primary key, holder text, key text, fulfilled integer);
+create table reserved (nickname text, type text, holder text, key text,
+                       primary key (nickname, type));
+"""
+
+
+def folder() -> Path:
+    """The folder of all runs: this user's own, mode 0700.
+
+    Raises:
+        OSError: it can't be made, or belongs to somebody else.
+    """
+    user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    path = Path(tempfile.gettempdir()) / f"chatdaddy-pulumi-{user}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(f"{path} is not a folder")
+    if hasattr(os, "getuid"):
+        if found.st_uid != os.getuid():
+            raise PermissionError(f"{path} belongs to another user")
+        if found.st_mode & 0o077:
+            os.chmod(path, 0o700)
+    return path
+
+
+class RunFile:
+    """One run's file, which is also its `Claims`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        #: What this process has bought: nobody else can hold that yet.
+        self._bought: dict[Ref, str] = {}
+        self._reserved: dict[Identity, Ref] = {}
+        self._one_provider = False
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        if self._connection is None:
+            # The bridge's loop is the only thread that uses it.
+            self._connection = sqlite3.connect(
+                self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("pragma synchronous=off")
+        yield self._connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as connection:
+            connection.execute("begin immediate")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("rollback")
+                raise
+            connection.execute("commit")
+
+    # --- the program's side
+
+    @classmethod
+    def create(
+        cls,
+        engine: str,
+        stack: str,
+        *,
+        preview: bool,
+        saved: Mapping[str, Any],
+        declared: list[Declared],
+    ) -> RunFile:
+        """Make the file of a new run; files of runs long ago are removed.
+
+        Args:
+            engine: The engine's address, by which a host finds the run that it serves.
+            stack: ``organization/project/stack``.
+            preview: Whether nothing is to be done.
+            saved: The outputs of our resources in the saved state, by URN.
+            declared: What the program declares so far.
+        """
+        home = folder()
+        _remove_old(home)
+        number = secrets.token_hex(8)
+        path = home / f"{_port(engine)}-{number}.db"
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        made = cls(path)
+        with made._open() as connection:
+            connection.executescript(_TABLES)
+        facts = {
+            "number": number,
+            "engine": engine,
+            "stack": stack,
+            "preview": preview,
+            "at": time.time(),
+            "saved": saved,
+        }
+        with made._writing() as connection:
+            connection.executemany(
+                "insert into facts values (?, ?)",
+                [(name, json.dumps(value)) for name, value in facts.items()],
+            )
+        for one in declared:
+            made.declare(one)
+        return made
+
+    def declare(self, one: Declared) -> None:
+        """Add a declaration, or what is known of it by now."""
+        value = {
+            "leaf": one.leaf,
+            "kind": one.kind,
+            "given": one.given,
+            "urn": one.urn,
+            "alias_leaves": one.alias_leaves,
+            "provider": one.provider,
+            "protect": one.protect,
+            "retain": one.retain,
+        }
+        text = json.dumps(value, ensure_ascii=False)
+        with self._writing() as connection:
+            connection.execute(
+                "delete from declared where leaf = ? and (urn is null or urn = ?)",
+                (one.leaf, one.urn),
+            )
+            connection.execute("insert into declared values (?, ?, ?)", (one.leaf, one.urn, text))
+
+    @property
+    def number(self) -> str:
+        return self.path.stem.rpartition("-")[2]
+
+    def hidden(self, provider: str) -> dict[str, Any]:
+        """What a resource's hidden input says of the run."""
+        return {"number": self.number, "path": str(self.path), "provider": provider}
+
+    # --- the hosts' side
+
+    def engine(self) -> str:
+        """The address of the engine whose run it is."""
+        with self._open() as connection:
+            row = connection.execute("select value from facts where name = 'engine'").fetchone()
+        return str(json.loads(row[0])) if row else ""
+
+    def run(self) -> Run:
+        """The run as the program has described it so far."""
+        with self._open() as connection:
+            facts = {
+                name: json.loads(value)
+                for name, value in connection.execute("select name, value from facts")
+            }
+            rows = [
+                json.loads(value) for (value,) in connection.execute("select value from declared")
+            ]
+        declared = [Declared(**{**row, "alias_leaves": tuple(row["alias_leaves"])}) for row in rows]
+        self._one_provider = len({one.provider for one in declared}) < 2
+        return Run(
+            number=facts["number"],
+            preview=facts["preview"],
+            stack=facts["stack"],
+            at=facts["at"],
+            saved=facts["saved"],
+            declared=declared,
+            claims=self,
+        )
+
+    def claim(self, account_id: str, ref: Ref) -> Ref | None:
+        with self._writing() as connection:
+            connection.execute(
+                "insert or ignore into claims values (?, ?, ?, 0)", (account_id, *ref)
+            )
+            row = connection.execute(
+                "select holder, key from claims where account_id = ?", (account_id,)
+            ).fetchone()
+        first = Ref(*row)
+        return None if first == ref else first
+
+    def fulfil(self, account_id: str, ref: Ref) -> None:
+        with self._writing() as connection:
+            connection.execute(
+                "insert or replace into claims values (?, ?, ?, 1)", (account_id, *ref)
+            )
+
+    def bought(self, account_id: str, ref: Ref) -> None:
+        self._bought[ref] = account_id
+
+    def claimed(self, account_id: str) -> Claim | None:
+        with self._open() as connection:
+            row = connection.execute(
+                "select holder, key, fulfilled from claims where account_id = ?", (account_id,)
+            ).fetchone()
+        return None if row is None else Claim(Ref(row[0], row[1]), bool(row[2]))
+
+    def acquired(self, ref: Ref) -> str | None:
+        if ref in self._bought:
+            return self._bought[ref]
+        with self._open() as connection:
+            row = connection.execute(
+                "select account_id from claims where holder = ? and key = ? and fulfilled = 1", ref
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
+        if self._one_provider:  # then this process makes all purchases
+            first = self._reserved.setdefault(identity, ref)
+            return None if first == ref else first
+        with self._writing() as connection:
+            connection.execute(
+                "insert or ignore into reserved values (?, ?, ?, ?)", (*identity, *ref)
+            )
+            row = connection.execute(
+                "select holder, key from reserved where nickname = ? and type = ?", identity
+            ).fetchone()
+        first = Ref(*row)
+        return None if first == ref else first
+
+
+def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
+    """The run that a hidden input names, or the newest one of the engine that the host serves."""
+    with suppress(OSError, sqlite3.Error):
+        if hidden is not None:
+            path = Path(str(hidden.get("path") or ""))
+            if path.parent != folder() or not path.is_file():
+                return None
+            return RunFile(path).run()
+        found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
+        for path in reversed(found):
+            run_file = RunFile(path)
+            if run_file.engine() == engine:
+                return run_file.run()
+    return None
+
+
+def _port(engine: str) -> str:
+    return engine.rpartition(":")[2] or "0"
+
+
+def _remove_old(home: Path) -> None:
+    for path in home.glob("*.db*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _KEEP_S:
+                path.unlink()

@@ -1,0 +1,181 @@
+"""The provider's configuration: an explicit `Provider`, the stack's, or the environment's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from chatdaddy_pulumi.client import BadSetting, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.credentials import Credentials
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.lifecycle.prices import Prices
+
+DEFAULT_BASE_URL = "https://api.chatdaddy.tech"
+
+_WHERE = "it stands at https://app.chatdaddy.tech/settings/api"
+
+#: When an update compares what it holds with the team's accounts.
+VERIFY = ("up", "preview", "never")
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; `property` names it as the stack's configuration does."""
+
+    def __init__(self, property_: str, reason: str) -> None:
+        super().__init__(f"{property_} {reason}")
+        self.property = property_
+        self.reason = reason
+
+
+class Settings:
+    """What is configured. The first layer that says something of a setting counts."""
+
+    def __init__(self, raw: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        self._layers: tuple[Callable[[str], Any], ...] = (
+            raw.get,
+            lambda key: raw.get(f"chatdaddy:{key}"),
+            lambda key: environment.get(variable_of(key)),
+        )
+
+    def get(self, key: str) -> str | None:
+        """The first layer that says anything of `key`, e.g. ``teamId``."""
+        return next((said for layer in self._layers if (said := _text(layer(key)))), None)
+
+    def token(self) -> tuple[str | None, str | None]:
+        """The refresh token or the API token, of the first layer that has either."""
+        for layer in self._layers:
+            if refresh_token := _text(layer("refreshToken")):
+                return refresh_token, None
+            if api_token := _text(layer("apiToken")):
+                return None, api_token
+        return None, None
+
+    def url(self, key: str) -> str | None:
+        found = self.get(key)
+        if found is not None:
+            try:
+                ServiceUrls.from_base(found)
+            except BadSetting as error:
+                raise ConfigurationError(f"chatdaddy:{key}", error.message) from None
+        return found
+
+    @property
+    def team_id(self) -> str:
+        """The team.
+
+        Raises:
+            ConfigurationError: it is not set.
+        """
+        team_id = self.get("teamId")
+        if team_id is None:
+            raise ConfigurationError(
+                "chatdaddy:teamId",
+                "is not set: `pulumi config set chatdaddy:teamId …` or CHATDADDY_TEAM_ID; "
+                + _WHERE,
+            )
+        return team_id
+
+    def credentials(self) -> Credentials:
+        """Who we are and where the services stand.
+
+        Raises:
+            ConfigurationError: naming the one setting that is missing or wrong, and its remedy.
+        """
+        team_id = self.team_id
+        refresh_token, api_token = self.token()
+        if refresh_token is None and api_token is None:
+            raise ConfigurationError(
+                "chatdaddy:refreshToken",
+                "is not set, nor is chatdaddy:apiToken: `pulumi config set --secret "
+                f"chatdaddy:refreshToken …` or CHATDADDY_REFRESH_TOKEN; {_WHERE}",
+            )
+        services = {name: self.url(f"{name}Url") for name in ("auth", "im", "payments", "events")}
+        urls = ServiceUrls.from_base(self.url("baseUrl") or DEFAULT_BASE_URL, **services)
+        return Credentials(
+            team_id=team_id, refresh_token=refresh_token, api_token=api_token, urls=urls
+        )
+
+    def options(self) -> ClientOptions:
+        """How patiently ChatDaddy is called: ``chatdaddy:concurrency`` and ``chatdaddy:client``.
+
+        Raises:
+            ConfigurationError: one of them is not of its form.
+        """
+        if not (self.get("client") or self.get("concurrency")):
+            return ClientOptions()
+        from pydantic import TypeAdapter, ValidationError
+
+        given: dict[str, Any] = {}
+        if patience := self.get("client"):
+            try:
+                given = TypeAdapter(dict[str, float | str | None]).validate_json(patience)
+            except ValidationError:
+                raise ConfigurationError(
+                    "chatdaddy:client",
+                    'must be JSON of numbers such as {"retries": 5, "total_timeout_s": 300}',
+                ) from None
+        if unknown := sorted(given.keys() - ClientOptions.__dataclass_fields__.keys()):
+            raise ConfigurationError(
+                "chatdaddy:client",
+                f"names {', '.join(unknown)}, but there are only "
+                + ", ".join(ClientOptions.__dataclass_fields__),
+            )
+        if concurrency := self.get("concurrency"):
+            given["concurrency"] = concurrency
+        try:
+            return TypeAdapter(ClientOptions).validate_python(given)
+        except (ValidationError, BadSetting) as error:
+            if isinstance(error, BadSetting):
+                raise ConfigurationError("chatdaddy:client", f"is wrong: {error}") from None
+            problem = error.errors()[0]
+            said = ": ".join([*map(str, problem["loc"]), problem["msg"]])
+            setting = "concurrency" if "concurrency" in said else "client"
+            raise ConfigurationError(f"chatdaddy:{setting}", f"is wrong: {said}") from None
+
+    def prices(self) -> Prices:
+        """What each tier costs.
+
+        Raises:
+            ConfigurationError: ``chatdaddy:prices`` is not of its form.
+        """
+        from chatdaddy_pulumi.lifecycle.prices import Prices
+
+        try:
+            return Prices.parse(self.get("prices"))
+        except ValueError as error:
+            raise ConfigurationError("chatdaddy:prices", str(error)) from None
+
+    def verify(self) -> str:
+        """``chatdaddy:verify``: ``up``, ``preview`` (and ``up``), or ``never``.
+
+        Raises:
+            ConfigurationError: it is none of them.
+        """
+        said = self.get("verify") or "up"
+        if said not in VERIFY:
+            raise ConfigurationError(
+                "chatdaddy:verify", f"is {said!r}, but must be one of {', '.join(VERIFY)}"
+            )
+        return said
+
+    def problems(self) -> list[ConfigurationError]:
+        """What is wrong with the settings."""
+        found: list[ConfigurationError] = []
+        for read in (self.credentials, self.options, self.prices, self.verify):
+            try:
+                read()
+            except ConfigurationError as error:
+                if str(error) not in map(str, found):
+                    found.append(error)
+        return found
+
+
+def variable_of(key: str) -> str:
+    """The environment's name of a setting: ``teamId`` is ``CHATDADDY_TEAM_ID``."""
+    words = "".join(f"_{letter}" if letter.isupper() else letter for letter in key)
+    return f"CHATDADDY_{words.upper()}"
+
+
+def _text(said: Any) -> str | None:
+    return str(said).strip() or None if said is not None else None

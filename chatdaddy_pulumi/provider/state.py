@@ -1,0 +1,419 @@
+"""Every property that is stored, as typed classes. States of all released versions load.
+
+Properties that begin with two underscores are not shown by the engine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chatdaddy_pulumi.enums import AccountType
+from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedHolder, identity_of
+from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
+from chatdaddy_pulumi.provider.fleet_lines import (
+    ACCOUNT,
+    FLEET,
+    read_lines,
+    write_line,
+)
+from chatdaddy_pulumi.spec.account import Arguments
+from chatdaddy_pulumi.spec.identity import Identity
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ObservedAccount
+
+#: Written into every state. 1: versions 0.1.x. 2: with holders, the team and unresolved purchases.
+VERSION = 2
+
+#: The type tokens, which states name: never change them.
+ACCOUNT_TYPE, FLEET_TYPE = ACCOUNT, FLEET
+INTENT_TYPE = "pulumi-python:dynamic/chatdaddy:Intent"
+MARK_TYPE = "chatdaddy:index:Intent"
+
+#: The mark that the protocol puts on secrets.
+_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+
+
+def secret(value: Any) -> Any:
+    """The value as the protocol marks secrets: the engine encrypts it wherever it stands."""
+    return {_SIGNATURE: _SECRET, "value": value}
+
+
+def plain(value: Any) -> Any:
+    """The value without marks of secrets."""
+    if isinstance(value, dict):
+        if value.get(_SIGNATURE) == _SECRET and "value" in value:
+            return plain(value["value"])
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return value
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+# --- Account
+
+#: The public outputs of an `Account`, as ChatDaddy shows the account.
+FACTS = (
+    "account_id",
+    "nickname",
+    "type",
+    "tier",
+    "state",
+    "can_login",
+    "created_at",
+    "owner_id",
+    "archive_state",
+    "settings",
+    "assignees",
+    "deleted_at",
+)
+
+
+@dataclass
+class AccountState:
+    """What the state keeps of an `Account`."""
+
+    #: The account; None while it is not known whether it was bought.
+    held: HeldAccount | None = None
+    #: Its attributes as they were last seen, by `FACTS`, and ``user_id``.
+    facts: dict[str, Any] = field(default_factory=dict)
+    #: The checked inputs of when it was last worked on.
+    inputs: dict[str, Any] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
+    #: A purchase whose outcome is not known.
+    unresolved: Unresolved | None = None
+    #: Why the last run could not do all of its work.
+    failed: str | None = None
+
+    @classmethod
+    def load(cls, outputs: Mapping[str, Any]) -> AccountState:
+        """From the outputs that any released version wrote."""
+        said = plain(dict(outputs))
+        inputs = said.get("__declared") or {}
+        asked = arguments_of(inputs)
+        facts = {name: said[name] for name in (*FACTS, "user_id") if said.get(name) is not None}
+        unresolved = _read_unresolved(said.get("__unresolved"))
+        account_id = facts.get("account_id")
+        held = None
+        if account_id and not unresolved:
+            drift = _drift_of(facts, inputs.get("nickname", facts.get("nickname", "")), asked)
+            if said.get("__missing_since"):
+                drift = {**(drift or {}), "missing": said["__missing_since"]}
+            held = HeldAccount(
+                account_id,
+                inputs.get("nickname") or facts.get("nickname") or "",
+                asked,
+                facts.get("state") or "close",
+                drift,
+            )
+        return cls(
+            held=held,
+            facts=facts,
+            inputs=inputs,
+            cost=said.get("cost") or {},
+            unresolved=unresolved,
+            failed=said.get("__failed"),
+        )
+
+    def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
+        """The outputs; those named in `secrets` are marked, and what holds them."""
+        hidden = set(secrets)
+        outputs: dict[str, Any] = {
+            name: secret(value) if name in hidden else value
+            for name, value in self.facts.items()
+            if value is not None and name != "user_id"
+        }
+        if self.facts.get("user_id"):
+            outputs["user_id"] = secret(self.facts["user_id"])
+        declared = {
+            name: value for name, value in self.inputs.items() if name not in ("__provider",)
+        }
+        outputs["cost"] = self.cost
+        outputs["__declared"] = secret(declared) if hidden else declared
+        outputs["__version"] = VERSION
+        if self.held is not None and self.held.missing_since is not None:
+            outputs["__missing_since"] = self.held.missing_since
+        if self.unresolved is not None:
+            text = _write_unresolved(self.unresolved)
+            outputs["__unresolved"] = secret(text) if hidden else text
+        if self.failed:
+            outputs["__failed"] = secret(self.failed) if hidden else self.failed
+        return outputs
+
+
+def arguments_of(inputs: Mapping[str, Any]) -> Arguments:
+    """The arguments that checked inputs hold."""
+    names = ("type", "tier", "settings", "login_type", "assignees", "connect", "on_delete")
+    return Arguments.of(**{name: inputs[name] for name in names if inputs.get(name) is not None})
+
+
+def facts_of(account: ObservedAccount) -> dict[str, Any]:
+    """An account's attributes, as plain values."""
+    said = account.model_dump(mode="json")
+    found = {name: said.get(name) for name in (*FACTS, "user_id")}
+    found["archive_state"] = account.archive_state.type if account.archive_state else None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _drift_of(facts: Mapping[str, Any], nickname: str, asked: Arguments) -> dict[str, Any] | None:
+    from types import SimpleNamespace
+
+    from chatdaddy_pulumi.lifecycle.held import differences_seen
+
+    seen: Any = SimpleNamespace(
+        nickname=facts.get("nickname"),
+        tier=facts.get("tier"),
+        settings=facts.get("settings"),
+        assignees=facts.get("assignees"),
+        deleted_at=facts.get("deleted_at"),
+    )
+    return differences_seen(seen, nickname, asked)
+
+
+def _write_unresolved(one: Unresolved) -> str:
+    note = one.note
+    return to_json(
+        {
+            "nickname": note.identity.nickname,
+            "type": note.identity.type,
+            "tier": note.tier,
+            "at": note.at,
+            "before": list(note.before),
+            "since": one.since,
+            "until": one.until,
+        }
+    )
+
+
+def _read_unresolved(text: str | None) -> Unresolved | None:
+    return None if not text else _unresolved_of(json.loads(text))
+
+
+def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
+    note = Note(
+        Identity(said["nickname"], said["type"]), said["tier"], said["at"], tuple(said["before"])
+    )
+    return Unresolved(note, said["since"], said["until"])
+
+
+# --- AccountFleet
+
+
+@dataclass
+class FleetState:
+    """What the state keeps of an `AccountFleet`."""
+
+    held: dict[str, HeldAccount] = field(default_factory=dict)
+    #: Why, by key, of the accounts that the last run could not bring to what is wanted.
+    failed: dict[str, str] = field(default_factory=dict)
+    unresolved: dict[str, Unresolved] = field(default_factory=dict)
+    #: When its last work ended, in seconds since 1970; its keys' outcomes are known since.
+    worked_at: float = 0.0
+    #: The most accounts that it has held.
+    most: int = 0
+    #: The inputs that `read` gives back beside the entries.
+    inputs: dict[str, Any] = field(default_factory=dict)
+    #: The arguments of an entry that says nothing, as JSON.
+    usual: str = ""
+    #: The digest of the entries that are as wanted; None if something is left to do.
+    settled: str | None = None
+
+    @classmethod
+    def load(cls, outputs: Mapping[str, Any]) -> FleetState:
+        """From the outputs that any released version wrote."""
+        said = plain(dict(outputs))
+        held = _read_held(said)
+        return cls(
+            held=held,
+            failed=dict(said.get("failed") or {}),
+            unresolved={
+                key: _unresolved_of(one)
+                for key, one in json.loads(said.get("__unresolved") or "{}").items()
+            },
+            worked_at=float(said.get("__worked_at") or 0),
+            most=max(int(said.get("__most") or 0), len(held)),
+            inputs=dict(said.get("__declared") or {}),
+            usual=said.get("__usual") or "",
+            settled=said.get("__settled"),
+        )
+
+    def dump(self, *, hidden: bool = False) -> dict[str, Any]:
+        """The outputs; `hidden`: what tells of the entries is marked as secret."""
+        shown = {key: one for key, one in self.held.items() if REPLACED not in key}
+        tiers = Counter(_short(one.tier) for one in shown.values())
+        states = Counter(one.state for one in shown.values())
+        told: dict[str, Any] = _write_held(self.held)
+        if self.failed:
+            told["failed"] = dict(sorted(self.failed.items()))
+        if self.unresolved:
+            told["__unresolved"] = to_json(
+                {
+                    key: json.loads(_write_unresolved(one))
+                    for key, one in sorted(self.unresolved.items())
+                }
+            )
+        if hidden:
+            told = {name: secret(value) for name, value in told.items()}
+        return {
+            **told,
+            "counts": {
+                "total": len(shown),
+                "tier": dict(sorted(tiers.items())),
+                "state": dict(sorted(states.items())),
+            },
+            **({"__settled": self.settled} if self.settled else {}),
+            "__declared": self.inputs,
+            "__usual": self.usual,
+            "__worked_at": self.worked_at,
+            "__most": max(self.most, len(shown)),
+            "__version": VERSION,
+        }
+
+
+def _short(tier: str | None) -> str:
+    from chatdaddy_pulumi.lifecycle.tiers import short
+
+    return short(tier)
+
+
+def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
+    """A line an account, in the order of the keys; the arguments that the lines number."""
+    arguments: dict[str, int] = {}
+    lines = []
+    for key in sorted(held):
+        account_id, nickname, asked, state, _ = held[key]
+        number = arguments.setdefault(asked.text, len(arguments))
+        lines.append(write_line(account_id, state, number, key, nickname))
+    drift = {key: held[key].drift for key in sorted(held) if held[key].drift}
+    return {
+        "__held": "\n".join(lines),
+        "__terms": list(arguments),
+        **({"__drift": to_json(drift)} if drift else {}),
+    }
+
+
+def _read_held(outputs: Mapping[str, Any]) -> dict[str, HeldAccount]:
+    arguments = [Arguments.read(text) for text in outputs.get("__terms") or []]
+    drift = json.loads(outputs.get("__drift") or "{}")
+    return {
+        key: HeldAccount(account_id, nickname, arguments[number], state, drift.get(key))
+        for account_id, state, number, key, nickname in read_lines(outputs.get("__held"))
+    }
+
+
+def first_account(outputs: Mapping[str, Any]) -> list[str]:
+    """The ID of the first account that a fleet's outputs list."""
+    held = plain(outputs.get("__held")) or ""
+    return [held.partition(" ")[0]] if held else []
+
+
+# --- Intent
+
+
+@dataclass
+class IntentState:
+    """What the state keeps of a program's intent."""
+
+    #: The entries that were noted last, with who carried their nicknames before.
+    notes: dict[Ref, Note] = field(default_factory=dict)
+
+    @classmethod
+    def load(
+        cls, outputs: Mapping[str, Any], skip: Callable[[str], bool] = lambda _holder: False
+    ) -> IntentState:
+        """From the outputs, without the entries of holders that `skip` names by their URN."""
+        found: dict[Ref, Note] = {}
+        for group in json.loads(plain(outputs.get("__notes")) or "[]"):
+            if skip(group["holder"]):
+                continue
+            before = group.get("before", {})
+            for line in group["lines"].split("\n"):
+                key, nickname, type_, tier = line.split("\t")
+                identity = Identity(nickname or key, type_ or AccountType.WHATSAPP.value)
+                found[Ref(group["holder"], key)] = Note(
+                    identity, tier, group["at"], tuple(before.get(key, ()))
+                )
+        return cls(found)
+
+    def dump(self, *, hidden: bool = False) -> dict[str, Any]:
+        groups: dict[tuple[str, float], list[tuple[Ref, Note]]] = {}
+        for ref, note in sorted(self.notes.items()):
+            groups.setdefault((ref.holder, note.at), []).append((ref, note))
+        text = to_json(
+            [
+                {
+                    "holder": holder,
+                    "at": at,
+                    "lines": "\n".join(_note_line(ref.key, note) for ref, note in noted),
+                    "before": {ref.key: note.before for ref, note in noted if note.before},
+                }
+                for (holder, at), noted in groups.items()
+            ]
+        )
+        return {"__notes": secret(text) if hidden else text, "__version": VERSION}
+
+
+def _note_line(key: str, note: Note) -> str:
+    nickname, type_ = note.identity
+    return "\t".join(
+        [
+            key,
+            "" if nickname == key else nickname,
+            "" if type_ == AccountType.WHATSAPP.value else type_,
+            note.tier,
+        ]
+    )
+
+
+def write_all_unresolved(found: Mapping[Ref, Unresolved]) -> str:
+    """What the intent's inputs keep of unresolved entries, saved in every update."""
+    return to_json(
+        [
+            {"holder": ref.holder, "key": ref.key, **json.loads(_write_unresolved(one))}
+            for ref, one in sorted(found.items())
+        ]
+    )
+
+
+def read_all_unresolved(text: str | None) -> dict[Ref, Unresolved]:
+    """What `write_all_unresolved` wrote."""
+    return {
+        Ref(said["holder"], said["key"]): _unresolved_of(said) for said in json.loads(text or "[]")
+    }
+
+
+# --- the saved state of a stack
+
+
+def type_of(urn: str) -> str:
+    """The resource's own type, of its URN."""
+    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
+
+
+def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
+    """What a resource of the saved state holds; None if it holds no accounts."""
+    type_ = type_of(urn)
+    if type_ == ACCOUNT_TYPE:
+        state = AccountState.load(outputs)
+        if state.held is None:
+            return None
+        identity = identity_of(
+            state.facts.get("nickname") or state.held.nickname, state.held.arguments.type.value
+        )
+        return SavedHolder(urn, {"": (state.held.account_id, identity)})
+    if type_ == FLEET_TYPE:
+        held = _read_held(plain(dict(outputs)))
+        accounts = {
+            key: (one.account_id, one.identity) for key, one in held.items() if REPLACED not in key
+        }
+        return SavedHolder(urn, accounts)
+    return None

@@ -1,0 +1,151 @@
+"""`Account`: one ChatDaddy account. What happens to it is in `provider.account`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
+from chatdaddy_pulumi.provider.fleet_lines import ACCOUNT
+from chatdaddy_pulumi.resources.program import (
+    end_red,
+    is_protected_by,
+    program,
+    provider_name,
+    secret_names,
+)
+from chatdaddy_pulumi.resources.registry import PROVIDERS
+
+
+class Account(Resource, module="chatdaddy", name="Account"):
+    """A ChatDaddy account: one WhatsApp number, or one of the other channels.
+
+    Creating it **purchases** it, which is charged at once (the guide: 1 USD); a change of `tier`,
+    `nickname`, `settings` or `assignees` patches it; removing it does what `on_delete` says.
+    """
+
+    account_id: pulumi.Output[str]
+    """The account's ID, ``acc…``; the resource's ID too."""
+    nickname: pulumi.Output[str]
+    """The name shown in ChatDaddy."""
+    type: pulumi.Output[str]
+    """The channel, e.g. ``wa``."""
+    tier: pulumi.Output[str]
+    """The tier, in the API's own words."""
+    state: pulumi.Output[str]
+    """``open`` (logged in), ``connecting`` (a QR code is there to scan) or ``close``."""
+    can_login: pulumi.Output[bool]
+    """Whether ChatDaddy would let the account log in."""
+    user_id: pulumi.Output[str | None]
+    """The phone number that is logged in. A secret, since it is a person's."""
+    created_at: pulumi.Output[str]
+    """When it was purchased, ISO 8601."""
+    owner_id: pulumi.Output[str]
+    """The team or user that owns it."""
+    archive_state: pulumi.Output[str | None]
+    """``archiving``, ``done`` or ``error`` where it was archived."""
+    settings: pulumi.Output[Mapping[str, Any]]
+    """All its settings, ChatDaddy's defaults included."""
+    cost: pulumi.Output[Mapping[str, Any]]
+    """What it costs in USD, where prices are known: ``purchase`` (once) and ``per_day``."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        nickname: pulumi.Input[str] | None = None,
+        type: pulumi.Input[AccountType | str] = AccountType.WHATSAPP,
+        tier: pulumi.Input[Tier | str] = Tier.LIMITED,
+        settings: pulumi.Input[Mapping[str, Any]] | None = None,
+        login_type: pulumi.Input[LoginType | str] | None = None,
+        assignees: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        on_delete: pulumi.Input[OnDelete | str] = OnDelete.DELETE,
+        existing: pulumi.Input[Existing | str] = Existing.FAIL,
+        adopt: pulumi.Input[str] | None = None,
+        connect: pulumi.Input[bool] = False,
+        allow_history_loss: pulumi.Input[bool] = False,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare an account.
+
+        Args:
+            name: The resource's name in the stack.
+            nickname: The name shown in ChatDaddy, 1 to 128 characters; the resource's name where
+                left out. ChatDaddy lets several accounts have one nickname.
+            type: The channel. A change replaces the account: the new one is bought first, then
+                the old one is removed.
+            tier: ``limited`` or ``unlimited``, or the API's own words.
+            settings: The settings to hold, in the API's own words (``enableHistorySync`` …);
+                those that are not named are left as they are.
+            login_type: ``facebook`` or ``instagram``, for channels that have both. A change
+                replaces the account.
+            assignees: IDs of the team members who may use it.
+            on_delete: ``delete`` (24 hours of grace), ``delete_now``, ``archive`` (notes and
+                contacts stay) or ``retain`` (touch nothing, only forget).
+            existing: Where the team already has a live account of that nickname which this
+                resource does not own: ``fail`` before anything is bought, ``adopt`` it where it
+                is the only one and of the same type, or ``allow`` buying another.
+            adopt: The ID of an account to take over instead of buying one; in its deletion grace
+                it is recreated. Once it is adopted, dropping the argument changes nothing.
+            connect: Open the connection, so that the QR code is there to scan.
+            allow_history_loss: Let a change to a tier without chat history delete what was
+                synced. Without it the preview fails and says what would go.
+            opts: The resource's options. `import_` can't work for dynamic resources: use `adopt`.
+        """
+        opts = opts or pulumi.ResourceOptions()
+        if opts.import_ is not None:
+            raise pulumi.RunError(
+                f"Account {name!r}: the engine can't import dynamic resources; "
+                f"take the account over with adopt={opts.import_!r} instead of import_"
+            )
+        given = {
+            "nickname": name if nickname is None else nickname,
+            "type": type,
+            "login_type": login_type,
+            "tier": tier,
+            "settings": settings,
+            "assignees": assignees,
+            "on_delete": on_delete,
+            "existing": existing,
+            "adopt": adopt,
+            "connect": connect,
+            "allow_history_loss": allow_history_loss,
+        }
+        run = program()
+        provider = provider_name(opts)
+        hidden = run.declare("account", ACCOUNT, name, given, opts, protect=is_protected_by(opts))
+        super().__init__(
+            PROVIDERS["_account"],
+            name,
+            {
+                **given,
+                **hidden,
+                "__secrets": secret_names(given),
+                # Outputs: named here, so that the SDK makes attributes of them.
+                **dict.fromkeys(_OUTPUTS),
+                "__failed": None,
+            },
+            pulumi.ResourceOptions.merge(
+                opts,
+                pulumi.ResourceOptions(
+                    additional_secret_outputs=["user_id"], hooks=run.hooks(provider, opts.hooks)
+                ),
+            ),
+        )
+        failed: pulumi.Output[str | None] = getattr(self, "__failed")
+        failed.apply(end_red)
+
+
+_OUTPUTS = (
+    "account_id",
+    "state",
+    "can_login",
+    "user_id",
+    "created_at",
+    "owner_id",
+    "archive_state",
+    "cost",
+)

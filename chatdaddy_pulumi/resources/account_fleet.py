@@ -1,0 +1,204 @@
+"""`AccountFleet`: thousands of accounts as one resource. What happens to them is in
+`provider.account_fleet`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from inspect import isawaitable
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from chatdaddy_pulumi.enums import Existing, OnDelete
+from chatdaddy_pulumi.lifecycle.listing import counted, lines
+from chatdaddy_pulumi.provider.fleet_lines import FLEET, accounts_of, counts_of
+from chatdaddy_pulumi.resources.program import (
+    end_red,
+    is_protected_by,
+    program,
+    provider_name,
+    secret_names,
+)
+from chatdaddy_pulumi.resources.registry import PROVIDERS
+from chatdaddy_pulumi.spec.limits import FleetLimits
+
+
+class _Fleet(Resource, module="chatdaddy", name="AccountFleet"):
+    """The accounts."""
+
+    counts: pulumi.Output[Any]
+    failed: pulumi.Output[Any]
+
+
+class AccountFleet(pulumi.ComponentResource):
+    """Many accounts in one step of the engine: ten thousand cost it no more than one.
+
+    Each key is an account of its own all the same: a change of one entry touches one account, and
+    `pulumi preview --diff` shows it by its key.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        accounts: pulumi.Input[Mapping[str, Any]],
+        *,
+        defaults: Mapping[str, Any] | None = None,
+        on_delete: pulumi.Input[OnDelete | str] = OnDelete.DELETE,
+        existing: pulumi.Input[Existing | str] = Existing.FAIL,
+        limits: FleetLimits | Mapping[str, int | str] | None = None,
+        concurrency: pulumi.Input[int] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare a fleet.
+
+        Args:
+            name: The resource's name in the stack.
+            accounts: The account's arguments by key: those of `Account`, or nothing where the
+                defaults do. Keys are unique and stable; the nickname is the key where left out.
+                `load_fleet` reads them from a file.
+            defaults: Arguments of every entry that says nothing else; `settings` are merged.
+            on_delete: What removing an entry, or the fleet, does to the account: see `Account`.
+            existing: What to do where the team already has a live account of an entry's nickname
+                that this fleet does not own: see `Account`.
+            limits: How many accounts one run may buy and remove.
+            concurrency: The most accounts worked on at once, 1 to 64. If left out, it begins at 16
+                and follows what the API keeps up with.
+            opts: The resource's options.
+
+        Some accounts fail: the others are done and saved, the run ends red with a table of key
+        and reason, and the next `pulumi up` does what is missing. The same goes for a run that is
+        interrupted or killed.
+        """
+        opts = opts or pulumi.ResourceOptions()
+        super().__init__("chatdaddy:index:AccountFleet", name, None, opts)
+        text, late = _as_text(name, accounts)
+        run = program()
+        bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
+        given = {
+            "accounts": text if not late else _with_late(text, late),
+            "defaults": defaults or None,
+            "on_delete": on_delete,
+            "existing": existing,
+        }
+        child = pulumi.ResourceOptions(
+            parent=self, provider=opts.provider, retain_on_delete=opts.retain_on_delete
+        )
+        hidden = run.declare("fleet", FLEET, name, given, child, protect=is_protected_by(opts))
+        # As a plain value: a child that depends on its parent's output would wait for itself.
+        urn: Any = self.urn.future()
+        fleet = _Fleet(
+            PROVIDERS["_fleet"],
+            name,
+            {
+                **hidden,
+                "__fleet": pulumi.Output.from_input(urn),
+                "__accounts": text,
+                "__late": late or None,
+                "__secrets": secret_names({**given, "accounts": accounts}),
+                "defaults": defaults or None,
+                "on_delete": on_delete,
+                "existing": existing,
+                "limits": {k: v for k, v in bounds.items() if v is not None} or None,
+                "concurrency": concurrency,
+                **dict.fromkeys(_OUTPUTS),
+            },
+            pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None))
+            ),
+        )
+        self._held: pulumi.Output[Any] = pulumi.Output.all(
+            held=getattr(fleet, "__held"),
+            terms=getattr(fleet, "__terms"),
+            drift=getattr(fleet, "__drift"),
+        )
+        self._counts: pulumi.Output[Any] = fleet.counts
+        self._failed: pulumi.Output[Any] = fleet.failed
+        self._failed.apply(lambda failed: end_red(_failure_of(name, failed)))
+        self.register_outputs({})
+
+    # Worked out where they are asked for: ten thousand accounts take their time.
+
+    @property
+    def accounts(self) -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
+        """By key: ``account_id``, ``nickname``, ``type``, ``tier`` and ``state``."""
+        return self._held.apply(accounts_of)
+
+    @property
+    def account_ids(self) -> pulumi.Output[Mapping[str, str]]:
+        """The accounts' IDs by key."""
+        return self._held.apply(
+            lambda held: {key: one["account_id"] for key, one in accounts_of(held).items()}
+        )
+
+    @property
+    def counts(self) -> pulumi.Output[Mapping[str, Any]]:
+        """``total``, and how many by ``tier`` and by ``state``."""
+        return self._counts.apply(counts_of)
+
+    @property
+    def failed(self) -> pulumi.Output[Mapping[str, str]]:
+        """Why, by key, of the accounts that the last run could not bring to what is wanted."""
+        return self._failed.apply(lambda failed: failed or {})
+
+
+_OUTPUTS = ("__held", "__terms", "__drift", "counts", "failed")
+
+
+def _failure_of(name: str, failed: Mapping[str, str] | None) -> str | None:
+    """A line that says how many failed, then key and reason."""
+    if not failed:
+        return None
+    return "\n".join(
+        [
+            f"AccountFleet {name!r}: {counted(len(failed))} failed; the others are done and "
+            "saved, and the next `pulumi up` does what is missing:",
+            *lines(failed),
+        ]
+    )
+
+
+def _with_late(text: str, late: list[Any]) -> Any:
+    """The entries with their late values, for what the program declares."""
+    values = dict(enumerate(late))
+
+    def put(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.keys() == {"__late"}:
+                return values[value["__late"]]
+            return {key: put(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [put(inner) for inner in value]
+        return value
+
+    return put(json.loads(text))
+
+
+def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:
+    """The entries as JSON, and apart what is only known when it runs.
+
+    The SDK takes a value at a time, in Python; ten thousand entries go as one string.
+    """
+    late: list[Any] = []
+
+    def put_off(value: Any) -> Any:
+        if isinstance(value, pulumi.Output) or isawaitable(value):
+            late.append(value)
+            return {"__late": len(late) - 1}
+        if isinstance(value, Mapping):
+            return dict(value)
+        raise pulumi.RunError(
+            f"AccountFleet {name!r}: {value!r} can't be an account's argument; "
+            "give text, numbers, booleans, lists and mappings, or outputs of them"
+        )
+
+    if isinstance(accounts, pulumi.Output) or isawaitable(accounts):
+        return json.dumps(put_off(accounts)), late
+    if not isinstance(accounts, Mapping) or not all(isinstance(key, str) for key in accounts):
+        raise pulumi.RunError(
+            f"AccountFleet {name!r}: accounts must be a mapping from keys (text) to arguments, "
+            "such as {'alice': {'tier': 'limited'}}"
+        )
+    plain = accounts if isinstance(accounts, dict) else dict(accounts)
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), default=put_off), late

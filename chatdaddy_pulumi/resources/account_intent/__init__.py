@@ -1,1 +1,0 @@
-"""The intent of an `Account` that may buy beside others of its nickname: who was there before."""

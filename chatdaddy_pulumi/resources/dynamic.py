@@ -1,0 +1,143 @@
+"""From Pulumi's dynamic provider host to the providers over plain values.
+
+The host (`python -m pulumi.dynamic`) calls a provider from 4 threads; every call runs its
+coroutine on the one event loop of `client.bridge`, over the one client of the process and team.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    UpdateResult,
+)
+
+from chatdaddy_pulumi.client import ChatDaddyError
+from chatdaddy_pulumi.client.bridge import client_for, run
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.provider import messages
+from chatdaddy_pulumi.provider.account import AccountProvider
+from chatdaddy_pulumi.provider.account_fleet import FleetProvider
+from chatdaddy_pulumi.provider.forgotten import ForgottenProvider
+from chatdaddy_pulumi.provider.host import Host
+from chatdaddy_pulumi.provider.intent import IntentProvider
+from chatdaddy_pulumi.provider.run_file import find_run
+from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
+from chatdaddy_pulumi.resources.sdk_hooks import HostProcess, plain, raw_configuration
+
+T = TypeVar("T")
+
+
+class ChatDaddyFailure(Exception):
+    """What a person reads; the host prints the class's name before the message."""
+
+
+# The host shows an exception as a traceback's last line, with the module if it has one.
+ChatDaddyFailure.__name__ = ChatDaddyFailure.__qualname__ = "ChatDaddy"
+ChatDaddyFailure.__module__ = "builtins"
+
+_CLASSES = {
+    "_account": AccountProvider,
+    "_baseline": ForgottenProvider,
+    "_fleet": FleetProvider,
+    "_intent": ForgottenProvider,
+    "_program_intent": IntentProvider,
+}
+
+
+class _Process:
+    """What the providers of this process share."""
+
+    def __init__(self) -> None:
+        self.sdk = HostProcess()
+        engine = self.sdk.engine
+        self.host = Host(
+            connect=client_for,
+            find_run=lambda hidden: find_run(hidden, engine),
+            show=self.sdk.log,
+            stop_reason=self.sdk.stop_reason,
+        )
+
+
+_process = _Process()
+
+
+def provider_of(name: str) -> DynamicProvider:
+    """The provider that states name so."""
+    return DynamicProvider(name, _process)
+
+
+class DynamicProvider:
+    """One of our providers, as the SDK's host calls it."""
+
+    def __init__(self, name: str, process: _Process) -> None:
+        self._process = process
+        self._provider: Any = _CLASSES[name](process.host)
+
+    def configure(self, req: ConfigureRequest) -> None:
+        self._process.host.settings = Settings(raw_configuration(req.config), os.environ)
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        found = self._run(self._provider.check(plain(olds), plain(news)))
+        mask = self._process.host.mask
+        return CheckResult(
+            found.inputs, [CheckFailure(one.property, mask(one.reason)) for one in found.failures]
+        )
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        found = self._run(self._provider.diff(id_, plain(olds), plain(news)))
+        return DiffResult(
+            changes=found.changes,
+            replaces=found.replaces,
+            delete_before_replace=found.delete_before_replace,
+        )
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        found = self._run(self._provider.create(plain(props)))
+        return CreateResult(found.id, found.outputs)
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        found = self._run(self._provider.read(id_, plain(props)))
+        return ReadResult(found.id, found.outputs, found.inputs)
+
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(self._run(self._provider.update(id_, plain(olds), plain(news))))
+
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
+        self._run(self._provider.delete(id_, plain(props)))
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """One line for the failures that we expect, the whole story for those that are our bugs."""
+        _show_tracebacks(True)
+        try:
+            return run(work)
+        except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
+            message = self._process.host.mask(messages.told(error))
+        except Exception:
+            message = (
+                "this is a bug in chatdaddy-pulumi; please report it with the lines below\n"
+                + self._process.host.mask(traceback.format_exc())
+            )
+        finally:
+            self._process.sdk.flush()
+        _show_tracebacks(False)
+        raise ChatDaddyFailure(message)
+
+
+def _show_tracebacks(shown: bool) -> None:
+    """The host formats what we raise with `traceback.format_exc`, which heeds this limit."""
+    if shown:
+        if hasattr(sys, "tracebacklimit"):
+            del sys.tracebacklimit
+    else:
+        sys.tracebacklimit = 0

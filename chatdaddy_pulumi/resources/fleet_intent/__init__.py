@@ -1,1 +1,0 @@
-"""The intent of a fleet: what it is about to buy, saved before it buys."""

@@ -1,0 +1,389 @@
+"""The program's side of a run: what it declares, what the saved state holds, and the intent.
+
+One `Program` belongs to one root resource, so that a process that runs a preview and an update one
+after the other (the Automation API) has one for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from chatdaddy_pulumi.provider.run_context import Declared
+from chatdaddy_pulumi.provider.run_file import RunFile
+from chatdaddy_pulumi.resources import sdk_hooks
+from chatdaddy_pulumi.resources.registry import PROVIDERS
+from chatdaddy_pulumi.spec import UNKNOWN
+
+#: The name of the intent's resource, and of the component that carries its begun mark.
+INTENT = "chatdaddy-intent"
+
+_OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", "chatdaddy:index:Intent")
+
+_ATTRIBUTE = "_chatdaddy_program"
+
+
+def program() -> Program:
+    """The program that runs now."""
+    root: Any = pulumi.runtime.get_root_resource()
+    if root is None:
+        return Program()
+    found: Program | None = root.__dict__.get(_ATTRIBUTE)
+    if found is None:
+        found = Program()
+        root.__dict__[_ATTRIBUTE] = found
+    return found
+
+
+class _Mark(pulumi.ComponentResource):
+    """Carries the begun mark: when the last run began to buy."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("chatdaddy:index:Intent", name, None, None)
+
+
+class _Intent(Resource, module="chatdaddy", name="Intent"):
+    """What the program is about to buy, in the state before it buys."""
+
+
+@dataclass
+class _Declaration:
+    """A resource of ours, with arguments that may still be outputs."""
+
+    leaf: str
+    kind: Any
+    given: Mapping[str, Any]
+    urn: str | None
+    parent: pulumi.Resource | None
+    aliases: tuple[str, ...]
+    provider: str
+    protect: bool
+    retain: bool
+
+    async def is_secret(self) -> bool:
+        """Whether what is known of the arguments holds a secret."""
+        outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
+        return any(secret for _, secret in outputs.values())
+
+    async def known(self) -> Declared:
+        """As far as it is known without waiting for a resource."""
+        urn = self.urn
+        if urn is None and self.parent is not None:
+            parent = await sdk_hooks.known_urn(self.parent)
+            urn = None if parent is None else _child_urn(parent, self.leaf)
+        outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
+        return Declared(
+            leaf=self.leaf,
+            kind=self.kind,
+            given=_known(self.given, outputs),
+            urn=urn,
+            alias_leaves=self.aliases,
+            provider=self.provider,
+            protect=self.protect,
+            retain=self.retain,
+        )
+
+
+@dataclass
+class Program:
+    """What one run of a program declares of ours."""
+
+    _declarations: list[_Declaration] = field(default_factory=list)
+    _intents: dict[str, tuple[_Mark, _Intent]] = field(default_factory=dict)
+    _file: RunFile | None = None
+    _opening: asyncio.Task[RunFile] | None = None
+    _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
+    _marked: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def declare(
+        self,
+        kind: str,
+        type_: str,
+        name: str,
+        given: Mapping[str, Any],
+        opts: pulumi.ResourceOptions,
+        *,
+        protect: bool,
+    ) -> dict[str, Any]:
+        """Note a resource of ours; the hidden inputs that it needs.
+
+        Args:
+            kind: ``account`` or ``fleet``.
+            type_: The resource's type token.
+            name: Its name.
+            given: Its arguments as the program gave them.
+            opts: Its options.
+            protect: Whether the program protects it.
+        """
+        if sdk_hooks.under_mocks():
+            return {}
+        provider = provider_of(opts)
+        own_provider = "" if provider is None else provider.pulumi_resource_name
+        intent = self._intent(own_provider, provider)
+        leaf = f"{type_}::{name}"
+        declaration = _Declaration(
+            leaf=leaf,
+            kind=kind,
+            given=given,
+            urn=_root_urn(leaf) if opts.parent is None else None,
+            parent=opts.parent,
+            aliases=_alias_leaves(opts, type_, name),
+            provider=own_provider,
+            protect=protect,
+            retain=bool(opts.retain_on_delete),
+        )
+        self._declarations.append(declaration)
+        if self._file is not None:
+            late: Any = self._add(declaration)
+            pulumi.Output.from_input(late)
+        return {
+            "__run": self._hidden(own_provider, declaration),
+            "__urn": declaration.urn or self._own_urn(declaration),
+            "__intent": getattr(intent, "__notes"),
+        }
+
+    def hooks(
+        self, provider: str, given: pulumi.ResourceHookBinding | None
+    ) -> pulumi.ResourceHookBinding | None:
+        """The hooks that save the begun mark, beside those that the program gives."""
+        if sdk_hooks.under_mocks():
+            return given
+        if provider not in self._hooks:
+
+            async def begin(_args: pulumi.ResourceHookArgs) -> None:
+                await self._mark(provider)
+
+            self._hooks[provider] = pulumi.ResourceHook(
+                f"chatdaddy-begun-{provider}" if provider else "chatdaddy-begun",
+                begin,
+                pulumi.ResourceHookOptions(on_dry_run=True),
+            )
+        ours: list[Any] = [self._hooks[provider]]
+        own = pulumi.ResourceHookBinding(before_create=ours, before_update=ours)
+        return own if given is None else pulumi.ResourceHookBinding.merge(given, own)
+
+    def _intent(self, name: str, provider: pulumi.ProviderResource | None) -> _Intent:
+        """The intent of a provider: registered before its resources."""
+        if name not in self._intents:
+            own = f"{INTENT}-{name}" if name else INTENT
+            mark = _Mark(own)
+            intent = _Intent(
+                PROVIDERS["_program_intent"],
+                own,
+                {
+                    "__run": self._hidden(name, None),
+                    "__urn": _root_urn(f"pulumi-python:dynamic/chatdaddy:Intent::{own}"),
+                    "__secrets": self._holds_secrets(name),
+                    "__mark": _root_urn(f"chatdaddy:index:Intent::{own}"),
+                    "__notes": None,
+                },
+                pulumi.ResourceOptions(provider=provider),
+            )
+            self._intents[name] = mark, intent
+        return self._intents[name][1]
+
+    async def _holds_secrets(self, provider: str) -> bool | None:
+        """Whether a resource of the provider has arguments that are secrets."""
+        await self._open()
+        own = [one for one in self._declarations if one.provider == provider]
+        return any([await one.is_secret() for one in own]) or None
+
+    async def _mark(self, provider: str) -> None:
+        """Save that this run begins to buy: once, just before the first purchase."""
+        if provider not in self._marked:
+            self._marked[provider] = asyncio.ensure_future(self._save_mark(provider))
+        await self._marked[provider]
+
+    async def _save_mark(self, provider: str) -> None:
+        mark, _ = self._intents[provider]
+        urn = await mark.urn.future()
+        opened = await self._open()
+        # Unknown in a preview, so that `pulumi up --plan` accepts what an update saves.
+        preview = pulumi.runtime.is_dry_run()
+        said = {
+            "run": UNKNOWN if preview else opened.number,
+            "at": UNKNOWN if preview else time.time(),
+        }
+        assert urn is not None
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, sdk_hooks.register_outputs, urn, said)
+
+    # --- the run's file
+
+    async def _hidden(self, provider: str, declaration: _Declaration | None) -> dict[str, Any]:
+        opened = await self._open()
+        if declaration is not None and declaration.urn is None:
+            declaration.urn = await self._own_urn(declaration)
+            opened.declare(await declaration.known())
+        return opened.hidden(provider)
+
+    async def _own_urn(self, declaration: _Declaration) -> str:
+        """The resource's own URN. It is no output: a child that depends on its parent's output
+        would wait for itself."""
+        if declaration.urn is not None or declaration.parent is None:
+            return declaration.urn or _root_urn(declaration.leaf)
+        parent = await declaration.parent.urn.future()
+        assert parent is not None
+        return _child_urn(parent, declaration.leaf)
+
+    async def _add(self, declaration: _Declaration) -> None:
+        opened = await self._open()
+        opened.declare(await declaration.known())
+
+    async def _open(self) -> RunFile:
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._make())
+        return await asyncio.shield(self._opening)
+
+    async def _make(self) -> RunFile:
+        stack = "/".join([pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack()])
+        saved = await _saved_outputs(stack)
+        declared = [await one.known() for one in list(self._declarations)]
+        try:
+            made = RunFile.create(
+                sdk_hooks.engine_address(),
+                stack,
+                preview=pulumi.runtime.is_dry_run(),
+                saved=saved,
+                declared=declared,
+            )
+        except OSError as error:
+            raise pulumi.RunError(
+                f"ChatDaddy: the run's file can't be made: {error}. Nothing was done. Set TMPDIR "
+                "to a folder of your own"
+            ) from None
+        self._file = made
+        return made
+
+
+def end_red(failed: str | None) -> None:
+    """Fail the run after everything that was done is saved.
+
+    Raises:
+        pulumi.RunError: something failed.
+    """
+    if failed and not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError(failed)
+
+
+def provider_name(opts: pulumi.ResourceOptions) -> str:
+    """The name of the explicit `Provider` among a resource's options; "" for the default one."""
+    provider = provider_of(opts)
+    return "" if provider is None else provider.pulumi_resource_name
+
+
+def provider_of(opts: pulumi.ResourceOptions) -> pulumi.ProviderResource | None:
+    """The explicit `Provider` of a resource with these options, its parents' included."""
+    if opts.provider is not None:
+        return opts.provider
+    providers = opts.providers
+    if isinstance(providers, Mapping):
+        return providers.get("pulumi-python")
+    for one in providers or ():
+        if one.package == "pulumi-python":
+            return one
+    if opts.parent is not None:
+        return opts.parent.get_provider("pulumi-python:dynamic/chatdaddy:Account")
+    return None
+
+
+def is_protected_by(opts: pulumi.ResourceOptions) -> bool:
+    """Whether a resource with these options is protected, by its own or its parents'."""
+    if opts.protect is not None:
+        return bool(opts.protect)
+    return opts.parent is not None and sdk_hooks.is_protected(opts.parent)
+
+
+async def secret_names(given: Mapping[str, Any]) -> list[str] | None:
+    """The arguments that the program gives as secrets, wherever the mark stands in them."""
+    found = []
+    for name, value in given.items():
+        if await _is_secret(value):
+            whole = isinstance(value, pulumi.Output)
+            found.append(name if whole else f"{name}[]")
+    return sorted(found) or None
+
+
+async def _is_secret(value: Any) -> bool:
+    if isinstance(value, pulumi.Output):
+        return bool(await value.is_secret()) or await _is_secret(await value.future())
+    if isinstance(value, Mapping):
+        return any([await _is_secret(inner) for inner in value.values()])
+    if isinstance(value, (list, tuple)):
+        return any([await _is_secret(inner) for inner in value])
+    return False
+
+
+async def _saved_outputs(stack: str) -> dict[str, Any]:
+    """The outputs of our resources in the stack's saved state, by URN."""
+    answer = await asyncio.ensure_future(
+        pulumi.runtime.invoke_async("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack})
+    )
+    outputs: Mapping[str, Any] = (answer or {}).get("outputs") or {}
+    return {
+        urn: _json(one.get("outputs") or {})
+        for urn, one in outputs.items()
+        if urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2].startswith(_OWN_TYPES)
+    }
+
+
+def _json(value: Any) -> Any:
+    """Plain values, with what can't be JSON left out."""
+    return json.loads(json.dumps(value, default=lambda _: None))
+
+
+def _outputs_in(value: Any) -> Iterator[pulumi.Output[Any]]:
+    if isinstance(value, pulumi.Output):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _outputs_in(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _outputs_in(inner)
+
+
+def _known(value: Any, outputs: Mapping[int, tuple[Any, bool]]) -> Any:
+    """The value with what is known of its outputs; `UNKNOWN` for the others."""
+    if isinstance(value, pulumi.Output):
+        return _known(outputs[id(value)][0], outputs) if id(value) in outputs else UNKNOWN
+    if isinstance(value, Mapping):
+        return {str(key): _known(inner, outputs) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_known(inner, outputs) for inner in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return getattr(value, "value", value)
+    return UNKNOWN
+
+
+def _root_urn(leaf: str) -> str:
+    """The URN of a resource without a parent, of its ``type::name``."""
+    return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{leaf}"
+
+
+def _child_urn(parent: str, leaf: str) -> str:
+    """The URN of a child, of its parent's URN and its own ``type::name``."""
+    types, _, _ = parent.rpartition("::")
+    if types.endswith("::pulumi:pulumi:Stack"):
+        return f"{types.removesuffix('pulumi:pulumi:Stack')}{leaf}"
+    return f"{types}${leaf}"
+
+
+def _alias_leaves(opts: pulumi.ResourceOptions, type_: str, name: str) -> tuple[str, ...]:
+    """The ``type::name`` that a resource had before, by its aliases."""
+    found = []
+    for alias in opts.aliases or ():
+        if isinstance(alias, str):
+            own_type = alias.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
+            found.append(f"{own_type}::{alias.rpartition('::')[2]}" if "::" in alias else alias)
+        elif isinstance(alias, pulumi.Alias):
+            old = alias.name if isinstance(alias.name, str) else name
+            found.append(f"{alias.type_ if isinstance(alias.type_, str) else type_}::{old}")
+    return tuple(found)

@@ -1,0 +1,225 @@
+"""Every use of a private part of Pulumi's SDK, and what its provider host leaves to us.
+
+The tests in ``tests/unit/resources/test_sdk_hooks.py`` fail if the SDK changes what is used here.
+They hold for pulumi 3.235 to 3.272.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any
+
+import grpc
+import pulumi
+from google.protobuf import empty_pb2, struct_pb2
+from pulumi.output import Unknown
+from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2
+
+from chatdaddy_pulumi.spec import UNKNOWN
+
+#: Seconds that a message to the engine may take.
+_MESSAGE_S = 5.0
+
+# --- the program's side
+
+
+def silence_interrupts() -> None:
+    """Print no traceback if the program ends by an interrupt; other errors are as they were.
+
+    If a preview or an update fails, the engine interrupts the program, and Python would print a
+    traceback of Pulumi's own event loop above the one line that says what is wrong.
+    """
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            before(kind, error, trace)
+
+    sys.excepthook = hook
+
+
+def under_mocks() -> bool:
+    """Whether the program runs in a unit test, under `pulumi.runtime.set_mocks`."""
+    return isinstance(settings.SETTINGS.monitor, mocks.MockMonitor)
+
+
+def engine_address() -> str:
+    """The address of the engine that runs this program; "" if there is none."""
+    arguments = _command_line()
+    return (
+        arguments[arguments.index("--engine") + 1]
+        if "--engine" in arguments[:-1]
+        else (os.environ.get("PULUMI_ENGINE", "") or _address_of(settings.SETTINGS.engine))
+    )
+
+
+def _command_line() -> list[str]:
+    return list(sys.orig_argv)
+
+
+def _address_of(stub: Any) -> str:
+    """The address that a stub of the SDK's calls."""
+    try:
+        channel = stub.Log._channel
+        return str(channel.target().decode())
+    except AttributeError:
+        return ""
+
+
+async def known_urn(resource: pulumi.Resource) -> str | None:
+    """A resource's URN, if it is registered already."""
+    registered = asyncio.ensure_future(resource.urn.future())
+    await asyncio.wait({registered}, timeout=0.001)
+    if not registered.done() or registered.cancelled() or registered.exception():
+        return None
+    return registered.result()
+
+
+def is_protected(resource: pulumi.Resource) -> bool:
+    """Whether the program protects the resource, by its own options or its parents'."""
+    return bool(resource._protect)
+
+
+async def plain_outputs(outputs: Iterable[pulumi.Output[Any]]) -> dict[int, tuple[Any, bool]]:
+    """The outputs that wait for no resource, as a secret of the configuration does not.
+
+    Returns:
+        By the output's `id`: its value, and whether it is a secret. Outputs of resources are left
+        out, and never waited for: a resource of ours may wait for this answer.
+    """
+    reading = {id(one): asyncio.ensure_future(_read(one)) for one in outputs}
+    for _ in range(_TURNS):
+        if all(task.done() for task in reading.values()):
+            break
+        await asyncio.sleep(0)
+    found = {}
+    for number, task in reading.items():
+        if task.done() and not task.cancelled() and task.exception() is None:
+            value, secret, resources = task.result()
+            if not resources:
+                found[number] = value, secret
+    return found
+
+
+async def _read(output: pulumi.Output[Any]) -> tuple[Any, bool, set[Any]]:
+    return await output.future(), await output.is_secret(), await output.resources()
+
+
+#: Turns of the event loop after which an output that waits for nothing is there.
+_TURNS = 100
+
+
+def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
+    """Save a component's outputs at once; once for each component and run."""
+    values = struct_pb2.Struct()
+    values.update(dict(outputs))
+    monitor: Any = settings.get_monitor()
+    monitor.RegisterResourceOutputs(
+        resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=values), timeout=30
+    )
+
+
+# --- the provider host's side
+
+
+def plain(value: Any) -> Any:
+    """A value of the host's, with the unknown ones as `UNKNOWN`."""
+    if isinstance(value, Unknown):
+        return UNKNOWN
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return rpc.unwrap_rpc_secret(value) if rpc.is_rpc_secret(value) else value
+
+
+def raw_configuration(config: Any) -> dict[str, Any]:
+    """A host's whole configuration. `Config.get` adds the project's name to a key without a
+    namespace, and an explicit provider's properties have none."""
+    return dict(config._props)
+
+
+class HostProcess:
+    """This provider host's process: messages to the engine, and when to stop.
+
+    The SDK's host does nothing if the engine tells it to cancel, and it lives on if the engine is
+    killed. Work that buys thousands of accounts must heed both: after Ctrl-C it finishes what is
+    under way, so that it is saved; without an engine nobody would save it, so it ends at once.
+    """
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+        self._messages = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chatdaddy-log")
+        self._engine: Any = None
+        servicer: Any = getattr(
+            sys.modules.get("__main__"), "DynamicResourceProviderServicer", None
+        )
+        self.engine = sys.argv[1] if servicer is not None and len(sys.argv) > 1 else ""
+        if ":" not in self.engine:
+            return
+        self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(self.engine))
+        # The server holds the method itself, so only its code can still be exchanged: the code of
+        # a function that finds the event among its defaults.
+        servicer.Cancel.__code__ = _cancel.__code__
+        servicer.Cancel.__defaults__ = (self._cancelled, empty_pb2.Empty)
+        host, _, port = self.engine.rpartition(":")
+        watch = threading.Thread(target=_end_with_engine, args=(host, int(port)), daemon=True)
+        watch.start()
+
+    def stop_reason(self) -> str | None:
+        """Why no further account should be begun; None to go on."""
+        if self._cancelled.is_set():
+            return "the run was cancelled"
+        if not threading.main_thread().is_alive():
+            return "the provider host is being stopped"
+        return None
+
+    def log(
+        self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
+    ) -> None:
+        """Show a line. It is sent from a thread of its own, in order; `flush` waits for it."""
+        if self._engine is not None:
+            self._messages.submit(self._send, message, severity, urn, passing)
+
+    def _send(self, message: str, severity: str, urn: str, passing: bool) -> None:
+        level = engine_pb2.WARNING if severity == "warning" else engine_pb2.INFO
+        request = engine_pb2.LogRequest(severity=level, message=message, urn=urn, ephemeral=passing)
+        try:
+            self._engine.Log(request, timeout=_MESSAGE_S)
+        except grpc.RpcError:
+            return  # a message that can't be shown never stands in the way of the work
+
+    def flush(self) -> None:
+        """Wait until the engine has all messages."""
+        if self._engine is not None:
+            self._messages.submit(lambda: None).result()
+
+
+def _cancel(self, request, context, cancelled=None, answer=None):  # type: ignore[no-untyped-def]
+    """`Cancel` of the host. Runs among the host's globals, so it uses its defaults alone."""
+    cancelled.set()
+    return answer()
+
+
+def _end_with_engine(host: str, port: int) -> None:
+    """Wait on a connection that ends when the engine does; then end this process."""
+    while True:
+        try:
+            with socket.create_connection((host, port), timeout=5) as connection:
+                connection.settimeout(None)
+                # The engine's server says something, then hangs up on who does not answer.
+                while connection.recv(4096):
+                    pass
+        except ConnectionRefusedError:
+            os._exit(1)
+        except OSError:
+            time.sleep(0.05)

@@ -1,0 +1,113 @@
+"""An account that is asked for: plain values, ten thousands of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
+from chatdaddy_pulumi.spec.identity import Identity
+from chatdaddy_pulumi.spec.nicknames import normal
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What is asked of an account, apart from what is its own; alike accounts share one object.
+
+    `text` is the same as JSON, which the state keeps; by it alone arguments are compared.
+    """
+
+    text: str
+    type: AccountType = field(compare=False, repr=False)
+    tier: Tier = field(compare=False, repr=False)
+    settings: dict[str, Any] | None = field(compare=False, repr=False)
+    login_type: LoginType | None = field(compare=False, repr=False)
+    assignees: list[str] | None = field(compare=False, repr=False)
+    connect: bool = field(compare=False, repr=False)
+    on_delete: OnDelete = field(compare=False, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        type: AccountType | str = AccountType.WHATSAPP,
+        tier: Tier | str = Tier.LIMITED,
+        settings: Mapping[str, Any] | None = None,
+        login_type: LoginType | str | None = None,
+        assignees: Sequence[str] | None = None,
+        connect: bool = False,
+        on_delete: OnDelete | str = OnDelete.DELETE,
+    ) -> Arguments:
+        """Of single values, words of the API; empty settings say nothing.
+
+        Raises:
+            ValueError: a word is none of the API's.
+        """
+        said = {
+            "type": AccountType(type).value,
+            "tier": Tier(tier).value,
+            "settings": settings or None,
+            "login_type": None if login_type is None else LoginType(login_type).value,
+            "assignees": None if assignees is None else list(assignees),
+            "connect": connect or None,
+            "on_delete": OnDelete(on_delete).value,
+        }
+        given = {key: value for key, value in said.items() if value is not None}
+        return cls.read(json.dumps(given, sort_keys=True, ensure_ascii=False))
+
+    @staticmethod
+    def read(text: str) -> Arguments:
+        """The arguments of that text; the same object for the same text."""
+        return _read(text)
+
+    def but(self, **changes: Any) -> Arguments:
+        """The same arguments, some of them otherwise."""
+        return Arguments.of(
+            **{
+                "type": self.type,
+                "tier": self.tier,
+                "settings": self.settings,
+                "login_type": self.login_type,
+                "assignees": self.assignees,
+                "connect": self.connect,
+                "on_delete": self.on_delete,
+                **changes,
+            }
+        )
+
+
+@lru_cache(maxsize=10_000)
+def _read(text: str) -> Arguments:
+    said = json.loads(text)
+    login_type = said.get("login_type")
+    return Arguments(
+        text=text,
+        type=AccountType(said["type"]),
+        tier=Tier(said["tier"]),
+        settings=said.get("settings"),
+        login_type=None if login_type is None else LoginType(login_type),
+        assignees=said.get("assignees"),
+        connect=said.get("connect", False),
+        on_delete=OnDelete(said["on_delete"]),
+    )
+
+
+class AccountSpec(NamedTuple):
+    """An account that is asked for: by an `Account`, or by an entry of a fleet."""
+
+    nickname: str
+    arguments: Arguments
+    existing: Existing = Existing.FAIL
+    allow_history_loss: bool = False
+    #: The ID of the account to take over.
+    adopt: str | None = None
+    #: The keys that the entry had before.
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> Identity:
+        """By what the account is told from others before it has an ID."""
+        return Identity(normal(self.nickname), self.arguments.type.value)

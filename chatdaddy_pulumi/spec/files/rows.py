@@ -1,0 +1,150 @@
+"""What every format is read into, and the values of YAML and JSON with their places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from chatdaddy_pulumi.spec.files.problems import Place, Problems
+from chatdaddy_pulumi.spec.problem import shown
+from chatdaddy_pulumi.spec.rules import key_problem, text_problem
+
+#: Values of a file that are looked at; a fleet of 50,000 has about half a million.
+MOST_VALUES = 1_000_000
+
+#: How deep mappings and lists may stand in each other.
+DEEPEST = 20
+
+
+class Unreadable(Exception):
+    """The file ends the reading here: nothing after this place can be told."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+        self.message = message
+
+
+@dataclass
+class Rows:
+    """A file's entries in its order, doubles among them."""
+
+    #: Keys and what stands under them, which need not be arguments.
+    entries: list[tuple[str, Any]]
+    #: Where the argument of an entry stands, by the entry's number; the entry itself for ``""``.
+    place: Callable[[int, str], Place]
+
+
+class Node(NamedTuple):
+    """A value with its place; `value` is a `Pairs`, an `Items` or a scalar."""
+
+    value: Any
+    line: int
+    column: int
+
+    @property
+    def place(self) -> Place:
+        return self.line, self.column
+
+
+class Pairs(list[tuple[Node, Node]]):
+    """A mapping as it stands in the file, doubles among its keys."""
+
+
+class Items(list[Node]):
+    """A list."""
+
+
+def rows_of(root: Node, problems: Problems) -> Rows:
+    """The entries of a YAML or JSON document.
+
+    Either a mapping from keys to arguments, or ``accounts`` with such a mapping; or in the
+    mapping's place a list of arguments that hold their ``key``. ``$schema`` is for editors.
+    """
+    accounts = root
+    if isinstance(root.value, Pairs):
+        named = {key.value: value for key, value in root.value if isinstance(key.value, str)}
+        if "accounts" in named:
+            accounts = named["accounts"]
+            seen: set[str] = set()
+            for key, _ in root.value:
+                if key.value not in ("accounts", "$schema"):
+                    problems.add(key.place, f"{key.value!r} beside 'accounts' is not known here")
+                elif key.value in seen:
+                    problems.add(key.place, f"{key.value!r} is given twice")
+                else:
+                    seen.add(key.value)
+        elif "$schema" in named:
+            accounts = root._replace(
+                value=Pairs(pair for pair in root.value if pair[0].value != "$schema")
+            )
+    if isinstance(accounts.value, Pairs):
+        pairs = accounts.value
+    elif isinstance(accounts.value, Items):
+        pairs = Pairs(_keyed(accounts.value, problems))
+    else:
+        given = "empty" if accounts.value is None else shown(accounts.value)
+        raise Unreadable(
+            accounts.place,
+            f"the accounts are {given}, but must be a mapping from keys to arguments "
+            "({} for none)",
+        )
+    return _entries(pairs, problems)
+
+
+def _keyed(items: Items, problems: Problems) -> list[tuple[Node, Node]]:
+    pairs = []
+    for item in items:
+        keys = []
+        if isinstance(item.value, Pairs):
+            keys = [value for name, value in item.value if name.value == "key"]
+        if len(keys) != 1:
+            problems.add(item.place, "an account in a list must be a mapping with one 'key'")
+            continue
+        rest = Pairs(pair for pair in item.value if pair[0].value != "key")
+        pairs.append((keys[0], item._replace(value=rest)))
+    return pairs
+
+
+def _entries(pairs: Pairs, problems: Problems) -> Rows:
+    entries: list[tuple[str, Any]] = []
+    places: list[tuple[Place, dict[str, Place]]] = []
+    for key, node in pairs:
+        if not isinstance(key.value, str):
+            problems.add(key.place, f"the key {key_problem(_bare(key))}")
+        else:
+            given: Pairs = node.value if isinstance(node.value, Pairs) else Pairs()
+            entries.append((key.value, plain(node, problems)))
+            where = {str(name.value): value.place for name, value in given}
+            places.append((key.place, where))
+    return Rows(entries, lambda entry, name: places[entry][1].get(name, places[entry][0]))
+
+
+def plain(node: Node, problems: Problems) -> Any:
+    """The value without places; doubles among a mapping's keys are problems."""
+    if isinstance(node.value, Items):
+        return [plain(item, problems) for item in node.value]
+    if not isinstance(node.value, Pairs):
+        return node.value
+    found: dict[str, Any] = {}
+    first: dict[str, int] = {}
+    for name, value in node.value:
+        if not isinstance(name.value, str):
+            problems.add(name.place, f"the name {text_problem(_bare(name))}")
+        elif name.value in first:
+            problems.add(
+                name.place,
+                f"{name.value!r} is given twice; the first time in line {first[name.value]}",
+            )
+        else:
+            first[name.value] = name.line
+            found[name.value] = plain(value, problems)
+    return found
+
+
+def _bare(node: Node) -> Any:
+    """The value, or an empty one of its kind."""
+    if isinstance(node.value, Pairs):
+        return {}
+    return [] if isinstance(node.value, Items) else node.value

@@ -1,0 +1,117 @@
+"""Who is who among the accounts that a program declares, read from its raw arguments.
+
+For the program's side: what is wrong is left to the check, and nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Literal, NamedTuple
+
+from chatdaddy_pulumi.enums import AccountType, Existing
+from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec.nicknames import normal
+
+
+class Identity(NamedTuple):
+    """By what an account is told from others before it has an ID."""
+
+    #: In the form that nicknames are compared in.
+    nickname: str
+    #: The API's word.
+    type: str
+
+
+class DeclaredIdentity(NamedTuple):
+    """The same of a raw entry; None for what is not known yet, or wrong."""
+
+    #: As it was given; the key if none was.
+    nickname: str | None
+    type: str | None
+    adopt: str | None = None
+    aliases: tuple[str, ...] = ()
+    #: ``fail``, ``adopt`` or ``allow``.
+    existing: str | None = Existing.FAIL.value
+
+    @property
+    def identity(self) -> Identity | None:
+        """Comparable with `AccountSpec.identity`; None if nickname or type is not known."""
+        if self.nickname is None or self.type is None:
+            return None
+        return Identity(normal(self.nickname), self.type)
+
+
+def entries(
+    kind: Literal["account", "fleet"], given: Mapping[str, Any]
+) -> dict[str, DeclaredIdentity]:
+    """The identities by key; an `Account` has the key "".
+
+    Args:
+        kind: What was declared.
+        given: An `Account`'s arguments; or a fleet's `accounts` (a mapping, or its JSON text),
+            `defaults` and `existing`.
+    """
+    if kind == "account":
+        return {"": _identity(given, {}, None)}
+    accounts = _loaded(given.get("accounts"))
+    defaults = given.get("defaults")
+    if defaults == UNKNOWN:
+        defaults = {"type": UNKNOWN, "existing": UNKNOWN}
+    if not isinstance(accounts, Mapping):
+        return {}
+    usual = {"existing": given.get("existing")}
+    if isinstance(defaults, Mapping):
+        usual |= {name: value for name, value in defaults.items() if value is not None}
+    return {
+        key: _identity(own if isinstance(own, Mapping) else {}, usual, key)
+        for key, own in accounts.items()
+        if isinstance(key, str)
+    }
+
+
+def _identity(
+    own: Mapping[str, Any], usual: Mapping[str, Any], key: str | None
+) -> DeclaredIdentity:
+    nickname = own.get("nickname")
+    adopt, aliases = own.get("adopt"), own.get("aliases")
+    listed = aliases if isinstance(aliases, (list, tuple)) else ()
+    return DeclaredIdentity(
+        _text(key if nickname is None else nickname),
+        _word(own, usual, "type", AccountType, AccountType.WHATSAPP),
+        _text(adopt),
+        tuple(alias for alias in map(_text, listed) if alias is not None),
+        _word(own, usual, "existing", Existing, Existing.FAIL),
+    )
+
+
+def _word(
+    own: Mapping[str, Any],
+    usual: Mapping[str, Any],
+    name: str,
+    kind: type[AccountType] | type[Existing],
+    default: Enum,
+) -> str | None:
+    said = own.get(name)
+    if said is None:
+        said = usual.get(name)
+    if said is None:
+        said = default
+    try:
+        return str(kind(said).value)
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value != UNKNOWN else None
+
+
+def _loaded(accounts: Any) -> Any:
+    if not isinstance(accounts, str):
+        return accounts
+    try:
+        return json.loads(accounts)
+    except ValueError:
+        return None

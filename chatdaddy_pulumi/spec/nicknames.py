@@ -1,0 +1,17 @@
+"""When two nicknames are one: a file that is saved again may spell an accent otherwise."""
+
+from __future__ import annotations
+
+from unicodedata import normalize
+
+
+def normal(nickname: str | None) -> str:
+    """The form that nicknames are compared in: NFC, without spaces around it; "" for None."""
+    if not nickname:
+        return ""
+    return (nickname if nickname.isascii() else normalize("NFC", nickname)).strip()
+
+
+def same(one: str | None, other: str | None) -> bool:
+    """Whether the nicknames are the same to a person."""
+    return one == other or normal(one) == normal(other)

@@ -1,0 +1,47 @@
+"""What is wrong with what is asked for, in words for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+_LONGEST_NAME = 200
+_LONGEST = 600
+_LONGEST_VALUE = 60
+
+
+class Problem(NamedTuple):
+    """A property, such as ``accounts.alice.tier``, and what is wrong with it."""
+
+    property: str
+    reason: str
+
+    @classmethod
+    def of(cls, property: str, reason: str) -> Problem:
+        """Of texts that hold what somebody wrote: they are cut, and move no terminal's cursor."""
+        return cls(printable(property, _LONGEST_NAME), printable(reason, _LONGEST))
+
+
+def printable(text: str, most: int) -> str:
+    """The text in at most so many characters, each of which shows."""
+    cut = text if len(text) <= most else f"{text[:most]}…"
+    if cut.isprintable():
+        return cut
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in cut
+    )
+
+
+def shown(value: Any) -> str:
+    """A value in few words."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return "a list"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)  # JSON may not tell whole numbers
+    if isinstance(value, int) and abs(value) > 10**_LONGEST_VALUE:
+        return "a number of more than 60 digits"
+    if isinstance(value, str):
+        return repr(value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…")
+    return printable(repr(value), _LONGEST_VALUE)

@@ -1,0 +1,127 @@
+"""Types for those who write programs: a misspelt name or word is red in the editor.
+
+Nothing heavy is imported here, and nothing looks at these when a program runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar
+
+from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Later(Protocol[T_co]):
+    """A value that another resource brings, such as an output."""
+
+    def future(self, with_unknowns: bool | None = None) -> Awaitable[T_co | None]: ...
+
+
+#: A value, or one that is known later.
+Given: TypeAlias = T | Awaitable[T] | Later[T]
+
+TierWord = Literal[
+    "limited", "unlimited", "limited_msg_no_chat_history", "unlimited_msg_chat_history"
+]
+TypeWord = Literal[
+    "wa",
+    "wa-business-api",
+    "mock",
+    "tiktok",
+    "tiktok-shop",
+    "messenger",
+    "mail",
+    "sms",
+    "instagram",
+]
+LoginTypeWord = Literal["facebook", "instagram"]
+OnDeleteWord = Literal["delete", "delete_now", "archive", "retain"]
+ExistingWord = Literal["fail", "adopt", "allow"]
+
+
+class KeepDeletedMessages(TypedDict, total=False):
+    """Whose messages stay when they are deleted on the phone."""
+
+    fromMe: Given[bool]
+
+
+class CommentsSilence(TypedDict, total=False):
+    """Of which live streams the comments are silenced."""
+
+    category: Given[Literal["ongoing-live", "all-live", "all"]]
+
+
+class AccountSettings(TypedDict, total=False):
+    """The settings that the API documents, in its own words."""
+
+    notifyUsers: Given[Sequence[Given[str]]]
+    """IDs of the users who are notified."""
+    enableHistorySync: Given[bool]
+    maxMessageSync: Given[int]
+    nativeChatActionSync: Given[bool]
+    unArchiveOnNewMessage: Given[bool]
+    sendButtonsAsPoll: Given[bool]
+    enableStories: Given[bool]
+    autoSyncProductsToPlatform: Given[bool]
+    keepDeletedMessages: KeepDeletedMessages
+    geoLocation: Given[str]
+    autoTranscribeVoiceMessages: Given[bool]
+    autoTranscribeCalls: Given[bool]
+    commentsSilence: CommentsSilence
+    show24HrWindowTooltip: Given[bool]
+    combineWaAndWabaContacts: Given[bool]
+
+
+class FleetDefaults(TypedDict, total=False):
+    """Arguments of every entry that says nothing else."""
+
+    type: Given[AccountType | TypeWord]
+    """The channel."""
+    tier: Given[Tier | TierWord]
+    settings: AccountSettings | Awaitable[Mapping[str, Any]] | Later[Mapping[str, Any]]
+    """The settings to hold; those that are not named are left as they are."""
+    login_type: Given[LoginType | LoginTypeWord]
+    assignees: Given[Sequence[Given[str]]]
+    """IDs of the team members who may use it."""
+    on_delete: Given[OnDelete | OnDeleteWord]
+    """What removing it does to the account."""
+    existing: Given[Existing | ExistingWord]
+    """What to do if the team already has a live account of that nickname."""
+    connect: Given[bool]
+    """Open the connection, so that the QR code is there to scan."""
+    allow_history_loss: Given[bool]
+    """Let a change to a tier without chat history delete what was synced."""
+
+
+class AccountArgs(FleetDefaults, total=False):
+    """The arguments of a fleet's entry."""
+
+    nickname: Given[str]
+    """The name shown in ChatDaddy; the key if left out."""
+    adopt: Given[str]
+    """The ID of an account to take over instead of buying one."""
+    aliases: Sequence[str]
+    """Keys that the entry had before: a key that changes with its alias is the same account."""
+
+
+class AccountOutput(TypedDict):
+    """An account of a fleet, as its output has it."""
+
+    account_id: str
+    nickname: str
+    type: str
+    tier: str
+    state: str
+
+
+class CountsOutput(TypedDict):
+    """How many accounts a fleet holds."""
+
+    total: int
+    tier: dict[str, int]
+    """By tier: ``limited``, ``unlimited``."""
+    state: dict[str, int]
+    """By state: ``open``, ``connecting``, ``close``."""

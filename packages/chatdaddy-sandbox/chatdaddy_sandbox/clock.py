@@ -1,0 +1,35 @@
+"""The service's clock: the machine's, moved forward by whatever tests have asked for."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+from chatdaddy_sandbox.store import Store
+
+DAY_S = 86_400.0
+
+
+def iso(at: float) -> str:
+    """A time as the API writes it: `2026-01-31T12:00:00.000Z`."""
+    moment = datetime.fromtimestamp(at, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def iso_or_none(at: float | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+class Clock:
+    """Seconds since the epoch, plus an offset that outlives a restart."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.offset_s = float(store.get_meta("clock_offset_s", "0") or 0)
+
+    def now(self) -> float:
+        return time.time() + self.offset_s
+
+    def advance(self, seconds: float) -> None:
+        self.offset_s += seconds
+        self._store.set_meta("clock_offset_s", repr(self.offset_s))

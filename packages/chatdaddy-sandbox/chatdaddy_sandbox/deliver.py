@@ -1,0 +1,119 @@
+"""Posting events to the URLs that asked for them, with a bounded number of tries."""
+
+from __future__ import annotations
+
+import math
+import time
+from sqlite3 import Row
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import anyio
+
+from chatdaddy_sandbox.guard import is_loopback
+from chatdaddy_sandbox.options import WebhookTargets
+from chatdaddy_sandbox.world import World
+
+if TYPE_CHECKING:
+    import httpx
+
+#: The waits before each further try; after the last of them the event is given up.
+RETRY_AFTER_S = (0.5, 1.0, 2.0, 4.0)
+
+TIMEOUT_S = 5.0
+
+#: How many events are kept to be looked at once they are done with.
+KEPT = 2_000
+
+_BATCH = 100
+
+
+async def deliver(world: World) -> None:
+    """Post queued events until cancelled.
+
+    A subscription's events go out one by one, in their order as long as none fails; each is an
+    HTTP POST of `{"event": …, "data": […]}`, and any 2xx answer is success. A listener that is slow
+    or gone holds up no other.
+    """
+    waiting = world.webhooks.waiting
+    await waiting.wait()
+    import httpx  # not before the first event: the emulator starts faster without
+
+    busy: set[str] = set()
+
+    async def drain(client: httpx.AsyncClient, subscription_id: str) -> None:
+        while rows := world.store.all(
+            "SELECT * FROM outbox WHERE subscription_id = ? AND next_at <= ? ORDER BY id LIMIT ?",
+            *(subscription_id, time.time(), _BATCH),
+        ):
+            for row in rows:
+                await _post(world, client, row)
+        busy.discard(subscription_id)
+        waiting.set()
+
+    async with (
+        httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        while True:
+            waiting.clear()
+            idle = {
+                row["subscription_id"]: row["next_at"] - time.time()
+                for row in world.store.all(
+                    "SELECT subscription_id, MIN(next_at) AS next_at FROM outbox"
+                    " WHERE next_at IS NOT NULL GROUP BY subscription_id"
+                )
+                if row["subscription_id"] not in busy
+            }
+            for subscription_id in [name for name, wait_s in idle.items() if wait_s <= 0]:
+                del idle[subscription_id]
+                busy.add(subscription_id)
+                tasks.start_soon(drain, client, subscription_id)
+            with anyio.move_on_after(min(idle.values(), default=math.inf)):
+                await waiting.wait()
+            _forget_old(world)
+
+
+def _forget_old(world: World) -> None:
+    newest = world.store.value("SELECT MAX(id) FROM outbox") or 0
+    world.store.run("DELETE FROM outbox WHERE next_at IS NULL AND id <= ?", newest - KEPT)
+
+
+async def _post(world: World, client: httpx.AsyncClient, row: Row) -> None:
+    reason = _not_sent(world, row["url"])
+    if reason is not None:
+        _note(world, row, result=reason, done=True)
+        return
+    try:
+        answer = await client.post(
+            row["url"], content=row["body"], headers={"content-type": "application/json"}
+        )
+    except Exception as error:  # whatever a URL or a listener does, the others get theirs
+        _note(world, row, result=f"{type(error).__name__}: {error}".rstrip(": "), done=False)
+        return
+    _note(world, row, result=str(answer.status_code), done=answer.is_success)
+
+
+def _not_sent(world: World, url: str) -> str | None:
+    targets = world.options.webhook_targets
+    if targets is WebhookTargets.NONE:
+        return "not sent: --webhooks none"
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return "not sent: not a URL"
+    known = is_loopback(host) or host in world.options.allow_hosts
+    if targets is WebhookTargets.LOCAL and not known:
+        return "not sent: not on this machine; --webhooks any sends it"
+    return None
+
+
+def _note(world: World, row: Row, *, result: str, done: bool) -> None:
+    attempts = row["attempts"] + 1
+    given_up = attempts > len(RETRY_AFTER_S)
+    next_at = None if done or given_up else time.time() + RETRY_AFTER_S[attempts - 1]
+    world.store.run(
+        "UPDATE outbox SET attempts = ?, result = ?, next_at = ? WHERE id = ?"
+        " AND next_at IS NOT NULL",
+        *(attempts, result, next_at, row["id"]),
+    )

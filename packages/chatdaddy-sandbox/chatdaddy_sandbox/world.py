@@ -1,0 +1,50 @@
+"""The emulated service as a whole: what one run keeps in its store and in its head."""
+
+from __future__ import annotations
+
+from chatdaddy_sandbox.accounts import Accounts
+from chatdaddy_sandbox.billing import Billing
+from chatdaddy_sandbox.clock import Clock
+from chatdaddy_sandbox.faults import Faults
+from chatdaddy_sandbox.options import Options
+from chatdaddy_sandbox.record import Record
+from chatdaddy_sandbox.store import Store, StoreError
+from chatdaddy_sandbox.team import Team
+from chatdaddy_sandbox.tokens import Tokens
+from chatdaddy_sandbox.webhooks import Webhooks
+
+
+class World:
+    """Everything that the routes stand on."""
+
+    def __init__(self, options: Options) -> None:
+        """Open the store; raises `StoreError` where that can't be done."""
+        self.options = options
+        self.store = Store(options.db)
+        with self.store.transaction():
+            self.clock = Clock(self.store)
+            self._keep_team()
+            self.tokens = Tokens(self.store, self.clock, options.team_id)
+            self.billing = Billing(self.store, self.clock, options)
+            self.webhooks = Webhooks(self.store, self.clock, options)
+            self.team = Team(self.store, self.clock, options)
+            self.accounts = Accounts(self.store, self.clock, options, self.billing, self.webhooks)
+        self.faults = Faults()
+        self.record = Record()
+
+    def _keep_team(self) -> None:
+        """Account IDs hold the team's: a database made for one team can't serve another."""
+        kept = self.store.get_meta("team_id")
+        if kept is None:
+            self.store.set_meta("team_id", self.options.team_id)
+        elif kept != self.options.team_id:
+            raise StoreError(
+                f'{self.options.db} belongs to the team "{kept}": give that --team-id, '
+                "or another --db"
+            )
+
+    def settle(self) -> None:
+        """Bring everything that depends on time up to now, in one transaction."""
+        with self.store.transaction():
+            self.billing.charge_days()
+            self.accounts.settle()

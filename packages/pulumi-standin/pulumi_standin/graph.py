@@ -1,0 +1,83 @@
+"""Who depends on whom, in a list of resources where everything comes after what it depends on.
+
+The rules are those of pkg/resource/graph/dependency_graph.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pulumi_standin.state import State
+
+
+class Graph:
+    """The dependencies in `resources`, which must be in order."""
+
+    def __init__(self, resources: list[State]) -> None:
+        self._resources = resources
+        self._index = {state: index for index, state in enumerate(resources)}
+        self._by_urn: dict[str, list[int]] = {}
+        self._children: dict[str, list[int]] = {}
+        for index, state in enumerate(resources):
+            self._by_urn.setdefault(state.urn, []).append(index)
+            if state.parent:
+                self._children.setdefault(state.parent, []).append(index)
+
+    def depending_on(self, root: State, ignore: Collection[str]) -> list[State]:
+        """What depends on `root`, directly or not, in order; children alone do not."""
+        found: list[State] = []
+        urns = {root.urn}
+        for candidate in self._resources[self._index[root] + 1 :]:
+            named = candidate.depends_on()
+            if candidate.parent not in candidate.dependencies:
+                named.discard(candidate.parent)
+            if candidate.urn not in ignore and named & urns:
+                found.append(candidate)
+                urns.add(candidate.urn)
+        return found
+
+    def dependencies_of(self, state: State) -> set[State]:
+        """What `state` depends on directly; with a component come its children."""
+        here = self._index[state]
+        found: set[State] = set()
+        for urn in state.depends_on():
+            for index in self._by_urn.get(urn, ()):
+                if index >= here:
+                    continue
+                candidate = self._resources[index]
+                found.add(candidate)
+                if not candidate.custom and urn != state.parent:
+                    found.update(self._descendants(urn, here))
+        return found
+
+    def needed_by(self, state: State) -> set[State]:
+        """What `state` depends on, directly or not."""
+        found: set[State] = set()
+        left = [state]
+        while left:
+            fresh = self.dependencies_of(left.pop()) - found
+            found |= fresh
+            left += fresh
+        return found
+
+    def _descendants(self, urn: str, before: int) -> set[State]:
+        found: set[State] = set()
+        for index in self._children.get(urn, ()):
+            child = self._resources[index]
+            if index < before:
+                found.add(child)
+            found |= self._descendants(child.urn, before)
+        return found
+
+    def waves(self, condemned: list[State]) -> list[list[State]]:
+        """`condemned` in groups, each safe to delete at once, those that others need last."""
+        left = dict.fromkeys(condemned)
+        needs = {state: self.dependencies_of(state) for state in condemned}
+        waves: list[list[State]] = []
+        while left:
+            wave = [state for state in left if not (needs[state] & left.keys())]
+            for state in wave:
+                del left[state]
+            waves.append(wave)
+        waves.reverse()
+        return waves

@@ -1,0 +1,370 @@
+"""What the program and the provider hosts talk to: Pulumi's resource monitor and engine services.
+
+The rules are those of pkg/resource/deploy/source_eval.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    resource_pb2,
+    resource_pb2_grpc,
+)
+
+from pulumi_standin import goal as goals
+from pulumi_standin import urns
+from pulumi_standin.builtin_provider import Builtins
+from pulumi_standin.deployment import Cancelled, Deployment
+from pulumi_standin.errors import Failed
+from pulumi_standin.goal import Goal
+from pulumi_standin.processes import Child, start_program
+from pulumi_standin.project import ORGANIZATION, Config, Project
+from pulumi_standin.providers import GRPC_OPTIONS, ProviderError
+from pulumi_standin.values import (
+    Unsupported,
+    contains_unknowns,
+    from_struct,
+    to_struct,
+)
+
+_SHUT_DOWN = "resource monitor shut down while waiting on step's done channel"
+_FEATURES = (
+    *("secrets", "resourceReferences", "outputValues", "aliasSpecs", "replacementTrigger"),
+    *("deletedWith", "replaceWith", "parameterization", "resourceHooks", "errorHooks"),
+    "sendsOptionsToHooks",
+)
+_FEATURE_NUMBERS = (
+    resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_OUTPUT_VALUES,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACEMENT_TRIGGER,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_PARAMETERIZATION,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
+    resource_pb2.RESOURCE_MONITOR_FEATURE_SENDS_OPTIONS_TO_HOOKS,
+)
+# What the SDK logs where the run ends before the program does.
+_DYING = "Resource monitor has terminated"
+_SEVERITIES = {
+    engine_pb2.DEBUG: "debug",
+    engine_pb2.INFO: "info",
+    engine_pb2.WARNING: "warning",
+    engine_pb2.ERROR: "error",
+}
+Context = Any
+
+
+class Server:
+    """The gRPC server of one run, on a free port of the loopback."""
+
+    def __init__(self) -> None:
+        self._server = grpc.aio.server(options=GRPC_OPTIONS)
+        self.address = ""
+
+    async def start(self, monitor: Monitor | None, engine: Engine) -> None:
+        if monitor is not None:
+            resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, self._server)
+        engine_pb2_grpc.add_EngineServicer_to_server(engine, self._server)
+        port = self._server.add_insecure_port("127.0.0.1:0")
+        await self._server.start()
+        self.address = f"127.0.0.1:{port}"
+
+    async def stop(self) -> None:
+        await self._server.stop(grace=1)
+
+
+class Engine(engine_pb2_grpc.EngineServicer):
+    """Messages from the program and the providers."""
+
+    def __init__(self, events: Any) -> None:
+        self._events = events
+        self._root = ""
+
+    async def Log(self, request: engine_pb2.LogRequest, context: Context) -> empty_pb2.Empty:  # noqa: N802
+        if request.message.startswith(_DYING):
+            return empty_pb2.Empty()  # it is not the program's fault, and has been said
+        self._events.message(
+            _SEVERITIES[request.severity],
+            request.urn,
+            request.message,
+            ephemeral=request.ephemeral,
+            stream=request.streamId,
+        )
+        return empty_pb2.Empty()
+
+    async def GetRootResource(self, request: Any, context: Context) -> Any:  # noqa: N802
+        return engine_pb2.GetRootResourceResponse(urn=self._root)
+
+    async def SetRootResource(self, request: Any, context: Context) -> Any:  # noqa: N802
+        self._root = request.urn
+        return engine_pb2.SetRootResourceResponse()
+
+    async def RequirePulumiVersion(self, request: Any, context: Context) -> Any:  # noqa: N802
+        return engine_pb2.RequirePulumiVersionResponse()
+
+
+@dataclass
+class _Inherited:
+    """What a resource hands down to its children."""
+
+    protect: bool | None
+    retain_on_delete: bool | None
+    deleted_with: str
+    provider: str
+    providers: dict[str, str] = field(default_factory=dict)  # components only, by package
+
+
+class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
+    """The resource monitor of one run."""
+
+    def __init__(
+        self, run: Deployment, project: Project, config: Config, builtins: Builtins
+    ) -> None:
+        self._run = run
+        self._builtins = builtins
+        self._project = project
+        self._config = config
+        self._inherited: dict[str, _Inherited] = {}
+        self._packages: dict[str, str] = {}
+        self.registered_everything = asyncio.Event()
+        self.may_end = asyncio.Event()
+
+    async def GetDeploymentInfo(self, request: Any, context: Context) -> Any:  # noqa: N802
+        return resource_pb2.DeploymentInfo(
+            project=self._run.project,
+            stack=self._run.stack,
+            organization=ORGANIZATION,
+            config=self._config.values,
+            configSecretKeys=sorted(self._config.secrets),
+            dryRun=self._run.dry_run,
+            parallel=self._run.options.parallel,
+            supportedFeatures=_FEATURE_NUMBERS,
+        )
+
+    async def SupportsFeature(self, request: Any, context: Context) -> Any:  # noqa: N802
+        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
+
+    async def RegisterResource(  # noqa: N802
+        self, request: resource_pb2.RegisterResourceRequest, context: Context
+    ) -> resource_pb2.RegisterResourceResponse:
+        try:
+            goal = await self._goal(request)
+            state, unknown = await self._run.register(goal)
+        except Cancelled:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
+            raise
+        except (ValueError, Unsupported) as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            raise
+        self._inherited[state.urn] = _Inherited(
+            goal.protect,
+            goal.retain_on_delete,
+            goal.deleted_with,
+            goal.provider,
+            {} if goal.custom else self._providers(request),
+        )
+        # A component's outputs are those that it registers later, not those of the last run.
+        outputs = (state.outputs or {}) if goal.custom else {}
+        if not request.supportsPartialValues:
+            outputs = {k: v for k, v in outputs.items() if not contains_unknowns(v)}
+        return resource_pb2.RegisterResourceResponse(
+            urn=state.urn,
+            id=state.id,
+            object=to_struct(
+                outputs,
+                secrets=request.acceptSecrets,
+                unknowns=True,
+                references=request.acceptResources,
+            ),
+            unknown=unknown,
+        )
+
+    async def _goal(self, request: resource_pb2.RegisterResourceRequest) -> Goal:
+        if request.remote:
+            raise ValueError(
+                f"{request.type}: components from other packages need `pulumi up`, the stand-in "
+                "engine has the program's own"
+            )
+        if request.transforms or request.state_migrations:
+            raise ValueError(
+                f"{request.type}: the stand-in engine runs no transforms or state migrations; "
+                "use `pulumi up`"
+            )
+        goal = goals.read(request, str(self._project.root))
+        package = urns.package_of(goal.type)
+        parent = self._inherited.get(goal.parent)
+        if parent is not None:
+            goal.deleted_with = goal.deleted_with or parent.deleted_with
+            goal.protect = parent.protect if goal.protect is None else goal.protect
+            if goal.retain_on_delete is None:
+                goal.retain_on_delete = parent.retain_on_delete
+            if not goal.provider and parent.provider:
+                urn, _ = urns.split_reference(parent.provider)
+                if not goal.custom or urns.package_of(urns.type_of(urn)) == package:
+                    goal.provider = parent.provider
+        if goal.custom and not goal.provider:
+            goal.provider = self._providers(request).get(package, "")
+        if urns.is_provider(goal.type) or not goal.custom:
+            if not goal.custom:
+                goal.provider = ""
+        elif not goal.provider:
+            package = self._packages.get(request.packageRef, package)
+            goal.provider = await self._run.default_provider(package)
+        return goal
+
+    def _providers(self, request: resource_pb2.RegisterResourceRequest) -> dict[str, str]:
+        parent = self._inherited.get(request.parent)
+        return {**(parent.providers if parent else {}), **request.providers}
+
+    async def RegisterResourceOutputs(self, request: Any, context: Context) -> Any:  # noqa: N802
+        try:
+            await self._run.register_outputs(request.urn, from_struct(request.outputs))
+        except Cancelled:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
+        except ValueError as error:
+            self._run.fail(request.urn, str(error))
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
+        return empty_pb2.Empty()
+
+    async def Invoke(  # noqa: N802
+        self, request: resource_pb2.ResourceInvokeRequest, context: Context
+    ) -> resource_pb2.ResourceInvokeResponse:
+        if urns.package_of(request.tok) != "pulumi":
+            await context.abort(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"invocation of {request.tok}: the stand-in engine runs no functions of packages; "
+                "use `pulumi up`",
+            )
+        try:
+            await self._run.default_provider("pulumi")
+            found = await self._builtins.invoke(request.tok, from_struct(request.args))
+        except Cancelled:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
+            raise
+        except ProviderError as error:
+            message = f"invocation of {request.tok} returned an error: {error}"
+            await context.abort(grpc.StatusCode.UNKNOWN, message)
+            raise
+        answer = to_struct(found, secrets=True, unknowns=True, references=True)
+        return resource_pb2.ResourceInvokeResponse(**{"return": answer})  # type: ignore[arg-type]
+
+    async def ReadResource(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await context.abort(
+            grpc.StatusCode.UNIMPLEMENTED,
+            f"{request.type}: the stand-in engine reads no existing resources; use `pulumi up`",
+        )
+
+    async def RegisterResourceHook(self, request: Any, context: Context) -> Any:  # noqa: N802
+        try:
+            self._run.hooks.register(request)
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        return empty_pb2.Empty()
+
+    async def RegisterErrorHook(self, request: Any, context: Context) -> Any:  # noqa: N802
+        try:
+            self._run.hooks.register_error(request)
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        return empty_pb2.Empty()
+
+    async def RegisterPackage(self, request: Any, context: Context) -> Any:  # noqa: N802
+        for reference, package in self._packages.items():
+            if package == request.name:
+                return resource_pb2.RegisterPackageResponse(ref=reference)
+        reference = str(uuid.uuid4())
+        self._packages[reference] = request.name
+        return resource_pb2.RegisterPackageResponse(ref=reference)
+
+    async def SignalAndWaitForShutdown(self, request: Any, context: Context) -> Any:  # noqa: N802
+        self.registered_everything.set()
+        await self.may_end.wait()
+        return empty_pb2.Empty()
+
+
+class PythonProgram:
+    """The project's program, in a process of its own."""
+
+    def __init__(
+        self, monitor: Monitor, server: Server, python: str, project: Project, env: dict[str, str]
+    ) -> None:
+        self._monitor = monitor
+        self._server = server
+        self._python = python
+        self._project = project
+        self._env = env
+        self._child: Child | None = None
+
+    async def run(self, run: Deployment) -> None:
+        """Return when it has registered everything; raises `Failed` where it failed."""
+        config = self._monitor._config
+        settings = {
+            "monitor": self._server.address,
+            "engine": self._server.address,
+            "project": run.project,
+            "stack": run.stack,
+            "parallel": run.options.parallel,
+            "dry_run": run.dry_run,
+            "organization": ORGANIZATION,
+            "root_directory": str(self._project.root),
+            "entry": self._project.entry,
+        }
+        env = {
+            **self._env,
+            **({"PULUMI_CONFIG": json.dumps(dict(config.values))} if config.values else {}),
+            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(config.secrets)),
+        }
+        root = urns.make(run.stack, run.project, "", urns.ROOT_TYPE, f"{run.project}-{run.stack}")
+        child = await start_program(
+            self._python,
+            settings,
+            env,
+            self._project.program,
+            lambda is_error, line: None if run.over.is_set() else run.info(root, line),
+        )
+        self._child = child
+        exited = asyncio.ensure_future(child.wait())
+        finished = asyncio.ensure_future(self._monitor.registered_everything.wait())
+        try:
+            await asyncio.wait({exited, finished}, return_when=asyncio.FIRST_COMPLETED)
+            if not exited.done():
+                return
+            code = exited.result()
+        finally:
+            finished.cancel()
+        if code == 32:  # it has logged what was wrong
+            raise Failed
+        if code:
+            run.error(
+                "", f"an unhandled error occurred: program exited with non-zero exit code: {code}"
+            )
+            raise Failed
+
+    async def kill(self) -> None:
+        """End it where it is, as the real engine does when the run is cancelled."""
+        if self._child is not None:
+            await self._child.stop(patience=1)
+
+    async def close(self) -> None:
+        """Let it end; one that does not is ended."""
+        self._monitor.may_end.set()
+        if self._child is not None:
+            if not self._monitor.registered_everything.is_set():
+                self._child.interrupt()
+            try:
+                await asyncio.wait_for(self._child.wait(), 5)
+            except asyncio.TimeoutError:
+                await self._child.stop()

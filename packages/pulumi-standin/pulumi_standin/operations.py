@@ -1,0 +1,226 @@
+"""What the commands `sandbox up|preview|refresh|destroy|outputs` do.
+
+Each returns the exit code and raises `EngineError` for what a person can mend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from pulumi_standin import render, urns
+from pulumi_standin.builtin_provider import Builtins
+from pulumi_standin.checkpoint import Snapshot
+from pulumi_standin.deployment import Deployment, Options
+from pulumi_standin.display import Display
+from pulumi_standin.errors import EngineError
+from pulumi_standin.hooks import Callbacks, Hooks
+from pulumi_standin.monitor import Engine, Monitor, PythonProgram, Server
+from pulumi_standin.providers import DynamicProvider, Hosts, Registry
+from pulumi_standin.state import State
+from pulumi_standin.values import Secret, unwrap
+from pulumi_standin.workspace import Settings, Workspace
+
+FAILED = 1
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What is done to a stack, and what it is called."""
+
+    noun: str
+    title: str
+    with_program: bool = False
+    refresh_only: bool = False
+
+
+_UP = _Kind("update", "Updating", with_program=True)
+_REFRESH = _Kind("refresh", "Refreshing", refresh_only=True)
+_DESTROY = _Kind("destroy", "Destroying")
+
+
+def preview(settings: Settings, console: Console) -> int:
+    """Show what `up` would do."""
+    workspace = _open(settings, console)
+    return _verdict(workspace, *_once(workspace, _UP, dry_run=True), "were proposed")
+
+
+def up(settings: Settings, console: Console) -> int:
+    """Bring the stack to what the program says."""
+    return _change(settings, console, _UP)
+
+
+def refresh(settings: Settings, console: Console) -> int:
+    """Read every resource into the state."""
+    return _change(settings, console, _REFRESH)
+
+
+def destroy(settings: Settings, console: Console) -> int:
+    """Delete every resource of the stack."""
+    return _change(settings, console, _DESTROY)
+
+
+def outputs(settings: Settings, console: Console) -> int:
+    """Print the stack's outputs."""
+    workspace = Workspace(settings, console)
+    workspace.open()
+    stack = next((s for s in workspace.resources if s.type == urns.ROOT_TYPE), None)
+    if not workspace.deployment:
+        raise EngineError(f"no stack named {settings.stack!r} found")
+    found = (stack.outputs or {}) if stack else {}
+    if settings.show_secrets:
+        found = unwrap(found)
+    if settings.as_json:
+        print(json.dumps(_plain(found), indent=2, ensure_ascii=False, sort_keys=True))  # noqa: T201
+    else:
+        for key in sorted(found):
+            console.print(f"{key}: {render.one_line(found[key])}", markup=False, soft_wrap=True)
+    return 0
+
+
+BY_NAME = {"up": up, "preview": preview, "refresh": refresh, "destroy": destroy, "outputs": outputs}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return "[secret]"
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def _open(settings: Settings, console: Console) -> Workspace:
+    workspace = Workspace(settings, console)
+    workspace.open()
+    workspace.check_stack()
+    return workspace
+
+
+def _change(settings: Settings, console: Console, kind: _Kind) -> int:
+    """The preview, the question, the change itself."""
+    workspace = Workspace(settings, console)
+    with workspace.file.locked():
+        workspace.open()
+        workspace.check_stack()
+        if not settings.skip_preview:
+            ok, _ = _once(workspace, kind, dry_run=True)
+            if not ok:
+                return FAILED
+            if settings.confirm is not None and not settings.confirm(f"{kind.title}: go on?"):
+                console.print("confirmation declined, nothing was done")
+                return FAILED
+        return _verdict(workspace, *_once(workspace, kind, dry_run=False), "occurred")
+
+
+def _verdict(workspace: Workspace, ok: bool, changes: int, what: str) -> int:
+    if ok and changes and workspace.settings.expect_no_changes:
+        text = f"error: no changes were expected but changes {what}"
+        workspace.console.print(text, style="red")
+        return FAILED
+    return 0 if ok else FAILED
+
+
+def _once(workspace: Workspace, kind: _Kind, *, dry_run: bool) -> tuple[bool, int]:
+    """One run; says whether all went well and how many resources it changed, or would."""
+    settings = workspace.settings
+    title = f"Previewing {kind.noun}" if dry_run else kind.title
+    display = workspace.display(title, preview=dry_run)
+    options = Options(
+        dry_run=dry_run,
+        parallel=settings.parallel or 4 * (os.cpu_count() or 1),
+        refresh=settings.refresh or kind.refresh_only,
+        refresh_only=kind.refresh_only,
+    )
+    try:
+        ok = asyncio.run(_run(workspace, options, display, kind.with_program))
+    finally:
+        display.stop()
+    return ok, display.changes
+
+
+async def _run(
+    workspace: Workspace, options: Options, display: Display, with_program: bool
+) -> bool:
+    """One run, with its own server, program and provider hosts."""
+    server = Server()
+
+    def start() -> Coroutine[Any, Any, DynamicProvider]:
+        return workspace.start_host(server.address, lambda line: display.message("info", "", line))
+
+    hosts = Hosts(start)
+    config = workspace.config
+    news: dict[str, State] = {}
+    builtins = Builtins(news, workspace.saved_resources)
+    run = Deployment(
+        project=workspace.project.name,
+        stack=workspace.stack,
+        options=options,
+        snapshot=Snapshot(
+            None if options.dry_run else workspace.file,
+            workspace.vault,
+            [state.copy() for state in workspace.resources],
+            workspace.interrupted,
+        ),
+        registry=Registry(hosts.start, workspace.check_provider, builtins),
+        hooks=Hooks(
+            Callbacks(), options.dry_run, lambda urn, text: display.message("warning", urn, text)
+        ),
+        events=display,
+        config={
+            key: Secret(value) if key in config.secrets else value
+            for key, value in config.values.items()
+        },
+        news=news,
+    )
+    monitor = Monitor(run, workspace.project, config, builtins) if with_program else None
+    await server.start(monitor, Engine(display))
+    if with_program or any(state.provider for state in workspace.resources):
+        hosts.warm_up()
+    program = None
+    if monitor is not None:
+        program = PythonProgram(monitor, server, workspace.python, workspace.project, workspace.env)
+    try:
+        with _interrupts(run, display, program):
+            ok = await run.execute(program)
+    finally:
+        await hosts.close()
+        await server.stop()
+    display.finish(run.verdict)
+    return ok
+
+
+@contextmanager
+def _interrupts(run: Deployment, display: Display, program: PythonProgram | None) -> Iterator[None]:
+    """The first Ctrl-C winds the run down, the second ends it where it is."""
+    loop = asyncio.get_running_loop()
+    telling: list[asyncio.Task[None]] = []
+
+    def interrupt() -> None:
+        if run.cancelled:
+            display.stop()
+            os._exit(130)
+        display.note("^C received; canceling. To terminate immediately, press ^C again.")
+        run.cancelled = True
+        run.stop()
+        telling.append(loop.create_task(run.registry.cancel()))
+        if program is not None:
+            telling.append(loop.create_task(program.kill()))
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

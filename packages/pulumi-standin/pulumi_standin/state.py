@@ -1,0 +1,240 @@
+"""One resource of the state, in memory and as `pulumi stack export` writes it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from pulumi_standin import urns
+from pulumi_standin.values import (
+    REFERENCE,
+    SECRET,
+    SIGNATURE,
+    UNKNOWN,
+    UNKNOWN_STRING,
+    Props,
+    ResourceReference,
+    Secret,
+    Unsupported,
+    WireProps,
+)
+
+# In the order of Go's `apitype.ResourceV3`; (attribute, key) of all that is left out when empty.
+_PLAIN = (
+    ("parent", "parent"),
+    ("protect", "protect"),
+    ("taint", "taint"),
+    ("external", "external"),
+    ("dependencies", "dependencies"),
+    ("init_errors", "initErrors"),
+    ("provider", "provider"),
+    ("property_dependencies", "propertyDependencies"),
+    ("pending_replacement", "pendingReplacement"),
+    ("additional_secret_outputs", "additionalSecretOutputs"),
+    ("aliases", "aliases"),
+    ("custom_timeouts", "customTimeouts"),
+    ("import_id", "importID"),
+    ("retain_on_delete", "retainOnDelete"),
+    ("deleted_with", "deletedWith"),
+    ("replace_with", "replaceWith"),
+    ("created", "created"),
+    ("modified", "modified"),
+    ("source_position", "sourcePosition"),
+    ("stack_trace", "stackTrace"),
+    ("ignore_changes", "ignoreChanges"),
+    ("hide_diff", "hideDiff"),
+    ("replace_on_changes", "replaceOnChanges"),
+)
+# What makes it a version 4 deployment, which older engines refuse (Go's ApplyFeatures).
+_FEATURES = (("resource_hooks", "hooks"), ("taint", "taint"), ("replace_with", "replaceWith"))
+
+
+@dataclass(eq=False)
+class State:
+    """One resource; two states of one URN are told apart by identity."""
+
+    urn: str
+    type: str
+    custom: bool
+    inputs: Props
+    outputs: Props | None = None
+    id: str = ""
+    delete: bool = False
+    parent: str = ""
+    protect: bool = False
+    taint: bool = False
+    external: bool = False
+    dependencies: list[str] = field(default_factory=list)
+    init_errors: list[str] = field(default_factory=list)
+    provider: str = ""
+    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
+    pending_replacement: bool = False
+    additional_secret_outputs: list[str] = field(default_factory=list)
+    aliases: list[str] = field(default_factory=list)
+    custom_timeouts: dict[str, float] = field(default_factory=dict)
+    import_id: str = ""
+    retain_on_delete: bool = False
+    deleted_with: str = ""
+    replace_with: list[str] = field(default_factory=list)
+    replacement_trigger: Any = None
+    created: str = ""
+    modified: str = ""
+    source_position: str = ""
+    stack_trace: list[dict[str, str]] = field(default_factory=list)
+    ignore_changes: list[str] = field(default_factory=list)
+    hide_diff: list[Any] = field(default_factory=list)
+    replace_on_changes: list[str] = field(default_factory=list)
+    resource_hooks: dict[str, list[str]] = field(default_factory=dict)
+    # Its JSON, so that a checkpoint writes anew only what changed; assigning forgets it. Nothing
+    # may change in place what a state holds.
+    encoded: str | None = field(default=None, repr=False)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name != "encoded":
+            object.__setattr__(self, "encoded", None)
+
+    @property
+    def name(self) -> str:
+        return urns.name_of(self.urn)
+
+    @property
+    def is_provider(self) -> bool:
+        return urns.is_provider(self.type)
+
+    def copy(self) -> State:
+        return copy.copy(self)
+
+    def depends_on(self) -> set[str]:
+        """Every URN it names, its provider's and its parent's among them."""
+        found = {*self.dependencies, *self.replace_with}
+        for names in self.property_dependencies.values():
+            found.update(names)
+        if self.provider:
+            found.add(urns.split_reference(self.provider)[0])
+        found.update(urn for urn in (self.parent, self.deleted_with) if urn)
+        return found
+
+    def features(self) -> set[str]:
+        return {name for attribute, name in _FEATURES if getattr(self, attribute)}
+
+
+def now() -> str:
+    """A time stamp as Go writes it."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Cipher(Protocol):
+    def encrypt(self, text: str) -> str: ...
+    def decrypt(self, text: str) -> str: ...
+
+
+class _Clear:
+    """Inside an encrypted value nothing is encrypted again, though the marks of secrets stay."""
+
+    def encrypt(self, text: str) -> str:
+        return text
+
+    def decrypt(self, text: str) -> str:
+        return text
+
+
+_CLEAR = _Clear()
+
+
+def to_json(state: State, vault: Cipher | None) -> dict[str, Any]:
+    """As in a deployment's `resources`; without a `vault` secrets are written in the clear."""
+    out: dict[str, Any] = {"urn": state.urn, "custom": state.custom}
+    if state.delete:
+        out["delete"] = True
+    if state.id:
+        out["id"] = state.id
+    out["type"] = state.type
+    if state.inputs:
+        out["inputs"] = encode(state.inputs, vault)
+    if state.outputs:
+        out["outputs"] = encode(state.outputs, vault)
+    for attribute, key in _PLAIN:
+        if value := getattr(state, attribute):
+            out[key] = value
+    if state.replacement_trigger is not None:
+        out["replacementTrigger"] = encode(state.replacement_trigger, vault)
+    if state.resource_hooks:
+        out["resourceHooks"] = state.resource_hooks
+    return out
+
+
+def from_json(data: dict[str, Any], vault: Cipher) -> State:
+    """Read one of a deployment's `resources`."""
+    state = State(
+        urn=data["urn"],
+        type=data["type"],
+        custom=data["custom"],
+        inputs=WireProps(decode(data.get("inputs", {}), vault)),
+        outputs=WireProps(decode(data.get("outputs", {}), vault)),
+        id=data.get("id", ""),
+        delete=data.get("delete", False),
+        replacement_trigger=decode(data.get("replacementTrigger"), vault),
+        resource_hooks=data.get("resourceHooks", {}),
+    )
+    for attribute, key in _PLAIN:
+        if key in data:
+            setattr(state, attribute, data[key])
+    return state
+
+
+def encode(value: Any, vault: Cipher | None) -> Any:
+    """A property value as the state holds it."""
+    kind = type(value)
+    if isinstance(value, dict):
+        return {key: encode(value[key], vault) for key in sorted(value)}
+    if kind is list:
+        return [encode(item, vault) for item in value]
+    if kind is Secret:
+        # The whole value is encrypted, so what is secret inside it need not be, once more.
+        inner = encode(value.value, _CLEAR if vault else None)
+        text = json.dumps(inner, separators=(",", ":"), ensure_ascii=False)
+        if vault is None:
+            return {SIGNATURE: SECRET, "plaintext": text}
+        return {SIGNATURE: SECRET, "ciphertext": vault.encrypt(text)}
+    if value is UNKNOWN:
+        return UNKNOWN_STRING
+    if kind is ResourceReference:
+        out = {SIGNATURE: REFERENCE, "urn": value.urn, "packageVersion": value.package_version}
+        if value.id is not None:
+            out["id"] = "" if value.id is UNKNOWN else value.id
+        return out
+    return value
+
+
+def decode(value: Any, vault: Cipher) -> Any:
+    """A property value as the state held it."""
+    kind = type(value)
+    if kind is dict:
+        signature = value.get(SIGNATURE)
+        if signature is None:
+            return {key: decode(item, vault) for key, item in value.items()}
+        if signature == SECRET:
+            text = (
+                value["plaintext"] if "plaintext" in value else vault.decrypt(value["ciphertext"])
+            )
+            return Secret(decode(json.loads(text), _CLEAR))
+        if signature == REFERENCE:
+            identifier = value.get("id")
+            return ResourceReference(
+                value["urn"],
+                UNKNOWN if identifier == "" else identifier,
+                value.get("packageVersion", ""),
+            )
+        raise Unsupported(
+            "the state holds an asset, archive or byte string, which the stand-in engine "
+            "does not carry; use `pulumi up`"
+        )
+    if kind is list:
+        return [decode(item, vault) for item in value]
+    if kind is float and value.is_integer() and abs(value) < 1e21:
+        return int(value)
+    return UNKNOWN if value == UNKNOWN_STRING else value

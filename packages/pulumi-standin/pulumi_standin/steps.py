@@ -1,0 +1,382 @@
+"""What a run does, one step a resource; the rules are those of pkg/resource/deploy/step.go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pulumi_standin import state as states
+from pulumi_standin.hooks import HookFailed
+from pulumi_standin.providers import Diff, ProviderError
+from pulumi_standin.state import State
+from pulumi_standin.values import Props, Secret, deep_equals
+
+if TYPE_CHECKING:
+    from pulumi_standin.deployment import Deployment
+
+_MOST_RETRIES = 100
+T = TypeVar("T")
+
+
+class StepFailed(Exception):
+    """The step did not do what it was for; the message is for people."""
+
+
+class Protected(StepFailed):
+    """Not tried, so the other steps go on."""
+
+
+@dataclass(eq=False)
+class Registration:
+    """What the program asked for, and the answer that it waits for."""
+
+    answer: asyncio.Future[State | None]
+    unknown: bool = False  # a create that was skipped: the outputs stay unknown
+
+    def done(self, state: State | None) -> None:
+        if not self.answer.done():
+            self.answer.set_result(state)
+
+
+@dataclass(eq=False)
+class Step:
+    """One operation on one resource."""
+
+    old: State | None
+    new: State | None
+    registration: Registration | None = None
+    diff: Diff = field(default_factory=lambda: Diff(None))
+
+    op = ""
+    # Whether `register_resource_outputs` may follow for the new state.
+    logical = True
+
+    @property
+    def state(self) -> State:
+        state = self.new or self.old
+        assert state is not None
+        return state
+
+    @property
+    def urn(self) -> str:
+        return self.state.urn
+
+    async def apply(self, run: Deployment) -> None:
+        """Do it; raises `StepFailed`, `ProviderError` or `HookFailed`."""
+
+    def finish(self) -> None:
+        """Let the program go on."""
+        if self.registration is not None:
+            self.registration.done(self.new)
+
+    async def begin_snapshot(self, run: Deployment) -> None:
+        """Note in the state that it is under way."""
+
+    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+        """Note in the state what came of it."""
+
+
+@dataclass(eq=False)
+class Same(Step):
+    """Nothing to do; what the program changed besides is kept in the state."""
+
+    op = "same"
+
+    async def apply(self, run: Deployment) -> None:
+        assert self.old is not None
+        assert self.new is not None
+        self.new.id = self.old.id
+        self.new.outputs = self.old.outputs
+        if self.new.is_provider:
+            # Its configuration counts as unchanged, so it is the old one that it gets.
+            config = self.new.copy()
+            config.inputs = self.old.inputs
+            await run.registry.same(config, checked=True)
+
+    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+        assert self.old is not None
+        assert self.new is not None
+        if ok:
+            run.snapshot.drop(self.old)
+            run.snapshot.add(self.new)
+            if _must_write(self.old, self.new):
+                await run.snapshot.save()
+
+
+# A change of anything else alone is written with the next step that must be (mustWrite).
+_COMPARED = (
+    *("urn", "type", "custom", "custom_timeouts", "retain_on_delete", "provider", "parent"),
+    *("deleted_with", "replace_with", "protect", "dependencies", "resource_hooks"),
+)
+
+
+def _must_write(old: State, new: State) -> bool:
+    if any(getattr(old, name) != getattr(new, name) for name in _COMPARED):
+        return True
+    return not (
+        deep_equals(old.inputs, new.inputs)
+        and deep_equals(old.outputs or {}, new.outputs or {})
+        and deep_equals(old.replacement_trigger, new.replacement_trigger)
+    )
+
+
+@dataclass(eq=False)
+class SkippedCreate(Step):
+    """A resource that is not to be made in this run; nothing of it is kept."""
+
+    op = "same"
+
+
+@dataclass(eq=False)
+class Create(Step):
+    """Make it; `old` is what it replaces, to be deleted later where `pending_delete`."""
+
+    replacing: bool = False
+    pending_delete: bool = False
+
+    op = "create"
+
+    def __post_init__(self) -> None:
+        if self.replacing:
+            self.op = "create-replacement"
+            self.logical = False
+
+    async def apply(self, run: Deployment) -> None:
+        new = self.new
+        assert new is not None
+        await run.hooks.run("before_create", new, new=new)
+        identifier, outputs = new.id, new.outputs
+        if new.custom:
+            provider = run.provider_of(new)
+            timeout = new.custom_timeouts.get("create", 0)
+            identifier, outputs = await _tried(
+                run,
+                "create",
+                new,
+                lambda: provider.create(new.urn, new.inputs, run.dry_run, timeout),
+                new=new,
+            )
+        new.id, new.outputs = identifier, outputs
+        new.created = new.modified = states.now()
+        if self.replacing and self.pending_delete:
+            assert self.old is not None
+            self.old.delete = True
+        if new.custom:
+            await _after(run, "after_create", new, new=new)
+
+    async def begin_snapshot(self, run: Deployment) -> None:
+        assert self.new is not None
+        run.snapshot.begin(self.new, "creating")
+        await run.snapshot.save()
+
+    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+        assert self.new is not None
+        run.snapshot.end(self.new)
+        if ok:
+            run.snapshot.add(self.new)
+            if self.old is not None and self.old.pending_replacement:
+                run.snapshot.drop(self.old)
+        await run.snapshot.save()
+
+
+@dataclass(eq=False)
+class Update(Step):
+    """Change it in place."""
+
+    op = "update"
+
+    async def apply(self, run: Deployment) -> None:
+        old, new = self.old, self.new
+        assert old is not None
+        assert new is not None
+        new.id, new.created, new.modified = old.id, old.created, old.modified
+        await run.hooks.run("before_update", new, old=old, new=new)
+        if new.custom:
+            provider = run.provider_of(new)
+            new.outputs = await _tried(
+                run,
+                "update",
+                new,
+                lambda: provider.update(new.urn, old, new, run.dry_run),
+                old=old,
+                new=new,
+            )
+            new.modified = states.now()
+        if old.custom:
+            await _after(run, "after_update", new, old=old, new=new)
+
+    async def begin_snapshot(self, run: Deployment) -> None:
+        assert self.new is not None
+        run.snapshot.begin(self.new, "updating")
+        await run.snapshot.save()
+
+    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+        assert self.old is not None
+        assert self.new is not None
+        run.snapshot.end(self.new)
+        if ok:
+            run.snapshot.drop(self.old)
+            run.snapshot.add(self.new)
+        await run.snapshot.save()
+
+
+@dataclass(eq=False)
+class Replace(Step):
+    """Shown, not done: the create and the delete beside it do it."""
+
+    op = "replace"
+
+
+@dataclass(eq=False)
+class Delete(Step):
+    """Remove it; `replacing` for one half of a replacement."""
+
+    replacing: bool = False
+    # The resource stays in the state, marked, until its successor is there.
+    pending_replacement: bool = False
+
+    op = "delete"
+
+    def __post_init__(self) -> None:
+        assert self.old is not None
+        if self.old.external:
+            self.op = "discard-replaced" if self.replacing else "discard"
+        elif self.replacing:
+            self.op = "delete-replaced"
+        self.logical = not self.replacing
+
+    async def apply(self, run: Deployment) -> None:
+        old = self.old
+        assert old is not None
+        await run.hooks.run("before_delete", old, old=old)
+        if old.protect and not self.replacing:
+            raise Protected(
+                f'resource "{old.urn}" cannot be deleted\n'
+                "because it is protected. To unprotect the resource, either remove the `protect` "
+                "flag from the resource in your Pulumi program and run `pulumi up`, or use the "
+                f"command:\n`pulumi state unprotect '{old.urn}'`"
+            )
+        kept = old.external or old.retain_on_delete or old.deleted_with in run.deleting
+        if old.custom and not (run.dry_run or kept):
+            provider = run.provider_of(old)
+            await _tried(run, "delete", old, lambda: provider.delete(old), old=old)
+        if self.pending_replacement:
+            old.pending_replacement = True
+        await _after(run, "after_delete", old, old=old)
+
+    async def begin_snapshot(self, run: Deployment) -> None:
+        assert self.old is not None
+        run.snapshot.begin(self.old, "deleting")
+        await run.snapshot.save()
+
+    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+        assert self.old is not None
+        run.snapshot.end(self.old)
+        if ok and not self.old.pending_replacement:
+            run.snapshot.drop(self.old)
+        await run.snapshot.save()
+
+
+@dataclass(eq=False)
+class RemovePendingReplace(Step):
+    """Forget a resource that was deleted for a replacement that never came."""
+
+    op = "remove-pending-replace"
+    logical = False
+
+    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+        assert self.old is not None
+        run.snapshot.drop(self.old)
+        await run.snapshot.save()
+
+
+@dataclass(eq=False)
+class Refresh(Step):
+    """Read what the resource is like now; `new` is None once it turns out to be gone."""
+
+    op = "refresh"
+    logical = False
+
+    async def apply(self, run: Deployment) -> None:
+        old = self.old
+        assert old is not None
+        self.new = old
+        if not old.custom or old.is_provider or old.pending_replacement:
+            return
+        provider = run.provider_of(old)
+        read = await provider.read(old.urn, old)
+        if not read.id:
+            self.new = None
+            return
+        new = old.copy()
+        new.id = read.id
+        new.init_errors = []
+        new.inputs = old.inputs if read.inputs is None else read.inputs
+        new.outputs = read.outputs
+        if not (
+            deep_equals(new.inputs, old.inputs) and deep_equals(new.outputs, old.outputs or {})
+        ):
+            new.modified = states.now()
+        self.new = new
+        if not old.external:
+            # What `up` would change back is what the refresh found changed.
+            self.diff = await run.diff_resource(provider, new, old.inputs, old.ignore_changes)
+
+    @property
+    def found(self) -> str:
+        """What came of it: `same`, `update` or `delete`."""
+        if self.new is None:
+            return "delete"
+        return "update" if self.new is not self.old and self.diff.changes else "same"
+
+
+async def _tried(
+    run: Deployment,
+    operation: str,
+    of: State,
+    call: Callable[[], Awaitable[T]],
+    *,
+    old: State | None = None,
+    new: State | None = None,
+) -> T:
+    """`call`, again while the resource's error hooks ask for it."""
+    errors: list[str] = []
+    while True:
+        try:
+            return await call()
+        except ProviderError as error:
+            errors.insert(0, str(error))
+            if not await run.hooks.retry(operation, of, errors, old=old, new=new):
+                raise
+            if len(errors) >= _MOST_RETRIES:
+                run.warn(of.urn, f"maximum number of error hook retries ({_MOST_RETRIES}) reached")
+                raise
+            count = f"{len(errors)}/{_MOST_RETRIES}"
+            run.warn(of.urn, f"retrying {operation} due to on-error hook request ({count})")
+
+
+async def _after(run: Deployment, kind: str, of: State, **states_: Any) -> None:
+    """Run a hook after the fact: the step counts, though the run fails."""
+    try:
+        await run.hooks.run(kind, of, **states_)
+    except HookFailed as error:
+        run.fail_afterwards(of.urn, str(error))
+
+
+def mark_secret_outputs(state: State) -> None:
+    """What is secret as an input, or was asked to be, is secret as an output."""
+    if not state.outputs:
+        return
+    marked: Props = {
+        key: Secret(value)
+        for key, value in state.outputs.items()
+        if type(value) is not Secret
+        and (
+            (key in state.additional_secret_outputs and key != "id")
+            or type(state.inputs.get(key)) is Secret
+        )
+    }
+    if marked:
+        state.outputs = {**state.outputs, **marked}

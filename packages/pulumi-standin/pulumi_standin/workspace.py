@@ -1,0 +1,147 @@
+"""One stack of one project: its files, its state, its configuration, its processes' environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+
+from pulumi_standin import project as projects
+from pulumi_standin import state as states
+from pulumi_standin import urns
+from pulumi_standin.checkpoint import StateFile
+from pulumi_standin.display import Display
+from pulumi_standin.errors import EngineError
+from pulumi_standin.processes import interpreter, start_host
+from pulumi_standin.project import Config, Project
+from pulumi_standin.providers import DynamicProvider
+from pulumi_standin.state import State
+from pulumi_standin.values import Props, unwrap
+from pulumi_standin.vault import Vault, passphrase
+
+
+class MayReach(Protocol):
+    """Refuses a configuration that names servers which this run may not reach."""
+
+    def __call__(self, config: Mapping[str, object], env: Mapping[str, str], whose: str) -> None:
+        """Raise `EngineError` to refuse.
+
+        `config` is the stack's configuration (keys with their namespace) or an explicit
+        provider's inputs, without secrets' marks; `env` is the environment of the program and of
+        the provider hosts; `whose` names the configuration in the message.
+        """
+
+
+@dataclass
+class Settings:
+    """The options that the commands have in common."""
+
+    cwd: Path = field(default_factory=Path.cwd)
+    stack: str = "dev"
+    state_dir: Path | None = None  # default: `.sandbox` in the project's folder
+    config: list[str] = field(default_factory=list)  # KEY=VALUE, kept in the stack's file
+    secrets: list[str] = field(default_factory=list)  # likewise, encrypted
+    parallel: int = 0  # steps at once; 0 is four times the processors
+    refresh: bool = False
+    skip_preview: bool = False
+    diff: bool = False
+    show_secrets: bool = False
+    suppress_outputs: bool = False
+    expect_no_changes: bool = False
+    clear_pending_creates: bool = False
+    as_json: bool = False
+    # Asked after the preview, with a question; None goes on unasked.
+    confirm: Callable[[str], bool] | None = None
+    # Asked before anything is run or loaded; None lets every configuration pass.
+    may_reach: MayReach | None = None
+
+
+class Workspace:
+    """One stack of one project, opened: the state's file, the vault, the configuration."""
+
+    def __init__(self, settings: Settings, console: Console) -> None:
+        self.settings = settings
+        self.console = console
+        self.stack = settings.stack
+        projects.check_stack_name(self.stack)
+        self.project: Project = projects.load(settings.cwd)
+        folder = settings.state_dir or self.project.root / ".sandbox"
+        self.file = StateFile(folder.resolve() / f"{self.stack}.json")
+        self.python = interpreter(self.project.options.get("virtualenv"), self.project.root)
+        name = self.project.name
+        self.root = urns.make(self.stack, name, "", urns.ROOT_TYPE, f"{name}-{self.stack}")
+        self.env = dict(os.environ)
+        # gRPC's remarks on connections that end are not for people.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+    def open(self) -> None:
+        """Read the state and the configuration; raises `EngineError`."""
+        self.deployment = self.file.read()
+        kept = (self.deployment.get("secrets_providers") or {}).get("state") or {}
+        salt = projects.stack_salt(self.project, self.stack) or kept.get("salt", "")
+        phrase = passphrase(self.env)
+        self.vault = Vault.open(phrase, salt) if salt else Vault.new(phrase)
+        self.interrupted = self.deployment.get("pending_operations", [])
+        if self.settings.clear_pending_creates:
+            self.interrupted = []
+        self.resources = self._resources_of(self.deployment)
+        plain = projects.pairs(self.settings.config, "--config")
+        secret = projects.pairs(self.settings.secrets, "--secret")
+        if plain or secret:
+            projects.set_config(self.project, self.stack, plain, secret, self.vault)
+        self.config: Config = projects.configuration(self.project, self.stack, self.vault)
+
+    def saved_resources(self, reference: str) -> list[State]:
+        """What a stack of this project has saved by now; raises `EngineError`."""
+        stack = projects.stack_of_reference(self.project, reference)
+        deployment = StateFile(self.file.path.with_name(f"{stack}.json")).read()
+        if not deployment and stack != self.stack:
+            raise EngineError(f'unknown stack "{reference}"')
+        return self._resources_of(deployment)
+
+    def _resources_of(self, deployment: dict[str, Any]) -> list[State]:
+        kept = (deployment.get("secrets_providers") or {}).get("state") or {}
+        vault = self.vault
+        if kept.get("salt", vault.salt) != vault.salt:
+            vault = Vault.open(passphrase(self.env), kept["salt"])
+        return [states.from_json(data, vault) for data in deployment.get("resources", [])]
+
+    def check_stack(self) -> None:
+        """Raises `EngineError` if the stack's configuration names servers it may not reach."""
+        if self.settings.may_reach is not None:
+            self.settings.may_reach(self.config.values, self.env, f"stack {self.stack}")
+
+    def check_provider(self, urn: str, config: Props) -> None:
+        """The same for a provider's configuration, from the program or from the state."""
+        if self.settings.may_reach is not None:
+            self.settings.may_reach(unwrap(config), self.env, f"provider {urns.name_of(urn)}")
+
+    async def start_host(self, engine: str, show: Callable[[str], None]) -> DynamicProvider:
+        """A provider host with the environment that Pulumi gives it; raises `EngineError`."""
+        options = self.project.options.items()
+        env = {
+            **self.env,
+            **{f"PULUMI_RUNTIME_{key.upper()}": str(value) for key, value in options},
+            "PULUMI_PROJECT": self.project.name,
+            "PULUMI_CONFIG": "{}",
+        }
+        child, port = await start_host(
+            self.python, engine, env, self.project.program, lambda is_error, line: show(line)
+        )
+        return DynamicProvider(child, port)
+
+    def display(self, title: str, *, preview: bool) -> Display:
+        return Display(
+            self.console,
+            title=f"{title} ({self.stack})",
+            root=self.root,
+            preview=preview,
+            diff=self.settings.diff,
+            secrets=[self.config.values[key] for key in self.config.secrets],
+            show_secrets=self.settings.show_secrets,
+            show_outputs=not self.settings.suppress_outputs,
+        )

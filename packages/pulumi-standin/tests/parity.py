@@ -1,0 +1,153 @@
+"""Runs a story (commands on a stack, one after the other) and tells it so that engines compare.
+
+What the real engine made of each story is kept in `recorded/`; where `pulumi` is on PATH the story
+is told by it anew and must still be the same. Write them again with:
+
+    python packages/pulumi-standin/tests/parity.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.engine import Engine, Stack, copy_project
+
+HERE = Path(__file__).parent
+RECORDED = HERE / "recorded"
+_STAMPS = ("created", "modified", "sourcePosition", "stackTrace")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CIPHERTEXT = re.compile(r"v1:[A-Za-z0-9+/=]{16}:[A-Za-z0-9+/=]+")
+
+
+@dataclass
+class Command:
+    """One command of a story: what is set before, and what it is."""
+
+    operation: str
+    args: tuple[str, ...] = ()
+    config: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    # What the output must hold, on both engines.
+    says: tuple[str, ...] = ()
+
+
+@dataclass
+class Story:
+    """A program of the toy project, and the commands that are run on it."""
+
+    name: str
+    program: str
+    commands: list[Command]
+
+
+def tell(story: Story, engine: Engine, folder: Path) -> list[dict[str, Any]]:
+    """What came of each command: the exit code, the provider's calls, the state."""
+    log = folder / "calls.log"
+    project = copy_project(HERE / "project", folder / "project")
+    stack = Stack(
+        project,
+        engine,
+        folder / "work",
+        config={"toys:program": story.program, "toys:plain": "plain"},
+        secrets={"toys:mark": "mark of the stack"},
+        env={"TOYS_LOG": str(log), "CHATDADDY_BASE_URL": "http://127.0.0.1:9"},
+    )
+    common = dict(stack.env)
+    told = []
+    last = None
+    for command in story.commands:
+        log.write_text("")
+        stack.env = {**common, **command.env}
+        config = [part for pair in command.config.items() for part in ("-c", "=".join(pair))]
+        run = getattr(stack, command.operation)(*command.args, *config)
+        for words in command.says:
+            assert words in run.output, f"{command}: {words!r} is not in\n{run.output}"
+        state = _state(stack.state())
+        told.append(
+            {
+                "command": " ".join([command.operation, *command.args]),
+                "exit_code": run.exit_code,
+                "calls": _calls(log),
+                "state": "as before" if state == last else state,
+            }
+        )
+        last = state
+    return told
+
+
+def _calls(log: Path) -> dict[str, list[Any]]:
+    """The calls by resource, each in order; resources that depend on none have no common order."""
+    calls: dict[str, list[Any]] = {}
+    for line in log.read_text().splitlines():
+        entry = json.loads(line)
+        calls.setdefault(entry.pop("name", ""), []).append(entry)
+    # The hosts configure whenever their first call comes.
+    calls[""] = sorted(calls.get("", []), key=json.dumps)
+    return calls
+
+
+def _state(state: dict[str, Any]) -> dict[str, Any]:
+    """The state without what differs from run to run."""
+    resources = [
+        {key: value for key, value in resource.items() if key not in _STAMPS}
+        for resource in state.get("resources", [])
+    ]
+    for resource in resources:
+        resource.get("dependencies", []).sort()
+        for names in resource.get("propertyDependencies", {}).values():
+            names.sort()
+    resources.sort(key=lambda r: (r["urn"], r.get("delete", False)))
+    pending = state.get("pending_operations", [])
+    text = json.dumps({"resources": resources, "pending": pending})
+    text = _CIPHERTEXT.sub("CIPHERTEXT", _UUID.sub("UUID", text))
+    return dict(json.loads(text))
+
+
+def recorded(story: Story) -> list[dict[str, Any]]:
+    """What the real engine made of it."""
+    return list(json.loads((RECORDED / f"{story.name}.json").read_text()))
+
+
+def _text(told: list[dict[str, Any]]) -> str:
+    """As JSON, a line for each call and each resource, so that differences can be read."""
+    small = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+    calls = ('"method":', '"urn":')
+
+    def lay_out(value: Any) -> str:
+        text = small(value)
+        if isinstance(value, dict) and not text.startswith("{}") and not _is_leaf(value):
+            inner = ",\n".join(f"{small(k)}: {lay_out(v)}" for k, v in sorted(value.items()))
+            return f"{{\n{inner}\n}}"
+        if isinstance(value, list) and any(mark in text for mark in calls):
+            return "[\n" + ",\n".join(map(lay_out, value)) + "\n]"
+        return text
+
+    return lay_out(told) + "\n"
+
+
+def _is_leaf(value: dict[str, Any]) -> bool:
+    return "method" in value or "urn" in value
+
+
+def main() -> None:
+    from stories import STORIES
+
+    RECORDED.mkdir(exist_ok=True)
+    for story in STORIES:
+        if sys.argv[1:] and story.name not in sys.argv[1:]:
+            continue
+        folder = Path(tempfile.mkdtemp())
+        told = tell(story, "pulumi", folder)
+        (RECORDED / f"{story.name}.json").write_text(_text(told))
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

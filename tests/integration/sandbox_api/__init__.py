@@ -1,1 +1,0 @@
-"""The emulated ChatDaddy, held to the documentation of the real one."""

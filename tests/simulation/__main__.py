@@ -1,0 +1,71 @@
+"""Plays histories: `python -m tests.simulation --seed N --histories K --seconds S [--shrink]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from tests.simulation.history import History, generate
+from tests.simulation.play import play
+from tests.simulation.shrink import shrink
+
+
+def failure(history: History, ignored: frozenset[int]) -> str:
+    """How the history fails; "" where it does not."""
+    violation = play(history, ignored).violation
+    return "" if violation is None else str(violation)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="the first seed")
+    parser.add_argument("--histories", type=int, default=100, help="how many, at most")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="for how long at most")
+    parser.add_argument("--tell", action="store_true", help="print the stories")
+    parser.add_argument("--go-on", action="store_true", help="do not stop at a violation")
+    parser.add_argument("--ignore", type=int, action="append", default=[], help="a rule")
+    parser.add_argument("--shrink", action="store_true", help="make failing histories small")
+    options = parser.parse_args()
+    ignored = frozenset(options.ignore)
+    began, cpu = time.monotonic(), time.process_time()
+    found: Counter[int] = Counter()
+    totals: Counter[str] = Counter()
+    violations: list[tuple[int, int, str]] = []
+    played = 0
+    for seed in range(options.seed, options.seed + options.histories):
+        if time.monotonic() - began > options.seconds:
+            break
+        history = generate(seed)
+        result = play(history, ignored)
+        played += 1
+        for name in ("commands", "purchases", "calls", "killed", "green", "refused"):
+            totals[name] += getattr(result, name)
+        if result.violation is not None and options.shrink:
+            result = play(shrink(history, lambda one: failure(one, ignored)), ignored)
+        shown = options.tell or not options.go_on or options.shrink
+        if options.tell or (result.violation is not None and shown):
+            print(f"seed {seed}, digest {result.digest[:16]}")
+            print("\n".join(result.story))
+        if result.violation is not None:
+            found[result.violation.rule] += 1
+            violations.append((result.violation.rule, seed, str(result.violation)))
+            if not options.go_on:
+                return 1
+    seconds = time.monotonic() - began
+    cpu = time.process_time() - cpu
+    print(
+        f"{played} histories in {seconds:.1f} s ({cpu:.1f} s of the processor: "
+        f"{played / cpu * 3600:,.0f} an hour and core)"
+    )
+    print(", ".join(f"{count:,} {name}" for name, count in totals.items()))
+    for _, seed, what in sorted(violations):
+        print(f"seed {seed}: {what[:260]}")
+    for rule, count in sorted(found.items()):
+        print(f"rule {rule}: {count} violations")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,501 @@
+"""The provider layer under test, as the engine's model and the programs of the simulation see it.
+
+This is the one module that knows `chatdaddy_pulumi.provider`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from random import Random
+from typing import Any
+
+from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions
+from chatdaddy_pulumi.client.credentials import Credentials
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.lifecycle.facts import LocalClaims
+from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
+from chatdaddy_pulumi.provider import messages
+from chatdaddy_pulumi.provider.account import AccountProvider
+from chatdaddy_pulumi.provider.account_fleet import FleetProvider
+from chatdaddy_pulumi.provider.host import ConfigurationError, Host, Settings
+from chatdaddy_pulumi.provider.intent import IntentProvider
+from chatdaddy_pulumi.provider.run_context import Declared, Run
+from chatdaddy_pulumi.provider.state import (
+    ACCOUNT_TYPE,
+    FLEET_TYPE,
+    INTENT_TYPE,
+    MARK_TYPE,
+    AccountState,
+    FleetState,
+    plain,
+)
+from tests.simulation import engine
+from tests.simulation.api import BASE_URL, ChatDaddyWorld, Faults, Network
+from tests.simulation.clock import Loop
+from tests.simulation.engine import (
+    PROVIDER_TYPE,
+    UNKNOWN,
+    Deployment,
+    Failure,
+    Goal,
+    Monitor,
+    ProgramFailed,
+    Props,
+    ProviderError,
+    Registered,
+    Resource,
+)
+from tests.simulation.program import Block, Program, ProviderBlock
+
+FLEET_COMPONENT = "chatdaddy:index:AccountFleet"
+
+
+@dataclass
+class CoreRun:
+    """One preview or update: what its hosts and its program share, beside the engine."""
+
+    loop: Loop
+    world: ChatDaddyWorld
+    #: As ChatDaddy's books know it.
+    who: str
+    number: str
+    faults: Faults
+    random: Random
+    environment: Mapping[str, str]
+    program: Program | None = None
+    #: The unexpected: each is a bug.
+    bugs: list[str] = field(default_factory=list)
+    networks: list[Network] = field(default_factory=list)
+    _at_call: tuple[int, Callable[[], Any]] | None = None
+    _calls: int = 0
+    _file: _RunFile | None = None
+    _deployment: Deployment | None = None
+
+    # --- the hosts
+
+    def start_host(self, urn: str, configuration: Props) -> engine.Host:
+        return CoreHost(self, configuration)
+
+    def use(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+
+    def connect(self, credentials: Credentials, options: ClientOptions) -> ChatDaddy:
+        network = Network(
+            *(self.world, self.who, self.faults, Random(self.random.random())),
+            on_call=self._called,
+        )
+        self.networks.append(network)
+        return ChatDaddy(
+            credentials.team_id,
+            refresh_token=credentials.refresh_token,
+            api_token=credentials.api_token,
+            urls=credentials.urls,
+            options=options,
+            transport=network,
+            clock=self.loop.wall_clock,
+            random=Random(self.random.random()),
+            environment={},
+        )
+
+    def at_call(self, number: int, work: Callable[[], Any]) -> None:
+        """Do it as soon as so many calls were made to ChatDaddy."""
+        if number == 0:
+            work()
+        else:
+            self._at_call = number, work
+
+    def _called(self) -> None:
+        self._calls += 1
+        if self._at_call is not None and self._calls == self._at_call[0]:
+            self._at_call[1]()
+
+    def find_run(self, hidden: Mapping[str, Any] | None) -> Run | None:
+        """As the program has described it so far."""
+        if self._file is None or (hidden is not None and hidden.get("number") != self.number):
+            return None
+        return self._file.run
+
+    def log(
+        self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
+    ) -> None:
+        assert self._deployment is not None
+        if not passing:
+            self._deployment.say(message, severity=severity, urn=urn)
+
+    def stop_reason(self) -> str | None:
+        stopping = self._deployment is not None and self._deployment.stopping
+        return "the run was interrupted" if stopping else None
+
+    # --- the program
+
+    async def run_program(self, monitor: Monitor) -> None:
+        """What `chatdaddy_pulumi.resources` does in a program, over the model of the engine."""
+        assert self.program is not None
+        await _ProgramSide(self, monitor, self.program).run()
+
+    def begin(self, file: _RunFile) -> None:
+        self._file = file
+
+
+class _Settings(Settings):
+    """Settings that are worked out once: no test of how they are read."""
+
+    @cached_property
+    def _credentials(self) -> Credentials:
+        return super().credentials()
+
+    @cached_property
+    def _options(self) -> ClientOptions:
+        return super().options()
+
+    def credentials(self) -> Credentials:
+        return self._credentials
+
+    def options(self) -> ClientOptions:
+        return self._options
+
+
+class CoreHost:
+    """A provider host with the three providers in it."""
+
+    def __init__(self, run: CoreRun, configuration: Props) -> None:
+        self._run = run
+        self._clients: dict[str, ChatDaddy] = {}
+        raw = {key: value for key, value in configuration.items() if value is not None}
+        self._host = Host(
+            connect=self._connect,
+            settings=_Settings(raw, run.environment),
+            find_run=run.find_run,
+            show=run.log,
+            stop_reason=run.stop_reason,
+            clock=run.loop.wall_clock,
+        )
+        self._providers: dict[str, Any] = {
+            ACCOUNT_TYPE: AccountProvider(self._host),
+            FLEET_TYPE: FleetProvider(self._host),
+            INTENT_TYPE: IntentProvider(self._host),
+        }
+
+    def _connect(self, credentials: Credentials, options: ClientOptions) -> ChatDaddy:
+        name = repr((credentials.team_id, credentials.refresh_token, credentials.api_token))
+        if name not in self._clients:
+            self._clients[name] = self._run.connect(credentials, options)
+        return self._clients[name]
+
+    async def _do(self, call: Callable[[], Any]) -> Any:
+        try:
+            return await call()
+        except (LifecycleError, ChatDaddyError, ConfigurationError) as error:
+            raise ProviderError(messages.told(error)) from None
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self._run.bugs.append(repr(error))
+            raise ProviderError(f"this is a bug: {error!r}") from error
+
+    async def check(self, kind: str, olds: Props, news: Props) -> tuple[Props, list[Failure]]:
+        checked = await self._do(lambda: self._providers[kind].check(olds, news))
+        return plain(checked.inputs), [(one.property, one.reason) for one in checked.failures]
+
+    async def diff(self, kind: str, id: str, olds: Props, news: Props) -> engine.Diff:
+        found = await self._do(lambda: self._providers[kind].diff(id, olds, news))
+        return engine.Diff(found.changes, tuple(found.replaces), found.delete_before_replace)
+
+    async def create(self, kind: str, news: Props) -> tuple[str, Props]:
+        made = await self._do(lambda: self._providers[kind].create(news))
+        return made.id, plain(made.outputs)
+
+    async def read(self, kind: str, id: str, outputs: Props) -> tuple[str, Props, Props | None]:
+        found = await self._do(lambda: self._providers[kind].read(id, outputs))
+        inputs = None if found.inputs is None else plain(found.inputs)
+        return found.id, plain(found.outputs), inputs
+
+    async def update(self, kind: str, id: str, olds: Props, news: Props) -> Props:
+        outputs: Props = plain(await self._do(lambda: self._providers[kind].update(id, olds, news)))
+        return outputs
+
+    async def delete(self, kind: str, id: str, outputs: Props) -> None:
+        await self._do(lambda: self._providers[kind].delete(id, outputs))
+
+
+# --- the program's side of a run
+
+
+class _ProgramSide:
+    """Registers what a program declares, as `chatdaddy_pulumi.resources.program` does."""
+
+    def __init__(self, run: CoreRun, monitor: Monitor, program: Program) -> None:
+        self._run = run
+        self._monitor = monitor
+        self._program = program
+        self._failed: list[str] = []
+        self._marked: dict[str, asyncio.Future[None]] = {}
+        self._registered: dict[str, Registered] = {}
+        self._components: set[str] = set()
+        self._file: _RunFile | None = None
+
+    async def run(self) -> None:
+        program = self._program
+        for provider in program.providers:
+            self._registered[provider.name] = await self._monitor.register(_provider_goal(provider))
+        if not program.blocks:
+            return
+        fleets = [block for block in program.blocks if block.kind == "fleet"]
+        components = {
+            block.name: asyncio.ensure_future(self._component_of(block)) for block in fleets
+        }
+        opening = asyncio.ensure_future(self._open())
+        intents = {
+            name: asyncio.ensure_future(self._intent(name, opening))
+            for name in dict.fromkeys(block.provider for block in program.blocks)
+        }
+        await asyncio.gather(
+            *(
+                self._block(block, intents[block.provider], components.get(block.name))
+                for block in program.blocks
+            )
+        )
+        if self._failed and not self._monitor.dry_run:
+            raise ProgramFailed("\n".join(self._failed))
+
+    # --- the run's file
+
+    async def _open(self) -> _RunFile:
+        """The engine answers what is saved after a moment; some URNs are known then."""
+        saved = {urn: outputs for urn, outputs in self._monitor.saved().items() if _ours(urn)}
+        await asyncio.sleep(self._run.random.random() * 0.02)
+        self._file = _RunFile(
+            Run(
+                number=self._run.number,
+                preview=self._monitor.dry_run,
+                stack="organization/project/stack",
+                at=self._run.loop.wall_clock(),
+                saved=saved,
+                declared=[self._declared(block) for block in self._program.blocks],
+                claims=LocalClaims(),
+            )
+        )
+        self._run.begin(self._file)
+        return self._file
+
+    def _declared(self, block: Block) -> Declared:
+        goal = self._goal(block)
+        known = block.kind == "account" or block.name in self._components
+        return Declared(
+            leaf=f"{goal.type}::{block.name}",
+            kind=block.kind,
+            given=_given(block),
+            urn=self._monitor.urn(goal) if known else None,
+            alias_leaves=tuple(
+                f"{ACCOUNT_TYPE}::{name}" for name in block.old_names if block.kind == "account"
+            ),
+            provider=block.provider,
+            protect=block.protect,
+            retain=block.retain,
+        )
+
+    def _hidden(self, provider: str) -> Props:
+        return {"number": self._run.number, "path": "/nowhere", "provider": provider}
+
+    # --- the intent, and the mark that work begins
+
+    @staticmethod
+    def _own_name(provider: str) -> str:
+        return f"chatdaddy-intent-{provider}" if provider else "chatdaddy-intent"
+
+    def _mark_goal(self, provider: str) -> Goal:
+        return Goal(MARK_TYPE, self._own_name(provider), custom=False)
+
+    async def _intent(self, provider: str, opening: asyncio.Future[_RunFile]) -> Registered:
+        mark = await self._monitor.register(self._mark_goal(provider))
+        await opening
+        goal = Goal(INTENT_TYPE, self._own_name(provider), provider=self._reference(provider))
+        urn = self._monitor.urn(goal)
+        inputs = {"__run": self._hidden(provider), "__urn": urn, "__mark": mark.urn}
+        return await self._monitor.register(replace(goal, inputs=inputs))
+
+    def _reference(self, provider: str) -> str:
+        return self._registered[provider].reference if provider in self._registered else ""
+
+    async def _begin(self, provider: str) -> None:
+        """Save that something may be bought from now on, once for each run and provider."""
+        if provider not in self._marked:
+            saved = self._monitor.register_outputs(
+                self._monitor.urn(self._mark_goal(provider)),
+                {
+                    "run": UNKNOWN if self._monitor.dry_run else self._run.number,
+                    "at": UNKNOWN if self._monitor.dry_run else self._run.loop.wall_clock(),
+                },
+            )
+            self._marked[provider] = asyncio.ensure_future(saved)
+        await asyncio.shield(self._marked[provider])
+
+    # --- a block
+
+    def _goal(self, block: Block) -> Goal:
+        """The custom resource of a block, without its inputs."""
+        fleet = block.kind == "fleet"
+        parent = self._monitor.urn(self._component(block)) if fleet else ""
+        return Goal(
+            FLEET_TYPE if fleet else ACCOUNT_TYPE,
+            block.name,
+            parent=parent,
+            provider=self._reference(block.provider),
+            protect=block.protect,
+            retain=block.retain,
+            ignore_changes=("*",) if block.ignore_changes else (),
+            aliases=() if fleet else self._aliases(ACCOUNT_TYPE, block),
+            delete_before_replace=True if block.delete_before_replace else None,
+        )
+
+    def _component(self, block: Block) -> Goal:
+        return Goal(
+            FLEET_COMPONENT,
+            block.name,
+            custom=False,
+            protect=block.protect,
+            retain=block.retain,
+            aliases=self._aliases(FLEET_COMPONENT, block),
+        )
+
+    async def _component_of(self, block: Block) -> None:
+        await self._monitor.register(self._component(block))
+        self._components.add(block.name)
+
+    def _aliases(self, kind: str, block: Block) -> tuple[str, ...]:
+        return tuple(self._monitor.urn(Goal(kind, name)) for name in block.old_names)
+
+    async def _block(
+        self,
+        block: Block,
+        waits_for: asyncio.Future[Registered],
+        component: asyncio.Future[None] | None,
+    ) -> None:
+        if component is not None:
+            await component
+        intent = await waits_for
+        assert self._file is not None
+        self._file.declare(self._declared(block))
+        goal = self._goal(block)
+        inputs = _given(block)
+        if block.kind == "fleet":
+            inputs["__accounts"] = inputs.pop("accounts")
+            inputs["__fleet"] = goal.parent
+            inputs["limits"] = block.limits or None
+        missing = UNKNOWN if self._monitor.dry_run else None
+        inputs |= {
+            "__run": self._hidden(block.provider),
+            "__urn": self._monitor.urn(goal),
+            "__intent": None if intent.failed else intent.outputs.get("__notes", missing),
+        }
+        answer = await self._monitor.register(
+            replace(
+                goal,
+                inputs=inputs,
+                after=(intent.urn,),
+                made_of={"__intent": (intent.urn,)},
+                before=lambda _name, _news: self._begin(block.provider),
+                before_in_previews=True,
+            )
+        )
+        failed = answer.outputs.get("failed") or answer.outputs.get("__failed")
+        if failed and not self._monitor.dry_run:
+            reasons = failed if isinstance(failed, dict) else {"": failed}
+            self._failed += [f"{block.name} {key}: {why}" for key, why in reasons.items()]
+
+
+class _RunFile:
+    """What the program tells its hosts, who read it as it is when they need it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def declare(self, one: Declared) -> None:
+        others = [
+            other
+            for other in self.run.declared
+            if other.leaf != one.leaf or other.urn not in (None, one.urn)
+        ]
+        self.run = replace(self.run, declared=[*others, one])
+
+
+def _given(block: Block) -> Props:
+    if block.kind == "account":
+        usual = {
+            "nickname": block.name,
+            "type": "wa",
+            "on_delete": "delete",
+            "existing": "fail",
+            "connect": False,
+            "allow_history_loss": False,
+        }
+        return usual | block.entries[""].given()
+    entries = {key: entry.given() for key, entry in block.entries.items()}
+    return {
+        "accounts": json.dumps(entries, ensure_ascii=False),
+        "on_delete": block.on_delete or "delete",
+        "existing": block.existing or "fail",
+    }
+
+
+def _provider_goal(one: ProviderBlock) -> Goal:
+    inputs = {"teamId": one.team, "refreshToken": one.token, "baseUrl": BASE_URL}
+    return Goal(PROVIDER_TYPE, one.name, inputs)
+
+
+def _ours(urn: str) -> bool:
+    kind = urn.split("::")[2].rpartition("$")[2]
+    return kind in (ACCOUNT_TYPE, FLEET_TYPE, INTENT_TYPE, MARK_TYPE)
+
+
+def default_configuration(team: str, token: str) -> Props:
+    """The stack's settings."""
+    return {
+        "chatdaddy:teamId": team,
+        "chatdaddy:refreshToken": token,
+        "chatdaddy:baseUrl": BASE_URL,
+    }
+
+
+# --- the state
+
+
+@dataclass(frozen=True)
+class Held:
+    """An account that a saved resource lists."""
+
+    account_id: str
+    #: By these nicknames it can be told: as asked for, and as it was last seen.
+    nicknames: tuple[str, ...]
+    type: str
+    on_delete: str
+
+
+def held(resource: Resource) -> dict[str, Held]:
+    """The accounts that a saved resource lists, by key; "KEY (replaced)" for a leftover."""
+    found: dict[str, HeldAccount] = {}
+    if resource.type == ACCOUNT_TYPE:
+        state = AccountState.load(resource.outputs)
+        found = {} if state.held is None else {"": state.held}
+    elif resource.type == FLEET_TYPE:
+        found = FleetState.load(resource.outputs).held
+    return {
+        key.replace(REPLACED, " replaced "): Held(
+            one.account_id,
+            (one.nickname, one.identity.nickname),
+            one.arguments.type.value,
+            one.arguments.on_delete.value,
+        )
+        for key, one in found.items()
+    }
+
+
+__all__ = ["ACCOUNT_TYPE", "FLEET_COMPONENT", "FLEET_TYPE", "CoreRun", "Held", "held"]
+
+
+def is_resource_of_ours(resource: Resource) -> bool:
+    return resource.type in (ACCOUNT_TYPE, FLEET_TYPE)

@@ -1,0 +1,786 @@
+"""What a careful person expects: after every command the ledger, the accounts and the state are
+held against the twelve rules (and rule 0: no bugs, and what is asked for calmly is done).
+
+The person knows what nobody tells the code under test: what each entry means, who bought which
+account, and what happens in ChatDaddy before any listing shows it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from tests.simulation.api import CALM, LIMITED, Account, ChatDaddyWorld, Event
+from tests.simulation.engine import Outcome
+from tests.simulation.history import RunStep
+from tests.simulation.program import Program, Wish, normal
+
+RULES = {
+    0: "What is asked for is done, without bugs",
+    1: "Delete only your own, and only if nobody else has it",
+    2: "Never delete what is not proven to be ours",
+    3: "Never buy when one may be there",
+    4: "Every change that loses chats passes one guard",
+    5: "Gone needs proof",
+    6: "One stack, one team",
+    7: "Unfinished work is noticed",
+    8: "`up` does what the preview said",
+    9: "Refresh reads",
+    10: "A rename is a rename",
+    11: "The milder of old and new",
+    12: "A replacement buys first, then removes",
+}
+
+#: What an `on_delete` destroys: the milder one first.
+SEVERITY = {"retain": 0, "archive": 1, "delete": 2, "delete_now": 3}
+
+#: Team, nickname and type: what a person tells accounts by.
+Name = tuple[str, str, str]
+
+_REMOVALS = ("delete", "delete_now", "archive")
+
+
+class Violation(AssertionError):
+    """A rule is broken."""
+
+    def __init__(self, rule: int, what: str) -> None:
+        super().__init__(f"rule {rule} ({RULES[rule]}): {what}")
+        self.rule = rule
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in the saved state that lists an account."""
+
+    block: str
+    kind: str
+    key: str
+    account_id: str
+    nicknames: tuple[str, ...]
+    type: str
+    on_delete: str
+    #: The old side of a replacement, that is to be deleted.
+    deleting: bool
+    protect: bool
+    retain: bool
+
+    @property
+    def label(self) -> str:
+        name = f"{self.block}/{self.key}" if self.key else self.block
+        return f"{name} (to be deleted)" if self.deleting else name
+
+    @property
+    def leftover(self) -> bool:
+        return self.deleting or " replaced " in self.key
+
+
+@dataclass
+class Ran:
+    """A command, and what came of it."""
+
+    stack: str
+    who: str
+    step: RunStep
+    #: What was run; None for `refresh` and `destroy`, which run nothing.
+    program: Program | None
+    #: The program as it stands.
+    wished: Program
+    #: Of the default provider.
+    team: str
+    token_ok: bool
+    began_at: float
+    before: list[Slot]
+    after: list[Slot] = field(default_factory=list)
+    ended_at: float = 0.0
+    preview: Outcome | None = None
+    update: Outcome | None = None
+    killed: bool = False
+    bugs: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    # What the person thinks as it begins.
+    #: How many accounts may be bought, by nickname and type.
+    may_buy: Counter[Name] = field(default_factory=Counter)
+    meant: dict[int, str] = field(default_factory=dict)
+    strangers: dict[Name, list[str]] = field(default_factory=dict)
+    unsure: bool = False
+    drifted: set[str] = field(default_factory=set)
+
+    def name_of(self, wish: Wish) -> Name:
+        providers = {one.name: one.team for one in (self.program or self.wished).providers}
+        return providers.get(wish.block.provider, self.team), *wish.identity
+
+    @property
+    def last(self) -> Outcome | None:
+        return self.update if self.update is not None else self.preview
+
+    @property
+    def green(self) -> bool:
+        return not self.killed and self.last is not None and self.last.ok
+
+    @property
+    def done(self) -> bool:
+        """Whether it was more than a preview, and ended well."""
+        return self.green and self.update is not None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(_texts(self.preview, self.update))
+
+    @property
+    def whole(self) -> bool:
+        """Neither limited to some resources, nor made to replace some."""
+        return not self.step.targets and not self.step.replaces
+
+    @property
+    def operation(self) -> str:
+        return self.step.operation
+
+
+class Person:
+    def __init__(self, world: ChatDaddyWorld, ignored: frozenset[int] = frozenset()) -> None:
+        self._world = world
+        self._ignored = ignored
+        self._seen = 0
+        self._runs: dict[str, Ran] = {}
+        #: The account that each entry means, by stack and number.
+        self._meant: dict[str, dict[int, str]] = {}
+        #: Accounts that a stack may rightly hold though somebody else bought them.
+        self._adopted: dict[str, set[str]] = {}
+        #: Accounts that were let go of knowingly.
+        self._let_go: set[str] = set()
+        #: Accounts that somebody touched by hand since the stack last saw them.
+        self._touched: dict[str, set[str]] = {}
+        #: Accounts that are gone, and that no run has missed yet.
+        self._not_missed: dict[str, set[str]] = {}
+        self._last_green: dict[str, Program] = {}
+        #: Programs that were run since then.
+        self._tried: dict[str, list[Program]] = {}
+
+    def _found(self, rule: int, what: str) -> None:
+        if rule not in self._ignored:
+            raise Violation(rule, what)
+
+    def account_of(self, stack: str, uid: int) -> str | None:
+        return self._meant.get(stack, {}).get(uid)
+
+    def _account(self, account_id: str | None) -> Account | None:
+        return self._world.accounts.get(account_id or "")
+
+    # --- before a command
+
+    def begins(self, ran: Ran) -> None:
+        self.between()
+        self._runs[ran.who] = ran
+        self._runs[f"{ran.who} preview"] = ran
+        meant = self._meant.setdefault(ran.stack, {})
+        if ran.program is not None:
+            self._understand(ran, ran.program, meant)
+        ran.meant = dict(meant)
+        ran.drifted = set(self._touched.get(ran.stack, ()))
+        ran.strangers = self._strangers(ran)
+        ran.may_buy, ran.unsure = self._may_buy(ran)
+
+    def _understand(self, ran: Ran, program: Program, meant: dict[int, str]) -> None:
+        """What each entry means now: the account that it had, if that can be told at all.
+
+        An entry in the place of another means the account of that place, whatever its writer may
+        have thought: nobody can tell that a key is used again for something else.
+        """
+        places = {(s.kind, s.block, s.key): s for s in ran.before if not s.leftover}
+        taken: dict[str, int] = {}
+        for wish in program.wishes():
+            block = wish.block
+            names = (block.name, *block.old_names)
+            found = [places.get((block.kind, name, wish.key)) for name in names]
+            here = next((slot for slot in found if slot is not None), None)
+            if wish.entry.adopt is not None:
+                meant[wish.uid] = wish.entry.adopt
+            elif here is not None:
+                meant[wish.uid] = here.account_id
+            else:
+                continue
+            taken[meant[wish.uid]] = wish.uid
+        for wish in program.wishes():
+            account_id = meant.get(wish.uid)
+            if account_id is None or taken.get(account_id) == wish.uid:
+                continue
+            slots = [slot for slot in places.values() if slot.account_id == account_id]
+            told = not slots or any(_can_be_told(wish, slot) for slot in slots)
+            if account_id in taken or not told:
+                del meant[wish.uid]
+
+    def _strangers(self, ran: Ran) -> dict[Name, list[str]]:
+        """Accounts of others that every listing shows, by nickname and type."""
+        faults = ran.step.faults
+        if faults.short or faults.null_facts:
+            return {}
+        held = {slot.account_id for slot in ran.before}
+        found: dict[Name, list[str]] = {}
+        for account in self._world.accounts.values():
+            shown = account.shown_at(ran.began_at - faults.lag_s)
+            settled = account.shown_since[-1] <= ran.began_at - faults.lag_s
+            seen = account.live and settled and shown is not None and account.id not in held
+            if seen and (account.id in self._let_go or not self._is_ours(ran.stack, account)):
+                found.setdefault(_name(account), []).append(account.id)
+        return found
+
+    def _may_buy(self, ran: Ran) -> tuple[Counter[Name], bool]:
+        """How many accounts may be bought, and whether the person is unsure about some."""
+        may: Counter[Name] = Counter()
+        if ran.program is None:
+            return may, False
+        unsure = False
+        for wish in ran.program.wishes():
+            if self._needs_one(ran, wish):
+                may[ran.name_of(wish)] += 1
+        for account in self._lost_ones(ran.stack):
+            name = _name(account)
+            may[name] -= 1
+            unsure = unsure or may[name] >= 0
+        for order in self._world.orders:
+            if order.who.split()[0] == ran.stack:
+                may[order.team, normal(order.nickname), order.type] -= 1
+                unsure = True
+        return may, unsure
+
+    def _needs_one(self, ran: Ran, wish: Wish) -> bool:
+        if wish.entry.adopt is not None:
+            return False
+        account = self._account(ran.meant.get(wish.uid))
+        if account is None or not account.live:
+            return True
+        return _is_replaced(ran, wish, account)
+
+    def _lost_ones(self, stack: str) -> list[Account]:
+        """Accounts that runs of the stack bought, and that nobody has: an interrupted run's."""
+        meant = set(self._meant.get(stack, {}).values())
+        held = self._held_now(stack)
+        return [
+            account
+            for account in self._world.accounts.values()
+            if account.live
+            and account.bought_by.split()[0] == stack
+            and account.id not in meant
+            and account.id not in held
+            and account.id not in self._let_go
+        ]
+
+    def _held_now(self, stack: str) -> set[str]:
+        last = [ran for ran in self._runs.values() if ran.stack == stack]
+        return {slot.account_id for slot in (last[-1].after or last[-1].before)} if last else set()
+
+    def _is_ours(self, stack: str, account: Account) -> bool:
+        return account.bought_by.split()[0] == stack or account.id in self._adopted.get(stack, ())
+
+    # --- after a command
+
+    def ran(self, ran: Ran) -> None:
+        if ran.bugs:
+            self._found(0, f"{ran.who}: a bug: {ran.bugs[0]}")
+        self._bind(ran)
+        self._take_events()
+        self._check_state(ran)
+        self._check_end(ran)
+        self._remember(ran)
+
+    def between(self) -> None:
+        """What happened while no command ran, or by a host that outlived its engine."""
+        self._take_events()
+
+    def _bind(self, ran: Ran) -> None:
+        """The entries mean what the state lists for them."""
+        meant = self._meant.setdefault(ran.stack, {})
+        program = ran.program or ran.wished
+        slots = {(slot.block, slot.key): slot for slot in ran.after if not slot.leftover}
+        for wish in program.wishes():
+            slot = slots.get((wish.block.name, wish.key))
+            if slot is None:
+                continue
+            before = self._account(meant.get(wish.uid))
+            if before is None or not before.live or _is_replaced(ran, wish, before):
+                meant[wish.uid] = slot.account_id
+
+    # --- what was done, event by event
+
+    def _take_events(self) -> None:
+        events = self._world.events[self._seen :]
+        self._seen = len(self._world.events)
+        for event in events:
+            ran = self._runs.get(event.who)
+            account = self._world.accounts[event.account_id]
+            if ran is None:
+                self._by_others(event, account)
+                continue
+            if event.who.endswith("preview"):
+                self._found(8, f"the preview of {ran.who} did this: {event}")
+            if event.kind == "buy":
+                self._check_purchase(ran, event, account)
+            elif event.kind in _REMOVALS:
+                self._check_removal(ran, event, account)
+            elif event.kind == "chats_lost":
+                self._check_chats(ran, event, account)
+            if ran.operation == "refresh":
+                self._found(9, f"{ran.who}, a refresh, did this: {event}")
+
+    def _by_others(self, event: Event, account: Account) -> None:
+        for stack in {ran.stack for ran in self._runs.values()}:
+            self._touched.setdefault(stack, set()).add(account.id)
+            if event.kind == "purged" and self._removed_by(account) not in self._runs:
+                self._not_missed.setdefault(stack, set()).add(account.id)
+
+    def _removed_by(self, account: Account) -> str:
+        """Who removed it last."""
+        by = [
+            event.who
+            for event in self._world.events
+            if event.account_id == account.id and event.kind in _REMOVALS
+        ]
+        return by[-1] if by else ""
+
+    def _check_purchase(self, ran: Ran, event: Event, account: Account) -> None:
+        name = _name(account)
+        wanted = ran.program.wishes() if ran.program is not None else ()
+        wishes = [wish for wish in wanted if ran.name_of(wish) == name]
+        if not wishes:
+            self._found(3, f"{ran.who} bought {_named(account)}, which nobody asked for")
+        strangers = ran.strangers.get(name, [])
+        if strangers and all(wish.existing == "fail" for wish in wishes):
+            self._found(3, f"{ran.who} bought {_named(account)} beside {', '.join(strangers)}")
+        if ran.may_buy[name] <= 0:
+            there = [
+                other.id
+                for other in self._world.accounts.values()
+                if other.live
+                and other.id != account.id
+                and _name(other) == name
+                and self._is_ours(ran.stack, other)
+            ]
+            self._found(
+                3,
+                f"{ran.who} bought {_named(account)} again; "
+                f"there: {', '.join(there) or 'an order'}",
+            )
+        ran.may_buy[name] -= 1
+        for wish in wishes:
+            gone = ran.meant.get(wish.uid)
+            if gone in self._not_missed.get(ran.stack, ()) and len(wishes) == 1:
+                self._found(
+                    5, f"{ran.who} bought {_named(account)} though no run had missed {gone} before"
+                )
+
+    def _check_removal(self, ran: Ran, event: Event, account: Account) -> None:
+        listed = [s for s in (*ran.before, *ran.after) if s.account_id == account.id]
+        if not listed:
+            self._found(1, f"{ran.who}: {event}, which no resource of the stack holds")
+        if not self._is_ours(ran.stack, account):
+            self._found(2, f"{ran.who}: {event}, which was bought {account.bought_by}")
+        if ran.program is None:
+            self._check_way(ran, event, listed)
+            return
+        for wish in ran.program.wishes():
+            if ran.meant.get(wish.uid) != account.id:
+                continue
+            if not _is_replaced(ran, wish, account):
+                self._found(1, f"{ran.who}: {event}, which {wish.label} has")
+            self._check_successor(ran, event, wish, account)
+        self._check_way(ran, event, listed)
+
+    def _check_successor(self, ran: Ran, event: Event, wish: Wish, account: Account) -> None:
+        """A replacement buys first."""
+        if wish.block.delete_before_replace:
+            return
+        successors = [
+            other
+            for other in self._world.accounts.values()
+            if other.id != account.id
+            and not other.gone
+            and other.created_at <= event.at
+            and _name(other) == ran.name_of(wish)
+            and self._is_ours(ran.stack, other)
+        ]
+        if not successors:
+            self._found(12, f"{ran.who}: {event} before there was another for {wish.label}")
+
+    def _check_way(self, ran: Ran, event: Event, listed: Iterable[Slot]) -> None:
+        """How it was removed, against what the state and the program say."""
+        slots = list(listed)
+        kind = SEVERITY[event.kind]
+        mildest = min(SEVERITY[slot.on_delete] for slot in slots)
+        for slot in slots:
+            if slot.retain and not self._is_unretained(ran, slot):
+                self._found(11, f"{ran.who}: {event}, though {slot.label} retains it")
+            block = ran.program.block(slot.block) if ran.program is not None else None
+            if block is None or block.kind != slot.kind:
+                continue
+            if slot.key in block.entries:
+                wish = Wish(block, slot.key, block.entries[slot.key])
+                mildest = min(mildest, SEVERITY[wish.on_delete])
+            elif block.kind == "fleet":
+                mildest = min(mildest, SEVERITY[block.on_delete or "delete"])
+                if block.protect and slot.protect:
+                    self._found(11, f"{ran.who}: {event}, though {slot.label} is protected")
+        if kind > mildest:
+            way = next(name for name, value in SEVERITY.items() if value == mildest)
+            self._found(11, f"{ran.who}: {event}, though {way} was to be enough")
+
+    def _is_unretained(self, ran: Ran, slot: Slot) -> bool:
+        """Whether the program says now that it is not to be retained."""
+        block = ran.program.block(slot.block) if ran.program is not None else None
+        return block is not None and not block.retain
+
+    def _check_chats(self, ran: Ran, event: Event, account: Account) -> None:
+        wishes = list(ran.program.wishes()) if ran.program is not None else []
+        allowed = [
+            wish
+            for wish in wishes
+            if wish.entry.allow_history_loss
+            and account.id in (ran.meant.get(wish.uid), self.account_of(ran.stack, wish.uid))
+        ]
+        if not allowed:
+            self._found(4, f"{ran.who}: {event}")
+
+    # --- the state
+
+    def _check_state(self, ran: Ran) -> None:
+        before = {slot.account_id: slot for slot in ran.before}
+        after = {slot.account_id: slot for slot in ran.after}
+        for account_id, slot in after.items():
+            if account_id not in before:
+                self._check_new(ran, slot)
+        for account_id, slot in before.items():
+            account = self._world.accounts[account_id]
+            if account_id not in after and account.live:
+                self._check_forgotten(ran, slot, account)
+
+    def _check_new(self, ran: Ran, slot: Slot) -> None:
+        """An account that came into the state: bought by this stack, or taken over by its word."""
+        account = self._world.accounts[slot.account_id]
+        adopted = self._adopted.setdefault(ran.stack, set())
+        wishes = list(ran.program.wishes()) if ran.program is not None else []
+        for wish in wishes:
+            by_name = wish.existing == "adopt" and ran.name_of(wish) == _name(account)
+            if wish.entry.adopt == account.id or by_name:
+                adopted.add(account.id)
+        self._let_go.discard(account.id)
+        if not self._is_ours(ran.stack, account):
+            self._found(
+                2,
+                f"{ran.who} took {_named(account)} over for {slot.label}; it was bought "
+                f"{account.bought_by}, and nobody said so",
+            )
+
+    def _check_forgotten(self, ran: Ran, slot: Slot, account: Account) -> None:
+        wishes = list(ran.program.wishes()) if ran.program is not None else []
+        wanted = [wish.label for wish in wishes if ran.meant.get(wish.uid) == account.id]
+        replaced = [
+            wish
+            for wish in wishes
+            if ran.meant.get(wish.uid) == account.id and _is_replaced(ran, wish, account)
+        ]
+        if ran.operation == "refresh" or (wanted and not replaced):
+            self._found(5, f"{ran.who} forgot {_named(account)} of {slot.label}, which is there")
+        block = ran.wished.block(slot.block)
+        retained = (
+            slot.on_delete == "retain"
+            or slot.retain
+            or (block is not None and (block.retain or (block.on_delete == "retain")))
+        )
+        retained = retained or any(wish.on_delete == "retain" for wish in replaced)
+        if not retained:
+            self._found(
+                7, f"{ran.who} forgot {_named(account)} of {slot.label}, which it was to remove"
+            )
+        self._let_go.add(account.id)
+        meant = self._meant[ran.stack]
+        for uid in [uid for uid, account_id in meant.items() if account_id == account.id]:
+            del meant[uid]
+
+    # --- the end of a command
+
+    def _check_end(self, ran: Ran) -> None:
+        self._check_team(ran)
+        if ran.operation == "refresh":
+            self._check_refresh(ran)
+        if ran.operation == "up":
+            self._check_said(ran)
+            if ran.done and ran.whole:
+                self._check_green(ran)
+                self._check_named(ran)
+            self._check_went_through(ran)
+
+    def _check_team(self, ran: Ran) -> None:
+        if ran.killed or ran.step.refresh or ran.step.stop or ran.step.targets:
+            return
+        mine = [slot for slot in ran.before if self._provider_of(ran, slot) == ""]
+        foreign = [
+            slot.account_id
+            for slot in mine
+            if self._world.accounts[slot.account_id].team != ran.team
+        ]
+        uses_default = any(block.provider == "" for block in ran.wished.blocks)
+        if ran.program is None:
+            uses_default = bool(mine)
+            if all(
+                self._world.accounts[s.account_id].gone or s.on_delete == "retain" for s in mine
+            ):
+                return
+        if not uses_default or not (foreign or not ran.token_ok):
+            return
+        what = f"team {ran.team}" if foreign else "a wrong token"
+        if ran.green:
+            self._found(6, f"{ran.who}: {ran.operation} went through with {what}")
+        protected = "cannot be deleted" in ran.text
+        named = ran.team in ran.text or protected or not ran.token_ok
+        if foreign and ran.step.faults == CALM and not named:
+            self._found(6, f"{ran.who}: the team {ran.team} is not named: {ran.text}")
+
+    def _provider_of(self, ran: Ran, slot: Slot) -> str:
+        for program in (ran.wished, *self._tried.get(ran.stack, [])[::-1]):
+            block = program.block(slot.block)
+            if block is not None:
+                return block.provider
+        return ""
+
+    def _check_refresh(self, ran: Ran) -> None:
+        faults = ran.step.faults
+        quiet = faults.lost_before == faults.lost_after == faults.broken == faults.throttled == 0
+        contradicts = faults.short and not faults.short_honest
+        teams = {self._world.accounts[slot.account_id].team for slot in ran.before}
+        fine = quiet and not contradicts and ran.step.stop is None and ran.token_ok
+        if not ran.killed and fine and teams <= {ran.team} and not ran.green:
+            self._found(9, f"{ran.who}: the refresh failed: {ran.text}")
+        if not ran.green or faults != CALM:
+            return
+        for slot in ran.before:
+            account = self._world.accounts[slot.account_id]
+            if account.gone or slot.leftover or account.id not in ran.drifted:
+                continue
+            now = [other for other in ran.after if other.account_id == account.id]
+            same = account.live and normal(account.nickname) in map(normal, slot.nicknames)
+            if now and not same and not _mentions(ran.text, slot, account):
+                self._found(9, f"{ran.who} did not name {slot.label} ({account.id}), drifted")
+
+    def _check_green(self, ran: Ran) -> None:
+        """A green `up` means what it says."""
+        assert ran.program is not None
+        faults = ran.step.faults
+        if faults.lag_s or faults.short or faults.null_facts:
+            return
+        slots = {(slot.block, slot.key): slot for slot in ran.after if not slot.leftover}
+        for wish in ran.program.wishes():
+            if wish.block.ignore_changes:
+                continue
+            slot = slots.get((wish.block.name, wish.key))
+            if slot is None:
+                self._found(7, f"{ran.who} is green, but {wish.label} has no account")
+                continue
+            account = self._world.accounts[slot.account_id]
+            if account.gone and account.id in self._not_missed.get(ran.stack, ()):
+                self._found(7, f"{ran.who} is green, but {account.id} of {wish.label} is gone")
+            problem = _otherwise(wish, account)
+            if problem:
+                self._found(7, f"{ran.who} is green, but {wish.label} ({account.id}) {problem}")
+            meant = self._account(ran.meant.get(wish.uid))
+            if meant is None or not meant.live or _is_replaced(ran, wish, meant):
+                continue
+            if meant.id != account.id:
+                self._found(10, f"{ran.who}: {wish.label} has {account.id} now, and had {meant.id}")
+
+    def _check_named(self, ran: Ran) -> None:
+        """What interrupted runs may have bought, and nobody has, is named each time."""
+        assert ran.program is not None
+        faults = ran.step.faults
+        if faults.lag_s or faults.short or faults.null_facts or not ran.program.blocks:
+            return
+        for account in self._lost_ones(ran.stack):
+            settled = account.created_at < ran.began_at
+            if settled and account.team == ran.team and account.id not in ran.text:
+                self._found(
+                    2,
+                    f"{ran.who} does not name {_named(account)}, which {account.bought_by} "
+                    "bought and nobody has",
+                )
+
+    def _check_said(self, ran: Ran) -> None:
+        """What was done was said before, by the entry's key or the nickname."""
+        if ran.preview is None or ran.program is None:
+            return
+        said = "\n".join(_texts(ran.preview))
+        steps = [step for step in ran.preview.steps if step.op not in ("same", "skip", "refresh")]
+        names = {step.urn.rpartition("::")[2] for step in steps}
+        for event in self._world.events:
+            if event.who != ran.who or event.kind in ("chats_lost", "purged"):
+                continue
+            account = self._world.accounts[event.account_id]
+            places = [slot for slot in (*ran.before, *ran.after) if slot.account_id == account.id]
+            wishes = [
+                wish
+                for wish in ran.program.wishes()
+                if ran.meant.get(wish.uid) == account.id or ran.name_of(wish) == _name(account)
+            ]
+            words = {account.id, account.nickname}
+            words |= {slot.key or slot.block for slot in places}
+            words |= {wish.key or wish.block.name for wish in wishes}
+            alone = {slot.block for slot in places if slot.kind == "account"}
+            alone |= {wish.block.name for wish in wishes if wish.block.kind == "account"}
+            if not any(word in said for word in words) and not alone & names:
+                self._found(8, f"{ran.who}: {event}, of which the preview said nothing")
+
+    def _check_went_through(self, ran: Ran) -> None:
+        """What is asked for calmly, and is clear to a person, is done."""
+        if ran.killed or ran.green or not ran.step.calm or not ran.whole:
+            return
+        excuses = list(self._excuses(ran))
+        if not excuses:
+            phase = "the update" if ran.update is not None else "the preview"
+            self._found(0, f"{ran.who}: {phase} failed without a reason: {ran.text}")
+
+    def _excuses(self, ran: Ran) -> Iterator[str]:
+        """Why a careful person would not wonder that it was refused."""
+        program = ran.program
+        assert program is not None
+        wishes = list(program.wishes())
+        accounts = {wish.uid: self._account(ran.meant.get(wish.uid)) for wish in wishes}
+        if not ran.token_ok or ran.step.refresh:
+            yield "the settings are wrong"
+        if "cannot be deleted" in ran.text or "marked for protection" in ran.text:
+            yield "the engine protects something"
+        if "is to take it over and has not done so" in ran.text:
+            yield "a move that is not done in one run"
+        if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
+            yield "another team"
+        if any(block.provider for block in program.blocks):
+            yield "explicit providers"
+        yield from self._excuses_of_program(ran, program, wishes)
+        names = Counter(ran.name_of(wish) for wish in wishes)
+        if any(count > 1 for count in names.values()):
+            yield "doubles"
+        if ran.unsure:
+            yield "an interrupted purchase"
+        touched = ran.drifted
+        if touched & {slot.account_id for slot in ran.before}:
+            yield "drift"
+        strangers = {(team, nickname) for team, nickname, _ in ran.strangers}
+        for wish in wishes:
+            account = accounts[wish.uid]
+            needs = self._needs_one(ran, wish)
+            if needs and ran.name_of(wish)[:2] in strangers and wish.existing != "allow":
+                yield f"{wish.label}: somebody has one of that nickname"
+            if wish.entry.adopt is not None:
+                yield f"{wish.label} adopts"
+            if account is None:
+                continue
+            downgrade = wish.entry.tier == LIMITED and account.tier != LIMITED
+            if downgrade and not wish.entry.allow_history_loss:
+                yield f"{wish.label} would lose chats"
+            if account.id in touched or account.gone or not account.live:
+                yield f"{wish.label} drifted"
+
+    def _excuses_of_program(self, ran: Ran, program: Program, wishes: list[Wish]) -> Iterator[str]:
+        wanted = {ran.meant.get(wish.uid) for wish in wishes}
+        names = Counter(name for block in program.blocks for name in (block.name, *block.old_names))
+        if any(count > 1 for count in names.values()):
+            yield "aliases that collide"
+        for name in {slot.block for slot in ran.before}:
+            slots = [slot for slot in ran.before if slot.block == name and not slot.leftover]
+            leave = [slot for slot in slots if slot.account_id not in wanted]
+            block = program.block(name)
+            protected = any(slot.protect for slot in slots)
+            if protected and (leave or block is None):
+                yield f"{name} is protected"
+            if block is None or block.kind != "fleet" or not slots:
+                continue
+            mine = [wish for wish in wishes if wish.block.name == name]
+            replaced = [wish for wish in mine if self._needs_one(ran, wish)]
+            if len(leave) + len(replaced) > _most_removals(block.limits, len(slots)):
+                yield f"{name} loses too many"
+            if not block.entries:
+                yield f"{name} is empty"
+        for block in program.blocks:
+            limit = block.limits.get("max_purchases")
+            if limit is not None:
+                yield f"{block.name} limits purchases"
+            if block.protect and any(self._needs_one(ran, w) for w in wishes if w.block == block):
+                yield f"{block.name} is protected"
+
+    # --- what is remembered
+
+    def _remember(self, ran: Ran) -> None:
+        if ran.program is not None:
+            self._tried.setdefault(ran.stack, []).append(ran.program)
+        saw = ran.green and ran.update is not None and ran.operation in ("up", "refresh")
+        calm = ran.step.faults.lag_s == 0 and ran.step.faults.short == 0
+        if saw and calm and ran.whole:
+            touched = self._touched.get(ran.stack, set())
+            touched -= {slot.account_id for slot in (*ran.before, *ran.after)}
+        if not ran.killed and ran.operation != "preview":
+            missed = self._not_missed.get(ran.stack, set())
+            missed -= {slot.account_id for slot in ran.before}
+
+
+def _can_be_told(wish: Wish, slot: Slot) -> bool:
+    """Whether the code under test can know that the entry means the account in that place."""
+    entry, block = wish.entry, wish.block
+    names = (block.name, *block.old_names)
+    if slot.kind == block.kind and slot.block in names:
+        if slot.key == wish.key:
+            return True
+        if slot.key in entry.aliases and slot.type == entry.type:
+            return True
+    return (wish.identity[0] in map(normal, slot.nicknames)) and slot.type == entry.type
+
+
+def _is_replaced(ran: Ran, wish: Wish, account: Account) -> bool:
+    """Whether the program, or a flag, asks for another account in its place."""
+    return account.type != wish.entry.type or wish.block.name in ran.step.replaces
+
+
+def _otherwise(wish: Wish, account: Account) -> str:
+    """How the account is not as the entry says."""
+    if account.gone:
+        return "is gone"
+    if account.deleted_at is not None:
+        return "is deleted"
+    if account.archived_at is not None:
+        return "is archived"
+    if normal(account.nickname) != normal(wish.nickname):
+        return f"is called {account.nickname!r}, not {wish.nickname!r}"
+    if account.type != wish.entry.type:
+        return f"is of type {account.type}, not {wish.entry.type}"
+    if account.tier != wish.entry.tier:
+        return f"is {account.tier}, not {wish.entry.tier}"
+    return ""
+
+
+def _most_removals(limits: dict[str, object], held: int) -> int:
+    said = limits.get("max_removals")
+    if said is None:
+        return max(1, math.ceil(held / 10))
+    if isinstance(said, str):
+        return int(held * float(said.rstrip("%")) / 100)
+    assert isinstance(said, int)
+    return said
+
+
+def _mentions(text: str, slot: Slot, account: Account) -> bool:
+    return any(word and word in text for word in (account.id, slot.key, *slot.nicknames))
+
+
+def _name(account: Account) -> Name:
+    return account.team, normal(account.nickname), account.type
+
+
+def _named(account: Account) -> str:
+    return f"{account.id} ({account.nickname!r}, {account.type})"
+
+
+def _texts(*outcomes: Outcome | None) -> Iterator[str]:
+    for outcome in outcomes:
+        if outcome is not None:
+            for message in outcome.messages:
+                yield message.text
+
+
+Check = Callable[[Ran], None]

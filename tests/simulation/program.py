@@ -1,0 +1,300 @@
+"""A program as data, and the edits that a person makes in it.
+
+Each entry carries a number, its `uid`, that stands for "the account I mean": a person who renames
+a key, or moves an entry, means the same account as before. No code under test ever sees it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from tests.simulation.api import LIMITED, UNLIMITED
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of a fleet, or what an `Account` asks for."""
+
+    uid: int
+    #: None: the key's, or the resource's name.
+    nickname: str | None = None
+    type: str = "wa"
+    tier: str = LIMITED
+    on_delete: str | None = None
+    existing: str | None = None
+    adopt: str | None = None
+    aliases: tuple[str, ...] = ()
+    allow_history_loss: bool = False
+
+    def given(self) -> dict[str, Any]:
+        """The arguments as a program gives them: nothing that is as by default."""
+        said = {
+            name: getattr(self, name)
+            for name in ("nickname", "on_delete", "existing", "adopt")
+            if getattr(self, name) is not None
+        }
+        said["tier"] = self.tier
+        if self.type != "wa":
+            said["type"] = self.type
+        if self.aliases:
+            said["aliases"] = list(self.aliases)
+        if self.allow_history_loss:
+            said["allow_history_loss"] = True
+        return said
+
+
+@dataclass(frozen=True)
+class Block:
+    """An `Account` or an `AccountFleet`, as it stands in the program."""
+
+    kind: Literal["account", "fleet"]
+    name: str
+    #: An `Account` has one, with the key "".
+    entries: dict[str, Entry] = field(default_factory=dict)
+    provider: str = ""
+    on_delete: str | None = None
+    existing: str | None = None
+    limits: dict[str, Any] = field(default_factory=dict)
+    protect: bool = False
+    retain: bool = False
+    ignore_changes: bool = False
+    delete_before_replace: bool = False
+    #: Names that it had, for Pulumi's own `aliases`.
+    old_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProviderBlock:
+    """An explicit provider: a team, and a token for it."""
+
+    name: str
+    team: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An entry with all that its block says of it."""
+
+    block: Block
+    key: str
+    entry: Entry
+
+    @property
+    def uid(self) -> int:
+        return self.entry.uid
+
+    @property
+    def nickname(self) -> str:
+        if self.entry.nickname is not None:
+            return self.entry.nickname
+        return self.key if self.block.kind == "fleet" else self.block.name
+
+    @property
+    def on_delete(self) -> str:
+        return self.entry.on_delete or self.block.on_delete or "delete"
+
+    @property
+    def existing(self) -> str:
+        return self.entry.existing or self.block.existing or "fail"
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return normal(self.nickname), self.entry.type
+
+    @property
+    def label(self) -> str:
+        return f"{self.block.name}/{self.key}" if self.key else self.block.name
+
+
+@dataclass(frozen=True)
+class Program:
+    blocks: tuple[Block, ...] = ()
+    providers: tuple[ProviderBlock, ...] = ()
+
+    def wishes(self) -> Iterator[Wish]:
+        for block in self.blocks:
+            for key, entry in block.entries.items():
+                yield Wish(block, key, entry)
+
+    def by_uid(self) -> dict[int, Wish]:
+        return {wish.uid: wish for wish in self.wishes()}
+
+    def block(self, name: str) -> Block | None:
+        return next((one for one in self.blocks if one.name == name), None)
+
+    def with_block(self, block: Block, *, instead_of: str | None = None) -> Program:
+        name = instead_of or block.name
+        if self.block(name) is None:
+            return replace(self, blocks=(*self.blocks, block))
+        blocks = tuple(block if one.name == name else one for one in self.blocks)
+        return replace(self, blocks=blocks)
+
+    def without(self, name: str) -> Program:
+        return replace(self, blocks=tuple(one for one in self.blocks if one.name != name))
+
+
+def normal(nickname: str) -> str:
+    """The form in which a person takes two nicknames for one."""
+    return unicodedata.normalize("NFC", nickname).strip()
+
+
+# --- edits: each takes a program and gives another, or the same where it does not fit
+
+Edit = Callable[[Program], Program]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One edit, as data: what is printed in a story, and what shrinking drops."""
+
+    what: str
+    args: tuple[Any, ...]
+
+    def apply(self, program: Program) -> Program:
+        edit: Callable[..., Program] = _EDITS[self.what]
+        return edit(program, *self.args)
+
+    def __str__(self) -> str:
+        return f"{self.what}({', '.join(map(_shown, self.args))})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Entry):
+        return f"#{value.uid} {_short(value.given())}"
+    if isinstance(value, ProviderBlock):
+        return f"{value.name}: {value.team}"
+    if not isinstance(value, Block):
+        return _short(value)
+    usual = Block(value.kind, value.name)
+    said = {
+        name: given
+        for name, given in vars(value).items()
+        if name != "entries" and given != getattr(usual, name)
+    }
+    entries = ", ".join(f"{key or value.name}: {_shown(one)}" for key, one in value.entries.items())
+    return f"{value.kind} {value.name} {{{entries}}} {said or ''}".rstrip()
+
+
+def _short(value: Any) -> str:
+    return repr(value).replace(LIMITED, "limited").replace(UNLIMITED, "unlimited")
+
+
+def _with_entry(block: Block, key: str, entry: Entry) -> Block:
+    """The fleet with another entry; no other says any more that it had that key."""
+    entries = {
+        other: replace(one, aliases=tuple(old for old in one.aliases if old != key))
+        for other, one in block.entries.items()
+    }
+    return replace(block, entries={**entries, key: entry})
+
+
+def _add(program: Program, name: str, key: str, entry: Entry) -> Program:
+    """An entry comes to a fleet that is there."""
+    block = program.block(name)
+    if block is None or block.kind != "fleet" or key in block.entries:
+        return program
+    return program.with_block(_with_entry(block, key, entry))
+
+
+def _drop(program: Program, name: str, key: str) -> Program:
+    block = program.block(name)
+    if block is None or key not in block.entries:
+        return program
+    if block.kind == "account":
+        return program.without(name)
+    rest = {other: entry for other, entry in block.entries.items() if other != key}
+    return program.with_block(replace(block, entries=rest))
+
+
+def _drop_block(program: Program, name: str) -> Program:
+    return program.without(name)
+
+
+def _declare(program: Program, block: Block) -> Program:
+    return program if program.block(block.name) is not None else program.with_block(block)
+
+
+def _rekey(program: Program, name: str, old: str, new: str, says_so: bool, uid: int) -> Program:
+    """A key is renamed. A person who neither says so with `aliases` nor gives a nickname can't be
+    understood: that is another account, with the number `uid`."""
+    block = program.block(name)
+    if block is None or block.kind != "fleet" or old not in block.entries or new in block.entries:
+        return program
+    entry = block.entries[old]
+    if says_so:
+        entry = replace(entry, aliases=(old,))
+    elif entry.nickname is None or entry.aliases:
+        entry = replace(entry, uid=uid, adopt=None, aliases=())
+    rest = {key: one for key, one in block.entries.items() if key != old}
+    return program.with_block(_with_entry(replace(block, entries=rest), new, entry))
+
+
+def _rename_block(program: Program, old: str, new: str, says_so: bool, uid: int) -> Program:
+    """A resource is renamed, with Pulumi's `aliases` or without."""
+    block = program.block(old)
+    if block is None or program.block(new) is not None:
+        return program
+    entries = block.entries
+    if not says_so and block.kind == "account" and block.entries[""].nickname is None:
+        entries = {"": replace(block.entries[""], uid=uid, adopt=None)}
+    names = (*block.old_names, old) if says_so else ()
+    renamed = replace(block, name=new, old_names=names, entries=entries)
+    return program.with_block(renamed, instead_of=old)
+
+
+def _move(program: Program, name: str, key: str, to: str, new_key: str) -> Program:
+    """An entry goes to another fleet, or to an `Account` of that name that is not there yet."""
+    block, target = program.block(name), program.block(to)
+    if block is None or key not in block.entries or name == to:
+        return program
+    wish = Wish(block, key, block.entries[key])
+    entry = replace(
+        wish.entry, nickname=wish.nickname, on_delete=wish.on_delete, aliases=(), existing=None
+    )
+    if target is None:
+        moved = Block("account", to, {"": entry}, provider=block.provider)
+    elif target.kind == "fleet" and new_key not in target.entries:
+        if target.provider != block.provider:
+            return program
+        moved = _with_entry(target, new_key, entry)
+    else:
+        return program
+    return _drop(program, name, key).with_block(moved)
+
+
+def _set(program: Program, name: str, key: str, field_: str, value: Any) -> Program:
+    """One argument of an entry changes."""
+    block = program.block(name)
+    if block is None or key not in block.entries:
+        return program
+    entry = replace(block.entries[key], **{field_: value})
+    return program.with_block(replace(block, entries={**block.entries, key: entry}))
+
+
+def _option(program: Program, name: str, field_: str, value: Any) -> Program:
+    """One argument or option of a resource changes."""
+    block = program.block(name)
+    return program if block is None else program.with_block(replace(block, **{field_: value}))
+
+
+def _provider(program: Program, provider: ProviderBlock) -> Program:
+    others = tuple(one for one in program.providers if one.name != provider.name)
+    return replace(program, providers=(*others, provider))
+
+
+_EDITS: dict[str, Callable[..., Program]] = {
+    "add": _add,
+    "drop": _drop,
+    "drop block": _drop_block,
+    "declare": _declare,
+    "rename key": _rekey,
+    "rename block": _rename_block,
+    "move": _move,
+    "set": _set,
+    "option": _option,
+    "provider": _provider,
+}

@@ -1,0 +1,67 @@
+"""The toy provider: the same rules for the real engine's recordings and for the model of it.
+
+It knows neither Pulumi nor this package, since the recorder copies it into a project of its own.
+Properties that steer it: `size` is changed in place, `kind` replaces, `dbr` asks for the deletion
+first, `fail` names operations that fail. `hidden` is an input that `check` drops, as the hidden
+inputs of ChatDaddy's resources are. `check` adds `serial`, carried over from the old inputs, so
+that it shows whether those were given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Props = dict[str, Any]
+
+CHANGED_IN_PLACE = ("size", "given", "note")
+
+
+class ToyFailure(Exception):
+    """What a toy was told to fail with."""
+
+
+def check(olds: Props, news: Props) -> Props:
+    """The checked inputs."""
+    kept = {key: value for key, value in news.items() if key not in ("hidden", "serial")}
+    return {**kept, "serial": olds.get("serial") or f"made for {news['name']} {news.get('kind')}"}
+
+
+def failures(news: Props) -> list[tuple[str, str]]:
+    """What `check` refuses, by property."""
+    return [("bad", str(news["bad"]))] if news.get("bad") else []
+
+
+def diff(olds: Props, news: Props) -> tuple[bool, list[str], bool]:
+    """Whether anything changes, what replaces, and whether the old one is deleted first."""
+    replaces = ["kind"] if olds.get("kind") != news.get("kind") else []
+    in_place = any(olds.get(key) != news.get(key) for key in CHANGED_IN_PLACE)
+    return bool(replaces or in_place), replaces, bool(news.get("dbr"))
+
+
+def create(news: Props) -> tuple[str, Props]:
+    """The ID and the outputs."""
+    fail("create", news)
+    return f"{news['name']}-{news.get('kind')}", {**news, "out": f"{news['name']} is made"}
+
+
+def update(news: Props) -> Props:
+    fail("update", news)
+    return {**news, "out": f"{news['name']} of size {news.get('size')}"}
+
+
+def read(identifier: str, outputs: Props, drift: Any) -> tuple[str, Props, Props | None]:
+    """The ID (nothing where it is gone), the outputs and the inputs."""
+    fail("read", outputs)
+    if drift == "gone":
+        return "", {}, None
+    now = {**outputs, **(drift or {})}
+    return identifier, now, {key: value for key, value in now.items() if key != "out"}
+
+
+def delete(outputs: Props) -> None:
+    fail("delete", outputs)
+
+
+def fail(operation: str, props: Props) -> None:
+    if operation in (props.get("fail") or []):
+        raise ToyFailure(f"{operation} fails")

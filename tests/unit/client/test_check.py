@@ -1,0 +1,160 @@
+"""Whether the token opens the team: each way in which it may not is told apart."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from chatdaddy_pulumi.client import (
+    ChatDaddy,
+    ChatDaddyError,
+    ClientOptions,
+    Identity,
+    NotChatDaddy,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+    WrongTeam,
+)
+
+Handler = Callable[[httpx.Request], httpx.Response]
+PATIENCE = ClientOptions(retries=0)
+
+
+def jwt(**user: str) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps({"user": user}).encode()).rstrip(b"=").decode()
+    return f"eyJhbGciOiJFUzI1NiJ9.{payload}.c2ln"
+
+
+def says(status: int, said: Any) -> Handler:
+    content = said if isinstance(said, str) else json.dumps(said)
+    return lambda _: httpx.Response(status, text=content)
+
+
+def gives(token: str) -> Handler:
+    return says(200, {"access_token": token})
+
+
+def unreachable(_: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("no route to host")
+
+
+async def check(handler: Handler, **token: str) -> Identity:
+    async with ChatDaddy(
+        "team-1",
+        **(token or {"refresh_token": "refresh-token-of-the-check"}),  # type: ignore[arg-type]
+        options=PATIENCE,
+        transport=httpx.MockTransport(handler),
+    ) as chatdaddy:
+        try:
+            return await chatdaddy.check()
+        finally:
+            assert sum(chatdaddy.calls.values()) == 1
+
+
+def test_one_call_tells_whose_token_it_is() -> None:
+    found = asyncio.run(check(gives(jwt(id="u1", teamId="team-1"))))
+    assert found == Identity("u1", "team-1")
+    said = {"user": {"id": "u1", "teamId": "team-1"}, "scope": "1"}
+    assert asyncio.run(check(says(200, said), api_token="api-token-of-the-check")) == found
+
+
+def test_a_token_that_says_nothing_is_taken_at_its_word() -> None:
+    assert asyncio.run(check(gives("an-opaque-token"))) == Identity()
+
+
+def test_the_token_of_the_check_is_used_afterwards() -> None:
+    async def work() -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            if request.url.path == "/auth/token":
+                return httpx.Response(200, json={"access_token": jwt(id="u1", teamId="team-1")})
+            return httpx.Response(200, json={"accounts": [], "total": 0})
+
+        async with ChatDaddy(
+            "team-1", refresh_token="refresh-1", transport=httpx.MockTransport(answer)
+        ) as chatdaddy:
+            await chatdaddy.check()
+            await chatdaddy.accounts.snapshot()
+            assert await chatdaddy.user_id() == "u1"
+            assert chatdaddy.calls == {"POST /auth/token": 1, "GET /im/accounts": 1}
+
+    asyncio.run(work())
+
+
+HTML = "<html><h1>It works!</h1></html>"
+MEMBER = {"message": 'You are not a member of the team "team-1"'}
+REFRESH: list[tuple[Handler, type[ChatDaddyError], str | None, str]] = [
+    (says(401, {"message": "Invalid refresh token"}), Unauthorized, "refreshToken", "14 days"),
+    (says(401, {}), Unauthorized, "refreshToken", "chatdaddy:refreshToken"),
+    (says(400, {"message": "bad"}), Unauthorized, "refreshToken", "chatdaddy:teamId"),
+    (says(403, MEMBER), WrongTeam, "teamId", "chatdaddy:teamId"),
+    (says(404, {"message": "No such team"}), WrongTeam, "teamId", "'team-1'"),
+    (gives(jwt(id="u1", teamId="team-2")), WrongTeam, "teamId", "'team-2'"),
+    (says(404, {"message": "Not Found"}), NotChatDaddy, "baseUrl", "is chatdaddy:baseUrl"),
+    (says(404, {"message": "Cannot POST /x"}), NotChatDaddy, "baseUrl", "is chatdaddy:baseUrl"),
+    (says(404, HTML), NotChatDaddy, "baseUrl", "chatdaddy:authUrl"),
+    (says(404, ""), NotChatDaddy, "baseUrl", "is chatdaddy:baseUrl"),
+    (says(405, HTML), NotChatDaddy, "baseUrl", "is chatdaddy:baseUrl"),
+    (says(403, HTML), NotChatDaddy, "baseUrl", "is chatdaddy:baseUrl"),
+    (says(200, HTML), NotChatDaddy, "baseUrl", "chatdaddy:baseUrl"),
+    (says(200, {"ok": True}), NotChatDaddy, "baseUrl", "chatdaddy:baseUrl"),
+    (says(503, HTML), Unavailable, None, "503"),
+    (unreachable, Unreachable, None, "no route to host"),
+]
+
+
+@pytest.mark.parametrize(("handler", "kind", "setting", "words"), REFRESH)
+def test_what_is_wrong_with_a_refresh_token(
+    handler: Handler, kind: type[ChatDaddyError], setting: str | None, words: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        asyncio.run(check(handler))
+    assert type(caught.value) is kind
+    assert caught.value.setting == setting
+    assert words in str(caught.value)
+    assert ("refresh token" in str(caught.value)) <= (kind in (Unauthorized, WrongTeam))
+    assert "\n" not in str(caught.value)
+
+
+API: list[tuple[Handler, type[ChatDaddyError], str | None]] = [
+    (says(401, {"message": "Unauthorized"}), Unauthorized, "apiToken"),
+    (says(404, {"message": "No such token"}), Unauthorized, "apiToken"),
+    (says(200, {"user": {"id": "u1", "teamId": "team-2"}}), WrongTeam, "teamId"),
+    (says(404, {"message": "Not Found"}), NotChatDaddy, "baseUrl"),
+    (says(404, HTML), NotChatDaddy, "baseUrl"),
+    (says(200, HTML), NotChatDaddy, "baseUrl"),
+    (unreachable, Unreachable, None),
+]
+
+
+@pytest.mark.parametrize(("handler", "kind", "setting"), API)
+def test_what_is_wrong_with_an_api_token(
+    handler: Handler, kind: type[ChatDaddyError], setting: str | None
+) -> None:
+    with pytest.raises(kind) as caught:
+        asyncio.run(check(handler, api_token="api-token-of-the-check"))
+    assert type(caught.value) is kind
+    assert caught.value.setting == setting
+
+
+@pytest.mark.parametrize("body", [HTML, "", "[]", '"gone"'])
+def test_the_404_of_another_server_does_not_mean_that_an_account_is_gone(body: str) -> None:
+    async def work() -> None:
+        async with ChatDaddy(
+            "team-1",
+            api_token="api-token-1",
+            options=PATIENCE,
+            transport=httpx.MockTransport(says(404, body)),
+        ) as chatdaddy:
+            await chatdaddy.accounts.delete("acc1")
+
+    with pytest.raises(NotChatDaddy) as caught:
+        asyncio.run(work())
+    assert not isinstance(caught.value, NotFound)

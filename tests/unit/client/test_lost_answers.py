@@ -1,0 +1,146 @@
+"""A purchase whose answer breaks in any way is unknown, and tells when and how it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from chatdaddy_pulumi.client import (
+    AccountPatch,
+    ChatDaddy,
+    ClientOptions,
+    Purchase,
+    Unknown,
+    UnknownPurchase,
+)
+from tests.support.virtual_time import run
+
+EPOCH = 1_800_000_000.0
+ONE_LOOK = ClientOptions(lookup_s=0)
+ORDER = Purchase(nickname="alice")
+
+
+class Body(httpx.AsyncByteStream):
+    """Sends its pieces with pauses between them, and then breaks."""
+
+    def __init__(self, pieces: int, pause_s: float, breaks: BaseException) -> None:
+        self.pieces, self.pause_s, self.breaks = pieces, pause_s, breaks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self.pieces):
+            await asyncio.sleep(self.pause_s)
+            yield b" "
+        await asyncio.sleep(self.pause_s)
+        raise self.breaks
+
+
+class Network(httpx.AsyncBaseTransport):
+    """Breaks every call that changes something."""
+
+    def __init__(self, breaks: BaseException, *, pieces: int | None = None) -> None:
+        self.breaks, self.pieces = breaks, pieces
+        self.posts = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"accounts": [], "total": 0})
+        self.posts += 1
+        if self.pieces is not None:
+            return httpx.Response(200, stream=Body(self.pieces, 7, self.breaks))
+        await asyncio.sleep(7)
+        raise self.breaks
+
+
+async def lost_purchase(network: Network, options: ClientOptions = ONE_LOOK) -> UnknownPurchase:
+    loop = asyncio.get_running_loop()
+    async with ChatDaddy(
+        "team-1",
+        api_token="api-token-1",
+        options=options,
+        transport=network,
+        clock=lambda: EPOCH + loop.time(),
+    ) as chatdaddy:
+        await asyncio.sleep(100)
+        with pytest.raises(UnknownPurchase) as caught:
+            await chatdaddy.accounts.purchase(ORDER, known_ids=())
+    assert network.posts == 1
+    return caught.value
+
+
+BREAKS = [
+    MemoryError(),
+    RecursionError("too deep"),
+    ValueError("odd"),
+    AttributeError("a bug"),
+    OSError("cut"),
+    httpx.ReadError("cut"),
+    httpx.DecodingError("not gzip"),
+    httpx.StreamError("odd"),
+]
+
+
+@pytest.mark.parametrize("pieces", [None, 3])
+@pytest.mark.parametrize("breaks", BREAKS, ids=repr)
+def test_whatever_breaks_the_purchase_is_unknown(breaks: Exception, pieces: int | None) -> None:
+    error = run(lost_purchase(Network(breaks, pieces=pieces)))
+    assert error.began_at == EPOCH + 1_100
+    # Silent since the last piece, which was sent 7 seconds before the end.
+    assert error.silent_s == 7
+
+
+def test_no_memory_for_the_answer_leaves_the_purchase_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: bytes) -> None:
+        raise MemoryError
+
+    class Answering(Network):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "POST":
+                self.posts += 1
+                return httpx.Response(200, json={"accountId": "acc1"})
+            return await super().handle_async_request(request)
+
+    monkeypatch.setattr("chatdaddy_pulumi.client.accounts.read_account", fail)
+    error = run(lost_purchase(Answering(MemoryError())))
+    assert (error.began_at, error.silent_s) == (EPOCH + 1_100, 0)
+    assert "MemoryError" in str(error)
+
+
+def test_a_server_that_never_answers_was_silent_for_the_whole_wait() -> None:
+    class Silent(Network):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "POST":
+                self.posts += 1
+                await asyncio.sleep(10_000)
+            return await super().handle_async_request(request)
+
+    error = run(lost_purchase(Silent(MemoryError()), replace(ONE_LOOK, total_timeout_s=45)))
+    assert error.silent_s == 45
+
+
+def test_a_change_that_is_repeated_began_with_the_first_lost_answer() -> None:
+    class Fading(Network):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if self.posts:
+                raise httpx.ConnectError("no route")
+            return await super().handle_async_request(request)
+
+    async def work() -> Unknown:
+        loop = asyncio.get_running_loop()
+        async with ChatDaddy(
+            "team-1",
+            api_token="api-token-1",
+            transport=Fading(httpx.ReadError("cut")),
+            clock=lambda: EPOCH + loop.time(),
+        ) as chatdaddy:
+            with pytest.raises(Unknown) as caught:
+                await chatdaddy.accounts.patch("acc1", AccountPatch(nickname="b"))
+        return caught.value
+
+    error = run(work())
+    assert (error.began_at, error.silent_s) == (EPOCH + 1_000, 7)

@@ -1,0 +1,161 @@
+"""Whatever happens to runs over a fleet, nothing is bought twice and nothing of others is taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tests.support.provider import Killed, OneFleet, in_memory
+from tests.support.team import Team
+
+KEYS = st.sampled_from(["a", "b", "c", "d"])
+NAMES = st.sampled_from(["x", "y"])
+
+
+class Lives(RuleBasedStateMachine):
+    """A fleet through runs that finish and runs that are killed, among others' accounts.
+
+    Every entry may have any nickname and `existing="allow"`: the harshest case, since nothing else
+    stands in the way of buying twice.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.team = Team()
+        self.driver = OneFleet(in_memory(self.team))
+        self.wanted: dict[str, str] = {}
+        self.others: set[str] = set()
+        self.interrupted = False
+
+    @rule(key=KEYS, name=NAMES)
+    def want(self, key: str, name: str) -> None:
+        self.wanted[key] = name
+
+    @rule(key=KEYS)
+    def want_no_more(self, key: str) -> None:
+        self.wanted.pop(key, None)
+
+    @rule(name=NAMES)
+    def somebody_else_buys(self, name: str) -> None:
+        self.others.add(self.team.buy(name, by="them").account_id)
+
+    # By hand with our own user, while no run is interrupted: later, nobody could tell.
+    @precondition(lambda self: not self.interrupted)
+    @rule(name=NAMES)
+    def we_buy_by_hand(self, name: str) -> None:
+        self.others.add(self.team.buy(name, by="us").account_id)
+
+    @precondition(lambda self: self.driver.fleet is not None and self.driver.ids)
+    @rule(data=st.data())
+    def somebody_deletes_ours(self, data: st.DataObject) -> None:
+        account_id = data.draw(st.sampled_from(sorted(self.driver.ids.values())))
+        self.team.all.pop(account_id, None)
+        self.driver.refresh()
+
+    @precondition(lambda self: self.driver.fleet is not None)
+    @rule()
+    def refresh(self) -> None:
+        self.driver.refresh()
+
+    @rule()
+    def up(self) -> None:
+        self._look_into(self._up())
+        self.interrupted = False
+        live = {account.account_id for account in self.team.live()}
+        assert set(self.driver.ids) == set(self.wanted)
+        assert live == self.others | set(self.driver.ids.values())
+        names = {key: one["nickname"] for key, one in self.driver.held.items()}
+        assert names == self.wanted
+        assert {k: self.team.all[id_].nickname for k, id_ in self.driver.ids.items()} == names
+        assert self.driver.preview(self._accounts(), **self._arguments()) == set()
+
+    def _look_into(self, failed: dict[str, str]) -> None:
+        """Refused is only what can't be told from somebody else's, until a person says whose."""
+        if failed:
+            unclear = {one for one in self.others if any(one in why for why in failed.values())}
+            assert unclear
+            for account_id in unclear:
+                renamed = self.team.all[account_id].model_copy(update={"nickname": "z"})
+                self.team.all[account_id] = renamed
+            assert self._up() == {}
+
+    @rule(after=st.integers(0, 4), done=st.booleans())
+    def killed_up(self, after: int, done: bool) -> None:
+        left = after
+
+        def kill(is_done: bool) -> None:
+            nonlocal left
+            if is_done is done:
+                left -= 1
+                if left < 0:
+                    raise Killed
+
+        self.team.on_purchase = self.team.on_patch = kill
+        try:
+            self._up()
+            self.interrupted = False
+        except Killed:
+            self.interrupted = True
+        finally:
+            self.team.on_purchase = self.team.on_patch = lambda done: None
+
+    @rule()
+    def killed_between_the_steps(self) -> None:
+        with pytest.raises(Killed):
+            self._up(killed_after_intent=True)
+        self.interrupted = True
+
+    @rule()
+    def failing_up(self) -> None:
+        """The team can't be charged for a while: what fails is bought later, once."""
+
+        def refuse(is_done: bool) -> None:
+            from chatdaddy_pulumi.client import PaymentRequired
+
+            if not is_done:
+                raise PaymentRequired("no money", call="POST /im/accounts")
+
+        self.team.on_purchase = refuse
+        try:
+            self._up()
+        finally:
+            self.team.on_purchase = lambda done: None
+        self.interrupted = False
+
+    @rule()
+    def destroy(self) -> None:
+        self.driver.destroy()
+        self.interrupted = False
+        left = {account.account_id for account in self.team.live()} - self.others
+        told = "\n".join(self.driver.lines.kept)
+        assert all(account_id in told for account_id in left)
+        self.others |= left  # somebody looks at them, and keeps them
+
+    @invariant()
+    def others_are_left_alone(self) -> None:
+        self.team.clock += 3600
+        assert self.others <= {account.account_id for account in self.team.live()}
+        assert not self.others & set(self.driver.ids.values())
+
+    def _up(self, **arguments: Any) -> dict[str, str]:
+        return self.driver.up(self._accounts(), **self._arguments(), **arguments)
+
+    def _accounts(self) -> dict[str, Any]:
+        return {key: {"nickname": name} for key, name in self.wanted.items()}
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"existing": "allow", "limits": {"max_removals": 100}}
+
+
+TestLives = Lives.TestCase
+TestLives.settings = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
