@@ -263,6 +263,13 @@ def _address(access: Access) -> Check:
 
 # --- the team
 
+#: By the setting that an error blames.
+_REMEDIES = {
+    "teamId": f"set the right team ID, or a token of one of its users: see {_API_PAGE}",
+    "refreshToken": f"get another token at {_API_PAGE}, and set it",
+    "apiToken": f"get another token at {_API_PAGE}, and set it",
+}
+
 _TEAM_CHECKS = ("access", "scopes", "team", "billing", "auto-charge", "accounts")
 
 
@@ -277,14 +284,13 @@ class _Seen:
 
 
 def _team(access: Access) -> Iterable[Check]:
-    from chatdaddy_pulumi.client import ChatDaddyError, Refused
+    from chatdaddy_pulumi.client import ChatDaddyError
 
     try:
         with progress("asking ChatDaddy"):
             seen = access.run(_ask)
     except ChatDaddyError as error:
-        told = f"get another token at {_API_PAGE}, and set it"
-        remedy = told if isinstance(error, Refused) else "check the network and the address"
+        remedy = _REMEDIES.get(error.setting or "", "check the network and the address")
         yield wrong("access", str(error), remedy)
         yield from _unchecked(*_TEAM_CHECKS[1:])
         return
@@ -298,6 +304,7 @@ def _team(access: Access) -> Iterable[Check]:
 async def _ask(client: ChatDaddy) -> _Seen:
     import asyncio
 
+    await client.check()
     claims = await client.token_claims()
     team, billing, accounts = await asyncio.gather(
         client.team.get(),

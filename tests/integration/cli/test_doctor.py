@@ -90,7 +90,9 @@ def test_a_token_that_may_only_read(
 def test_another_team(command: Command) -> None:
     ran = command.run("doctor", "--team-id", "team-of-others", "--json")
     assert ran.exit_code == 1
-    assert verdicts(ran)["access"] == "wrong"
+    access = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "access")
+    assert access["verdict"] == "wrong"
+    assert access["remedy"].startswith("set the right team ID")
 
 
 def test_no_server_there(command: Command) -> None:
