@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from chatdaddy_pulumi.cli.secrets import read_secrets
+
 Cwd = Annotated[Path, typer.Option("-C", "--cwd", help="The project's folder.")]
 Stack = Annotated[str, typer.Option("-s", "--stack", help="The stack.")]
 StateDir = Annotated[
@@ -22,7 +24,11 @@ Config = Annotated[
 ]
 Secrets = Annotated[
     list[str] | None,
-    typer.Option("--secret", metavar="KEY=VALUE", help="The same, encrypted."),
+    typer.Option("--secret", metavar="KEY[=VALUE]", help="The same, encrypted; KEY alone asks."),
+]
+SecretFiles = Annotated[
+    list[str] | None,
+    typer.Option("--secret-file", metavar="KEY=FILE", help="The same from a file; - is stdin."),
 ]
 Parallel = Annotated[
     int, typer.Option("-p", "--parallel", min=0, help="Steps at once.  [default: 4 a processor]")
@@ -66,6 +72,7 @@ def up(
     state_dir: StateDir = None,
     config: Config = None,
     secrets: Secrets = None,
+    secret_files: SecretFiles = None,
     parallel: Parallel = 0,
     refresh: DoRefresh = False,
     target: Target = None,
@@ -89,6 +96,7 @@ def preview(
     state_dir: StateDir = None,
     config: Config = None,
     secrets: Secrets = None,
+    secret_files: SecretFiles = None,
     parallel: Parallel = 0,
     refresh: DoRefresh = False,
     target: Target = None,
@@ -161,6 +169,7 @@ def _run(operation: str, given: dict[str, Any]) -> None:
     from pulumi_standin.values import Unsupported
     from pulumi_standin.workspace import Settings
 
+    given["secrets"] = read_secrets(given.get("secrets") or (), given.pop("secret_files", ()) or ())
     unasked = given.pop("yes") or given.get("skip_preview")
     settings = Settings(**{k: v for k, v in given.items() if v is not None})
     settings.may_reach = check_urls
