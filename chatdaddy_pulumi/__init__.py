@@ -26,13 +26,25 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.resources.load_fleet import load_fleet
     from chatdaddy_pulumi.resources.provider import Provider
     from chatdaddy_pulumi.spec.limits import FleetLimits
+    from chatdaddy_pulumi.spec.types import (
+        AccountArgs,
+        AccountOutput,
+        AccountSettings,
+        CountsOutput,
+        FleetDefaults,
+    )
 
 __all__ = [
     "Account",
+    "AccountArgs",
     "AccountFleet",
+    "AccountOutput",
+    "AccountSettings",
     "AccountState",
     "AccountType",
+    "CountsOutput",
     "Existing",
+    "FleetDefaults",
     "FleetLimits",
     "LoginType",
     "OnDelete",
@@ -47,11 +59,15 @@ _RESOURCES = {
     "FleetLimits": "chatdaddy_pulumi.spec.limits",
     "load_fleet": "chatdaddy_pulumi.resources.load_fleet",
     "Provider": "chatdaddy_pulumi.resources.provider",
+    **dict.fromkeys(
+        ("AccountArgs", "AccountOutput", "AccountSettings", "CountsOutput", "FleetDefaults"),
+        "chatdaddy_pulumi.spec.types",
+    ),
 }
 
 
 def __getattr__(name: str) -> Any:
-    """The resources, and the providers that states name, imported when they are asked for.
+    """The resources, their types, and the providers that states name, imported when asked for.
 
     So the API layer and the sandbox, which live in this package too, cost no import of Pulumi.
     """

@@ -28,7 +28,7 @@ class Answer:
     """What came back. `retry_after` in seconds."""
 
     status: int
-    content: bytes = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
     retry_after: float | None = None
     location: str | None = None
     #: The body is longer, and only its beginning was read.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import Mapping
 from importlib import metadata
@@ -11,9 +10,9 @@ import certifi
 import httpx
 
 from chatdaddy_pulumi.client.errors import BadSetting
+from chatdaddy_pulumi.client.http11 import ConnectionPool
 from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.proxies import proxy_for
-from chatdaddy_pulumi.client.redact import RedactingFilter
 
 # Node's servers close an idle connection after 5 seconds. A purchase sent just then would be
 # lost without an answer, so connections are not kept for as long.
@@ -29,9 +28,6 @@ def _version() -> str:
 
 USER_AGENT = f"chatdaddy-pulumi/{_version()}"
 
-# httpx logs whole addresses; an API token is deleted by one that holds it.
-logging.getLogger("httpx").addFilter(RedactingFilter())
-
 
 def http_transport(
     urls: ServiceUrls,
@@ -45,42 +41,43 @@ def http_transport(
     """
     if tls is None:
         tls = tls_context(options.ca_file, environment)
-    by_proxy: dict[str | None, httpx.AsyncBaseTransport] = {}
-    routes: dict[tuple[str, str, int | None], httpx.AsyncBaseTransport] = {}
+    pools: dict[Origin, httpx.AsyncBaseTransport] = {}
     for url in urls.all():
+        address = httpx.URL(url)
         proxy = proxy_for(url, environment)
-        if proxy not in by_proxy:
-            by_proxy[proxy] = httpx.AsyncHTTPTransport(
-                verify=tls,
-                proxy=httpx.Proxy(proxy) if proxy else None,
-                trust_env=False,
-                limits=httpx.Limits(
-                    max_connections=None,
-                    max_keepalive_connections=options.concurrency,
-                    keepalive_expiry=_KEEP_IDLE_S,
-                ),
+        if proxy and address.scheme == "http":
+            raise BadSetting(
+                f"would see the token on its way to {url}: use https://, or name the host in "
+                "NO_PROXY",
+                call="the proxy of HTTP_PROXY or ALL_PROXY",
             )
-        routes[_origin(httpx.URL(url))] = by_proxy[proxy]
-    return _Routes(routes)
+        pools[_origin(address)] = ConnectionPool(
+            address,
+            tls=tls,
+            proxy=httpx.Proxy(proxy) if proxy else None,
+            keep_idle_s=_KEEP_IDLE_S,
+        )
+    return _Routes(pools)
+
+
+Origin = tuple[str, str, int | None]
 
 
 class _Routes(httpx.AsyncBaseTransport):
     """Each origin over its own connections; no other is called."""
 
-    def __init__(
-        self, routes: Mapping[tuple[str, str, int | None], httpx.AsyncBaseTransport]
-    ) -> None:
-        self._routes = routes
+    def __init__(self, pools: Mapping[Origin, httpx.AsyncBaseTransport]) -> None:
+        self._pools = pools
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._routes[_origin(request.url)].handle_async_request(request)
+        return await self._pools[_origin(request.url)].handle_async_request(request)
 
     async def aclose(self) -> None:
-        for transport in dict.fromkeys(self._routes.values()):
-            await transport.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+def _origin(url: httpx.URL) -> Origin:
     return url.scheme, url.host, url.port
 
 

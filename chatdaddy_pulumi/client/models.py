@@ -10,16 +10,19 @@ import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
 from chatdaddy_pulumi import enums
+from chatdaddy_pulumi.client.decoding import BadBody
 
 #: An ID stands in addresses and in lines for people.
 _USABLE_ID = r"^[!-~]*[0-9A-Za-z][!-~]*$"
+#: The accounts that a team can have: their IDs differ in four hexadecimal digits.
+_MOST_ENTRIES = 65_536
 _SECONDS = re.compile(r"[.,](\d+)")
 
 
@@ -150,7 +153,7 @@ class AccountPage:
 
 
 class _Page(_Received):
-    accounts: list[ObservedAccount]
+    accounts: Annotated[list[ObservedAccount], FailFast()]
     total: int | None = Field(default=None, ge=0)
 
 
@@ -165,7 +168,7 @@ def read_account(content: bytes) -> ObservedAccount:
 def read_page(content: bytes) -> AccountPage:
     """A page of a listing, with all that can be read of each account.
 
-    Raises `ValidationError` if it is no page.
+    Raises `ValidationError` if it is no page, and `BadBody` if it is too long a one.
     """
     try:
         page = _Page.model_validate_json(content)
@@ -175,6 +178,8 @@ def read_page(content: bytes) -> AccountPage:
         entries = given.get("accounts") if isinstance(given, dict) else None
         if not isinstance(entries, list):
             raise
+        if len(entries) > _MOST_ENTRIES:
+            raise BadBody(f"it has {len(entries):,} entries, and not all can be read") from None
         readable = []
         for entry in entries:
             with suppress(ValidationError):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ from chatdaddy_pulumi.client.answers import (
 )
 from chatdaddy_pulumi.client.calls import Call
 from chatdaddy_pulumi.client.connection import USER_AGENT
+from chatdaddy_pulumi.client.decoding import ACCEPT_ENCODING, BadBody, Body, check_size
 from chatdaddy_pulumi.client.gate import Gate
 from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.redact import one_line
@@ -38,8 +40,15 @@ T = TypeVar("T")
 
 log = logging.getLogger("chatdaddy_pulumi.client")
 
-#: What is read of an answer that only says what went wrong.
+#: What is read of an answer that only says what went wrong, and for how many seconds.
 _LONGEST_COMPLAINT = 64 * 1024
+_COMPLAINT_S = 5.0
+
+_HEADERS = {
+    "User-Agent": USER_AGENT,
+    "Accept": "application/json",
+    "Accept-Encoding": ACCEPT_ENCODING,
+}
 
 
 class Transport:
@@ -61,16 +70,9 @@ class Transport:
         self._urls = urls
         self._options = options
         self._gate = Gate(options.concurrency)
-        # Redirects are not followed: the token would go along.
-        self._http = httpx.AsyncClient(
-            transport=http,
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-            timeout=httpx.Timeout(
-                options.read_timeout_s, connect=options.connect_timeout_s, pool=None
-            ),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        # Not an `httpx.AsyncClient`: that follows redirects, keeps cookies and logs addresses, or
+        # has to be told not to, and costs as much as all the rest.
+        self._http = http
 
     async def close(self) -> None:
         await self.tokens.close()
@@ -147,13 +149,22 @@ class Transport:
             asked = f"ChatDaddy asks to wait {pause:.0f} s before the next call"
             raise errors.RateLimited(asked, call=str(call), status=429)
 
-    def _request(self, call: Call, url: str, token: SecretStr | None) -> httpx.Request:
-        return self._http.build_request(
+    def _request(
+        self, call: Call, url: str, token: SecretStr | None, seconds: float
+    ) -> httpx.Request:
+        # The time must not be over while connecting: then it would seem that a request was lost.
+        connect_s = min(self._options.connect_timeout_s, seconds / 2)
+        timeouts = {"connect": connect_s, "read": self._options.read_timeout_s}
+        headers = dict(_HEADERS)
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+        return httpx.Request(
             call.method,
             url,
             params=call.params,
             json=call.body,
-            headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else None,
+            headers=headers,
+            extensions={"timeout": timeouts},
         )
 
     async def _try(
@@ -165,12 +176,15 @@ class Transport:
         request and so the token. Whatever goes wrong once the request may be on its way means
         that the answer was lost.
         """
-        request = self._request(call, url, token)
+        try:
+            request = self._request(call, url, token, seconds)
+        except (TypeError, ValueError):
+            return errors.BadSetting("it can't be written as JSON", call=f"the body of {call}")
         self.calls[call.template] += 1
         heard = _LastHeard(now())
         try:
             with anyio.move_on_after(seconds):
-                response = await self._http.send(request, stream=True)
+                response = await self._http.handle_async_request(request)
                 try:
                     answer = await self._whole(response, heard)
                 finally:
@@ -186,32 +200,45 @@ class Transport:
             reason = f"no answer within {self._options.read_timeout_s:g} s"
         except httpx.HTTPError as error:
             reason = f"the connection was cut ({one_line(str(error)) or type(error).__name__})"
-        except _TooLong:
-            reason = f"the answer is longer than {self._options.max_answer_bytes:,} bytes"
+        except BadBody as error:
+            reason = f"the answer can't be read: {error}"
         except Exception as error:
             reason = f"the answer can't be read ({type(error).__name__})"
         return lost(call, reason, now() - heard.at)
 
     async def _whole(self, response: httpx.Response, heard: _LastHeard) -> Answer:
-        """The answer with its body, unpacked, as far as it is not too long."""
-        most = self._options.max_answer_bytes
-        content, cut = bytearray(), False
+        """The answer with its body; of one that is no success, as much as comes soon."""
         heard.at = now()
-        async for chunk in response.aiter_bytes():
-            heard.at = now()
-            content += chunk
-            if response.is_success and len(content) > most:
-                raise _TooLong
-            if not response.is_success and len(content) > _LONGEST_COMPLAINT:
-                cut = True
-                break
-        return Answer(
+        headers = response.headers
+        answer = Answer(
             response.status_code,
-            bytes(content),
-            retry_after(response.headers.get("Retry-After"), self.clock()),
-            response.headers.get("Location"),
-            cut,
+            retry_after=retry_after(headers.get("Retry-After"), self.clock()),
+            location=headers.get("Location"),
         )
+        if answer.ok:
+            body = Body(headers.get("Content-Encoding"), self._options.max_answer_bytes)
+            await _gather(response, body, heard)
+            body.end()
+            return replace(answer, content=bytes(body.content))
+        # What it is stands in its head; the body only says why.
+        body = Body(None, _LONGEST_COMPLAINT)
+        cut = True
+        with anyio.move_on_after(min(_COMPLAINT_S, self._options.read_timeout_s)):
+            try:
+                body = Body(headers.get("Content-Encoding"), _LONGEST_COMPLAINT)
+                await _gather(response, body, heard)
+                cut = False
+            except (BadBody, httpx.HTTPError):
+                pass
+        return replace(answer, content=bytes(body.content), cut=cut)
+
+
+async def _gather(response: httpx.Response, body: Body, heard: _LastHeard) -> None:
+    """Read the body, without an endless stream of small pieces keeping others from their turn."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for piece in response.stream:
+        heard.at = now()
+        body.add(piece)
 
 
 class _LastHeard:
@@ -230,10 +257,11 @@ def _outcome(
     if isinstance(got, errors.ChatDaddyError):
         return got
     try:
-        return read(got) if got.ok else failure(call, got)
+        if got.ok:
+            check_size(got.content)
+            return read(got)
+        return failure(call, got)
+    except BadBody as error:
+        return not_understood(call, str(error))
     except Exception as error:
         return not_understood(call, type(error).__name__)
-
-
-class _TooLong(Exception):
-    pass

@@ -25,6 +25,7 @@ from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
+from chatdaddy_pulumi.spec.identity import Identity
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -114,11 +115,31 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
     return await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
 
 
-def recovered_now(facts: Facts) -> Recovered:
-    """What interrupted runs bought, by the view of the team."""
-    taken = set(facts.ownership.held_ids)
-    taken |= {id_ for id_ in facts.view.accounts if facts.claims.claimed(id_) is not None}
-    return recover(facts.unresolved, facts.view.accounts.values(), facts.user_id, taken)
+def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
+    """What interrupted runs bought, by the view of the team: of all entries, or of those with one
+    nickname and type."""
+    if identity is None:
+        groups = facts.unresolved_alike
+    else:
+        groups = {identity: facts.unresolved_alike.get(identity, {})}
+    unresolved = {ref: one for alike in groups.values() for ref, one in alike.items()}
+    accounts = [
+        account
+        for one in groups
+        if groups[one]
+        for account in facts.view.named(one.nickname)
+        if is_free(facts, account.account_id)
+    ]
+    return recover(unresolved, accounts, facts.user_id)
+
+
+def is_free(facts: Facts, account_id: str) -> bool:
+    """Whether no resource of the stack holds the account, or has taken it over in this run."""
+    return (
+        account_id not in facts.ownership.held_ids
+        and account_id not in facts.bought
+        and facts.claims.claimed(account_id) is None
+    )
 
 
 def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> Decision:
@@ -245,13 +266,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = sorted(
-        (
-            account
-            for account in named
-            if account.live
-            and account.account_id not in facts.ownership.held_ids
-            and facts.claims.claimed(account.account_id) is None
-        ),
+        (account for account in named if account.live and is_free(facts, account.account_id)),
         key=lambda account: account.account_id,
     )
     if not strangers or spec.existing is Existing.ALLOW:

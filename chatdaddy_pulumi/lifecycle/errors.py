@@ -44,6 +44,10 @@ class Unresolved(NotDone):
         self.sent = sent
 
 
+class NotNoted(NotDone):
+    """The intent has not noted the purchase, so it could not be found again."""
+
+
 class NotRemoved(LifecycleError):
     """Another entry is to take the account over, so it is not removed."""
 

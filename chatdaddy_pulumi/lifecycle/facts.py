@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
@@ -37,8 +38,11 @@ class Claims(Protocol):
     def fulfil(self, account_id: str, ref: Ref) -> None:
         """The entry has the account now, bought or taken over."""
 
+    def bought(self, account_id: str, ref: Ref) -> None:
+        """The entry has bought the account."""
+
     def claimed(self, account_id: str) -> Claim | None:
-        """The claim on the account."""
+        """The claim on an account that was taken over, or is to be."""
 
     def acquired(self, ref: Ref) -> str | None:
         """The account that the entry has bought or taken over in this run."""
@@ -52,6 +56,7 @@ class LocalClaims:
 
     def __init__(self) -> None:
         self._claims: dict[str, Claim] = {}
+        self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
@@ -61,10 +66,15 @@ class LocalClaims:
     def fulfil(self, account_id: str, ref: Ref) -> None:
         self._claims[account_id] = Claim(ref, True)
 
+    def bought(self, account_id: str, ref: Ref) -> None:
+        self._bought[ref] = account_id
+
     def claimed(self, account_id: str) -> Claim | None:
         return self._claims.get(account_id)
 
     def acquired(self, ref: Ref) -> str | None:
+        if ref in self._bought:
+            return self._bought[ref]
         return next(
             (id_ for id_, one in self._claims.items() if one == Claim(ref, True)),
             None,
@@ -90,6 +100,8 @@ class Facts:
     replaced: set[Ref] = field(default_factory=set)
     #: The entries whose account no listing shows.
     missing: set[Ref] = field(default_factory=set)
+    #: The accounts that were bought in this piece of work.
+    bought: set[str] = field(default_factory=set)
     #: The accounts that this run was the first to miss.
     first_missed: set[str] = field(default_factory=set)
     #: Where the provider is named explicitly: nicknames of other providers are no doubles.
@@ -103,6 +115,14 @@ class Facts:
     patience_s: float = 45.0
     #: How old a listing may be that a refresh reads from, in seconds.
     client_max_age_s: float = 60.0
+
+    @cached_property
+    def unresolved_alike(self) -> dict[Identity, dict[Ref, Unresolved]]:
+        """The unresolved entries by nickname and type."""
+        found: dict[Identity, dict[Ref, Unresolved]] = {}
+        for ref, one in self.unresolved.items():
+            found.setdefault(one.note.identity, {})[ref] = one
+        return found
 
     def check_team(self, account_id: str) -> None:
         """Refuse an account of another team.

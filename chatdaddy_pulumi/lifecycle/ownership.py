@@ -7,7 +7,7 @@ neither bought nor removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -45,6 +45,13 @@ class SavedHolder:
 
     urn: str
     accounts: Mapping[str, tuple[str, Identity]]
+
+    def without(self, gone: Collection[str]) -> SavedHolder:
+        """The same without these accounts."""
+        if not gone:
+            return self
+        left = {key: one for key, one in self.accounts.items() if one[0] not in gone}
+        return SavedHolder(self.urn, left)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -42,12 +43,12 @@ class Plan:
             or self.moved
         )
 
-    @property
+    @cached_property
     def wanted(self) -> dict[str, AccountSpec]:
         """The entries that need an account."""
         return self.acquire | {key: spec for key, (_, spec) in self.replace.items()}
 
-    @property
+    @cached_property
     def removals(self) -> dict[str, HeldAccount]:
         """Accounts that the resource loses, replaced ones included: by key."""
         return self.remove | {key: held for key, (held, _) in self.replace.items()}

@@ -8,7 +8,7 @@ that holds nothing at the next run is *unresolved*: an account that appeared sin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,7 +85,6 @@ def recover(
     unresolved: Mapping[Ref, Unresolved],
     accounts: Iterable[ObservedAccount],
     user_id: str | None,
-    taken: Collection[str],
 ) -> Recovered:
     """Match unresolved entries with accounts.
 
@@ -94,17 +93,15 @@ def recover(
 
     Args:
         unresolved: The entries.
-        accounts: The team's accounts, at least those with the entries' nicknames.
+        accounts: The accounts that nobody holds, at least those with the entries' nicknames.
         user_id: Our own user.
-        taken: The accounts that a resource of the stack holds or has taken over.
     """
     by_identity: dict[Identity, list[Ref]] = {}
     for ref, one in unresolved.items():
         by_identity.setdefault(one.note.identity, []).append(ref)
     by_name: dict[str, list[ObservedAccount]] = {}
     for account in accounts:
-        if account.account_id not in taken:
-            by_name.setdefault(normal(account.nickname), []).append(account)
+        by_name.setdefault(normal(account.nickname), []).append(account)
     found: dict[Ref, ObservedAccount] = {}
     unclear: dict[Ref, tuple[ObservedAccount, ...]] = {}
     for identity, refs in by_identity.items():

@@ -24,6 +24,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     LifecycleError,
     NotDone,
+    NotNoted,
     NotRemoved,
     Unresolved,
 )
@@ -48,13 +49,13 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         NotDone: the intent has not noted the entry, or ChatDaddy refused. Nothing was bought.
         Unresolved: the answer was lost. It may have been bought.
     """
-    decision = decide(facts, ref, spec, recovered_now(facts))
+    decision = decide(facts, ref, spec, recovered_now(facts, spec.identity))
     if isinstance(decision, TakeOver):
         raise AlreadyThere(
             f"nothing was bought: {decision.account.account_id} is there for {spec.nickname!r}"
         )
     if not facts.noted(ref, spec.identity):
-        raise NotDone(
+        raise NotNoted(
             f"{spec.nickname!r} was not bought: the intent, by which a purchase is found again if "
             "this run is interrupted, has not noted it in this run"
         )
@@ -76,7 +77,8 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         ) from None
     except ChatDaddyError as error:
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
-    facts.claims.fulfil(account.account_id, ref)
+    facts.claims.bought(account.account_id, ref)
+    facts.bought.add(account.account_id)
     facts.view.add([account])
     return account
 

@@ -28,6 +28,7 @@ from chatdaddy_pulumi.lifecycle.tiers import consequences
 from chatdaddy_pulumi.lifecycle.verbs import Removal, remove
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import (
+    PART,
     Checked,
     Created,
     Difference,
@@ -72,6 +73,7 @@ class AccountProvider:
             for name, value in news.items()
             if name not in _COMPUTED and not name.startswith("__")
         }
+        self._host.hide(given, _secrets(news))
         reading = read_account(given)
         failures = [*reading.problems, *configuration_problems(self._host.settings)]
         if failures or reading.spec is None:
@@ -80,7 +82,7 @@ class AccountProvider:
         for warning in misspelt(reading.spec.arguments.settings or {}):
             self._host.warn(f"{_name(urn)}: {warning}", urn)
         if hidden is not None:
-            context.checked.add(urn)
+            context.register(urn)
             if not olds and not reading.unknown and context.preview:
                 failures = await self._refused(context, urn, reading.spec)
         _, unknown = split_unknowns(given)
@@ -231,6 +233,7 @@ class AccountProvider:
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = AccountState.load(outputs)
+        self._host.hide(state.inputs, _secrets(state.inputs))
         if state.held is None:
             return
         urn = str(state.inputs.get("__urn") or "")
@@ -251,6 +254,7 @@ class AccountProvider:
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = AccountState.load(outputs)
+        self._host.hide(state.inputs, _secrets(state.inputs))
         if state.held is None:
             return Read(id, outputs)
         facts = self._host.facts(self._host.context)
@@ -260,6 +264,7 @@ class AccountProvider:
             found = await refresh(facts, {"": state.held})
         except ChatDaddyError as error:
             raise NotDone(f"{label} ({id}) can't be read", cause=error) from None
+        self._host.refreshed[id] = found.held.get("")
         if found.gone:
             return Read("", {})
         held = found.held[""]
@@ -335,7 +340,7 @@ def _stored(news: Mapping[str, Any]) -> dict[str, Any]:
 
 def _secrets(inputs: Mapping[str, Any]) -> list[str]:
     """The arguments that the program gave as secrets."""
-    return list(inputs.get("__secrets") or [])
+    return [str(name).removesuffix(PART) for name in inputs.get("__secrets") or []]
 
 
 def _on_delete(inputs: Mapping[str, Any], news: Mapping[str, Any] | None = None) -> OnDelete:

@@ -39,6 +39,7 @@ from chatdaddy_pulumi.provider.fleet_display import (
     in_words,
     seen_in_words,
 )
+from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.host import (
     Checked,
     Created,
@@ -49,7 +50,7 @@ from chatdaddy_pulumi.provider.host import (
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import FleetState, secret, to_json
-from chatdaddy_pulumi.spec import UNKNOWN, has_unknown
+from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
 from chatdaddy_pulumi.spec.problem import Problem
@@ -67,9 +68,6 @@ _KEPT = (
     "__urn",
     "__secrets",
 )
-
-#: Raised if the rules get stricter, so that entries which passed before are looked at again.
-_RULES = 2
 
 #: Seconds between two lines of progress: each is a call to the engine.
 _PROGRESS_EVERY_S = 0.5
@@ -101,19 +99,20 @@ class FleetProvider:
             *configuration_problems(self._host.settings),
         ]
         if hidden is not None:
-            context.checked.add(urn)
+            context.register(urn)
         if digest is not None and olds.get("__said") == digest and "accounts" in olds:
-            kept = {name: olds[name] for name in _ENTRIES if name in olds}
+            kept = {name: _hidden(olds[name], news) for name in _ENTRIES if name in olds}
             return Checked({**checked, **kept}, failures)
         text, reading = self._reading(news)
         failures = [*reading.problems, *failures]
-        checked["__accounts"] = text
+        checked["__accounts"] = _hidden(text, news)
         if reading.unknown.get(""):
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
         # A change is shown in the form that the state has, or it would look like more than it is.
         many = "__parts" in olds if olds else len(reading.specs) > SHOWN_ONE_BY_ONE
-        checked |= _shown(_in_words(reading), many)
+        shown = _shown(_in_words(reading), many)
+        checked |= {**shown, "accounts": _hidden(shown["accounts"], news)}
         for warning in misspelt(sorted(_settings_of(reading))):
             self._host.warn(warning, _row(news))
         if hidden is not None and not failures and not olds:
@@ -136,12 +135,16 @@ class FleetProvider:
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
+        said = news.get("__said")
+        if said and said == olds.get("__settled") and not olds.get("__unresolved"):
+            return Difference(False)
         state = FleetState.load(olds)
         urn = str(news.get("__urn") or "")
         context = self._host.context
-        said = news.get("__said")
-        if said and said == state.settled and not state.unresolved:
-            return Difference(False)
+        if urn not in context.checked:
+            # A refresh asks without the program: only what it found counts.
+            found = any(one.drift for one in state.held.values())
+            return Difference(found or bool(state.failed or state.unresolved))
         _, reading = self._reading(news)
         if reading.unknown.get(""):
             self._host.log(
@@ -151,14 +154,13 @@ class FleetProvider:
             return Difference(True)
         todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
         todo = _milder(todo, reading.usual)
-        if urn in context.checked:
-            try:
-                await self._approve(context, urn, state, todo, news, reading)
-            except _Refused as error:
-                reasons = {one.property: one.reason for one in error.problems}
-                raise LifecycleError(
-                    messages.several_failed(reasons, "can't be had so; nothing was done")
-                ) from None
+        try:
+            await self._approve(context, urn, state, todo, news, reading)
+        except _Refused as error:
+            reasons = {one.property: one.reason for one in error.problems}
+            raise LifecycleError(
+                messages.several_failed(reasons, "can't be had so; nothing was done")
+            ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
         return Difference(not todo.empty or left)
 
@@ -328,6 +330,7 @@ class FleetProvider:
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = FleetState.load(outputs)
+        self._hide(state)
         urn = str(state.inputs.get("__urn") or "")
         context, tally = self._host.context_of_removal(), Tally()
         self._host.removed |= {one.account_id for one in state.held.values()}
@@ -361,11 +364,14 @@ class FleetProvider:
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = FleetState.load(outputs)
+        self._hide(state)
         facts = self._host.facts(self._host.context)
         try:
             found = await refresh(facts, state.held)
         except ChatDaddyError as error:
             raise NotDone("the accounts can't be read", cause=error) from None
+        self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
+        self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
         for key, held in list(found.drifted.items())[: messages.NAMED]:
             self._host.warn(messages.drift_of(key, held), row)
@@ -393,6 +399,16 @@ class FleetProvider:
 
     # --- the entries
 
+    def _hide(self, state: FleetState) -> None:
+        """Mask the nicknames and settings of a fleet whose entries are secrets."""
+        names = state.inputs.get("__secrets") or ()
+        if names:
+            held = {
+                key: {"nickname": one.nickname, "settings": one.arguments.settings}
+                for key, one in state.held.items()
+            }
+            self._host.hide({**state.inputs, "accounts": held}, names)
+
     def _reading(self, news: Mapping[str, Any]) -> tuple[str, FleetReading]:
         """The entries as JSON text with late values in their places, and what they ask for."""
         accounts, late = news.get("__accounts"), news.get("__late") or []
@@ -404,9 +420,17 @@ class FleetProvider:
                 given = json.loads(accounts)
                 if late:
                     given = _with_late(given, late)
+            if isinstance(given, Mapping):
+                said = {"accounts": given, "defaults": news.get("defaults")}
+                self._host.hide(said, news.get("__secrets") or ())
             self._read = signature, read_fleet(given, **shared)
             self._text = to_json(given) if late else str(accounts)
         return self._text, self._read[1]
+
+
+def _hidden(value: Any, news: Mapping[str, Any]) -> Any:
+    """The value, marked as a secret if the program gave a part of the entries as one."""
+    return secret(value) if news.get("__secrets") and not isinstance(value, bool) else value
 
 
 class _Refused(LifecycleError):
@@ -488,17 +512,9 @@ def _note(spec: AccountSpec, at: float) -> Note:
 
 
 def _digest_of(news: Mapping[str, Any]) -> str | None:
-    """Of everything that the program says of the entries; None if some of it comes late.
-
-    What had the same digest before was checked before: no need to look at ten thousand entries.
-    """
-    if news.get("__late") or not isinstance(news.get("__accounts"), str):
+    if news.get("__late"):
         return None
-    said = {name: news.get(name) for name in ("__accounts", "defaults", "on_delete", "existing")}
-    if has_unknown(said):
-        return None
-    text = json.dumps(said, sort_keys=True)
-    return hashlib.sha256(f"{_RULES}{text}".encode()).hexdigest()[:32]
+    return entries_digest({**news, "accounts": news.get("__accounts")})
 
 
 def _with_late(value: Any, late: list[Any]) -> Any:

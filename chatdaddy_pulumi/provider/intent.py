@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, WrongTeam
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import listed
@@ -38,14 +38,15 @@ from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
     AccountState,
     IntentState,
+    first_account,
     read_all_unresolved,
+    saved_holder,
     type_of,
     write_all_unresolved,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity
-from chatdaddy_pulumi.spec.problem import Problem
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -86,8 +87,6 @@ class IntentProvider:
         try:
             found = _Found(self._host, context, urn, news.get("__mark"), olds)
             await found.look()
-        except WrongTeam as error:
-            return Checked(checked, [Problem("teamId", str(error))])
         except ChatDaddyError as error:
             raise NotDone("nothing was done: ChatDaddy can't be asked", cause=error) from None
         context.intent_checked = True
@@ -106,7 +105,7 @@ class IntentProvider:
             digest = hashlib.sha256("\n".join([run.number, *names]).encode()).hexdigest()[:12]
             checked["noted"] = UNKNOWN if run.preview else digest
             checked["buys"] = "secret" if news.get("__secrets") else listed(names)
-        return Checked(checked, found.problems)
+        return Checked(checked, [])
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
         return Difference(olds.get("noted") != news.get("noted"))
@@ -187,11 +186,10 @@ class _Found:
         self._context = context
         self._run = context.run
         self._saved = context.run.saved
-        self._state = IntentState.load(self._saved.get(urn) or {})
         self._mark = dict(self._saved.get(str(mark_urn)) or {})
+        self._state = IntentState.load(self._saved.get(urn) or {}, self._is_resolved)
         self._olds = olds
         self.to_note: list[_Entry] = []
-        self.problems: list[Problem] = []
         #: Entries that no resource declares any more, for which a run may have bought.
         self.suspected: dict[Ref, Unresolved] = {}
 
@@ -202,8 +200,7 @@ class _Found:
             facts.check_team(account_id)
         entries = self._declared_entries()
         self._settle_unresolved({entry.ref for entry in entries})
-        held = self._held()
-        listed_team = await self._verify(facts, held)
+        listed_team = await self._verify(facts)
         self._choose_to_note(facts, entries)
         await self._decide_accounts(facts, entries)
         if not listed_team:
@@ -215,23 +212,33 @@ class _Found:
     def _mine(self) -> list[Declared]:
         return [one for one in self._run.declared if one.provider == self._context.provider]
 
+    def _saved_urn(self, declared: Declared) -> str | None:
+        """The saved URN of a resource whose parent is not registered yet."""
+        return next((urn for urn in self._saved if declared.holder_is(urn)), None)
+
     def _own_ids(self) -> list[str]:
         """The accounts that this provider's resources hold by the saved state."""
-        return [
-            account_id
-            for holder in self._context.ownership.saved
-            if (declared := self._context.declared(holder.urn)) is not None
-            and declared.provider == self._context.provider
-            for account_id, _ in holder.accounts.values()
-        ]
+        found: list[str] = []
+        for urn, outputs in self._saved.items():
+            declared = self._context.declared(urn)
+            if declared is None or declared.provider != self._context.provider:
+                continue
+            if self._context.is_settled(declared):
+                found += first_account(outputs)
+            else:
+                holder = saved_holder(urn, outputs)
+                accounts = holder.accounts.values() if holder is not None else ()
+                found += [account_id for account_id, _ in accounts]
+        return found
 
     def _declared_entries(self) -> list[_Entry]:
         found = []
         for one in self._mine():
-            if one.urn is None:
+            if self._context.is_settled(one):
                 continue
-            for key, identity in (one.holder().entries or {}).items():
-                found.append(_Entry(Ref(one.urn, key), one, identity))
+            name = one.urn or self._saved_urn(one) or one.leaf
+            for key, identity in (one.holder.entries or {}).items():
+                found.append(_Entry(Ref(name, key), one, identity))
         return found
 
     def _held(self) -> dict[Ref, tuple[HeldAccount, Declared]]:
@@ -246,13 +253,19 @@ class _Found:
                 if state.held is not None:
                     found[Ref(urn)] = state.held, declared
             elif type_of(urn) == FLEET_TYPE:
-                known = declared.holder().entries
+                known = declared.holder.entries
                 for key, held in self._context.fleet(urn).held.items():
                     if known is None or key in known:
                         found[Ref(urn, key)] = held, declared
         return found
 
     # --- unresolved purchases of earlier runs
+
+    def _is_resolved(self, holder: str) -> bool:
+        """Whether a fleet's work ended after the last run began to buy: all is in its state."""
+        saved = self._saved.get(holder) or {}
+        worked_at = _number(saved.get("__worked_at"))
+        return worked_at > _number(self._mark.get("at")) and not saved.get("__unresolved")
 
     def _settle_unresolved(self, declared: set[Ref]) -> None:
         """Which entries an interrupted run may have bought for."""
@@ -264,7 +277,7 @@ class _Found:
                 if note.at <= begun + 1:
                     found.setdefault(ref, Unresolved(note, begun))
         for urn, outputs in self._saved.items():
-            if type_of(urn) == FLEET_TYPE:
+            if type_of(urn) == FLEET_TYPE and (found or outputs.get("__unresolved")):
                 state = self._context.fleet(urn)
                 found = {
                     ref: one
@@ -315,15 +328,24 @@ class _Found:
 
     # --- verification
 
-    async def _verify(self, facts: Facts, held: Mapping[Ref, tuple[HeldAccount, Declared]]) -> bool:
+    async def _verify(self, facts: Facts) -> bool:
         """Compare what is held with the team's accounts; whether the team was asked."""
         when = self._host.settings.verify()
-        if when == "never" or not held or (self._run.preview and when != "preview"):
+        if when == "never" or (self._run.preview and when != "preview"):
+            return False
+        held = self._held()
+        if not held:
             return False
         facts.client_max_age_s = 0
+        held = {
+            ref: one
+            for ref, one in held.items()
+            if self._context.refreshed.get(one[0].account_id, one[0]) is not None
+        }
         seen = await refresh(facts, {ref: one for ref, (one, _) in held.items()})
         problems: dict[str, str] = {}
-        for ref, (before, declared) in held.items():
+        for ref, (saved, declared) in held.items():
+            before = self._context.refreshed.get(saved.account_id) or saved
             if ref in seen.gone:
                 problems[ref.label] = f"{before.account_id} is gone from ChatDaddy"
                 continue
@@ -335,7 +357,7 @@ class _Found:
                 continue
             problems[ref.label] = messages.drift_of("it", now).partition(") ")[2] or "has changed"
         if problems:
-            self.problems.append(Problem("accounts", messages.otherwise(problems)))
+            raise NotDone(messages.otherwise(problems))
         return True
 
     # --- what is about to be bought
@@ -414,6 +436,8 @@ class _Found:
     def _leaving_accounts(self) -> dict[str, HeldAccount]:
         """The accounts of `Account`s that the program drops, and that nobody takes over."""
         found = {}
+        if all(self._context.declared(urn) for urn in self._saved if type_of(urn) == ACCOUNT_TYPE):
+            return {}
         ownership = self._context.ownership
         for one in ownership.leaving:
             if type_of(one.ref.holder) != ACCOUNT_TYPE or one.account_id in ownership.moved:

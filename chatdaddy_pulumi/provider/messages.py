@@ -21,6 +21,7 @@ from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.decisions import Buy, Decisions, Reason, TakeOver
 from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
+    NotNoted,
     NotRemoved,
     TooMuch,
     Unresolved,
@@ -69,6 +70,11 @@ def advice(error: BaseException | None) -> str:
         return (
             "Run `pulumi up` again: it looks for the account first, and takes it over if it is "
             "there"
+        )
+    if isinstance(error, NotNoted):
+        return (
+            "Run `pulumi up` without --target, or with a --target for the resource "
+            "chatdaddy-intent, too"
         )
     if isinstance(error, NotRemoved):
         return "Run `pulumi up` again once the other entry has it"

@@ -9,15 +9,23 @@ processes apart.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
 from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, LocalClaims
-from chatdaddy_pulumi.lifecycle.ownership import DeclaredHolder, Ownership, Ref, leaf_of
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import (
+    DeclaredHolder,
+    Ownership,
+    Ref,
+    SavedHolder,
+    leaf_of,
+)
 from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
+from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import FleetState, saved_holder
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -26,6 +34,9 @@ from chatdaddy_pulumi.spec.reading import read_account, read_fleet
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,14 @@ class Declared:
         shared = {name: self.given.get(name) for name in ("defaults", "on_delete", "existing")}
         return read_fleet(accounts, **shared).specs
 
+    @cached_property
+    def digest(self) -> str | None:
+        """Of all that a fleet's entries say; None if some of it comes late, and of an account."""
+        return entries_digest(self.given) if self.kind == "fleet" else None
+
+    @cached_property
     def holder(self) -> DeclaredHolder:
+        """The resource as ownership sees it."""
         late = self.kind == "fleet" and self.given.get("accounts") in (None, UNKNOWN)
         return DeclaredHolder(
             leaf=self.leaf,
@@ -71,6 +89,16 @@ class Declared:
             provider=self.provider,
             entries=None if late else entries(self.kind, self.given),
         )
+
+
+@dataclass(frozen=True)
+class _Lazy(Generic[T]):
+    """An iterable that is worked out at each iteration."""
+
+    iterate: Callable[[], Iterator[T]]
+
+    def __iter__(self) -> Iterator[T]:
+        return self.iterate()
 
 
 @dataclass
@@ -88,13 +116,27 @@ class Run:
     declared: list[Declared] = field(default_factory=list)
     claims: Claims = field(default_factory=LocalClaims)
 
-    def ownership(self) -> Ownership:
-        """What the saved state and the declarations say together."""
-        holders = [saved_holder(urn, outputs) for urn, outputs in self.saved.items()]
-        return Ownership(
-            saved=[one for one in holders if one is not None],
-            declared=[one.holder() for one in self.declared],
-        )
+    def ownership(self, gone: Collection[str] = ()) -> Ownership:
+        """What the saved state and the declarations say together, without accounts in `gone`.
+
+        It is worked out when it is asked for: a run that changes nothing never asks.
+        """
+        return Ownership(_Lazy(lambda: self._saved_holders(gone)), _Lazy(self._declared_holders))
+
+    def _saved_holders(self, gone: Collection[str]) -> Iterator[SavedHolder]:
+        for urn, outputs in self.saved.items():
+            holder = saved_holder(urn, outputs)
+            if holder is not None:
+                yield holder.without(gone)
+
+    def _declared_holders(self) -> Iterator[DeclaredHolder]:
+        return (one.holder for one in self.declared)
+
+
+def _rename(found: dict[Ref, T], old: str, new: str) -> None:
+    if any(ref.holder == old for ref in found):
+        for ref in [one for one in found if one.holder == old]:
+            found[Ref(new, ref.key)] = found.pop(ref)
 
 
 @dataclass
@@ -117,8 +159,18 @@ class RunContext:
     intent_checked: bool = False
     replaced: set[Ref] = field(default_factory=set)
     first_missed: set[str] = field(default_factory=set)
+    #: See `Host.refreshed`.
+    refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
     _fleets: dict[str, FleetState] = field(default_factory=dict)
+
+    def register(self, urn: str) -> None:
+        """A resource is checked in this run; what was noted by its type and name alone, while its
+        URN was not known, is its own."""
+        self.checked.add(urn)
+        leaf = leaf_of(urn)
+        _rename(self.notes, leaf, urn)
+        _rename(self.unresolved, leaf, urn)
 
     @property
     def preview(self) -> bool:
@@ -126,13 +178,24 @@ class RunContext:
 
     @cached_property
     def ownership(self) -> Ownership:
-        return self.run.ownership() if self.run is not None else Ownership()
+        """Who holds what, without accounts that a refresh of this run found to be gone."""
+        if self.run is None:
+            return Ownership()
+        gone = {account_id for account_id, held in self.refreshed.items() if held is None}
+        return self.run.ownership(gone)
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of the resource with that URN."""
         if self.run is None:
             return None
         return next((one for one in self.run.declared if one.holder_is(urn)), None)
+
+    def is_settled(self, declared: Declared) -> bool:
+        """Whether a fleet's entries are those that it was last brought to, by the saved state."""
+        saved = self.run.saved.get(declared.urn or "") if self.run is not None else None
+        if saved is None or declared.digest is None or saved.get("__unresolved"):
+            return False
+        return bool(saved.get("__settled") == declared.digest)
 
     def specs(self, declared: Declared) -> dict[str, AccountSpec]:
         """What a declared resource asks for, by key; {} while that is not known."""
@@ -187,5 +250,6 @@ class RunContext:
         declared = self.declared(ref.holder)
         if declared is None:
             return True
-        known = declared.holder().entries
+        holder = self.ownership.declaration(ref.holder)
+        known = holder.entries if holder is not None else None
         return known is None or ref.key not in known or known[ref.key].identity is None

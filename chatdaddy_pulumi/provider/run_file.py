@@ -14,7 +14,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,21 @@ class RunFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._connection: sqlite3.Connection | None = None
+        #: What this process has bought: nobody else can hold that yet.
+        self._bought: dict[Ref, str] = {}
+        self._reserved: dict[Identity, Ref] = {}
+        self._one_provider = False
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)) as found:
-            found.execute("pragma synchronous=off")
-            yield found
+        if self._connection is None:
+            # The bridge's loop is the only thread that uses it.
+            self._connection = sqlite3.connect(
+                self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("pragma synchronous=off")
+        yield self._connection
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -174,6 +183,7 @@ class RunFile:
                 json.loads(value) for (value,) in connection.execute("select value from declared")
             ]
         declared = [Declared(**{**row, "alias_leaves": tuple(row["alias_leaves"])}) for row in rows]
+        self._one_provider = len({one.provider for one in declared}) < 2
         return Run(
             number=facts["number"],
             preview=facts["preview"],
@@ -201,6 +211,9 @@ class RunFile:
                 "insert or replace into claims values (?, ?, ?, 1)", (account_id, *ref)
             )
 
+    def bought(self, account_id: str, ref: Ref) -> None:
+        self._bought[ref] = account_id
+
     def claimed(self, account_id: str) -> Claim | None:
         with self._open() as connection:
             row = connection.execute(
@@ -209,6 +222,8 @@ class RunFile:
         return None if row is None else Claim(Ref(row[0], row[1]), bool(row[2]))
 
     def acquired(self, ref: Ref) -> str | None:
+        if ref in self._bought:
+            return self._bought[ref]
         with self._open() as connection:
             row = connection.execute(
                 "select account_id from claims where holder = ? and key = ? and fulfilled = 1", ref
@@ -216,6 +231,9 @@ class RunFile:
         return None if row is None else str(row[0])
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
+        if self._one_provider:  # then this process makes all purchases
+            first = self._reserved.setdefault(identity, ref)
+            return None if first == ref else first
         with self._writing() as connection:
             connection.execute(
                 "insert or ignore into reserved values (?, ?, ?, ?)", (*identity, *ref)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -310,6 +310,12 @@ def _read_held(outputs: Mapping[str, Any]) -> dict[str, HeldAccount]:
     }
 
 
+def first_account(outputs: Mapping[str, Any]) -> list[str]:
+    """The ID of the first account that a fleet's outputs list."""
+    held = plain(outputs.get("__held")) or ""
+    return [held.partition(" ")[0]] if held else []
+
+
 # --- Intent
 
 
@@ -321,9 +327,14 @@ class IntentState:
     notes: dict[Ref, Note] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, outputs: Mapping[str, Any]) -> IntentState:
+    def load(
+        cls, outputs: Mapping[str, Any], skip: Callable[[str], bool] = lambda _holder: False
+    ) -> IntentState:
+        """From the outputs, without the entries of holders that `skip` names by their URN."""
         found: dict[Ref, Note] = {}
         for group in json.loads(plain(outputs.get("__notes")) or "[]"):
+            if skip(group["holder"]):
+                continue
             before = group.get("before", {})
             for line in group["lines"].split("\n"):
                 key, nickname, type_, tier = line.split("\t")

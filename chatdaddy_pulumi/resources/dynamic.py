@@ -64,7 +64,7 @@ class _Process:
         self.host = Host(
             connect=client_for,
             find_run=lambda hidden: find_run(hidden, engine),
-            log=self.sdk.log,
+            show=self.sdk.log,
             stop_reason=self.sdk.stop_reason,
         )
 
@@ -89,8 +89,9 @@ class DynamicProvider:
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         found = self._run(self._provider.check(plain(olds), plain(news)))
+        mask = self._process.host.mask
         return CheckResult(
-            found.inputs, [CheckFailure(one.property, one.reason) for one in found.failures]
+            found.inputs, [CheckFailure(one.property, mask(one.reason)) for one in found.failures]
         )
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -121,11 +122,11 @@ class DynamicProvider:
         try:
             return run(work)
         except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
-            message = messages.told(error)
+            message = self._process.host.mask(messages.told(error))
         except Exception:
             message = (
                 "this is a bug in chatdaddy-pulumi; please report it with the lines below\n"
-                + traceback.format_exc()
+                + self._process.host.mask(traceback.format_exc())
             )
         finally:
             self._process.sdk.flush()

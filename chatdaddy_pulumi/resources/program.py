@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,16 +67,22 @@ class _Declaration:
     protect: bool
     retain: bool
 
+    async def is_secret(self) -> bool:
+        """Whether what is known of the arguments holds a secret."""
+        outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
+        return any(secret for _, secret in outputs.values())
+
     async def known(self) -> Declared:
         """As far as it is known without waiting for a resource."""
         urn = self.urn
         if urn is None and self.parent is not None:
             parent = await sdk_hooks.known_urn(self.parent)
             urn = None if parent is None else _child_urn(parent, self.leaf)
+        outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
         return Declared(
             leaf=self.leaf,
             kind=self.kind,
-            given=await _known(self.given),
+            given=_known(self.given, outputs),
             urn=urn,
             alias_leaves=self.aliases,
             provider=self.provider,
@@ -174,6 +180,7 @@ class Program:
                 {
                     "__run": self._hidden(name, None),
                     "__urn": _root_urn(f"pulumi-python:dynamic/chatdaddy:Intent::{own}"),
+                    "__secrets": self._holds_secrets(name),
                     "__mark": _root_urn(f"chatdaddy:index:Intent::{own}"),
                     "__notes": None,
                 },
@@ -181,6 +188,12 @@ class Program:
             )
             self._intents[name] = mark, intent
         return self._intents[name][1]
+
+    async def _holds_secrets(self, provider: str) -> bool | None:
+        """Whether a resource of the provider has arguments that are secrets."""
+        await self._open()
+        own = [one for one in self._declarations if one.provider == provider]
+        return any([await one.is_secret() for one in own]) or None
 
     async def _mark(self, provider: str) -> None:
         """Save that this run begins to buy: once, just before the first purchase."""
@@ -290,7 +303,11 @@ def is_protected_by(opts: pulumi.ResourceOptions) -> bool:
 
 async def secret_names(given: Mapping[str, Any]) -> list[str] | None:
     """The arguments that the program gives as secrets, wherever the mark stands in them."""
-    found = [name for name, value in given.items() if await _is_secret(value)]
+    found = []
+    for name, value in given.items():
+        if await _is_secret(value):
+            whole = isinstance(value, pulumi.Output)
+            found.append(name if whole else f"{name}[]")
     return sorted(found) or None
 
 
@@ -322,16 +339,25 @@ def _json(value: Any) -> Any:
     return json.loads(json.dumps(value, default=lambda _: None))
 
 
-async def _known(value: Any) -> Any:
-    """The value as far as it is known without waiting for a resource; else `UNKNOWN`."""
+def _outputs_in(value: Any) -> Iterator[pulumi.Output[Any]]:
     if isinstance(value, pulumi.Output):
-        if not await sdk_hooks.is_plain(value):
-            return UNKNOWN
-        return await _known(await value.future())
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _outputs_in(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _outputs_in(inner)
+
+
+def _known(value: Any, outputs: Mapping[int, tuple[Any, bool]]) -> Any:
+    """The value with what is known of its outputs; `UNKNOWN` for the others."""
+    if isinstance(value, pulumi.Output):
+        return _known(outputs[id(value)][0], outputs) if id(value) in outputs else UNKNOWN
     if isinstance(value, Mapping):
-        return {str(key): await _known(inner) for key, inner in value.items()}
+        return {str(key): _known(inner, outputs) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [await _known(inner) for inner in value]
+        return [_known(inner, outputs) for inner in value]
     if value is None or isinstance(value, (str, int, float, bool)):
         return getattr(value, "value", value)
     return UNKNOWN

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
@@ -89,9 +89,33 @@ def is_protected(resource: pulumi.Resource) -> bool:
     return bool(resource._protect)
 
 
-async def is_plain(value: Any) -> bool:
-    """Whether an output waits for no resource, as a secret of the configuration does."""
-    return not await value.resources()
+async def plain_outputs(outputs: Iterable[pulumi.Output[Any]]) -> dict[int, tuple[Any, bool]]:
+    """The outputs that wait for no resource, as a secret of the configuration does not.
+
+    Returns:
+        By the output's `id`: its value, and whether it is a secret. Outputs of resources are left
+        out, and never waited for: a resource of ours may wait for this answer.
+    """
+    reading = {id(one): asyncio.ensure_future(_read(one)) for one in outputs}
+    for _ in range(_TURNS):
+        if all(task.done() for task in reading.values()):
+            break
+        await asyncio.sleep(0)
+    found = {}
+    for number, task in reading.items():
+        if task.done() and not task.cancelled() and task.exception() is None:
+            value, secret, resources = task.result()
+            if not resources:
+                found[number] = value, secret
+    return found
+
+
+async def _read(output: pulumi.Output[Any]) -> tuple[Any, bool, set[Any]]:
+    return await output.future(), await output.is_secret(), await output.resources()
+
+
+#: Turns of the event loop after which an output that waits for nothing is there.
+_TURNS = 100
 
 
 def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:

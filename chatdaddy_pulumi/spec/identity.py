@@ -27,7 +27,7 @@ class Identity(NamedTuple):
 class DeclaredIdentity(NamedTuple):
     """The same of a raw entry; None for what is not known yet, or wrong."""
 
-    #: As it was given; the key where none was.
+    #: As it was given; the key if none was.
     nickname: str | None
     type: str | None
     adopt: str | None = None
@@ -37,7 +37,7 @@ class DeclaredIdentity(NamedTuple):
 
     @property
     def identity(self) -> Identity | None:
-        """Comparable with `AccountSpec.identity`; None where nickname or type is not known."""
+        """Comparable with `AccountSpec.identity`; None if nickname or type is not known."""
         if self.nickname is None or self.type is None:
             return None
         return Identity(normal(self.nickname), self.type)

@@ -71,7 +71,7 @@ class Limit:
 
 
 class Limits(NamedTuple):
-    """A fleet's limits, read; None where nothing is said, or nothing is known yet."""
+    """A fleet's limits, read; None if nothing is said, or known yet."""
 
     max_purchases: Limit | None = None
     max_removals: Limit | None = None
@@ -110,7 +110,7 @@ def read_limits(given: FleetLimits | Mapping[str, Any] | str | None) -> LimitsRe
 
 
 def read_concurrency(given: Any) -> tuple[int | None, list[Problem]]:
-    """The most accounts worked on at once; None where nothing is said or known yet."""
+    """The most accounts worked on at once; None if nothing is said, or known yet."""
     if given is None or given == UNKNOWN:
         return None, []
     whole = isinstance(given, (int, float)) and not isinstance(given, bool)

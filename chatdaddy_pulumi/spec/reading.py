@@ -228,13 +228,24 @@ class Wrong(NamedTuple):
     reason: str
 
 
+class _Alike(NamedTuple):
+    """What entries share that are alike in all but their own arguments."""
+
+    asked: _Asked
+    problems: list[tuple[str, str]]
+    unknown: list[str]
+    #: None if it is wrong or not known.
+    type: str | None
+    #: Whether another account of the nickname is allowed; None if that is wrong or not known.
+    allowed: bool | None
+
+
 class _Who(NamedTuple):
     """What of an entry is held against the others."""
 
     entry: int
     nickname: str
     identity: tuple[str, str]
-    #: None while it isn't known.
     allowed: bool | None
 
 
@@ -259,7 +270,7 @@ class Entries:
         self.wrong: list[Wrong] = []
         self._usual = usual or Usual()
         self._beside = beside
-        self._seen: dict[str, tuple[_Read, _Asked]] = {}
+        self._seen: dict[str, _Alike] = {}
         self._who: list[_Who] = []
         self._adopted: list[tuple[int, str]] = []
         self._aliases: list[tuple[int, str]] = []
@@ -286,15 +297,17 @@ class Entries:
         if not own.keys().isdisjoint(_OWN):
             nickname, adopt, aliases, late = self._own(number, nickname, own)
             own = {name: value for name, value in own.items() if name not in _OWN}
-        read, asked = self._shared(own)
-        self.wrong += [Wrong(number, name, reason) for name, reason in read.problems]
-        if late or read.unknown:
-            late = [*read.unknown, *late]
-            self.unknown[str(key)] = late
-        if nickname is not None and "nickname" not in late and "type" not in late:
-            self._note(number, nickname, read, asked)
-        if len(self.wrong) == wrong and nickname is not None:
-            self.specs[key] = asked.spec(nickname, adopt, aliases)
+        alike = self._alike(own)
+        self.wrong += [Wrong(number, name, reason) for name, reason in alike.problems]
+        if late or alike.unknown:
+            self.unknown[str(key)] = [*alike.unknown, *late]
+        if nickname is None:
+            return
+        if alike.type is not None and "nickname" not in late:
+            identity = normal(nickname), alike.type
+            self._who.append(_Who(number, nickname, identity, alike.allowed))
+        if len(self.wrong) == wrong:
+            self.specs[key] = alike.asked.spec(nickname, adopt, aliases)
 
     def _own(
         self, number: int, key: str | None, own: Mapping[str, Any]
@@ -330,22 +343,24 @@ class Entries:
         self._aliases += [(number, alias) for alias in known]
         return nickname, adopt, known, late
 
-    def _shared(self, own: Mapping[str, Any]) -> tuple[_Read, _Asked]:
+    def _alike(self, own: Mapping[str, Any]) -> _Alike:
+        """What the arguments say that entries share; each combination is read once."""
         signature = _signature(own)
-        found = self._seen.get(signature) if signature is not None else None
-        if found is None:
-            read = self._usual.with_own(_read(own, ENTRY))
-            found = read, _asked(read.values)
-            if signature is not None:
-                self._seen[signature] = found
-        return found
-
-    def _note(self, number: int, nickname: str, read: _Read, asked: _Asked) -> None:
-        if any(name in ("type", "existing") for name, _ in read.problems):
-            return
-        allowed = None if "existing" in read.unknown else asked.existing is Existing.ALLOW
-        identity = normal(nickname), asked.arguments.type.value
-        self._who.append(_Who(number, nickname, identity, allowed))
+        if signature in self._seen:
+            return self._seen[signature]
+        read = self._usual.with_own(_read(own, ENTRY))
+        asked = _asked(read.values)
+        doubtful = {*read.unknown, *(name for name, _ in read.problems)}
+        alike = _Alike(
+            asked,
+            read.problems,
+            read.unknown,
+            None if "type" in doubtful else asked.arguments.type.value,
+            None if "existing" in doubtful else asked.existing is Existing.ALLOW,
+        )
+        if signature is not None:
+            self._seen[signature] = alike
+        return alike
 
     def _add(self, number: int, argument: str, reason: str) -> None:
         self.wrong.append(Wrong(number, argument, reason))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.spec import UNKNOWN
@@ -31,14 +31,20 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _INTERNAL = ("coexistenceContactsSynced",)
 
 
+class Inner(NamedTuple):
+    """What is wrong, and where inside an argument: ``[0]``, ``keepDeletedMessages.fromMe``."""
+
+    place: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Kind:
     """What a value must be, and what becomes of a value that is."""
 
     #: As JSON Schema, for editors.
     schema: Mapping[str, Any]
-    #: Each begins with the place inside the value, if there is one: ``[0] is 5, but must be …``.
-    problems: Callable[[Any], Iterable[str]]
+    problems: Callable[[Any], Iterable[Inner]]
     value: Callable[[Any], Any] = lambda given: given
 
 
@@ -48,9 +54,9 @@ class Kind:
 def _one_value(test: Callable[[Any], str | None], **schema: Any) -> Kind:
     """A value for which `test` says nothing."""
 
-    def problems(given: Any) -> Iterator[str]:
+    def problems(given: Any) -> Iterator[Inner]:
         if given != UNKNOWN and (problem := test(given)):
-            yield problem
+            yield Inner("", problem)
 
     return Kind(schema, problems)
 
@@ -78,11 +84,13 @@ def nickname_problem(given: Any) -> str | None:
     """What is wrong with a nickname, known or not."""
     if not isinstance(given, str):
         return text_problem(given)
+    if given.isprintable() and len(given) <= NICKNAME_LENGTH and given.strip():
+        return None  # nearly all
     if not given.strip():
         return "is empty; give it at least one character that shows"
     if len(given) > NICKNAME_LENGTH:
         return f"has {len(given):,} characters, but {NICKNAME_LENGTH} are allowed; shorten it"
-    if not given.isprintable() and _CONTROL.search(given):
+    if _CONTROL.search(given):
         return f"is {shown(given)}, but must not hold control characters"
     return None
 
@@ -123,17 +131,17 @@ def _word(kind: type[Enum], short: Mapping[str, Enum] = MappingProxyType({})) ->
 def _texts(of: str) -> Kind:
     """A list of texts."""
 
-    def problems(given: Any) -> Iterator[str]:
+    def problems(given: Any) -> Iterator[Inner]:
         if given == UNKNOWN:
             return
         if not isinstance(given, (list, tuple)):
-            yield f"is {shown(given)}, but must be a list of {of}"
+            yield Inner("", f"is {shown(given)}, but must be a list of {of}")
             return
         for number, one in enumerate(given):
             if problem := text_problem(one):
-                yield f"[{number}] {problem}"
+                yield Inner(f"[{number}]", problem)
             elif not one.strip():
-                yield f"[{number}] is empty; {of} show"
+                yield Inner(f"[{number}]", "is empty")
 
     return Kind({"type": "array", "items": {"type": "string"}}, problems, list)
 
@@ -141,26 +149,26 @@ def _texts(of: str) -> Kind:
 def _mapping(of: str, kinds: Mapping[str, Kind], *, others: bool = True) -> Kind:
     """A mapping in which names have kinds of their own."""
 
-    def problems(given: Any) -> Iterator[str]:
+    def problems(given: Any) -> Iterator[Inner]:
         if given == UNKNOWN:
             return
         if not isinstance(given, Mapping):
-            yield f"is {shown(given)}, but must be a mapping of {of}"
+            yield Inner("", f"is {shown(given)}, but must be a mapping of {of}")
             return
         for name, value in given.items():
             if name in kinds and value is not None:
                 yield from _inside(name, kinds[name].problems(value))
             elif name in _INTERNAL and value is not None:
-                yield f"{name} is internal to ChatDaddy; leave it out"
+                yield Inner(name, "is internal to ChatDaddy; leave it out")
 
     schema = {"type": "object", "properties": {name: kind.schema for name, kind in kinds.items()}}
     return Kind(schema, problems, _clean)
 
 
-def _inside(name: str, problems: Iterable[str]) -> Iterator[str]:
-    """The problems of a value inside another, with its place."""
-    for problem in problems:
-        yield f"{name}{problem}" if problem[0] in "[." else f"{name} {problem}"
+def _inside(name: str, problems: Iterable[Inner]) -> Iterator[Inner]:
+    """The problems of a value inside another, with its place there."""
+    for place, reason in problems:
+        yield Inner(f"{name}.{place}" if place and place[0] != "[" else name + place, reason)
 
 
 def _clean(value: Any) -> Any:
@@ -241,21 +249,18 @@ def argument_problems(name: str, value: Any, arguments: Mapping[str, Kind]) -> l
         return [f"is not an argument of an account{nearest(str(name), arguments)}"]
     if value is None:
         return []
-    return list(_unfit(value)) or list(kind.problems(value))
+    unfit = [] if name in OWN else list(_unfit(value))
+    return [f"{place} {reason}".lstrip() for place, reason in unfit or kind.problems(value)]
 
 
-def _unfit(value: Any, depth: int = 0) -> Iterator[str]:
+def _unfit(value: Any, depth: int = 0) -> Iterator[Inner]:
     """Why a value can't be sent at all, whatever the argument."""
     if depth > _DEEPEST:
-        yield f"holds more than {_DEEPEST} mappings and lists in each other"
+        yield Inner("", f"holds more than {_DEEPEST} mappings and lists in each other")
     elif isinstance(value, Mapping):
         for name, inner in value.items():
-            if not isinstance(name, str):
-                yield f"must not hold a name that {text_problem(name)}"
-            elif name.startswith("__"):
-                yield "must not hold names that begin with '__'"
-            elif problem := _unfit_text(name):
-                yield f"must not hold a name that {problem}"
+            if problem := _unfit_name(name):
+                yield Inner("", f"must not hold {problem}")
             else:
                 yield from _inside(name, _unfit(inner, depth + 1))
     elif isinstance(value, (list, tuple)):
@@ -263,12 +268,19 @@ def _unfit(value: Any, depth: int = 0) -> Iterator[str]:
             yield from _inside(f"[{number}]", _unfit(inner, depth + 1))
     elif isinstance(value, float):
         if not math.isfinite(value):
-            yield f"is {value}, but must be a finite number"
+            yield Inner("", f"is {value}, but must be a finite number")
     elif isinstance(value, str):
         if problem := _unfit_text(value):
-            yield problem
+            yield Inner("", problem)
     elif value is not None and not isinstance(value, (bool, int)):
-        yield f"is {shown(value)}, but must be text, numbers, true, false, lists and mappings"
+        must_be = "must be text, numbers, true, false, lists and mappings"
+        yield Inner("", f"is {shown(value)}, but {must_be}")
+
+
+def _unfit_name(name: Any) -> str | None:
+    if problem := text_problem(name) or _unfit_text(name):
+        return f"a name that {problem}"
+    return "names that begin with '__'" if name.startswith("__") else None
 
 
 def _unfit_text(text: str) -> str | None:

@@ -5,7 +5,7 @@ Nothing heavy is imported here, and nothing looks at these when a program runs.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
@@ -16,8 +16,6 @@ T_co = TypeVar("T_co", covariant=True)
 
 class Later(Protocol[T_co]):
     """A value that another resource brings, such as an output."""
-
-    def apply(self, func: Callable[[T_co], Any], run_with_unknowns: bool = ...) -> Any: ...
 
     def future(self, with_unknowns: bool | None = None) -> Awaitable[T_co | None]: ...
 

@@ -16,8 +16,7 @@ pytestmark = pytest.mark.slow
 
 #: Keys that may be odd, but mean no harm.
 ODD = [
-    "__proto__",
-    "__provider",
+    "proto__",
     "constructor",
     "../../etc/passwd",
     "a.b[0]",
@@ -42,6 +41,8 @@ WRONG: dict[str, Any] = {
     "settings": {"settings": "all"},
     "on_delete": {"on_delete": "explode"},
     "adopt": {"adopt": "../../auth/token"},
+    "__proto__": {},
+    "__provider": {},
 }
 
 

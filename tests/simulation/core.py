@@ -170,7 +170,7 @@ class CoreHost:
             connect=self._connect,
             settings=_Settings(raw, run.environment),
             find_run=run.find_run,
-            log=run.log,
+            show=run.log,
             stop_reason=run.stop_reason,
             clock=run.loop.wall_clock,
         )

@@ -370,7 +370,8 @@ class Person:
             ]
             self._found(
                 3,
-                f"{ran.who} bought {_named(account)} again; there: {', '.join(there) or 'an order'}",
+                f"{ran.who} bought {_named(account)} again; "
+                f"there: {', '.join(there) or 'an order'}",
             )
         ran.may_buy[name] -= 1
         for wish in wishes:

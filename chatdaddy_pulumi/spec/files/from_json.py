@@ -35,7 +35,7 @@ def read_json(text: str, problems: Problems) -> Rows:
         Unreadable: it is not JSON, or deeper or larger than a fleet file may be.
     """
     if not text.strip():
-        raise Unreadable((1, 1), "is empty; write {} where there shall be no accounts")
+        raise Unreadable((1, 1), "is empty; write {} for no accounts")
     try:
         root = json.loads(
             text, object_pairs_hook=_Unique(), parse_int=_whole, parse_constant=_constant
@@ -84,7 +84,7 @@ def _constant(_: str) -> Any:
     raise _Odd
 
 
-def _quickly(root: Any) -> list[tuple[str, dict[str, Any]]]:
+def _quickly(root: Any) -> list[tuple[str, Any]]:
     accounts = root
     if isinstance(root, dict):
         root.pop("$schema", None)
@@ -94,9 +94,7 @@ def _quickly(root: Any) -> list[tuple[str, dict[str, Any]]]:
                 raise _Odd
     if not isinstance(accounts, dict):
         raise _Odd
-    if not all(given is None or isinstance(given, dict) for given in accounts.values()):
-        raise _Odd
-    return [(key, given or {}) for key, given in accounts.items()]
+    return list(accounts.items())
 
 
 class _Places:

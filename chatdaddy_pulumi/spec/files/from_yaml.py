@@ -57,7 +57,7 @@ class _Builder:
         next(self._events)  # the stream's start
         event = next(self._events)
         if isinstance(event, yaml.StreamEndEvent):
-            raise Unreadable((1, 1), "is empty; write {} where there shall be no accounts")
+            raise Unreadable((1, 1), "is empty; write {} for no accounts")
         root = self._node(next(self._events), 0)
         next(self._events)  # the document's end
         event = next(self._events)

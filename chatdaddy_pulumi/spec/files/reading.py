@@ -39,14 +39,14 @@ def read_file(
     try:
         with _uncollected():
             rows = _READERS[_format(path, format)](_text(path), problems)
-            _check(rows, problems)
+            check(rows, problems)
     except Unreadable as error:
         problems.add(error.place, error.message)
         return {}, problems
-    return dict(rows.entries), problems
+    return {key: own or {} for key, own in rows.entries}, problems
 
 
-def _check(rows: Rows, problems: Problems) -> None:
+def check(rows: Rows, problems: Problems) -> None:
     """Add every problem of the entries."""
 
     def beside(entry: int, argument: str) -> str:

@@ -30,7 +30,8 @@ class Unreadable(Exception):
 class Rows:
     """A file's entries in its order, doubles among them."""
 
-    entries: list[tuple[str, dict[str, Any]]]
+    #: Keys and what stands under them, which need not be arguments.
+    entries: list[tuple[str, Any]]
     #: Where the argument of an entry stands, by the entry's number; the entry itself for ``""``.
     place: Callable[[int, str], Place]
 
@@ -87,7 +88,7 @@ def rows_of(root: Node, problems: Problems) -> Rows:
         raise Unreadable(
             accounts.place,
             f"the accounts are {given}, but must be a mapping from keys to arguments "
-            "({} where there shall be none)",
+            "({} for none)",
         )
     return _entries(pairs, problems)
 
@@ -107,19 +108,14 @@ def _keyed(items: Items, problems: Problems) -> list[tuple[Node, Node]]:
 
 
 def _entries(pairs: Pairs, problems: Problems) -> Rows:
-    entries: list[tuple[str, dict[str, Any]]] = []
+    entries: list[tuple[str, Any]] = []
     places: list[tuple[Place, dict[str, Place]]] = []
     for key, node in pairs:
         if not isinstance(key.value, str):
             problems.add(key.place, f"the key {key_problem(_bare(key))}")
-        elif node.value is not None and not isinstance(node.value, Pairs):
-            problems.add(
-                node.place,
-                f"{key.value[:100]}: is {shown(_bare(node))}, but must be a mapping of arguments",
-            )
         else:
-            given: Pairs = node.value or Pairs()
-            entries.append((key.value, plain(node, problems) or {}))
+            given: Pairs = node.value if isinstance(node.value, Pairs) else Pairs()
+            entries.append((key.value, plain(node, problems)))
             where = {str(name.value): value.place for name, value in given}
             places.append((key.place, where))
     return Rows(entries, lambda entry, name: places[entry][1].get(name, places[entry][0]))

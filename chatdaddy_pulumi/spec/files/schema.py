@@ -8,14 +8,14 @@ from typing import Any
 from chatdaddy_pulumi.enums import Tier
 from chatdaddy_pulumi.spec import rules
 
-#: JSON's name of what each argument is.
-ARGUMENTS: Mapping[str, str] = {
-    name: kind.schema.get("type", "string") for name, kind in rules.ENTRY.items()
-}
-#: The same of each setting that the API documents.
-SETTINGS: Mapping[str, str] = {
-    name: kind.schema.get("type", "string") for name, kind in rules.SETTINGS.items()
-}
+
+def properties() -> dict[str, dict[str, Any]]:
+    """JSON Schema of an entry's arguments, by name."""
+    return {name: dict(kind.schema) for name, kind in rules.ENTRY.items()}
+
+
+def _settings() -> dict[str, dict[str, Any]]:
+    return {name: dict(kind.schema) for name, kind in rules.SETTINGS.items()}
 
 
 def tier_of(arguments: Mapping[str, Any]) -> str:
@@ -29,7 +29,7 @@ def schema() -> dict[str, Any]:
     """JSON Schema of a fleet file (YAML or JSON), for editors."""
     arguments = {
         "type": ["object", "null"],
-        "properties": {name: kind.schema for name, kind in rules.ENTRY.items()},
+        "properties": properties(),
         "additionalProperties": False,
     }
     by_key = {"type": "object", "additionalProperties": {"$ref": "#/$defs/account"}}
@@ -42,3 +42,13 @@ def schema() -> dict[str, Any]:
         "required": ["accounts"],
         "additionalProperties": False,
     }
+
+
+#: JSON's name of what each argument is.
+ARGUMENTS: Mapping[str, str] = {
+    name: said.get("type", "string") for name, said in properties().items()
+}
+#: The same of each setting that the API documents.
+SETTINGS: Mapping[str, str] = {
+    name: said.get("type", "string") for name, said in _settings().items()
+}

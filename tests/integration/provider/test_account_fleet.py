@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chatdaddy_pulumi.resources.hosting import ChatDaddyFailure
 
-from chatdaddy_pulumi.resources.account_fleet import provider
-from tests.support.fleet import CheckFailed, Driver
+from tests.support.provider import Failed, Late, OneFleet, Refused
 from tests.support.sandbox import Sandbox
 
 LIMITED, UNLIMITED = "limited_msg_no_chat_history", "unlimited_msg_chat_history"
@@ -38,15 +36,16 @@ def people(*names: str, **arguments: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_a_fleet_is_bought_changed_and_removed_account_by_account(
-    fleet: Driver, server: Sandbox
+    fleet: OneFleet, server: Sandbox
 ) -> None:
     accounts = people("alice", "bob", "carol")
     assert fleet.preview(accounts) == {"intent", "fleet"}
-    assert fleet.lines.kept == ["+3 bought, 3.00 USD now"]
+    assert fleet.told == ["+ alice, bob, carol (3 bought, 3.00 USD now)"]
     server.forget_requests()
 
     assert fleet.up(accounts) == {}
-    assert server.totals() == {"POST /auth/token": 1, "GET /im/accounts": 1, PURCHASE: 3}
+    # Who carries each nickname: before it is noted, and before it is bought.
+    assert server.totals() == {"POST /auth/token": 1, "GET /im/accounts": 6, PURCHASE: 3}
     assert fleet.ids == live(server)
     assert fleet.held["alice"] == {
         "account_id": fleet.ids["alice"],
@@ -58,12 +57,13 @@ def test_a_fleet_is_bought_changed_and_removed_account_by_account(
 
     server.forget_requests()
     assert fleet.preview(accounts) == set()
+    assert server.totals() == {"POST /auth/token": 1}
     assert fleet.up(accounts) == {}
-    assert server.totals() == {}
+    assert server.writes() == {}
 
     accounts["bob"]["tier"] = "unlimited"
     assert fleet.preview(accounts) == {"fleet"}
-    assert fleet.lines.kept == ["~1 tier"]
+    assert fleet.told == ["~ bob: limited → unlimited"]
     assert fleet.up(accounts) == {}
     assert server.writes() == {"PATCH /im/accounts/{id}": 1}
     assert fleet.held["bob"]["tier"] == UNLIMITED
@@ -71,8 +71,8 @@ def test_a_fleet_is_bought_changed_and_removed_account_by_account(
     del accounts["carol"]
     accounts["bob"]["nickname"] = "Bob & Co"
     server.forget_requests()
-    assert fleet.preview(accounts) == {"intent", "fleet"}
-    assert fleet.lines.kept == ["~1 nickname, -1 deleted"]
+    assert fleet.preview(accounts) == {"fleet"}
+    assert fleet.told == ["~ bob: nickname 'bob' → 'Bob & Co'; - carol (deleted, 24 h to undo)"]
     assert fleet.up(accounts) == {}
     assert server.writes() == {"PATCH /im/accounts/{id}": 1, "DELETE /im/accounts/{id}": 1}
     assert live(server) == {"alice": fleet.ids["alice"], "Bob & Co": fleet.ids["bob"]}
@@ -83,40 +83,41 @@ def test_a_fleet_is_bought_changed_and_removed_account_by_account(
     assert live(server) == {}
 
 
-def test_what_fails_is_told_and_done_next_time(fleet: Driver, server: Sandbox) -> None:
+def test_what_fails_is_told_and_done_next_time(fleet: OneFleet, server: Sandbox) -> None:
     accounts = {f"k{number:02}": {} for number in range(20)}
     server.fault("POST", "/im/accounts", "status", times=3, status=402)
     failed = fleet.up(accounts)
     assert len(failed) == 3
     assert all("not bought" in reason and "billing" in reason for reason in failed.values())
     assert len(live(server)) == len(fleet.ids) == 17
-    assert fleet.lines.kept[-1].startswith("17 bought, 0 changed, 0 removed, 3 failed; ")
+    assert fleet.told[0].startswith("17 bought: ")
+    assert fleet.told[-1] == "3 failed"
 
     server.forget_requests()
-    assert fleet.preview(accounts) == {"fleet"}
+    assert fleet.preview(accounts) == {"intent", "fleet"}
     assert fleet.up(accounts) == {}
     assert server.writes() == {PURCHASE: 3}
     assert fleet.preview(accounts) == set()
     assert live(server) == fleet.ids
 
 
-def test_where_everything_fails_it_stops_trying(fleet: Driver, server: Sandbox) -> None:
+def test_where_everything_fails_it_stops_trying(fleet: OneFleet, server: Sandbox) -> None:
     server.fault("POST", "/im/accounts", "status", times=500, status=402)
     accounts = {f"k{number:03}": {} for number in range(200)}
     failed = fleet.up(accounts, concurrency=4)
     assert len(failed) == 200
     assert 25 <= server.writes()[PURCHASE] < 40
     assert "not tried" in failed["k199"]
-    assert "not tried" in fleet.lines.kept[-1]
+    assert "not tried" in fleet.told[-1]
 
 
-def test_a_lost_answer_buys_nothing_twice(fleet: Driver, server: Sandbox) -> None:
+def test_a_lost_answer_buys_nothing_twice(fleet: OneFleet, server: Sandbox) -> None:
     server.fault("POST", "/im/accounts", "drop_after", times=2)
     assert fleet.up(people("alice", "bob", "carol")) == {}
     assert live(server) == fleet.ids
 
 
-def test_a_limit_of_the_rate_slows_it_down_only(fleet: Driver, server: Sandbox) -> None:
+def test_a_limit_of_the_rate_slows_it_down_only(fleet: OneFleet, server: Sandbox) -> None:
     server.fault("POST", "/im/accounts", "status", times=10, status=429, retry_after=0)
     assert fleet.up({f"k{number:02}": {} for number in range(10)}) == {}
     assert len(live(server)) == 10
@@ -126,10 +127,10 @@ def test_a_limit_of_the_rate_slows_it_down_only(fleet: Driver, server: Sandbox) 
 
 
 def test_a_nickname_that_is_taken_fails_the_preview_with_the_ways_out(
-    fleet: Driver, server: Sandbox
+    fleet: OneFleet, server: Sandbox
 ) -> None:
     there = buy_by_hand(server, "alice")
-    with pytest.raises(CheckFailed) as refused:
+    with pytest.raises(Refused) as refused:
         fleet.preview(people("alice", "bob"))
     assert list(refused.value.failures) == ["accounts.alice.nickname"]
     for way_out in (f"adopt='{there}'", "existing='allow'", "another nickname"):
@@ -149,15 +150,15 @@ def test_a_nickname_that_is_taken_fails_the_preview_with_the_ways_out(
     assert fleet.preview(people("alice", "bob")) == set()
 
 
-def test_new_entries_are_looked_up_in_later_previews_too(fleet: Driver, server: Sandbox) -> None:
+def test_new_entries_are_looked_up_in_later_previews_too(fleet: OneFleet, server: Sandbox) -> None:
     fleet.up(people("alice"))
     buy_by_hand(server, "bob")
-    with pytest.raises(ChatDaddyFailure, match=r"bob\.nickname: nothing was bought"):
+    with pytest.raises(Refused, match=r"bob\.nickname: nothing was bought"):
         fleet.preview(people("alice", "bob"))
     assert fleet.preview(people("alice", "bob"), existing="allow") == {"intent", "fleet"}
 
 
-def test_existing_accounts_are_adopted_or_bought_beside(fleet: Driver, server: Sandbox) -> None:
+def test_existing_accounts_are_adopted_or_bought_beside(fleet: OneFleet, server: Sandbox) -> None:
     there = buy_by_hand(server, "alice")
     also = buy_by_hand(server, "bob")
     accounts = {"alice": {"existing": "adopt"}, "bob": {"existing": "allow"}}
@@ -168,7 +169,7 @@ def test_existing_accounts_are_adopted_or_bought_beside(fleet: Driver, server: S
 
 
 def test_an_account_in_its_grace_is_adopted_by_bringing_it_back(
-    fleet: Driver, server: Sandbox
+    fleet: OneFleet, server: Sandbox
 ) -> None:
     there = buy_by_hand(server, "alice")
     server.call("DELETE", f"/im/accounts/{there}").raise_for_status()
@@ -181,16 +182,16 @@ def test_an_account_in_its_grace_is_adopted_by_bringing_it_back(
     assert live(server) == {"alice": there}
 
 
-def test_what_cannot_be_adopted_is_told_at_the_preview(fleet: Driver, server: Sandbox) -> None:
+def test_what_cannot_be_adopted_is_told_at_the_preview(fleet: OneFleet, server: Sandbox) -> None:
     mock = buy_by_hand(server, "mock", type="mock")
     accounts = {"alice": {"adopt": "acc-nowhere"}, "bob": {"adopt": mock}}
-    with pytest.raises(CheckFailed) as refused:
+    with pytest.raises(Refused) as refused:
         fleet.preview(accounts)
     assert "the team has no account acc-nowhere" in refused.value.failures["accounts.alice.adopt"]
     assert "is of type 'mock'" in refused.value.failures["accounts.bob.adopt"]
 
 
-def test_an_account_moves_to_another_key_by_adopting_it(fleet: Driver, server: Sandbox) -> None:
+def test_an_account_moves_to_another_key_by_adopting_it(fleet: OneFleet, server: Sandbox) -> None:
     fleet.up(people("alice", "bob"))
     moved = fleet.ids["alice"]
     server.forget_requests()
@@ -212,7 +213,7 @@ def test_an_account_moves_to_another_key_by_adopting_it(fleet: Driver, server: S
     ],
 )
 def test_each_entry_is_removed_as_it_says(
-    fleet: Driver, server: Sandbox, on_delete: str, call: str | None
+    fleet: OneFleet, server: Sandbox, on_delete: str, call: str | None
 ) -> None:
     fleet.up({"alice": {"on_delete": on_delete}, "bob": {}})
     server.forget_requests()
@@ -221,20 +222,20 @@ def test_each_entry_is_removed_as_it_says(
     assert ("alice" in live(server)) is (on_delete == "retain")
 
 
-def test_another_type_replaces_the_account(fleet: Driver, server: Sandbox) -> None:
+def test_another_type_replaces_the_account(fleet: OneFleet, server: Sandbox) -> None:
     fleet.up(people("alice"))
     old = fleet.ids["alice"]
     server.forget_requests()
     mock = {"alice": {"type": "mock"}}
     assert fleet.preview(mock, limits={"max_removals": 1}) == {"intent", "fleet"}
-    assert fleet.lines.kept == ["+1 bought, -1 deleted, 1.00 USD now"]
+    assert fleet.told == ["+ alice (1 bought, 1.00 USD now); - alice (deleted, 24 h to undo)"]
     assert fleet.up(mock, limits={"max_removals": 1}) == {}
     assert server.writes() == {"DELETE /im/accounts/{id}": 1, PURCHASE: 1}
     assert fleet.ids["alice"] != old
     assert live(server) == fleet.ids
 
 
-def test_removals_that_fail_are_repeated(fleet: Driver, server: Sandbox) -> None:
+def test_removals_that_fail_are_repeated(fleet: OneFleet, server: Sandbox) -> None:
     fleet.up(people("alice", "bob"))
     server.fault("DELETE", "/im/accounts/*", "status", times=1, status=403)
     failed = fleet.up(people("alice"))
@@ -245,16 +246,16 @@ def test_removals_that_fail_are_repeated(fleet: Driver, server: Sandbox) -> None
     assert live(server) == fleet.ids
 
 
-def test_a_destroy_that_fails_says_what_is_left(fleet: Driver, server: Sandbox) -> None:
+def test_a_destroy_that_fails_says_what_is_left(fleet: OneFleet, server: Sandbox) -> None:
     fleet.up(people("alice", "bob"))
     server.fault("DELETE", "/im/accounts/*", "status", times=1, status=403)
-    with pytest.raises(ChatDaddyFailure, match="1 account could not be removed"):
+    with pytest.raises(Failed, match="1 account could not be removed"):
         fleet.destroy()
     fleet.destroy()
     assert live(server) == {}
 
 
-def test_removals_make_room_for_what_a_limit_refused(fleet: Driver, server: Sandbox) -> None:
+def test_removals_make_room_for_what_a_limit_refused(fleet: OneFleet, server: Sandbox) -> None:
     fleet.up(people("alice", "bob"))
     server.fault("POST", "/im/accounts", "status", times=1, status=402)
     assert fleet.up(people("alice", "carol")) == {}
@@ -264,65 +265,66 @@ def test_removals_make_room_for_what_a_limit_refused(fleet: Driver, server: Sand
 # --- the limits and the guard
 
 
-def test_a_setting_that_is_nearly_known_is_warned_of_once(fleet: Driver) -> None:
+def test_a_setting_that_is_nearly_known_is_warned_of_once(fleet: OneFleet) -> None:
     fleet.preview({f"k{n}": {"settings": {"geoLocaton": "HK"}} for n in range(3)})
-    warned = [line for line in fleet.lines.kept if "geoLocaton" in line]
+    warned = [line for line in fleet.told if "geoLocaton" in line]
     assert warned == ["the setting 'geoLocaton' is not known; did you mean 'geoLocation'?"]
 
 
 def test_a_file_cut_in_half_is_refused_and_nothing_is_called(
-    fleet: Driver, server: Sandbox
+    fleet: OneFleet, server: Sandbox
 ) -> None:
     accounts = {f"k{number:02}": {} for number in range(20)}
     fleet.up(accounts)
     server.forget_requests()
     half = dict(list(accounts.items())[:10])
     for cut in (half, {}):
-        with pytest.raises(ChatDaddyFailure, match=r"FleetLimits\(max_removals=") as refused:
+        with pytest.raises(Refused, match=r"FleetLimits\(max_removals=") as refused:
             fleet.preview(cut)
         assert "\n" not in str(refused.value)
-    assert server.totals() == {}
-    assert fleet.preview(half, limits={"max_removals": "50%"}) == {"intent", "fleet"}
+    assert server.totals() == {"POST /auth/token": 2}
+    assert fleet.preview(half, limits={"max_removals": "50%"}) == {"fleet"}
 
 
-def test_purchases_can_be_limited(fleet: Driver, server: Sandbox) -> None:
-    with pytest.raises(CheckFailed, match="at most 1"):
+def test_purchases_can_be_limited(fleet: OneFleet, server: Sandbox) -> None:
+    with pytest.raises(Refused, match="at most 1"):
         fleet.preview(people("alice", "bob"), limits={"max_purchases": 1})
-    assert server.totals() == {}
+    fleet.up(people("alice", "bob"), limits={"max_purchases": 1})
+    assert server.writes() == {}, "nor without a preview"
     fleet.up(people("alice"), limits={"max_purchases": 1})
-    with pytest.raises(ChatDaddyFailure, match="at most 1"):
+    with pytest.raises(Refused, match="at most 1"):
         fleet.preview(people("alice", "bob", "carol"), limits={"max_purchases": 1})
 
 
-def test_what_is_misspelt_is_told_with_what_was_meant(fleet: Driver, server: Sandbox) -> None:
-    with pytest.raises(CheckFailed) as refused:
+def test_what_is_misspelt_is_told_with_what_was_meant(fleet: OneFleet, server: Sandbox) -> None:
+    with pytest.raises(Refused) as refused:
         fleet.preview({"alice": {"teir": "unlimited"}}, limits={"max_removal": 3})
     assert refused.value.failures == {
-        "accounts.alice.teir": "is not known here; did you mean 'tier'?",
-        "limits.max_removal": "is not known; did you mean 'max_removals'?",
+        "accounts.alice.teir": "is not an argument of an account; did you mean 'tier'?",
+        "limits.max_removal": "is not a limit of a fleet; did you mean 'max_removals'?",
     }
-    with pytest.raises(CheckFailed, match=r"defaults\.onDelete: .* 'on_delete'\?"):
+    with pytest.raises(Refused, match=r"defaults\.onDelete: .* 'on_delete'\?"):
         fleet.preview({"alice": {}}, defaults={"onDelete": "retain"})
-    assert server.totals() == {}
+    assert server.totals() == {"POST /auth/token": 2}
 
 
 def test_lost_history_fails_the_preview_for_all_keys_at_once(
-    fleet: Driver, server: Sandbox
+    fleet: OneFleet, server: Sandbox
 ) -> None:
     fleet.up(people("alice", "bob", "carol", tier="unlimited"))
     server.scan(fleet.ids["bob"])
     server.messages(fleet.ids["bob"], 1200)
     less = people("alice", "bob", "carol", tier="limited")
-    with pytest.raises(ChatDaddyFailure) as refused:
+    with pytest.raises(Refused) as refused:
         fleet.preview(less)
     told = str(refused.value)
     assert told.startswith("3 accounts would lose the chat history")
-    assert f"bob ({fleet.ids['bob']}): it has sent 1,200 messages in this period, and so" in told
+    assert f"bob ({fleet.ids['bob']}): it has sent 1,200 messages in this period, so" in told
     assert "alice" in told
     assert "carol" in told
     server.forget_requests()
     less["alice"]["allow_history_loss"] = less["carol"]["allow_history_loss"] = True
-    with pytest.raises(ChatDaddyFailure, match="1 account would lose"):
+    with pytest.raises(Refused, match="1 account would lose"):
         fleet.preview(less)
     assert fleet.up(less, defaults={"allow_history_loss": True}) == {}
     assert server.writes() == {"PATCH /im/accounts/{id}": 3}
@@ -331,7 +333,7 @@ def test_lost_history_fails_the_preview_for_all_keys_at_once(
 # --- what others do
 
 
-def test_a_refresh_shows_what_is_otherwise_by_key(fleet: Driver, server: Sandbox) -> None:
+def test_a_refresh_shows_what_is_otherwise_by_key(fleet: OneFleet, server: Sandbox) -> None:
     accounts = people("tier", "name", "deleted", "gone", "archived", "same")
     fleet.up(accounts)
     ids = fleet.ids
@@ -347,8 +349,8 @@ def test_a_refresh_shows_what_is_otherwise_by_key(fleet: Driver, server: Sandbox
 
     fleet.refresh()
     assert server.totals()["GET /im/accounts"] <= 2
-    assert fleet.fleet is not None
-    assert fleet.fleet.inputs["accounts"] == {
+    assert fleet.ids
+    assert fleet.inputs["accounts"] == {
         "tier": "unlimited",
         "name": "limited, nickname: x",
         "deleted": "limited, deleted",
@@ -360,8 +362,11 @@ def test_a_refresh_shows_what_is_otherwise_by_key(fleet: Driver, server: Sandbox
 
     server.forget_requests()
     accounts["tier"]["allow_history_loss"] = True
-    assert fleet.preview(accounts) == {"fleet"}
-    assert fleet.lines.kept == ["+2 bought, +1 brought back, ~1 nickname, ~1 tier, 2.00 USD now"]
+    assert fleet.preview(accounts) == {"intent", "fleet"}
+    assert fleet.told == [
+        "+ archived, gone (2 bought, 2.00 USD now); + deleted (brought back from deletion); "
+        "~ name: nickname 'x' → 'name', tier: unlimited → limited"
+    ]
     assert fleet.up(accounts) == {}
     assert server.writes() == {
         PURCHASE: 2,
@@ -372,11 +377,17 @@ def test_a_refresh_shows_what_is_otherwise_by_key(fleet: Driver, server: Sandbox
     assert fleet.preview(accounts) == set()
 
 
-def test_a_change_of_an_account_that_is_gone_is_told(fleet: Driver, server: Sandbox) -> None:
+def test_a_change_of_an_account_that_is_gone_is_told(fleet: OneFleet, server: Sandbox) -> None:
     fleet.up(people("alice", "bob"))
     path = f"/im/accounts/{fleet.ids['alice']}"
     server.call("DELETE", path, params={"deleteNow": "true"}).raise_for_status()
     server.advance(30)
+    with pytest.raises(Refused) as refused:
+        fleet.up(people("alice", "bob", tier="unlimited"))
+    assert "1 account is not as the state says; nothing was done" in str(refused.value)
+    assert f"customers/alice: {fleet.ids['alice']} is gone from ChatDaddy" in str(refused.value)
+    # With `chatdaddy:verify` set to never, the account itself is told.
+    fleet.stack.settings["verify"] = "never"
     failed = fleet.up(people("alice", "bob", tier="unlimited"))
     assert list(failed) == ["alice"]
     assert "pulumi refresh" in failed["alice"]
@@ -388,7 +399,7 @@ def test_a_change_of_an_account_that_is_gone_is_told(fleet: Driver, server: Sand
 # --- arguments
 
 
-def test_all_arguments_reach_the_account(fleet: Driver, server: Sandbox) -> None:
+def test_all_arguments_reach_the_account(fleet: OneFleet, server: Sandbox) -> None:
     accounts = {
         "alice": {
             "nickname": "Alice Ltd",
@@ -416,7 +427,7 @@ def test_all_arguments_reach_the_account(fleet: Driver, server: Sandbox) -> None
 
 
 def test_an_account_that_is_bought_but_not_opened_stays_ours(
-    fleet: Driver, server: Sandbox
+    fleet: OneFleet, server: Sandbox
 ) -> None:
     server.fault("POST", "/im/accounts/*/open", "status", times=1, status=400)
     accounts = {"alice": {"connect": True}}
@@ -428,7 +439,7 @@ def test_an_account_that_is_bought_but_not_opened_stays_ours(
 
 
 def test_defaults_change_all_and_cost_no_call_where_nothing_does(
-    fleet: Driver, server: Sandbox
+    fleet: OneFleet, server: Sandbox
 ) -> None:
     fleet.up(people("alice", "bob"))
     server.forget_requests()
@@ -439,38 +450,26 @@ def test_defaults_change_all_and_cost_no_call_where_nothing_does(
     assert server.writes() == {"POST /im/accounts/{id}/archive": 2}
 
 
-def test_unknown_values_are_known_when_it_runs(fleet: Driver, server: Sandbox) -> None:
-    class Late:
-        """Stands for an output of another resource."""
-
-        unknown, value = True, "user-7"
-
-        def __await__(self) -> Any:
-            raise NotImplementedError
-
-    late = Late()
+def test_unknown_values_are_known_when_it_runs(fleet: OneFleet, server: Sandbox) -> None:
+    late = Late("user-7")
     accounts = {"alice": {"assignees": [late]}, "bob": {}}
     assert fleet.preview(accounts) == {"intent", "fleet"}
-    assert fleet.lines.kept == ["+2 bought, 2.00 USD now"]
-    late.unknown = False
+    assert fleet.told == ["+ alice, bob (2 bought, 2.00 USD now)"]
     assert fleet.up(accounts) == {}
+    late.known = True
     assert {a["nickname"]: a.get("assignees") for a in server.accounts()}["alice"] == ["user-7"]
     assert fleet.preview(accounts) == set()
 
 
-def test_a_run_that_is_cancelled_saves_what_it_did(
-    fleet: Driver, server: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_is_cancelled_saves_what_it_did(fleet: OneFleet, server: Sandbox) -> None:
     asked = iter(range(1000))
-    monkeypatch.setattr(
-        provider, "stop_reason", lambda: "the run was cancelled" if next(asked) > 6 else None
-    )
+    fleet.stack.stop_reason = lambda: "the run was cancelled" if next(asked) > 6 else None
     accounts = {f"k{number:02}": {} for number in range(20)}
     failed = fleet.up(accounts, concurrency=2)
     assert set(failed.values()) == {"not tried: the run was cancelled"}
     assert live(server) == fleet.ids
     assert len(fleet.ids) == 7
-    monkeypatch.undo()
+    fleet.stack.stop_reason = lambda: None
     server.forget_requests()
     assert fleet.up(accounts) == {}
     assert server.writes() == {PURCHASE: 13}

@@ -1,4 +1,4 @@
-"""A fleet's two providers against the emulated ChatDaddy."""
+"""The providers against the emulated ChatDaddy, over HTTP."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fleet import Driver, over_http
+from tests.support.provider import OneFleet, Stack, over_http
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
 
@@ -24,5 +24,10 @@ def server(one_server: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def fleet(server: Sandbox) -> Driver:
+def stack(server: Sandbox) -> Stack:
     return over_http(server.url, TEAM_ID, REFRESH_TOKEN)
+
+
+@pytest.fixture
+def fleet(stack: Stack) -> OneFleet:
+    return OneFleet(stack)

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.support.fleet import Driver, Killed, Team, in_memory
+from tests.support.provider import Killed, OneFleet, in_memory
+from tests.support.team import Team
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 NAMES = st.sampled_from(["x", "y"])
@@ -25,7 +26,7 @@ class Lives(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.team = Team()
-        self.driver: Driver = in_memory(self.team)
+        self.driver = OneFleet(in_memory(self.team))
         self.wanted: dict[str, str] = {}
         self.others: set[str] = set()
         self.interrupted = False

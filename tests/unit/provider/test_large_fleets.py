@@ -5,27 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chatdaddy_pulumi.resources.account_fleet.display import SHOWN_ONE_BY_ONE
 
+from chatdaddy_pulumi.provider.fleet_display import SHOWN_ONE_BY_ONE
 from pulumi_standin.render import difference
-from tests.support.fleet import Driver, Team, in_memory
+from tests.support.provider import OneFleet, in_memory
+from tests.support.team import Team
 
 
 @pytest.fixture
-def driver() -> Driver:
-    return in_memory(Team())
+def driver() -> OneFleet:
+    return OneFleet(in_memory(Team()))
 
 
 def entries(number: int) -> dict[str, dict[str, Any]]:
     return {f"customer-{n:05}": {} for n in range(number)}
 
 
-def shown(driver: Driver) -> dict[str, str]:
-    assert driver.fleet is not None
-    return dict(driver.fleet.inputs["accounts"])
+def shown(driver: OneFleet) -> dict[str, str]:
+    return dict(driver.inputs["accounts"])
 
 
-def test_a_change_of_one_entry_shows_its_line(driver: Driver) -> None:
+def test_a_change_of_one_entry_shows_its_line(driver: OneFleet) -> None:
     accounts = entries(SHOWN_ONE_BY_ONE + 1)
     assert driver.up(accounts) == {}
     before = shown(driver)
@@ -57,7 +57,7 @@ def part_of(parts: dict[str, str], key: str) -> str:
     return part
 
 
-def test_a_fleet_that_grows_large_changes_its_form_where_nothing_is_shown(driver: Driver) -> None:
+def test_a_fleet_that_grows_large_changes_its_form_where_nothing_is_shown(driver: OneFleet) -> None:
     small, large = entries(SHOWN_ONE_BY_ONE), entries(SHOWN_ONE_BY_ONE + 50)
     assert driver.up(small) == {}
     assert shown(driver)["customer-00007"] == "limited"
@@ -73,12 +73,12 @@ def test_a_fleet_that_grows_large_changes_its_form_where_nothing_is_shown(driver
 
 def test_drift_in_a_large_fleet_shows_its_line() -> None:
     team = Team()
-    driver = in_memory(team)
+    driver = OneFleet(in_memory(team))
     accounts = entries(SHOWN_ONE_BY_ONE + 1)
     driver.up(accounts)
     before = shown(driver)
     one = driver.ids["customer-00007"]
-    team.all[one] = team.all[one].model_copy(update={"nickname": "by hand"})
+    team.change(one, nickname="by hand")
     driver.refresh()
     told = [line.strip() for line, _ in difference(before, shown(driver), 0)]
     assert [line for line in told if line[:2] in ("+ ", "- ")] == [

@@ -1,0 +1,562 @@
+"""A program's accounts and fleets, driven in this process as the engine drives them, state and all.
+
+Each run has provider hosts of its own. The intent comes first, then the resources in the program's
+order, then the removals. A run can be killed: what it had not handed to the engine is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from chatdaddy_pulumi.client import ChatDaddyError, bridge
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.provider import messages
+from chatdaddy_pulumi.provider.account import AccountProvider
+from chatdaddy_pulumi.provider.account_fleet import FleetProvider
+from chatdaddy_pulumi.provider.fleet_lines import accounts_of
+from chatdaddy_pulumi.provider.host import Host
+from chatdaddy_pulumi.provider.intent import IntentProvider
+from chatdaddy_pulumi.provider.run_context import Declared, Run
+from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
+from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE, FLEET_TYPE, INTENT_TYPE, MARK_TYPE, plain
+from chatdaddy_pulumi.spec import UNKNOWN
+from tests.support.team import Team
+from tests.support.virtual_time import VirtualTimeLoop
+
+ROOT = "urn:pulumi:dev::tests::"
+COMPONENT = "chatdaddy:index:AccountFleet"
+INTENT = "chatdaddy-intent"
+
+#: By what a test names them.
+PROVIDERS: dict[str, Any] = {
+    "account": AccountProvider,
+    "fleet": FleetProvider,
+    "intent": IntentProvider,
+}
+
+
+class Killed(BaseException):
+    """`kill -9`, at the place where it is raised."""
+
+
+class Refused(Exception):
+    """A check or a diff refused the run; nothing was done."""
+
+    def __init__(self, failures: Mapping[str, str]) -> None:
+        super().__init__(
+            "\n".join(f"{name}: {why}" if name else why for name, why in failures.items())
+        )
+        #: Why, by property; the property is "" if a diff refused.
+        self.failures = dict(failures)
+
+
+class Failed(Exception):
+    """A step failed: the run ended there, and removed nothing."""
+
+
+@dataclass
+class Late:
+    """Stands for an output of another resource: not known before that resource is there."""
+
+    value: Any
+    known: bool = False
+
+    def at(self, preview: bool) -> Any:
+        return UNKNOWN if preview and not self.known else self.value
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A resource that a program declares."""
+
+    kind: str
+    given: Mapping[str, Any]
+    provider: str = ""
+    protect: bool = False
+    retain: bool = False
+
+    def arguments(self, name: str) -> dict[str, Any]:
+        """As the program's side hands them on."""
+        return {"nickname": name, **self.given} if self.kind == "account" else dict(self.given)
+
+    def urn(self, name: str) -> str:
+        if self.kind == "account":
+            return f"{ROOT}{ACCOUNT_TYPE}::{name}"
+        return f"{ROOT}{COMPONENT}${FLEET_TYPE}::{name}"
+
+
+def account(*, protect: bool = False, retain: bool = False, **given: Any) -> Declaration:
+    """An `Account` with these arguments."""
+    return Declaration("account", given, protect=protect, retain=retain)
+
+
+def fleet(
+    accounts: Mapping[str, Any], *, protect: bool = False, retain: bool = False, **arguments: Any
+) -> Declaration:
+    """An `AccountFleet` of these entries."""
+    given = {"accounts": dict(accounts), **arguments}
+    return Declaration("fleet", given, protect=protect, retain=retain)
+
+
+Program = Mapping[str, Declaration]
+
+
+@dataclass
+class Saved:
+    """A resource in the state."""
+
+    id: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+
+
+@dataclass
+class Lines:
+    """What was shown to the person."""
+
+    kept: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    passing: list[str] = field(default_factory=list)
+
+    def __call__(
+        self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
+    ) -> None:
+        (self.passing if passing else self.kept).append(message)
+        if severity == "warning":
+            self.warnings.append(message)
+
+
+def through_engine(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties as the engine hands them on: numbers are floats, nulls are left out, secrets are
+    open."""
+    text = json.dumps({key: value for key, value in properties.items() if value is not None})
+    opened: dict[str, Any] = plain(json.loads(text, parse_int=float))
+    return opened
+
+
+@dataclass
+class Stack:
+    """One stack of one program.
+
+    Args:
+        connect: The client, as a host asks for it.
+        run: Runs what a provider does, and returns its result.
+        settings: What is configured.
+        clock: Seconds since 1970.
+        new_host: Called when a run begins.
+    """
+
+    connect: Callable[..., Any]
+    run: Callable[[Coroutine[Any, Any, Any]], Any]
+    settings: dict[str, Any]
+    clock: Callable[[], float]
+    new_host: Callable[[], None] = lambda: None
+    saved: dict[str, Saved] = field(default_factory=dict)
+    mark: dict[str, Any] | None = None
+    #: Old sides of replacements that are not removed yet.
+    pending: list[tuple[str, Saved]] = field(default_factory=list)
+    lines: Lines = field(default_factory=Lines)
+    stop_reason: Callable[[], str | None] = lambda: None
+    runs: int = 0
+
+    # --- operations
+
+    def preview(self, program: Program) -> set[str]:
+        """The names of the resources that would change; the intent is `chatdaddy-intent`."""
+        return _Engine(self, program, preview=True).go()
+
+    def up(self, program: Program, *, killed_after: str = "", only: str = "") -> set[str]:
+        """The names of the resources that changed.
+
+        Args:
+            program: What the program declares.
+            killed_after: The run is killed after this resource's step, if there is one.
+            only: `--target`: only this resource.
+
+        Raises:
+            Refused: before anything was done.
+            Failed: a step failed.
+            Killed: where the work, or `killed_after`, says so.
+        """
+        return _Engine(self, program, preview=False, killed_after=killed_after, only=only).go()
+
+    def refresh(self) -> None:
+        """Read every resource of the state."""
+        host = self.host(None)
+        for urn, one in list(self.saved.items()):
+            provider = PROVIDERS[_kind(urn)](host)
+            read = self.call(provider.read(one.id, through_engine(one.outputs)))
+            if not read.id:
+                del self.saved[urn]
+                continue
+            one.outputs = read.outputs
+            if read.inputs is not None:
+                one.inputs = read.inputs
+
+    def destroy(self) -> None:
+        """Remove every resource, the intent last."""
+        host = self.host(None)
+        for urn in reversed(list(self.saved)):
+            self._remove(host, urn, self.saved[urn])
+            del self.saved[urn]
+        self.mark = None
+
+    # --- what is there
+
+    def held(self, name: str) -> dict[str, dict[str, Any]]:
+        """A fleet's accounts by key, as programs see them."""
+        urn = fleet({}).urn(name)
+        outputs = through_engine(self.saved[urn].outputs) if urn in self.saved else {}
+        return accounts_of({one: outputs.get(f"__{one}") for one in ("held", "terms", "drift")})
+
+    def ids(self, name: str = "customers") -> dict[str, str]:
+        """A fleet's account IDs by key."""
+        return {key: one["account_id"] for key, one in self.held(name).items()}
+
+    def failed(self, name: str = "customers") -> dict[str, str]:
+        """Why, by key, of the fleet's accounts that could not be brought to what is wanted."""
+        urn = fleet({}).urn(name)
+        return dict(through_engine(self.saved[urn].outputs).get("failed") or {})
+
+    def of(self, name: str) -> Saved:
+        """An `Account` in the state."""
+        return self.saved[account().urn(name)]
+
+    def all_ids(self) -> set[str]:
+        """Every account that a resource holds."""
+        found = {
+            str(one.outputs["account_id"])
+            for urn, one in self.saved.items()
+            if _kind(urn) == "account" and "account_id" in one.outputs
+        }
+        for urn in self.saved:
+            if _kind(urn) == "fleet":
+                found |= set(self.ids(urn.rpartition("::")[2]).values())
+        return found
+
+    # --- how
+
+    def host(self, run: Run | None) -> Host:
+        """A new host, of a run of the engine."""
+        self.new_host()
+        self.lines = Lines()
+        return Host(
+            connect=self.connect,
+            settings=Settings(self.settings, {}),
+            find_run=lambda _hidden: run,
+            show=self.lines,
+            stop_reason=lambda: self.stop_reason(),
+            clock=self.clock,
+        )
+
+    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return self.run(work)
+        except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
+            raise Failed(messages.told(error)) from error
+
+    def _remove(self, host: Host, urn: str, one: Saved) -> None:
+        self.call(PROVIDERS[_kind(urn)](host).delete(one.id, through_engine(one.outputs)))
+
+
+def _kind(urn: str) -> str:
+    type_ = urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
+    return {ACCOUNT_TYPE: "account", FLEET_TYPE: "fleet", INTENT_TYPE: "intent"}[type_]
+
+
+class _Engine:
+    """One preview or update."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        program: Program,
+        *,
+        preview: bool,
+        killed_after: str = "",
+        only: str = "",
+    ) -> None:
+        stack.runs += 1
+        self.stack = stack
+        self.program = program
+        self.preview = preview
+        self.killed_after = killed_after
+        self.only = only
+        saved = {urn: through_engine(one.outputs) for urn, one in stack.saved.items()}
+        if stack.mark is not None:
+            saved[f"{ROOT}{MARK_TYPE}::{INTENT}"] = stack.mark
+        declared = [
+            Declared(
+                leaf=urn.rpartition("$")[2].rpartition(ROOT)[2],
+                kind=one.kind,  # type: ignore[arg-type]
+                given=_known(one.arguments(name)),
+                urn=urn,
+                provider=one.provider,
+                protect=one.protect,
+                retain=one.retain,
+            )
+            for name, one in program.items()
+            for urn in [one.urn(name)]
+        ]
+        self.run = Run(
+            number=f"run-{stack.runs}",
+            preview=preview,
+            stack="organization/tests/dev",
+            at=stack.clock(),
+            saved=saved,
+            declared=declared,
+        )
+        self.host = stack.host(self.run if program else None)
+        self.hidden = {"number": self.run.number, "path": "", "provider": ""}
+        self.changed: set[str] = set()
+        self.marked = False
+
+    def go(self) -> set[str]:
+        notes: Any = None
+        if self.program:
+            urn = f"{ROOT}{INTENT_TYPE}::{INTENT}"
+            mark = f"{ROOT}{MARK_TYPE}::{INTENT}"
+            news = {"__run": self.hidden, "__urn": urn, "__mark": mark}
+            self._register(INTENT, urn, news)
+            saved = self.stack.saved.get(urn)
+            changes = INTENT in self.changed
+            notes = UNKNOWN if self.preview and changes else saved and saved.outputs["__notes"]
+        for name, one in self.program.items():
+            if self.only in ("", name):
+                urn = one.urn(name)
+                news = {**self._news(name, one), "__urn": urn, "__intent": plain(notes)}
+                self._register(name, urn, {"__run": self.hidden, **news})
+        if not self.preview and not self.only:
+            self._remove_what_goes()
+        return self.changed
+
+    def _news(self, name: str, one: Declaration) -> dict[str, Any]:
+        if one.kind == "account":
+            return dict(_now(one.arguments(name), self.preview))
+        late: list[Late] = []
+        text = json.dumps(_put_off(one.given["accounts"], late), ensure_ascii=False)
+        rest = {key: value for key, value in one.given.items() if key != "accounts"}
+        return {
+            "__fleet": f"{ROOT}{COMPONENT}::{name}",
+            "__accounts": text,
+            "__late": [value.at(self.preview) for value in late] or None,
+            "on_delete": "delete",
+            "existing": "fail",
+            **rest,
+        }
+
+    def _register(self, name: str, urn: str, news: dict[str, Any]) -> None:
+        stack, provider = self.stack, PROVIDERS[_kind(urn)](self.host)
+        old = stack.saved.get(urn)
+        inputs = self._check(provider, old.inputs if old else {}, news)
+        changes, replaces = True, []
+        if old is not None:
+            try:
+                found = stack.call(
+                    provider.diff(old.id, through_engine(old.outputs), through_engine(inputs))
+                )
+            except Failed as error:
+                raise Refused({"": str(error)}) from error
+            changes, replaces = found.changes, found.replaces
+            if replaces:
+                inputs = self._check(provider, {}, news)
+        if changes:
+            self.changed.add(name)
+        if self.preview:
+            return
+        if changes and _kind(urn) != "intent":
+            self._begin()
+        if old is None or replaces:
+            made = stack.call(provider.create(through_engine(inputs)))
+            if old is not None:
+                stack.pending.append((urn, old))
+            stack.saved[urn] = Saved(made.id, inputs, made.outputs)
+        elif changes:
+            outputs = stack.call(
+                provider.update(old.id, through_engine(old.outputs), through_engine(inputs))
+            )
+            stack.saved[urn] = Saved(old.id, inputs, outputs)
+        else:
+            old.inputs = inputs
+        if name == self.killed_after:
+            raise Killed
+
+    def _check(
+        self, provider: Any, olds: Mapping[str, Any], news: dict[str, Any]
+    ) -> dict[str, Any]:
+        try:
+            found = self.stack.call(provider.check(through_engine(olds), through_engine(news)))
+        except Failed as error:
+            raise Refused({"": str(error)}) from error
+        if found.failures:
+            raise Refused({one.property: one.reason for one in found.failures})
+        inputs: dict[str, Any] = found.inputs
+        return inputs
+
+    def _begin(self) -> None:
+        """The hook saves the begun mark before the first call that may buy."""
+        if not self.marked:
+            self.marked = True
+            self.stack.mark = {"run": self.run.number, "at": self.stack.clock()}
+
+    def _remove_what_goes(self) -> None:
+        stack = self.stack
+        for urn, old in list(stack.pending):
+            stack._remove(self.host, urn, old)
+            stack.pending.remove((urn, old))
+        kept = {one.urn(name) for name, one in self.program.items()}
+        kept |= {f"{ROOT}{INTENT_TYPE}::{INTENT}"} if self.program else set()
+        for urn in reversed(list(stack.saved)):
+            if urn not in kept:
+                stack._remove(self.host, urn, stack.saved[urn])
+                self.changed.add(urn.rpartition("::")[2])
+                del stack.saved[urn]
+        if not self.program:
+            stack.mark = None
+
+
+def _known(value: Any) -> Any:
+    """What is known when the program declares it."""
+    if isinstance(value, Late):
+        return UNKNOWN
+    if isinstance(value, Mapping):
+        return {key: _known(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_known(inner) for inner in value]
+    return value
+
+
+def _now(value: Any, preview: bool) -> Any:
+    if isinstance(value, Late):
+        return value.at(preview)
+    if isinstance(value, Mapping):
+        return {key: _now(inner, preview) for key, inner in value.items()}
+    return [_now(inner, preview) for inner in value] if isinstance(value, list) else value
+
+
+def _put_off(value: Any, late: list[Late]) -> Any:
+    if isinstance(value, Late):
+        late.append(value)
+        return {"__late": len(late) - 1}
+    if isinstance(value, Mapping):
+        return {key: _put_off(inner, late) for key, inner in value.items()}
+    return [_put_off(inner, late) for inner in value] if isinstance(value, list) else value
+
+
+# --- where it runs
+
+
+def over_http(url: str, team_id: str, refresh_token: str, **settings: str) -> Stack:
+    """A stack whose providers talk to a server, each run over a client of its own."""
+    import time
+
+    given = {"teamId": team_id, "refreshToken": refresh_token, "baseUrl": url, **settings}
+    return Stack(
+        connect=bridge.client_for,
+        run=bridge.run,
+        settings=given,
+        clock=time.time,
+        new_host=lambda: bridge._bridge.end(),
+    )
+
+
+def in_memory(team: Team) -> Stack:
+    """A stack whose providers work on that team; time passes at once."""
+
+    def run(work: Coroutine[Any, Any, Any]) -> Any:
+        loop = VirtualTimeLoop()
+        begun = loop.time()
+        team.passing = lambda: loop.time() - begun
+        try:
+            return loop.run_until_complete(work)
+        finally:
+            loop.run_until_complete(_cancel_the_rest())
+            team.clock, team.passing = team.now(), lambda: 0.0
+            loop.close()
+
+    return Stack(
+        connect=lambda _credentials, _options: team,
+        run=run,
+        settings={"teamId": "team", "refreshToken": "token"},
+        clock=team.now,
+    )
+
+
+async def _cancel_the_rest() -> None:
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+@contextmanager
+def killed(team: Team, *, done: bool = True, after: int = 0) -> Iterator[None]:
+    """Within, the run dies at a purchase: just before it, or just after it if `done`."""
+    left = after
+
+    def kill(is_done: bool) -> None:
+        nonlocal left
+        if is_done is done:
+            left -= 1
+            if left < 0:
+                raise Killed
+
+    team.on_purchase = kill
+    try:
+        yield
+    finally:
+        team.on_purchase = lambda _done: None
+
+
+@dataclass
+class OneFleet:
+    """A stack whose program is one fleet, `customers`."""
+
+    stack: Stack
+    NAME = "customers"
+
+    def program(self, accounts: Mapping[str, Any], **arguments: Any) -> Program:
+        return {self.NAME: fleet(accounts, **arguments)}
+
+    def preview(self, accounts: Mapping[str, Any], **arguments: Any) -> set[str]:
+        """What would change: ``intent``, ``fleet``."""
+        return self._short(self.stack.preview(self.program(accounts, **arguments)))
+
+    def up(
+        self, accounts: Mapping[str, Any], *, killed_after_intent: bool = False, **arguments: Any
+    ) -> dict[str, str]:
+        """What failed, by key."""
+        after = INTENT if killed_after_intent else ""
+        self.stack.up(self.program(accounts, **arguments), killed_after=after)
+        return self.stack.failed(self.NAME)
+
+    def refresh(self) -> None:
+        self.stack.refresh()
+
+    def destroy(self) -> None:
+        self.stack.destroy()
+
+    @property
+    def told(self) -> list[str]:
+        """The lines of the last run."""
+        return self.stack.lines.kept
+
+    @property
+    def held(self) -> dict[str, dict[str, Any]]:
+        return self.stack.held(self.NAME)
+
+    @property
+    def ids(self) -> dict[str, str]:
+        return self.stack.ids(self.NAME)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return through_engine(self.stack.saved[fleet({}).urn(self.NAME)].inputs)
+
+    def _short(self, names: set[str]) -> set[str]:
+        return {{INTENT: "intent", self.NAME: "fleet"}[name] for name in names}

@@ -1,0 +1,157 @@
+"""What the fault histories found: each as small as it gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chatdaddy_pulumi.client import BadRequest
+from tests.support.provider import Killed, OneFleet, Refused, account, fleet, in_memory
+from tests.support.provider import killed as killed_at
+from tests.support.sandbox import LIMITED, UNLIMITED
+from tests.support.team import Team
+
+
+@pytest.fixture
+def team() -> Team:
+    return Team()
+
+
+@pytest.fixture
+def driver(team: Team) -> OneFleet:
+    return OneFleet(in_memory(team))
+
+
+def killed(team: Team, driver: OneFleet, accounts: dict[str, dict[str, str]]) -> None:
+    """An update that dies just after its first purchase."""
+    team.clock += 3600
+    with killed_at(team), pytest.raises(Killed):
+        driver.up(accounts, existing="allow")
+    team.clock += 3600
+
+
+def test_a_replacement_whose_removal_failed_is_finished_later(
+    team: Team, driver: OneFleet
+) -> None:
+    """The new account is bought first; the old one stays beside it until it is removed."""
+    assert driver.up({"a": {"nickname": "x"}}, existing="allow") == {}
+    (old,) = team.live()
+    other = {"a": {"nickname": "x", "type": "mock"}}
+
+    def refuse(account_id: str) -> None:
+        raise BadRequest("not today", call="DELETE /im/accounts/{id}")
+
+    team.on_delete = refuse
+    assert set(driver.up(other, existing="allow")) == {"a"}
+    assert driver.ids["a"] != old
+    assert team.live() == {old, driver.ids["a"]}
+    team.on_delete = lambda account_id: None
+    assert driver.up(other, existing="allow") == {}
+    assert team.live() == {driver.ids["a"]}
+    assert team.purchases == 2
+
+
+def test_a_replacement_that_was_killed_is_found(team: Team, driver: OneFleet) -> None:
+    assert driver.up({"a": {"nickname": "x"}}, existing="allow") == {}
+    other = {"a": {"nickname": "x", "type": "mock"}}
+    killed(team, driver, other)
+    assert driver.up(other, existing="allow") == {}
+    assert team.purchases == 2
+    assert team.live() == set(driver.ids.values())
+
+
+def test_what_was_taken_over_in_an_earlier_run_is_removed(team: Team, driver: OneFleet) -> None:
+    theirs = team.buy("x", by="them").account_id
+    assert driver.up({"a": {"nickname": "x", "adopt": theirs}}) == {}
+    assert driver.up({"b": {"nickname": "y"}}) == {}
+    assert team.live() == team.named("y")
+
+
+@pytest.mark.parametrize("gone", ["nothing", "entry", "fleet"])
+def test_what_another_resource_bought_is_not_taken_for_an_interrupted_runs(
+    team: Team, driver: OneFleet, gone: str
+) -> None:
+    """An entry's run is killed, then an `Account` of the same nickname buys: its own stays its."""
+    bob = {"b": {"nickname": "y"}}
+    driver.up(bob, existing="allow")
+    wanted = {"a": {"nickname": "x"}, **bob}
+    killed(team, driver, wanted)
+    (first,) = team.named("x")
+    beside = {"x": account(existing="allow")}
+    left = {
+        "nothing": {"customers": fleet(wanted, existing="allow"), **beside},
+        "entry": {"customers": fleet(bob, existing="allow"), **beside},
+        "fleet": beside,
+    }[gone]
+    limit = {"limits": {"max_removals": "100%"}}
+    driver.stack.up(left)
+    anothers = driver.stack.of("x").id
+    assert team.named("x") == {first, anothers}
+    if gone == "nothing":
+        assert driver.ids["a"] == first
+    else:
+        assert any(first in line for line in driver.stack.lines.warnings), "it is named"
+    driver.stack.up({"customers": fleet(bob, existing="allow", **limit), **beside})
+    assert anothers in team.live()
+
+
+def test_what_a_person_was_asked_stays_asked(team: Team, driver: OneFleet) -> None:
+    """Running `up` again without an answer must not buy what may have been bought."""
+    wanted = {"a": {"nickname": "x"}}
+    killed(team, driver, wanted)
+    by_hand = team.buy("x", by="us").account_id
+    for _ in range(3):
+        failed = driver.up(wanted, existing="allow")
+        assert by_hand in failed["a"]
+        with pytest.raises(Refused, match=by_hand):
+            driver.preview(wanted, existing="allow")
+        team.clock += 3600
+    assert team.purchases == 1
+    team.change(by_hand, nickname="theirs")
+    (ours,) = team.live() - {by_hand}
+    driver.up({"a": {"nickname": "x", "adopt": ours}}, existing="allow")
+    assert driver.ids == {"a": ours}
+    assert team.purchases == 1
+
+
+def killed_at_its_first_patch(
+    driver: OneFleet, team: Team, accounts: dict[str, Any], *, done: bool
+) -> None:
+    """A run that does its first patch, or begins it, and is not there any more to save it."""
+
+    def kill(is_done: bool) -> None:
+        if is_done is done:
+            raise Killed
+
+    team.on_patch = kill
+    with pytest.raises(Killed):
+        driver.up(accounts)
+    team.on_patch = lambda _: None
+
+
+def test_what_a_killed_run_changed_is_noticed_if_the_program_goes_back(
+    team: Team, driver: OneFleet
+) -> None:
+    """The state and the program agree then, and ChatDaddy does not."""
+    before: dict[str, Any] = {f"k{n}": {"allow_history_loss": True} for n in range(3)}
+    driver.up(before)
+    changed = {**before, "k1": {"tier": "unlimited"}}
+    killed_at_its_first_patch(driver, team, changed, done=True)
+    k1 = driver.ids["k1"]
+    assert team.all[k1].tier == UNLIMITED
+    with pytest.raises(Refused, match="customers/k1: was moved to unlimited by hand"):
+        driver.up(before)
+    driver.refresh()
+    driver.up(before)
+    assert team.all[k1].tier == LIMITED
+    assert driver.preview(before) == set()
+
+
+def test_what_a_killed_run_did_not_change_is_no_drift(team: Team, driver: OneFleet) -> None:
+    before: dict[str, Any] = {f"k{n}": {} for n in range(3)}
+    driver.up(before)
+    changed = {**before, "k1": {"tier": "unlimited"}}
+    killed_at_its_first_patch(driver, team, changed, done=False)
+    assert driver.up(before) == {}
+    assert driver.preview(before) == set()
