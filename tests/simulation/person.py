@@ -226,9 +226,14 @@ class Person:
             shown = account.shown_at(ran.began_at - faults.lag_s)
             settled = account.shown_since[-1] <= ran.began_at - faults.lag_s
             seen = account.live and settled and shown is not None and account.id not in held
-            if seen and (account.id in self._let_go or not self._is_ours(ran.stack, account)):
+            if seen and not self._may_be_found_again(ran.stack, account):
                 found.setdefault(_name(account), []).append(account.id)
         return found
+
+    def _may_be_found_again(self, stack: str, account: Account) -> bool:
+        """Whether the state still tells that it is, or may be, the stack's own."""
+        known = self._ordered_at(account) > self._forgotten_at.get(stack, -1.0)
+        return known and self._is_ours(stack, account) and account.id not in self._let_go
 
     def _may_buy(self, ran: Ran) -> tuple[Counter[Name], bool]:
         """How many accounts may be bought, and whether the person is unsure about some."""
@@ -650,8 +655,10 @@ class Person:
             if event.who == ran.who and event.kind == "buy"
         }
         before = {slot.account_id for slot in ran.before}
+        faults = ran.step.faults
+        blind = bool(faults.lag_s or faults.short or faults.null_facts)
         for slot in ran.after:
-            if slot.account_id in before or slot.account_id in bought:
+            if blind or slot.account_id in before or slot.account_id in bought:
                 continue
             account = self._world.accounts[slot.account_id]
             words, blocks = self._words(ran, account)
