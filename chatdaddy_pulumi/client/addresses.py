@@ -59,9 +59,7 @@ def parse(url: str) -> Address | None:
         host = host[1:-1]
         if _ip(host) is None:
             return None
-    elif _NUMBER.fullmatch(host.rpartition(".")[2]) and _ip(host) is None:
-        return None
-    elif len(host) > 253 or not all(0 < len(label) < 64 for label in host.split(".")):
+    elif len(host) > 253 or not all(0 < len(label) < 64 for label in host.split(".")) or (_NUMBER.fullmatch(host.rpartition(".")[2]) and _ip(host) is None):
         return None
     if port is not None and not 0 < int(port) < 65_536:
         return None

@@ -373,9 +373,10 @@ class _Game:
         return environment, {"chatdaddy:baseUrl": configuration["chatdaddy:baseUrl"]}
 
     def _effective(self, player: Player, step: RunStep) -> tuple[str, str]:
-        """Team and token that the default provider's host gets: `refresh` and `destroy` see what
-        is saved, but for the environment."""
-        runs = step.operation in ("up", "preview") and not step.refresh
+        """Team and token that the default provider's host gets: what registers nothing with it
+        gets what is saved, but for the environment."""
+        default = any(block.provider == "" for block in player.program.blocks)
+        runs = step.operation in ("up", "preview") and not step.refresh and default
         if self._history.in_environment or runs:
             return player.team, player.token
         for resource in player.stack.resources:
