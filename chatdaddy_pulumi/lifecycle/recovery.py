@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CLOCKS_APART_S = 300.0
 
 #: For so long after its begun mark a run may have bought, in seconds.
-LONGEST_RUN_S = 2 * 3600.0
+LONGEST_RUN_S = 30 * 60.0
 
 
 class Note(NamedTuple):

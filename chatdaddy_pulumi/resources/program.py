@@ -17,8 +17,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from chatdaddy_pulumi.provider.fleet_lines import entries_digest
-from chatdaddy_pulumi.provider.run_context import Declared
+from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
@@ -296,7 +295,7 @@ class Program:
         if declaration is not None and declaration.urn is None:
             declaration.urn = await self._own_urn(declaration)
             opened.declare(await declaration.known())
-        if declaration is not None and _may_buy(await declaration.known(), opened.saved):
+        if declaration is not None and may_buy(await declaration.known(), opened.saved):
             await declaration.ready()
             await self._intents[provider][1].urn.future()
             if declaration.resource is not None:
@@ -453,18 +452,6 @@ async def _resources_in(depends_on: Any) -> list[pulumi.Resource]:
     if isinstance(depends_on, (list, tuple)):
         return [one for part in depends_on for one in await _resources_in(part)]
     return []
-
-
-def _may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
-    """Whether a resource may buy in this run, by the saved state."""
-    state = saved.get(declared.urn or "")
-    if state is None or state.get("__unresolved") or state.get("__missing_since"):
-        return True
-    if declared.kind == "fleet":
-        return bool(state.get("__settled") != entries_digest(declared.given))
-    before = state.get("__declared") or {}
-    said = declared.given
-    return any(said.get(name) not in (None, before.get(name)) for name in ("type", "login_type"))
 
 
 def _root_urn(leaf: str) -> str:

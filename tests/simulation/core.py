@@ -23,7 +23,7 @@ from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
 from chatdaddy_pulumi.provider.host import ConfigurationError, Host, Settings
 from chatdaddy_pulumi.provider.intent import IntentProvider
-from chatdaddy_pulumi.provider.run_context import Declared, Run
+from chatdaddy_pulumi.provider.run_context import Declared, Run, may_buy
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
@@ -234,6 +234,7 @@ class _ProgramSide:
         self._program = program
         self._failed: list[str] = []
         self._marked: dict[str, asyncio.Future[None]] = {}
+        self._gates: dict[str, tuple[asyncio.Lock, asyncio.Event]] = {}
         self._registered: dict[str, Registered] = {}
         self._components: set[str] = set()
         self._file: _RunFile | None = None
@@ -321,6 +322,16 @@ class _ProgramSide:
     def _reference(self, provider: str) -> str:
         return self._registered[provider].reference if provider in self._registered else ""
 
+    async def _one_first(self, provider: str, goal: Goal) -> Registered:
+        """Register alone until the begun mark is saved, as the program does."""
+        first, marked = self._gates.setdefault(provider, (asyncio.Lock(), asyncio.Event()))
+        async with first:
+            registered = asyncio.ensure_future(self._monitor.register(goal))
+            saved = asyncio.ensure_future(marked.wait())
+            await asyncio.wait({registered, saved}, return_when=asyncio.FIRST_COMPLETED)
+            saved.cancel()
+        return await registered
+
     async def _begin(self, provider: str) -> None:
         """Save that something may be bought from now on, once for each run and provider."""
         if provider not in self._marked:
@@ -332,7 +343,10 @@ class _ProgramSide:
                 },
             )
             self._marked[provider] = asyncio.ensure_future(saved)
-        await asyncio.shield(self._marked[provider])
+        await asyncio.wait({self._marked[provider]}, timeout=5.0)
+        if self._marked[provider].done():
+            _, marked = self._gates.setdefault(provider, (asyncio.Lock(), asyncio.Event()))
+            marked.set()
 
     # --- a block
 
@@ -392,16 +406,18 @@ class _ProgramSide:
             "__urn": self._monitor.urn(goal),
             "__intent": None if intent.failed else intent.outputs.get("__notes", missing),
         }
-        answer = await self._monitor.register(
-            replace(
-                goal,
-                inputs=inputs,
-                after=(intent.urn,),
-                made_of={"__intent": (intent.urn,)},
-                before=lambda _name, _news: self._begin(block.provider),
-                before_in_previews=True,
-            )
+        whole = replace(
+            goal,
+            inputs=inputs,
+            after=(intent.urn,),
+            made_of={"__intent": (intent.urn,)},
+            before=lambda _name, _news: self._begin(block.provider),
+            before_in_previews=True,
         )
+        if may_buy(self._declared(block), self._file.run.saved):
+            answer = await self._one_first(block.provider, whole)
+        else:
+            answer = await self._monitor.register(whole)
         failed = answer.outputs.get("failed") or answer.outputs.get("__failed")
         if failed and not self._monitor.dry_run:
             reasons = failed if isinstance(failed, dict) else {"": failed}
