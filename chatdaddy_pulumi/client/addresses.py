@@ -57,11 +57,10 @@ def parse(url: str) -> Address | None:
     host, port = found["host"].lower(), found["port"]
     if host.startswith("["):
         host = host[1:-1]
-        if _ip(host) is None:
-            return None
-    elif len(host) > 253 or not all(0 < len(label) < 64 for label in host.split(".")) or (_NUMBER.fullmatch(host.rpartition(".")[2]) and _ip(host) is None):
-        return None
-    if port is not None and not 0 < int(port) < 65_536:
+        plain = _ip(host) is not None
+    else:
+        plain = _is_name(host) or _ip(host) is not None
+    if not plain or (port is not None and not 0 < int(port) < 65_536):
         return None
     scheme = found["scheme"].lower()
     return Address(
@@ -104,6 +103,13 @@ def is_own(host: str) -> bool:
     """This machine, or an address that is only in one's own network."""
     ip = _ip(host)
     return host == "localhost" if ip is None else any(ip in network for network in _OWN_NETWORKS)
+
+
+def _is_name(host: str) -> bool:
+    """Whether name servers can know it. A last label that is a number belongs to an IP address."""
+    labels = host.split(".")
+    fits = len(host) <= 253 and all(0 < len(label) <= 63 for label in labels)
+    return fits and not _NUMBER.fullmatch(labels[-1])
 
 
 def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -80,6 +80,10 @@ class ClientOptions:
     page_size: int = 100
     #: Pages of one listing; more than that is taken for a server that never ends.
     max_pages: int = 2_000
+    #: For reading all pages of one listing.
+    listing_timeout_s: float = 600.0
+    #: The longest pages of one listing in all, in bytes, unpacked.
+    max_listing_bytes: int = 256 * 1024 * 1024
     #: Age up to which a listing of the team's accounts serves further reads.
     snapshot_max_age_s: float = 60.0
     #: For how long a lone read waits for others to share a listing with.
@@ -97,4 +101,4 @@ class ClientOptions:
                 raise BadSetting(f"must be at least {least}, not {value}", call=field.name)
 
 
-_AT_LEAST_ONE = {"concurrency", "page_size", "max_pages", "max_answer_bytes"}
+_AT_LEAST_ONE = {"concurrency", "page_size", "max_pages", "max_answer_bytes", "max_listing_bytes"}

@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from chatdaddy_pulumi.client import errors
 from chatdaddy_pulumi.client.answers import (
+    LONGEST_COMPLAINT,
     Answer,
     done,
     failure,
@@ -40,9 +41,10 @@ T = TypeVar("T")
 
 log = logging.getLogger("chatdaddy_pulumi.client")
 
-#: What is read of an answer that only says what went wrong, and for how many seconds.
-_LONGEST_COMPLAINT = 64 * 1024
+#: Seconds for reading why a call was refused.
 _COMPLAINT_S = 5.0
+#: Pieces of an answer after which others get their turn, however fast more pieces come.
+_PIECES = 64
 
 _HEADERS = {
     "User-Agent": USER_AGENT,
@@ -223,11 +225,11 @@ class Transport:
             body.end()
             return replace(answer, content=bytes(body.content))
         # What it is stands in its head; the body only says why.
-        body = Body(None, _LONGEST_COMPLAINT)
+        body = Body(None, LONGEST_COMPLAINT)
         cut = True
         with anyio.move_on_after(min(_COMPLAINT_S, self._options.read_timeout_s)):
             try:
-                body = Body(headers.get("Content-Encoding"), _LONGEST_COMPLAINT)
+                body = Body(headers.get("Content-Encoding"), LONGEST_COMPLAINT)
                 await _gather(response, body, heard)
                 cut = False
             except (BadBody, httpx.HTTPError):
@@ -236,11 +238,15 @@ class Transport:
 
 
 async def _gather(response: httpx.Response, body: Body, heard: _LastHeard) -> None:
-    """Read the body, without an endless stream of small pieces keeping others from their turn."""
+    """Read the body; small pieces without end do not keep others from their turn."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
+    pieces = 0
     async for piece in response.stream:
         heard.at = now()
         body.add(piece)
+        pieces += 1
+        if pieces % _PIECES == 0:
+            await asyncio.sleep(0)
 
 
 @dataclass
