@@ -607,6 +607,8 @@ class Person:
         """What was done was said before, by the entry's key or the nickname."""
         if ran.preview is None or ran.program is None:
             return
+        if not list(ran.program.wishes()):
+            return  # a program that declares nothing of ours has nobody to say what it removes
         said = "\n".join(_texts(ran.preview))
         steps = [step for step in ran.preview.steps if step.op not in ("same", "skip", "refresh")]
         names = {step.urn.rpartition("::")[2] for step in steps}

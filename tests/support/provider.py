@@ -61,7 +61,7 @@ class Failed(Exception):
 
 @dataclass
 class Late:
-    """Stands for an output of another resource: known in an update only, until that one is there."""
+    """Stands for an output of another resource: not known before that resource is there."""
 
     value: Any
     known: bool = False
@@ -249,7 +249,7 @@ class Stack:
             connect=self.connect,
             settings=Settings(self.settings, {}),
             find_run=lambda _hidden: run,
-            log=self.lines,
+            show=self.lines,
             stop_reason=lambda: self.stop_reason(),
             clock=self.clock,
         )

@@ -1,4 +1,4 @@
-"""What the program and the provider hosts talk to: Pulumi's resource monitor and engine services.
+"""Pulumi's resource monitor: what the program registers and asks for.
 
 The rules are those of pkg/resource/deploy/source_eval.go.
 """
@@ -6,7 +6,6 @@ The rules are those of pkg/resource/deploy/source_eval.go.
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,28 +13,19 @@ from typing import Any
 import grpc
 import grpc.aio
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import (
-    engine_pb2,
-    engine_pb2_grpc,
-    resource_pb2,
-    resource_pb2_grpc,
-)
+from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
 
 from pulumi_standin import goal as goals
 from pulumi_standin import urns
 from pulumi_standin.builtin_provider import Builtins
-from pulumi_standin.deployment import Cancelled, Deployment
-from pulumi_standin.errors import Failed
+from pulumi_standin.deployment import Deployment
 from pulumi_standin.goal import Goal
-from pulumi_standin.processes import Child, start_program
-from pulumi_standin.project import ORGANIZATION, Config, Project
-from pulumi_standin.providers import GRPC_OPTIONS, ProviderError
-from pulumi_standin.values import (
-    Unsupported,
-    contains_unknowns,
-    from_struct,
-    to_struct,
-)
+from pulumi_standin.project import ORGANIZATION
+from pulumi_standin.provider import ProviderError
+from pulumi_standin.run import Cancelled, Run
+from pulumi_standin.stack_config import Config
+from pulumi_standin.steps import Registration
+from pulumi_standin.values import Unsupported, contains_unknowns, from_struct, to_struct
 
 _SHUT_DOWN = "resource monitor shut down while waiting on step's done channel"
 _FEATURES = (
@@ -56,64 +46,12 @@ _FEATURE_NUMBERS = (
     resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
     resource_pb2.RESOURCE_MONITOR_FEATURE_SENDS_OPTIONS_TO_HOOKS,
 )
-# What the SDK logs where the run ends before the program does.
-_DYING = "Resource monitor has terminated"
-_SEVERITIES = {
-    engine_pb2.DEBUG: "debug",
-    engine_pb2.INFO: "info",
-    engine_pb2.WARNING: "warning",
-    engine_pb2.ERROR: "error",
+_RESULTS = {
+    Registration.SUCCEEDED: resource_pb2.Result.SUCCESS,
+    Registration.FAILED: resource_pb2.Result.FAIL,
+    Registration.SKIPPED: 2,  # SKIP, which the SDK's protocol does not name
 }
 Context = Any
-
-
-class Server:
-    """The gRPC server of one run, on a free port of the loopback."""
-
-    def __init__(self) -> None:
-        self._server = grpc.aio.server(options=GRPC_OPTIONS)
-        self.address = ""
-
-    async def start(self, monitor: Monitor | None, engine: Engine) -> None:
-        if monitor is not None:
-            resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, self._server)
-        engine_pb2_grpc.add_EngineServicer_to_server(engine, self._server)
-        port = self._server.add_insecure_port("127.0.0.1:0")
-        await self._server.start()
-        self.address = f"127.0.0.1:{port}"
-
-    async def stop(self) -> None:
-        await self._server.stop(grace=1)
-
-
-class Engine(engine_pb2_grpc.EngineServicer):
-    """Messages from the program and the providers."""
-
-    def __init__(self, events: Any) -> None:
-        self._events = events
-        self._root = ""
-
-    async def Log(self, request: engine_pb2.LogRequest, context: Context) -> empty_pb2.Empty:  # noqa: N802
-        if request.message.startswith(_DYING):
-            return empty_pb2.Empty()  # it is not the program's fault, and has been said
-        self._events.message(
-            _SEVERITIES[request.severity],
-            request.urn,
-            request.message,
-            ephemeral=request.ephemeral,
-            stream=request.streamId,
-        )
-        return empty_pb2.Empty()
-
-    async def GetRootResource(self, request: Any, context: Context) -> Any:  # noqa: N802
-        return engine_pb2.GetRootResourceResponse(urn=self._root)
-
-    async def SetRootResource(self, request: Any, context: Context) -> Any:  # noqa: N802
-        self._root = request.urn
-        return engine_pb2.SetRootResourceResponse()
-
-    async def RequirePulumiVersion(self, request: Any, context: Context) -> Any:  # noqa: N802
-        return engine_pb2.RequirePulumiVersionResponse()
 
 
 @dataclass
@@ -127,15 +65,16 @@ class _Inherited:
     providers: dict[str, str] = field(default_factory=dict)  # components only, by package
 
 
-class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
+class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
     """The resource monitor of one run."""
 
     def __init__(
-        self, run: Deployment, project: Project, config: Config, builtins: Builtins
+        self, run: Run, deployment: Deployment, builtins: Builtins, config: Config, root: str
     ) -> None:
         self._run = run
+        self._deployment = deployment
         self._builtins = builtins
-        self._project = project
+        self._root = root  # the project's folder
         self._config = config
         self._inherited: dict[str, _Inherited] = {}
         self._packages: dict[str, str] = {}
@@ -162,13 +101,16 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     ) -> resource_pb2.RegisterResourceResponse:
         try:
             goal = await self._goal(request)
-            state, unknown = await self._run.register(goal)
+            answer = await self._deployment.register(goal)
         except Cancelled:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
             raise
         except (ValueError, Unsupported) as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise
+        state = answer.state
+        if answer.result != Registration.SUCCEEDED and not request.supportsResultReporting:
+            await context.abort(grpc.StatusCode.INTERNAL, "resource registration failed")
         self._inherited[state.urn] = _Inherited(
             goal.protect,
             goal.retain_on_delete,
@@ -189,7 +131,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 unknowns=True,
                 references=request.acceptResources,
             ),
-            unknown=unknown,
+            unknown=answer.unknown,
+            result=_RESULTS[answer.result],  # type: ignore[arg-type]
         )
 
     async def _goal(self, request: resource_pb2.RegisterResourceRequest) -> Goal:
@@ -203,7 +146,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 f"{request.type}: the stand-in engine runs no transforms or state migrations; "
                 "use `pulumi up`"
             )
-        goal = goals.read(request, str(self._project.root))
+        goal = goals.read(request, self._root)
         package = urns.package_of(goal.type)
         parent = self._inherited.get(goal.parent)
         if parent is not None:
@@ -222,7 +165,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 goal.provider = ""
         elif not goal.provider:
             package = self._packages.get(request.packageRef, package)
-            goal.provider = await self._run.default_provider(package)
+            goal.provider = await self._deployment.default_provider(package)
         return goal
 
     def _providers(self, request: resource_pb2.RegisterResourceRequest) -> dict[str, str]:
@@ -231,7 +174,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     async def RegisterResourceOutputs(self, request: Any, context: Context) -> Any:  # noqa: N802
         try:
-            await self._run.register_outputs(request.urn, from_struct(request.outputs))
+            await self._deployment.register_outputs(request.urn, from_struct(request.outputs))
         except Cancelled:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
         except ValueError as error:
@@ -249,7 +192,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 "use `pulumi up`",
             )
         try:
-            await self._run.default_provider("pulumi")
+            await self._deployment.default_provider("pulumi")
             found = await self._builtins.invoke(request.tok, from_struct(request.args))
         except Cancelled:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
@@ -293,78 +236,3 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self.registered_everything.set()
         await self.may_end.wait()
         return empty_pb2.Empty()
-
-
-class PythonProgram:
-    """The project's program, in a process of its own."""
-
-    def __init__(
-        self, monitor: Monitor, server: Server, python: str, project: Project, env: dict[str, str]
-    ) -> None:
-        self._monitor = monitor
-        self._server = server
-        self._python = python
-        self._project = project
-        self._env = env
-        self._child: Child | None = None
-
-    async def run(self, run: Deployment) -> None:
-        """Return when it has registered everything; raises `Failed` where it failed."""
-        config = self._monitor._config
-        settings = {
-            "monitor": self._server.address,
-            "engine": self._server.address,
-            "project": run.project,
-            "stack": run.stack,
-            "parallel": run.options.parallel,
-            "dry_run": run.dry_run,
-            "organization": ORGANIZATION,
-            "root_directory": str(self._project.root),
-            "entry": self._project.entry,
-        }
-        env = {
-            **self._env,
-            **({"PULUMI_CONFIG": json.dumps(dict(config.values))} if config.values else {}),
-            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(config.secrets)),
-        }
-        root = urns.make(run.stack, run.project, "", urns.ROOT_TYPE, f"{run.project}-{run.stack}")
-        child = await start_program(
-            self._python,
-            settings,
-            env,
-            self._project.program,
-            lambda is_error, line: None if run.over.is_set() else run.info(root, line),
-        )
-        self._child = child
-        exited = asyncio.ensure_future(child.wait())
-        finished = asyncio.ensure_future(self._monitor.registered_everything.wait())
-        try:
-            await asyncio.wait({exited, finished}, return_when=asyncio.FIRST_COMPLETED)
-            if not exited.done():
-                return
-            code = exited.result()
-        finally:
-            finished.cancel()
-        if code == 32:  # it has logged what was wrong
-            raise Failed
-        if code:
-            run.error(
-                "", f"an unhandled error occurred: program exited with non-zero exit code: {code}"
-            )
-            raise Failed
-
-    async def kill(self) -> None:
-        """End it where it is, as the real engine does when the run is cancelled."""
-        if self._child is not None:
-            await self._child.stop(patience=1)
-
-    async def close(self) -> None:
-        """Let it end; one that does not is ended."""
-        self._monitor.may_end.set()
-        if self._child is not None:
-            if not self._monitor.registered_everything.is_set():
-                self._child.interrupt()
-            try:
-                await asyncio.wait_for(self._child.wait(), 5)
-            except asyncio.TimeoutError:
-                await self._child.stop()

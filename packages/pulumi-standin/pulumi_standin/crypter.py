@@ -21,7 +21,7 @@ from pulumi_standin.errors import EngineError
 _ROUNDS = 1_000_000
 
 
-class Vault:
+class Crypter:
     """Encrypts and decrypts with one passphrase and one salt."""
 
     def __init__(self, key: bytes, salt: str) -> None:
@@ -29,15 +29,15 @@ class Vault:
         self.salt = salt  # as the state's secrets_providers and the stack's file hold it
 
     @classmethod
-    def new(cls, passphrase: str) -> Vault:
+    def new(cls, passphrase: str) -> Crypter:
         """With a fresh salt."""
         salt = os.urandom(8)
-        vault = cls(_key(passphrase, salt), "")
-        vault.salt = f"v1:{b64encode(salt).decode()}:{vault.encrypt('pulumi')}"
-        return vault
+        crypter = cls(_key(passphrase, salt), "")
+        crypter.salt = f"v1:{b64encode(salt).decode()}:{crypter.encrypt('pulumi')}"
+        return crypter
 
     @classmethod
-    def open(cls, passphrase: str, salt: str) -> Vault:
+    def open(cls, passphrase: str, salt: str) -> Crypter:
         """With the salt that a state or a stack's file holds.
 
         Raises `EngineError` on a wrong passphrase.
@@ -45,14 +45,14 @@ class Vault:
         version, encoded, probe = salt.split(":", 2) if salt.count(":") >= 2 else ("", "", "")
         if version != "v1":
             raise EngineError(f"the encryption salt {salt[:12]!r}… is not one of Pulumi's (v1:…)")
-        vault = cls(_key(passphrase, b64decode(encoded)), salt)
+        crypter = cls(_key(passphrase, b64decode(encoded)), salt)
         try:
-            known = vault.decrypt(probe) == "pulumi"
+            known = crypter.decrypt(probe) == "pulumi"
         except EngineError:
             known = False
         if not known:
             raise EngineError("incorrect passphrase: check PULUMI_CONFIG_PASSPHRASE")
-        return vault
+        return crypter
 
     def encrypt(self, text: str) -> str:
         nonce = os.urandom(12)

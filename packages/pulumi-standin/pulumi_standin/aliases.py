@@ -9,7 +9,7 @@ from pulumi_standin import urns
 from pulumi_standin.state import State
 
 
-def settle(resources: list[State]) -> list[State]:
+def normalize(resources: list[State]) -> list[State]:
     """`resources` with every reference to an old URN replaced, and without aliases."""
     if not any(state.aliases for state in resources):
         return resources
