@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chatdaddy_pulumi.cli.access import Access, AccessFlags
-from chatdaddy_pulumi.cli.console import Cell, Failed, plural, print_json, progress, say, visible
+from chatdaddy_pulumi.cli.console import Cell, Failed, plural, print_json, say, visible
 from chatdaddy_pulumi.cli.groups import grouped
 from chatdaddy_pulumi.cli.team import TeamAccount, list_team
 from chatdaddy_pulumi.enums import Tier
@@ -287,8 +287,7 @@ def _team(access: Access) -> Iterable[Check]:
     from chatdaddy_pulumi.client import ChatDaddyError
 
     try:
-        with progress("asking ChatDaddy"):
-            seen = access.run(_ask)
+        seen = access.run(_ask)
     except ChatDaddyError as error:
         remedy = _REMEDIES.get(error.setting or "", "check the network and the address")
         yield wrong("access", str(error), remedy)

@@ -14,7 +14,7 @@ import typer
 from chatdaddy_pulumi.cli import compare, entries, export
 from chatdaddy_pulumi.cli.access import Access, AccessFlags
 from chatdaddy_pulumi.cli.compare import Comparison
-from chatdaddy_pulumi.cli.console import Cell, Failed, note, plural, print_json, progress, say
+from chatdaddy_pulumi.cli.console import Cell, Failed, note, plural, print_json, say
 from chatdaddy_pulumi.cli.console import visible as shown
 from chatdaddy_pulumi.cli.export import Format
 from chatdaddy_pulumi.cli.groups import grouped
@@ -151,8 +151,7 @@ def _team_and_lock(access: Access) -> tuple[list[TeamAccount], bool]:
     from chatdaddy_pulumi.client import ChatDaddyError
 
     async def work(client: ChatDaddy) -> tuple[list[TeamAccount], bool]:
-        with progress("reading the team's accounts"):
-            team = await list_team(client)
+        team = await list_team(client)
         try:
             locked = bool((await client.billing.team_detail()).lock_account)
         except ChatDaddyError:

@@ -177,25 +177,26 @@ def ordered(accounts: Iterable[TeamAccount]) -> list[TeamAccount]:
 
 
 async def list_team(client: ChatDaddy) -> list[TeamAccount]:
-    """Every account of the team, deleted and archived ones too, ordered."""
-    found = await client.accounts.snapshot(max_age=0)
+    """Every account of the team, deleted and archived ones too, ordered; terminals show progress.
+
+    Raises:
+        ChatDaddyError: the accounts can't be read.
+    """
+
+    def pages() -> str:
+        number = client.calls.get("GET /im/accounts", 0)
+        return f"page {number:,}" if number > 1 else ""
+
+    with progress("reading the team's accounts", pages):
+        found = await client.accounts.snapshot(max_age=0)
     return ordered(TeamAccount.seen(account) for account in found.values())
 
 
 def read_team(access: Access) -> list[TeamAccount]:
-    """The same with a client of its own, and progress on a terminal.
+    """The same with a client of its own.
 
     Raises:
         Failed: the settings are wrong.
         ChatDaddyError: the accounts can't be read.
     """
-
-    async def work(client: ChatDaddy) -> list[TeamAccount]:
-        def pages() -> str:
-            number = client.calls.get("GET /im/accounts", 0)
-            return f"page {number:,}" if number > 1 else ""
-
-        with progress("reading the team's accounts", pages):
-            return await list_team(client)
-
-    return access.run(work)
+    return access.run(list_team)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chatdaddy_pulumi.cli.access import Access, AccessFlags
-from chatdaddy_pulumi.cli.console import Failed, note, plural, progress, say, visible
+from chatdaddy_pulumi.cli.console import Failed, note, plural, say, visible
 from chatdaddy_pulumi.cli.entries import in_folder
 from chatdaddy_pulumi.cli.groups import grouped
 from chatdaddy_pulumi.cli.team import list_team
@@ -91,8 +91,7 @@ def login(
         from chatdaddy_pulumi.cli.login import page as pages
         from chatdaddy_pulumi.cli.login import targets, terminal
 
-        with progress("reading the team's accounts"):
-            team = await list_team(client)
+        team = await list_team(client)
         if everyone:
             accounts = targets.needing(team)
         else:

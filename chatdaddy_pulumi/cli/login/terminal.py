@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.align import Align
 from rich.console import Console, Group
@@ -151,11 +151,13 @@ def _enter_pressed() -> Iterator[asyncio.Event]:
             loop.remove_reader(sys.stdin)
         pressed.set()
 
-    loop.add_reader(sys.stdin, read)
+    with suppress(NotImplementedError):  # on Windows
+        loop.add_reader(sys.stdin, read)
     try:
         yield pressed
     finally:
-        loop.remove_reader(sys.stdin)
+        with suppress(NotImplementedError):
+            loop.remove_reader(sys.stdin)
 
 
 async def _either(event: asyncio.Event, seconds: float) -> None:

@@ -77,3 +77,26 @@ def test_a_large_team_is_read_to_its_end(own_team: Team, command: Command) -> No
     ran = command.run("accounts").ok()
     assert ran.err == "130 accounts: 130 close\n"
     assert len(ran.out.splitlines()) == 131
+
+
+def test_ctrl_c_while_it_waits(own_team: Team, command: Command) -> None:
+    own_team.sandbox.fault("GET", "/im/accounts", "delay", delay_ms=30_000)
+    command.env["CHATDADDY_BASE_URL"] = own_team.sandbox.url
+    with command.in_terminal("accounts") as terminal:
+        terminal.wait_for("reading the team's accounts")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert "Traceback" not in terminal.text
+        assert "\x1b[?25h" in terminal.raw, "the cursor is shown again"
+
+
+def test_what_goes_wrong_at_chatdaddy_is_one_line(own_team: Team, command: Command) -> None:
+    own_team.sandbox.fault(
+        "GET", "/im/accounts", "status", times=9, status=403, message="\x1b[1mNo"
+    )
+    command.env["CHATDADDY_BASE_URL"] = own_team.sandbox.url
+    ran = command.run("accounts")
+    assert ran.exit_code == 1
+    assert ran.err.startswith("error: ")
+    assert len(ran.err.splitlines()) == 1
+    assert "\x1b" not in ran.err
