@@ -195,7 +195,7 @@ async def _run(
         key: Secret(value) if key in config.secrets else value
         for key, value in config.values.items()
     }
-    deployment = Deployment(run, Executor(run, display), secrets_marked)
+    deployment = Deployment(run, Executor(run, display), secrets_marked, workspace.trust)
     engine_pb2_grpc.add_EngineServicer_to_server(EngineService(display), server.grpc)
     program = None
     if with_program:
