@@ -89,6 +89,8 @@ class Stack:
     env: dict[str, str] = field(default_factory=dict)
     name: str = "dev"
     timeout: float = 120
+    #: The module that is the stand-in's command, and its first arguments.
+    stand_in: tuple[str, ...] = ("chatdaddy_pulumi.cli", "sandbox")
 
     def __post_init__(self) -> None:
         self.workdir.mkdir(parents=True, exist_ok=True)
@@ -214,13 +216,13 @@ class Stack:
         if self.engine == "pulumi":
             assert PULUMI is not None
             return [PULUMI]
-        return [sys.executable, "-m", "chatdaddy_pulumi.cli"]
+        return [sys.executable, "-m", self.stand_in[0]]
 
     def _command(self, operation: str) -> list[str]:
         if self.engine == "pulumi":
             return [operation, "--stack", self.name, "--non-interactive", "--color", "never"]
         states = str(self.workdir / "states")
-        return ["sandbox", operation, "--stack", self.name, "--state-dir", states]
+        return [*self.stand_in[1:], operation, "--stack", self.name, "--state-dir", states]
 
     def _env(self) -> dict[str, str]:
         env = {

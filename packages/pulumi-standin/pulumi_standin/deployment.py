@@ -16,6 +16,7 @@ from pulumi_standin.errors import Failed
 from pulumi_standin.executor import EXPECTED, Executor
 from pulumi_standin.goal import Goal
 from pulumi_standin.planner import Planner
+from pulumi_standin.provider_trust import ProviderTrust
 from pulumi_standin.refresh import refresh
 from pulumi_standin.run import Cancelled, Run
 from pulumi_standin.steps import Answer, Registration
@@ -38,8 +39,11 @@ class Deployment:
     `config` is the stack's configuration, secrets marked: that of the default providers.
     """
 
-    def __init__(self, run: Run, executor: Executor, config: dict[str, Any]) -> None:
+    def __init__(
+        self, run: Run, executor: Executor, config: dict[str, Any], trust: ProviderTrust
+    ) -> None:
         self._run = run
+        self._trust = trust
         self._executor = executor
         self._config = config
         self._planner = Planner(run)
@@ -113,6 +117,7 @@ class Deployment:
     async def register(self, goal: Goal) -> Answer:
         """Bring a resource about; raises `Cancelled` if the run ends before."""
         run = self._run
+        self._trust.register(goal.properties)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         async with self._planning:
             if run.over.is_set():

@@ -16,6 +16,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from pulumi_standin import urns
 from pulumi_standin.processes import Child
 from pulumi_standin.provider import Diff, DiffUnavailable, Failure, ProviderError, Read
+from pulumi_standin.provider_trust import ProviderTrust
 from pulumi_standin.rpc import GRPC_OPTIONS
 from pulumi_standin.state import State
 from pulumi_standin.values import (
@@ -29,10 +30,11 @@ from pulumi_standin.values import (
 
 
 class DynamicProvider:
-    """One `pulumi.dynamic` host process."""
+    """One `pulumi.dynamic` host process, which loads the providers that `trust` lets pass."""
 
-    def __init__(self, child: Child, port: int) -> None:
+    def __init__(self, child: Child, port: int, trust: ProviderTrust) -> None:
         self._child = child
+        self._trust = trust
         self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=GRPC_OPTIONS)
         self._stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
         self._known = True
@@ -84,6 +86,7 @@ class DynamicProvider:
     ) -> tuple[Props, list[Failure]]:
         if not await self._ready():
             return news, []
+        self._trust.check(news)
         request = provider_pb2.CheckRequest(
             urn=urn,
             name=urns.name_of(urn),
@@ -106,6 +109,7 @@ class DynamicProvider:
                 "This preview may not correctly represent the changes that will be applied "
                 "during an update."
             )
+        self._trust.check(news, otherwise=old.outputs)
         request = provider_pb2.DiffRequest(
             id=old.id,
             urn=urn,
@@ -130,6 +134,7 @@ class DynamicProvider:
         if preview:
             # The host does not support previews, so what is given stands for what will be.
             return "", inputs if known else {}
+        self._trust.check(inputs)
         request = provider_pb2.CreateRequest(
             urn=urn,
             name=urns.name_of(urn),
@@ -146,6 +151,7 @@ class DynamicProvider:
         known = await self._ready()
         if preview:
             return new.inputs if known else {}
+        self._trust.check(new.inputs)
         request = provider_pb2.UpdateRequest(
             id=old.id,
             urn=urn,
@@ -163,6 +169,7 @@ class DynamicProvider:
     async def read(self, urn: str, old: State) -> Read:
         if not await self._ready():
             return Read("", {}, {})
+        self._trust.check(old.outputs or {})
         request = provider_pb2.ReadRequest(
             id=old.id,
             urn=urn,
@@ -180,6 +187,7 @@ class DynamicProvider:
 
     async def delete(self, state: State) -> None:
         await self._ready()
+        self._trust.check(state.outputs or {})
         request = provider_pb2.DeleteRequest(
             id=state.id,
             urn=state.urn,

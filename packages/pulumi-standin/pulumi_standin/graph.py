@@ -1,4 +1,4 @@
-"""Who depends on whom, in a list of resources where everything comes after what it depends on.
+"""Who depends on whom, in a list in which every resource comes after what it depends on.
 
 The rules are those of pkg/resource/graph/dependency_graph.go.
 """
@@ -72,10 +72,10 @@ class Graph:
             found |= self._descendants(child.urn, before)
         return found
 
-    def waves(self, condemned: list[State]) -> list[list[State]]:
-        """`condemned` in groups, each safe to delete at once, those that others need last."""
-        left = dict.fromkeys(condemned)
-        needs = {state: self.dependencies_of(state) for state in condemned}
+    def waves(self, deleted: list[State]) -> list[list[State]]:
+        """`deleted` in groups, each safe to delete at once, those that others need last."""
+        left = dict.fromkeys(deleted)
+        needs = {state: self.dependencies_of(state) for state in deleted}
         waves: list[list[State]] = []
         while left:
             wave = [state for state in left if not (needs[state] & left.keys())]

@@ -195,7 +195,7 @@ async def _run(
         key: Secret(value) if key in config.secrets else value
         for key, value in config.values.items()
     }
-    deployment = Deployment(run, Executor(run, display), secrets_marked)
+    deployment = Deployment(run, Executor(run, display), secrets_marked, workspace.trust)
     engine_pb2_grpc.add_EngineServicer_to_server(EngineService(display), server.grpc)
     program = None
     if with_program:
@@ -221,9 +221,9 @@ async def _run(
 
 @contextmanager
 def _interrupts(run: Run, display: Display, program: PythonProgram | None) -> Iterator[None]:
-    """The first Ctrl-C winds the run down, the second ends it where it is."""
+    """The first Ctrl-C lets the run end, the second ends it at once."""
     loop = asyncio.get_running_loop()
-    telling: list[asyncio.Task[None]] = []
+    tasks: list[asyncio.Task[None]] = []
 
     def interrupt() -> None:
         if run.cancelled:
@@ -232,9 +232,9 @@ def _interrupts(run: Run, display: Display, program: PythonProgram | None) -> It
         display.note("^C received; canceling. To terminate immediately, press ^C again.")
         run.cancelled = True
         run.stop()
-        telling.append(loop.create_task(run.registry.cancel()))
+        tasks.append(loop.create_task(run.registry.cancel()))
         if program is not None:
-            telling.append(loop.create_task(program.kill()))
+            tasks.append(loop.create_task(program.kill()))
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:

@@ -82,7 +82,7 @@ class PythonProgram:
             raise Failed
 
     async def kill(self) -> None:
-        """End it where it is, as the real engine does when the run is cancelled."""
+        """End it at once, as the real engine does if the run is cancelled."""
         if self._child is not None:
             await self._child.stop(patience=1)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from pulumi_standin import private_files
 from pulumi_standin.crypter import Crypter
 from pulumi_standin.errors import EngineError
 from pulumi_standin.project import Project, read_mapping
@@ -59,7 +60,7 @@ def set_config(
         assert crypter is not None
         data = {"encryptionsalt": crypter.salt, **data}
         config.update({_key(project, k): {"secure": crypter.encrypt(v)} for k, v in secret.items()})
-    path.write_text(yaml.safe_dump({**data, "config": config}, sort_keys=False))
+    private_files.write(path, yaml.safe_dump({**data, "config": config}, sort_keys=False))
 
 
 def pairs(arguments: list[str], option: str) -> dict[str, str]:

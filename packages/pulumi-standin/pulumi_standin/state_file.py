@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pulumi_standin import private_files
 from pulumi_standin.errors import EngineError
 
 
@@ -21,17 +22,16 @@ class StateFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the stack; raises `EngineError` where another run does.
+        """Hold the stack; raises `EngineError` if another run does.
 
         The lock is the system's, so it ends with its holder, however that ends.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(self.path.parent)
         lock = self.path.with_suffix(".lock")
-        with lock.open("a+") as handle:
+        with os.fdopen(private_files.open_lock(lock), "r+", encoding="utf-8") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                handle.seek(0)
                 holder = handle.read().strip() or "another process"
                 raise EngineError(
                     f"the stack is currently locked by {holder}; wait for it to end ({lock})"
@@ -39,15 +39,18 @@ class StateFile:
             handle.truncate(0)
             handle.write(f"process {os.getpid()}")
             handle.flush()
+            private_files.remove_drafts(self.path)
             yield
 
     def read(self) -> dict[str, Any]:
         """The deployment, or an empty one for a new stack; raises `EngineError`."""
-        try:
-            data = json.loads(self.path.read_text())
-        except FileNotFoundError:
+        private_files.check_folder(self.path.parent)
+        text = private_files.read(self.path)
+        if text is None:
             return {}
-        except ValueError as error:
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
             raise EngineError(f"the state {self.path} is not JSON: {error}") from error
         if not isinstance(data, dict) or data.get("version") not in (3, 4):
             raise EngineError(
@@ -61,15 +64,4 @@ class StateFile:
 
     def write(self, text: str) -> None:
         """Replace the file at once: whoever reads it sees the old text or the new one."""
-        draft = self.path.with_suffix(".tmp")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        private_files.write(self.path, text)

@@ -28,7 +28,7 @@ class Protected(StepFailed):
 
 @dataclass
 class Answer:
-    """What the program is told about a registration."""
+    """The answer to a registration."""
 
     state: State
     result: str
@@ -157,7 +157,7 @@ class SkippedCreate(Step):
 
 @dataclass(eq=False)
 class Create(Step):
-    """Make it; `old` is what it replaces, to be deleted later where `pending_delete`."""
+    """Create it; `old` is what it replaces, deleted later if `pending_delete`."""
 
     replacing: bool = False
     pending_delete: bool = False

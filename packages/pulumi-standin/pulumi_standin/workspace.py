@@ -19,6 +19,7 @@ from pulumi_standin.dynamic_provider import DynamicProvider
 from pulumi_standin.errors import EngineError
 from pulumi_standin.processes import interpreter, start_host
 from pulumi_standin.project import Project
+from pulumi_standin.provider_trust import MayLoad, ProviderTrust
 from pulumi_standin.stack_config import Config
 from pulumi_standin.state import State
 from pulumi_standin.state_file import StateFile
@@ -63,6 +64,8 @@ class Settings:
     confirm: Callable[[str], bool] | None = None
     # Asked before anything is run or loaded; None lets every configuration pass.
     may_reach: MayReach | None = None
+    # Asked before a provider that only the state names is loaded; None loads every one.
+    may_load: MayLoad | None = None
 
 
 class Workspace:
@@ -74,8 +77,10 @@ class Workspace:
         self.stack = settings.stack
         projects.check_stack_name(self.stack)
         self.project: Project = projects.load(settings.cwd)
-        folder = settings.state_dir or self.project.root / ".sandbox"
-        self.file = StateFile(folder.resolve() / f"{self.stack}.json")
+        # A folder that a person names may be a link, the one in the project may not.
+        given = settings.state_dir.resolve() if settings.state_dir else None
+        folder = given or self.project.root / ".sandbox"
+        self.file = StateFile(folder / f"{self.stack}.json")
         self.python = interpreter(self.project.options.get("virtualenv"), self.project.root)
         name = self.project.name
         self.root = urns.make(self.stack, name, "", urns.ROOT_TYPE, f"{name}-{self.stack}")
@@ -86,6 +91,7 @@ class Workspace:
     def open(self) -> None:
         """Read the state and the configuration; raises `EngineError`."""
         self.deployment = self.file.read()
+        self.trust = ProviderTrust(self.settings.may_load)
         kept = (self.deployment.get("secrets_providers") or {}).get("state") or {}
         salt = stack_config.stack_salt(self.project, self.stack) or kept.get("salt", "")
         phrase = passphrase(self.env)
@@ -109,11 +115,15 @@ class Workspace:
         return self._resources_of(deployment)
 
     def _resources_of(self, deployment: dict[str, Any]) -> list[State]:
-        kept = (deployment.get("secrets_providers") or {}).get("state") or {}
         crypter = self.crypter
-        if kept.get("salt", crypter.salt) != crypter.salt:
-            crypter = Crypter.open(passphrase(self.env), kept["salt"])
-        return [states.from_json(data, crypter) for data in deployment.get("resources", [])]
+        try:
+            kept = (deployment.get("secrets_providers") or {}).get("state") or {}
+            if kept.get("salt", crypter.salt) != crypter.salt:
+                crypter = Crypter.open(passphrase(self.env), kept["salt"])
+            return [states.from_json(data, crypter) for data in deployment.get("resources", [])]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise EngineError(f"the state {self.file.path} is damaged ({what})") from error
 
     def check_stack(self) -> None:
         """Raises `EngineError` if the stack's configuration names servers it may not reach."""
@@ -137,7 +147,7 @@ class Workspace:
         child, port = await start_host(
             self.python, engine, env, self.project.program, lambda is_error, line: show(line)
         )
-        return DynamicProvider(child, port)
+        return DynamicProvider(child, port, self.trust)
 
     def display(self, title: str, *, preview: bool) -> Display:
         return Display(

@@ -49,18 +49,39 @@ class Story:
     commands: list[Command]
 
 
+def toys(
+    engine: Engine,
+    folder: Path,
+    program: str,
+    secrets: dict[str, str] | None = None,
+    env: dict[str, str] | None = None,
+    **config: str,
+) -> Stack:
+    """A stack of the toy project; its provider notes its calls in ``calls.log``."""
+    return Stack(
+        copy_project(HERE / "project", folder / "project"),
+        engine,
+        folder / "work",
+        config={"toys:program": program, **{f"toys:{k}": v for k, v in config.items()}},
+        secrets=secrets or {},
+        env={"TOYS_LOG": str(folder / "calls.log"), **(env or {})},
+        stand_in=("pulumi_standin",),
+    )
+
+
+def calls_of(stack: Stack, method: str) -> list[str]:
+    """The names of the toys whose provider was asked for that."""
+    log = Path(stack.env["TOYS_LOG"])
+    lines = log.read_text().splitlines() if log.exists() else []
+    entries = [json.loads(line) for line in lines]
+    return [entry["name"] for entry in entries if entry["method"] == method]
+
+
 def tell(story: Story, engine: Engine, folder: Path) -> list[dict[str, Any]]:
     """What came of each command: the exit code, the provider's calls, the state."""
     log = folder / "calls.log"
-    project = copy_project(HERE / "project", folder / "project")
-    stack = Stack(
-        project,
-        engine,
-        folder / "work",
-        config={"toys:program": story.program, "toys:plain": "plain"},
-        secrets={"toys:mark": "mark of the stack"},
-        env={"TOYS_LOG": str(log), "CHATDADDY_BASE_URL": "http://127.0.0.1:9"},
-    )
+    secrets = {"toys:mark": "mark of the stack"}
+    stack = toys(engine, folder, story.program, secrets=secrets, plain="plain")
     common = dict(stack.env)
     told = []
     last = None

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from parity import HERE
+from parity import toys
 from pulumi_standin import resource_table
 from pulumi_standin.resource_table import Row
-from tests.support.engine import Stack, copy_project
 
 TYPE = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 
@@ -59,14 +58,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("force", ["FORCE_COLOR", "TTY_COMPATIBLE"])
 def test_a_pipe_gets_no_colours(tmp_path: Path, force: str) -> None:
-    env = {
-        "TOYS_LOG": str(tmp_path / "log"),
-        "CHATDADDY_BASE_URL": "http://127.0.0.1:9",
-        force: "1",
-        "NO_COLOR": "",
-    }
-    project = copy_project(HERE / "project", tmp_path / "project")
-    stack = Stack(project, "stand-in", tmp_path / "work", {"toys:program": "trouble"}, env=env)
+    stack = toys("stand-in", tmp_path, "trouble", env={force: "1", "NO_COLOR": ""})
     output = stack.preview().ok().output
     assert "\x1b" not in output
     assert " +  pulumi-python:dynamic/toys:Toy first create" in output
