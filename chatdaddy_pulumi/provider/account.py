@@ -176,6 +176,7 @@ class AccountProvider:
         if held is None:
             if isinstance(error, Unresolved) and error.sent:
                 return self._unresolved(urn, spec, news, error)
+            self._host.facts(self._host.context).claims.give_up(Ref(urn))
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         if error is not None:
             self._host.warn(
@@ -235,7 +236,7 @@ class AccountProvider:
             facts, urn, todo, concurrency=1, tally=Tally(), stopped=self._host.stop_reason
         )
         for line in messages.results(outcome, Tally()):
-            if not line.startswith(("1 bought", "1 changed")):
+            if not line.startswith(("1 bought:", "1 changed:")):
                 self._host.log(f"{_name(urn)}: {line}", urn=urn)
         return outcome
 

@@ -274,8 +274,10 @@ class _Found:
         found = read_all_unresolved(_text(self._olds.get(_UNRESOLVED)))
         last_run, begun = _number(self._olds.get(_RUN_AT)), _number(self._mark.get("at"))
         if begun and begun >= last_run - 1:
+            sent = self._host.begun_in(str(self._mark.get("run")))
             for ref, note in self._state.notes.items():
-                if note.at >= last_run:  # older ones are not of the run that began
+                # Older notes are not of the run that began; and it may be known what it sent.
+                if note.at >= last_run and (sent is None or ref in sent):
                     found.setdefault(ref, Unresolved(note, begun))
         for urn, outputs in self._saved.items():
             if type_of(urn) == FLEET_TYPE and (found or outputs.get("__unresolved")):

@@ -28,6 +28,9 @@ INTENT = "chatdaddy-intent"
 
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", "chatdaddy:index:Intent")
 
+#: How often the state is read again if it can't be read, and after how many seconds.
+_READS, _READ_AGAIN_S = 40, 0.05
+
 _ATTRIBUTE = "_chatdaddy_program"
 
 
@@ -399,11 +402,26 @@ async def _is_secret(value: Any) -> bool:
     return False
 
 
+async def _read_state(stack: str) -> Mapping[str, Any] | None:
+    """The answer of the engine, which may be writing the state's file just now."""
+    for again in range(_READS, -1, -1):
+        try:
+            found: Mapping[str, Any] | None = await asyncio.ensure_future(
+                pulumi.runtime.invoke_async(
+                    "pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}
+                )
+            )
+            return found
+        except Exception:  # the SDK raises nothing that is more exact
+            if not again:
+                raise
+            await asyncio.sleep(_READ_AGAIN_S)
+    return None
+
+
 async def _saved_outputs(stack: str) -> dict[str, Any]:
     """The outputs of our resources in the stack's saved state, by URN."""
-    answer = await asyncio.ensure_future(
-        pulumi.runtime.invoke_async("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack})
-    )
+    answer = await _read_state(stack)
     outputs: Mapping[str, Any] = (answer or {}).get("outputs") or {}
     return {
         urn: _json(one.get("outputs") or {})
