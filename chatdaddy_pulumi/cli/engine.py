@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from chatdaddy_pulumi.cli.secrets import read_secrets
+
 Cwd = Annotated[Path, typer.Option("-C", "--cwd", help="The project's folder.")]
 Stack = Annotated[str, typer.Option("-s", "--stack", help="The stack.")]
 StateDir = Annotated[
@@ -22,12 +24,30 @@ Config = Annotated[
 ]
 Secrets = Annotated[
     list[str] | None,
-    typer.Option("--secret", metavar="KEY=VALUE", help="The same, encrypted."),
+    typer.Option("--secret", metavar="KEY[=VALUE]", help="The same, encrypted; KEY alone asks."),
+]
+SecretFiles = Annotated[
+    list[str] | None,
+    typer.Option("--secret-file", metavar="KEY=FILE", help="The same from a file; - is stdin."),
 ]
 Parallel = Annotated[
     int, typer.Option("-p", "--parallel", min=0, help="Steps at once.  [default: 4 a processor]")
 ]
 DoRefresh = Annotated[bool, typer.Option("-r", "--refresh", help="Refresh first.")]
+Target = Annotated[
+    list[str] | None,
+    typer.Option("-t", "--target", metavar="URN", help="Only this resource; may be repeated."),
+]
+TargetDependents = Annotated[
+    bool, typer.Option("--target-dependents", help="Also what depends on a target.")
+]
+Replace = Annotated[
+    list[str] | None,
+    typer.Option("--replace", metavar="URN", help="Replace this resource; may be repeated."),
+]
+ContinueOnError = Annotated[
+    bool, typer.Option("--continue-on-error", help="Go on with the others if one fails.")
+]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Go on after the preview unasked.")]
 SkipPreview = Annotated[bool, typer.Option("-f", "--skip-preview", help="Without a preview.")]
 Diff = Annotated[bool, typer.Option("--diff", help="Show what differs, property by property.")]
@@ -52,8 +72,13 @@ def up(
     state_dir: StateDir = None,
     config: Config = None,
     secrets: Secrets = None,
+    secret_files: SecretFiles = None,
     parallel: Parallel = 0,
     refresh: DoRefresh = False,
+    target: Target = None,
+    target_dependents: TargetDependents = False,
+    replace: Replace = None,
+    continue_on_error: ContinueOnError = False,
     yes: Yes = False,
     skip_preview: SkipPreview = False,
     diff: Diff = False,
@@ -71,8 +96,12 @@ def preview(
     state_dir: StateDir = None,
     config: Config = None,
     secrets: Secrets = None,
+    secret_files: SecretFiles = None,
     parallel: Parallel = 0,
     refresh: DoRefresh = False,
+    target: Target = None,
+    target_dependents: TargetDependents = False,
+    replace: Replace = None,
     diff: Diff = False,
     expect_no_changes: ExpectNoChanges = False,
     show_secrets: ShowSecrets = False,
@@ -87,6 +116,8 @@ def refresh(
     stack: Stack = "dev",
     state_dir: StateDir = None,
     parallel: Parallel = 0,
+    target: Target = None,
+    target_dependents: TargetDependents = False,
     yes: Yes = False,
     skip_preview: SkipPreview = False,
     diff: Diff = False,
@@ -105,6 +136,9 @@ def destroy(
     state_dir: StateDir = None,
     parallel: Parallel = 0,
     refresh: DoRefresh = False,
+    target: Target = None,
+    target_dependents: TargetDependents = False,
+    continue_on_error: ContinueOnError = False,
     yes: Yes = False,
     skip_preview: SkipPreview = False,
     diff: Diff = False,
@@ -128,14 +162,14 @@ def outputs(
 
 def _run(operation: str, given: dict[str, Any]) -> None:
     """Run an operation of that name with the options as its settings, and end."""
-    from rich.console import Console
-
     from chatdaddy_pulumi.cli.local_only import check_urls
     from pulumi_standin import operations
+    from pulumi_standin.display import console
     from pulumi_standin.errors import EngineError
     from pulumi_standin.values import Unsupported
     from pulumi_standin.workspace import Settings
 
+    given["secrets"] = read_secrets(given.get("secrets") or (), given.pop("secret_files", ()) or ())
     unasked = given.pop("yes") or given.get("skip_preview")
     settings = Settings(**{k: v for k, v in given.items() if v is not None})
     settings.may_reach = check_urls
@@ -144,7 +178,7 @@ def _run(operation: str, given: dict[str, Any]) -> None:
             _stop("--yes or --skip-preview must be passed in to proceed without a terminal")
         settings.confirm = typer.confirm
     try:
-        code = operations.BY_NAME[operation](settings, Console(highlight=False))
+        code = operations.BY_NAME[operation](settings, console())
     except (EngineError, Unsupported) as error:
         _stop(str(error))
     raise typer.Exit(code)

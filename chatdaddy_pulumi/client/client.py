@@ -155,6 +155,11 @@ class ChatDaddy:
     ) -> None:
         await self.aclose()
 
+    async def token_claims(self) -> Mapping[str, Any]:
+        """What the token says of its user, team and scope, as the claims of a JWT."""
+        token = (await self._transport.tokens.get()).get_secret_value()
+        return tokens.claims(token) or await self.api_tokens.validate(token)
+
     def __repr__(self) -> str:
         return f"<ChatDaddy team {self._team_id!r}>"
 

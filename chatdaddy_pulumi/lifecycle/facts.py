@@ -68,6 +68,7 @@ class LocalClaims:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
         return self._claims.get(account_id)

@@ -149,6 +149,12 @@ def _entry_words(accounts: Mapping[str, Any], *, keys: bool) -> Iterator[str]:
             yield from _words(said)
 
 
+#: Without the hidden input nothing is known of the run, and nothing may be done.
+UNREGISTERED = (
+    "nothing was done: the program hands over nothing of this run, as with ignore_changes=['*']"
+)
+
+
 class Checked(NamedTuple):
     inputs: dict[str, Any]
     failures: list[Problem]

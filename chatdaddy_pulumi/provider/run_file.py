@@ -64,6 +64,8 @@ class RunFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        #: The outputs of our resources in the saved state, as the program has read them.
+        self.saved: Mapping[str, Any] = {}
         #: What this process has bought: nobody else can hold that yet.
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
@@ -117,6 +119,7 @@ class RunFile:
         path = home / f"{_port(engine)}-{number}.db"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         made = cls(path)
+        made.saved = saved
         with made._open() as connection:
             connection.executescript(_TABLES)
         facts = {
@@ -213,6 +216,8 @@ class RunFile:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        if not self._one_provider:
+            self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
         with self._open() as connection:

@@ -159,8 +159,6 @@ class Person:
         self._not_missed: dict[str, set[str]] = {}
         #: Accounts that a stack has seen as deleted.
         self._seen_deleted: dict[str, set[str]] = {}
-        #: The programs that were run.
-        self._tried: dict[str, list[Program]] = {}
         #: Since when nothing in the state tells of interrupted purchases before.
         self._forgotten_at: dict[str, float] = {}
 
@@ -768,8 +766,6 @@ class Person:
     # --- what is remembered
 
     def _remember(self, ran: Ran) -> None:
-        if ran.program is not None:
-            self._tried.setdefault(ran.stack, []).append(ran.program)
         saw = ran.green and ran.update is not None and ran.operation in ("up", "refresh")
         calm = ran.step.faults.lag_s == 0 and ran.step.faults.short == 0
         if saw and calm and ran.whole:

@@ -199,15 +199,16 @@ class Stack:
             self._call("config", "set-all", "--stack", self.name, *pairs).ok()
             return
         from pulumi_standin import project as projects
-        from pulumi_standin.vault import Vault
+        from pulumi_standin import stack_config
+        from pulumi_standin.crypter import Crypter
 
         project = projects.load(self.project)
-        vault = None
+        crypter = None
         if secret:
-            salt = projects.stack_salt(project, self.name)
-            vault = Vault.open(PASSPHRASE, salt) if salt else Vault.new(PASSPHRASE)
+            salt = stack_config.stack_salt(project, self.name)
+            crypter = Crypter.open(PASSPHRASE, salt) if salt else Crypter.new(PASSPHRASE)
         plain = {} if secret else values
-        projects.set_config(project, self.name, plain, values if secret else {}, vault)
+        stack_config.set_config(project, self.name, plain, values if secret else {}, crypter)
 
     def _program(self) -> list[str]:
         if self.engine == "pulumi":

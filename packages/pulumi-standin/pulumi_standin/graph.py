@@ -23,14 +23,17 @@ class Graph:
             if state.parent:
                 self._children.setdefault(state.parent, []).append(index)
 
-    def depending_on(self, root: State, ignore: Collection[str]) -> list[State]:
-        """What depends on `root`, directly or not, in order; children alone do not."""
+    def __contains__(self, state: State) -> bool:
+        return state in self._index
+
+    def depending_on(
+        self, root: State, ignore: Collection[str], *, children: bool = False
+    ) -> list[State]:
+        """What depends on `root`, directly or not, in order; children only if asked for."""
         found: list[State] = []
         urns = {root.urn}
         for candidate in self._resources[self._index[root] + 1 :]:
-            named = candidate.depends_on()
-            if candidate.parent not in candidate.dependencies:
-                named.discard(candidate.parent)
+            named = candidate.depends_on(parent=children)
             if candidate.urn not in ignore and named & urns:
                 found.append(candidate)
                 urns.add(candidate.urn)

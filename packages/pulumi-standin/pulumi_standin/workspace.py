@@ -11,17 +11,18 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from pulumi_standin import project as projects
+from pulumi_standin import stack_config, urns
 from pulumi_standin import state as states
-from pulumi_standin import urns
-from pulumi_standin.checkpoint import StateFile
+from pulumi_standin.crypter import Crypter, passphrase
 from pulumi_standin.display import Display
+from pulumi_standin.dynamic_provider import DynamicProvider
 from pulumi_standin.errors import EngineError
 from pulumi_standin.processes import interpreter, start_host
-from pulumi_standin.project import Config, Project
-from pulumi_standin.providers import DynamicProvider
+from pulumi_standin.project import Project
+from pulumi_standin.stack_config import Config
 from pulumi_standin.state import State
+from pulumi_standin.state_file import StateFile
 from pulumi_standin.values import Props, unwrap
-from pulumi_standin.vault import Vault, passphrase
 
 
 class MayReach(Protocol):
@@ -47,6 +48,10 @@ class Settings:
     secrets: list[str] = field(default_factory=list)  # likewise, encrypted
     parallel: int = 0  # steps at once; 0 is four times the processors
     refresh: bool = False
+    target: list[str] = field(default_factory=list)  # URNs, or globs of them
+    target_dependents: bool = False
+    replace: list[str] = field(default_factory=list)  # likewise
+    continue_on_error: bool = False
     skip_preview: bool = False
     diff: bool = False
     show_secrets: bool = False
@@ -61,7 +66,7 @@ class Settings:
 
 
 class Workspace:
-    """One stack of one project, opened: the state's file, the vault, the configuration."""
+    """One stack of one project, opened: the state's file, the crypter, the configuration."""
 
     def __init__(self, settings: Settings, console: Console) -> None:
         self.settings = settings
@@ -82,18 +87,18 @@ class Workspace:
         """Read the state and the configuration; raises `EngineError`."""
         self.deployment = self.file.read()
         kept = (self.deployment.get("secrets_providers") or {}).get("state") or {}
-        salt = projects.stack_salt(self.project, self.stack) or kept.get("salt", "")
+        salt = stack_config.stack_salt(self.project, self.stack) or kept.get("salt", "")
         phrase = passphrase(self.env)
-        self.vault = Vault.open(phrase, salt) if salt else Vault.new(phrase)
+        self.crypter = Crypter.open(phrase, salt) if salt else Crypter.new(phrase)
         self.interrupted = self.deployment.get("pending_operations", [])
         if self.settings.clear_pending_creates:
             self.interrupted = []
         self.resources = self._resources_of(self.deployment)
-        plain = projects.pairs(self.settings.config, "--config")
-        secret = projects.pairs(self.settings.secrets, "--secret")
+        plain = stack_config.pairs(self.settings.config, "--config")
+        secret = stack_config.pairs(self.settings.secrets, "--secret")
         if plain or secret:
-            projects.set_config(self.project, self.stack, plain, secret, self.vault)
-        self.config: Config = projects.configuration(self.project, self.stack, self.vault)
+            stack_config.set_config(self.project, self.stack, plain, secret, self.crypter)
+        self.config: Config = stack_config.configuration(self.project, self.stack, self.crypter)
 
     def saved_resources(self, reference: str) -> list[State]:
         """What a stack of this project has saved by now; raises `EngineError`."""
@@ -105,10 +110,10 @@ class Workspace:
 
     def _resources_of(self, deployment: dict[str, Any]) -> list[State]:
         kept = (deployment.get("secrets_providers") or {}).get("state") or {}
-        vault = self.vault
-        if kept.get("salt", vault.salt) != vault.salt:
-            vault = Vault.open(passphrase(self.env), kept["salt"])
-        return [states.from_json(data, vault) for data in deployment.get("resources", [])]
+        crypter = self.crypter
+        if kept.get("salt", crypter.salt) != crypter.salt:
+            crypter = Crypter.open(passphrase(self.env), kept["salt"])
+        return [states.from_json(data, crypter) for data in deployment.get("resources", [])]
 
     def check_stack(self) -> None:
         """Raises `EngineError` if the stack's configuration names servers it may not reach."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from parity import HERE
-from pulumi_standin.checkpoint import StateFile
+from pulumi_standin.state_file import StateFile
 from tests.support.engine import ENGINES, Engine, Stack, copy_project, processes_in
 
 
