@@ -70,7 +70,7 @@ class CoreRun:
     #: The unexpected: each is a bug.
     bugs: list[str] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
-    _at_call: tuple[int, Callable[[], Any]] | None = None
+    _at_call: tuple[str, int, Callable[[], Any]] | None = None
     _calls: int = 0
     _file: _RunFile | None = None
     _deployment: Deployment | None = None
@@ -101,17 +101,19 @@ class CoreRun:
             environment={},
         )
 
-    def at_call(self, number: int, work: Callable[[], Any]) -> None:
-        """Do it as soon as so many calls were made to ChatDaddy."""
+    def at_call(self, what: str, number: int, work: Callable[[], Any]) -> None:
+        """Do it as soon as so many calls were made that begin with those words."""
         if number == 0:
             work()
         else:
-            self._at_call = number, work
+            self._at_call = what, number, work
 
-    def _called(self) -> None:
+    def _called(self, call: str) -> None:
+        if self._at_call is None or not call.startswith(self._at_call[0]):
+            return
         self._calls += 1
-        if self._at_call is not None and self._calls == self._at_call[0]:
-            self._at_call[1]()
+        if self._calls == self._at_call[1]:
+            self._at_call[2]()
 
     def find_run(self, hidden: Mapping[str, Any] | None) -> Run | None:
         """As the program has described it so far."""

@@ -66,6 +66,8 @@ class Slot:
     deleting: bool
     protect: bool
     retain: bool
+    #: The explicit provider's name; "" for the default one.
+    provider: str
 
     @property
     def label(self) -> str:
@@ -157,8 +159,6 @@ class Person:
         self._not_missed: dict[str, set[str]] = {}
         #: Accounts that a stack has seen as deleted.
         self._seen_deleted: dict[str, set[str]] = {}
-        #: The programs that were run.
-        self._tried: dict[str, list[Program]] = {}
         #: Since when nothing in the state tells of interrupted purchases before.
         self._forgotten_at: dict[str, float] = {}
 
@@ -244,7 +244,9 @@ class Person:
         for wish in ran.program.wishes():
             if self._needs_one(ran, wish):
                 may[ran.name_of(wish)] += 1
-        for account in self._lost_ones(ran.stack):
+        faults = ran.step.faults
+        hidden = bool(faults.short and faults.short_honest and faults.short_search)
+        for account in [] if hidden else self._lost_ones(ran.stack):
             name = _name(account)
             may[name] -= 1
             unsure = unsure or may[name] >= 0
@@ -545,7 +547,7 @@ class Person:
     def _check_team(self, ran: Ran) -> None:
         if ran.killed or ran.step.refresh or ran.step.stop or ran.step.targets:
             return
-        mine = [slot for slot in ran.before if self._provider_of(ran, slot) == ""]
+        mine = [slot for slot in ran.before if slot.provider == ""]
         foreign = [
             slot.account_id
             for slot in mine
@@ -567,13 +569,6 @@ class Person:
         named = ran.team in ran.text or protected or not ran.token_ok
         if foreign and ran.step.faults == CALM and not named:
             self._found(6, f"{ran.who}: the team {ran.team} is not named: {ran.text}")
-
-    def _provider_of(self, ran: Ran, slot: Slot) -> str:
-        for program in (ran.wished, *self._tried.get(ran.stack, [])[::-1]):
-            block = program.block(slot.block)
-            if block is not None:
-                return block.provider
-        return ""
 
     def _check_refresh(self, ran: Ran) -> None:
         faults = ran.step.faults
@@ -673,7 +668,7 @@ class Person:
         assert ran.program is not None
         left = {block.provider for block in ran.program.blocks}
         places = [slot for slot in ran.before if slot.account_id == account.id]
-        return all(self._provider_of(ran, slot) not in left for slot in places)
+        return all(slot.provider not in left for slot in places)
 
     def _words(self, ran: Ran, account: Account) -> tuple[set[str], set[str]]:
         """The words that may stand for an account, and the `Account`s that it may be of."""
@@ -771,8 +766,6 @@ class Person:
     # --- what is remembered
 
     def _remember(self, ran: Ran) -> None:
-        if ran.program is not None:
-            self._tried.setdefault(ran.stack, []).append(ran.program)
         saw = ran.green and ran.update is not None and ran.operation in ("up", "refresh")
         calm = ran.step.faults.lag_s == 0 and ran.step.faults.short == 0
         if saw and calm and ran.whole:

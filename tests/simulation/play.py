@@ -330,7 +330,7 @@ class _Game:
                 self._loop.call_later(0.05, self._loop.kill, hosts)
             killed.set_result(None)
 
-        shared.at_call(stop.calls, lambda: self._loop.call_later(stop.seconds, end))
+        shared.at_call(stop.what, stop.calls, lambda: self._loop.call_later(stop.seconds, end))
 
     def _options(self, player: Player, step: RunStep, dry_run: bool) -> Options:
         operation = "up" if step.operation == "preview" else step.operation
@@ -430,8 +430,10 @@ def slots(stack: Stack) -> list[Slot]:
             deleting=resource.delete,
             protect=resource.protect,
             retain=resource.retain,
+            provider="" if provider == "default" else provider,
         )
         for resource in stack.resources
+        for provider in [resource.provider_urn.rpartition("::")[2]]
         for key, one in _held(resource).items()
     ]
 
