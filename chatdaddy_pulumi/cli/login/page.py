@@ -19,7 +19,7 @@ from chatdaddy_pulumi.cli.console import Failed, note, say, visible
 from chatdaddy_pulumi.cli.login import qr
 from chatdaddy_pulumi.cli.login.session import Login, Logins, Phase
 from chatdaddy_pulumi.cli.login.terminal import outcome, spaced
-from chatdaddy_pulumi.client.options import is_loopback
+from chatdaddy_pulumi.client.addresses import is_loopback
 
 _STATIC = {
     "": ("page.html", "text/html; charset=utf-8"),
