@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+import anyio
+
 from chatdaddy_pulumi.client.account_cache import AccountCache
 from chatdaddy_pulumi.client.calls import Call, Repeat
+from chatdaddy_pulumi.client.decoding import BadBody
 from chatdaddy_pulumi.client.errors import (
     BadAnswer,
     BrokenListing,
     ChatDaddyError,
     Refused,
+    Unavailable,
     Unknown,
 )
-from chatdaddy_pulumi.client.listing import Fetch, Pages
+from chatdaddy_pulumi.client.listing import Fetch, Listing, Pages
 from chatdaddy_pulumi.client.models import (
     AccountPage,
     AccountPatch,
@@ -45,7 +49,7 @@ class Accounts:
     def __init__(self, transport: Transport, options: ClientOptions) -> None:
         self._transport = transport
         self._options = options
-        self._pages = Pages(options.max_pages)
+        self._pages = Pages(options.max_pages, options.concurrency)
         self._cache = AccountCache()
         self._listing: SingleFlight[None] = SingleFlight()
         self._purchases = Purchases(
@@ -255,7 +259,7 @@ class Accounts:
     async def _list(self) -> None:
         self._cache.listing_begins(now())
         try:
-            found = await self._pages.all(self._fetch(), _LIST)
+            found = await self._all_pages()
         except BaseException:
             self._cache.listing_failed()
             raise
@@ -281,7 +285,7 @@ class Accounts:
 
     async def _search(self, text: str, wanted: str | None = None) -> dict[str, ObservedAccount]:
         """The accounts that match; the one whose ID is `wanted` may be all that is returned."""
-        found = await self._pages.matches(self._fetch(q=text), _LIST, wanted)
+        found = await self._in_time(self._pages.matches(self._fetch(q=text), _LIST, wanted))
         if wanted in found.accounts:
             return found.accounts
         if found.dropped:
@@ -290,7 +294,7 @@ class Accounts:
             total = max(found.totals, default=0)
             # It is not documented whether `total` counts the matches or the whole team. The ID of
             # an account has one match at most.
-            team = await self._pages.all(self._fetch(), _LIST)
+            team = await self._all_pages()
             if found.gap or not team.steady or team.totals != {total} or total < 2:
                 raise BrokenListing(
                     f"a search says that there are {total:,} matches and shows "
@@ -315,14 +319,34 @@ class Accounts:
             words = f"an answer was lost, and the account can't be read ({error.message})"
         raise Unknown(words, call=error.call, status=error.status, help_link=error.help_link)
 
+    async def _all_pages(self) -> Listing:
+        return await self._in_time(self._pages.all(self._fetch(), _LIST))
+
+    async def _in_time(self, reading: Coroutine[Any, Any, Listing]) -> Listing:
+        """What reading the pages gives, if that is over in time."""
+        seconds = self._options.listing_timeout_s
+        with anyio.move_on_after(seconds):
+            return await reading
+        raise Unavailable(f"not all pages were read within {seconds:g} s", call=_LIST)
+
     def _fetch(self, q: str | None = None) -> Fetch:
+        """The pages of one reading, which must not be too long in all."""
+        left = self._options.max_listing_bytes
+
+        def parse(content: bytes) -> AccountPage:
+            nonlocal left
+            left -= len(content)
+            if left < 0:
+                most = self._options.max_listing_bytes
+                raise BadBody(f"the pages of one listing have more than {most:,} bytes in all")
+            return read_page(content)
+
         async def page(number: int | None) -> AccountPage:
             params = {"count": self._options.page_size, "returnCount": "true"}
             params |= {"q": q} if q is not None else {}
             params |= {"page": number} if number is not None else {}
-            return await self._transport.ask(
-                Call("GET", "im", "/accounts", params=params), read_page
-            )
+            call = Call("GET", "im", "/accounts", params=params)
+            return await self._transport.ask(call, parse)
 
         return page
 

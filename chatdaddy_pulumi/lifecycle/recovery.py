@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CLOCKS_APART_S = 300.0
 
 #: For so long after its begun mark a run may have bought, in seconds.
-LONGEST_RUN_S = 2 * 3600.0
+LONGEST_RUN_S = 30 * 60.0
 
 
 class Note(NamedTuple):
@@ -49,12 +49,11 @@ class Unresolved(NamedTuple):
         """Whether the account may be what the run bought; None if a fact is missing.
 
         It has the nickname and the type, was not there before, was made by our own user, and in
-        the run's time.
+        the run's time. It may be deleted by now.
         """
         note = self.note
         if (
-            not account.live
-            or account.account_id in note.before
+            account.account_id in note.before
             or normal(account.nickname) != note.identity.nickname
             or (account.type or "") != note.identity.type
         ):
@@ -117,11 +116,13 @@ def recover(
             }
             for ref in refs
         }
-        appeared = [a for a in candidates if any(a.account_id in fits[ref] for ref in refs)]
+        fitting = [a for a in candidates if any(a.account_id in fits[ref] for ref in refs)]
+        appeared = [account for account in fitting if account.live]
         if not appeared:
             continue
         doubtful = any(fit is None for options in fits.values() for fit in options.values())
-        if doubtful or len(appeared) > len(refs):
+        # What was deleted since was an order of the run, too.
+        if doubtful or len(fitting) > len(refs):
             unclear |= {ref: tuple(appeared) for ref in refs if fits[ref]}
             continue
         free = list(appeared)

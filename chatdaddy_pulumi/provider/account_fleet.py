@@ -41,6 +41,7 @@ from chatdaddy_pulumi.provider.fleet_display import (
 )
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.host import (
+    UNREGISTERED,
     Checked,
     Created,
     Difference,
@@ -71,6 +72,9 @@ _KEPT = (
 
 #: Seconds between two lines of progress: each is a call to the engine.
 _PROGRESS_EVERY_S = 0.5
+
+#: For so many seconds an update waits for the fleets that take its accounts over.
+_OTHERS_S = 20.0
 
 _ENTRIES = ("accounts", "__accounts", "__parts")
 
@@ -145,9 +149,10 @@ class FleetProvider:
         urn = str(news.get("__urn") or "")
         context = self._host.context
         if urn not in context.checked:
-            # A refresh asks without the program: only what it found counts.
+            # A refresh asks without the program: only what it found counts. If the program runs,
+            # it hands over nothing (`ignore_changes`), and nothing is done.
             found = any(one.drift for one in state.held.values())
-            return Difference(found or bool(state.failed or state.unresolved))
+            return Difference(found and not context.intent_checked)
         _, reading = self._reading(news)
         if reading.unknown.get(""):
             self._host.log(
@@ -264,6 +269,8 @@ class FleetProvider:
 
     async def _work(self, state: FleetState, news: Mapping[str, Any]) -> dict[str, Any]:
         context, urn = self._host.context, str(news.get("__urn") or "")
+        if urn not in context.checked:
+            raise NotDone(UNREGISTERED)
         _, reading = self._reading(news)
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
@@ -298,6 +305,7 @@ class FleetProvider:
                     tally=tally,
                     stopped=self._host.stop_reason,
                     approve=approve,
+                    others_s=_OTHERS_S,
                 )
         except LifecycleError as error:
             # Nothing was done, and that is saved: the next run need not ask what this one bought.

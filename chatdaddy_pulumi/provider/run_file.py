@@ -35,6 +35,7 @@ create table declared (leaf text, urn text, value text);
 create table claims (account_id text primary key, holder text, key text, fulfilled integer);
 create table reserved (nickname text, type text, holder text, key text,
                        primary key (nickname, type));
+create table begun (holder text, key text, primary key (holder, key));
 """
 
 
@@ -64,6 +65,8 @@ class RunFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        #: The outputs of our resources in the saved state, as the program has read them.
+        self.saved: Mapping[str, Any] = {}
         #: What this process has bought: nobody else can hold that yet.
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
@@ -117,6 +120,7 @@ class RunFile:
         path = home / f"{_port(engine)}-{number}.db"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         made = cls(path)
+        made.saved = saved
         with made._open() as connection:
             connection.executescript(_TABLES)
         facts = {
@@ -213,6 +217,8 @@ class RunFile:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        if not self._one_provider:
+            self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
         with self._open() as connection:
@@ -241,8 +247,18 @@ class RunFile:
             row = connection.execute(
                 "select holder, key from reserved where nickname = ? and type = ?", identity
             ).fetchone()
+            connection.execute("insert or ignore into begun values (?, ?)", ref)
         first = Ref(*row)
         return None if first == ref else first
+
+    def give_up(self, ref: Ref) -> None:
+        with self._writing() as connection:
+            connection.execute("delete from begun where holder = ? and key = ?", ref)
+
+    def begun(self) -> frozenset[Ref]:
+        """The entries that the run may have bought for."""
+        with self._open() as connection:
+            return frozenset(Ref(*row) for row in connection.execute("select * from begun"))
 
 
 def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
@@ -258,6 +274,14 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
             run_file = RunFile(path)
             if run_file.engine() == engine:
                 return run_file.run()
+    return None
+
+
+def begun_in(number: str) -> frozenset[Ref] | None:
+    """The entries that an earlier run may have bought for; None if its file is not here."""
+    with suppress(OSError, sqlite3.Error):
+        for path in folder().glob(f"*-{number}.db"):
+            return RunFile(path).begun()
     return None
 
 

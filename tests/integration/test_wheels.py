@@ -56,7 +56,8 @@ def test_each_wheel_holds_its_own_package_and_nothing_else(
 @pytest.mark.slow
 def test_the_command_and_what_each_wheel_asks_for(wheels: dict[str, zipfile.ZipFile]) -> None:
     plain = _asked(wheels["chatdaddy_pulumi"], extra="")
-    assert plain == {"pulumi", "httpx", "pydantic", "anyio", "pyyaml"}
+    assert "pulumi" in plain
+    assert not plain & {"chatdaddy-sandbox", "pulumi-standin", "fastapi", "typer", "uvicorn"}
     sandbox = _asked(wheels["chatdaddy_pulumi"], extra="sandbox")
     assert {"chatdaddy-sandbox", "pulumi-standin", "typer"} <= sandbox
     assert "fastapi" not in sandbox

@@ -434,7 +434,7 @@ class Network(httpx.AsyncBaseTransport):
         who: str,
         faults: Faults,
         random: Random,
-        on_call: Callable[[], None] = lambda: None,
+        on_call: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._world = world
         self._on_call = on_call
@@ -448,7 +448,7 @@ class Network(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         call = self._call(request)
         self.calls.append(f"{call.method} {call.path}")
-        self._on_call()
+        self._on_call(self.calls[-1])
         wait = (request.extensions.get("timeout") or {}).get("read") or 60.0
         there, back = self._latency(), self._latency()
         fate = self._fate(call)

@@ -23,7 +23,7 @@ from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
 from chatdaddy_pulumi.provider.host import ConfigurationError, Host, Settings
 from chatdaddy_pulumi.provider.intent import IntentProvider
-from chatdaddy_pulumi.provider.run_context import Declared, Run
+from chatdaddy_pulumi.provider.run_context import Declared, Run, may_buy
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
@@ -70,7 +70,7 @@ class CoreRun:
     #: The unexpected: each is a bug.
     bugs: list[str] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
-    _at_call: tuple[int, Callable[[], Any]] | None = None
+    _at_call: tuple[str, int, Callable[[], Any]] | None = None
     _calls: int = 0
     _file: _RunFile | None = None
     _deployment: Deployment | None = None
@@ -101,17 +101,19 @@ class CoreRun:
             environment={},
         )
 
-    def at_call(self, number: int, work: Callable[[], Any]) -> None:
-        """Do it as soon as so many calls were made to ChatDaddy."""
+    def at_call(self, what: str, number: int, work: Callable[[], Any]) -> None:
+        """Do it as soon as so many calls were made that begin with those words."""
         if number == 0:
             work()
         else:
-            self._at_call = number, work
+            self._at_call = what, number, work
 
-    def _called(self) -> None:
+    def _called(self, call: str) -> None:
+        if self._at_call is None or not call.startswith(self._at_call[0]):
+            return
         self._calls += 1
-        if self._at_call is not None and self._calls == self._at_call[0]:
-            self._at_call[1]()
+        if self._calls == self._at_call[1]:
+            self._at_call[2]()
 
     def find_run(self, hidden: Mapping[str, Any] | None) -> Run | None:
         """As the program has described it so far."""
@@ -234,6 +236,7 @@ class _ProgramSide:
         self._program = program
         self._failed: list[str] = []
         self._marked: dict[str, asyncio.Future[None]] = {}
+        self._gates: dict[str, tuple[asyncio.Lock, asyncio.Event]] = {}
         self._registered: dict[str, Registered] = {}
         self._components: set[str] = set()
         self._file: _RunFile | None = None
@@ -321,6 +324,16 @@ class _ProgramSide:
     def _reference(self, provider: str) -> str:
         return self._registered[provider].reference if provider in self._registered else ""
 
+    async def _one_first(self, provider: str, goal: Goal) -> Registered:
+        """Register alone until the begun mark is saved, as the program does."""
+        first, marked = self._gates.setdefault(provider, (asyncio.Lock(), asyncio.Event()))
+        async with first:
+            registered = asyncio.ensure_future(self._monitor.register(goal))
+            saved = asyncio.ensure_future(marked.wait())
+            await asyncio.wait({registered, saved}, return_when=asyncio.FIRST_COMPLETED)
+            saved.cancel()
+        return await registered
+
     async def _begin(self, provider: str) -> None:
         """Save that something may be bought from now on, once for each run and provider."""
         if provider not in self._marked:
@@ -332,7 +345,10 @@ class _ProgramSide:
                 },
             )
             self._marked[provider] = asyncio.ensure_future(saved)
-        await asyncio.shield(self._marked[provider])
+        await asyncio.wait({self._marked[provider]}, timeout=5.0)
+        if self._marked[provider].done():
+            _, marked = self._gates.setdefault(provider, (asyncio.Lock(), asyncio.Event()))
+            marked.set()
 
     # --- a block
 
@@ -392,16 +408,18 @@ class _ProgramSide:
             "__urn": self._monitor.urn(goal),
             "__intent": None if intent.failed else intent.outputs.get("__notes", missing),
         }
-        answer = await self._monitor.register(
-            replace(
-                goal,
-                inputs=inputs,
-                after=(intent.urn,),
-                made_of={"__intent": (intent.urn,)},
-                before=lambda _name, _news: self._begin(block.provider),
-                before_in_previews=True,
-            )
+        whole = replace(
+            goal,
+            inputs=inputs,
+            after=(intent.urn,),
+            made_of={"__intent": (intent.urn,)},
+            before=lambda _name, _news: self._begin(block.provider),
+            before_in_previews=True,
         )
+        if may_buy(self._declared(block), self._file.run.saved):
+            answer = await self._one_first(block.provider, whole)
+        else:
+            answer = await self._monitor.register(whole)
         failed = answer.outputs.get("failed") or answer.outputs.get("__failed")
         if failed and not self._monitor.dry_run:
             reasons = failed if isinstance(failed, dict) else {"": failed}

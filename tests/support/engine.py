@@ -89,6 +89,8 @@ class Stack:
     env: dict[str, str] = field(default_factory=dict)
     name: str = "dev"
     timeout: float = 120
+    #: The module that is the stand-in's command, and its first arguments.
+    stand_in: tuple[str, ...] = ("chatdaddy_pulumi.cli", "sandbox")
 
     def __post_init__(self) -> None:
         self.workdir.mkdir(parents=True, exist_ok=True)
@@ -199,27 +201,28 @@ class Stack:
             self._call("config", "set-all", "--stack", self.name, *pairs).ok()
             return
         from pulumi_standin import project as projects
-        from pulumi_standin.vault import Vault
+        from pulumi_standin import stack_config
+        from pulumi_standin.crypter import Crypter
 
         project = projects.load(self.project)
-        vault = None
+        crypter = None
         if secret:
-            salt = projects.stack_salt(project, self.name)
-            vault = Vault.open(PASSPHRASE, salt) if salt else Vault.new(PASSPHRASE)
+            salt = stack_config.stack_salt(project, self.name)
+            crypter = Crypter.open(PASSPHRASE, salt) if salt else Crypter.new(PASSPHRASE)
         plain = {} if secret else values
-        projects.set_config(project, self.name, plain, values if secret else {}, vault)
+        stack_config.set_config(project, self.name, plain, values if secret else {}, crypter)
 
     def _program(self) -> list[str]:
         if self.engine == "pulumi":
             assert PULUMI is not None
             return [PULUMI]
-        return [sys.executable, "-m", "chatdaddy_pulumi.cli"]
+        return [sys.executable, "-m", self.stand_in[0]]
 
     def _command(self, operation: str) -> list[str]:
         if self.engine == "pulumi":
             return [operation, "--stack", self.name, "--non-interactive", "--color", "never"]
         states = str(self.workdir / "states")
-        return ["sandbox", operation, "--stack", self.name, "--state-dir", states]
+        return [*self.stand_in[1:], operation, "--stack", self.name, "--state-dir", states]
 
     def _env(self) -> dict[str, str]:
         env = {

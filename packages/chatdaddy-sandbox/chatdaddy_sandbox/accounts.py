@@ -58,7 +58,7 @@ class Accounts:
         return row
 
     def find_usable(self, account_id: str) -> Row:
-        """The account where it can be changed and connected; 404 gone, 400 deleted or archived."""
+        """The account if it can be changed and connected; 404 gone, 400 deleted or archived."""
         row = self.find(account_id)
         if row["deleted_at"] is not None:
             raise ApiError(400, f'Account "{account_id}" is deleted; recreate it to use it')
@@ -127,7 +127,7 @@ class Accounts:
         assignee: str | None = None,
         with_total: bool = False,
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """A page of the accounts that fit, and how many fit in all where that is asked for.
+        """A page of the accounts that fit, and how many fit in all if that is asked for.
 
         `q` finds an account by its whole ID, else those with `q` in their nickname, whatever the
         case. Accounts in their deletion grace are there, with `deletedAt`.
@@ -284,7 +284,7 @@ class Accounts:
     # --- the connection
 
     def open(self, account_id: str) -> None:
-        """Connect: at once where the login is known, else with a code to scan."""
+        """Connect: at once if the login is known, else with a code to scan."""
         row = self.find_usable(account_id)
         if row["state"] != "close":
             return
@@ -314,7 +314,7 @@ class Accounts:
     # --- what happens to an account from outside
 
     def scan(self, account_id: str, phone: str | None = None) -> dict[str, Any]:
-        """A person logs in on the phone: the account is open, and synced where the tier does."""
+        """A person logs in on the phone: the account is open, and synced if the tier does it."""
         row = self.find_usable(account_id)
         at = self._clock.now()
         number = (phone or row["user_id"] or row["login_phone"] or "").lstrip("+")

@@ -66,7 +66,7 @@ class Billing:
         self._store.set_meta("billing_updated_at", repr(self._clock.now()))
 
     def must_be_chargeable(self, tier: str | None) -> None:
-        """Raise `ApiError` 402 where the team can't be charged for an account of the tier."""
+        """Raise `ApiError` 402 if the team can't be charged for an account of the tier."""
         if self.locked:
             raise ApiError(402, "The team is locked due to non-payment", help_url=BILLING_PAGE)
         item = ITEMS[tier]

@@ -34,7 +34,7 @@ def host_name(netloc: str) -> str:
 
 
 def refusal(scope: Scope, options: Options) -> str | None:
-    """Why a call is refused; None where it may go on."""
+    """Why a call is refused; None if it may go on."""
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     netloc = headers.get(b"host", "")
     host = host_name(netloc)

@@ -1,4 +1,4 @@
-"""What a run of the emulator is told: its place, its team, and answers to open questions."""
+"""The options of the emulator: its address, its team, and answers to open questions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-#: The team and its refresh token where none are given: not secret, good for this emulator alone.
+#: The team and its refresh token if none are given: not secret, good for this emulator alone.
 DEFAULT_TEAM_ID = "team-sandbox-000000000001"
 DEFAULT_REFRESH_TOKEN = "sandbox-refresh-token"  # noqa: S105
 

@@ -12,7 +12,7 @@ KEPT = 20_000
 
 @dataclass
 class Call:
-    """One call of the emulated API; `status` 0 where the connection was cut without an answer."""
+    """One call of the emulated API; `status` 0 if the connection was cut without an answer."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Call:
 
 
 class Record:
-    """What `GET /_sandbox/requests` tells."""
+    """What `GET /_sandbox/requests` answers."""
 
     def __init__(self) -> None:
         self.clear()

@@ -43,7 +43,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(options: Options) -> None:
-    """Listen until SIGTERM or SIGINT; raises `ServeError` where that can't begin."""
+    """Listen until SIGTERM or SIGINT; raises `ServeError` if that can't begin."""
     try:
         world = World(options)
     except StoreError as error:

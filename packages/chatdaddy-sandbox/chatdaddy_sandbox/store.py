@@ -140,9 +140,9 @@ class Store:
     """The open database."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open or make the file, readable by its owner alone; memory where `path` is None.
+        """Open or make the file, readable by its owner alone; memory if `path` is None.
 
-        Raises `StoreError` where the file is not ours, of another version, or in use.
+        Raises `StoreError` if the file is not ours, of another version, or in use.
         """
         try:
             self.connection = self._open(path)
@@ -216,7 +216,7 @@ class Store:
         return row
 
     def value(self, sql: str, *values: Any) -> Any:
-        """The first column of the first row, None where there is none."""
+        """The first column of the first row, None if there is none."""
         row = self.one(sql, *values)
         return None if row is None else row[0]
 

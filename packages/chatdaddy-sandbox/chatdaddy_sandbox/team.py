@@ -48,7 +48,7 @@ class Team:
     # --- logging in
 
     def login(self, request: dict[str, Any]) -> tuple[Row, str | None]:
-        """The member who logs in, and a refresh token where one was asked for.
+        """The member who logs in, and a refresh token if one was asked for.
 
         Raises `ApiError` 401 for a wrong secret, 403 for another team, 400 for an unknown scope.
         """

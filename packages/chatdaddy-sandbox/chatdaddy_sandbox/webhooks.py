@@ -148,6 +148,6 @@ def _json_or_none(value: Any) -> str | None:
 
 
 def _covers(row: Row, account_id: str) -> bool:
-    """Whether a subscription hears of an account: of all of them where it names none."""
+    """Whether a subscription is for an account: for all of them if it names none."""
     accounts = json.loads(row["accounts"]) if row["accounts"] is not None else []
     return not accounts or account_id in accounts

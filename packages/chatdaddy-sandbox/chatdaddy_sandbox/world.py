@@ -18,7 +18,7 @@ class World:
     """Everything that the routes stand on."""
 
     def __init__(self, options: Options) -> None:
-        """Open the store; raises `StoreError` where that can't be done."""
+        """Open the store; raises `StoreError` if that can't be done."""
         self.options = options
         self.store = Store(options.db)
         with self.store.transaction():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from pulumi_standin import urns
 from pulumi_standin.errors import EngineError
-from pulumi_standin.providers import Diff, Failure, ProviderError, Read
+from pulumi_standin.provider import Diff, Failure, ProviderError, Read
 from pulumi_standin.state import State
 from pulumi_standin.values import Props, deep_equals, unwrap
 

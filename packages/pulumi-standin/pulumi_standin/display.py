@@ -1,6 +1,6 @@
 """What a run looks like to people.
 
-Without a terminal every step is a line as it begins and ends, as the real CLI prints them; on a
+Without a terminal each step is a line as it begins and ends, as the real CLI prints them; on a
 terminal the steps are a tree that is drawn anew while they run. What is said below is the same.
 """
 
@@ -10,74 +10,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from pulumi_standin import render, urns
+from pulumi_standin import render, resource_table, urns
+from pulumi_standin.resource_table import Row
+from pulumi_standin.step_words import COUNTED, SIGNS, STYLES, WORDS
 from pulumi_standin.steps import Refresh, SkippedCreate, Step
 from pulumi_standin.values import Props, unwrap
 
-_SIGNS = {
-    "same": "  ",
-    "create": "+ ",
-    "update": "~ ",
-    "delete": "- ",
-    "replace": "+-",
-    "create-replacement": "++",
-    "delete-replaced": "--",
-    "refresh": "~ ",
-    "remove-pending-replace": "- ",
-    "discard": "< ",
-    "discard-replaced": "< ",
-}
-_STYLES = {
-    "create": "green",
-    "update": "yellow",
-    "delete": "red",
-    "replace": "magenta",
-    "create-replacement": "bright_green",
-    "delete-replaced": "bright_red",
-    "remove-pending-replace": "red",
-    "refresh": "yellow",
-}
-# While it is done, once it is done, and in a preview.
-_WORDS = {
-    "same": ("", "", ""),
-    "create": ("creating", "created", "create"),
-    "update": ("updating", "updated", "update"),
-    "delete": ("deleting", "deleted", "delete"),
-    "replace": ("replacing", "replaced", "replace"),
-    "create-replacement": ("creating replacement", "created replacement", "create replacement"),
-    "delete-replaced": ("deleting original", "deleted original", "delete original"),
-    "refresh": ("refreshing", "", "refreshing"),
-    "remove-pending-replace": ("completing deletion", "completed deletion", "complete deletion"),
-    "discard": ("discarding", "discarded", "discard"),
-    "discard-replaced": ("discarding original", "discarded original", "discard original"),
-}
-_COUNTED = ("create", "update", "delete", "replace", "discard")
-
-
-@dataclass
-class _Row:
-    """What the display knows of one resource."""
-
-    urn: str
-    parent: str = ""
-    op: str = "same"
-    status: str = ""
-    style: str = ""
-    info: str = ""
-    began: float = 0.0
-    running: bool = False
-    messages: list[tuple[str, str]] = field(default_factory=list)  # (severity, text)
-
 
 class Display:
-    """Shows one run; implements `deployment.Events`.
+    """Shows one run; implements `executor.Events` and `run.Messages`.
 
     `secrets` are texts that are never printed, `title` is like ``Updating (dev)``.
     """
@@ -99,17 +45,19 @@ class Display:
         self._root = root  # the stack's URN
         self._preview = preview
         self._diff = diff
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
+        # Shorter ones would hide half of every word; the real CLI shows them, too.
+        self._secrets = sorted((s for s in secrets if len(s) > 2), key=len, reverse=True)
         self._show_secrets = show_secrets
         self._show_outputs = show_outputs
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[str, Row] = {}
         self._lock = threading.Lock()  # the tree is drawn by a thread of its own
         self._began = time.monotonic()
         self._stack: Step | None = None
         self._live: Live | None = None
         self._print("")
         self._print(f"{title}:", "bold magenta")
-        if console.is_terminal and not diff:
+        self._interactive = _is_terminal(console) and not diff
+        if self._interactive:
             self._live = Live(
                 get_renderable=self._tree, console=console, refresh_per_second=5, transient=True
             )
@@ -121,7 +69,7 @@ class Display:
         row = self._row(step)
         with self._lock:
             row.op, row.began, row.running = step.op, time.monotonic(), True
-            row.status = _WORDS[step.op][2 if self._preview else 0]
+            row.status = WORDS[step.op][2 if self._preview else 0]
             row.info = self._changes(step)
         if not self._preview and step.op != "same":
             self._line(row, f"{row.status} (0s)", row.info)
@@ -134,7 +82,7 @@ class Display:
             if ok:
                 row.op, row.status = self._outcome(step, took)
             else:
-                row.status, row.style = f"**{_WORDS[step.op][0]} failed**", "bold red"
+                row.status, row.style = f"**{WORDS[step.op][0]} failed**", "bold red"
             row.info = self._changes(step)
         if step.urn == self._root:
             self._stack = step
@@ -150,15 +98,15 @@ class Display:
             word = {"update": "updated", "delete": "deleted", "same": ""}[step.found]
             return step.found, f"{word} ({took:.2f}s)" if word and not self._preview else word
         if self._preview or step.op == "same":
-            return step.op, _WORDS[step.op][2]
+            return step.op, WORDS[step.op][2]
         retained = "[retain]" if step.op == "delete" and step.state.retain_on_delete else ""
-        return step.op, f"{_WORDS[step.op][1]} ({took:.2f}s){retained}"
+        return step.op, f"{WORDS[step.op][1]} ({took:.2f}s){retained}"
 
     def _count(self, step: Step) -> None:
         if _hidden(step.urn) or isinstance(step, SkippedCreate):
             return
         op = step.found if isinstance(step, Refresh) else step.op
-        if op in _COUNTED or op == "same":
+        if op in COUNTED or op == "same":
             self.counts[op] += 1
 
     def outputs(self, step: Step) -> None:
@@ -194,8 +142,8 @@ class Display:
         if verdict:
             self.message("error", self._root, verdict)
         self.stop()
-        if self._console.is_terminal and not self._diff:
-            self._console.print(self._tree(everything=True))
+        if self._interactive:
+            self._console.print(self._tree(everything=True), soft_wrap=True)
         self._diagnostics()
         if self._show_outputs:
             self._stack_outputs()
@@ -215,18 +163,18 @@ class Display:
     @property
     def changes(self) -> int:
         """How many resources were changed, or would be."""
-        return sum(self.counts[op] for op in _COUNTED)
+        return sum(self.counts[op] for op in COUNTED)
 
     # --- parts
 
-    def _row(self, step: Step) -> _Row:
+    def _row(self, step: Step) -> Row:
         row = self._row_of(step.urn)
         row.parent = step.state.parent
         return row
 
-    def _row_of(self, urn: str) -> _Row:
+    def _row_of(self, urn: str) -> Row:
         with self._lock:
-            return self._rows.setdefault(urn, _Row(urn))
+            return self._rows.setdefault(urn, Row(urn))
 
     def _changes(self, step: Step) -> str:
         """``[diff: ~a,b]``, for steps that change something that is there."""
@@ -241,18 +189,18 @@ class Display:
                 keys = "~protect" if old.protect != new.protect else ""
         return f"[diff: {keys}]" if keys else ""
 
-    def _line(self, row: _Row, status: str, info: str) -> None:
+    def _line(self, row: Row, status: str, info: str) -> None:
         """A line on a resource, where there is no tree."""
         if self._live is not None or _hidden(row.urn):
             return
-        style = row.style or _STYLES.get(row.op, "")
-        line = Text(f" {_SIGNS[row.op]} ", style=style)
+        style = row.color
+        line = Text(f" {SIGNS[row.op]} ", style=style)
         line.append(f"{urns.type_of(row.urn)} ", style="").append(urns.name_of(row.urn), "bold")
         line.append(f" {status} ", style=style).append(self._hide(info))
         self._console.print(line, soft_wrap=True)
 
-    def _tree(self, everything: bool = False) -> Table:
-        """The rows that matter, children below their parents."""
+    def _tree(self, everything: bool = False) -> Text:
+        """The resources that matter, and those that they are in."""
         with self._lock:
             rows = {
                 urn: row
@@ -263,46 +211,30 @@ class Display:
                 self._add_parents(row, rows)
             if self._root in self._rows:
                 rows.setdefault(self._root, self._rows[self._root])
-            table = Table(
-                box=None,
-                padding=(0, 2, 0, 0),
-                header_style="bold",
-                show_edge=False,
-                show_header=bool(rows),
+            table = resource_table.lines(
+                rows,
+                self._console.width,
+                preview=self._preview,
+                info=lambda row: self._info(row, everything=everything),
+                limit=None if everything else max(4, self._console.height - 4),
             )
-            for title in ("", "Type", "Name", "Plan" if self._preview else "Status", "Info"):
-                table.add_column(title, no_wrap=True, overflow="ellipsis")
-            limit = None if everything else max(4, self._console.height - 4)
-            for row, prefix in _lines(rows)[:limit]:
-                style = row.style or _STYLES.get(row.op, "")
-                info = row.info
-                if everything and row.messages:
-                    info = _tally(row)
-                table.add_row(
-                    Text(f" {_SIGNS[row.op]}", style=style),
-                    prefix + urns.type_of(row.urn),
-                    Text(urns.name_of(row.urn), style="bold"),
-                    Text(self._elapsed(row), style=style),
-                    Text(self._hide(info)),
-                )
-        return table
+        return Text("\n", no_wrap=True).join(table)
 
-    def _add_parents(self, row: _Row, rows: dict[str, _Row]) -> None:
+    def _info(self, row: Row, *, everything: bool) -> str:
+        text = row.tally() if everything and row.messages else row.info
+        return " ".join(self._hide(text).split())
+
+    def _add_parents(self, row: Row, rows: dict[str, Row]) -> None:
         while row.parent and row.parent not in rows and row.parent in self._rows:
             row = rows[row.parent] = self._rows[row.parent]
-
-    def _elapsed(self, row: _Row) -> str:
-        if row.running and not self._preview and row.status:
-            return f"{row.status} ({round(time.monotonic() - row.began)}s)"
-        return row.status
 
     def _details(self, step: Step) -> None:
         """A step in full, for ``--diff``."""
         op = step.found if isinstance(step, Refresh) else step.op
         if _hidden(step.urn) or op in ("same", "create-replacement", "delete-replaced"):
             return
-        state, style = step.state, _STYLES.get(op, "")
-        self._print(f"{_SIGNS[op]}{state.type}: ({op})", style)
+        state, style = step.state, STYLES.get(op, "")
+        self._print(f"{SIGNS[op]}{state.type}: ({op})", style)
         if state.id:
             self._print(f"    [id={state.id}]")
         self._print(f"    [urn={state.urn}]")
@@ -351,11 +283,11 @@ class Display:
     def _summary(self) -> None:
         self._print("")
         self._print("Resources:", "bold")
-        for op in _COUNTED:
+        for op in COUNTED:
             if self.counts[op]:
-                done = f"to {op}" if self._preview else _WORDS[op][1]
-                self._print(f"    {_SIGNS[op]}{self.counts[op]} {done}", _STYLES.get(op, ""))
-        kinds = sum(1 for op in _COUNTED if self.counts[op])
+                done = f"to {op}" if self._preview else WORDS[op][1]
+                self._print(f"    {SIGNS[op]}{self.counts[op]} {done}", STYLES.get(op, ""))
+        kinds = sum(1 for op in COUNTED if self.counts[op])
         unchanged = f"{self.counts['same']} unchanged" if self.counts["same"] else ""
         total = f"{self.changes} changes. " if kinds > 1 else ""
         if total or unchanged:
@@ -377,6 +309,17 @@ class Display:
         self._console.print(Text(text, style=style), soft_wrap=True)
 
 
+def console() -> Console:
+    """The console of the commands: colours on terminals only."""
+    found = Console(highlight=False)
+    return found if _is_terminal(found) else Console(highlight=False, force_terminal=False)
+
+
+def _is_terminal(console: Console) -> bool:
+    """Whether people watch: the environment alone (``FORCE_COLOR``) makes no terminal."""
+    return console.is_terminal and not console.is_dumb_terminal and console.file.isatty()
+
+
 def _outputs(step: Step) -> tuple[Props, Props]:
     old = step.old.outputs if step.old else None
     new = step.new.outputs if step.new else None
@@ -386,33 +329,3 @@ def _outputs(step: Step) -> tuple[Props, Props]:
 def _hidden(urn: str) -> bool:
     """Default providers come and go by themselves; nobody asked for them."""
     return urns.is_provider(urns.type_of(urn)) and urns.name_of(urn) == "default"
-
-
-def _lines(rows: dict[str, _Row]) -> list[tuple[_Row, str]]:
-    """Every row with the branches before it."""
-    children: dict[str, list[_Row]] = {}
-    for row in rows.values():
-        children.setdefault(row.parent if row.parent in rows else "", []).append(row)
-    lines: list[tuple[_Row, str]] = []
-
-    def add(row: _Row, prefix: str, branch: str, below: str) -> None:
-        lines.append((row, prefix + branch))
-        inner = children.get(row.urn, [])
-        for index, child in enumerate(inner):
-            last = index == len(inner) - 1
-            add(child, prefix + below, "└─ " if last else "├─ ", "   " if last else "│  ")
-
-    for row in children.get("", []):
-        add(row, "", "", "")
-    return lines
-
-
-def _tally(row: _Row) -> str:
-    """``[diff: …]; 1 error; 2 messages``."""
-    counts = Counter(severity for severity, _ in row.messages)
-    words = {"error": "error", "warning": "warning", "info": "message"}
-    return "; ".join(
-        f"{counts[severity]} {word}{'s' if counts[severity] > 1 else ''}"
-        for severity, word in words.items()
-        if counts[severity]
-    )

@@ -1,4 +1,4 @@
-"""Who depends on whom, in a list of resources where everything comes after what it depends on.
+"""Who depends on whom, in a list in which every resource comes after what it depends on.
 
 The rules are those of pkg/resource/graph/dependency_graph.go.
 """
@@ -23,14 +23,17 @@ class Graph:
             if state.parent:
                 self._children.setdefault(state.parent, []).append(index)
 
-    def depending_on(self, root: State, ignore: Collection[str]) -> list[State]:
-        """What depends on `root`, directly or not, in order; children alone do not."""
+    def __contains__(self, state: State) -> bool:
+        return state in self._index
+
+    def depending_on(
+        self, root: State, ignore: Collection[str], *, children: bool = False
+    ) -> list[State]:
+        """What depends on `root`, directly or not, in order; children only if asked for."""
         found: list[State] = []
         urns = {root.urn}
         for candidate in self._resources[self._index[root] + 1 :]:
-            named = candidate.depends_on()
-            if candidate.parent not in candidate.dependencies:
-                named.discard(candidate.parent)
+            named = candidate.depends_on(parent=children)
             if candidate.urn not in ignore and named & urns:
                 found.append(candidate)
                 urns.add(candidate.urn)
@@ -69,10 +72,10 @@ class Graph:
             found |= self._descendants(child.urn, before)
         return found
 
-    def waves(self, condemned: list[State]) -> list[list[State]]:
-        """`condemned` in groups, each safe to delete at once, those that others need last."""
-        left = dict.fromkeys(condemned)
-        needs = {state: self.dependencies_of(state) for state in condemned}
+    def waves(self, deleted: list[State]) -> list[list[State]]:
+        """`deleted` in groups, each safe to delete at once, those that others need last."""
+        left = dict.fromkeys(deleted)
+        needs = {state: self.dependencies_of(state) for state in deleted}
         waves: list[list[State]] = []
         while left:
             wave = [state for state in left if not (needs[state] & left.keys())]

@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 from pulumi.runtime.proto import alias_pb2, callback_pb2, callback_pb2_grpc, resource_pb2
 
-from pulumi_standin.providers import GRPC_OPTIONS
+from pulumi_standin.rpc import GRPC_OPTIONS
 from pulumi_standin.state import State
 from pulumi_standin.values import Props, to_struct
 

@@ -14,18 +14,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 from rich.console import Console
 
 from pulumi_standin import render, urns
 from pulumi_standin.builtin_provider import Builtins
-from pulumi_standin.checkpoint import Snapshot
-from pulumi_standin.deployment import Deployment, Options
+from pulumi_standin.checkpoint import Checkpoint
+from pulumi_standin.deployment import Deployment
 from pulumi_standin.display import Display
+from pulumi_standin.dynamic_provider import DynamicProvider
+from pulumi_standin.engine_service import EngineService
 from pulumi_standin.errors import EngineError
+from pulumi_standin.executor import Executor
 from pulumi_standin.hooks import Callbacks, Hooks
-from pulumi_standin.monitor import Engine, Monitor, PythonProgram, Server
-from pulumi_standin.providers import DynamicProvider, Hosts, Registry
+from pulumi_standin.program import PythonProgram
+from pulumi_standin.provider_registry import Hosts, ProviderRegistry
+from pulumi_standin.resource_monitor import ResourceMonitor
+from pulumi_standin.rpc import Server
+from pulumi_standin.run import Options, Run
 from pulumi_standin.state import State
+from pulumi_standin.targets import Targets
 from pulumi_standin.values import Secret, unwrap
 from pulumi_standin.workspace import Settings, Workspace
 
@@ -140,6 +148,10 @@ def _once(workspace: Workspace, kind: _Kind, *, dry_run: bool) -> tuple[bool, in
         parallel=settings.parallel or 4 * (os.cpu_count() or 1),
         refresh=settings.refresh or kind.refresh_only,
         refresh_only=kind.refresh_only,
+        continue_on_error=settings.continue_on_error,
+        targets=Targets(settings.target),
+        target_dependents=settings.target_dependents,
+        replace_targets=Targets(settings.replace),
     )
     try:
         ok = asyncio.run(_run(workspace, options, display, kind.with_program))
@@ -157,41 +169,49 @@ async def _run(
     def start() -> Coroutine[Any, Any, DynamicProvider]:
         return workspace.start_host(server.address, lambda line: display.message("info", "", line))
 
+    def warn(urn: str, text: str) -> None:
+        display.message("warning", urn, text)
+
     hosts = Hosts(start)
     config = workspace.config
     news: dict[str, State] = {}
     builtins = Builtins(news, workspace.saved_resources)
-    run = Deployment(
+    run = Run(
         project=workspace.project.name,
         stack=workspace.stack,
         options=options,
-        snapshot=Snapshot(
+        checkpoint=Checkpoint(
             None if options.dry_run else workspace.file,
-            workspace.vault,
+            workspace.crypter,
             [state.copy() for state in workspace.resources],
             workspace.interrupted,
         ),
-        registry=Registry(hosts.start, workspace.check_provider, builtins),
-        hooks=Hooks(
-            Callbacks(), options.dry_run, lambda urn, text: display.message("warning", urn, text)
-        ),
-        events=display,
-        config={
-            key: Secret(value) if key in config.secrets else value
-            for key, value in config.values.items()
-        },
+        registry=ProviderRegistry(hosts.start, workspace.check_provider, builtins),
+        hooks=Hooks(Callbacks(), options.dry_run, warn),
+        messages=display,
         news=news,
     )
-    monitor = Monitor(run, workspace.project, config, builtins) if with_program else None
-    await server.start(monitor, Engine(display))
+    secrets_marked = {
+        key: Secret(value) if key in config.secrets else value
+        for key, value in config.values.items()
+    }
+    deployment = Deployment(run, Executor(run, display), secrets_marked, workspace.trust)
+    engine_pb2_grpc.add_EngineServicer_to_server(EngineService(display), server.grpc)
+    program = None
+    if with_program:
+        root = str(workspace.project.root)
+        monitor = ResourceMonitor(run, deployment, builtins, config, root)
+        resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server.grpc)
+    await server.start()
     if with_program or any(state.provider for state in workspace.resources):
         hosts.warm_up()
-    program = None
-    if monitor is not None:
-        program = PythonProgram(monitor, server, workspace.python, workspace.project, workspace.env)
+    if with_program:
+        program = PythonProgram(
+            monitor, server.address, workspace.python, workspace.project, config, workspace.env
+        )
     try:
         with _interrupts(run, display, program):
-            ok = await run.execute(program)
+            ok = await deployment.execute(program)
     finally:
         await hosts.close()
         await server.stop()
@@ -200,10 +220,10 @@ async def _run(
 
 
 @contextmanager
-def _interrupts(run: Deployment, display: Display, program: PythonProgram | None) -> Iterator[None]:
-    """The first Ctrl-C winds the run down, the second ends it where it is."""
+def _interrupts(run: Run, display: Display, program: PythonProgram | None) -> Iterator[None]:
+    """The first Ctrl-C lets the run end, the second ends it at once."""
     loop = asyncio.get_running_loop()
-    telling: list[asyncio.Task[None]] = []
+    tasks: list[asyncio.Task[None]] = []
 
     def interrupt() -> None:
         if run.cancelled:
@@ -212,9 +232,9 @@ def _interrupts(run: Deployment, display: Display, program: PythonProgram | None
         display.note("^C received; canceling. To terminate immediately, press ^C again.")
         run.cancelled = True
         run.stop()
-        telling.append(loop.create_task(run.registry.cancel()))
+        tasks.append(loop.create_task(run.registry.cancel()))
         if program is not None:
-            telling.append(loop.create_task(program.kill()))
+            tasks.append(loop.create_task(program.kill()))
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:

@@ -1,49 +1,41 @@
 """From what the program registers to the steps that get there.
 
-The rules are those of pkg/resource/deploy/step_generator.go; the names follow it.
+The rules are those of pkg/resource/deploy/step_generator.go.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pulumi_standin import paths, urns
+from pulumi_standin import property_paths, urns
+from pulumi_standin.dependents import (
+    dependents_to_replace,
+    with_replace_on_changes,
+)
 from pulumi_standin.errors import Failed
 from pulumi_standin.goal import Goal
-from pulumi_standin.providers import (
-    Diff,
-    DiffUnavailable,
-    Failure,
-    Provider,
-    ProviderError,
-)
+from pulumi_standin.provider import Diff, DiffUnavailable, Failure, Provider, ProviderError
+from pulumi_standin.run import Run
 from pulumi_standin.state import State
 from pulumi_standin.steps import (
     Create,
     Delete,
     Registration,
-    RemovePendingReplace,
     Replace,
     Same,
+    SkippedCreate,
     Step,
     Update,
+    left_alone,
 )
-from pulumi_standin.values import (
-    UNKNOWN,
-    Props,
-    contains_unknowns,
-    deep_equals,
-    unwrap,
-)
-
-if TYPE_CHECKING:
-    from pulumi_standin.deployment import Deployment
+from pulumi_standin.targets import Targets
+from pulumi_standin.values import Props, contains_unknowns, deep_equals, unwrap
 
 
 class Planner:
     """Works out the steps of one run; one registration at a time."""
 
-    def __init__(self, run: Deployment) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
         self.urns: set[str] = set()
         self.replaced: set[str] = set()
@@ -51,12 +43,21 @@ class Planner:
         # Updated, replaced or left as it was: what is not among these at the end is deleted.
         self.operated: set[str] = set()
         self.deleted_early: set[State] = set()
-        # An old name that a resource now goes by another URN, and the other way round.
+        # From an old URN to the one that the resource has now, and the other way round.
         self.aliased: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
+        # In a run that is limited to targets: these, and their dependents if asked for; what is
+        # not created; steps for what a target depends on and the program does not register.
+        self._targets = run.options.targets.copy()
+        self._skipped_creates: set[str] = set()
+        self._pending_sames: dict[str, Step] = {}
 
     async def plan(self, goal: Goal, registration: Registration) -> list[Step]:
         """The steps for one registration; raises `Failed` (shown already) or `ProviderError`."""
+        steps = await self._plan(goal, registration)
+        return self._validated(steps)
+
+    async def _plan(self, goal: Goal, registration: Registration) -> list[Step]:
         run = self.run
         if goal.parent and goal.parent not in self.urns:
             raise ProviderError(f"could not find parent resource {goal.parent}")
@@ -69,36 +70,150 @@ class Planner:
         new = _wanted(urn, goal, old)
         if old is not None and old.urn != urn:
             new.aliases = [old.urn]
-        if new.is_provider:
-            run.new_providers[urn] = new
         provider = self._provider(goal, new)
         recreating = urn in run.deleting
-        fresh = recreating or old is None or old.external or old.taint
+        replace_asked = self._replace_asked(urn, old)
+        fresh = recreating or old is None or old.external or replace_asked
+        # Providers and the stack itself are always part of the run.
+        targeted = new.is_provider or urns.qualified_type(urn) == urns.ROOT_TYPE
+        targeted = targeted or self._is_target(new)
         if old is not None:
             new.inputs = self._ignore_changes(urn, goal, old)
         if goal.import_id:
             run.error(urn, "the stand-in engine imports nothing; use `pulumi up`")
             raise Failed
-        if provider is not None:
+        if not targeted:
+            new.inputs = old.inputs if old is not None else {}
+        elif provider is not None:
             news = goal.properties if fresh else new.inputs
             olds = None if fresh or old is None else old.inputs
             new.inputs, failures = await provider.check(urn, olds, news, run.dry_run)
             invalid = self._report(new, failures) or invalid
+        if targeted:
+            self._queue_dependencies(new)
         if invalid:
             raise Failed
         if recreating:
             assert old is not None
             return self._recreate(old, new, registration)
-        if old is None:
-            self.created.add(urn)
-            return [Create(None, new, registration)]
-        if old.external:
+        if old is not None and old.external:
             self.created.add(urn)
             return [
                 Create(old, new, registration, replacing=True, pending_delete=True),
                 Replace(old, new),
             ]
+        if targeted and run.options.targets and self._is_target(new):
+            self._targets.add(urn)
+        if not targeted:
+            if old is None:
+                self.operated.add(urn)
+                self._skipped_creates.add(urn)
+                return [SkippedCreate(None, new, registration)]
+            return self._untargeted(urn, old, registration)
+        if old is None:
+            self.created.add(urn)
+            return [Create(None, new, registration)]
         return await self._change(goal, old, new, provider, registration)
+
+    # --- targets
+
+    def _replace_asked(self, urn: str, old: State | None) -> bool:
+        """Whether a person asked for the replacement, by ``--replace`` or by a taint."""
+        return self.run.options.replace_targets.names(urn) or (old is not None and old.taint)
+
+    def _is_target(self, state: State) -> bool:
+        """Whether the run is for the resource: by name, or because it depends on a target."""
+        if state.urn in self.run.options.targets:
+            return True
+        return self.run.options.target_dependents and any(
+            self._targets.names(urn) for urn in state.depends_on()
+        )
+
+    @property
+    def planned(self) -> set[str]:
+        """The URNs for which there are steps."""
+        return self.operated | self.created | self.run.deleting
+
+    def _has_step(self, urn: str) -> bool:
+        planned = (self.operated, self.created, self.replaced, self.run.deleting)
+        return any(urn in urns_ for urns_ in planned)
+
+    def _untargeted(self, urn: str, old: State, registration: Registration | None) -> list[Step]:
+        """Leave a resource as it is, after what it depends on and nobody has registered yet."""
+        if old.delete:
+            return []
+        run = self.run
+        if registration is not None and old.provider and run.registry.get(old.provider) is None:
+            provider, _ = urns.split_reference(old.provider)
+            if not any(f"{s.urn}::{s.id}" == old.provider for s in run.base):
+                raise ProviderError(f"could not find provider {provider} in old state")
+            raise ProviderError(
+                f"provider {old.provider} for resource {urn} has not been registered yet, this is "
+                "due to a change of providers mixed with --target. "
+                "Change your program back to the original providers"
+            )
+        self.urns.add(old.urn)
+        self.operated |= {urn, old.urn}
+        steps: list[Step] = []
+        provider_urn, provider_id = urns.split_reference(old.provider)
+        for named in sorted(old.depends_on()):
+            if self._has_step(named) or self.is_operated_on(named):
+                continue
+            found = run.olds.get(named)
+            if named == provider_urn and (found is None or found.id != provider_id):
+                continue
+            if found is None:
+                raise ProviderError(f"dependency {named} of untargeted resource {urn} is not there")
+            steps += self._untargeted(named, found, None)
+        return [*steps, left_alone(old, registration)]
+
+    def _queue_dependencies(self, new: State) -> None:
+        """Have steps for what a target depends on and the program does not register."""
+        if not self.run.options.targets:
+            return
+
+        def queue(urn: str) -> None:
+            old = self.run.olds.get(urn)
+            if old is None or self._has_step(urn) or urn in self._pending_sames:
+                return
+            step = left_alone(old)
+            self._pending_sames[urn] = step
+            for named in sorted(old.depends_on()):
+                queue(named)
+            # After what it depends on.
+            self._pending_sames[urn] = self._pending_sames.pop(urn)
+
+        for named in sorted(new.depends_on(provider=False)):
+            if named not in self.urns:
+                queue(named)
+
+    def _validated(self, steps: list[Step]) -> list[Step]:
+        """The steps, with those that must come before; raises `Failed` (shown already)."""
+        before = []
+        for urn, step in self._pending_sames.items():
+            if not self._has_step(urn) and not self.is_operated_on(urn):
+                self.urns.add(urn)
+                self.operated.add(urn)
+                before.append(step)
+        self._pending_sames = {}
+        steps = [*before, *steps]
+        run = self.run
+        if not (run.options.targets or run.options.replace_targets):
+            return steps
+        for step in steps:
+            if step.new is None or isinstance(step, SkippedCreate):
+                continue
+            for urn in sorted(step.new.depends_on() & self._skipped_creates):
+                run.error(
+                    step.urn,
+                    f"Resource '{step.urn}' depends on '{urn}' which was was not specified in "
+                    "--target list.",
+                )
+                run.fail_but_go_on()
+                if not run.dry_run:
+                    raise Failed
+                self._skipped_creates.discard(urn)
+        return steps
 
     # --- finding what was there
 
@@ -178,9 +293,9 @@ class Planner:
         news: Any = goal.properties
         lost = []
         for text in goal.ignore_changes:
-            path = paths.parse(text)
+            path = property_paths.parse(text)
             if path is not None:
-                news, ok = paths.reset(path, old.inputs, news)
+                news, ok = property_paths.reset(path, old.inputs, news)
                 if not ok:
                     lost.append(text)
         if lost:
@@ -229,7 +344,7 @@ class Planner:
         except DiffUnavailable as error:
             diff = Diff(True)
             run.warn(urn, str(error))
-        diff.replaces = self._replace_on_changes(goal, diff)
+        diff.replaces = with_replace_on_changes(diff, list(goal.replace_on_changes))
         if (diff.changes or old.pending_replacement) and (
             diff.replaces or triggered or old.pending_replacement
         ):
@@ -249,7 +364,7 @@ class Planner:
         return before is not None and after is not None and not deep_equals(before, after)
 
     async def _diff(self, goal: Goal, old: State, new: State, provider: Provider | None) -> Diff:
-        if old.taint:
+        if self._replace_asked(new.urn, old):
             return Diff(True, ["id"])
         if any(urn in self.replaced for urn in new.replace_with):
             return Diff(True, ["replaceWith"])
@@ -264,17 +379,6 @@ class Planner:
     def _provider_changed(self, old: State, new: State) -> bool:
         # A provider that changed is no reason to replace what it made: the hosts ask for none.
         return old.provider != new.provider and not (old.provider and new.provider)
-
-    def _replace_on_changes(self, goal: Goal, diff: Diff) -> list[str]:
-        if not diff.changes or not goal.replace_on_changes:
-            return diff.replaces
-        wanted = [path for text in goal.replace_on_changes if (path := paths.parse(text))]
-        changed = [key for key in diff.changed if key not in diff.replaces]
-        return diff.replaces + [
-            key
-            for key in changed
-            if any(paths.contains(path, paths.parse(key) or [key]) for path in wanted)
-        ]
 
     async def _replace(
         self,
@@ -293,12 +397,12 @@ class Planner:
                 "To unprotect the resource, remove the `protect` flag from the resource in your "
                 "Pulumi program and run `pulumi up`",
             )
-            run.failed = run.step_failed = True
+            run.fail_but_go_on()
             if not run.dry_run:
                 raise Failed
         self.replaced.add(urn)
         self.operated.add(urn)
-        if provider is not None and not old.taint:
+        if provider is not None and not self._replace_asked(urn, old):
             # What was carried over from the old one is worked out afresh for the new one.
             new.inputs, failures = await provider.check(urn, None, goal.properties, run.dry_run)
             if self._report(new, failures):
@@ -325,14 +429,7 @@ class Planner:
     async def _delete_dependents(self, root: State, urn: str) -> list[Step]:
         """Delete first what would be replaced because of `root`, the last to come first."""
         steps: list[Step] = []
-        condemned = await self._dependents_to_replace(root)
-        known = {*condemned}
-        condemned += [
-            state
-            for state in self.run.olds.values()
-            if state not in known and (urn in state.replace_with or state.deleted_with == urn)
-        ]
-        for state in reversed(condemned):
+        for state in reversed(await dependents_to_replace(self.run, root, self.planned)):
             if state in self.deleted_early:
                 continue
             if state.protect and not state.delete:
@@ -343,7 +440,7 @@ class Planner:
                     "`protect` flag from the resource in your Pulumi program and run `pulumi up`, "
                     f"or use the command:\n`pulumi state unprotect '{state.urn}'`",
                 )
-                self.run.failed = self.run.step_failed = True
+                self.run.fail_but_go_on()
                 raise Failed
             steps.append(
                 Delete(state, None)
@@ -354,66 +451,22 @@ class Planner:
             self.deleted_early.add(state)
         return steps
 
-    async def _dependents_to_replace(self, root: State) -> list[State]:
-        run = self.run
-        settled = self.operated | self.created | run.deleting
-        replaced = {root.urn}
-        found: list[State] = []
-        for state in run.graph.depending_on(root, settled):
-            if await self._must_follow(state, replaced):
-                found.append(state)
-                replaced.add(state.urn)
-        return found
-
-    async def _must_follow(self, state: State, replaced: set[str]) -> bool:
-        """Whether `state` is replaced when those are: its `diff` is asked with unknowns."""
-        run = self.run
-        if not state.custom or state.external:
-            return False
-        if state.provider and urns.split_reference(state.provider)[0] in replaced:
-            await run.ensure_provider(state.provider)
-            return True
-        if state.deleted_with in replaced:
-            return True
-        inputs = {
-            key: UNKNOWN if replaced & set(state.property_dependencies.get(key, ())) else value
-            for key, value in state.inputs.items()
-        }
-        if all(value is state.inputs[key] for key, value in inputs.items()):
-            return False
-        provider: Provider
-        if state.is_provider:
-            await run.registry.same(state, checked=False)
-            provider = run.registry
-        else:
-            await run.ensure_provider(state.provider)
-            provider = run.provider_of(state)
-        diff = await provider.diff(state.urn, state, inputs, True, state.ignore_changes)
-        return bool(diff.replaces)
-
     # --- at the end
 
-    async def deletions(self) -> list[list[Step]]:
-        """Everything that is marked for deletion or was not registered, in waves."""
-        run = self.run
-        steps: dict[State, Step] = {}
-        for state in run.base:
-            if state.delete:
-                if state in self.deleted_early:
-                    continue
-                run.deleting.add(state.urn)
-                steps[state] = Delete(state, None, replacing=True)
-            elif self.aliased.get(state.urn, state.urn) not in self.operated:
-                run.deleting.add(state.urn)
-                steps[state] = (
-                    RemovePendingReplace(state, None)
-                    if state.pending_replacement
-                    else Delete(state, None)
-                )
-            else:
-                continue
-            await run.ensure_provider(state.provider)
-        return [[steps[state] for state in wave] for wave in run.graph.waves(list(steps))]
+    def is_operated_on(self, urn: str) -> bool:
+        """Whether there is a step for the resource, under the URN that it has now."""
+        return self.aliased.get(urn, urn) in self.operated
+
+    def missing_targets(self, targets: Targets, *, registered: bool = True) -> bool:
+        """Report the targets that are neither in the state nor in the program."""
+        missing = False
+        there = {state.urn for state in self.run.base} | (self.urns if registered else set())
+        for urn in targets.literals:
+            if urn not in there:
+                hint = " Did you forget to escape $ in your shell?" if "$" not in urn else ""
+                self.run.error("", f"Target '{urn}' could not be found in the stack.{hint}")
+                missing = True
+        return missing
 
 
 def _wanted(urn: str, goal: Goal, old: State | None) -> State:
@@ -438,7 +491,7 @@ def _wanted(urn: str, goal: Goal, old: State | None) -> State:
         source_position=goal.source_position,
         stack_trace=list(goal.stack_trace),
         ignore_changes=list(goal.ignore_changes),
-        hide_diff=[paths.parse(text) for text in goal.hide_diff],
+        hide_diff=[property_paths.parse(text) for text in goal.hide_diff],
         replace_on_changes=list(goal.replace_on_changes),
         resource_hooks=goal.hooks or {},
     )

@@ -106,7 +106,7 @@ async def _start(python: str, arguments: list[str], env: dict[str, str], cwd: Pa
 
 
 def interpreter(virtualenv: str | None, root: Path) -> str:
-    """The Python of the project's virtual environment where it has one, else this one."""
+    """The Python of the project's virtual environment if it has one, else this one."""
     if virtualenv:
         python = root / virtualenv / "bin" / "python"
         if python.is_file():

@@ -108,14 +108,17 @@ class State:
     def copy(self) -> State:
         return copy.copy(self)
 
-    def depends_on(self) -> set[str]:
-        """Every URN it names, its provider's and its parent's among them."""
+    def depends_on(self, *, provider: bool = True, parent: bool = True) -> set[str]:
+        """Every URN that it names; on demand without its provider's or its parent's."""
         found = {*self.dependencies, *self.replace_with}
         for names in self.property_dependencies.values():
             found.update(names)
-        if self.provider:
+        if provider and self.provider:
             found.add(urns.split_reference(self.provider)[0])
-        found.update(urn for urn in (self.parent, self.deleted_with) if urn)
+        if parent and self.parent:
+            found.add(self.parent)
+        if self.deleted_with:
+            found.add(self.deleted_with)
         return found
 
     def features(self) -> set[str]:

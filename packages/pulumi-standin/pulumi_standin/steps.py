@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pulumi_standin import state as states
 from pulumi_standin.hooks import HookFailed
-from pulumi_standin.providers import Diff, ProviderError
+from pulumi_standin.provider import Diff, ProviderError
+from pulumi_standin.run import Run
 from pulumi_standin.state import State
 from pulumi_standin.values import Props, Secret, deep_equals
-
-if TYPE_CHECKING:
-    from pulumi_standin.deployment import Deployment
 
 _MOST_RETRIES = 100
 T = TypeVar("T")
@@ -28,16 +26,26 @@ class Protected(StepFailed):
     """Not tried, so the other steps go on."""
 
 
+@dataclass
+class Answer:
+    """The answer to a registration."""
+
+    state: State
+    result: str
+    unknown: bool = False  # a create that is not done: the outputs stay unknown
+
+
 @dataclass(eq=False)
 class Registration:
-    """What the program asked for, and the answer that it waits for."""
+    """A registration of the program, and the answer that it waits for."""
 
-    answer: asyncio.Future[State | None]
-    unknown: bool = False  # a create that was skipped: the outputs stay unknown
+    SUCCEEDED, FAILED, SKIPPED = "succeeded", "failed", "skipped"
 
-    def done(self, state: State | None) -> None:
+    answer: asyncio.Future[Answer]
+
+    def done(self, answer: Answer) -> None:
         if not self.answer.done():
-            self.answer.set_result(state)
+            self.answer.set_result(answer)
 
 
 @dataclass(eq=False)
@@ -63,46 +71,52 @@ class Step:
     def urn(self) -> str:
         return self.state.urn
 
-    async def apply(self, run: Deployment) -> None:
+    async def apply(self, run: Run) -> None:
         """Do it; raises `StepFailed`, `ProviderError` or `HookFailed`."""
 
-    def finish(self) -> None:
-        """Let the program go on."""
+    def answer(self, result: str) -> None:
+        """Let the program go on, if it is this step that it waits for."""
         if self.registration is not None:
-            self.registration.done(self.new)
+            assert self.new is not None
+            self.registration.done(Answer(self.new, result))
 
-    async def begin_snapshot(self, run: Deployment) -> None:
+    async def begin_checkpoint(self, run: Run) -> None:
         """Note in the state that it is under way."""
 
-    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+    async def end_checkpoint(self, run: Run, *, ok: bool) -> None:
         """Note in the state what came of it."""
 
 
 @dataclass(eq=False)
 class Same(Step):
-    """Nothing to do; what the program changed besides is kept in the state."""
+    """Nothing to do; what the program changed besides is kept in the state.
+
+    `untargeted` for a resource that is left as it is because the run is limited to others.
+    """
+
+    untargeted: bool = False
 
     op = "same"
 
-    async def apply(self, run: Deployment) -> None:
+    async def apply(self, run: Run) -> None:
         assert self.old is not None
         assert self.new is not None
         self.new.id = self.old.id
         self.new.outputs = self.old.outputs
-        if self.new.is_provider:
+        if self.new.is_provider and not self.untargeted:
             # Its configuration counts as unchanged, so it is the old one that it gets.
             config = self.new.copy()
             config.inputs = self.old.inputs
             await run.registry.same(config, checked=True)
 
-    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+    async def end_checkpoint(self, run: Run, *, ok: bool) -> None:
         assert self.old is not None
         assert self.new is not None
         if ok:
-            run.snapshot.drop(self.old)
-            run.snapshot.add(self.new)
+            run.checkpoint.drop(self.old)
+            run.checkpoint.add(self.new)
             if _must_write(self.old, self.new):
-                await run.snapshot.save()
+                await run.checkpoint.save()
 
 
 # A change of anything else alone is written with the next step that must be (mustWrite).
@@ -122,16 +136,28 @@ def _must_write(old: State, new: State) -> bool:
     )
 
 
+def left_alone(old: State, registration: Registration | None = None) -> Same:
+    """The step for a resource that is left as it is because the run is limited to others."""
+    new = old.copy()
+    new.id = ""
+    return Same(old, new, registration, untargeted=True)
+
+
 @dataclass(eq=False)
 class SkippedCreate(Step):
-    """A resource that is not to be made in this run; nothing of it is kept."""
+    """A resource that is not created because the run is limited to others; nothing is kept."""
 
     op = "same"
+
+    def answer(self, result: str) -> None:
+        if self.registration is not None:
+            assert self.new is not None
+            self.registration.done(Answer(self.new, result, unknown=True))
 
 
 @dataclass(eq=False)
 class Create(Step):
-    """Make it; `old` is what it replaces, to be deleted later where `pending_delete`."""
+    """Create it; `old` is what it replaces, deleted later if `pending_delete`."""
 
     replacing: bool = False
     pending_delete: bool = False
@@ -143,7 +169,7 @@ class Create(Step):
             self.op = "create-replacement"
             self.logical = False
 
-    async def apply(self, run: Deployment) -> None:
+    async def apply(self, run: Run) -> None:
         new = self.new
         assert new is not None
         await run.hooks.run("before_create", new, new=new)
@@ -166,19 +192,19 @@ class Create(Step):
         if new.custom:
             await _after(run, "after_create", new, new=new)
 
-    async def begin_snapshot(self, run: Deployment) -> None:
+    async def begin_checkpoint(self, run: Run) -> None:
         assert self.new is not None
-        run.snapshot.begin(self.new, "creating")
-        await run.snapshot.save()
+        run.checkpoint.begin(self.new, "creating")
+        await run.checkpoint.save()
 
-    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+    async def end_checkpoint(self, run: Run, *, ok: bool) -> None:
         assert self.new is not None
-        run.snapshot.end(self.new)
+        run.checkpoint.end(self.new)
         if ok:
-            run.snapshot.add(self.new)
+            run.checkpoint.add(self.new)
             if self.old is not None and self.old.pending_replacement:
-                run.snapshot.drop(self.old)
-        await run.snapshot.save()
+                run.checkpoint.drop(self.old)
+        await run.checkpoint.save()
 
 
 @dataclass(eq=False)
@@ -187,7 +213,7 @@ class Update(Step):
 
     op = "update"
 
-    async def apply(self, run: Deployment) -> None:
+    async def apply(self, run: Run) -> None:
         old, new = self.old, self.new
         assert old is not None
         assert new is not None
@@ -207,19 +233,19 @@ class Update(Step):
         if old.custom:
             await _after(run, "after_update", new, old=old, new=new)
 
-    async def begin_snapshot(self, run: Deployment) -> None:
+    async def begin_checkpoint(self, run: Run) -> None:
         assert self.new is not None
-        run.snapshot.begin(self.new, "updating")
-        await run.snapshot.save()
+        run.checkpoint.begin(self.new, "updating")
+        await run.checkpoint.save()
 
-    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+    async def end_checkpoint(self, run: Run, *, ok: bool) -> None:
         assert self.old is not None
         assert self.new is not None
-        run.snapshot.end(self.new)
+        run.checkpoint.end(self.new)
         if ok:
-            run.snapshot.drop(self.old)
-            run.snapshot.add(self.new)
-        await run.snapshot.save()
+            run.checkpoint.drop(self.old)
+            run.checkpoint.add(self.new)
+        await run.checkpoint.save()
 
 
 @dataclass(eq=False)
@@ -247,7 +273,7 @@ class Delete(Step):
             self.op = "delete-replaced"
         self.logical = not self.replacing
 
-    async def apply(self, run: Deployment) -> None:
+    async def apply(self, run: Run) -> None:
         old = self.old
         assert old is not None
         await run.hooks.run("before_delete", old, old=old)
@@ -266,17 +292,17 @@ class Delete(Step):
             old.pending_replacement = True
         await _after(run, "after_delete", old, old=old)
 
-    async def begin_snapshot(self, run: Deployment) -> None:
+    async def begin_checkpoint(self, run: Run) -> None:
         assert self.old is not None
-        run.snapshot.begin(self.old, "deleting")
-        await run.snapshot.save()
+        run.checkpoint.begin(self.old, "deleting")
+        await run.checkpoint.save()
 
-    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+    async def end_checkpoint(self, run: Run, *, ok: bool) -> None:
         assert self.old is not None
-        run.snapshot.end(self.old)
+        run.checkpoint.end(self.old)
         if ok and not self.old.pending_replacement:
-            run.snapshot.drop(self.old)
-        await run.snapshot.save()
+            run.checkpoint.drop(self.old)
+        await run.checkpoint.save()
 
 
 @dataclass(eq=False)
@@ -286,10 +312,10 @@ class RemovePendingReplace(Step):
     op = "remove-pending-replace"
     logical = False
 
-    async def end_snapshot(self, run: Deployment, *, ok: bool) -> None:
+    async def end_checkpoint(self, run: Run, *, ok: bool) -> None:
         assert self.old is not None
-        run.snapshot.drop(self.old)
-        await run.snapshot.save()
+        run.checkpoint.drop(self.old)
+        await run.checkpoint.save()
 
 
 @dataclass(eq=False)
@@ -299,7 +325,7 @@ class Refresh(Step):
     op = "refresh"
     logical = False
 
-    async def apply(self, run: Deployment) -> None:
+    async def apply(self, run: Run) -> None:
         old = self.old
         assert old is not None
         self.new = old
@@ -333,7 +359,7 @@ class Refresh(Step):
 
 
 async def _tried(
-    run: Deployment,
+    run: Run,
     operation: str,
     of: State,
     call: Callable[[], Awaitable[T]],
@@ -348,21 +374,25 @@ async def _tried(
             return await call()
         except ProviderError as error:
             errors.insert(0, str(error))
-            if not await run.hooks.retry(operation, of, errors, old=old, new=new):
-                raise
             if len(errors) >= _MOST_RETRIES:
                 run.warn(of.urn, f"maximum number of error hook retries ({_MOST_RETRIES}) reached")
+                raise StepFailed("maximum number of error hook retries reached") from None
+            try:
+                again = await run.hooks.retry(operation, of, errors, old=old, new=new)
+            except HookFailed as failure:
+                raise HookFailed(f"error hooks execution failed: {failure}") from None
+            if not again:
                 raise
             count = f"{len(errors)}/{_MOST_RETRIES}"
             run.warn(of.urn, f"retrying {operation} due to on-error hook request ({count})")
 
 
-async def _after(run: Deployment, kind: str, of: State, **states_: Any) -> None:
+async def _after(run: Run, kind: str, of: State, **states_: Any) -> None:
     """Run a hook after the fact: the step counts, though the run fails."""
     try:
         await run.hooks.run(kind, of, **states_)
     except HookFailed as error:
-        run.fail_afterwards(of.urn, str(error))
+        run.fail_after_step(of.urn, str(error))
 
 
 def mark_secret_outputs(state: State) -> None:

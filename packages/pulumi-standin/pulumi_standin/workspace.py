@@ -11,17 +11,19 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from pulumi_standin import project as projects
+from pulumi_standin import stack_config, urns
 from pulumi_standin import state as states
-from pulumi_standin import urns
-from pulumi_standin.checkpoint import StateFile
+from pulumi_standin.crypter import Crypter, passphrase
 from pulumi_standin.display import Display
+from pulumi_standin.dynamic_provider import DynamicProvider
 from pulumi_standin.errors import EngineError
 from pulumi_standin.processes import interpreter, start_host
-from pulumi_standin.project import Config, Project
-from pulumi_standin.providers import DynamicProvider
+from pulumi_standin.project import Project
+from pulumi_standin.provider_trust import MayLoad, ProviderTrust
+from pulumi_standin.stack_config import Config
 from pulumi_standin.state import State
+from pulumi_standin.state_file import StateFile
 from pulumi_standin.values import Props, unwrap
-from pulumi_standin.vault import Vault, passphrase
 
 
 class MayReach(Protocol):
@@ -47,6 +49,10 @@ class Settings:
     secrets: list[str] = field(default_factory=list)  # likewise, encrypted
     parallel: int = 0  # steps at once; 0 is four times the processors
     refresh: bool = False
+    target: list[str] = field(default_factory=list)  # URNs, or globs of them
+    target_dependents: bool = False
+    replace: list[str] = field(default_factory=list)  # likewise
+    continue_on_error: bool = False
     skip_preview: bool = False
     diff: bool = False
     show_secrets: bool = False
@@ -58,10 +64,12 @@ class Settings:
     confirm: Callable[[str], bool] | None = None
     # Asked before anything is run or loaded; None lets every configuration pass.
     may_reach: MayReach | None = None
+    # Asked before a provider that only the state names is loaded; None loads every one.
+    may_load: MayLoad | None = None
 
 
 class Workspace:
-    """One stack of one project, opened: the state's file, the vault, the configuration."""
+    """One stack of one project, opened: the state's file, the crypter, the configuration."""
 
     def __init__(self, settings: Settings, console: Console) -> None:
         self.settings = settings
@@ -69,8 +77,10 @@ class Workspace:
         self.stack = settings.stack
         projects.check_stack_name(self.stack)
         self.project: Project = projects.load(settings.cwd)
-        folder = settings.state_dir or self.project.root / ".sandbox"
-        self.file = StateFile(folder.resolve() / f"{self.stack}.json")
+        # A folder that a person names may be a link, the one in the project may not.
+        given = settings.state_dir.resolve() if settings.state_dir else None
+        folder = given or self.project.root / ".sandbox"
+        self.file = StateFile(folder / f"{self.stack}.json")
         self.python = interpreter(self.project.options.get("virtualenv"), self.project.root)
         name = self.project.name
         self.root = urns.make(self.stack, name, "", urns.ROOT_TYPE, f"{name}-{self.stack}")
@@ -81,19 +91,20 @@ class Workspace:
     def open(self) -> None:
         """Read the state and the configuration; raises `EngineError`."""
         self.deployment = self.file.read()
+        self.trust = ProviderTrust(self.settings.may_load)
         kept = (self.deployment.get("secrets_providers") or {}).get("state") or {}
-        salt = projects.stack_salt(self.project, self.stack) or kept.get("salt", "")
+        salt = stack_config.stack_salt(self.project, self.stack) or kept.get("salt", "")
         phrase = passphrase(self.env)
-        self.vault = Vault.open(phrase, salt) if salt else Vault.new(phrase)
+        self.crypter = Crypter.open(phrase, salt) if salt else Crypter.new(phrase)
         self.interrupted = self.deployment.get("pending_operations", [])
         if self.settings.clear_pending_creates:
             self.interrupted = []
         self.resources = self._resources_of(self.deployment)
-        plain = projects.pairs(self.settings.config, "--config")
-        secret = projects.pairs(self.settings.secrets, "--secret")
+        plain = stack_config.pairs(self.settings.config, "--config")
+        secret = stack_config.pairs(self.settings.secrets, "--secret")
         if plain or secret:
-            projects.set_config(self.project, self.stack, plain, secret, self.vault)
-        self.config: Config = projects.configuration(self.project, self.stack, self.vault)
+            stack_config.set_config(self.project, self.stack, plain, secret, self.crypter)
+        self.config: Config = stack_config.configuration(self.project, self.stack, self.crypter)
 
     def saved_resources(self, reference: str) -> list[State]:
         """What a stack of this project has saved by now; raises `EngineError`."""
@@ -104,11 +115,15 @@ class Workspace:
         return self._resources_of(deployment)
 
     def _resources_of(self, deployment: dict[str, Any]) -> list[State]:
-        kept = (deployment.get("secrets_providers") or {}).get("state") or {}
-        vault = self.vault
-        if kept.get("salt", vault.salt) != vault.salt:
-            vault = Vault.open(passphrase(self.env), kept["salt"])
-        return [states.from_json(data, vault) for data in deployment.get("resources", [])]
+        crypter = self.crypter
+        try:
+            kept = (deployment.get("secrets_providers") or {}).get("state") or {}
+            if kept.get("salt", crypter.salt) != crypter.salt:
+                crypter = Crypter.open(passphrase(self.env), kept["salt"])
+            return [states.from_json(data, crypter) for data in deployment.get("resources", [])]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise EngineError(f"the state {self.file.path} is damaged ({what})") from error
 
     def check_stack(self) -> None:
         """Raises `EngineError` if the stack's configuration names servers it may not reach."""
@@ -132,7 +147,7 @@ class Workspace:
         child, port = await start_host(
             self.python, engine, env, self.project.program, lambda is_error, line: show(line)
         )
-        return DynamicProvider(child, port)
+        return DynamicProvider(child, port, self.trust)
 
     def display(self, title: str, *, preview: bool) -> Display:
         return Display(

@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.support.engine import Engine, Stack, copy_project
 HERE = Path(__file__).parent
 RECORDED = HERE / "recorded"
 _STAMPS = ("created", "modified", "sourcePosition", "stackTrace")
+_AT_ONCE = {"read": "read", "diff": "read", "delete": "delete"}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CIPHERTEXT = re.compile(r"v1:[A-Za-z0-9+/=]{16}:[A-Za-z0-9+/=]+")
 
@@ -47,18 +49,39 @@ class Story:
     commands: list[Command]
 
 
+def toys(
+    engine: Engine,
+    folder: Path,
+    program: str,
+    secrets: dict[str, str] | None = None,
+    env: dict[str, str] | None = None,
+    **config: str,
+) -> Stack:
+    """A stack of the toy project; its provider notes its calls in ``calls.log``."""
+    return Stack(
+        copy_project(HERE / "project", folder / "project"),
+        engine,
+        folder / "work",
+        config={"toys:program": program, **{f"toys:{k}": v for k, v in config.items()}},
+        secrets=secrets or {},
+        env={"TOYS_LOG": str(folder / "calls.log"), **(env or {})},
+        stand_in=("pulumi_standin",),
+    )
+
+
+def calls_of(stack: Stack, method: str) -> list[str]:
+    """The names of the toys whose provider was asked for that."""
+    log = Path(stack.env["TOYS_LOG"])
+    lines = log.read_text().splitlines() if log.exists() else []
+    entries = [json.loads(line) for line in lines]
+    return [entry["name"] for entry in entries if entry["method"] == method]
+
+
 def tell(story: Story, engine: Engine, folder: Path) -> list[dict[str, Any]]:
     """What came of each command: the exit code, the provider's calls, the state."""
     log = folder / "calls.log"
-    project = copy_project(HERE / "project", folder / "project")
-    stack = Stack(
-        project,
-        engine,
-        folder / "work",
-        config={"toys:program": story.program, "toys:plain": "plain"},
-        secrets={"toys:mark": "mark of the stack"},
-        env={"TOYS_LOG": str(log), "CHATDADDY_BASE_URL": "http://127.0.0.1:9"},
-    )
+    secrets = {"toys:mark": "mark of the stack"}
+    stack = toys(engine, folder, story.program, secrets=secrets, plain="plain")
     common = dict(stack.env)
     told = []
     last = None
@@ -90,7 +113,21 @@ def _calls(log: Path) -> dict[str, list[Any]]:
         calls.setdefault(entry.pop("name", ""), []).append(entry)
     # The hosts configure whenever their first call comes.
     calls[""] = sorted(calls.get("", []), key=json.dumps)
-    return calls
+    return {name: _sorted(entries) for name, entries in calls.items()}
+
+
+def _sorted(entries: list[Any]) -> list[Any]:
+    """Two resources of one name, of which one waits for its deletion, are read and deleted at once.
+
+    So what is read (and compared) in a row, and what is deleted in a row, has no order.
+    """
+    out: list[Any] = []
+    for kind, run in groupby(entries, lambda entry: _AT_ONCE.get(entry["method"], "")):
+        found = list(run)
+        if kind:
+            found.sort(key=lambda entry: (entry["method"] != "read", json.dumps(entry)))
+        out += found
+    return out
 
 
 def _state(state: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +140,7 @@ def _state(state: dict[str, Any]) -> dict[str, Any]:
         resource.get("dependencies", []).sort()
         for names in resource.get("propertyDependencies", {}).values():
             names.sort()
-    resources.sort(key=lambda r: (r["urn"], r.get("delete", False)))
+    resources.sort(key=lambda r: (r["urn"], r.get("delete", False), r.get("id", "")))
     pending = state.get("pending_operations", [])
     text = json.dumps({"resources": resources, "pending": pending})
     text = _CIPHERTEXT.sub("CIPHERTEXT", _UUID.sub("UUID", text))

@@ -7,23 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from parity import HERE
-from tests.support.engine import PULUMI, Stack, copy_project
+from parity import toys
+from tests.support.engine import PULUMI, Stack
 
 
 @pytest.mark.slow
 @pytest.mark.real_engine
 @pytest.mark.skipif(PULUMI is None, reason="`pulumi` is not on PATH")
 def test_either_engine_goes_on_with_the_other_ones_state(tmp_path: Path) -> None:
-    project = copy_project(HERE / "project", tmp_path / "project")
-    env = {"TOYS_LOG": str(tmp_path / "log"), "CHATDADDY_BASE_URL": "http://127.0.0.1:9"}
-    config = {"toys:program": "life", "toys:stage": "1"}
     secrets = {"toys:mark": "mark of the stack"}
-    ours = Stack(project, "stand-in", tmp_path / "ours", config, secrets, env)
+    ours = toys("stand-in", tmp_path, "life", secrets=secrets, stage="1")
     ours.up("--skip-preview").ok()
     state = ours.workdir / "states" / "dev.json"
 
-    theirs = Stack(project, "pulumi", tmp_path / "theirs", env=env)
+    theirs = Stack(ours.project, "pulumi", tmp_path / "theirs", env=ours.env)
     theirs.run_pulumi("stack", "import", "--stack", "dev", "--file", str(state)).ok()
     theirs.preview("--expect-no-changes").ok()
     theirs.up("--skip-preview", "-c", "toys:stage=2").ok()

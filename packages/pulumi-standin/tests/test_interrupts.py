@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from parity import HERE
-from pulumi_standin.checkpoint import StateFile
-from tests.support.engine import ENGINES, Engine, Stack, copy_project, processes_in
+from parity import calls_of, toys
+from pulumi_standin.state_file import StateFile
+from tests.support.engine import ENGINES, Engine, Stack, processes_in
 
 
 def _stack(engine: Engine, folder: Path, seconds: float) -> Stack:
-    return Stack(
-        copy_project(HERE / "project", folder / "project"),
-        engine,
-        folder / "work",
-        config={"toys:program": "slow", "toys:seconds": str(seconds)},
-        env={"TOYS_LOG": str(folder / "calls.log"), "CHATDADDY_BASE_URL": "http://127.0.0.1:9"},
-    )
-
-
-def _calls(stack: Stack, method: str) -> list[str]:
-    log = Path(stack.env["TOYS_LOG"])
-    entries: list[dict[str, Any]] = [
-        json.loads(line) for line in (log.read_text().splitlines() if log.exists() else [])
-    ]
-    return [entry["name"] for entry in entries if entry["method"] == method]
+    return toys(engine, folder, "slow", seconds=str(seconds))
 
 
 def _until(stack: Stack, method: str, name: str) -> None:
     deadline = time.monotonic() + 60
-    while name not in _calls(stack, method):
+    while name not in calls_of(stack, method):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -57,11 +41,11 @@ def test_ctrl_c_waits_for_what_is_under_way(tmp_path: Path) -> None:
     assert process.returncode == 1, output
     assert "update canceled" in output
     assert "Traceback" not in output
-    assert _calls(stack, "slept") == ["second"]
+    assert calls_of(stack, "slept") == ["second"]
     assert _toys(stack) == {"first", "second"}
     assert not stack.state().get("pending_operations")
     stack.up("--skip-preview", "-c", "toys:seconds=0").ok()
-    assert _calls(stack, "create") == ["first", "second", "third"]
+    assert calls_of(stack, "create") == ["first", "second", "third"]
     assert stack.outputs() == {"first": "out of first 1", "secret": "[secret]"}
     assert stack.outputs(show_secrets=True)["secret"] == {"deep": 1}
 
@@ -82,7 +66,7 @@ def test_what_was_under_way_at_kill_9_stays_pending(engine: Engine, tmp_path: Pa
         while processes_in(stack.project) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert processes_in(stack.project) == {}
-        assert _calls(stack, "slept") == []
+        assert calls_of(stack, "slept") == []
     for left in processes_in(stack.project):  # the toys' host, which heeds no engine's end
         os.kill(left, signal.SIGKILL)
     again = stack.up("--skip-preview", "-c", "toys:seconds=0").ok()

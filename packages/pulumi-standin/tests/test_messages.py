@@ -6,25 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from parity import HERE
-from tests.support.engine import Stack, copy_project
+from parity import toys
 
 MARK = "the-mark-of-the-stack"
 
 
 @pytest.mark.slow
 def test_messages_progress_and_differences(tmp_path: Path) -> None:
-    stack = Stack(
-        copy_project(HERE / "project", tmp_path / "project"),
-        "stand-in",
-        tmp_path / "work",
-        config={"toys:program": "talk"},
-        secrets={"toys:mark": MARK},
-        env={
-            "TOYS_LOG": str(tmp_path / "calls.log"),
-            "CHATDADDY_BASE_URL": "http://127.0.0.1:9",
-        },
-    )
+    stack = toys("stand-in", tmp_path, "talk", secrets={"toys:mark": MARK})
     output = stack.up("--skip-preview").ok().output
     said = output.partition("Diagnostics:")[2]
     for line in (

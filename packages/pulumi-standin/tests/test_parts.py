@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from pulumi_standin import paths, render
 from pulumi_standin import project as projects
+from pulumi_standin import property_paths, render, stack_config
 from pulumi_standin import state as states
-from pulumi_standin.checkpoint import StateFile
+from pulumi_standin.crypter import Crypter, passphrase
 from pulumi_standin.errors import EngineError
 from pulumi_standin.goal import seconds
+from pulumi_standin.state_file import StateFile
 from pulumi_standin.values import (
     UNKNOWN,
     Props,
@@ -24,7 +25,6 @@ from pulumi_standin.values import (
     to_struct,
     unwrap,
 )
-from pulumi_standin.vault import Vault, passphrase
 
 # Written by `pulumi stack init` and `pulumi config set --secret` (3.260) with the passphrase "x".
 SALT = "v1:iL3GOxAeCys=:v1:aEiwxQQf4s/Dsjhl:IOkkc/HxcQOcsEMk+GCltFx9xWO3dw=="
@@ -77,17 +77,17 @@ def test_what_python_takes_for_equal_is_not_always(a: Any, b: Any) -> None:
 
 
 def test_values_survive_the_state() -> None:
-    vault = Vault.new("a passphrase")
-    kept = states.encode(VALUES, vault)
+    crypter = Crypter.new("a passphrase")
+    kept = states.encode(VALUES, crypter)
     assert "deep" not in str(kept["secret"])
-    assert deep_equals(states.decode(kept, vault), VALUES)
-    assert unwrap(states.decode(kept, vault)["secret"]) == {"deep": [1, {"x": None}]}
+    assert deep_equals(states.decode(kept, crypter), VALUES)
+    assert unwrap(states.decode(kept, crypter)["secret"]) == {"deep": [1, {"x": None}]}
 
 
 def test_reads_what_pulumi_encrypted() -> None:
-    assert Vault.open("x", SALT).decrypt(SECURE) == "s3cret"
+    assert Crypter.open("x", SALT).decrypt(SECURE) == "s3cret"
     with pytest.raises(EngineError, match="incorrect passphrase"):
-        Vault.open("y", SALT)
+        Crypter.open("y", SALT)
 
 
 def test_the_passphrase_comes_from_the_environment(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_configuration_is_read_as_pulumi_reads_it(tmp_path: Path) -> None:
         f"  shop:nested: {{b: [1, {{secure: '{SECURE}'}}], a: x}}\n"
     )
     project = projects.load(tmp_path)
-    config = projects.configuration(project, "dev", Vault.open("x", SALT))
+    config = stack_config.configuration(project, "dev", Crypter.open("x", SALT))
     assert config.values == {
         "shop:size": "3",
         "shop:color": "blue",
@@ -165,18 +165,18 @@ def test_a_state_is_replaced_whole_and_read_back(tmp_path: Path) -> None:
 def test_ignored_properties_keep_their_value(
     path: str, olds: Props, news: Props, expected: Props
 ) -> None:
-    parsed = paths.parse(path)
+    parsed = property_paths.parse(path)
     assert parsed is not None
-    assert paths.reset(parsed, olds, news) == (expected, True)
+    assert property_paths.reset(parsed, olds, news) == (expected, True)
 
 
 def test_paths_contain_what_is_below_them() -> None:
-    outer, inner = paths.parse("a.*"), paths.parse("a.b[0]")
+    outer, inner = property_paths.parse("a.*"), property_paths.parse("a.b[0]")
     assert outer is not None
     assert inner is not None
-    assert paths.contains(outer, inner)
-    assert not paths.contains(inner, outer)
-    assert paths.parse("a[") is None
+    assert property_paths.contains(outer, inner)
+    assert not property_paths.contains(inner, outer)
+    assert property_paths.parse("a[") is None
 
 
 def test_durations_are_read_as_go_writes_them() -> None:

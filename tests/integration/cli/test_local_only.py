@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chatdaddy_pulumi.cli.engine import is_ours
 from chatdaddy_pulumi.cli.local_only import check_urls, is_local
 from pulumi_standin.errors import EngineError
 from tests.support.engine import Stack, copy_project, write_project
@@ -115,3 +116,26 @@ def test_a_provider_that_the_state_remembers_is_refused_likewise(tmp_path: Path)
     assert "provider default has no chatdaddy:baseUrl" in run.output
     assert (tmp_path / "log").read_text() == ""
     assert len(stack.resources("pulumi-python:dynamic/toys:Toy")) == 3
+
+
+@pytest.mark.parametrize("name", ["_account", "_baseline", "_fleet", "_intent"])
+def test_our_providers_are_loaded_from_a_state(name: str) -> None:
+    assert is_ours(f"chatdaddy_pulumi.{name}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        None,
+        "",
+        "os.system",
+        "chatdaddy_pulumi",
+        "chatdaddy_pulumi.__builtins__",
+        "chatdaddy_pulumi._account.__reduce__",
+        "chatdaddy_pulumi.cli.main",
+        "chatdaddy_pulumi_evil._account",
+        "chatdaddy_pulumi._account\n",
+    ],
+)
+def test_nothing_else_is(name: str | None) -> None:
+    assert not is_ours(name)

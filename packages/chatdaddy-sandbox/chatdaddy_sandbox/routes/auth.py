@@ -164,7 +164,7 @@ class InviteLink(Answer):
     "/token", response_model=TokenAnswer, responses=refusals(AuthError, 400, 401, 403, 429)
 )
 async def token_post(world: InWorld, request: TokenRequest) -> Response:
-    """Log in: an access token of one hour, with the scopes asked for (all where none are)."""
+    """Log in: an access token of one hour, with the scopes asked for (all if none are)."""
     wanted = _known_scopes(request.scopes)
     with world.store.transaction():
         member, refresh_token = world.team.login(request.model_dump())

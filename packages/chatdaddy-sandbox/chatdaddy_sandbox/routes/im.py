@@ -225,7 +225,7 @@ async def accounts_recreate(world: InWorld, caller: Creator, id: str) -> Respons
     response_class=Response,
 )
 async def accounts_open(world: InWorld, caller: Patcher, id: str) -> None:
-    """Connect the account; where it needs a login, a QR code to scan is in its `stateInfo`."""
+    """Connect the account; if it needs a login, a QR code to scan is in its `stateInfo`."""
     with world.store.transaction():
         world.accounts.open(id)
 

@@ -92,7 +92,7 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT, or an API token")
 
 
 def needs(*scopes: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
-    """A dependency: the caller, who must hold one of the scopes (any caller where none is named).
+    """A dependency: the caller, who must hold one of the scopes (any caller if none is named).
 
     Raises `ApiError` 401 without a valid token, 403 without the scope.
     """

@@ -1,0 +1,28 @@
+"""The gRPC server of one run, and what its channels have in common."""
+
+from __future__ import annotations
+
+import grpc.aio
+
+# Large fleets are single messages.
+GRPC_OPTIONS = [
+    ("grpc.max_receive_message_length", 400 * 1024 * 1024),
+    ("grpc.max_send_message_length", 400 * 1024 * 1024),
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+class Server:
+    """Serves on a free port of the loopback; add services to `grpc` before it starts."""
+
+    def __init__(self) -> None:
+        self.grpc = grpc.aio.server(options=GRPC_OPTIONS)
+        self.address = ""
+
+    async def start(self) -> None:
+        port = self.grpc.add_insecure_port("127.0.0.1:0")
+        await self.grpc.start()
+        self.address = f"127.0.0.1:{port}"
+
+    async def stop(self) -> None:
+        await self.grpc.stop(grace=1)
