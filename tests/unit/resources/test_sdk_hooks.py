@@ -33,11 +33,9 @@ class NoCalls(mocks.Mocks):
 
 
 @pytest.fixture
-def mocked() -> Any:
-    before = settings.SETTINGS
-    mocks.set_mocks(NoCalls(), project="tests", stack="dev")
-    yield
-    settings.configure(before)
+def mocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `pulumi.runtime.set_mocks` does it, for this test alone."""
+    monkeypatch.setattr(settings.SETTINGS, "monitor", mocks.MockMonitor(NoCalls()))
 
 
 @pytest.fixture(scope="module")
