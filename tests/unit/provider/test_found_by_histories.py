@@ -31,9 +31,7 @@ def killed(team: Team, driver: OneFleet, accounts: dict[str, dict[str, str]]) ->
     team.clock += 3600
 
 
-def test_a_replacement_whose_removal_failed_is_finished_later(
-    team: Team, driver: OneFleet
-) -> None:
+def test_a_replacement_whose_removal_failed_is_finished_later(team: Team, driver: OneFleet) -> None:
     """The new account is bought first; the old one stays beside it until it is removed."""
     assert driver.up({"a": {"nickname": "x"}}, existing="allow") == {}
     (old,) = team.live()
