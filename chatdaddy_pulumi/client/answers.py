@@ -1,4 +1,4 @@
-"""What an answer, or the lack of one, means: which error, and in which words."""
+"""What an answer, or the lack of one, means: which error, and its words."""
 
 from __future__ import annotations
 

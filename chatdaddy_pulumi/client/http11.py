@@ -120,7 +120,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         try:
             host = self._origin.host
             status = await outer.ask_for_tunnel(host, self._port, proxy)
-            if status != 200:
+            if not 200 <= status < 300:
                 raise httpx.ProxyError(f"the proxy answers {status}")
             assert self._tls is not None
             return await outer.start_tls(self._tls, host)
@@ -215,10 +215,16 @@ class Connection(asyncio.Protocol):
         return (await self.head(None)).status_code
 
     async def start_tls(self, tls: ssl.SSLContext, host: str) -> Connection:
-        """The connection inside the tunnel that this one has become."""
+        """The encrypted connection inside of this one, which is over if that fails."""
         inner = Connection()
         assert self._transport is not None
-        transport = await self._loop.start_tls(self._transport, inner, tls, server_hostname=host)
+        try:
+            transport = await self._loop.start_tls(
+                self._transport, inner, tls, server_hostname=host
+            )
+        except BaseException:
+            self.abort()
+            raise
         if transport is None:
             raise ConnectionResetError(errno.ECONNRESET, "closed")
         inner.connection_made(transport)
@@ -343,17 +349,13 @@ async def _open(host: str, port: int, tls: ssl.SSLContext | None) -> Connection:
     loop = asyncio.get_running_loop()
     try:
         _, connection = await loop.create_connection(
-            Connection,
-            *(host, port),
-            ssl=tls,
-            server_hostname=host if tls is not None else None,
-            happy_eyeballs_delay=_NEXT_ADDRESS_S,
+            Connection, host, port, happy_eyeballs_delay=_NEXT_ADDRESS_S
         )
     except OSError as error:
         if error.errno is None and _all_refused(str(error)):
             raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused") from error
         raise
-    return connection
+    return connection if tls is None else await connection.start_tls(tls, host)
 
 
 def _all_refused(several: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where ChatDaddy is, and how patiently it is called."""
+"""Where ChatDaddy is, and how it is called: time-outs, retries, limits."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ DEFAULT_URLS = ServiceUrls()
 
 @dataclass(frozen=True)
 class ClientOptions:
-    """How patiently ChatDaddy is called. Times in seconds.
+    """Time-outs, retries and limits. Times in seconds.
 
     `retries` and `retry_delay_s` are those of ChatDaddy's official client.
     """
 
     #: The most calls in flight at once. They begin at 16 and follow what ChatDaddy keeps up with.
     concurrency: int = 64
-    #: Retries after the first, where nothing happened or repeating is harmless.
+    #: Tries after the first, if nothing happened or the call is idempotent.
     retries: int = 3
     #: Retries after the first for 429, of which a busy team sees many.
     rate_limit_retries: int = 20

@@ -1,4 +1,4 @@
-"""One call over HTTP: sent, tried again where that is safe, and its outcome told apart."""
+"""One call over HTTP: sent, tried again if that is safe, and its result or error."""
 
 from __future__ import annotations
 
@@ -104,12 +104,12 @@ class Transport:
         """
         url = getattr(self._urls, call.service) + call.filled()
         ticket = self._limiter.ticket()
-        tries = Retries(call, self._options)
+        retries = Retries(call, self._options)
         while True:
             token = await self.tokens.get() if call.with_token else None
             self._refuse_long_pause(call)
             async with self._limiter.slot(ticket) as begins_at:
-                seconds, began_at = tries.begin(), self.clock()
+                seconds, began_at = retries.begin(), self.clock()
                 got = await self._try(call, url, token, seconds, begins_at)
             result = _outcome(call, got, read)
             if not isinstance(result, errors.ChatDaddyError):
@@ -117,20 +117,20 @@ class Transport:
             if isinstance(result, errors.Unknown):
                 result.began_at = began_at
             if isinstance(result, errors.Unauthorized) and token is not None:
-                if not tries.token_renewed and self.tokens.refused(token):
-                    tries.token_renewed = True
+                if not retries.token_renewed and self.tokens.refused(token):
+                    retries.token_renewed = True
                     continue
                 result.message += f"; check the {self.tokens.setting} and the {TEAM_ID}"
                 result.setting = self.tokens.setting.key
-            tries.failed_with(result)
+            retries.failed_with(result)
             if isinstance(result, errors.RateLimited):
                 wait = self._limiter.pause_left
             else:
-                wait = delay(tries.failed - 1, self._options, self.random)
+                wait = delay(retries.failed - 1, self._options, self.random)
                 if isinstance(got, Answer):
                     wait = max(wait, got.retry_after or 0.0)
-            if not tries.go_on(wait):
-                raise tries.outcome(result)
+            if not retries.go_on(wait):
+                raise retries.outcome(result)
             log.debug("%s: %s; again in %.1f s", call.template, result.message, wait)
             if not isinstance(result, errors.RateLimited):  # which the limiter makes wait
                 await asyncio.sleep(wait)
@@ -224,7 +224,7 @@ class Transport:
             await _gather(response, body, heard)
             body.end()
             return replace(answer, content=bytes(body.content))
-        # What it is stands in its head; the body only says why.
+        # The status says what it is; the body only says why.
         body = Body(None, LONGEST_COMPLAINT)
         cut = True
         with anyio.move_on_after(min(_COMPLAINT_S, self._options.read_timeout_s)):
