@@ -24,6 +24,4 @@ def is_ours(name: str | None) -> bool:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to a group."""
-    command.add_to(
-        app, read_secrets=read_secrets, may_reach=check_urls, may_load=is_ours
-    )
+    command.add_to(app, read_secrets=read_secrets, may_reach=check_urls, may_load=is_ours)

@@ -243,11 +243,17 @@ class AccountProvider:
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = AccountState.load(outputs)
         self._host.hide(state.inputs, _secrets(state.inputs))
-        if state.held is None:
-            return
         urn = str(state.inputs.get("__urn") or "")
         context = self._host.context_of_removal()
         declared = context.declared(urn) if urn else None
+        if state.held is None:
+            waits = state.unresolved is not None and state.unresolved.until > self._host.clock()
+            if waits and declared is None:
+                raise NotDone(
+                    f"an earlier purchase for {_name(urn)} had no answer, and its account may "
+                    "still appear. Run it again in some minutes"
+                )
+            return
         on_delete = _on_delete(state.inputs, declared.given if declared else {})
         self._host.removed.add(state.held.account_id)
         if on_delete is OnDelete.RETAIN:

@@ -372,6 +372,12 @@ class FleetProvider:
             raise LifecycleError(
                 messages.several_failed(reasons, "could not be removed; run it again")
             )
+        waiting = [key for key, one in state.unresolved.items() if one.until > self._host.clock()]
+        if waiting and declared is None:
+            raise NotDone(
+                f"an earlier purchase for {listed(sorted(waiting))} had no answer, and its account "
+                "may still appear. All other accounts are removed; run it again in some minutes"
+            )
 
     # --- looking
 
@@ -511,7 +517,15 @@ def _with_removal(todo: Plan, on_delete: OnDelete) -> Plan:
 
 def _retained(todo: Plan) -> Plan:
     """With `retain_on_delete` on the fleet nothing is removed."""
-    return _with_removal(todo, OnDelete.RETAIN)
+
+    def kept(held: HeldAccount) -> HeldAccount:
+        return held._replace(arguments=held.arguments.but(on_delete=OnDelete.RETAIN))
+
+    return _but(
+        todo,
+        remove={key: kept(held) for key, held in todo.remove.items()},
+        replace={key: (kept(held), spec) for key, (held, spec) in todo.replace.items()},
+    )
 
 
 def _but(todo: Plan, **changes: Any) -> Plan:

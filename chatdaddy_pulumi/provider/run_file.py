@@ -126,6 +126,7 @@ class RunFile:
         facts = {
             "number": number,
             "engine": engine,
+            "boot": _boot(),
             "stack": stack,
             "preview": preview,
             "at": time.time(),
@@ -172,8 +173,15 @@ class RunFile:
 
     def engine(self) -> str:
         """The address of the engine whose run it is."""
+        return self._fact("engine")
+
+    def boot(self) -> str:
+        """When the machine was started that the run was on; "" if that is not known."""
+        return self._fact("boot")
+
+    def _fact(self, name: str) -> str:
         with self._open() as connection:
-            row = connection.execute("select value from facts where name = 'engine'").fetchone()
+            row = connection.execute("select value from facts where name = ?", (name,)).fetchone()
         return str(json.loads(row[0])) if row else ""
 
     def run(self) -> Run:
@@ -281,8 +289,18 @@ def begun_in(number: str) -> frozenset[Ref] | None:
     """The entries that an earlier run may have bought for; None if its file is not here."""
     with suppress(OSError, sqlite3.Error):
         for path in folder().glob(f"*-{number}.db"):
-            return RunFile(path).begun()
+            found = RunFile(path)
+            # What was not on the disk when the machine went down is not there.
+            if found.boot() and found.boot() == _boot():
+                return found.begun()
     return None
+
+
+def _boot() -> str:
+    """What tells this start of the machine from others; "" if nothing does."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
 
 
 def _port(engine: str) -> str:

@@ -53,6 +53,9 @@ from tests.simulation.program import Block, Program, ProviderBlock
 
 FLEET_COMPONENT = "chatdaddy:index:AccountFleet"
 
+#: For so long a step waits for the mark, in seconds.
+_MARK_S = 5.0
+
 
 @dataclass
 class CoreRun:
@@ -235,8 +238,7 @@ class _ProgramSide:
         self._monitor = monitor
         self._program = program
         self._failed: list[str] = []
-        self._marked: dict[str, asyncio.Future[None]] = {}
-        self._gates: dict[str, tuple[asyncio.Lock, asyncio.Event]] = {}
+        self._gates: dict[str, _Gate] = {}
         self._registered: dict[str, Registered] = {}
         self._components: set[str] = set()
         self._file: _RunFile | None = None
@@ -252,6 +254,7 @@ class _ProgramSide:
             block.name: asyncio.ensure_future(self._component_of(block)) for block in fleets
         }
         opening = asyncio.ensure_future(self._open())
+        self._gates = {block.provider: _Gate() for block in program.blocks}
         intents = {
             name: asyncio.ensure_future(self._intent(name, opening))
             for name in dict.fromkeys(block.provider for block in program.blocks)
@@ -324,31 +327,21 @@ class _ProgramSide:
     def _reference(self, provider: str) -> str:
         return self._registered[provider].reference if provider in self._registered else ""
 
-    async def _one_first(self, provider: str, goal: Goal) -> Registered:
-        """Register alone until the begun mark is saved, as the program does."""
-        first, marked = self._gates.setdefault(provider, (asyncio.Lock(), asyncio.Event()))
-        async with first:
-            registered = asyncio.ensure_future(self._monitor.register(goal))
-            saved = asyncio.ensure_future(marked.wait())
-            await asyncio.wait({registered, saved}, return_when=asyncio.FIRST_COMPLETED)
-            saved.cancel()
-        return await registered
-
     async def _begin(self, provider: str) -> None:
         """Save that something may be bought from now on, once for each run and provider."""
-        if provider not in self._marked:
-            saved = self._monitor.register_outputs(
-                self._monitor.urn(self._mark_goal(provider)),
-                {
-                    "run": UNKNOWN if self._monitor.dry_run else self._run.number,
-                    "at": UNKNOWN if self._monitor.dry_run else self._run.loop.wall_clock(),
-                },
-            )
-            self._marked[provider] = asyncio.ensure_future(saved)
-        await asyncio.wait({self._marked[provider]}, timeout=5.0)
-        if self._marked[provider].done():
-            _, marked = self._gates.setdefault(provider, (asyncio.Lock(), asyncio.Event()))
-            marked.set()
+        gate = self._gates[provider]
+        if gate.saving is None:
+            gate.saving = asyncio.ensure_future(self._save_mark(provider, gate))
+        await asyncio.wait({gate.saving}, timeout=_MARK_S)
+
+    async def _save_mark(self, provider: str, gate: _Gate) -> None:
+        preview = self._monitor.dry_run
+        said = {
+            "run": UNKNOWN if preview else self._run.number,
+            "at": UNKNOWN if preview else self._run.loop.wall_clock(),
+        }
+        await self._monitor.register_outputs(self._monitor.urn(self._mark_goal(provider)), said)
+        gate.marked.set()
 
     # --- a block
 
@@ -408,22 +401,50 @@ class _ProgramSide:
             "__urn": self._monitor.urn(goal),
             "__intent": None if intent.failed else intent.outputs.get("__notes", missing),
         }
-        whole = replace(
-            goal,
-            inputs=inputs,
-            after=(intent.urn,),
-            made_of={"__intent": (intent.urn,)},
-            before=lambda _name, _news: self._begin(block.provider),
-            before_in_previews=True,
-        )
+        registration: asyncio.Future[Registered] = self._run.loop.create_future()
         if may_buy(self._declared(block), self._file.run.saved):
-            answer = await self._one_first(block.provider, whole)
-        else:
-            answer = await self._monitor.register(whole)
+            await self._gates[block.provider].enter(registration)
+        answer = await self._monitor.register(
+            replace(
+                goal,
+                inputs=inputs,
+                after=(intent.urn,),
+                made_of={"__intent": (intent.urn,)},
+                before=lambda _name, _news: self._begin(block.provider),
+                before_in_previews=True,
+                before_updates=block.kind == "fleet",
+            )
+        )
+        registration.set_result(answer)
         failed = answer.outputs.get("failed") or answer.outputs.get("__failed")
         if failed and not self._monitor.dry_run:
             reasons = failed if isinstance(failed, dict) else {"": failed}
             self._failed += [f"{block.name} {key}: {why}" for key, why in reasons.items()]
+
+
+class _Gate:
+    """Lets one resource that may buy go first, until its step has saved the begun mark."""
+
+    def __init__(self) -> None:
+        self.marked = asyncio.Event()
+        self.saving: asyncio.Future[None] | None = None
+        self._first = asyncio.Lock()
+
+    async def enter(self, registration: asyncio.Future[Registered]) -> None:
+        if self.marked.is_set():
+            return
+        await self._first.acquire()
+        if self.marked.is_set():
+            self._first.release()
+            return
+        self._leaving = asyncio.ensure_future(self._leave(registration))
+
+    async def _leave(self, registration: asyncio.Future[Registered]) -> None:
+        marked = asyncio.ensure_future(self.marked.wait())
+        futures: set[asyncio.Future[Any]] = {registration, marked}
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+        marked.cancel()
+        self._first.release()
 
 
 class _RunFile:

@@ -72,7 +72,7 @@ AsJson = Annotated[bool, typer.Option("-j", "--json", help="As JSON.")]
 def add_to(
     app: typer.Typer,
     *,
-    read_secrets: ReadSecrets,
+    read_secrets: ReadSecrets | None = None,
     may_reach: MayReach | None = None,
     may_load: MayLoad | None = None,
 ) -> None:
@@ -81,7 +81,13 @@ def add_to(
     `read_secrets` makes ``KEY=VALUE`` of what `--secret` and `--secret-file` say.
     """
     for command in (up, preview, refresh, destroy, outputs):
-        app.command()(_running(command, read_secrets, may_reach, may_load))
+        app.command()(_running(command, read_secrets or _read_secrets, may_reach, may_load))
+
+
+def _read_secrets(given: Iterable[str], files: Iterable[str]) -> list[str]:
+    """``KEY=VALUE`` as it is given, or with the value from a file."""
+    pairs = [one.partition("=") for one in files]
+    return [*given, *(f"{key}={Path(path).read_text().strip()}" for key, _, path in pairs)]
 
 
 def _running(
