@@ -54,7 +54,7 @@ A, B = Ref("urn:f", "a"), Ref("urn:f", "b")
         ({"nickname": " x "}, True),
         ({"nickname": "y"}, False),
         ({"type": "mock"}, False),
-        ({"deleted_at": at(20)}, False),
+        ({"deleted_at": at(20)}, True),
         ({"created_by": "them"}, False),
         ({"created_at": at(-CLOCKS_APART_S - 1)}, False),
         ({"created_at": at(LONGEST_RUN_S + 1)}, False),
@@ -150,6 +150,6 @@ def test_what_may_be_ours_is_never_passed_over(
     found = recover(entries, accounts, "us")
     taken = {one.account_id for one in found.accounts.values()}
     for ref, one in entries.items():
-        candidates = {a.account_id for a in accounts if one.may_be(a, "us") is not False}
+        candidates = {a.account_id for a in accounts if a.live and one.may_be(a, "us") is not False}
         if ref not in found.accounts and ref not in found.unclear:
             assert candidates <= taken
