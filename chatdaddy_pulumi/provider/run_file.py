@@ -35,7 +35,6 @@ create table declared (leaf text, urn text, value text);
 create table claims (account_id text primary key, holder text, key text, fulfilled integer);
 create table reserved (nickname text, type text, holder text, key text,
                        primary key (nickname, type));
-create table begun (holder text, key text, primary key (holder, key));
 """
 
 
@@ -71,6 +70,7 @@ class RunFile:
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
         self._one_provider = False
+        self._begun_fd: int | None = None
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -120,6 +120,7 @@ class RunFile:
         path = home / f"{_port(engine)}-{number}.db"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         made = cls(path)
+        os.close(os.open(made._begun_path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         made.saved = saved
         with made._open() as connection:
             connection.executescript(_TABLES)
@@ -245,6 +246,7 @@ class RunFile:
         return None if row is None else str(row[0])
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
+        self._note_begun("+", ref)
         if self._one_provider:  # then this process makes all purchases
             first = self._reserved.setdefault(identity, ref)
             return None if first == ref else first
@@ -255,18 +257,29 @@ class RunFile:
             row = connection.execute(
                 "select holder, key from reserved where nickname = ? and type = ?", identity
             ).fetchone()
-            connection.execute("insert or ignore into begun values (?, ?)", ref)
         first = Ref(*row)
         return None if first == ref else first
 
     def give_up(self, ref: Ref) -> None:
-        with self._writing() as connection:
-            connection.execute("delete from begun where holder = ? and key = ?", ref)
+        self._note_begun("-", ref)
+
+    @property
+    def _begun_path(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-begun")
+
+    def _note_begun(self, what: str, ref: Ref) -> None:
+        """A line in a file that outlives the process: thousands of purchases cost no time."""
+        if self._begun_fd is None:
+            self._begun_fd = os.open(self._begun_path, os.O_WRONLY | os.O_APPEND)
+        os.write(self._begun_fd, f"{json.dumps([what, *ref])}\n".encode())
 
     def begun(self) -> frozenset[Ref]:
         """The entries that the run may have bought for."""
-        with self._open() as connection:
-            return frozenset(Ref(*row) for row in connection.execute("select * from begun"))
+        found: set[Ref] = set()
+        for line in self._begun_path.read_text("utf-8").splitlines():
+            what, holder, key = json.loads(line)
+            (found.add if what == "+" else found.discard)(Ref(holder, key))
+        return frozenset(found)
 
 
 def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
@@ -287,8 +300,8 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
 
 def begun_in(number: str) -> frozenset[Ref] | None:
     """The entries that an earlier run may have bought for; None if its file is not here."""
-    with suppress(OSError, sqlite3.Error):
-        for path in folder().glob(f"*-{number}.db"):
+    with suppress(OSError, sqlite3.Error, ValueError):
+        for path in folder().glob(f"*-{escape(number)}.db"):
             found = RunFile(path)
             # What was not on the disk when the machine went down is not there.
             if found.boot() and found.boot() == _boot():
