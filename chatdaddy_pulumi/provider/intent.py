@@ -275,6 +275,9 @@ class _Found:
         last_run, begun = _number(self._olds.get(_RUN_AT)), _number(self._mark.get("at"))
         if begun and begun >= last_run - 1:
             sent = self._host.begun_in(str(self._mark.get("run")))
+            for ref, one in found.items():
+                if sent is None or ref in sent:
+                    found[ref] = one.begun_again(begun)
             for ref, note in self._state.notes.items():
                 # Older notes are not of the run that began; and it may be known what it sent.
                 if note.at >= last_run and (sent is None or ref in sent):
@@ -285,16 +288,17 @@ class _Found:
                 found = {
                     ref: one
                     for ref, one in found.items()
-                    if ref.holder != urn or one.since > state.worked_at
+                    if ref.holder != urn or one.latest > state.worked_at
                 }
-                found |= {Ref(urn, key): one for key, one in state.unresolved.items()}
+                for key, one in state.unresolved.items():
+                    _merge(found, Ref(urn, key), one)
             elif type_of(urn) == ACCOUNT_TYPE:
                 unresolved = AccountState.load(outputs).unresolved
                 if unresolved is not None:
-                    found[Ref(urn)] = unresolved
+                    _merge(found, Ref(urn), unresolved)
         for ref, one in found.items():
             held = context.ownership.held_by(ref.holder).get(ref.key)
-            if held is not None and not _makes_room(held, one.note):
+            if held is not None and not _is_older(held, one.note):
                 continue
             if ref not in declared:
                 self.suspected[ref] = one
@@ -323,7 +327,7 @@ class _Found:
     def _waiting(self, one: Unresolved) -> Unresolved:
         """The same with the time until which its account may still appear."""
         now = self._host.clock()
-        if one.until or now - one.since >= _UNDER_WAY_S:
+        if one.until or now - one.latest >= _UNDER_WAY_S:
             return one
         return one._replace(until=now + self._host.settings.options().lookup_s)
 
@@ -345,7 +349,7 @@ class _Found:
                 and one.may_be(account, user_id) is not False
             ]
             suspects |= {account.account_id: account for account in found}
-            if not found and self._host.clock() - one.since > LONGEST_RUN_S:
+            if not found and self._host.clock() - one.latest > LONGEST_RUN_S:
                 del self.suspected[ref]
         adopted = {one.identity.adopt for one in self._declared_entries()}
         for account_id, account in sorted(suspects.items()):
@@ -482,7 +486,11 @@ class _Found:
         return found
 
 
-def _makes_room(held: tuple[str, Identity], note: Note) -> bool:
+def _merge(found: dict[Ref, Unresolved], ref: Ref, one: Unresolved) -> None:
+    found[ref] = one.merged(found[ref]) if ref in found else one
+
+
+def _is_older(held: tuple[str, Identity], note: Note) -> bool:
     """Whether what an entry holds was there before the purchase that was noted for it, since it was
     to be replaced."""
     account_id, identity = held

@@ -189,6 +189,7 @@ def _write_unresolved(one: Unresolved) -> str:
             "at": note.at,
             "before": list(note.before),
             "since": one.since,
+            **({"again": list(one.again)} if one.again else {}),
             "until": one.until,
         }
     )
@@ -202,7 +203,7 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
     note = Note(
         Identity(said["nickname"], said["type"]), said["tier"], said["at"], tuple(said["before"])
     )
-    return Unresolved(note, said["since"], said["until"])
+    return Unresolved(note, said["since"], said["until"], tuple(said.get("again", ())))
 
 
 # --- AccountFleet

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import BadRequest
+from chatdaddy_pulumi.client import BadRequest, UnknownPurchase
 from tests.support.provider import Killed, OneFleet, Refused, account, fleet, in_memory
 from tests.support.provider import killed as killed_at
 from tests.support.sandbox import LIMITED, UNLIMITED
@@ -155,3 +155,44 @@ def test_what_a_killed_run_did_not_change_is_no_drift(team: Team, driver: OneFle
     killed_at_its_first_patch(driver, team, changed, done=False)
     assert driver.up(before) == {}
     assert driver.preview(before) == set()
+
+
+def test_a_purchase_of_the_second_of_two_killed_runs_is_found(team: Team, driver: OneFleet) -> None:
+    """The first run ends before its purchase; a day later the second one ends just after it."""
+    wanted = {"a": {"nickname": "x"}}
+    for done in (False, True):
+        team.clock += 24 * 3600
+        with killed_at(team, done=done), pytest.raises(Killed):
+            driver.up(wanted, existing="allow")
+    team.clock += 1000
+    assert driver.up(wanted, existing="allow") == {}
+    assert team.purchases == 1
+    assert set(driver.ids.values()) == team.live()
+
+
+def test_a_purchase_whose_answer_was_lost_in_a_replacement_is_not_made_again(
+    team: Team, driver: OneFleet
+) -> None:
+    driver.up({"a": {"nickname": "x"}, "b": {}})
+    other = {"a": {"nickname": "x", "type": "mock"}, "b": {}}
+
+    def lost(is_done: bool) -> None:
+        if is_done:
+            raise UnknownPurchase("the answer was lost", call="POST /im/accounts")
+
+    team.on_purchase = lost
+    assert set(driver.up(other)) == {"a"}
+    team.on_purchase = lambda _done: None
+    team.clock += 1000
+    assert driver.up(other) == {}
+    assert team.purchases == 3
+    assert team.live() == set(driver.ids.values())
+
+
+def test_another_login_type_replaces_the_account_of_an_entry(team: Team, driver: OneFleet) -> None:
+    driver.up({"a": {}, "b": {}})
+    before = driver.ids["a"]
+    assert driver.up({"a": {"login_type": "facebook"}, "b": {}}) == {}
+    assert driver.ids["a"] != before
+    assert before not in team.live()
+    assert team.purchases == 3

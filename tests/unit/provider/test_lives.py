@@ -28,7 +28,7 @@ class Lives(RuleBasedStateMachine):
         super().__init__()
         self.team = Team()
         self.driver = OneFleet(in_memory(self.team))
-        self.wanted: dict[str, str] = {}
+        self.wanted = {"a": "x", "b": "x", "c": "y"}
         #: Accounts of other people, and those that a person was asked about and keeps.
         self.others: set[str] = set()
         self.interrupted = False
@@ -37,6 +37,7 @@ class Lives(RuleBasedStateMachine):
     def want(self, key: str, name: str) -> None:
         self.wanted[key] = name
 
+    @precondition(lambda self: len(self.wanted) > 2)
     @rule(key=KEYS)
     def want_no_more(self, key: str) -> None:
         self.wanted.pop(key, None)
@@ -92,7 +93,7 @@ class Lives(RuleBasedStateMachine):
             self.team.change(account_id, nickname="z")
         self.others |= left
 
-    @rule(after=st.integers(0, 4), done=st.booleans())
+    @rule(after=st.integers(0, 2), done=st.booleans())
     def killed_up(self, after: int, done: bool) -> None:
         with killed(self.team, done=done, after=after):
             try:
@@ -100,7 +101,7 @@ class Lives(RuleBasedStateMachine):
             except Killed:
                 self.interrupted = True
 
-    @rule(after=st.integers(0, 2), done=st.booleans())
+    @rule(after=st.integers(0, 1), done=st.booleans())
     def killed_at_a_patch(self, after: int, done: bool) -> None:
         left = after
 
@@ -138,6 +139,7 @@ class Lives(RuleBasedStateMachine):
         finally:
             self.team.on_purchase = lambda done: None
 
+    @precondition(lambda self: len(self.driver.ids) > 3)
     @rule()
     def destroy(self) -> None:
         self.driver.destroy()

@@ -39,7 +39,13 @@ NOTES = st.builds(
     before=st.lists(IDS, max_size=2).map(tuple),
 )
 REFS = st.builds(Ref, holder=st.sampled_from(["urn:a", "urn:b"]), key=NAMES | st.just(""))
-UNRESOLVED = st.builds(Unresolved, note=NOTES, since=TIMES, until=TIMES)
+UNRESOLVED = st.builds(
+    Unresolved,
+    note=NOTES,
+    since=TIMES,
+    until=TIMES,
+    again=st.lists(TIMES, max_size=2).map(tuple),
+)
 
 
 def test_the_type_tokens_never_change() -> None:
