@@ -155,6 +155,8 @@ class History:
     page_base: int
     page: int
     settings_merge: bool
+    #: Whether ChatDaddy says positively that an account is gone.
+    tells_gone: bool
     steps: tuple[Step, ...]
 
     def but(self, **changes: Any) -> History:
@@ -206,6 +208,7 @@ class _Author:
             page_base=random.choice((0, 1)),
             page=random.choice((3, 10, 100)),
             settings_merge=random.random() < 0.5,
+            tells_gone=random.random() < 0.5,
             steps=tuple(steps),
         )
 

@@ -344,7 +344,7 @@ class Person:
     def _by_others(self, event: Event, account: Account) -> None:
         for stack in {ran.stack for ran in self._runs.values()}:
             self._touched.setdefault(stack, set()).add(account.id)
-            told = account.id in self._seen_deleted.get(stack, ())
+            told = self._world.tells_gone or account.id in self._seen_deleted.get(stack, ())
             if event.kind == "purged" and not told and not self._removed_by(stack, account):
                 self._not_missed.setdefault(stack, set()).add(account.id)
 
@@ -556,9 +556,8 @@ class Person:
         uses_default = any(block.provider == "" for block in ran.wished.blocks)
         if ran.program is None:
             uses_default = bool(mine)
-            if all(
-                self._world.accounts[s.account_id].gone or s.on_delete == "retain" for s in mine
-            ):
+            kept = [slot for slot in mine if slot.on_delete == "retain" or slot.retain]
+            if all(slot in kept or self._world.accounts[slot.account_id].gone for slot in mine):
                 return
         if not uses_default or not (foreign or not ran.token_ok):
             return
@@ -567,6 +566,8 @@ class Person:
             self._found(6, f"{ran.who}: {ran.operation} went through with {what}")
         protected = "cannot be deleted" in ran.text
         named = ran.team in ran.text or protected or not ran.token_ok
+        if ran.program is not None and list(self._excuses_of_entries(ran, ran.program)):
+            return  # something else may be refused first
         if foreign and ran.step.faults == CALM and not named:
             self._found(6, f"{ran.who}: the team {ran.team} is not named: {ran.text}")
 
@@ -663,12 +664,14 @@ class Person:
                 )
 
     def _nobody_could_say(self, ran: Ran, account: Account) -> bool:
-        """Whether the program declares nothing any more of the provider that the account was of:
-        then no code of ours runs in the preview."""
+        """Whether no code of ours runs in the preview that knows of the account: the program
+        declares nothing of its provider any more, or the intent is no target."""
         assert ran.program is not None
+        if ran.step.targets:
+            return True
         left = {block.provider for block in ran.program.blocks}
         places = [slot for slot in ran.before if slot.account_id == account.id]
-        return all(slot.provider not in left for slot in places)
+        return all(slot.provider not in left or slot.deleting for slot in places)
 
     def _words(self, ran: Ran, account: Account) -> tuple[set[str], set[str]]:
         """The words that may stand for an account, and the `Account`s that it may be of."""
@@ -699,8 +702,6 @@ class Person:
         """Why a careful person would not wonder that it was refused."""
         program = ran.program
         assert program is not None
-        wishes = list(program.wishes())
-        accounts = {wish.uid: self._account(ran.meant.get(wish.uid)) for wish in wishes}
         if not ran.token_ok or ran.step.refresh:
             yield "the settings are wrong"
         if "cannot be deleted" in ran.text or "marked for protection" in ran.text:
@@ -709,6 +710,11 @@ class Person:
             yield "a move that is not done in one run"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"
+        yield from self._excuses_of_entries(ran, program)
+
+    def _excuses_of_entries(self, ran: Ran, program: Program) -> Iterator[str]:
+        wishes = list(program.wishes())
+        accounts = {wish.uid: self._account(ran.meant.get(wish.uid)) for wish in wishes}
         if any(block.provider for block in program.blocks):
             yield "explicit providers"
         yield from self._excuses_of_program(ran, program, wishes)
@@ -721,6 +727,7 @@ class Person:
         if touched & {slot.account_id for slot in ran.before}:
             yield "drift"
         strangers = {(team, nickname) for team, nickname, _ in ran.strangers}
+        strangers |= {_name(account)[:2] for account in self._lost_ones(ran.stack)}
         for wish in wishes:
             account = accounts[wish.uid]
             needs = self._needs_one(ran, wish)

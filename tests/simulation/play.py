@@ -105,6 +105,7 @@ class _Game:
         random = Random(history.seed)
         world = ChatDaddyWorld(loop, random, page_base=history.page_base, page=history.page)
         world.settings_merge = history.settings_merge
+        world.tells_gone = history.tells_gone
         world.users |= {TOKEN: US, COLLEAGUES_TOKEN: COLLEAGUE}
         world.teams |= {US: {TEAM, OTHER_TEAM}, COLLEAGUE: {TEAM, OTHER_TEAM}}
         self._world = world

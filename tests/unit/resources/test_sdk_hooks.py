@@ -1,4 +1,4 @@
-"""Every private part of Pulumi's SDK that the package uses: a test each, which fails if it changes."""
+"""Every private part of Pulumi's SDK that the package uses: a test fails if it changes."""
 
 from __future__ import annotations
 
