@@ -125,7 +125,7 @@ class IntentProvider:
         if run is None:
             raise NotDone("the intent was not noted: this host knows of no run")
         notes = {ref: one.note for ref, one in context.unresolved.items()}
-        entries = [entry for entry in context.to_note if entry.ref not in notes]
+        entries = context.to_note
         try:
             view = await look(
                 self._host.client,
@@ -323,6 +323,10 @@ class _Found:
                 self._context.unresolved[ref] = self._waiting(one)
             if heirs:
                 del self.suspected[old]
+        for one in self.suspected.values():
+            identity = one.note.identity
+            found = self._context.dropped_orders
+            found[identity] = found.get(identity, 0) + 1
 
     def _waiting(self, one: Unresolved) -> Unresolved:
         """The same with the time until which its account may still appear."""
