@@ -111,7 +111,14 @@ class Declaration:
 
     #: The hidden inputs.
     inputs: dict[str, Any]
-    _declaration: _Declaration | None
+    _declaration: _Declaration | None = None
+    _program: Program | None = None
+
+    async def before(self) -> tuple[Mapping[str, Any] | None, Declared]:
+        """The resource's saved outputs, None if it is new, and what is declared of it."""
+        assert self._declaration is not None
+        assert self._program is not None
+        return await self._program.before(self._declaration)
 
     def is_of(self, resource: pulumi.Resource) -> None:
         """Tell which resource it is."""
@@ -189,7 +196,7 @@ class Program:
             protect: Whether the program protects it.
         """
         if sdk_hooks.under_mocks():
-            return Declaration({}, None)
+            return Declaration({})
         provider = provider_of(opts)
         own_provider = "" if provider is None else provider.pulumi_resource_name
         intent = self._intent(own_provider, provider)
@@ -215,7 +222,12 @@ class Program:
             "__urn": declaration.urn or self._own_urn(declaration),
             "__intent": getattr(intent, "__notes"),
         }
-        return Declaration(hidden, declaration)
+        return Declaration(hidden, declaration, self)
+
+    async def before(self, declaration: _Declaration) -> tuple[Mapping[str, Any] | None, Declared]:
+        """The resource's saved outputs, None if it is new, and what is declared of it."""
+        urn = await self._own_urn(declaration)
+        return (await self._open()).saved.get(urn), await declaration.known()
 
     def hooks(
         self, provider: str, given: pulumi.ResourceHookBinding | None, *, updates: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -67,6 +68,27 @@ def test_a_whole_life(case: Case) -> None:
     case.stack.destroy("--skip-preview").ok()
     assert case.server.writes() == {"DELETE /im/accounts/{id}": 30}
     assert live(case) == {}
+
+
+def test_previews_know_what_does_not_change(case: Case) -> None:
+    def program(entries: dict[str, Any]) -> str:
+        declared = fleet(entries, ", limits={'max_removals': 2}")
+        told = "".join(
+            f"fleet.{output}.apply(lambda known: pulumi.log.info(f'{key}: {{known}}'))\n"
+            for key in entries
+            for output in (f"accounts['{key}']['tier']", f"account_ids['{key}']")
+        )
+        return f"{declared}\n{told}"
+
+    entries: dict[str, Any] = {"acorn": {}, "birch": {}, "cedar": {}, "dill": {}}
+    case.up(program(entries))
+    ids = live(case)
+    case.stack.preview("--expect-no-changes").ok()
+
+    entries = {"acorn": {}, "birch": {"tier": "unlimited"}, "cedar": {"type": "sms"}, "elm": {}}
+    shown = case.preview(program(entries))
+    known = set(re.findall(r"(?m)(?<=\s)(acorn|birch|cedar|elm): (acc[\w-]+|limited_\w+)", shown))
+    assert known == {("acorn", LIMITED), ("acorn", ids["acorn"]), ("birch", ids["birch"])}
 
 
 def test_some_fail_and_the_next_run_does_only_those(case: Case) -> None:
