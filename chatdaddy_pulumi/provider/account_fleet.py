@@ -34,10 +34,12 @@ from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.fleet_display import (
-    SHOWN_ONE_BY_ONE,
-    in_parts,
+    entries_in,
     in_words,
     seen_in_words,
+    shown,
+    texts_for,
+    texts_in,
 )
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.host import (
@@ -76,7 +78,9 @@ _PROGRESS_EVERY_S = 0.5
 #: For so many seconds an update waits for the fleets that take its accounts over.
 _OTHERS_S = 20.0
 
-_ENTRIES = ("accounts", "__accounts", "__parts")
+
+#: The inputs of the entries.
+_ENTRIES = ("accounts", "__accounts", "__texts")
 
 
 class FleetProvider:
@@ -105,21 +109,19 @@ class FleetProvider:
         if hidden is not None:
             context.register(urn)
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
-        many = _in_parts_already(olds)
-        if same and many is (_shown_entries(olds) > SHOWN_ONE_BY_ONE):
-            kept = {name: _hidden(olds[name], news) for name in _ENTRIES if name in olds}
-            return Checked({**checked, **kept}, failures)
+        if same and texts_in(olds) == texts_for(entries_in(olds)):
+            kept = {name: olds[name] for name in _ENTRIES if name in olds}
+            return Checked({**checked, **_hidden(kept, news)}, failures)
         text, reading = self._reading(news)
         failures = [*reading.problems, *failures]
-        checked["__accounts"] = _hidden(text, news)
+        checked |= _hidden({"__accounts": text}, news)
         if reading.unknown.get(""):
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
         # A change is shown in the form that the state has, or it would look like more than it is.
-        if same or not olds:
-            many = len(reading.specs) > SHOWN_ONE_BY_ONE
-        shown = _shown(_in_words(reading), many)
-        checked |= {**shown, "accounts": _hidden(shown["accounts"], news)}
+        keeps_form = "accounts" in olds and not same
+        texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))
+        checked |= _hidden(shown(_in_words(reading), texts), news)
         for warning in misspelt(sorted(_settings_of(reading))):
             self._host.warn(warning, _row(news))
         if hidden is not None and not failures and not olds:
@@ -415,7 +417,7 @@ class FleetProvider:
         dumped = now.dump(hidden=hidden)
         if not different:
             return Read(id, dumped)
-        return Read(id, dumped, _as_found(now, hidden))
+        return Read(id, dumped, _as_found(now))
 
     # --- the entries
 
@@ -448,9 +450,14 @@ class FleetProvider:
         return self._text, self._read[1]
 
 
-def _hidden(value: Any, news: Mapping[str, Any]) -> Any:
-    """The value, marked as a secret if the program gave a part of the entries as one."""
-    return secret(value) if news.get("__secrets") and not isinstance(value, bool) else value
+def _hidden(properties: dict[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties, marked as secrets if the program gave a part of the entries as one."""
+    if not news.get("__secrets"):
+        return properties
+    return {
+        name: value if isinstance(value, int) else secret(value)
+        for name, value in properties.items()
+    }
 
 
 class _Refused(LifecycleError):
@@ -556,26 +563,12 @@ def _with_late(value: Any, late: list[Any]) -> Any:
     return value
 
 
-def _in_parts_already(inputs: Mapping[str, Any]) -> bool:
-    return "__parts" in inputs
-
-
-def _shown_entries(inputs: Mapping[str, Any]) -> int:
-    """How many entries the inputs show, one by one or in parts."""
-    shown = inputs.get("accounts")
-    if not isinstance(shown, Mapping):
-        return 0
-    if not _in_parts_already(inputs):
-        return len(shown)
-    return sum(text.count("\n") for text in shown.values() if isinstance(text, str))
-
-
 def _settings_of(reading: FleetReading) -> set[str]:
     asked = {spec.arguments.text: spec.arguments for spec in reading.specs.values()}
     return {name for one in asked.values() for name in one.settings or {}}
 
 
-def _as_found(state: FleetState, hidden: bool) -> dict[str, Any]:
+def _as_found(state: FleetState) -> dict[str, Any]:
     """The inputs that would have made the accounts what they are: previews show what differs."""
     usual = Arguments.read(state.usual) if state.usual else Arguments.of()
     words = {
@@ -584,15 +577,7 @@ def _as_found(state: FleetState, hidden: bool) -> dict[str, Any]:
         else seen_in_words(key, held, usual)
         for key, held in state.held.items()
     }
-    shown = _shown(words, len(words) > SHOWN_ONE_BY_ONE)
-    if hidden:
-        shown["accounts"] = secret(shown["accounts"])
-    return {**state.inputs, **shown}
-
-
-def _shown(words: dict[str, str], parts: bool) -> dict[str, Any]:
-    """The words of the entries by key, or in parts."""
-    return {"accounts": in_parts(words), "__parts": True} if parts else {"accounts": words}
+    return {**state.inputs, **_hidden(shown(words, texts_for(len(words))), state.inputs)}
 
 
 def _in_words(reading: FleetReading) -> dict[str, str]:

@@ -56,6 +56,8 @@ def test_a_whole_life(case: Case) -> None:
     entries["customer-007"] = {"tier": "unlimited"}
     shown = case.preview(fleet(entries))
     assert "~ customer-007: limited → unlimited" in shown
+    assert "- [customer-007] limited" in shown
+    assert "customer-020" not in shown, "what does not change is not shown"
     case.up()
     assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
 
