@@ -32,7 +32,7 @@ def wanted() -> str:
 
 def run(*command: str | Path) -> None:
     env = {
-        # A company's certificate is in the system's store, which pip uses and uv by itself does not.
+        # uv, unlike pip, does not use the system's certificates by itself.
         "UV_SYSTEM_CERTS": "true",
         **os.environ,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
