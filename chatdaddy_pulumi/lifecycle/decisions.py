@@ -172,7 +172,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     if spec.adopt is not None:
         return _adopt(facts, ref, spec, spec.adopt)
     carried = facts.ownership.carried_to(ref)
-    if carried is not None and carried.identity.type == spec.arguments.type.value:
+    if carried is not None and carried.type == spec.arguments.type.value:
         account = _present(
             facts, carried.account_id, spec, f"it takes over from {carried.ref.label}"
         )
@@ -208,11 +208,11 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
     """The account that the same entry holds already, if the engine creates the resource anew."""
     held = facts.ownership.held_by(ref.holder).get(ref.key)
-    if held is None or ref in facts.replaced or held[1].type != spec.arguments.type.value:
+    if held is None or ref in facts.replaced or held.identity.type != spec.arguments.type.value:
         return None
-    if spec.adopt is not None and spec.adopt != held[0]:
+    if spec.adopt is not None and spec.adopt != held.account_id:
         return None
-    return held[0]
+    return held.account_id
 
 
 def _carried_id(facts: Facts, ref: Ref) -> str | None:

@@ -321,10 +321,10 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     if declared is None:
         return False
     held = facts.ownership.held_by(ref.holder).get(ref.key)
-    if held is None or held[0] != account_id:
+    if held is None or held.account_id != account_id:
         return False
     entry = (declared.entries or {}).get(ref.key)
-    return entry is not None and entry.type in (None, held[1].type)
+    return entry is not None and entry.type in (None, held.identity.type)
 
 
 async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:

@@ -190,7 +190,11 @@ class FleetProvider:
                 continue
             spec = reading.specs[key]
             own = context.ownership.held_by(urn).get(source.ref.key)
-            if own and own[0] == held.account_id and held.arguments.type is spec.arguments.type:
+            if (
+                own
+                and own.account_id == held.account_id
+                and held.arguments.type is spec.arguments.type
+            ):
                 found[key] = source.ref.key
         return found
 

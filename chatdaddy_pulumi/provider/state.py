@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.enums import AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedHolder, identity_of
+from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedAccount, SavedHolder, identity_of
 from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import (
     ACCOUNT,
@@ -93,6 +93,8 @@ class AccountState:
     unresolved: Unresolved | None = None
     #: Why the last run could not do all of its work.
     failed: str | None = None
+    #: The accounts in whose place it comes, while it is not known that they are removed.
+    replaced: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> AccountState:
@@ -122,6 +124,7 @@ class AccountState:
             cost=said.get("cost") or {},
             unresolved=unresolved,
             failed=said.get("__failed"),
+            replaced=tuple(said.get("__replaced") or ()),
         )
 
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
@@ -147,6 +150,8 @@ class AccountState:
             outputs["__unresolved"] = secret(text) if hidden else text
         if self.failed:
             outputs["__failed"] = secret(self.failed) if hidden else self.failed
+        if self.replaced:
+            outputs["__replaced"] = list(self.replaced)
         return outputs
 
 
@@ -410,16 +415,17 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = AccountState.load(outputs)
-        if state.held is None:
-            return None
-        identity = identity_of(
-            state.facts.get("nickname") or state.held.nickname, state.held.arguments.type.value
-        )
-        return SavedHolder(urn, {"": (state.held.account_id, identity)})
+        found = {} if state.held is None else {"": _saved_account(state.held)}
+        return SavedHolder(urn, found, frozenset(state.replaced))
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
-        accounts = {
-            key: (one.account_id, one.identity) for key, one in held.items() if REPLACED not in key
-        }
-        return SavedHolder(urn, accounts)
+        found = {key: _saved_account(one) for key, one in held.items() if REPLACED not in key}
+        replaced = frozenset(one.account_id for key, one in held.items() if REPLACED in key)
+        return SavedHolder(urn, found, replaced)
     return None
+
+
+def _saved_account(held: HeldAccount) -> SavedAccount:
+    asked = identity_of(held.nickname, held.arguments.type.value)
+    seen = (held.drift or {}).get("nickname")
+    return SavedAccount(held.account_id, asked, seen and identity_of(seen, asked.type))
