@@ -21,7 +21,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import is_archived
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -203,6 +203,26 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             until=waiting.until,
         )
     return _buy_or_adopt(facts, ref, spec)
+
+
+def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
+    """Refuse to remove accounts, given by key, if it can't be told whether other entries mean them.
+
+    Raises:
+        LifecycleError: naming the accounts, the entries, and the ways on.
+    """
+    contested = ownership.contested
+    unclear = {key: id_ for key, id_ in leaving.items() if id_ in contested}
+    if unclear:
+        told = ", ".join(
+            f"{key} ({id_}) may be {contested[id_].label}" for key, id_ in sorted(unclear.items())
+        )
+        first = next(iter(unclear.values()))
+        raise LifecycleError(
+            f"nothing is removed: entries leave and come in this run, and which account goes where "
+            f"can't be told: {told}. Say it where the account goes with adopt={first!r}, or change "
+            "one entry in a run"
+        )
 
 
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:

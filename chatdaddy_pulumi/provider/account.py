@@ -198,8 +198,12 @@ class AccountProvider:
     ) -> Created:
         """The purchase's outcome is not known: that is saved, and the run ends with an error."""
         note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
-        noted = self._host.context.note_of(Ref(urn))
+        context = self._host.context
+        noted = context.note_of(Ref(urn))
+        old = AccountState.load(context.saved(urn))
+        replaced = old.replaced if old.held is None else (old.held.account_id,)
         state = AccountState(
+            replaced=replaced,
             inputs=_stored(news),
             unresolved=UnresolvedPurchase(noted or note, error.began_at, error.until),
             failed=f"{_name(urn)}: {messages.told(error)}",
@@ -243,8 +247,8 @@ class AccountProvider:
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = AccountState.load(outputs)
         self._host.hide(state.inputs, _secrets(state.inputs))
-        urn = str(state.inputs.get("__urn") or "")
         context = self._host.context_of_removal()
+        urn = context.urn_today(str(state.inputs.get("__urn") or ""))
         declared = context.declared(urn) if urn else None
         if state.held is None:
             waits = state.unresolved is not None and state.unresolved.until > self._host.clock()
@@ -264,6 +268,8 @@ class AccountProvider:
             self._host.log(
                 f"{state.held.account_id} was not removed: {other.label} has it now", urn=urn
             )
+        elif became is Removal.ALREADY:
+            self._host.log(f"{state.held.account_id}: {messages.REMOVED_ALREADY}", urn=urn)
 
     # --- looking
 

@@ -11,10 +11,9 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, refuse_unclear
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
-    HistoryLoss,
     LifecycleError,
     NotDone,
     Protected,
@@ -129,16 +128,18 @@ class FleetProvider:
     async def _refused_at_first(
         self, context: RunContext, urn: str, reading: FleetReading, news: Mapping[str, Any]
     ) -> list[Problem]:
-        """What would stop the first run, found before anything is done."""
-        todo = plan({}, reading.specs)
+        """What would stop the first run, or a replacement, found before anything is done."""
+        state = context.fleet(urn)
         try:
-            await self._approve(context, urn, FleetState(), todo, news, reading)
+            await self._approve(
+                context, urn, state, self._plan(context, urn, state, reading), news, reading
+            )
         except TooMuch as error:
-            return [Problem("limits.max_purchases", str(error))]
-        except HistoryLoss as error:
-            return [Problem("accounts", str(error))]
+            return [Problem("limits", str(error))]
         except _Refused as error:
             return error.problems
+        except LifecycleError as error:
+            return [Problem("accounts", messages.told(error))]
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
@@ -160,8 +161,7 @@ class FleetProvider:
                 urn=_row(news),
             )
             return Difference(True)
-        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
-        todo = _milder(todo, reading.usual)
+        todo = self._plan(context, urn, state, reading)
         try:
             await self._approve(context, urn, state, todo, news, reading)
         except _Refused as error:
@@ -171,6 +171,12 @@ class FleetProvider:
             ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
         return Difference(not todo.empty or left)
+
+    def _plan(
+        self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
+    ) -> Plan:
+        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
+        return _milder(todo, reading.usual)
 
     def _moved(
         self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
@@ -229,7 +235,13 @@ class FleetProvider:
         if losing:
             await refuse_losses(self._host.facts(context), losing)
         if context.preview and not todo.empty:
-            told = messages.summary(todo, decisions, self._host.settings.prices(), urn)
+            away = {
+                key: to
+                for key, held in todo.remove.items()
+                if (to := _goes_to(context, Ref(urn, key), held)) is not None
+            }
+            prices = self._host.settings.prices()
+            told = messages.summary(todo, decisions, prices, urn, away)
             self._host.log(told, urn=_row(news))
             hint = messages.rename_hint(todo, decisions)
             if hint:
@@ -244,10 +256,13 @@ class FleetProvider:
         news: Mapping[str, Any],
         reading: FleetReading,
     ) -> None:
+        refuse_unclear(
+            context.ownership, {key: held.account_id for key, held in todo.remove.items()}
+        )
         removed = {
             key: held
             for key, held in todo.removals.items()
-            if not _goes_elsewhere(context, Ref(urn, key), held)
+            if _goes_to(context, Ref(urn, key), held) is None
         }
         if not removed:
             return
@@ -266,7 +281,13 @@ class FleetProvider:
     async def create(self, news: dict[str, Any]) -> Created:
         urn = str(news.get("__urn") or "")
         number = hashlib.sha256(urn.encode()).hexdigest()[:8]
-        outputs = await self._work(FleetState(), news)
+        # A replacement takes over what its old side holds, as an update does: nothing else tells
+        # whose these accounts are until that is removed.
+        context = self._host.context
+        state = context.fleet(urn)
+        for held in state.held.values():
+            self._host.facts(context).check_team(held.account_id)
+        outputs = await self._work(state, news)
         return Created(f"{urn.rpartition('::')[2]}-{number}", outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
@@ -280,8 +301,7 @@ class FleetProvider:
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
             raise LifecycleError(messages.several_failed(reasons, "can't be had so"))
-        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
-        todo = _milder(todo, reading.usual)
+        todo = self._plan(context, urn, state, reading)
         declared = context.declared(urn)
         if declared is not None and declared.retain:
             todo = _retained(todo)
@@ -349,8 +369,8 @@ class FleetProvider:
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = FleetState.load(outputs)
         self._hide(state)
-        urn = str(state.inputs.get("__urn") or "")
         context, tally = self._host.context_of_removal(), Tally()
+        urn = context.urn_today(str(state.inputs.get("__urn") or ""))
         self._host.removed |= {one.account_id for one in state.held.values()}
         todo = Plan(remove=dict(state.held), held=dict(state.held))
         declared = context.declared(urn) if urn else None
@@ -490,12 +510,13 @@ def _known(todo: Plan, reading: FleetReading) -> Plan:
     )
 
 
-def _goes_elsewhere(context: RunContext, ref: Ref, held: HeldAccount) -> bool:
-    """Whether another entry takes the account over, so that it is not removed."""
+def _goes_to(context: RunContext, ref: Ref, held: HeldAccount) -> Ref | None:
+    """The other entry that takes the account over, or has it, so that it is not removed."""
     ownership = context.ownership
-    return bool(
-        held.account_id in ownership.moved
-        or ownership.also_adopted_by(held.account_id, ref)
+    adopters = ownership.also_adopted_by(held.account_id, ref)
+    return (
+        ownership.moved.get(held.account_id)
+        or (adopters[0] if adopters else None)
         or ownership.holder_of(held.account_id, but=ref)
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from chatdaddy_pulumi.client import (
@@ -29,6 +30,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import NAMED, counted, lines, listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
@@ -57,6 +59,9 @@ REMOVED = {
     OnDelete.ARCHIVE: "archived",
     OnDelete.RETAIN: "only forgotten",
 }
+
+#: How a removal is told for which nothing was left to do.
+REMOVED_ALREADY = "removed already: ChatDaddy had it as deleted or archived"
 
 _DAYS_A_MONTH = 30
 
@@ -127,9 +132,18 @@ def several_failed(reasons: Mapping[str, str], what: str) -> str:
 # --- what a preview says
 
 
-def summary(plan: Plan, decisions: Decisions, prices: Prices, holder: str) -> str:
+def summary(
+    plan: Plan,
+    decisions: Decisions,
+    prices: Prices,
+    holder: str,
+    away: Mapping[str, Ref] = MappingProxyType({}),
+) -> str:
     """``+ acorn, birch (2 bought, 2.00 USD now, +3.00 USD a month); ~ cedar: limited →
-    unlimited; - dill (deleted, 24 h to undo)``."""
+    unlimited; - dill (deleted, 24 h to undo)``.
+
+    `away`: the entries elsewhere that have, or take over, what leaves here.
+    """
     parts = [_purchases(plan, decisions, prices, holder)]
     parts += _take_overs(decisions, holder)
     if plan.moved:
@@ -138,7 +152,8 @@ def summary(plan: Plan, decisions: Decisions, prices: Prices, holder: str) -> st
     if plan.bring_back:
         parts.append(f"+ {listed(sorted(plan.bring_back))} (brought back from deletion)")
     parts.append(_changes(plan.change, prices))
-    parts += _removals(plan.removals)
+    parts += _leaving(plan, away)
+    parts += _removals({k: held for k, held in plan.removals.items() if k not in away})
     return "; ".join(part for part in parts if part)
 
 
@@ -207,6 +222,16 @@ def describe(held: HeldAccount, spec: object) -> str:
     if not parts and spec.arguments.on_delete is not held.arguments.on_delete:
         parts.append(f"on_delete {spec.arguments.on_delete.value}")
     return ", ".join(parts)
+
+
+def _leaving(plan: Plan, away: Mapping[str, Ref]) -> Iterable[str]:
+    by_taker: dict[str, list[str]] = {}
+    for key, to in away.items():
+        holder = to.holder.rpartition("::")[2]
+        text = f"{key} ({plan.remove[key].account_id})"
+        by_taker.setdefault(holder, []).append(text)
+    for holder, texts in by_taker.items():
+        yield f"→ {listed(sorted(texts))} (not removed: {holder} has it, or takes it over)"
 
 
 def _removals(removals: Mapping[str, HeldAccount]) -> Iterable[str]:
@@ -326,6 +351,8 @@ def results(outcome: Outcome, tally: Tally) -> list[str]:
             by_what.setdefault(f"not removed{owner}", []).append(f"{key} ({done.account_id})")
         elif done.what is Removal.REMOVED:
             by_what.setdefault(REMOVED[OnDelete(done.detail)], []).append(key)
+        elif done.what is Removal.ALREADY:
+            by_what.setdefault(REMOVED_ALREADY, []).append(key)
         elif done.what is Removal.RETAINED:
             by_what.setdefault(REMOVED[OnDelete.RETAIN], []).append(key)
         elif isinstance(done.what, Reason):

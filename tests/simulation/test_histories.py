@@ -25,8 +25,6 @@ OPEN = {
     "killed, then facts are missing",
     "killed, and then another type is asked for",
     "killed, and then a target leaves out the intent",
-    "an account that is deleted already is to be archived",
-    "a fleet that is replaced while listings lag",
 }
 
 _STORIES = [
