@@ -16,6 +16,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
     CannotAdopt,
     LifecycleError,
+    Missing,
     NotDone,
     Unresolved,
 )
@@ -110,6 +111,7 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
             ids.add(taken)
         elif spec.adopt is None:
             names.add(spec.nickname)
+            ids |= set() if ref.key else facts.ownership.replaced_in(ref.holder)
     names |= {one.note.identity.nickname for one in facts.unresolved.values()}
     at_least = len(facts.ownership.held_ids)
     return await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
@@ -158,12 +160,12 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             "another nickname, or set existing='allow' in all of them"
         )
     own = own_account(facts, ref, spec)
-    if own is not None and ref in facts.missing:
+    if own is not None and facts.is_missing(own):
         found = facts.view.get(own)
         if found is not None and not is_archived(found):
             return TakeOver(found, Reason.KEPT)
         if own in facts.first_missed:
-            raise NotDone(
+            raise Missing(
                 f"nothing was bought for {spec.nickname!r}: no listing shows its account {own}, "
                 "but nothing says that it is gone. The next run buys another if it is still missing"
             )
@@ -171,6 +173,9 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
         return TakeOver(_present(facts, own, spec, "it holds"), Reason.KEPT)
     if spec.adopt is not None:
         return _adopt(facts, ref, spec, spec.adopt)
+    back = _not_replaced_after_all(facts, ref, spec)
+    if back is not None:
+        return TakeOver(back, Reason.KEPT)
     carried = facts.ownership.carried_to(ref)
     if carried is not None and carried.type == spec.arguments.type.value:
         account = _present(
@@ -233,6 +238,16 @@ def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
     if spec.adopt is not None and spec.adopt != held.account_id:
         return None
     return held.account_id
+
+
+def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount | None:
+    """The account that an `Account` held before it was to be replaced, if the program asks for its
+    type again before it is removed."""
+    if ref.key or facts.ownership.held_by(ref.holder):
+        return None
+    found = (facts.view.get(id_) for id_ in facts.ownership.replaced_in(ref.holder))
+    fits = [one for one in found if one and one.live and one.type == spec.arguments.type.value]
+    return fits[0] if len(fits) == 1 else None
 
 
 def _carried_id(facts: Facts, ref: Ref) -> str | None:

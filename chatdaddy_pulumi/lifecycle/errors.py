@@ -44,6 +44,10 @@ class Unresolved(NotDone):
         self.sent = sent
 
 
+class Missing(NotDone):
+    """No listing shows the account for the first time; the next run buys another."""
+
+
 class NotNoted(NotDone):
     """The intent has not noted the purchase, so it could not be found again."""
 

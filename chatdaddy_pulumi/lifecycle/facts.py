@@ -107,8 +107,8 @@ class Facts:
     noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
     #: The entries whose old account makes room for one of another type.
     replaced: set[Ref] = field(default_factory=set)
-    #: The entries whose account no listing shows.
-    missing: set[Ref] = field(default_factory=set)
+    #: Whether no listing showed the account when it was last looked for.
+    is_missing: Callable[[str], bool] = lambda _: False
     #: The accounts that were bought in this piece of work.
     bought: set[str] = field(default_factory=set)
     #: The accounts that this run was the first to miss.

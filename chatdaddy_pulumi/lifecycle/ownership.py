@@ -40,6 +40,8 @@ class SavedAccount(NamedTuple):
     identity: Identity
     #: As it was last seen, if it was renamed by hand.
     seen: Identity | None = None
+    #: Whether no listing showed it, though nothing said that it is gone.
+    missing: bool = False
 
     @property
     def identities(self) -> set[Identity]:
@@ -334,6 +336,12 @@ class Ownership:
         saved = self._matching.saved_urns.get(urn, urn)
         return self._saved[saved].accounts if saved in self._saved else {}
 
+    def replaced_in(self, urn: str) -> frozenset[str]:
+        """The accounts of a resource that were replaced, and of which it is not known that they are
+        removed."""
+        saved = self._matching.saved_urns.get(urn, urn)
+        return self._saved[saved].replaced if saved in self._saved else frozenset()
+
     @cached_property
     def held_ids(self) -> frozenset[str]:
         """Every account that any resource of the stack holds, replaced ones included."""
@@ -341,6 +349,12 @@ class Ownership:
             one.account_id for saved in self._saved.values() for one in saved.accounts.values()
         }
         return frozenset(found.union(*(saved.replaced for saved in self._saved.values())))
+
+    @cached_property
+    def missing_ids(self) -> frozenset[str]:
+        """The accounts that no listing showed when they were last looked for."""
+        accounts = (one for saved in self._saved.values() for one in saved.accounts.values())
+        return frozenset(one.account_id for one in accounts if one.missing)
 
     def _same_entry(self, saved: Ref, ref: Ref) -> bool:
         """Whether a saved entry is that of a declared resource, under its URN of today."""

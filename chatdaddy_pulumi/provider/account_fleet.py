@@ -15,6 +15,7 @@ from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, refuse_u
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     LifecycleError,
+    Missing,
     NotDone,
     Protected,
     TooMuch,
@@ -152,6 +153,8 @@ class FleetProvider:
         if urn not in context.checked:
             # A refresh asks without the program: only what it found counts. If the program runs,
             # it hands over nothing (`ignore_changes`), and nothing is done.
+            if context.intent_checked and (state.failed or state.unresolved):
+                self._host.warn(messages.unfinished(urn.rpartition("::")[2]), urn)
             found = any(one.drift for one in state.held.values())
             return Difference(found and not context.intent_checked)
         _, reading = self._reading(news)
@@ -316,9 +319,6 @@ class FleetProvider:
         tally = Tally()
         context.replaced |= {Ref(urn, key) for key in todo.replace}
         facts = self._host.facts(context)
-        facts.missing |= {
-            Ref(urn, key) for key, one in state.held.items() if one.missing_since is not None
-        }
         concurrency = read_concurrency(news.get("concurrency"))[0] or DEFAULT_CONCURRENCY
         try:
             async with _Progress(self._host, tally, _row(news)):
@@ -490,6 +490,8 @@ def _refuse(decisions: Decisions, patience_ends: float) -> None:
     for ref, error in decisions.refused.items():
         if isinstance(error, Unresolved) and error.until <= patience_ends:
             continue
+        if isinstance(error, Missing):
+            continue  # the update saves that it is missing
         argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
         problems.append(Problem(f"accounts.{ref.key}.{argument}", messages.told(error)))
     if problems:

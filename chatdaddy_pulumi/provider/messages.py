@@ -225,13 +225,9 @@ def describe(held: HeldAccount, spec: object) -> str:
 
 
 def _leaving(plan: Plan, away: Mapping[str, Ref]) -> Iterable[str]:
-    by_taker: dict[str, list[str]] = {}
-    for key, to in away.items():
-        holder = to.holder.rpartition("::")[2]
-        text = f"{key} ({plan.remove[key].account_id})"
-        by_taker.setdefault(holder, []).append(text)
-    for holder, texts in by_taker.items():
-        yield f"→ {listed(sorted(texts))} (not removed: {holder} has it, or takes it over)"
+    texts = [f"{key} ({plan.remove[key].account_id} to {to.label})" for key, to in away.items()]
+    if texts:
+        yield f"→ {listed(sorted(texts))} (not removed)"
 
 
 def _removals(removals: Mapping[str, HeldAccount]) -> Iterable[str]:
@@ -366,6 +362,14 @@ def results(outcome: Outcome, tally: Tally) -> list[str]:
         f"{tally.not_tried:,} not tried" if tally.not_tried else "",
     ]
     return [*parts, *(count for count in counts if count)]
+
+
+def unfinished(name: str) -> str:
+    """A resource with work left, of which the program hands over nothing."""
+    return (
+        f"{name}: work of an earlier run is left, and ignore_changes=['*'] keeps it from being "
+        "done. Take ignore_changes off until `pulumi up` is green"
+    )
 
 
 def suspect(account_id: str, nickname: str | None) -> str:

@@ -170,6 +170,7 @@ class RunContext:
     #: Whether the intent takes part in this run (it does not if `--target` leaves it out).
     intent_checked: bool = False
     replaced: set[Ref] = field(default_factory=set)
+    #: See `Host.first_missed`.
     first_missed: set[str] = field(default_factory=set)
     #: See `Host.refreshed`.
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
@@ -256,10 +257,17 @@ class RunContext:
             dropped_orders=self.dropped_orders,
             noted=self.is_noted,
             replaced=self.replaced,
+            is_missing=self._is_missing,
             first_missed=self.first_missed,
             provider=self.provider,
             clock=clock,
         )
+
+    def _is_missing(self, account_id: str) -> bool:
+        refreshed = self.refreshed.get(account_id)
+        if refreshed is not None:
+            return refreshed.missing_since is not None
+        return account_id in self.ownership.missing_ids
 
     def is_noted(self, ref: Ref, identity: Identity) -> bool:
         """Whether a purchase for the entry could be found again if this run is interrupted.

@@ -428,4 +428,5 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
 def _saved_account(held: HeldAccount) -> SavedAccount:
     asked = identity_of(held.nickname, held.arguments.type.value)
     seen = (held.drift or {}).get("nickname")
-    return SavedAccount(held.account_id, asked, seen and identity_of(seen, asked.type))
+    missing = held.missing_since is not None
+    return SavedAccount(held.account_id, asked, seen and identity_of(seen, asked.type), missing)
