@@ -22,7 +22,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import is_archived
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, identity_of
 from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -72,6 +72,13 @@ class Decisions:
     def purchases(self) -> list[Ref]:
         return [ref for ref, decision in self.made.items() if isinstance(decision, Buy)]
 
+    def named(self, names: Mapping[Ref, str]) -> Decisions:
+        """Those of these entries, by names as the keys of no holder."""
+        return Decisions(
+            {Ref("", names[ref]): one for ref, one in self.made.items() if ref in names},
+            {Ref("", names[ref]): one for ref, one in self.refused.items() if ref in names},
+        )
+
 
 async def decide_all(
     facts: Facts, wanted: Mapping[Ref, AccountSpec], *, max_age: float = 0
@@ -109,6 +116,8 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
         taken = own_account(facts, ref, spec) or _carried_id(facts, ref)
         if taken is not None:
             ids.add(taken)
+            if facts.is_missing(taken):
+                names.add(spec.nickname)
         elif spec.adopt is None:
             names.add(spec.nickname)
             ids |= set() if ref.key else facts.ownership.replaced_in(ref.holder)
@@ -301,7 +310,13 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = sorted(
-        (account for account in named if account.live and is_free(facts, account.account_id)),
+        (
+            account
+            for account in named
+            if account.live
+            and is_free(facts, account.account_id)
+            and not _is_being_bought(facts, ref, account)
+        ),
         key=lambda account: account.account_id,
     )
     if not strangers or spec.existing is Existing.ALLOW:
@@ -316,6 +331,12 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
         f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {listed}; "
         "say which with adopt='acc…', or buy another with existing='allow'"
     )
+
+
+def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
+    """Whether another entry of the program, of another type, buys the account in this moment."""
+    buyer = facts.claims.reserved(identity_of(account.nickname, account.type))
+    return buyer not in (None, ref) and account.account_id not in facts.known_before(ref)
 
 
 def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:

@@ -19,6 +19,22 @@ from chatdaddy_pulumi.spec.nicknames import normal
 _T = TypeVar("_T")
 
 
+#: What parts a key from the ID of an account that was replaced and is not removed yet.
+REPLACED = "\x1f"
+#: Follows the key of an account that the entry of another resource is about to take over.
+LEFT = "\x1e"
+
+
+def entry_key(key: str) -> str:
+    """The entry's key, of one that a state keeps beside it."""
+    return key.partition(REPLACED)[0].removesuffix(LEFT)
+
+
+def is_leftover(key: str) -> bool:
+    """Whether a state keeps the account beside the entries."""
+    return REPLACED in key or key.endswith(LEFT)
+
+
 class Ref(NamedTuple):
     """An entry of a resource: the resource's URN, and the key of a fleet's entry ("": none)."""
 
@@ -28,8 +44,8 @@ class Ref(NamedTuple):
     @property
     def label(self) -> str:
         """``alice`` of ``Account alice``, or ``customers/alice`` of a fleet's entry."""
-        name = self.holder.rpartition("::")[2]
-        return f"{name}/{self.key}" if self.key else name
+        name, key = self.holder.rpartition("::")[2], entry_key(self.key)
+        return f"{name}/{key}" if key else name
 
 
 class SavedAccount(NamedTuple):
@@ -79,6 +95,15 @@ class SavedHolder:
             return self
         left = {key: one for key, one in self.accounts.items() if one.account_id not in gone}
         return SavedHolder(self.urn, left, self.replaced - set(gone))
+
+    def without_left(self, account_id: str) -> SavedHolder:
+        """The same without an account that it has left to another resource."""
+        left = {
+            key: one
+            for key, one in self.accounts.items()
+            if one.account_id != account_id or not key.endswith(LEFT)
+        }
+        return SavedHolder(self.urn, left, self.replaced)
 
 
 @dataclass(frozen=True)
@@ -174,7 +199,25 @@ class Ownership:
 
     @cached_property
     def _saved(self) -> dict[str, SavedHolder]:
-        return {holder.urn: holder for holder in self.saved}
+        found = {holder.urn: holder for holder in self.saved}
+        left = {
+            one.account_id: holder.urn
+            for holder in found.values()
+            for key, one in holder.accounts.items()
+            if key.endswith(LEFT)
+        }
+        if left:
+            # Once another resource lists it, it is that one's alone.
+            for holder in list(found.values()):
+                taken = {
+                    one.account_id
+                    for key, one in holder.accounts.items()
+                    if not key.endswith(LEFT) and one.account_id in left
+                }
+                for account_id in taken:
+                    urn = left[account_id]
+                    found[urn] = found[urn].without_left(account_id)
+        return found
 
     @cached_property
     def _matching(self) -> Matching[DeclaredHolder]:

@@ -243,6 +243,8 @@ class Removal(Enum):
     #: ChatDaddy had it as deleted or archived: nothing was left to do.
     ALREADY = "removed already"
     RETAINED = "retained"
+    #: Another entry takes it over later in the run.
+    LEFT = "left"
     #: Another entry has it now.
     LET_GO = "let go"
 
@@ -305,24 +307,14 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
     if claim is not None and (claim.ref != ref or claim.fulfilled):
         if claim.fulfilled and (claim.ref != ref or facts.claims.acquired(ref) == account_id):
             return claim.ref
-        raise NotRemoved(
-            f"{account_id} was not removed: {claim.ref.label} is to take it over and has not done "
-            "so in this run"
-        )
+        raise NotRemoved(account_id, claim.ref)
     if claim is None and account_id in ownership.moved:
-        target = ownership.moved[account_id]
-        raise NotRemoved(
-            f"{account_id} was not removed: {target.label} is to take it over and has not done so "
-            "in this run"
-        )
+        raise NotRemoved(account_id, ownership.moved[account_id])
     if claim is None:
         refuse_unclear(ownership, {ref.key or ref.label: account_id})
     adopter = ownership.also_adopted_by(account_id, ref)
     if claim is None and adopter:
-        raise NotRemoved(
-            f"{account_id} was not removed: {adopter[0].label} is to take it over and has not done "
-            "so in this run"
-        )
+        raise NotRemoved(account_id, adopter[0])
     if _is_recreated(facts, ref, account_id):
         return ref
     return None

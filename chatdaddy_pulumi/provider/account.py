@@ -121,10 +121,9 @@ class AccountProvider:
             except HistoryLoss as loss:
                 return [Problem("tier", str(loss))]
             if not context.intent_checked or todo.held:  # the intent tells of new ones
-                named = Decisions(
-                    {ref: one for ref, one in decisions.made.items() if ref == Ref(urn)}, {}
-                )
-                told = messages.summary(todo, named, self._host.settings.prices(), urn)
+                named = decisions.named({ref: _name(urn)})
+                wanted = Plan(acquire={_name(urn): spec})
+                told = messages.summary(wanted, named, self._host.settings.prices(), "")
                 self._host.log(told, urn=urn)
             return []
         if isinstance(refused, HistoryLoss):

@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
 from chatdaddy_pulumi.lifecycle.listing import listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Note
 from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
@@ -173,12 +173,15 @@ class FleetProvider:
                 messages.several_failed(reasons, "can't be had so; nothing was done")
             ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
+        left = left or any(map(is_leftover, state.held))
         return Difference(not todo.empty or left)
 
     def _plan(
         self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
     ) -> Plan:
-        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
+        own = context.ownership.held_by(urn)
+        held = {k: one for k, one in state.held.items() if not k.endswith(LEFT) or k in own}
+        todo = plan(held, reading.specs, self._moved(context, urn, state, reading))
         return _milder(todo, reading.usual)
 
     def _moved(
@@ -346,7 +349,9 @@ class FleetProvider:
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
             usual=reading.usual.text,
-            settled=None if outcome.failed else news.get("__said"),
+            settled=None
+            if outcome.failed or any(map(is_leftover, outcome.held))
+            else news.get("__said"),
         )
         return now.dump(hidden=bool(news.get("__secrets")))
 

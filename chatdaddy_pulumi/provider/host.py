@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
@@ -56,7 +56,7 @@ class Host:
     #: an update comes before the program, which still reads the state of before it.
     refreshed: dict[str, HeldAccount | None] = field(default_factory=dict)
     #: The accounts that no listing showed for the first time, in this run of the engine.
-    first_missed: set[str] = field(default_factory=set)
+    first_missed: Missed = field(default_factory=set[str])
     #: What is never shown.
     secrets: set[str] = field(default_factory=set)
     #: The accounts that this host has been told to remove.

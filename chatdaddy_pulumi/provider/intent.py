@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatdaddy_pulumi.client import ChatDaddyError
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import decide_all
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
@@ -479,10 +479,7 @@ class _Found:
         if not wanted and not removed:
             return
         names = {ref: ref.label for ref in wanted}
-        renamed = Decisions(
-            {Ref("", names[ref]): one for ref, one in decisions.made.items()},
-            {Ref("", names[ref]): one for ref, one in decisions.refused.items()},
-        )
+        renamed = decisions.named(names)
         todo = Plan(acquire={names[ref]: spec for ref, spec in wanted.items()}, remove=removed)
         told = messages.summary(todo, renamed, self._host.settings.prices(), "")
         if told:

@@ -30,7 +30,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import NAMED, counted, lines, listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
@@ -225,7 +225,10 @@ def describe(held: HeldAccount, spec: object) -> str:
 
 
 def _leaving(plan: Plan, away: Mapping[str, Ref]) -> Iterable[str]:
-    texts = [f"{key} ({plan.remove[key].account_id} to {to.label})" for key, to in away.items()]
+    texts = [
+        f"{entry_key(key)} ({plan.remove[key].account_id} to {to.label})"
+        for key, to in away.items()
+    ]
     if texts:
         yield f"→ {listed(sorted(texts))} (not removed)"
 
@@ -233,7 +236,7 @@ def _leaving(plan: Plan, away: Mapping[str, Ref]) -> Iterable[str]:
 def _removals(removals: Mapping[str, HeldAccount]) -> Iterable[str]:
     by_way: dict[OnDelete, list[str]] = {}
     for key, held in removals.items():
-        by_way.setdefault(held.arguments.on_delete, []).append(key or held.nickname)
+        by_way.setdefault(held.arguments.on_delete, []).append(entry_key(key) or held.nickname)
     for way, keys in by_way.items():
         yield f"- {listed(sorted(keys))} ({REMOVED[way]})"
 
@@ -345,6 +348,10 @@ def results(outcome: Outcome, tally: Tally) -> list[str]:
         if done.what is Removal.LET_GO:
             owner = f", which {done.other.label} has now" if done.other else ""
             by_what.setdefault(f"not removed{owner}", []).append(f"{key} ({done.account_id})")
+        elif done.what is Removal.LEFT and done.other:
+            by_what.setdefault(f"left to {done.other.label}", []).append(
+                f"{key} ({done.account_id})"
+            )
         elif done.what is Removal.REMOVED:
             by_what.setdefault(REMOVED[OnDelete(done.detail)], []).append(key)
         elif done.what is Removal.ALREADY:

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
-from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, LocalClaims
+from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, LocalClaims, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import (
     DeclaredHolder,
@@ -171,7 +171,7 @@ class RunContext:
     intent_checked: bool = False
     replaced: set[Ref] = field(default_factory=set)
     #: See `Host.first_missed`.
-    first_missed: set[str] = field(default_factory=set)
+    first_missed: Missed = field(default_factory=set[str])
     #: See `Host.refreshed`.
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
@@ -256,12 +256,20 @@ class RunContext:
             unresolved=self.unresolved,
             dropped_orders=self.dropped_orders,
             noted=self.is_noted,
+            known_before=self._known_before,
             replaced=self.replaced,
             is_missing=self._is_missing,
+            is_coming=self._is_coming,
             first_missed=self.first_missed,
             provider=self.provider,
             clock=clock,
         )
+
+    def _is_coming(self, urn: str) -> bool:
+        declared = self.declared(urn)
+        if declared is None or declared.provider != self.provider:
+            return False
+        return (declared.urn or urn) not in self.checked
 
     def _is_missing(self, account_id: str) -> bool:
         refreshed = self.refreshed.get(account_id)
@@ -283,6 +291,10 @@ class RunContext:
     def note_of(self, ref: Ref) -> Note | None:
         """What the intent has noted of the entry."""
         return self.notes.get(ref)
+
+    def _known_before(self, ref: Ref) -> Collection[str]:
+        note = self.notes.get(ref)
+        return () if note is None else note.before
 
     def _is_late(self, ref: Ref) -> bool:
         declared = self.declared(ref.holder)

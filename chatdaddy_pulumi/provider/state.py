@@ -12,8 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.enums import AccountType, Tier
-from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedAccount, SavedHolder, identity_of
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import (
+    REPLACED,
+    Ref,
+    SavedAccount,
+    SavedHolder,
+    identity_of,
+    is_leftover,
+)
 from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import (
     ACCOUNT,
@@ -254,7 +261,7 @@ class FleetState:
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         """The outputs; `hidden`: what tells of the entries is marked as secret."""
-        shown = {key: one for key, one in self.held.items() if REPLACED not in key}
+        shown = {key: one for key, one in self.held.items() if not is_leftover(key)}
         tiers = Counter(_short(one.tier) for one in shown.values())
         states = Counter(one.state for one in shown.values())
         told: dict[str, Any] = _write_held(self.held)
