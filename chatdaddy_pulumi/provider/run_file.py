@@ -341,14 +341,16 @@ class MissedFile:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         with suppress(OSError):
             file = os.open(self._path(), flags, 0o600)
-            os.write(file, f"{json.dumps([self._engine, account_id])}\n".encode())
+            os.write(file, f"{self._line(account_id)}\n".encode())
             os.close(file)
 
     def __contains__(self, account_id: object) -> bool:
         with suppress(OSError):
-            lines = self._path().read_text("utf-8").splitlines()
-            return [self._engine, account_id] in map(json.loads, lines)
+            return self._line(account_id) in self._path().read_text("utf-8").splitlines()
         return False
+
+    def _line(self, account_id: object) -> str:
+        return json.dumps([self._engine, account_id])
 
 
 def _boot() -> str:

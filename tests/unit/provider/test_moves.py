@@ -127,3 +127,19 @@ def test_a_removal_that_was_refused_otherwise_is_not_done(team: Team, stack: Sta
     team.on_delete = refuse
     stack.up({"a": fleet({"k1": {}})})
     assert set(stack.failed("a")) == {"k0"}
+
+
+def test_an_account_that_is_still_missing_in_the_next_run_is_bought_anew(
+    team: Team, stack: Stack
+) -> None:
+    program: Program = {"alice": account()}
+    stack.up(program)
+    old = stack.of("alice").id
+    team.hidden.add(old)
+    team.access_is_told = False
+    stack.refresh()
+    stack.preview(program)
+    assert any("alice (1 bought" in line for line in stack.lines.kept)
+    stack.up(program)
+    assert stack.of("alice").outputs["account_id"] != old
+    assert team.purchases == 2
