@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -29,6 +29,15 @@ class Claim(NamedTuple):
     fulfilled: bool
 
 
+class Missed(Protocol):
+    """The accounts that no listing showed for the first time in this run of the engine."""
+
+    def add(self, account_id: str, /) -> None:
+        """Note an account."""
+
+    def __contains__(self, account_id: object, /) -> bool: ...
+
+
 class Claims(Protocol):
     """What the resources of one run tell each other."""
 
@@ -49,6 +58,9 @@ class Claims(Protocol):
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
         """Reserve a nickname and type for a purchase; another entry that has them in this run."""
+
+    def reserved(self, identity: Identity) -> Ref | None:
+        """The entry that has reserved the nickname and type in this run."""
 
     def give_up(self, ref: Ref) -> None:
         """Nothing was bought for the entry, and nothing is under way."""
@@ -88,6 +100,9 @@ class LocalClaims:
         first = self._reserved.setdefault(identity, ref)
         return None if first == ref else first
 
+    def reserved(self, identity: Identity) -> Ref | None:
+        return self._reserved.get(identity)
+
     def give_up(self, ref: Ref) -> None:
         self._reserved = {name: one for name, one in self._reserved.items() if one != ref}
 
@@ -105,14 +120,18 @@ class Facts:
     dropped_orders: Mapping[Identity, int] = field(default_factory=dict)
     #: Whether the intent has noted the entry; a purchase that it has not is refused.
     noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
+    #: The accounts that carried the entry's nickname when the intent noted it.
+    known_before: Callable[[Ref], Collection[str]] = lambda _: ()
     #: The entries whose old account makes room for one of another type.
     replaced: set[Ref] = field(default_factory=set)
-    #: The entries whose account no listing shows.
-    missing: set[Ref] = field(default_factory=set)
+    #: Whether no listing showed the account when it was last looked for.
+    is_missing: Callable[[str], bool] = lambda _: False
+    #: Whether the resource is to come in this run, and is not registered yet.
+    is_coming: Callable[[str], bool] = lambda _: False
     #: The accounts that were bought in this piece of work.
     bought: set[str] = field(default_factory=set)
     #: The accounts that this run was the first to miss.
-    first_missed: set[str] = field(default_factory=set)
+    first_missed: Missed = field(default_factory=set[str])
     #: Where the provider is named explicitly: nicknames of other providers are no doubles.
     provider: str = ""
     view: TeamView = field(default_factory=TeamView)

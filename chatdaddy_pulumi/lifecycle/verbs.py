@@ -6,6 +6,7 @@ can get around it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,17 @@ from chatdaddy_pulumi.client import (
     ChatDaddyError,
     NotFound,
     Purchase,
+    Refused,
     Unknown,
 )
 from chatdaddy_pulumi.enums import OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.decisions import Buy, TakeOver, decide, recovered_now
+from chatdaddy_pulumi.lifecycle.decisions import (
+    Buy,
+    TakeOver,
+    decide,
+    recovered_now,
+    refuse_unclear,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
     CannotAdopt,
@@ -232,7 +240,11 @@ class Removal(Enum):
     """What became of an account that leaves."""
 
     REMOVED = "removed"
+    #: ChatDaddy had it as deleted or archived: nothing was left to do.
+    ALREADY = "removed already"
     RETAINED = "retained"
+    #: Another entry takes it over later in the run.
+    LEFT = "left"
     #: Another entry has it now.
     LET_GO = "let go"
 
@@ -262,12 +274,22 @@ async def remove(
             await accounts.archive(account_id)
         else:
             await accounts.delete(account_id, now=on_delete is OnDelete.DELETE_NOW)
-    except NotFound:
-        pass
     except ChatDaddyError as error:
+        if isinstance(error, NotFound) or await _is_removed(facts, account_id, error):
+            return Removal.ALREADY, None
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
         raise NotDone(f"{account_id} was not {word}", cause=error) from None
     return Removal.REMOVED, None
+
+
+async def _is_removed(facts: Facts, account_id: str, error: ChatDaddyError) -> bool:
+    """Whether the removal was refused since somebody else has removed the account."""
+    if not isinstance(error, Refused):
+        return False
+    with suppress(ChatDaddyError):
+        account = await facts.client.accounts.look_up(account_id)
+        return account is not None and not account.live
+    return False
 
 
 def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
@@ -285,28 +307,14 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
     if claim is not None and (claim.ref != ref or claim.fulfilled):
         if claim.fulfilled and (claim.ref != ref or facts.claims.acquired(ref) == account_id):
             return claim.ref
-        raise NotRemoved(
-            f"{account_id} was not removed: {claim.ref.label} is to take it over and has not done "
-            "so in this run"
-        )
+        raise NotRemoved(account_id, claim.ref)
     if claim is None and account_id in ownership.moved:
-        target = ownership.moved[account_id]
-        raise NotRemoved(
-            f"{account_id} was not removed: {target.label} is to take it over and has not done so "
-            "in this run"
-        )
-    if claim is None and account_id in ownership.contested:
-        raise LifecycleError(
-            f"{account_id} was not removed: it may be the account of "
-            f"{ownership.contested[account_id].label}, which fits others too. Say it there with "
-            f"adopt={account_id!r}, or change one entry in a run"
-        )
+        raise NotRemoved(account_id, ownership.moved[account_id])
+    if claim is None:
+        refuse_unclear(ownership, {ref.key or ref.label: account_id})
     adopter = ownership.also_adopted_by(account_id, ref)
     if claim is None and adopter:
-        raise NotRemoved(
-            f"{account_id} was not removed: {adopter[0].label} is to take it over and has not done "
-            "so in this run"
-        )
+        raise NotRemoved(account_id, adopter[0])
     if _is_recreated(facts, ref, account_id):
         return ref
     return None
@@ -321,10 +329,10 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     if declared is None:
         return False
     held = facts.ownership.held_by(ref.holder).get(ref.key)
-    if held is None or held[0] != account_id:
+    if held is None or held.account_id != account_id:
         return False
     entry = (declared.entries or {}).get(ref.key)
-    return entry is not None and entry.type in (None, held[1].type)
+    return entry is not None and entry.type in (None, held.identity.type)
 
 
 async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:

@@ -13,6 +13,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     HistoryLoss,
     LifecycleError,
+    Missing,
     NotDone,
     Unresolved,
 )
@@ -88,17 +89,20 @@ class AccountProvider:
         if hidden is not None:
             context.register(urn)
             if not olds and not reading.unknown and context.preview:
-                failures = await self._refused(context, urn, reading.spec)
+                failures = await self._refused(
+                    context, urn, reading.spec, plan({}, {"": reading.spec})
+                )
         _, unknown = split_unknowns(given)
         checked = _as_inputs(reading.spec, reading.unknown)
         checked |= {name: news[name] for name in _KEPT if news.get(name)}
         return Checked({**checked, **unknown}, failures)
 
-    async def _refused(self, context: RunContext, urn: str, spec: AccountSpec) -> list[Problem]:
+    async def _refused(
+        self, context: RunContext, urn: str, spec: AccountSpec, todo: Plan
+    ) -> list[Problem]:
         """What would stop the purchase, or the take-over, found in the preview."""
         ref = Ref(urn)
         facts = self._host.facts(context)
-        wanted = plan({}, {"": spec})
         try:
             decisions = context.decisions or await decide_all(facts, {ref: spec}, max_age=60)
             if ref not in decisions.made and ref not in decisions.refused:
@@ -106,16 +110,20 @@ class AccountProvider:
         except ChatDaddyError as error:
             raise NotDone(f"{_name(urn)} was not bought", cause=error) from None
         refused = decisions.refused.get(ref)
+        if isinstance(refused, Missing):
+            return []  # the update saves that it is missing
         if isinstance(refused, Unresolved) and refused.until - facts.clock() <= facts.patience_s:
             refused = None
         if refused is None:
             made = Decisions({ref: decisions.made[ref]} if ref in decisions.made else {}, {})
             try:
-                await refuse_losses(facts, _named(losses(urn, wanted, made), _name(urn)))
+                await refuse_losses(facts, _named(losses(urn, todo, made), _name(urn)))
             except HistoryLoss as loss:
                 return [Problem("tier", str(loss))]
-            if not context.intent_checked:
-                told = messages.summary(wanted, decisions, self._host.settings.prices(), urn)
+            if not context.intent_checked or todo.held:  # the intent tells of new ones
+                named = decisions.named({ref: _name(urn)})
+                wanted = Plan(acquire={_name(urn): spec})
+                told = messages.summary(wanted, named, self._host.settings.prices(), "")
                 self._host.log(told, urn=urn)
             return []
         if isinstance(refused, HistoryLoss):
@@ -130,7 +138,10 @@ class AccountProvider:
         context = self._host.context
         registered = urn in context.checked
         if not registered and context.intent_checked:
-            return Difference(False)  # the program hands over nothing (`ignore_changes`)
+            # The program hands over nothing (`ignore_changes`).
+            if state.held is None:
+                self._host.warn(messages.unfinished(_name(state.inputs.get("__urn") or "")))
+            return Difference(False)
         before = state.inputs
         replaces = [
             name for name in _REPLACING if name in unknown or given.get(name) != before.get(name)
@@ -153,6 +164,10 @@ class AccountProvider:
         todo = plan({"": state.held}, {"": spec})
         if registered:
             await self._guard(context, urn, todo)
+            if todo.acquire and context.preview:
+                failures = await self._refused(context, urn, spec, todo)
+                if failures:
+                    raise LifecycleError("; ".join(one.reason for one in failures))
         same_removal = _on_delete(given) is _on_delete(before)
         return Difference(not todo.empty and (_differs(todo, spec, before) or not same_removal))
 
@@ -198,8 +213,12 @@ class AccountProvider:
     ) -> Created:
         """The purchase's outcome is not known: that is saved, and the run ends with an error."""
         note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
-        noted = self._host.context.note_of(Ref(urn))
+        context = self._host.context
+        noted = context.note_of(Ref(urn))
+        old = AccountState.load(context.saved(urn))
+        replaced = old.replaced if old.held is None else (old.held.account_id,)
         state = AccountState(
+            replaced=replaced,
             inputs=_stored(news),
             unresolved=UnresolvedPurchase(noted or note, error.began_at, error.until),
             failed=f"{_name(urn)}: {messages.told(error)}",
@@ -243,8 +262,8 @@ class AccountProvider:
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = AccountState.load(outputs)
         self._host.hide(state.inputs, _secrets(state.inputs))
-        urn = str(state.inputs.get("__urn") or "")
         context = self._host.context_of_removal()
+        urn = context.urn_today(str(state.inputs.get("__urn") or ""))
         declared = context.declared(urn) if urn else None
         if state.held is None:
             waits = state.unresolved is not None and state.unresolved.until > self._host.clock()
@@ -264,6 +283,8 @@ class AccountProvider:
             self._host.log(
                 f"{state.held.account_id} was not removed: {other.label} has it now", urn=urn
             )
+        elif became is Removal.ALREADY:
+            self._host.log(f"{state.held.account_id}: {messages.REMOVED_ALREADY}", urn=urn)
 
     # --- looking
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, refuse_unclear
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
-    HistoryLoss,
     LifecycleError,
+    Missing,
     NotDone,
     Protected,
     TooMuch,
@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
 from chatdaddy_pulumi.lifecycle.listing import listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Note
 from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
@@ -131,16 +131,18 @@ class FleetProvider:
     async def _refused_at_first(
         self, context: RunContext, urn: str, reading: FleetReading, news: Mapping[str, Any]
     ) -> list[Problem]:
-        """What would stop the first run, found before anything is done."""
-        todo = plan({}, reading.specs)
+        """What would stop the first run, or a replacement, found before anything is done."""
+        state = context.fleet(urn)
         try:
-            await self._approve(context, urn, FleetState(), todo, news, reading)
+            await self._approve(
+                context, urn, state, self._plan(context, urn, state, reading), news, reading
+            )
         except TooMuch as error:
-            return [Problem("limits.max_purchases", str(error))]
-        except HistoryLoss as error:
-            return [Problem("accounts", str(error))]
+            return [Problem("limits", str(error))]
         except _Refused as error:
             return error.problems
+        except LifecycleError as error:
+            return [Problem("accounts", messages.told(error))]
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
@@ -153,6 +155,8 @@ class FleetProvider:
         if urn not in context.checked:
             # A refresh asks without the program: only what it found counts. If the program runs,
             # it hands over nothing (`ignore_changes`), and nothing is done.
+            if context.intent_checked and (state.failed or state.unresolved):
+                self._host.warn(messages.unfinished(urn.rpartition("::")[2]), urn)
             found = any(one.drift for one in state.held.values())
             return Difference(found and not context.intent_checked)
         _, reading = self._reading(news)
@@ -162,8 +166,7 @@ class FleetProvider:
                 urn=_row(news),
             )
             return Difference(True)
-        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
-        todo = _milder(todo, reading.usual)
+        todo = self._plan(context, urn, state, reading)
         try:
             await self._approve(context, urn, state, todo, news, reading)
         except _Refused as error:
@@ -172,7 +175,16 @@ class FleetProvider:
                 messages.several_failed(reasons, "can't be had so; nothing was done")
             ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
+        left = left or any(map(is_leftover, state.held))
         return Difference(not todo.empty or left)
+
+    def _plan(
+        self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
+    ) -> Plan:
+        own = context.ownership.held_by(urn)
+        held = {k: one for k, one in state.held.items() if not k.endswith(LEFT) or k in own}
+        todo = plan(held, reading.specs, self._moved(context, urn, state, reading))
+        return _milder(todo, reading.usual)
 
     def _moved(
         self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
@@ -192,7 +204,11 @@ class FleetProvider:
                 continue
             spec = reading.specs[key]
             own = context.ownership.held_by(urn).get(source.ref.key)
-            if own and own[0] == held.account_id and held.arguments.type is spec.arguments.type:
+            if (
+                own
+                and own.account_id == held.account_id
+                and held.arguments.type is spec.arguments.type
+            ):
                 found[key] = source.ref.key
         return found
 
@@ -227,7 +243,13 @@ class FleetProvider:
         if losing:
             await refuse_losses(self._host.facts(context), losing)
         if context.preview and not todo.empty:
-            told = messages.summary(todo, decisions, self._host.settings.prices(), urn)
+            away = {
+                key: to
+                for key, held in todo.remove.items()
+                if (to := _goes_to(context, Ref(urn, key), held)) is not None
+            }
+            prices = self._host.settings.prices()
+            told = messages.summary(todo, decisions, prices, urn, away)
             self._host.log(told, urn=_row(news))
             hint = messages.rename_hint(todo, decisions)
             if hint:
@@ -242,10 +264,13 @@ class FleetProvider:
         news: Mapping[str, Any],
         reading: FleetReading,
     ) -> None:
+        refuse_unclear(
+            context.ownership, {key: held.account_id for key, held in todo.remove.items()}
+        )
         removed = {
             key: held
             for key, held in todo.removals.items()
-            if not _goes_elsewhere(context, Ref(urn, key), held)
+            if _goes_to(context, Ref(urn, key), held) is None
         }
         if not removed:
             return
@@ -264,7 +289,13 @@ class FleetProvider:
     async def create(self, news: dict[str, Any]) -> Created:
         urn = str(news.get("__urn") or "")
         number = hashlib.sha256(urn.encode()).hexdigest()[:8]
-        outputs = await self._work(FleetState(), news)
+        # A replacement takes over what its old side holds, as an update does: nothing else tells
+        # whose these accounts are until that is removed.
+        context = self._host.context
+        state = context.fleet(urn)
+        for held in state.held.values():
+            self._host.facts(context).check_team(held.account_id)
+        outputs = await self._work(state, news)
         return Created(f"{urn.rpartition('::')[2]}-{number}", outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
@@ -278,8 +309,7 @@ class FleetProvider:
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
             raise LifecycleError(messages.several_failed(reasons, "can't be had so"))
-        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
-        todo = _milder(todo, reading.usual)
+        todo = self._plan(context, urn, state, reading)
         declared = context.declared(urn)
         if declared is not None and declared.retain:
             todo = _retained(todo)
@@ -294,9 +324,6 @@ class FleetProvider:
         tally = Tally()
         context.replaced |= {Ref(urn, key) for key in todo.replace}
         facts = self._host.facts(context)
-        facts.missing |= {
-            Ref(urn, key) for key, one in state.held.items() if one.missing_since is not None
-        }
         concurrency = read_concurrency(news.get("concurrency"))[0] or DEFAULT_CONCURRENCY
         try:
             async with _Progress(self._host, tally, _row(news)):
@@ -324,7 +351,9 @@ class FleetProvider:
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
             usual=reading.usual.text,
-            settled=None if outcome.failed else news.get("__said"),
+            settled=None
+            if outcome.failed or any(map(is_leftover, outcome.held))
+            else news.get("__said"),
         )
         return now.dump(hidden=bool(news.get("__secrets")))
 
@@ -347,8 +376,8 @@ class FleetProvider:
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = FleetState.load(outputs)
         self._hide(state)
-        urn = str(state.inputs.get("__urn") or "")
         context, tally = self._host.context_of_removal(), Tally()
+        urn = context.urn_today(str(state.inputs.get("__urn") or ""))
         self._host.removed |= {one.account_id for one in state.held.values()}
         todo = Plan(remove=dict(state.held), held=dict(state.held))
         declared = context.declared(urn) if urn else None
@@ -473,6 +502,8 @@ def _refuse(decisions: Decisions, patience_ends: float) -> None:
     for ref, error in decisions.refused.items():
         if isinstance(error, Unresolved) and error.until <= patience_ends:
             continue
+        if isinstance(error, Missing):
+            continue  # the update saves that it is missing
         argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
         problems.append(Problem(f"accounts.{ref.key}.{argument}", messages.told(error)))
     if problems:
@@ -493,12 +524,13 @@ def _known(todo: Plan, reading: FleetReading) -> Plan:
     )
 
 
-def _goes_elsewhere(context: RunContext, ref: Ref, held: HeldAccount) -> bool:
-    """Whether another entry takes the account over, so that it is not removed."""
+def _goes_to(context: RunContext, ref: Ref, held: HeldAccount) -> Ref | None:
+    """The other entry that takes the account over, or has it, so that it is not removed."""
     ownership = context.ownership
-    return bool(
-        held.account_id in ownership.moved
-        or ownership.also_adopted_by(held.account_id, ref)
+    adopters = ownership.also_adopted_by(held.account_id, ref)
+    return (
+        ownership.moved.get(held.account_id)
+        or (adopters[0] if adopters else None)
         or ownership.holder_of(held.account_id, but=ref)
     )
 

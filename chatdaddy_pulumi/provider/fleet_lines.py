@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chatdaddy_pulumi.lifecycle.held import REPLACED
+from chatdaddy_pulumi.lifecycle.ownership import is_leftover
 from chatdaddy_pulumi.spec import has_unknown
 
 #: The type tokens, which states name: never change them.
@@ -64,7 +64,7 @@ def accounts_of(held: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     drift = json.loads(held.get("drift") or "{}")
     found = {}
     for account_id, state, number, key, nickname in read_lines(held.get("held")):
-        if REPLACED in key:
+        if is_leftover(key):
             continue
         seen = drift.get(key, {})
         found[key] = {

@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatdaddy_pulumi.client import ChatDaddyError
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import decide_all
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of
+from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedAccount, leaf_of
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import LONGEST_RUN_S, Note, Unresolved
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -36,6 +36,7 @@ from chatdaddy_pulumi.provider.run_context import Declared, RunContext
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
+    INTENT_TYPE,
     AccountState,
     IntentState,
     first_account,
@@ -46,7 +47,7 @@ from chatdaddy_pulumi.provider.state import (
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -65,6 +66,13 @@ class _Entry:
     ref: Ref
     declared: Declared
     identity: DeclaredIdentity
+
+
+class _Kept(NamedTuple):
+    """An account of the saved state that the program keeps, and the resource that is to have it."""
+
+    held: HeldAccount
+    declared: Declared
 
 
 class IntentProvider:
@@ -190,6 +198,7 @@ class _Found:
         assert context.run is not None
         self._host = host
         self._context = context
+        self._urn = urn
         self._run = context.run
         self._saved = context.run.saved
         self._mark = dict(self._saved.get(str(mark_urn)) or {})
@@ -219,23 +228,25 @@ class _Found:
     def _mine(self) -> list[Declared]:
         return [one for one in self._run.declared if one.provider == self._context.provider]
 
-    def _saved_urn(self, declared: Declared) -> str | None:
-        """The saved URN of a resource whose parent is not registered yet."""
-        return next((urn for urn in self._saved if declared.holder_is(urn)), None)
-
     def _own_ids(self) -> list[str]:
-        """The accounts that this provider's resources hold by the saved state."""
+        """The accounts that this provider's resources hold by the saved state.
+
+        The state does not tell the provider of a resource that the program drops; but if it has
+        one intent only, there never was another provider.
+        """
+        alone = [urn for urn in self._saved if type_of(urn) == INTENT_TYPE] == [self._urn]
         found: list[str] = []
         for urn, outputs in self._saved.items():
             declared = self._context.declared(urn)
-            if declared is None or declared.provider != self._context.provider:
+            mine = alone if declared is None else declared.provider == self._context.provider
+            if not mine:
                 continue
-            if self._context.is_settled(declared):
+            if declared is not None and self._context.is_settled(declared):
                 found += first_account(outputs)
             else:
                 holder = saved_holder(urn, outputs)
                 accounts = holder.accounts.values() if holder is not None else ()
-                found += [account_id for account_id, _ in accounts]
+                found += [one.account_id for one in accounts]
         return found
 
     def _declared_entries(self) -> list[_Entry]:
@@ -243,27 +254,34 @@ class _Found:
         for one in self._mine():
             if self._context.is_settled(one):
                 continue
-            name = one.urn or self._saved_urn(one) or one.leaf
+            name = one.urn or self._context.saved_urn(one) or one.leaf
             for key, identity in (one.holder.entries or {}).items():
                 found.append(_Entry(Ref(name, key), one, identity))
         return found
 
-    def _held(self) -> dict[Ref, tuple[HeldAccount, Declared]]:
-        """What this provider's resources hold and the program still declares."""
-        found: dict[Ref, tuple[HeldAccount, Declared]] = {}
+    def _held(self) -> dict[Ref, _Kept]:
+        """What this provider's resources are to hold in this run and are saved to hold, moved
+        accounts included: by the entry that is to have it."""
+        ownership = self._context.ownership
+        found: dict[Ref, _Kept] = {}
         for urn, outputs in self._saved.items():
-            declared = self._context.declared(urn)
-            if declared is None or declared.provider != self._context.provider:
-                continue
             if type_of(urn) == ACCOUNT_TYPE:
-                state = AccountState.load(outputs)
-                if state.held is not None:
-                    found[Ref(urn)] = state.held, declared
+                alone = AccountState.load(outputs).held
+                accounts = {} if alone is None else {"": alone}
             elif type_of(urn) == FLEET_TYPE:
-                known = declared.holder.entries
-                for key, held in self._context.fleet(urn).held.items():
-                    if known is None or key in known:
-                        found[Ref(urn, key)] = held, declared
+                accounts = self._context.fleet(urn).held
+            else:
+                continue
+            here = self._context.declared(urn)
+            known = None if here is None else here.holder.entries
+            for key, held in accounts.items():
+                stays = here is not None and (known is None or key in known)
+                ref = Ref(urn, key) if stays else ownership.moved.get(held.account_id)
+                declared = None if ref is None else self._context.declared(ref.holder)
+                if ref is None or declared is None:
+                    continue
+                if declared.provider == self._context.provider:
+                    found[ref] = _Kept(held, declared)
         return found
 
     # --- unresolved purchases of earlier runs
@@ -380,9 +398,9 @@ class _Found:
         held = {
             ref: one
             for ref, one in held.items()
-            if self._context.refreshed.get(one[0].account_id, one[0]) is not None
+            if self._context.refreshed.get(one.held.account_id, one.held) is not None
         }
-        seen = await refresh(facts, {ref: one for ref, (one, _) in held.items()})
+        seen = await refresh(facts, {ref: one.held for ref, one in held.items()})
         problems: dict[str, str] = {}
         for ref, (saved, declared) in held.items():
             before = self._context.refreshed.get(saved.account_id) or saved
@@ -408,7 +426,7 @@ class _Found:
             if entry.identity.identity is None or entry.identity.adopt:
                 continue
             held = ownership.held_by(entry.ref.holder).get(entry.ref.key)
-            replaced = held is not None and held[1].type != entry.identity.type
+            replaced = held is not None and held.identity.type != entry.identity.type
             if held is not None and not replaced and not self._makes_room(entry):
                 continue
             if held is None and ownership.carried_to(entry.ref) is not None:
@@ -422,8 +440,8 @@ class _Found:
 
     def _makes_room(self, entry: _Entry) -> bool:
         """Whether the entry's account is replaced, or no listing shows it."""
-        saved = self._saved.get(entry.ref.holder)
-        if saved is None:
+        saved = self._context.saved(entry.ref.holder)
+        if not saved:
             return False
         spec = (
             self._context.specs(entry.declared).get(entry.ref.key)
@@ -461,10 +479,7 @@ class _Found:
         if not wanted and not removed:
             return
         names = {ref: ref.label for ref in wanted}
-        renamed = Decisions(
-            {Ref("", names[ref]): one for ref, one in decisions.made.items()},
-            {Ref("", names[ref]): one for ref, one in decisions.refused.items()},
-        )
+        renamed = decisions.named(names)
         todo = Plan(acquire={names[ref]: spec for ref, spec in wanted.items()}, remove=removed)
         told = messages.summary(todo, renamed, self._host.settings.prices(), "")
         if told:
@@ -500,11 +515,10 @@ def _merge(found: dict[Ref, Unresolved], ref: Ref, one: Unresolved) -> None:
     found[ref] = one.merged(found[ref]) if ref in found else one
 
 
-def _is_older(held: tuple[str, Identity], note: Note) -> bool:
+def _is_older(held: SavedAccount, note: Note) -> bool:
     """Whether what an entry holds was there before the purchase that was noted for it, since it was
     to be replaced."""
-    account_id, identity = held
-    return account_id in note.before or identity != note.identity
+    return held.account_id in note.before or held.identity != note.identity
 
 
 def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:

@@ -69,6 +69,7 @@ class RunFile:
         self.saved: Mapping[str, Any] = {}
         #: What this process has bought: nobody else can hold that yet.
         self._bought: dict[Ref, str] = {}
+        self._bought_by: dict[str, Claim] = {}
         self._reserved: dict[Identity, Ref] = {}
         self._one_provider = False
         self._begun_fd: int | None = None
@@ -227,6 +228,7 @@ class RunFile:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        self._bought_by[account_id] = Claim(ref, True)
         if not self._one_provider:
             self.fulfil(account_id, ref)
 
@@ -235,7 +237,9 @@ class RunFile:
             row = connection.execute(
                 "select holder, key, fulfilled from claims where account_id = ?", (account_id,)
             ).fetchone()
-        return None if row is None else Claim(Ref(row[0], row[1]), bool(row[2]))
+        if row is None:
+            return self._bought_by.get(account_id)
+        return Claim(Ref(row[0], row[1]), bool(row[2]))
 
     def acquired(self, ref: Ref) -> str | None:
         if ref in self._bought:
@@ -260,6 +264,15 @@ class RunFile:
             ).fetchone()
         first = Ref(*row)
         return None if first == ref else first
+
+    def reserved(self, identity: Identity) -> Ref | None:
+        if self._one_provider:
+            return self._reserved.get(identity)
+        with self._open() as connection:
+            row = connection.execute(
+                "select holder, key from reserved where nickname = ? and type = ?", identity
+            ).fetchone()
+        return None if row is None else Ref(*row)
 
     def give_up(self, ref: Ref) -> None:
         self._note_begun("-", ref)
@@ -308,6 +321,36 @@ def begun_in(number: str) -> frozenset[Ref] | None:
             if found.boot() and found.boot() == _boot():
                 return found.begun()
     return None
+
+
+class MissedFile:
+    """The accounts that no listing showed for the first time in a run of the engine.
+
+    A refresh that belongs to an update comes before the program, and maybe in another host than the
+    update: another configuration is another process.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+
+    def _path(self) -> Path:
+        return folder() / f"{_port(self._engine)}.db-missed"
+
+    def add(self, account_id: str) -> None:
+        """Note an account."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        with suppress(OSError):
+            file = os.open(self._path(), flags, 0o600)
+            os.write(file, f"{self._line(account_id)}\n".encode())
+            os.close(file)
+
+    def __contains__(self, account_id: object) -> bool:
+        with suppress(OSError):
+            return self._line(account_id) in self._path().read_text("utf-8").splitlines()
+        return False
+
+    def _line(self, account_id: object) -> str:
+        return json.dumps([self._engine, account_id])
 
 
 def _boot() -> str:

@@ -12,8 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.enums import AccountType, Tier
-from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedHolder, identity_of
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import (
+    REPLACED,
+    Ref,
+    SavedAccount,
+    SavedHolder,
+    identity_of,
+    is_leftover,
+)
 from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import (
     ACCOUNT,
@@ -93,6 +100,8 @@ class AccountState:
     unresolved: Unresolved | None = None
     #: Why the last run could not do all of its work.
     failed: str | None = None
+    #: The accounts in whose place it comes, while it is not known that they are removed.
+    replaced: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> AccountState:
@@ -122,6 +131,7 @@ class AccountState:
             cost=said.get("cost") or {},
             unresolved=unresolved,
             failed=said.get("__failed"),
+            replaced=tuple(said.get("__replaced") or ()),
         )
 
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
@@ -147,6 +157,8 @@ class AccountState:
             outputs["__unresolved"] = secret(text) if hidden else text
         if self.failed:
             outputs["__failed"] = secret(self.failed) if hidden else self.failed
+        if self.replaced:
+            outputs["__replaced"] = list(self.replaced)
         return outputs
 
 
@@ -249,7 +261,7 @@ class FleetState:
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         """The outputs; `hidden`: what tells of the entries is marked as secret."""
-        shown = {key: one for key, one in self.held.items() if REPLACED not in key}
+        shown = {key: one for key, one in self.held.items() if not is_leftover(key)}
         tiers = Counter(_short(one.tier) for one in shown.values())
         states = Counter(one.state for one in shown.values())
         told: dict[str, Any] = _write_held(self.held)
@@ -410,16 +422,18 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = AccountState.load(outputs)
-        if state.held is None:
-            return None
-        identity = identity_of(
-            state.facts.get("nickname") or state.held.nickname, state.held.arguments.type.value
-        )
-        return SavedHolder(urn, {"": (state.held.account_id, identity)})
+        found = {} if state.held is None else {"": _saved_account(state.held)}
+        return SavedHolder(urn, found, frozenset(state.replaced))
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
-        accounts = {
-            key: (one.account_id, one.identity) for key, one in held.items() if REPLACED not in key
-        }
-        return SavedHolder(urn, accounts)
+        found = {key: _saved_account(one) for key, one in held.items() if REPLACED not in key}
+        replaced = frozenset(one.account_id for key, one in held.items() if REPLACED in key)
+        return SavedHolder(urn, found, replaced)
     return None
+
+
+def _saved_account(held: HeldAccount) -> SavedAccount:
+    asked = identity_of(held.nickname, held.arguments.type.value)
+    seen = (held.drift or {}).get("nickname")
+    missing = held.missing_since is not None
+    return SavedAccount(held.account_id, asked, seen and identity_of(seen, asked.type), missing)

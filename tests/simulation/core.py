@@ -17,8 +17,8 @@ from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import LocalClaims
-from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -74,6 +74,8 @@ class CoreRun:
     #: What the runs of this machine noted that they sent, by their numbers.
     begun: dict[str, set[Ref]] = field(default_factory=dict)
     program: Program | None = None
+    #: The accounts that its refresh was the first to miss.
+    missed: set[str] = field(default_factory=set)
     #: The unexpected: each is a bug.
     bugs: list[str] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
@@ -185,6 +187,7 @@ class CoreHost:
             settings=_Settings(raw, run.environment),
             find_run=run.find_run,
             begun_in=run.begun_in,
+            first_missed=run.missed,
             show=run.log,
             stop_reason=run.stop_reason,
             clock=run.loop.wall_clock,
@@ -548,7 +551,7 @@ def held(resource: Resource) -> dict[str, Held]:
     elif resource.type == FLEET_TYPE:
         found = FleetState.load(resource.outputs).held
     return {
-        key.replace(REPLACED, " replaced "): Held(
+        key.replace(REPLACED, " replaced ").replace(LEFT, " left"): Held(
             one.account_id,
             (one.nickname, one.identity.nickname),
             one.arguments.type.value,

@@ -23,7 +23,7 @@ from tests.simulation.history import (
     Stop,
     WaitStep,
 )
-from tests.simulation.program import Block, Change, Entry
+from tests.simulation.program import Block, Change, Entry, ProviderBlock
 
 PURCHASE = "POST /im/accounts"
 
@@ -91,6 +91,11 @@ def _history(*steps: Step) -> History:
         tells_gone=True,
         steps=steps,
     )
+
+
+def _gone_without_a_word(*steps: Step) -> History:
+    """ChatDaddy says nothing of accounts that are gone."""
+    return _history(*steps).but(tells_gone=False)
 
 
 #: The preview and the update.
@@ -352,5 +357,58 @@ FOUND: dict[str, History] = {
         _renamed("fleet0", "fleet1", says_so=True),
         _up(Faults(lost_before=1.0)),
         _up(),
+    ),
+    "an update that refreshes is the first to miss an account": _gone_without_a_word(
+        _edit(_fleet("fleet0", k0=_entry(1), k1=_entry(2))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _run(refresh=True),
+        _up(),
+    ),
+    "another host refreshes, and is the first to miss an account": _gone_without_a_word(
+        _edit(_fleet("fleet1", k1=_entry(1))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            Change("option", ("fleet1", "provider", "us")),
+        ),
+        _run(refresh=True),
+    ),
+    "an account is missing, and another is bought": _gone_without_a_word(
+        _edit(_account("acct0", _entry(1))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _refresh(),
+        _PREVIEWED,
+    ),
+    "an account is missing, and somebody has bought another": _gone_without_a_word(
+        _edit(_account("acct1", _entry(1))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _by_hand("buy", "hand0", nickname="acct1"),
+        _refresh(),
+        _up(),
+    ),
+    "the answer of a replacement was lost, and nothing was bought": _history(
+        _edit(_account("acct1", _entry(1))),
+        _up(),
+        _set("acct1", "", "type", "instagram"),
+        RunStep("dev", 0, "up", skip_preview=True, faults=Faults(broken=0.5)),
+        WaitStep(4000.0),
+        _PREVIEWED,
+    ),
+    "one nickname, two types, and one is bought while the other is decided": _history(
+        _edit(
+            _fleet(
+                "fleet0", k0=_entry(1), k1=_entry(2), k2=_entry(3), k3=_entry(4, nickname="ida")
+            ),
+            _account("acct0", _entry(5, nickname="ida", type="instagram")),
+        ),
+        RunStep("dev", 11),
     ),
 }

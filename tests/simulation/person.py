@@ -76,7 +76,7 @@ class Slot:
 
     @property
     def leftover(self) -> bool:
-        return self.deleting or " replaced " in self.key
+        return self.deleting or " replaced " in self.key or self.key.endswith(" left")
 
 
 @dataclass

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chatdaddy_pulumi.lifecycle.facts import Claim
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.provider.run_file import RunFile, begun_in
+from chatdaddy_pulumi.provider.run_file import MissedFile, RunFile, begun_in, find_run
 from chatdaddy_pulumi.spec.identity import Identity
 
 ALICE, BOB = Ref("urn::alice"), Ref("urn::fleet", "bob")
@@ -63,3 +64,27 @@ def test_both_of_one_nickname_are_known() -> None:
 def test_a_run_of_another_machine_is_not_known(number: str) -> None:
     a_run()
     assert begun_in(number) is None
+
+
+@pytest.mark.parametrize("one_host", [True, False])
+def test_what_an_entry_buys_is_no_strangers_account(one_host: bool) -> None:
+    """From the moment on in which its nickname is reserved."""
+    run = a_run()
+    if one_host:
+        run.run()  # there is one provider, so this process makes all purchases
+    alice = Identity("alice", "wa")
+    assert run.reserved(alice) is None
+    assert run.claimed("acc1") is None
+    run.reserve(alice, ALICE)
+    run.bought("acc1", ALICE)
+    assert run.reserved(alice) == ALICE
+    assert run.claimed("acc1") == Claim(ALICE, True)
+
+
+def test_what_a_refresh_was_the_first_to_miss_is_known_to_the_engines_other_hosts() -> None:
+    MissedFile("127.0.0.1:1").add("acc1")
+    assert "acc1" in MissedFile("127.0.0.1:1")
+    assert "acc2" not in MissedFile("127.0.0.1:1")
+    assert "acc1" not in MissedFile("127.0.0.1:2")
+    assert "acc1" not in MissedFile("other:1"), "ports recur"
+    assert find_run(None, "127.0.0.1:1") is None

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of
 from chatdaddy_pulumi.provider.state import (
