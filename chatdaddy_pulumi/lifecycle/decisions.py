@@ -6,9 +6,11 @@ back what an interrupted run bought, or is bought. Previews and updates ask the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from math import ceil
 from typing import TYPE_CHECKING
 
 from chatdaddy_pulumi.enums import Existing
@@ -93,13 +95,20 @@ async def decide_all(
     Raises:
         ChatDaddyError: ChatDaddy could not be asked.
     """
-    found = Decisions({}, {})
     if not wanted:
-        return found
+        return Decisions({}, {})
     facts.view = await _look(facts, wanted, max_age)
     needs_user = any(facts.unresolved)
     if needs_user and facts.user_id is None:
         facts.user_id = await facts.client.user_id()
+    found = _decisions(facts, wanted)
+    if await _search_for_orders(facts, found):
+        found = _decisions(facts, wanted)
+    return found
+
+
+def _decisions(facts: Facts, wanted: Mapping[Ref, AccountSpec]) -> Decisions:
+    found = Decisions({}, {})
     recovered = recovered_now(facts)
     for ref, spec in wanted.items():
         try:
@@ -107,6 +116,18 @@ async def decide_all(
         except LifecycleError as error:
             found.refused[ref] = error
     return found
+
+
+async def _search_for_orders(facts: Facts, found: Decisions) -> bool:
+    """Search for what came of orders that a listing does not show, before it is bought again."""
+    if not facts.view.complete:
+        return False
+    refs = [ref for ref in found.purchases if ref in facts.unresolved]
+    names = {facts.unresolved[ref].note.identity.nickname for ref in refs}
+    known = len(facts.view.accounts)
+    for view in await asyncio.gather(*(look(facts.client, {name}) for name in sorted(names))):
+        facts.view.add(view.accounts.values())
+    return len(facts.view.accounts) > known
 
 
 async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float) -> TeamView:
@@ -134,11 +155,11 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
     else:
         groups = {identity: facts.unresolved_alike.get(identity, {})}
     unresolved = {ref: one for alike in groups.values() for ref, one in alike.items()}
+    names = {one.nickname for one in groups if groups[one]}
+    named = [account for name in names for account in facts.view.named(name)]
     accounts = [
         account
-        for one in groups
-        if groups[one]
-        for account in facts.view.named(one.nickname)
+        for account in [*named, *(facts.view.nameless if names else ())]
         if is_free(facts, account.account_id)
     ]
     return recover(unresolved, accounts, facts.user_id, facts.dropped_orders)
@@ -206,13 +227,14 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
         raise AlreadyThere(
             f"nothing was bought: an interrupted run may have bought {' or '.join(ids)} for it, "
             f"but that is not certain. If it is this entry's account, set adopt={ids[0]!r}; if it "
-            "is not, set existing='allow' to buy another"
+            "is not, give it another nickname in ChatDaddy, or delete it there"
         )
-    waiting = facts.unresolved.get(ref)
-    if waiting is not None and waiting.until > facts.clock():
+    waiting = facts.waits_for(ref)
+    if waiting is not None:
+        minutes = max(1, ceil((waiting.until - facts.clock()) / 60))
         raise Unresolved(
             f"nothing was bought for {spec.nickname!r}: an earlier purchase had no answer, and its "
-            "account may still appear",
+            f"account may still appear within {minutes} min",
             began_at=waiting.since,
             until=waiting.until,
         )

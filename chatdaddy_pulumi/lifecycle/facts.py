@@ -62,6 +62,9 @@ class Claims(Protocol):
     def reserved(self, identity: Identity) -> Ref | None:
         """The entry that has reserved the nickname and type in this run."""
 
+    def sends(self, ref: Ref) -> None:
+        """A purchase for the entry is about to be sent."""
+
     def give_up(self, ref: Ref) -> None:
         """Nothing was bought for the entry, and nothing is under way."""
 
@@ -103,6 +106,9 @@ class LocalClaims:
     def reserved(self, identity: Identity) -> Ref | None:
         return self._reserved.get(identity)
 
+    def sends(self, ref: Ref) -> None:
+        """No later run asks this one."""
+
     def give_up(self, ref: Ref) -> None:
         self._reserved = {name: one for name, one in self._reserved.items() if one != ref}
 
@@ -115,6 +121,7 @@ class Facts:
     team_id: str
     ownership: Ownership = field(default_factory=Ownership)
     claims: Claims = field(default_factory=LocalClaims)
+    #: The orders that entries wait for; each is for what its entry asks for.
     unresolved: Mapping[Ref, Unresolved] = field(default_factory=dict)
     #: How many accounts interrupted runs may have bought for entries that are no more.
     dropped_orders: Mapping[Identity, int] = field(default_factory=dict)
@@ -137,6 +144,8 @@ class Facts:
     view: TeamView = field(default_factory=TeamView)
     #: Our own user, by whom purchases of interrupted runs are told; None if it is not known.
     user_id: str | None = None
+    #: When the run began, in seconds since 1970.
+    run_at: float = 0.0
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
     #: For so many seconds an update waits for accounts that interrupted purchases may bring.
@@ -151,6 +160,19 @@ class Facts:
         for ref, one in self.unresolved.items():
             found.setdefault(one.note.identity, {})[ref] = one
         return found
+
+    def waits_for(self, ref: Ref) -> Unresolved | None:
+        """The order whose account may still appear, so that nothing is bought for the entry.
+
+        What the run is to wait for beyond its patience, it waits for to its end: so the next run
+        knows that nothing was bought.
+        """
+        one = self.unresolved.get(ref)
+        if one is None:
+            return None
+        return (
+            one if one.until > self.clock() or one.outlasts(self.run_at, self.patience_s) else None
+        )
 
     def check_team(self, account_id: str) -> None:
         """Refuse an account of another team.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client import (
@@ -74,7 +75,11 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         )
     began_at = facts.clock()
     try:
-        account = await facts.client.accounts.purchase(_order(spec), known_ids=decision.known_ids)
+        account = await facts.client.accounts.purchase(
+            _order(spec),
+            known_ids=decision.known_ids,
+            on_send=partial(facts.claims.sends, ref),
+        )
     except Unknown as error:
         silent = getattr(error, "silent_s", 0.0)
         raise Unresolved(
@@ -84,6 +89,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
             sent=True,
         ) from None
     except ChatDaddyError as error:
+        facts.claims.give_up(ref)
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     facts.claims.bought(account.account_id, ref)
     facts.bought.add(account.account_id)

@@ -191,7 +191,6 @@ class AccountProvider:
         if held is None:
             if isinstance(error, Unresolved) and error.sent:
                 return self._unresolved(urn, spec, news, error)
-            self._host.facts(self._host.context).claims.give_up(Ref(urn))
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         if error is not None:
             self._host.warn(

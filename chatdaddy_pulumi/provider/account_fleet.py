@@ -346,8 +346,9 @@ class FleetProvider:
         now = FleetState(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
-            unresolved=self._unresolved(context, urn, todo, outcome),
+            unresolved=self._unresolved(context, urn, state, todo, outcome),
             worked_at=self._host.clock(),
+            worked_in=context.run.number if context.run is not None else "",
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
             usual=reading.usual.text,
@@ -358,9 +359,10 @@ class FleetProvider:
         return now.dump(hidden=bool(news.get("__secrets")))
 
     def _unresolved(
-        self, context: RunContext, urn: str, todo: Plan, outcome: Outcome
+        self, context: RunContext, urn: str, state: FleetState, todo: Plan, outcome: Outcome
     ) -> dict[str, UnresolvedPurchase]:
-        found = {}
+        # In other runs the intent has them.
+        found = {} if context.intent_checked else dict(state.unresolved)
         for key, spec in todo.wanted.items():
             if key in outcome.observed:
                 continue
@@ -437,6 +439,7 @@ class FleetProvider:
             failed=state.failed,
             unresolved=state.unresolved,
             worked_at=state.worked_at,
+            worked_in=state.worked_in,
             most=state.most,
             inputs=state.inputs,
             usual=state.usual,

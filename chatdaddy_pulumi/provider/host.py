@@ -44,8 +44,8 @@ class Host:
     settings: Settings = field(default_factory=lambda: Settings({}, os.environ))
     #: The run that a resource's hidden input describes; None: of the engine that this host serves.
     find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
-    #: The entries that an earlier run may have bought for; None if this machine does not know.
-    begun_in: Callable[[str], frozenset[Ref] | None] = lambda _: None
+    #: When an earlier run sent its purchases, by entry; None if this machine does not know.
+    begun_in: Callable[[str], Mapping[Ref, float] | None] = lambda _: None
     show: Log = silent
     #: Why no further account should be begun; None to go on.
     stop_reason: Callable[[], str | None] = lambda: None
@@ -100,7 +100,7 @@ class Host:
         """What the verbs have to know in this run."""
         options = self.settings.options()
         facts = context.facts(self.client, self.settings.team_id, self.clock)
-        facts.patience_s = options.lookup_s + 15
+        facts.patience_s = patience(options)
         facts.client_max_age_s = options.snapshot_max_age_s
         return facts
 
@@ -128,6 +128,11 @@ class Host:
 
     def warn(self, message: str, urn: str = "") -> None:
         self.log(message, severity="warning", urn=urn)
+
+
+def patience(options: ClientOptions) -> float:
+    """For so many seconds an update waits for accounts that orders may bring."""
+    return options.lookup_s + 15
 
 
 #: Marks the name of an argument of which only parts are secrets.

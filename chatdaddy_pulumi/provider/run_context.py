@@ -26,7 +26,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     leaf_of,
     name_of,
 )
-from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import FleetState, saved_holder
 from chatdaddy_pulumi.spec import UNKNOWN
@@ -159,6 +159,8 @@ class RunContext:
     #: The URNs of the resources that were checked in this run.
     checked: set[str] = field(default_factory=set)
     unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
+    #: The orders that no entry waits for.
+    suspected: dict[Order, Unresolved] = field(default_factory=dict)
     #: How many accounts interrupted runs may have bought for entries that are no more.
     dropped_orders: dict[Identity, int] = field(default_factory=dict)
     #: What the intent has noted.
@@ -184,6 +186,12 @@ class RunContext:
         leaf = leaf_of(urn)
         _rename(self.notes, leaf, urn)
         _rename(self.unresolved, leaf, urn)
+
+    @property
+    def orders(self) -> dict[Order, Unresolved]:
+        """All orders that are not settled, each with the entry that waits for it now."""
+        waited = {Order(ref, one.note.identity): one for ref, one in self.unresolved.items()}
+        return {**self.suspected, **waited}
 
     @property
     def preview(self) -> bool:
@@ -262,6 +270,7 @@ class RunContext:
             is_coming=self._is_coming,
             first_missed=self.first_missed,
             provider=self.provider,
+            run_at=self.run.at if self.run is not None else 0.0,
             clock=clock,
         )
 

@@ -251,7 +251,6 @@ class RunFile:
         return None if row is None else str(row[0])
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        self._note_begun("+", ref)
         if self._one_provider:  # then this process makes all purchases
             first = self._reserved.setdefault(identity, ref)
             return None if first == ref else first
@@ -274,6 +273,9 @@ class RunFile:
             ).fetchone()
         return None if row is None else Ref(*row)
 
+    def sends(self, ref: Ref) -> None:
+        self._note_begun("+", ref)
+
     def give_up(self, ref: Ref) -> None:
         self._note_begun("-", ref)
 
@@ -285,15 +287,17 @@ class RunFile:
         """A line in a file that outlives the process: thousands of purchases cost no time."""
         if self._begun_fd is None:
             self._begun_fd = os.open(self._begun_path, os.O_WRONLY | os.O_APPEND)
-        os.write(self._begun_fd, f"{json.dumps([what, *ref])}\n".encode())
+        os.write(self._begun_fd, f"{json.dumps([what, *ref, time.time()])}\n".encode())
 
-    def begun(self) -> frozenset[Ref]:
-        """The entries that the run may have bought for."""
-        found: set[Ref] = set()
+    def begun(self) -> Mapping[Ref, float]:
+        """When the run last sent a purchase, by entry; without those that were refused."""
+        found: dict[Ref, float] = {}
         for line in self._begun_path.read_text("utf-8").splitlines():
-            what, holder, key = json.loads(line)
-            (found.add if what == "+" else found.discard)(Ref(holder, key))
-        return frozenset(found)
+            what, holder, key, at = json.loads(line)
+            found.pop(Ref(holder, key), None)
+            if what == "+":
+                found[Ref(holder, key)] = at
+        return found
 
 
 def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
@@ -312,8 +316,8 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
     return None
 
 
-def begun_in(number: str) -> frozenset[Ref] | None:
-    """The entries that an earlier run may have bought for; None if its file is not here."""
+def begun_in(number: str) -> Mapping[Ref, float] | None:
+    """When an earlier run sent its purchases, by entry; None if its file is not here."""
     with suppress(OSError, sqlite3.Error, ValueError):
         for path in folder().glob(f"*-{escape(number)}.db"):
             found = RunFile(path)

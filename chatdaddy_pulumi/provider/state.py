@@ -21,7 +21,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     identity_of,
     is_leftover,
 )
-from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import (
     ACCOUNT,
     FLEET,
@@ -200,9 +200,11 @@ def _write_unresolved(one: Unresolved) -> str:
             "tier": note.tier,
             "at": note.at,
             "before": list(note.before),
+            **({"after": note.after} if note.after else {}),
             "since": one.since,
             **({"again": list(one.again)} if one.again else {}),
             "until": one.until,
+            **({} if one.sure else {"sure": False}),
         }
     )
 
@@ -213,9 +215,12 @@ def _read_unresolved(text: str | None) -> Unresolved | None:
 
 def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
     note = Note(
-        Identity(said["nickname"], said["type"]), said["tier"], said["at"], tuple(said["before"])
+        *(Identity(said["nickname"], said["type"]), said["tier"], said["at"]),
+        before=tuple(said["before"]),
+        after=said.get("after", 0.0),
     )
-    return Unresolved(note, said["since"], said["until"], tuple(said.get("again", ())))
+    again = tuple(said.get("again", ()))
+    return Unresolved(note, said["since"], said["until"], again, said.get("sure", True))
 
 
 # --- AccountFleet
@@ -231,6 +236,8 @@ class FleetState:
     unresolved: dict[str, Unresolved] = field(default_factory=dict)
     #: When its last work ended, in seconds since 1970; its keys' outcomes are known since.
     worked_at: float = 0.0
+    #: The number of the run that it was last worked on in.
+    worked_in: str = ""
     #: The most accounts that it has held.
     most: int = 0
     #: The inputs that `read` gives back beside the entries.
@@ -253,6 +260,7 @@ class FleetState:
                 for key, one in json.loads(said.get("__unresolved") or "{}").items()
             },
             worked_at=float(said.get("__worked_at") or 0),
+            worked_in=str(said.get("__worked_in") or ""),
             most=max(int(said.get("__most") or 0), len(held)),
             inputs=dict(said.get("__declared") or {}),
             usual=said.get("__usual") or "",
@@ -287,6 +295,7 @@ class FleetState:
             "__declared": self.inputs,
             "__usual": self.usual,
             "__worked_at": self.worked_at,
+            "__worked_in": self.worked_in,
             "__most": max(self.most, len(shown)),
             "__version": VERSION,
         }
@@ -338,12 +347,14 @@ class IntentState:
 
     #: The entries that were noted last, with who carried their nicknames before.
     notes: dict[Ref, Note] = field(default_factory=dict)
+    #: The orders as they were when the intent was last worked on, for its removal.
+    orders: dict[Order, Unresolved] = field(default_factory=dict)
 
     @classmethod
     def load(
         cls, outputs: Mapping[str, Any], skip: Callable[[str], bool] = lambda _holder: False
     ) -> IntentState:
-        """From the outputs, without the entries of holders that `skip` names by their URN."""
+        """From the outputs, without the notes of holders that `skip` names by their URN."""
         found: dict[Ref, Note] = {}
         for group in json.loads(plain(outputs.get("__notes")) or "[]"):
             if skip(group["holder"]):
@@ -354,26 +365,34 @@ class IntentState:
                 tier = _TIERS.get(tier, tier)
                 identity = Identity(nickname or key, type_ or AccountType.WHATSAPP.value)
                 found[Ref(group["holder"], key)] = Note(
-                    identity, tier, group["at"], tuple(before.get(key, ()))
+                    *(identity, tier, group["at"], tuple(before.get(key, ()))),
+                    after=group.get("after", 0.0),
                 )
-        return cls(found)
+        return cls(found, read_orders(plain(outputs.get("__unresolved"))))
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
-        groups: dict[tuple[str, float], list[tuple[Ref, Note]]] = {}
+        groups: dict[tuple[str, float, float], list[tuple[Ref, Note]]] = {}
         for ref, note in sorted(self.notes.items()):
-            groups.setdefault((ref.holder, note.at), []).append((ref, note))
+            groups.setdefault((ref.holder, note.at, note.after), []).append((ref, note))
         text = to_json(
             [
                 {
                     "holder": holder,
                     "at": at,
+                    **({"after": after} if after else {}),
                     "lines": "\n".join(_note_line(ref.key, note) for ref, note in noted),
                     "before": {ref.key: note.before for ref, note in noted if note.before},
                 }
-                for (holder, at), noted in groups.items()
+                for (holder, at, after), noted in groups.items()
             ]
         )
-        return {"__notes": secret(text) if hidden else text, "__version": VERSION}
+        told = {"__notes": text}
+        if self.orders:
+            told["__unresolved"] = write_orders(self.orders)
+        return {
+            **{name: secret(one) if hidden else one for name, one in told.items()},
+            "__version": VERSION,
+        }
 
 
 #: How a note's tier is written if it is the usual one, or not known.
@@ -392,21 +411,23 @@ def _note_line(key: str, note: Note) -> str:
     return "\t".join(parts).rstrip("\t")
 
 
-def write_all_unresolved(found: Mapping[Ref, Unresolved]) -> str:
-    """What the intent's inputs keep of unresolved entries, saved in every update."""
+def write_orders(found: Mapping[Order, Unresolved]) -> str:
+    """The orders as text."""
     return to_json(
         [
-            {"holder": ref.holder, "key": ref.key, **json.loads(_write_unresolved(one))}
-            for ref, one in sorted(found.items())
+            {"holder": order.ref.holder, "key": order.ref.key, **json.loads(_write_unresolved(one))}
+            for order, one in sorted(found.items())
         ]
     )
 
 
-def read_all_unresolved(text: str | None) -> dict[Ref, Unresolved]:
-    """What `write_all_unresolved` wrote."""
-    return {
-        Ref(said["holder"], said["key"]): _unresolved_of(said) for said in json.loads(text or "[]")
-    }
+def read_orders(text: str | None) -> dict[Order, Unresolved]:
+    """What `write_orders` wrote."""
+    found = {}
+    for said in json.loads(text or "[]"):
+        one = _unresolved_of(said)
+        found[Order(Ref(said["holder"], said["key"]), one.note.identity)] = one
+    return found
 
 
 # --- the saved state of a stack

@@ -34,7 +34,6 @@ from chatdaddy_pulumi.provider.state import (
     FleetState,
     plain,
 )
-from chatdaddy_pulumi.spec.identity import Identity
 from tests.simulation import engine
 from tests.simulation.api import BASE_URL, ChatDaddyWorld, Faults, Network
 from tests.simulation.clock import Loop
@@ -72,7 +71,7 @@ class CoreRun:
     random: Random
     environment: Mapping[str, str]
     #: What the runs of this machine noted that they sent, by their numbers.
-    begun: dict[str, set[Ref]] = field(default_factory=dict)
+    begun: dict[str, dict[Ref, float]] = field(default_factory=dict)
     program: Program | None = None
     #: The accounts that its refresh was the first to miss.
     missed: set[str] = field(default_factory=set)
@@ -130,10 +129,10 @@ class CoreRun:
             return None
         return self._file.run
 
-    def begun_in(self, number: str) -> frozenset[Ref] | None:
-        """What an earlier run of this machine sent."""
+    def begun_in(self, number: str) -> Mapping[Ref, float] | None:
+        """What an earlier run of this machine sent, and when."""
         found = self.begun.get(number)
-        return None if found is None else frozenset(found)
+        return None if found is None else dict(found)
 
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
@@ -295,7 +294,9 @@ class _ProgramSide:
                 at=self._run.loop.wall_clock(),
                 saved=saved,
                 declared=[self._declared(block) for block in self._program.blocks],
-                claims=_Claims(self._run.begun.setdefault(self._run.number, set())),
+                claims=_Claims(
+                    self._run.begun.setdefault(self._run.number, {}), self._run.loop.wall_clock
+                ),
             )
         )
         self._run.begin(self._file)
@@ -463,16 +464,16 @@ class _Gate:
 class _Claims(LocalClaims):
     """What the resources of a run tell each other, and what was sent, which outlives the run."""
 
-    def __init__(self, begun: set[Ref]) -> None:
+    def __init__(self, begun: dict[Ref, float], clock: Callable[[], float]) -> None:
         super().__init__()
         self._begun = begun
+        self._clock = clock
 
-    def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        self._begun.add(ref)
-        return super().reserve(identity, ref)
+    def sends(self, ref: Ref) -> None:
+        self._begun[ref] = self._clock()
 
     def give_up(self, ref: Ref) -> None:
-        self._begun.discard(ref)
+        self._begun.pop(ref, None)
 
 
 class _RunFile:

@@ -37,6 +37,9 @@ RULES = {
 #: What an `on_delete` destroys: the milder one first.
 SEVERITY = {"retain": 0, "archive": 1, "delete": 2, "delete_now": 3}
 
+#: For so long a purchase may be under way of which nobody knows whether it was sent.
+_NOBODY_KNOWS_S = 900.0
+
 #: Team, nickname and type: what a person tells accounts by.
 Name = tuple[str, str, str]
 
@@ -281,6 +284,18 @@ class Person:
             and account.id not in self._let_go
             and self._ordered_at(account) > self._forgotten_at.get(stack, -1.0)
         ]
+
+    def _may_be_under_way(self, ran: Ran) -> bool:
+        """Whether a run ended so badly minutes ago that nobody knows what it sent."""
+        return any(
+            other.stack == ran.stack
+            and other.operation == "up"
+            and not other.done
+            and ran.began_at - other.ended_at < _NOBODY_KNOWS_S
+            and (other.killed or other.step.machine != ran.step.machine)
+            for other in self._runs.values()
+            if other is not ran
+        )
 
     def _ordered_at(self, account: Account) -> float:
         ran = self._runs.get(account.bought_by)
@@ -726,7 +741,7 @@ class Person:
         names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
-        if ran.unsure:
+        if ran.unsure or self._may_be_under_way(ran):
             yield "an interrupted purchase"
         if "would lose the chat history" in ran.text and any(
             self._world.accounts[slot.account_id].tier != LIMITED for slot in ran.before

@@ -124,7 +124,7 @@ class _Game:
         self._hands: dict[str, str] = {}
         self._numbers = count(1)
         #: The files of runs, by machine.
-        self._begun: dict[str, dict[str, set[Ref]]] = {}
+        self._begun: dict[str, dict[str, dict[Ref, float]]] = {}
         self._person = Person(world, ignored)
         self._story: list[str] = []
         self._hash = hashlib.sha256()

@@ -121,8 +121,15 @@ class Team:
     async def look_up(self, account_id: str) -> ObservedAccount | None:
         return self._shown().get(account_id)
 
-    async def purchase(self, order: Purchase, *, known_ids: Any = None) -> ObservedAccount:
+    def server_time(self) -> float | None:
+        return self.now()
+
+    async def purchase(
+        self, order: Purchase, *, known_ids: Any = None, on_send: Any = None
+    ) -> ObservedAccount:
         await asyncio.sleep(0)
+        if on_send is not None:
+            on_send()
         self.on_purchase(False)
         given = order.model_dump(exclude_none=True)
         bought = self.buy(by=self.user, **given)
