@@ -53,4 +53,4 @@ faults: setup  ## random histories with kills, for an hour: HISTORIES, KILLS, SE
 	  --engine $(ENGINE)
 
 clean:  ## remove what the targets made
-	rm -rf .venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

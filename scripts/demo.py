@@ -97,9 +97,12 @@ class Engine:
 def quickstart(folder: Path) -> Path:
     """A copy of the quickstart, so that the stack's files stay out of the repository."""
     project = folder / "quickstart"
-    shutil.copytree(ROOT / "examples" / "quickstart", project)
-    settings = (project / "Pulumi.yaml").read_text()
-    (project / "Pulumi.yaml").write_text(settings.replace("../../.venv", sys.prefix))
+    project.mkdir()
+    shutil.copy(ROOT / "examples" / "quickstart" / "__main__.py", project)
+    settings = (
+        (ROOT / "Pulumi.yaml").read_text().replace("virtualenv: .venv", f"virtualenv: {sys.prefix}")
+    )
+    (project / "Pulumi.yaml").write_text(settings.partition("main:")[0])
     return project
 
 
@@ -122,7 +125,7 @@ NEXT = """\
 The same with a team of yours (the team ID and the refresh token stand at
 https://app.chatdaddy.tech/settings/api; every account that `up` creates is charged):
 
-  cd examples/quickstart
+  make setup          # installs the package into .venv/
   pulumi stack init dev
   pulumi config set chatdaddy:teamId YOUR-TEAM
   pulumi config set --secret chatdaddy:refreshToken YOUR-TOKEN

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / ".ready"
+#: `pulumi` looks Pulumi.yaml's `virtualenv` up from the folder that its `main` names.
+QUICKSTART_VENV = ROOT / "examples" / "quickstart" / ".venv"
 #: The distributions that are developed here.
 LOCAL = (ROOT / "packages" / "chatdaddy-sandbox", ROOT / "packages" / "pulumi-standin", ROOT)
 
@@ -56,9 +58,16 @@ def make_venv() -> None:
     )
 
 
+def link_quickstart() -> None:
+    """Let `pulumi up` in the repository's root find the environment."""
+    if not QUICKSTART_VENV.is_symlink() and not QUICKSTART_VENV.exists():
+        QUICKSTART_VENV.symlink_to(Path("..", "..", ".venv"), target_is_directory=True)
+
+
 def main() -> None:
     if sys.version_info < (3, 10):  # noqa: UP036 - older Pythons run this very line
         sys.exit(f"setup: Python 3.10 or later is needed; `{sys.executable}` is {sys.version}")
+    link_quickstart()
     digest = wanted()
     if STAMP.exists() and STAMP.read_text() == digest:
         return

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+#: As shells report a command that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command; says which extra to install if one is missing."""
     try:
         from chatdaddy_pulumi.cli.app import app
+        from chatdaddy_pulumi.cli.console import quiet_streams
+
+        quiet_streams()
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(1)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("chatdaddy_pulumi"):
             raise
@@ -18,4 +30,16 @@ def main() -> None:
             f'get it with: pip install "chatdaddy-pulumi[{extra}]"\n'
         )
         sys.exit(2)
-    app()
+    finally:
+        _let_go()
+
+
+def _let_go() -> None:
+    """Write what is left; whoever reads may have gone, as `head` does, and that is no failure."""
+    for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        except (OSError, ValueError):
+            continue

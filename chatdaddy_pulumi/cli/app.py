@@ -1,20 +1,45 @@
-"""The command's tree: each group of commands is a module beside this one."""
+"""The command's tree: each command, or group of commands, is a module beside this one."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from chatdaddy_pulumi.cli import fleet, no_sandbox
+from chatdaddy_pulumi.cli import INTERRUPTED, accounts, doctor, fleet, login, no_sandbox
+from chatdaddy_pulumi.cli.console import Failed, fail, visible
+
+
+class _Root(TyperGroup):
+    """Every command's failures end here: one line, and the exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from chatdaddy_pulumi.client import ChatDaddyError
+
+        try:
+            return super().invoke(ctx)
+        except Failed as error:
+            fail(str(error))
+            raise typer.Exit(error.code) from None
+        except ChatDaddyError as error:
+            fail(visible(str(error)))
+            raise typer.Exit(1) from None
+        except typer.Abort:  # Ctrl-C at a question
+            raise typer.Exit(INTERRUPTED) from None
+
 
 app = typer.Typer(
+    cls=_Root,
     name="chatdaddy-pulumi",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="ChatDaddy accounts as code: try it on this machine, without an account or a network.",
+    rich_markup_mode=None,
 )
+app.command()(accounts.accounts)
+app.command()(login.login)
+app.command()(doctor.doctor)
 app.add_typer(fleet.app, name="fleet")
 if missing := no_sandbox.missing():
     app.command("sandbox", **no_sandbox.TAKES_ANYTHING)(no_sandbox.command(missing))
@@ -39,4 +64,23 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """ChatDaddy accounts as code."""
+    """ChatDaddy accounts as code.
+
+    \b
+    From a team that exists to a repository:
+      chatdaddy-pulumi fleet export --output accounts
+      cd accounts && pulumi stack init prod
+      pulumi up
+
+    \b
+    From a repository to phones that are logged in:
+      chatdaddy-pulumi login --all
+
+    \b
+    If something does not work:
+      chatdaddy-pulumi doctor
+
+    \b
+    Without a team, on this machine alone:
+      chatdaddy-pulumi sandbox serve
+    """

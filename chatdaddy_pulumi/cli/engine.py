@@ -10,6 +10,7 @@ import re
 import typer
 
 from chatdaddy_pulumi.cli.local_only import check_urls
+from chatdaddy_pulumi.cli.secrets import read_secrets
 from pulumi_standin import command
 
 #: How states name our providers: see CONTRIBUTING.md, "What may never change".
@@ -23,4 +24,4 @@ def is_ours(name: str | None) -> bool:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to a group."""
-    command.add_to(app, may_reach=check_urls, may_load=is_ours)
+    command.add_to(app, read_secrets=read_secrets, may_reach=check_urls, may_load=is_ours)

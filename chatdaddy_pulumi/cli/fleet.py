@@ -1,47 +1,288 @@
-"""`chatdaddy-pulumi fleet`: fleet files, without Pulumi and without a network."""
+"""`chatdaddy-pulumi fleet …`: fleet files, alone and against the team."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Check fleet files.")
+from chatdaddy_pulumi.cli import compare, entries, export
+from chatdaddy_pulumi.cli.access import Access, AccessFlags
+from chatdaddy_pulumi.cli.compare import Comparison
+from chatdaddy_pulumi.cli.console import Cell, Failed, note, plural, print_json, say
+from chatdaddy_pulumi.cli.console import visible as shown
+from chatdaddy_pulumi.cli.export import Format
+from chatdaddy_pulumi.cli.groups import grouped
+from chatdaddy_pulumi.cli.team import Filter, TeamAccount, list_team, read_team
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ChatDaddy
+
+#: Of `fleet diff`: as `diff` has it.
+DIFFERENT, TROUBLE = 1, 2
+
+#: Lines of a kind that are shown.
+_SHOWN = 20
+
+FileFormat = Annotated[
+    Format | None, typer.Option("--format", help="The file's format.  [default: by its ending]")
+]
+
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def fleet() -> None:
-    """Fleet files: YAML, JSON or CSV."""
+    """Check fleet files, compare them with the team, export the team.
+
+    \b
+    Examples:
+      chatdaddy-pulumi fleet export --output accounts
+      chatdaddy-pulumi fleet check accounts/fleet.yaml
+      chatdaddy-pulumi fleet diff accounts/fleet.yaml
+      chatdaddy-pulumi fleet schema > accounts/fleet.schema.json
+    """
 
 
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The fleet file.")],
-    format: Annotated[
-        str | None, typer.Option(help="yaml, json or csv.  [default: by the file's ending]")
-    ] = None,
+    format: FileFormat = None,
 ) -> None:
-    """Show every problem of a fleet file with its line; exit code 1 where there is one."""
-    from chatdaddy_pulumi.spec.files.reading import read_file
-    from chatdaddy_pulumi.spec.files.schema import tier_of
+    """Show every problem of a fleet file with its line.
 
-    accounts, problems = read_file(file, format)
-    if problems:
-        for line in problems.lines():
-            typer.echo(line)
+    \b
+    Examples:
+      chatdaddy-pulumi fleet check fleet.yaml
+      chatdaddy-pulumi fleet check accounts.txt --format csv
+
+    Nothing is asked of ChatDaddy. Exit codes: 0 no problem, 1 problems.
+    """
+    kind = format.value if format else None
+    if problems := entries.problems_of(file, kind):
+        for line in problems:
+            say(line)
         raise typer.Exit(1)
-    tiers = Counter(tier_of(own) for own in accounts.values())
-    count = "1 account" if len(accounts) == 1 else f"{len(accounts):,} accounts"
-    each = ", ".join(f"{number:,} {tier}" for tier, number in sorted(tiers.items()))
-    typer.echo(f"{count}: {each}" if each else count)
+    say(entries.summary(entries.read_entries(file, kind)))
 
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of a fleet file, for editors."""
-    from chatdaddy_pulumi.spec.files.schema import schema as described
+    """Print the JSON Schema of fleet files, for editors.
 
-    typer.echo(json.dumps(described(), indent=2))
+    \b
+    Examples:
+      chatdaddy-pulumi fleet schema > fleet.schema.json
+      # then, as the first line of fleet.yaml:
+      #   # yaml-language-server: $schema=fleet.schema.json
+    """
+    say(json.dumps(entries.schema(), indent=2))
+
+
+@app.command("export")
+@grouped
+def export_(
+    *,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="DIR", file_okay=False, help="The project's folder."
+        ),
+    ],
+    format: Annotated[Format, typer.Option(help="Of the fleet file.")] = Format.YAML,
+    with_settings: Annotated[
+        bool, typer.Option("--with-settings", help="Write settings and assignees, too.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Write the fleet file anew; its keys stay.")
+    ] = False,
+    filter: Filter,
+    flags: AccessFlags,
+) -> None:
+    """Write a Pulumi project that takes the team's accounts over.
+
+    \b
+    Examples:
+      chatdaddy-pulumi fleet export --output accounts
+      chatdaddy-pulumi fleet export -o shops shop --tier limited --format csv
+      chatdaddy-pulumi fleet export -o accounts --overwrite
+
+    DIR gets fleet.yaml (or .json, .csv), __main__.py and Pulumi.yaml. `pulumi up` there takes the
+    accounts over as they are: it buys nothing and changes nothing. An entry that is removed later
+    is only forgotten, until you choose otherwise in __main__.py.
+
+    Keys are made from nicknames. They are the same at every export, and whatever the filters.
+    Accounts that can't be taken over as they are stay out and are listed with the reason.
+    """
+    access = Access.of(flags)
+    credentials = access.credentials()
+    team, locked = _team_and_lock(access)
+    chosen = [account for account in team if filter.fits(account)]
+    file = output / f"fleet.{format.value}"
+    before = entries.keys_by_adopted(file) if overwrite else {}
+    made = export.plan(team, chosen, keys_before=before, with_settings=with_settings)
+    if not made.entries:
+        _tell_left_out(made.left_out)
+        raise Failed(f"none of {plural(len(chosen), 'account')} can be exported: nothing written")
+    urls = {key: url for key in _URLS if (url := access.settings.get(key))}
+    written = export.write(
+        output, made, format, team_id=credentials.team_id, urls=urls, overwrite=overwrite
+    )
+    width = max(len(str(path)) for path in written)
+    for path in written:
+        what = plural(len(made.entries), "account") if path == file else ""
+        say(f"wrote {path!s:{width}}  {what}".rstrip())
+    _tell_left_out(made.left_out)
+    if locked:
+        note("The team is locked: accounts can be taken over, but nothing can be bought.")
+    _tell_next(output, access)
+
+
+_URLS = ("baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl")
+
+
+def _team_and_lock(access: Access) -> tuple[list[TeamAccount], bool]:
+    """The accounts, and whether the team is locked as far as the token may know."""
+    from chatdaddy_pulumi.client import ChatDaddyError
+
+    async def work(client: ChatDaddy) -> tuple[list[TeamAccount], bool]:
+        team = await list_team(client)
+        try:
+            locked = bool((await client.billing.team_detail()).lock_account)
+        except ChatDaddyError:
+            locked = False
+        return team, locked
+
+    return access.run(work)
+
+
+def _tell_left_out(left_out: list[tuple[TeamAccount, str]]) -> None:
+    if not left_out:
+        return
+    note(f"\nnot exported: {plural(len(left_out), 'account')}")
+    for account, reason in left_out:
+        note(f"  {shown(account.label)}: {shown(reason)}")
+
+
+def _tell_next(folder: Path, access: Access) -> None:
+    """What to type now."""
+    said = ["\nnext:", f"  cd {folder}"]
+    local = "127.0.0.1" in (access.settings.get("baseUrl") or "")
+    if access.source("refreshToken", "apiToken") != "environment":
+        said.append("  export CHATDADDY_REFRESH_TOKEN=…   # or the stack's chatdaddy:refreshToken")
+    if local and not shutil.which("pulumi"):
+        said.append("  chatdaddy-pulumi sandbox up")
+    else:
+        said += ["  pulumi stack init prod", "  pulumi up"]
+    for line in said:
+        note(line)
+
+
+@app.command()
+@grouped
+def diff(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The fleet file.")],
+    format: FileFormat = None,
+    as_json: Annotated[bool, typer.Option("-j", "--json", help="As JSON.")] = False,
+    flags: AccessFlags,
+) -> None:
+    """Compare a fleet file with the team; no state is needed.
+
+    \b
+    Examples:
+      chatdaddy-pulumi fleet diff fleet.yaml
+      chatdaddy-pulumi fleet diff fleet.csv --json | jq '.buy[].key'
+
+    An entry's account is the one that it names by adopt, else the live one of its nickname. The
+    program's own defaults, limits and stack are not known here: `pulumi preview` knows them.
+
+    Exit codes: 0 file and team are the same, 1 they differ, 2 they can't be compared.
+    """
+    with _trouble():
+        wanted = entries.read_entries(file, format.value if format else None)
+        access = Access.of(flags)
+        found = compare.compare(wanted, read_team(access))
+    if as_json:
+        print_json(_as_json(found))
+    else:
+        _show(found, file.name)
+    if found.different:
+        raise typer.Exit(DIFFERENT)
+
+
+@contextmanager
+def _trouble() -> Iterator[None]:
+    """What goes wrong here ends with the code for trouble."""
+    from chatdaddy_pulumi.client import ChatDaddyError
+
+    try:
+        yield
+    except (Failed, ChatDaddyError) as error:
+        raise Failed(str(error), TROUBLE) from None
+
+
+def _show(found: Comparison, name: str) -> None:
+    for mark, style, title, lines in _parts(found):
+        if not lines:
+            continue
+        say(f"{title}: {len(lines):,}")
+        width = max(len(shown(key)) for key, _ in lines[:_SHOWN])
+        for key, text in lines[:_SHOWN]:
+            say(Cell(f"  {mark} {shown(key):{width}}  {shown(text)}".rstrip(), style).styled())
+        if len(lines) > _SHOWN:
+            say(f"    and {len(lines) - _SHOWN:,} more (--json shows all)")
+    taken_over = f"; {len(found.adopt):,} taken over if no stack holds them" if found.adopt else ""
+    say(f"as {name} says: {plural(len(found.same), 'account')}{taken_over}")
+
+
+def _parts(found: Comparison) -> Iterator[tuple[str, str, str, list[tuple[str, str]]]]:
+    yield "+", "green", "would be bought", [(e.key, e.short_tier) for e in found.buy]
+    yield (
+        *("+", "green", "would be brought back"),
+        [(entry.key, account.id) for entry, account in found.bring_back],
+    )
+    yield (
+        *("~", "yellow", "would be changed"),
+        [
+            (entry.key, ", ".join(_change(one) for one in changes))
+            for entry, _, changes in found.change
+        ],
+    )
+    yield "!", "red", "would be refused", [(entry.key, why) for entry, why in found.refused]
+    yield (
+        *("-", "", "only the team has"),
+        [(account.id, account.nickname or "") for account in found.extra],
+    )
+
+
+def _change(change: compare.Change) -> str:
+    if change.name == "tier":
+        return f"tier {change.before or 'none'} → {change.after}"
+    before, after = (json.dumps(one, ensure_ascii=False) for one in (change.before, change.after))
+    return f"{change.name} {before} → {after}"
+
+
+def _as_json(found: Comparison) -> dict[str, Any]:
+    def of(entry: entries.FileEntry, account: TeamAccount | None = None) -> dict[str, Any]:
+        said = {"key": entry.key, "nickname": entry.nickname, "tier": entry.short_tier}
+        return said | ({"id": account.id} if account else {})
+
+    return {
+        "different": found.different,
+        "buy": [of(entry) for entry in found.buy],
+        "bring_back": [of(*pair) for pair in found.bring_back],
+        "change": [
+            {**of(entry, account), "changes": {one.name: [one.before, one.after] for one in said}}
+            for entry, account, said in found.change
+        ],
+        "refused": [{**of(entry), "reason": reason} for entry, reason in found.refused],
+        "adopt": [of(*pair) for pair in found.adopt],
+        "extra": [{"id": one.id, "nickname": one.nickname} for one in found.extra],
+        "same": [of(*pair) for pair in found.same],
+    }

@@ -1,4 +1,4 @@
-"""What is known of the team's accounts: one listing, kept up to date by our own writes."""
+"""The team's accounts: one listing, kept up to date by our own writes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from chatdaddy_pulumi.client.models import ObservedAccount, plain_nickname
 
 
 class AccountCache:
-    """The team's accounts as last listed. Empty-handed (`None`) until there was a listing."""
+    """The team's accounts as last listed; none until there was a listing."""
 
     def __init__(self) -> None:
         self._accounts: dict[str, ObservedAccount] | None = None
         self._by_nickname: dict[str, dict[str, None]] | None = None
         self._handed_out = False
-        #: Accounts that a write of ours changed in a way that only reading them can tell.
+        #: Accounts whose state after a write of ours is not known until they are read.
         self.uncertain: set[str] = set()
         self._uncertain_meanwhile: set[str] = set()
-        # When the listing began that the accounts are from, and the one that runs.
+        # When the last listing began, and the one that runs.
         self._as_of = self._began_at = float("-inf")
         # Accounts that this process wrote to: their listed state may be behind, and some writes
         # take effect later, so each read of them asks ChatDaddy.
@@ -87,7 +87,7 @@ class AccountCache:
         self._put(account_id, None)
 
     def changed(self, account_id: str, **known: object) -> None:
-        """Some fields are known to have changed; none given: something has."""
+        """An account was changed: these fields, or in a way that is not known."""
         self._written.add(account_id)
         old = self.get(account_id)
         if old is not None and known:
@@ -98,7 +98,7 @@ class AccountCache:
             self.uncertain.add(account_id)
 
     def wrote_to_connection(self, account_id: str) -> None:
-        """Its state changes when it does; whoever needs it asks for this account."""
+        """An account was opened or closed: its state changes at some later time."""
         self._written.add(account_id)
 
     def learned(self, account_id: str, account: ObservedAccount | None) -> None:

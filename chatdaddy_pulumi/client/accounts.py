@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+import anyio
+
 from chatdaddy_pulumi.client.account_cache import AccountCache
 from chatdaddy_pulumi.client.calls import Call, Repeat
+from chatdaddy_pulumi.client.decoding import BadBody
 from chatdaddy_pulumi.client.errors import (
     BadAnswer,
     BrokenListing,
     ChatDaddyError,
     Refused,
+    Unavailable,
     Unknown,
 )
-from chatdaddy_pulumi.client.listing import Fetch, Pages
+from chatdaddy_pulumi.client.listing import Fetch, Listing, Pages
 from chatdaddy_pulumi.client.models import (
     AccountPage,
     AccountPatch,
@@ -45,7 +49,7 @@ class Accounts:
     def __init__(self, transport: Transport, options: ClientOptions) -> None:
         self._transport = transport
         self._options = options
-        self._pages = Pages(options.max_pages)
+        self._pages = Pages(options.max_pages, options.concurrency)
         self._cache = AccountCache()
         self._listing: SingleFlight[None] = SingleFlight()
         self._purchases = Purchases(
@@ -77,10 +81,10 @@ class Accounts:
         return self._cache.all()
 
     async def get(self, account_id: str) -> ObservedAccount | None:
-        """One account, or None where the team has none of that ID. Never lists the team.
+        """One account, or None if the team has none of that ID. Never lists the team.
 
-        Taken from a fresh snapshot where there is one and this client has not written to the
-        account; else one call.
+        Taken from a fresh snapshot if there is one and this client has not written to the account;
+        else one call.
         """
         if self._fresh() and not self._cache.wrote_to(account_id):
             listed = self._cache.get(account_id)
@@ -97,7 +101,7 @@ class Accounts:
         return (await self._search(account_id, account_id)).get(account_id)
 
     async def read(self, account_id: str) -> ObservedAccount | None:
-        """One account, where many may be read in a row: as in a refresh of a whole stack.
+        """One account, if many may be read in a row, as in a refresh of a whole fleet.
 
         A lone read is one call; as soon as there are several, all share one snapshot.
         """
@@ -107,14 +111,14 @@ class Accounts:
         return await self.get(account_id)
 
     async def _others_read(self) -> bool:
-        """Whether this read is one of several, soon after each other or at once."""
+        """Whether this read is one of several, at once or soon after each other."""
         recent = self._read_at >= self._oldest()
         self._read_at = now()
         self._reads += 1
         reads = self._reads
         if recent or self._fresh():
             return True
-        # Where a whole stack is read, others come within a moment.
+        # If many accounts are read, the other reads begin within a moment.
         await self._transport.tokens.get()
         await asyncio.sleep(self._options.batch_window_s)
         return self._reads > reads
@@ -163,13 +167,13 @@ class Accounts:
         self._cache.bought(account)
         return account
 
-    # --- changing and removing; repeating these is harmless
+    # --- changing and removing: idempotent
 
     async def patch(self, account_id: str, change: AccountPatch) -> None:
         """Change what is set in `change`.
 
         Raises `BadRequest` among others for the tier that the account already has; but not
-        where only a repetition after a lost answer met it.
+        if only a repetition after a lost answer met it.
         """
         call = _write("PATCH", "/accounts/{id}", account_id, body=change.body())
         await self._do(call, lambda account: account is not None and _is_so(account, change))
@@ -203,7 +207,7 @@ class Accounts:
         self._cache.changed(account_id, archive_state=ArchiveProgress(type="archiving"))
 
     async def open(self, account_id: str) -> None:
-        """Connect; where a login is needed, `state_info` holds the QR code after a moment."""
+        """Connect; if a login is needed, `state_info` holds the QR code after a moment."""
         await self._connection(_write("POST", "/accounts/{id}/open", account_id))
 
     async def close(self, account_id: str, *, logout: bool = False) -> None:
@@ -223,12 +227,12 @@ class Accounts:
         """Clear the mark that the account was disconnected."""
         await self._connection(_write("POST", "/accounts/{id}/disconnect-ack", account_id))
 
-    # --- within
+    # --- internal
 
     async def _do(self, call: Call, done: Callable[[ObservedAccount | None], bool]) -> None:
-        """A write that may be repeated; `done` tells whether an account shows its effect.
+        """An idempotent write; `done` tells whether an account shows its effect.
 
-        Where an answer was lost, a refusal of the repetition may only mean that it was done.
+        If an answer was lost, a refusal of the repetition may only mean that it was done.
         """
         try:
             await self._transport.do(call)
@@ -245,7 +249,7 @@ class Accounts:
         return await self._transport.ask(call, read_account)
 
     def _oldest(self, max_age: float | None = None) -> float:
-        """When a listing must have begun at the earliest to serve now."""
+        """A listing that began before this time is too old."""
         allowed = self._options.snapshot_max_age_s if max_age is None else max_age
         return now() - allowed
 
@@ -255,7 +259,7 @@ class Accounts:
     async def _list(self) -> None:
         self._cache.listing_begins(now())
         try:
-            found = await self._pages.all(self._fetch(), _LIST)
+            found = await self._all_pages()
         except BaseException:
             self._cache.listing_failed()
             raise
@@ -263,10 +267,10 @@ class Accounts:
         self.dropped = found.dropped
 
     async def _settle_uncertain(self) -> None:
-        """Read what our own writes left open: alone, or by a listing where that is cheaper."""
+        """Read the accounts whose state after our own writes is not known."""
         if len(self._cache.uncertain) > max(4, len(self._cache) / self._options.page_size):
             await self._listing.run(self._list)
-        for account_id in list(self._cache.uncertain):
+        for account_id in sorted(self._cache.uncertain):
             self._cache.uncertain.discard(account_id)
             try:
                 account = await self.look_up(account_id)
@@ -281,7 +285,7 @@ class Accounts:
 
     async def _search(self, text: str, wanted: str | None = None) -> dict[str, ObservedAccount]:
         """The accounts that match; the one whose ID is `wanted` may be all that is returned."""
-        found = await self._pages.matches(self._fetch(q=text), _LIST, wanted)
+        found = await self._in_time(self._pages.matches(self._fetch(q=text), _LIST, wanted))
         if wanted in found.accounts:
             return found.accounts
         if found.dropped:
@@ -290,7 +294,7 @@ class Accounts:
             total = max(found.totals, default=0)
             # It is not documented whether `total` counts the matches or the whole team. The ID of
             # an account has one match at most.
-            team = await self._pages.all(self._fetch(), _LIST)
+            team = await self._all_pages()
             if found.gap or not team.steady or team.totals != {total} or total < 2:
                 raise BrokenListing(
                     f"a search says that there are {total:,} matches and shows "
@@ -301,34 +305,54 @@ class Accounts:
         return found.accounts
 
     async def _find_now(self, nickname: str, searches: int) -> list[ObservedAccount]:
-        """The accounts of that nickname as of now, by what is cheaper where many search."""
+        """The accounts of that nickname as of now; by a listing if many searches run at once."""
         if len(self._cache) and searches > len(self._cache) / self._options.page_size:
             await self.snapshot(max_age=0)
             return self._cache.named(nickname)
         return await self._search_nickname(nickname)
 
     async def _look_again(self, account_id: str, error: ChatDaddyError) -> ObservedAccount | None:
-        """What became of an account whose write ended with `error`, an answer having been lost."""
+        """The account as it is now, after a write whose answer was lost ended with `error`."""
         try:
             return await self.look_up(account_id)
         except ChatDaddyError:
             words = f"an answer was lost, and the account can't be read ({error.message})"
         raise Unknown(words, call=error.call, status=error.status, help_link=error.help_link)
 
+    async def _all_pages(self) -> Listing:
+        return await self._in_time(self._pages.all(self._fetch(), _LIST))
+
+    async def _in_time(self, reading: Coroutine[Any, Any, Listing]) -> Listing:
+        """What reading the pages gives, if that is over in time."""
+        seconds = self._options.listing_timeout_s
+        with anyio.move_on_after(seconds):
+            return await reading
+        raise Unavailable(f"not all pages were read within {seconds:g} s", call=_LIST)
+
     def _fetch(self, q: str | None = None) -> Fetch:
+        """The pages of one reading, which must not be too long in all."""
+        left = self._options.max_listing_bytes
+
+        def parse(content: bytes) -> AccountPage:
+            nonlocal left
+            left -= len(content)
+            if left < 0:
+                most = self._options.max_listing_bytes
+                raise BadBody(f"the pages of one listing have more than {most:,} bytes in all")
+            return read_page(content)
+
         async def page(number: int | None) -> AccountPage:
             params = {"count": self._options.page_size, "returnCount": "true"}
             params |= {"q": q} if q is not None else {}
             params |= {"page": number} if number is not None else {}
-            return await self._transport.ask(
-                Call("GET", "im", "/accounts", params=params), read_page
-            )
+            call = Call("GET", "im", "/accounts", params=params)
+            return await self._transport.ask(call, parse)
 
         return page
 
 
 def _is_so(account: ObservedAccount, change: AccountPatch) -> bool:
-    """Whether the account is as the change wants it, as far as that can be read."""
+    """Whether the account has the tier and the nickname that the change sets."""
     wanted = change.model_dump(exclude_unset=True, include={"tier", "nickname"})
     return all(getattr(account, name) == value for name, value in wanted.items())
 

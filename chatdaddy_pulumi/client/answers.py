@@ -1,4 +1,4 @@
-"""What an answer, or the lack of one, means: which error, and in which words."""
+"""What an answer, or the lack of one, means: which error, and its words."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from chatdaddy_pulumi.client import errors
 from chatdaddy_pulumi.client.calls import Call, Repeat
 from chatdaddy_pulumi.client.redact import one_line
 from chatdaddy_pulumi.client.setting_names import BASE_URL
+
+#: What is read of an answer that only says what went wrong.
+LONGEST_COMPLAINT = 64 * 1024
 
 _NOT_JSON = f"it is not JSON; check the {BASE_URL}"
 
@@ -54,7 +57,8 @@ def done(call: Call, answer: Answer) -> errors.ChatDaddyError | None:
     except ValueError:
         return not_understood(call, _NOT_JSON)
     if isinstance(said, dict) and said.get("success") is False:
-        return errors.Refused(message(said) or "success: false", call=str(call), data=said)
+        data = said if len(answer.content) <= LONGEST_COMPLAINT else None
+        return errors.Refused(message(said) or "success: false", call=str(call), data=data)
     return None
 
 
@@ -77,7 +81,8 @@ def failure(call: Call, answer: Answer) -> errors.ChatDaddyError:
         "help_link": _help_link(data),
         "data": data,
     }
-    return _kind(call, answer.status)(message(said) or _reason(answer.status), **details)
+    words = message(said, cut=answer.cut) or _reason(answer.status)
+    return _kind(call, answer.status)(words, **details)
 
 
 def _kind(call: Call, status: int) -> type[errors.ChatDaddyError]:
@@ -163,10 +168,12 @@ def retry_after(value: str | None, now_s: float) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def message(said: Mapping[str, Any]) -> str | None:
-    """ChatDaddy's own words."""
+def message(said: Mapping[str, Any], *, cut: bool = False) -> str | None:
+    """ChatDaddy's own words; the last one is left out if they are cut: it may be half a secret."""
     words = said.get("message")
-    return words if isinstance(words, str) and words.strip() else None
+    if not isinstance(words, str) or not words.strip():
+        return None
+    return words.rpartition(" ")[0] if cut else words
 
 
 def _redirected(call: Call, answer: Answer) -> errors.ChatDaddyError:

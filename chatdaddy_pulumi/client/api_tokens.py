@@ -40,7 +40,7 @@ class ApiTokens:
         return found
 
     async def create(self, reason: str, scopes: Sequence[str]) -> ApiToken:
-        """Make a token with those scopes; sent once, looked for where the answer is lost."""
+        """Make a token with those scopes; sent once, looked for if the answer is lost."""
         body = {"reason": reason, "scopes": [str(scope) for scope in scopes]}
         call = Call("POST", "auth", "/api-token", body=body, repeat=Repeat.NEVER)
         made = await create_once(
@@ -66,7 +66,7 @@ class ApiTokens:
                 raise
 
     async def validate(self, token: str) -> dict[str, Any]:
-        """What a token stands for: its user, team and scope. `Refused` where it is not valid."""
+        """A token's claims: its user, team and scope. Raises `Refused` if it is not valid."""
         hide(token)
         call = Call("POST", "auth", "/api-token/validate", body={"token": token}, with_token=False)
         return await self._transport.ask(call, _CLAIMS)

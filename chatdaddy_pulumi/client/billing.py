@@ -70,7 +70,7 @@ class Billing:
     async def prepare(self, item: str, account_id: str | None = None) -> None:
         """Make sure that one more of the item can be charged; does nothing below the limit.
 
-        Raises `Refused` where the team can't be charged.
+        Raises `Refused` if the team can't be charged.
         """
         await self._transport.do(
             Call(

@@ -1,7 +1,7 @@
 """From threads to the one event loop: Pulumi's provider host calls from four worker threads.
 
-The loop runs in a daemon thread, begun at first use (anew after a fork), and is ended cleanly
-when the interpreter exits.
+The loop runs in a daemon thread, which starts at first use (again after a fork) and ends cleanly
+when the interpreter exits. What all clients of a process share is kept here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Credentials", "client_for", "run"]
 T = TypeVar("T")
 
 #: Seconds that open calls get to end when the interpreter exits.
-_LAST_ORDERS_S = 2.0
+_SHUTDOWN_S = 2.0
 
 
 class _Bridge:
@@ -79,16 +79,16 @@ class _Bridge:
             self._clients.clear()
         if loop is None or thread is None:
             return
-        done = asyncio.run_coroutine_threadsafe(_wind_up(clients), loop)
+        done = asyncio.run_coroutine_threadsafe(_shut_down(clients), loop)
         with contextlib.suppress(Exception):
-            done.result(_LAST_ORDERS_S)
+            done.result(_SHUTDOWN_S)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(_LAST_ORDERS_S)
+        thread.join(_SHUTDOWN_S)
         if not thread.is_alive():
             loop.close()
 
 
-async def _wind_up(clients: list[ChatDaddy]) -> None:
+async def _shut_down(clients: list[ChatDaddy]) -> None:
     open_tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in open_tasks:
         task.cancel()
@@ -117,13 +117,13 @@ atexit.register(lambda: _bridge.end())
 def client_for(credentials: Credentials, options: ClientOptions | None = None) -> ChatDaddy:
     """The process's client for these credentials; use it only inside `run`.
 
-    Raises `BadSetting` where the credentials can't be right.
+    Raises `BadSetting` if the credentials can't be right.
     """
     return _bridge.client(credentials, options)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The coroutine's result, worked out on the shared event loop while this thread waits.
+    """Run the coroutine on the shared event loop while this thread waits; its result.
 
     An interruption of the thread (as by Ctrl-C) cancels the coroutine.
     """

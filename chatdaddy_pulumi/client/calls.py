@@ -1,4 +1,4 @@
-"""What is asked of ChatDaddy, and what repeating it would do."""
+"""The calls to ChatDaddy, and what repeating them would do."""
 
 from __future__ import annotations
 

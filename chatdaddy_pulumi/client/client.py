@@ -33,6 +33,7 @@ from chatdaddy_pulumi.client.errors import (
 )
 from chatdaddy_pulumi.client.models import Identity, TokenAnswer
 from chatdaddy_pulumi.client.options import DEFAULT_URLS, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.redact import filter_logs
 from chatdaddy_pulumi.client.setting_names import (
     API_SETTINGS,
     API_TOKEN,
@@ -83,6 +84,7 @@ class ChatDaddy:
                 call=f"the {REFRESH_TOKEN} or the {API_TOKEN}",
                 setting=REFRESH_TOKEN.key,
             )
+        filter_logs()
         http = transport or http_transport(urls, options, environment)
         self._transport = Transport(urls, options, http, clock, random or Random())  # noqa: S311
         if api_token:
@@ -154,6 +156,11 @@ class ChatDaddy:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    async def token_claims(self) -> Mapping[str, Any]:
+        """What the token says of its user, team and scope, as the claims of a JWT."""
+        token = (await self._transport.tokens.get()).get_secret_value()
+        return tokens.claims(token) or await self.api_tokens.validate(token)
 
     def __repr__(self) -> str:
         return f"<ChatDaddy team {self._team_id!r}>"

@@ -9,6 +9,7 @@ from importlib import metadata
 import certifi
 import httpx
 
+from chatdaddy_pulumi.client.addresses import parse
 from chatdaddy_pulumi.client.errors import BadSetting
 from chatdaddy_pulumi.client.http11 import ConnectionPool
 from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
@@ -43,18 +44,12 @@ def http_transport(
         tls = tls_context(options.ca_file, environment)
     pools: dict[Origin, httpx.AsyncBaseTransport] = {}
     for url in urls.all():
-        address = httpx.URL(url)
-        proxy = proxy_for(url, environment)
-        if proxy and address.scheme == "http":
-            raise BadSetting(
-                f"would see the token on its way to {url}: use https://, or name the host in "
-                "NO_PROXY",
-                call="the proxy of HTTP_PROXY or ALL_PROXY",
-            )
-        pools[_origin(address)] = ConnectionPool(
+        address = parse(url)
+        assert address is not None
+        pools[address.scheme, address.host, address.port] = ConnectionPool(
             address,
             tls=tls,
-            proxy=httpx.Proxy(proxy) if proxy else None,
+            proxy=proxy_for(address, environment),
             keep_idle_s=_KEEP_IDLE_S,
         )
     return _Routes(pools)
@@ -70,15 +65,13 @@ class _Routes(httpx.AsyncBaseTransport):
         self._pools = pools
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._pools[_origin(request.url)].handle_async_request(request)
+        url = request.url
+        pool = self._pools[url.scheme, url.raw_host.decode(), url.port]
+        return await pool.handle_async_request(request)
 
     async def aclose(self) -> None:
         for pool in self._pools.values():
             await pool.aclose()
-
-
-def _origin(url: httpx.URL) -> Origin:
-    return url.scheme, url.host, url.port
 
 
 def tls_context(ca_file: str | None, environment: Mapping[str, str]) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""Making things whose creation must not be repeated, but can be looked for."""
+"""Creating what must not be created twice, but can be looked for."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ async def create_once(
     fits: Callable[[T], bool],
     options: ClientOptions,
 ) -> T:
-    """What `post` made; where its answer was lost, the one thing that is new and fits.
+    """What `post` created; if its answer was lost, the one thing that is new and fits.
 
-    Raises what `post` raises; `Unknown` where nothing or several things are new.
+    Raises what `post` raises; `Unknown` if nothing or several things are new.
     """
     before = {key(one) for one in await everything()}
     try:

@@ -18,15 +18,18 @@ from typing import Any
 import h11
 import httpx
 
+from chatdaddy_pulumi.client.addresses import DEFAULT_PORTS, Address, is_own
+from chatdaddy_pulumi.client.proxies import Proxy
 from chatdaddy_pulumi.client.tasks import now
 
 #: What may be received before it is read: then the server has to wait.
 _MOST_BUFFERED = 256 * 1024
+#: Informational answers (1xx) before the one that counts.
+_MOST_HINTS = 20
 #: The longest head of an answer.
 _LONGEST_HEAD = 64 * 1024
 #: Seconds until another of the host's addresses is tried, too.
 _NEXT_ADDRESS_S = 0.25
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class ConnectionPool(httpx.AsyncBaseTransport):
@@ -37,16 +40,17 @@ class ConnectionPool(httpx.AsyncBaseTransport):
 
     def __init__(
         self,
-        origin: httpx.URL,
+        origin: Address,
         *,
         tls: ssl.SSLContext | None,
-        proxy: httpx.Proxy | None = None,
+        proxy: Proxy | None = None,
         keep_idle_s: float,
     ) -> None:
         self._origin = origin
+        self._port = origin.port or DEFAULT_PORTS[origin.scheme]
         self._tls = tls if origin.scheme == "https" else None
         self._proxy = proxy
-        self._proxy_tls = tls if proxy is not None and proxy.url.scheme == "https" else None
+        self._proxy_tls = tls if proxy is not None and proxy.tls else None
         self._keep_idle_s = keep_idle_s
         #: The one that was free last is at the end.
         self._idle: list[Connection] = []
@@ -94,23 +98,29 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout("no connection in time") from error
 
     async def _connected(self) -> Connection:
-        host = self._origin.raw_host.decode()
         if self._proxy is not None:
-            return await self._tunnel(self._proxy, host)
+            return await self._tunnel(self._proxy)
+        host = self._origin.host
         try:
-            return await _open(host, _port(self._origin), self._tls)
+            connection = await _open(host, self._port, self._tls)
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
+        if self._tls is None and not connection.own:
+            # The name says one's own machine, and leads elsewhere.
+            connection.abort()
+            raise httpx.ConnectError(f"{host} is not this machine")
+        return connection
 
-    async def _tunnel(self, proxy: httpx.Proxy, host: str) -> Connection:
+    async def _tunnel(self, proxy: Proxy) -> Connection:
         """A connection to the origin that the proxy can't look into."""
         try:
-            outer = await _open(proxy.url.raw_host.decode(), _port(proxy.url), self._proxy_tls)
+            outer = await _open(proxy.host, proxy.port, self._proxy_tls)
         except OSError as error:
             raise httpx.ProxyError(f"the proxy can't be reached ({error})") from error
         try:
-            status = await outer.ask_for_tunnel(host, _port(self._origin), proxy.raw_auth)
-            if status != 200:
+            host = self._origin.host
+            status = await outer.ask_for_tunnel(host, self._port, proxy)
+            if not 200 <= status < 300:
                 raise httpx.ProxyError(f"the proxy answers {status}")
             assert self._tls is not None
             return await outer.start_tls(self._tls, host)
@@ -179,41 +189,55 @@ class Connection(asyncio.Protocol):
         await self._write(data, timeout)
 
     async def head(self, timeout: float | None) -> h11.Response:
-        """The head of the answer."""
-        while True:
+        """The head of the answer, after some that say that it is on its way."""
+        for _ in range(_MOST_HINTS):
             event = await self._event(timeout)
             if isinstance(event, h11.Response):
                 return event
             if not isinstance(event, h11.InformationalResponse):
-                raise httpx.RemoteProtocolError("the answer does not begin with a status")
+                break
+        raise httpx.RemoteProtocolError("the answer does not begin with a status")
 
     async def piece(self, timeout: float | None) -> bytes | None:
         """Some of the answer's body; None at its end."""
         event = await self._event(timeout)
         return bytes(event.data) if isinstance(event, h11.Data) else None
 
-    async def ask_for_tunnel(self, host: str, port: int, login: tuple[bytes, bytes] | None) -> int:
+    async def ask_for_tunnel(self, host: str, port: int, proxy: Proxy) -> int:
         """Ask a proxy for a tunnel; the status of its answer."""
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         headers = [("Host", target)]
-        if login is not None:
-            word = b64encode(b":".join(login)).decode()
+        if proxy.user is not None:
+            word = b64encode(f"{proxy.user}:{proxy.password or ''}".encode()).decode()
             headers.append(("Proxy-Authorization", f"Basic {word}"))
         data = self._http.send(h11.Request(method="CONNECT", target=target, headers=headers))
         await self._write((data or b"") + (self._http.send(h11.EndOfMessage()) or b""), None)
         return (await self.head(None)).status_code
 
     async def start_tls(self, tls: ssl.SSLContext, host: str) -> Connection:
-        """The connection inside the tunnel that this one has become."""
+        """The encrypted connection inside of this one, which is over if that fails."""
         inner = Connection()
         assert self._transport is not None
-        transport = await self._loop.start_tls(self._transport, inner, tls, server_hostname=host)
+        try:
+            transport = await self._loop.start_tls(
+                self._transport, inner, tls, server_hostname=host
+            )
+        except BaseException:
+            self.abort()
+            raise
         if transport is None:
             raise ConnectionResetError(errno.ECONNRESET, "closed")
         inner.connection_made(transport)
         return inner
 
     # --- whether it can be used
+
+    @property
+    def own(self) -> bool:
+        """Whether the other end is this machine, or in one's own network."""
+        assert self._transport is not None
+        peer = self._transport.get_extra_info("peername")
+        return isinstance(peer, tuple) and is_own(str(peer[0]))
 
     @property
     def usable(self) -> bool:
@@ -325,23 +349,15 @@ async def _open(host: str, port: int, tls: ssl.SSLContext | None) -> Connection:
     loop = asyncio.get_running_loop()
     try:
         _, connection = await loop.create_connection(
-            Connection,
-            *(host, port),
-            ssl=tls,
-            server_hostname=host if tls is not None else None,
-            happy_eyeballs_delay=_NEXT_ADDRESS_S,
+            Connection, host, port, happy_eyeballs_delay=_NEXT_ADDRESS_S
         )
     except OSError as error:
         if error.errno is None and _all_refused(str(error)):
             raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused") from error
         raise
-    return connection
+    return connection if tls is None else await connection.start_tls(tls, host)
 
 
 def _all_refused(several: str) -> bool:
     """Whether each of a host's addresses refused: asyncio says it in one text."""
     return 0 < several.count("[Errno ") == several.count(f"[Errno {errno.ECONNREFUSED}]")
-
-
-def _port(url: httpx.URL) -> int:
-    return url.port or _DEFAULT_PORTS[url.scheme]

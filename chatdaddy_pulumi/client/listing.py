@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from chatdaddy_pulumi.client.errors import BadAnswer, BrokenListing
 from chatdaddy_pulumi.client.models import AccountPage, ObservedAccount
@@ -73,8 +74,9 @@ class Listing:
 class Pages:
     """Reads whole lists; remembers the page base once it is known."""
 
-    def __init__(self, max_pages: int) -> None:
+    def __init__(self, max_pages: int, at_once: int = 16) -> None:
         self._max_pages = max_pages
+        self._at_once = at_once
         self._base: int | None = None
 
     async def all(self, fetch: Fetch, call: str) -> Listing:
@@ -143,7 +145,8 @@ class Pages:
         self._bound(pages, call)
         base = self._base or 0
         numbers = list(range(base + 1, base + pages))
-        rest = dict(zip(numbers, await all_of(fetch(n) for n in numbers), strict=True))
+        pages_read = await all_of([partial(fetch, n) for n in numbers], self._at_once)
+        rest = dict(zip(numbers, pages_read, strict=True))
         if self._base is None:
             base = 1 if _same(first, rest[1]) else 0
             if base == 1:

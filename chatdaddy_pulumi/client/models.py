@@ -268,7 +268,7 @@ class AccountAccess(_Received):
 
     @property
     def messages_sent(self) -> int | None:
-        """Messages sent in this billing period, where the API says so."""
+        """Messages sent in this billing period, if the API says so."""
         sent = self.usage.get("messages")
         return sent if isinstance(sent, int) else None
 

@@ -1,54 +1,13 @@
-"""Where ChatDaddy is, and how patiently it is called."""
+"""Where ChatDaddy is, and how it is called: time-outs, retries, limits."""
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, fields
-from urllib.parse import urlsplit
 
+from chatdaddy_pulumi.client.addresses import checked
 from chatdaddy_pulumi.client.errors import BadSetting
-from chatdaddy_pulumi.client.redact import one_line
 
 _SERVICES = ("auth", "im", "payments", "events")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host is this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_near(host: str) -> bool:
-    """This machine, or a host that can only be in one's own network."""
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return is_loopback(host) or "." not in host
-
-
-def _checked(url: str, what: str) -> str:
-    """The URL without its last slash; raises `BadSetting` where it can't be one."""
-    shown = one_line(url)
-    try:
-        parts = urlsplit(url.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise BadSetting(
-            f"{shown!r} is not a URL such as 'https://api.chatdaddy.tech'", call=f"the {what}"
-        )
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise BadSetting("must be only scheme, host and path", call=f"the {what}")
-    if parts.scheme == "http" and not _is_near(host):
-        raise BadSetting(
-            f"{shown!r} would send the token unencrypted; use https://", call=f"the {what}"
-        )
-    return url.strip().rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -62,8 +21,8 @@ class ServiceUrls:
 
     def __post_init__(self) -> None:
         for name in _SERVICES:
-            checked = _checked(getattr(self, name), f"base URL of the {name} service")
-            object.__setattr__(self, name, checked)
+            what = f"base URL of the {name} service"
+            object.__setattr__(self, name, checked(getattr(self, name), what, f"{name}Url"))
 
     @classmethod
     def from_base(
@@ -76,7 +35,7 @@ class ServiceUrls:
         events: str | None = None,
     ) -> ServiceUrls:
         """All services under one root, each of them overridable."""
-        root = _checked(base, "base URL")
+        root = checked(base, "base URL", "baseUrl")
         return cls(
             auth=auth or f"{root}/auth",
             im=im or f"{root}/im",
@@ -94,14 +53,14 @@ DEFAULT_URLS = ServiceUrls()
 
 @dataclass(frozen=True)
 class ClientOptions:
-    """How patiently ChatDaddy is called. Times in seconds.
+    """Time-outs, retries and limits. Times in seconds.
 
     `retries` and `retry_delay_s` are those of ChatDaddy's official client.
     """
 
-    #: Calls in flight at once; halved at each 429 and grown back by one a round.
-    concurrency: int = 32
-    #: Retries after the first, where nothing happened or repeating is harmless.
+    #: The most calls in flight at once. They begin at 16 and follow what ChatDaddy keeps up with.
+    concurrency: int = 64
+    #: Tries after the first, if nothing happened or the call is idempotent.
     retries: int = 3
     #: Retries after the first for 429, of which a busy team sees many.
     rate_limit_retries: int = 20
@@ -121,6 +80,10 @@ class ClientOptions:
     page_size: int = 100
     #: Pages of one listing; more than that is taken for a server that never ends.
     max_pages: int = 2_000
+    #: For reading all pages of one listing.
+    listing_timeout_s: float = 600.0
+    #: The longest pages of one listing in all, in bytes, unpacked.
+    max_listing_bytes: int = 256 * 1024 * 1024
     #: Age up to which a listing of the team's accounts serves further reads.
     snapshot_max_age_s: float = 60.0
     #: For how long a lone read waits for others to share a listing with.
@@ -138,4 +101,4 @@ class ClientOptions:
                 raise BadSetting(f"must be at least {least}, not {value}", call=field.name)
 
 
-_AT_LEAST_ONE = {"concurrency", "page_size", "max_pages", "max_answer_bytes"}
+_AT_LEAST_ONE = {"concurrency", "page_size", "max_pages", "max_answer_bytes", "max_listing_bytes"}

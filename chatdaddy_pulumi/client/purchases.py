@@ -1,6 +1,6 @@
-"""Buying an account once, and finding out what was bought where the answer was lost.
+"""Buying an account once, and finding out what was bought if the answer was lost.
 
-The API has no idempotency key, so a purchase is sent again only where it is certain that nothing
+The API has no idempotency key, so a purchase is sent again only if it is certain that nothing
 happened. Otherwise the team's accounts are searched until the new one shows.
 """
 
@@ -32,7 +32,7 @@ class _Lost:
 
 @dataclass
 class _Alike:
-    """Purchases that only their account's ID tells apart."""
+    """Purchases of the same type, tier and nickname: only the account IDs tell them apart."""
 
     in_flight: int = 0
     lost: list[_Lost] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Purchases:
         """Buy one account that is not among `known_ids`."""
         key = (order.type, order.tier, order.nickname)
         while (alike := self._alike.setdefault(key, _Alike())).search is not None:
-            # What shows up now must be a lost one's: no further purchase until that is settled.
+            # A new account must be one of the lost purchases': buy no other until they are found.
             await asyncio.wait([alike.search])
         alike.in_flight += 1
         alike.quiet.clear()
@@ -141,7 +141,7 @@ class Purchases:
             alike.search = None
 
     def _assign(self, alike: _Alike, found: list[ObservedAccount], order: Purchase) -> bool:
-        """Give each lost purchase its account; False where that would be guessing."""
+        """Give each lost purchase its account; False if there are more new accounts than those."""
         waiting = sorted(alike.lost, key=lambda lost: len(self._new(lost, found)))
         new = {account.account_id for lost in waiting for account in self._new(lost, found)}
         if len(new) > len(waiting):

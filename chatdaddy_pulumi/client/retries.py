@@ -1,4 +1,4 @@
-"""Whether a call is tried again, when, and what is said in the end.
+"""Whether a call is tried again, when, and which error is raised in the end.
 
 No retry library is used: those for httpx decide by the status alone, while here it matters
 whether something may have happened, and a pause is shared by all calls.
@@ -23,7 +23,7 @@ def delay(times: int, options: ClientOptions, random: Random) -> float:
 
 @dataclass
 class Retries:
-    """What the tries of one call came to so far."""
+    """The tries of one call so far."""
 
     call: Call
     options: ClientOptions
@@ -39,7 +39,7 @@ class Retries:
     _maybe_done: bool = False
 
     def begin(self) -> float:
-        """A try begins; the seconds that it has. Raises the last error where there are none."""
+        """A try begins; how many seconds it has. Raises the last error if there are none left."""
         begins_at = now()
         self.ends_at = min(self.ends_at, begins_at + self.options.total_timeout_s)
         if self.error is not None and begins_at > self.ends_at:

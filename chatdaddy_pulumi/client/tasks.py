@@ -40,17 +40,28 @@ class SingleFlight(Generic[T]):
 
 
 def _look_at(task: asyncio.Future[Any]) -> None:
-    """Fetch the outcome, so that asyncio does not complain where all waiters are gone."""
+    """Fetch the outcome, so that asyncio does not complain if nobody waits for it any more."""
     if not task.cancelled():
         task.exception()
 
 
-async def all_of(work: Iterable[Awaitable[T]]) -> list[T]:
-    """The outcomes of all; the first failure cancels the rest and is raised."""
-    tasks = [asyncio.ensure_future(one) for one in work]
+async def all_of(work: Iterable[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
+    """What each of them gives, in their order, so many at once.
+
+    The first failure cancels the others and is raised.
+    """
+    todo = enumerate(work)
+    found: dict[int, T] = {}
+
+    async def worker() -> None:
+        for number, one in todo:
+            found[number] = await one()
+
+    workers = [asyncio.ensure_future(worker()) for _ in range(at_once)]
     try:
-        return list(await asyncio.gather(*tasks))
+        await asyncio.gather(*workers)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for one in workers:
+            one.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+    return [found[number] for number in sorted(found)]

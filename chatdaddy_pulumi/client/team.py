@@ -27,7 +27,7 @@ class Team:
         self._team_id = team_id
 
     async def get(self) -> TeamInfo:
-        """The team; `NotFound` where the token's user is not in it."""
+        """The team; `NotFound` if the token's user is not in it."""
         call = Call("GET", "auth", "/teams")
         for team in (await self._transport.ask(call, _TEAMS)).teams:
             if team.id == self._team_id:

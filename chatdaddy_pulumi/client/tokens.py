@@ -26,7 +26,7 @@ LIFE_S = 3600.0
 
 
 def claims(token: str) -> dict[str, Any]:
-    """What a JWT says, unverified; nothing where it is not a JWT."""
+    """The claims of a JWT, unverified; empty if it is not a JWT."""
     try:
         payload = token.split(".")[1]
         found = from_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -59,7 +59,7 @@ def _life(token: str) -> float:
 def checked(token: str, what: str, setting: str | None = None) -> SecretStr:
     """The token as it can stand in a header; a pasted line end is taken off.
 
-    Raises `BadSetting` where it can't be a token.
+    Raises `BadSetting` if it can't be a token.
     """
     token = token.strip()
     hide(token)
@@ -80,7 +80,7 @@ class _Secretive:
 
 
 class ApiTokenSource(_Secretive):
-    """An API token: never expires, so nothing can be done where it is refused."""
+    """An API token: it never expires, so it can't be renewed if it is refused."""
 
     setting: Setting = API_TOKEN
 
@@ -109,7 +109,7 @@ class AccessTokenSource(_Secretive):
         self._renewal: SingleFlight[SecretStr] = SingleFlight()
 
     async def get(self) -> SecretStr:
-        """The token, renewed where it is about to end."""
+        """The token, renewed if it is about to end."""
         if self._token is not None and now() < self._renew_at:
             return self._token
         return await self._renewal.run(self._renew)

@@ -1,4 +1,4 @@
-"""One call over HTTP: sent, tried again where that is safe, and its outcome told apart."""
+"""One call over HTTP: sent, tried again if that is safe, and its result or error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from chatdaddy_pulumi.client import errors
 from chatdaddy_pulumi.client.answers import (
+    LONGEST_COMPLAINT,
     Answer,
     done,
     failure,
@@ -28,7 +29,7 @@ from chatdaddy_pulumi.client.answers import (
 from chatdaddy_pulumi.client.calls import Call
 from chatdaddy_pulumi.client.connection import USER_AGENT
 from chatdaddy_pulumi.client.decoding import ACCEPT_ENCODING, BadBody, Body, check_size
-from chatdaddy_pulumi.client.gate import Gate
+from chatdaddy_pulumi.client.limiter import ConcurrencyLimiter
 from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.redact import one_line
 from chatdaddy_pulumi.client.retries import Retries, delay
@@ -40,9 +41,10 @@ T = TypeVar("T")
 
 log = logging.getLogger("chatdaddy_pulumi.client")
 
-#: What is read of an answer that only says what went wrong, and for how many seconds.
-_LONGEST_COMPLAINT = 64 * 1024
+#: Seconds for reading why a call was refused.
 _COMPLAINT_S = 5.0
+#: Pieces of an answer after which others get their turn, however fast more pieces come.
+_PIECES = 64
 
 _HEADERS = {
     "User-Agent": USER_AGENT,
@@ -69,14 +71,14 @@ class Transport:
         self.random = random
         self._urls = urls
         self._options = options
-        self._gate = Gate(options.concurrency)
+        self._limiter = ConcurrencyLimiter(options.concurrency, danger_s=options.read_timeout_s / 4)
         # Not an `httpx.AsyncClient`: that follows redirects, keeps cookies and logs addresses, or
         # has to be told not to, and costs as much as all the rest.
         self._http = http
 
     async def close(self) -> None:
         await self.tokens.close()
-        self._gate.close()
+        self._limiter.close()
         await self._http.aclose()
 
     async def ask(self, call: Call, parse: Callable[[bytes], T]) -> T:
@@ -101,50 +103,52 @@ class Transport:
         have happened; never for a read), or `BadAnswer` (a read that can't be understood).
         """
         url = getattr(self._urls, call.service) + call.filled()
-        ticket = self._gate.ticket()
-        tries = Retries(call, self._options)
+        ticket = self._limiter.ticket()
+        retries = Retries(call, self._options)
         while True:
             token = await self.tokens.get() if call.with_token else None
             self._refuse_long_pause(call)
-            async with self._gate.turn(ticket):
-                seconds, began_at = tries.begin(), self.clock()
-                got = await self._try(call, url, token, seconds)
+            async with self._limiter.slot(ticket) as begins_at:
+                seconds, began_at = retries.begin(), self.clock()
+                got = await self._try(call, url, token, seconds, begins_at)
             result = _outcome(call, got, read)
             if not isinstance(result, errors.ChatDaddyError):
                 return result
             if isinstance(result, errors.Unknown):
                 result.began_at = began_at
             if isinstance(result, errors.Unauthorized) and token is not None:
-                if not tries.token_renewed and self.tokens.refused(token):
-                    tries.token_renewed = True
+                if not retries.token_renewed and self.tokens.refused(token):
+                    retries.token_renewed = True
                     continue
                 result.message += f"; check the {self.tokens.setting} and the {TEAM_ID}"
                 result.setting = self.tokens.setting.key
-            tries.failed_with(result)
+            retries.failed_with(result)
             if isinstance(result, errors.RateLimited):
-                wait = self._gate.pause_left
+                wait = self._limiter.pause_left
             else:
-                wait = delay(tries.failed - 1, self._options, self.random)
+                wait = delay(retries.failed - 1, self._options, self.random)
                 if isinstance(got, Answer):
                     wait = max(wait, got.retry_after or 0.0)
-            if not tries.go_on(wait):
-                raise tries.outcome(result)
+            if not retries.go_on(wait):
+                raise retries.outcome(result)
             log.debug("%s: %s; again in %.1f s", call.template, result.message, wait)
-            if not isinstance(result, errors.RateLimited):  # which the gate makes wait
+            if not isinstance(result, errors.RateLimited):  # which the limiter makes wait
                 await asyncio.sleep(wait)
 
-    def _adapt(self, answer: Answer, started_at: float) -> None:
-        """Fewer calls at once, and none for a while, after a 429; more again otherwise."""
+    def _adapt(self, call: Call, answer: Answer, started_at: float) -> None:
+        """Fewer calls, and none for a while, after a 429; more again otherwise."""
         if answer.status == 429:
-            self._gate.throttled(started_at)
-            pause = delay(self._gate.streak - 1, self._options, self.random)
-            self._gate.pause(max(answer.retry_after or 0.0, pause))
-        elif answer.ok:
-            self._gate.succeeded()
+            self._limiter.throttled(started_at)
+            pause = delay(self._limiter.streak - 1, self._options, self.random)
+            if rate := self._limiter.rate:
+                pause = min(pause, 2.0 ** min(self._limiter.streak, 30) / rate)
+            self._limiter.pause(max(answer.retry_after or 0.0, pause))
+        elif answer.status < 500:
+            self._limiter.answered(call.template, now() - started_at)
 
     def _refuse_long_pause(self, call: Call) -> None:
         """Fail at once rather than wait for longer than a call may last."""
-        pause = self._gate.pause_left
+        pause = self._limiter.pause_left
         if pause > self._options.total_timeout_s:
             asked = f"ChatDaddy asks to wait {pause:.0f} s before the next call"
             raise errors.RateLimited(asked, call=str(call), status=429)
@@ -168,7 +172,7 @@ class Transport:
         )
 
     async def _try(
-        self, call: Call, url: str, token: SecretStr | None, seconds: float
+        self, call: Call, url: str, token: SecretStr | None, seconds: float, begins_at: float
     ) -> Answer | errors.ChatDaddyError:
         """One try: the answer, or what went wrong without one.
 
@@ -189,9 +193,9 @@ class Transport:
                     answer = await self._whole(response, heard)
                 finally:
                     await response.aclose()
-                taken_ms = (now() - heard.began_at) * 1000
+                taken_ms = (now() - begins_at) * 1000
                 log.debug("%s: %d in %.0f ms", call.template, answer.status, taken_ms)
-                self._adapt(answer, heard.began_at)
+                self._adapt(call, answer, begins_at)
                 return answer
             reason = f"no answer within {seconds:.3g} s"
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -220,12 +224,12 @@ class Transport:
             await _gather(response, body, heard)
             body.end()
             return replace(answer, content=bytes(body.content))
-        # What it is stands in its head; the body only says why.
-        body = Body(None, _LONGEST_COMPLAINT)
+        # The status says what it is; the body only says why.
+        body = Body(None, LONGEST_COMPLAINT)
         cut = True
         with anyio.move_on_after(min(_COMPLAINT_S, self._options.read_timeout_s)):
             try:
-                body = Body(headers.get("Content-Encoding"), _LONGEST_COMPLAINT)
+                body = Body(headers.get("Content-Encoding"), LONGEST_COMPLAINT)
                 await _gather(response, body, heard)
                 cut = False
             except (BadBody, httpx.HTTPError):
@@ -234,18 +238,22 @@ class Transport:
 
 
 async def _gather(response: httpx.Response, body: Body, heard: _LastHeard) -> None:
-    """Read the body, without an endless stream of small pieces keeping others from their turn."""
+    """Read the body; small pieces without end do not keep others from their turn."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
+    pieces = 0
     async for piece in response.stream:
         heard.at = now()
         body.add(piece)
+        pieces += 1
+        if pieces % _PIECES == 0:
+            await asyncio.sleep(0)
 
 
+@dataclass
 class _LastHeard:
-    """When a call began, and when the server last sent something."""
+    """When the server last sent something; at first, when the call was sent."""
 
-    def __init__(self, began_at: float) -> None:
-        self.began_at = self.at = began_at
+    at: float
 
 
 def _outcome(

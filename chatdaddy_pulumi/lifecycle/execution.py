@@ -11,7 +11,7 @@ from chatdaddy_pulumi.client import ChatDaddyError, PaymentRequired, Refused
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle import verbs
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver, decide_all
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, Unresolved
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, NotRemoved, Unresolved
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
 from chatdaddy_pulumi.lifecycle.outcome import Done, Outcome, Tally
@@ -29,6 +29,9 @@ _FAILURES_IN_A_ROW = 25
 #: Seconds between two looks for an account that an interrupted purchase may still bring.
 _LOOK_AGAIN_S = 5.0
 
+#: Seconds between two looks whether another entry has taken an account over.
+_OTHERS_AGAIN_S = 0.25
+
 #: Accounts at once, if nothing is said.
 DEFAULT_CONCURRENCY = 64
 
@@ -42,6 +45,7 @@ async def execute(
     tally: Tally | None = None,
     stopped: Callable[[], str | None] = lambda: None,
     approve: Callable[[Plan, Decisions], None] = lambda _plan, _decisions: None,
+    others_s: float = 0.0,
 ) -> Outcome:
     """Do what the plan says, up to `concurrency` accounts at once.
 
@@ -56,6 +60,8 @@ async def execute(
         tally: Counted up while it runs.
         stopped: Asked before each account; a reason ends the run, what is under way is finished.
         approve: Raises if what is decided is more than may be done; nothing is done then.
+        others_s: For so many seconds an account that leaves waits for the entry that is to take it
+            over, if that is of a resource that is worked on at the same time.
 
     Raises:
         LifecycleError: the team's accounts could not be read, or `approve` refused; nothing was
@@ -65,6 +71,7 @@ async def execute(
     await run.decide(approve)
     await run.work(run.jobs())
     await run.work(run.second_round())
+    await run.await_others(others_s)
     return run.outcome
 
 
@@ -95,6 +102,7 @@ class _Execution:
         self._failures_in_a_row = 0
         self._decisions = Decisions({}, {})
         self._refused_by_limit: list[_Job] = []
+        self._awaited: dict[str, tuple[_Job, NotRemoved]] = {}
         self._second = False
         self.outcome = Outcome(dict(plan.held))
 
@@ -169,6 +177,11 @@ class _Execution:
             self._failures_in_a_row = 0
         except _Later:
             self._refused_by_limit.append(job)
+        except NotRemoved as error:
+            if job.key in self._plan.remove:
+                self._awaited[job.key] = job, error
+            else:
+                self._fail(job.key, error)
         except LifecycleError as error:
             self._failures_in_a_row += isinstance(error, NotDone)
             self._fail(job.key, error)
@@ -191,6 +204,16 @@ class _Execution:
         self._failures_in_a_row = 0
         self._second = True
         return again
+
+    async def await_others(self, seconds: float) -> None:
+        """The accounts that other resources take over, which are worked on at the same time."""
+        ends = self._facts.clock() + seconds
+        while self._awaited and self._facts.clock() < ends and not self._stopped():
+            await asyncio.sleep(_OTHERS_AGAIN_S)
+            again, self._awaited = self._awaited, {}
+            await self.work([job for job, _ in again.values()])
+        for key, (_, error) in self._awaited.items():
+            self._fail(key, error)
 
     async def _acquire(self, key: str, spec: AccountSpec) -> None:
         ref = self._ref(key)

@@ -50,6 +50,9 @@ class Claims(Protocol):
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
         """Reserve a nickname and type for a purchase; another entry that has them in this run."""
 
+    def give_up(self, ref: Ref) -> None:
+        """Nothing was bought for the entry, and nothing is under way."""
+
 
 class LocalClaims:
     """Claims within one process, for a run that has no other."""
@@ -68,6 +71,7 @@ class LocalClaims:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
         return self._claims.get(account_id)
@@ -83,6 +87,9 @@ class LocalClaims:
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
         first = self._reserved.setdefault(identity, ref)
         return None if first == ref else first
+
+    def give_up(self, ref: Ref) -> None:
+        self._reserved = {name: one for name, one in self._reserved.items() if one != ref}
 
 
 @dataclass

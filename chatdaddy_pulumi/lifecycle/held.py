@@ -88,13 +88,16 @@ class HeldAccount(NamedTuple):
 def differences_seen(
     account: ObservedAccount, nickname: str, arguments: Arguments
 ) -> dict[str, Any] | None:
-    """What of the account is otherwise than asked for, as it is; None if nothing."""
+    """What of the account is otherwise than asked for, as it is; None if nothing.
+
+    A fact that is missing in an answer says nothing.
+    """
     drift: dict[str, Any] = {}
-    if not same(account.nickname, nickname):
+    if account.nickname is not None and not same(account.nickname, nickname):
         drift["nickname"] = account.nickname
-    if account.tier != arguments.tier.value:
+    if account.tier is not None and account.tier != arguments.tier.value:
         drift["tier"] = account.tier
-    found = account.settings or {}
+    found = account.settings or arguments.settings or {}
     otherwise = {
         name: found.get(name)
         for name, value in (arguments.settings or {}).items()
@@ -103,8 +106,9 @@ def differences_seen(
     if otherwise:
         drift["settings"] = otherwise
     assignees = arguments.assignees
-    if assignees is not None and sorted(account.assignees or []) != sorted(assignees):
-        drift["assignees"] = account.assignees or []
+    seen = account.assignees
+    if assignees is not None and seen is not None and sorted(seen) != sorted(assignees):
+        drift["assignees"] = seen
     if account.deleted_at is not None:
         drift["deleted"] = True
     return drift or None

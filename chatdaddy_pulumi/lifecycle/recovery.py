@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 CLOCKS_APART_S = 300.0
 
 #: For so long after its begun mark a run may have bought, in seconds.
-LONGEST_RUN_S = 2 * 3600.0
+LONGEST_RUN_S = 30 * 60.0
+
+
+#: So many interrupted runs in a row are kept in mind.
+_RUNS_KEPT = 20
 
 
 class Note(NamedTuple):
@@ -44,24 +48,44 @@ class Unresolved(NamedTuple):
     since: float
     #: Until when an account may still appear; nothing is bought for the entry before.
     until: float = 0.0
+    #: When later runs, which were interrupted too, began to buy.
+    again: tuple[float, ...] = ()
+
+    @property
+    def latest(self) -> float:
+        """When the last run began to buy."""
+        return max(self.since, *self.again) if self.again else self.since
+
+    def begun_again(self, at: float) -> Unresolved:
+        """The same, after another run that may have bought."""
+        if at in (self.since, *self.again):
+            return self
+        return self._replace(until=0.0, again=(*self.again, at)[-_RUNS_KEPT:])
+
+    def merged(self, other: Unresolved) -> Unresolved:
+        """What both know of one entry."""
+        found = self
+        for at in (other.since, *other.again):
+            found = found.begun_again(at)
+        return found._replace(until=max(self.until, other.until))
 
     def may_be(self, account: ObservedAccount, user_id: str | None) -> bool | None:
         """Whether the account may be what the run bought; None if a fact is missing.
 
         It has the nickname and the type, was not there before, was made by our own user, and in
-        the run's time.
+        the run's time. It may be deleted by now.
         """
         note = self.note
         if (
-            not account.live
-            or account.account_id in note.before
+            account.account_id in note.before
             or normal(account.nickname) != note.identity.nickname
             or (account.type or "") != note.identity.type
         ):
             return False
         made_at = account.created_at_s
-        if made_at is not None and not (
-            self.since - CLOCKS_APART_S <= made_at <= self.since + LONGEST_RUN_S
+        if made_at is not None and not any(
+            began - CLOCKS_APART_S <= made_at <= began + LONGEST_RUN_S
+            for began in (self.since, *self.again)
         ):
             return False
         if account.created_by is not None and user_id is not None and account.created_by != user_id:
@@ -117,11 +141,13 @@ def recover(
             }
             for ref in refs
         }
-        appeared = [a for a in candidates if any(a.account_id in fits[ref] for ref in refs)]
+        fitting = [a for a in candidates if any(a.account_id in fits[ref] for ref in refs)]
+        appeared = [account for account in fitting if account.live]
         if not appeared:
             continue
         doubtful = any(fit is None for options in fits.values() for fit in options.values())
-        if doubtful or len(appeared) > len(refs):
+        # What was deleted since was an order of the run, too.
+        if doubtful or len(fitting) > len(refs):
             unclear |= {ref: tuple(appeared) for ref in refs if fits[ref]}
             continue
         free = list(appeared)

@@ -29,6 +29,7 @@ from chatdaddy_pulumi.lifecycle.verbs import Removal, remove
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import (
     PART,
+    UNREGISTERED,
     Checked,
     Created,
     Difference,
@@ -52,6 +53,9 @@ _QUIET = {"connect": False, "allow_history_loss": False, "existing": Existing.FA
 
 #: Inputs of ours that are kept in the state.
 _KEPT = ("__urn", "__secrets")
+
+#: The attributes that every account has, whether an answer holds them or not.
+_LASTING = ("nickname", "type", "tier", "state", "settings", "owner_id", "created_at")
 
 #: The inputs whose change replaces the account.
 _REPLACING = ("type", "login_type")
@@ -125,6 +129,8 @@ class AccountProvider:
         urn = str(news.get("__urn") or "")
         context = self._host.context
         registered = urn in context.checked
+        if not registered and context.intent_checked:
+            return Difference(False)  # the program hands over nothing (`ignore_changes`)
         before = state.inputs
         replaces = [
             name for name in _REPLACING if name in unknown or given.get(name) != before.get(name)
@@ -170,6 +176,7 @@ class AccountProvider:
         if held is None:
             if isinstance(error, Unresolved) and error.sent:
                 return self._unresolved(urn, spec, news, error)
+            self._host.facts(self._host.context).claims.give_up(Ref(urn))
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         if error is not None:
             self._host.warn(
@@ -222,23 +229,31 @@ class AccountProvider:
         return now.dump(_secrets(news))
 
     async def _work(self, urn: str, todo: Plan) -> Outcome:
+        if urn not in self._host.context.checked:
+            raise NotDone(UNREGISTERED)
         facts = self._host.facts(self._host.context)
         outcome = await execute(
             facts, urn, todo, concurrency=1, tally=Tally(), stopped=self._host.stop_reason
         )
         for line in messages.results(outcome, Tally()):
-            if not line.startswith(("1 bought", "1 changed")):
+            if not line.startswith(("1 bought:", "1 changed:")):
                 self._host.log(f"{_name(urn)}: {line}", urn=urn)
         return outcome
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = AccountState.load(outputs)
         self._host.hide(state.inputs, _secrets(state.inputs))
-        if state.held is None:
-            return
         urn = str(state.inputs.get("__urn") or "")
         context = self._host.context_of_removal()
         declared = context.declared(urn) if urn else None
+        if state.held is None:
+            waits = state.unresolved is not None and state.unresolved.until > self._host.clock()
+            if waits and declared is None:
+                raise NotDone(
+                    f"an earlier purchase for {_name(urn)} had no answer, and its account may "
+                    "still appear. Run it again in some minutes"
+                )
+            return
         on_delete = _on_delete(state.inputs, declared.given if declared else {})
         self._host.removed.add(state.held.account_id)
         if on_delete is OnDelete.RETAIN:
@@ -270,7 +285,11 @@ class AccountProvider:
         held = found.held[""]
         if held.drift:
             self._host.warn(messages.drift_of(label, held), urn)
-        seen = facts_of(found.observed[""]) if "" in found.observed else state.facts
+        seen = state.facts
+        if "" in found.observed:
+            # A fact that is missing in an answer stays as it was.
+            seen = {name: seen[name] for name in _LASTING if name in seen}
+            seen |= facts_of(found.observed[""])
         secrets = _secrets(state.inputs)
         now = AccountState(held=held, facts=seen, inputs=state.inputs, cost=state.cost)
         inputs = dict(state.inputs)

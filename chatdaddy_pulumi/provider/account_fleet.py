@@ -41,6 +41,7 @@ from chatdaddy_pulumi.provider.fleet_display import (
 )
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.host import (
+    UNREGISTERED,
     Checked,
     Created,
     Difference,
@@ -72,6 +73,9 @@ _KEPT = (
 #: Seconds between two lines of progress: each is a call to the engine.
 _PROGRESS_EVERY_S = 0.5
 
+#: For so many seconds an update waits for the fleets that take its accounts over.
+_OTHERS_S = 20.0
+
 _ENTRIES = ("accounts", "__accounts", "__parts")
 
 
@@ -100,7 +104,9 @@ class FleetProvider:
         ]
         if hidden is not None:
             context.register(urn)
-        if digest is not None and olds.get("__said") == digest and "accounts" in olds:
+        same = digest is not None and olds.get("__said") == digest and "accounts" in olds
+        many = _in_parts_already(olds)
+        if same and many is (_shown_entries(olds) > SHOWN_ONE_BY_ONE):
             kept = {name: _hidden(olds[name], news) for name in _ENTRIES if name in olds}
             return Checked({**checked, **kept}, failures)
         text, reading = self._reading(news)
@@ -110,7 +116,8 @@ class FleetProvider:
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
         # A change is shown in the form that the state has, or it would look like more than it is.
-        many = "__parts" in olds if olds else len(reading.specs) > SHOWN_ONE_BY_ONE
+        if same or not olds:
+            many = len(reading.specs) > SHOWN_ONE_BY_ONE
         shown = _shown(_in_words(reading), many)
         checked |= {**shown, "accounts": _hidden(shown["accounts"], news)}
         for warning in misspelt(sorted(_settings_of(reading))):
@@ -142,9 +149,10 @@ class FleetProvider:
         urn = str(news.get("__urn") or "")
         context = self._host.context
         if urn not in context.checked:
-            # A refresh asks without the program: only what it found counts.
+            # A refresh asks without the program: only what it found counts. If the program runs,
+            # it hands over nothing (`ignore_changes`), and nothing is done.
             found = any(one.drift for one in state.held.values())
-            return Difference(found or bool(state.failed or state.unresolved))
+            return Difference(found and not context.intent_checked)
         _, reading = self._reading(news)
         if reading.unknown.get(""):
             self._host.log(
@@ -196,6 +204,7 @@ class FleetProvider:
     ) -> None:
         """Refuse what an update would refuse, and say what it will do."""
         self._check_removals(context, urn, state, todo, news, reading)
+        context.replaced |= {Ref(urn, key) for key in todo.replace}
         decisions = Decisions({}, {})
         if context.preview and todo.wanted:
             facts = self._host.facts(context)
@@ -260,6 +269,8 @@ class FleetProvider:
 
     async def _work(self, state: FleetState, news: Mapping[str, Any]) -> dict[str, Any]:
         context, urn = self._host.context, str(news.get("__urn") or "")
+        if urn not in context.checked:
+            raise NotDone(UNREGISTERED)
         _, reading = self._reading(news)
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
@@ -278,6 +289,7 @@ class FleetProvider:
             )
 
         tally = Tally()
+        context.replaced |= {Ref(urn, key) for key in todo.replace}
         facts = self._host.facts(context)
         facts.missing |= {
             Ref(urn, key) for key, one in state.held.items() if one.missing_since is not None
@@ -293,6 +305,7 @@ class FleetProvider:
                     tally=tally,
                     stopped=self._host.stop_reason,
                     approve=approve,
+                    others_s=_OTHERS_S,
                 )
         except LifecycleError as error:
             # Nothing was done, and that is saved: the next run need not ask what this one bought.
@@ -303,7 +316,7 @@ class FleetProvider:
         now = FleetState(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
-            unresolved=self._unresolved(context, urn, reading, outcome),
+            unresolved=self._unresolved(context, urn, todo, outcome),
             worked_at=self._host.clock(),
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
@@ -313,11 +326,11 @@ class FleetProvider:
         return now.dump(hidden=bool(news.get("__secrets")))
 
     def _unresolved(
-        self, context: RunContext, urn: str, reading: FleetReading, outcome: Outcome
+        self, context: RunContext, urn: str, todo: Plan, outcome: Outcome
     ) -> dict[str, UnresolvedPurchase]:
         found = {}
-        for key, spec in reading.specs.items():
-            if key in outcome.held and outcome.held[key].missing_since is None:
+        for key, spec in todo.wanted.items():
+            if key in outcome.observed:
                 continue
             ref, error = Ref(urn, key), outcome.failed.get(key)
             before = context.unresolved.get(ref)
@@ -358,6 +371,12 @@ class FleetProvider:
             reasons = {key: messages.told(error) for key, error in outcome.failed.items()}
             raise LifecycleError(
                 messages.several_failed(reasons, "could not be removed; run it again")
+            )
+        waiting = [key for key, one in state.unresolved.items() if one.until > self._host.clock()]
+        if waiting and declared is None:
+            raise NotDone(
+                f"an earlier purchase for {listed(sorted(waiting))} had no answer, and its account "
+                "may still appear. All other accounts are removed; run it again in some minutes"
             )
 
     # --- looking
@@ -498,7 +517,15 @@ def _with_removal(todo: Plan, on_delete: OnDelete) -> Plan:
 
 def _retained(todo: Plan) -> Plan:
     """With `retain_on_delete` on the fleet nothing is removed."""
-    return _with_removal(todo, OnDelete.RETAIN)
+
+    def kept(held: HeldAccount) -> HeldAccount:
+        return held._replace(arguments=held.arguments.but(on_delete=OnDelete.RETAIN))
+
+    return _but(
+        todo,
+        remove={key: kept(held) for key, held in todo.remove.items()},
+        replace={key: (kept(held), spec) for key, (held, spec) in todo.replace.items()},
+    )
 
 
 def _but(todo: Plan, **changes: Any) -> Plan:
@@ -526,6 +553,20 @@ def _with_late(value: Any, late: list[Any]) -> Any:
     if isinstance(value, list):
         return [_with_late(inner, late) for inner in value]
     return value
+
+
+def _in_parts_already(inputs: Mapping[str, Any]) -> bool:
+    return "__parts" in inputs
+
+
+def _shown_entries(inputs: Mapping[str, Any]) -> int:
+    """How many entries the inputs show, one by one or in parts."""
+    shown = inputs.get("accounts")
+    if not isinstance(shown, Mapping):
+        return 0
+    if not _in_parts_already(inputs):
+        return len(shown)
+    return sum(text.count("\n") for text in shown.values() if isinstance(text, str))
 
 
 def _settings_of(reading: FleetReading) -> set[str]:

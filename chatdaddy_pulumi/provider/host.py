@@ -13,6 +13,7 @@ from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.spec import has_unknown
@@ -43,6 +44,8 @@ class Host:
     settings: Settings = field(default_factory=lambda: Settings({}, os.environ))
     #: The run that a resource's hidden input describes; None: of the engine that this host serves.
     find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
+    #: The entries that an earlier run may have bought for; None if this machine does not know.
+    begun_in: Callable[[str], frozenset[Ref] | None] = lambda _: None
     show: Log = silent
     #: Why no further account should be begun; None to go on.
     stop_reason: Callable[[], str | None] = lambda: None
@@ -147,6 +150,12 @@ def _entry_words(accounts: Mapping[str, Any], *, keys: bool) -> Iterator[str]:
         if isinstance(entry, Mapping):
             said = {k: v for k, v in entry.items() if k not in ("adopt", "aliases", "tier")}
             yield from _words(said)
+
+
+#: Without the hidden input nothing is known of the run, and nothing may be done.
+UNREGISTERED = (
+    "nothing was done: the program hands over nothing of this run, as with ignore_changes=['*']"
+)
 
 
 class Checked(NamedTuple):

@@ -46,7 +46,7 @@ from chatdaddy_pulumi.provider.state import (
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import DeclaredIdentity
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -163,7 +163,7 @@ class IntentProvider:
         except (ChatDaddyError, LifecycleError):
             return
         for account in view.accounts.values():
-            known = account.account_id in self._host.removed
+            known = account.account_id in self._host.removed or not account.live
             if not known and any(
                 Unresolved(note, note.at).may_be(account, user_id) for note in notes.values()
             ):
@@ -200,6 +200,7 @@ class _Found:
             facts.check_team(account_id)
         entries = self._declared_entries()
         self._settle_unresolved({entry.ref for entry in entries})
+        self._pass_on(entries)
         listed_team = await self._verify(facts)
         self._choose_to_note(facts, entries)
         await self._decide_accounts(facts, entries)
@@ -273,8 +274,13 @@ class _Found:
         found = read_all_unresolved(_text(self._olds.get(_UNRESOLVED)))
         last_run, begun = _number(self._olds.get(_RUN_AT)), _number(self._mark.get("at"))
         if begun and begun >= last_run - 1:
+            sent = self._host.begun_in(str(self._mark.get("run")))
+            for ref, one in found.items():
+                if sent is None or ref in sent:
+                    found[ref] = one.begun_again(begun)
             for ref, note in self._state.notes.items():
-                if note.at <= begun + 1:
+                # Older notes are not of the run that began; and it may be known what it sent.
+                if note.at >= last_run and (sent is None or ref in sent):
                     found.setdefault(ref, Unresolved(note, begun))
         for urn, outputs in self._saved.items():
             if type_of(urn) == FLEET_TYPE and (found or outputs.get("__unresolved")):
@@ -282,26 +288,48 @@ class _Found:
                 found = {
                     ref: one
                     for ref, one in found.items()
-                    if ref.holder != urn or one.since > state.worked_at
+                    if ref.holder != urn or one.latest > state.worked_at
                 }
-                found |= {Ref(urn, key): one for key, one in state.unresolved.items()}
+                for key, one in state.unresolved.items():
+                    _merge(found, Ref(urn, key), one)
             elif type_of(urn) == ACCOUNT_TYPE:
                 unresolved = AccountState.load(outputs).unresolved
                 if unresolved is not None:
-                    found[Ref(urn)] = unresolved
-        now, patience = self._host.clock(), self._host.settings.options().lookup_s
+                    _merge(found, Ref(urn), unresolved)
         for ref, one in found.items():
             held = context.ownership.held_by(ref.holder).get(ref.key)
-            if held is not None:
+            if held is not None and not _is_older(held, one.note):
                 continue
             if ref not in declared:
                 self.suspected[ref] = one
                 continue
-            until = one.until
-            if not until and now - one.since < _UNDER_WAY_S:
-                until = now + patience
-            context.unresolved[ref] = one._replace(until=until)
+            context.unresolved[ref] = self._waiting(one)
         context.notes = dict(self._state.notes)
+
+    def _pass_on(self, entries: list[_Entry]) -> None:
+        """An entry of the same nickname and type may wait for what its predecessor began to buy."""
+        ownership = self._context.ownership
+        for old, one in list(self.suspected.items()):
+            heirs = [
+                entry.ref
+                for entry in entries
+                if entry.identity.identity == one.note.identity
+                and not entry.identity.adopt
+                and entry.ref not in self._context.unresolved
+                and entry.ref.key not in ownership.held_by(entry.ref.holder)
+                and ownership.carried_to(entry.ref) is None
+            ]
+            for ref in heirs:
+                self._context.unresolved[ref] = self._waiting(one)
+            if heirs:
+                del self.suspected[old]
+
+    def _waiting(self, one: Unresolved) -> Unresolved:
+        """The same with the time until which its account may still appear."""
+        now = self._host.clock()
+        if one.until or now - one.latest >= _UNDER_WAY_S:
+            return one
+        return one._replace(until=now + self._host.settings.options().lookup_s)
 
     async def _name_suspects(self, facts: Facts) -> None:
         """Name what an interrupted run may have bought, and nobody wants."""
@@ -316,10 +344,12 @@ class _Found:
             found = [
                 account
                 for account in view.named(one.note.identity.nickname)
-                if account.account_id not in taken and one.may_be(account, user_id) is not False
+                if account.live
+                and account.account_id not in taken
+                and one.may_be(account, user_id) is not False
             ]
             suspects |= {account.account_id: account for account in found}
-            if not found and self._host.clock() - one.since > LONGEST_RUN_S:
+            if not found and self._host.clock() - one.latest > LONGEST_RUN_S:
                 del self.suspected[ref]
         adopted = {one.identity.adopt for one in self._declared_entries()}
         for account_id, account in sorted(suspects.items()):
@@ -434,20 +464,37 @@ class _Found:
             self._host.log(hint.replace("set aliases", "keep the nickname, or set aliases"))
 
     def _leaving_accounts(self) -> dict[str, HeldAccount]:
-        """The accounts of `Account`s that the program drops, and that nobody takes over."""
-        found = {}
-        if all(self._context.declared(urn) for urn in self._saved if type_of(urn) == ACCOUNT_TYPE):
-            return {}
+        """The accounts of resources that the program drops, and that nobody takes over."""
+        found: dict[str, HeldAccount] = {}
+        dropped = [urn for urn in self._saved if self._context.declared(urn) is None]
+        if not any(type_of(urn) in (ACCOUNT_TYPE, FLEET_TYPE) for urn in dropped):
+            return found
         ownership = self._context.ownership
         for one in ownership.leaving:
-            if type_of(one.ref.holder) != ACCOUNT_TYPE or one.account_id in ownership.moved:
+            if ownership.declaration(one.ref.holder) is not None:
+                continue  # a fleet that is still declared tells its own removals
+            if one.account_id in ownership.moved:
                 continue
             if ownership.also_adopted_by(one.account_id, one.ref):
                 continue
-            held = AccountState.load(self._saved[one.ref.holder]).held
+            if type_of(one.ref.holder) == ACCOUNT_TYPE:
+                held = AccountState.load(self._saved[one.ref.holder]).held
+            else:
+                held = self._context.fleet(one.ref.holder).held.get(one.ref.key)
             if held is not None:
                 found[one.ref.label] = held
         return found
+
+
+def _merge(found: dict[Ref, Unresolved], ref: Ref, one: Unresolved) -> None:
+    found[ref] = one.merged(found[ref]) if ref in found else one
+
+
+def _is_older(held: tuple[str, Identity], note: Note) -> bool:
+    """Whether what an entry holds was there before the purchase that was noted for it, since it was
+    to be replaced."""
+    account_id, identity = held
+    return account_id in note.before or identity != note.identity
 
 
 def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:

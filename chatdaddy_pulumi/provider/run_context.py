@@ -91,6 +91,18 @@ class Declared:
         )
 
 
+def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
+    """Whether a resource may buy in this run, by the saved state."""
+    state = saved.get(declared.urn or "")
+    if state is None or state.get("__unresolved") or state.get("__missing_since"):
+        return True
+    if declared.kind == "fleet":
+        return bool(state.get("__settled") != declared.digest)
+    before = state.get("__declared") or {}
+    said = declared.given
+    return any(said.get(name) not in (None, before.get(name)) for name in ("type", "login_type"))
+
+
 @dataclass(frozen=True)
 class _Lazy(Generic[T]):
     """An iterable that is worked out at each iteration."""

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,13 @@ class RunFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        #: The outputs of our resources in the saved state, as the program has read them.
+        self.saved: Mapping[str, Any] = {}
         #: What this process has bought: nobody else can hold that yet.
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
         self._one_provider = False
+        self._begun_fd: int | None = None
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -117,11 +121,14 @@ class RunFile:
         path = home / f"{_port(engine)}-{number}.db"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         made = cls(path)
+        os.close(os.open(made._begun_path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        made.saved = saved
         with made._open() as connection:
             connection.executescript(_TABLES)
         facts = {
             "number": number,
             "engine": engine,
+            "boot": _boot(),
             "stack": stack,
             "preview": preview,
             "at": time.time(),
@@ -168,8 +175,15 @@ class RunFile:
 
     def engine(self) -> str:
         """The address of the engine whose run it is."""
+        return self._fact("engine")
+
+    def boot(self) -> str:
+        """When the machine was started that the run was on; "" if that is not known."""
+        return self._fact("boot")
+
+    def _fact(self, name: str) -> str:
         with self._open() as connection:
-            row = connection.execute("select value from facts where name = 'engine'").fetchone()
+            row = connection.execute("select value from facts where name = ?", (name,)).fetchone()
         return str(json.loads(row[0])) if row else ""
 
     def run(self) -> Run:
@@ -213,6 +227,8 @@ class RunFile:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        if not self._one_provider:
+            self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
         with self._open() as connection:
@@ -231,6 +247,7 @@ class RunFile:
         return None if row is None else str(row[0])
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
+        self._note_begun("+", ref)
         if self._one_provider:  # then this process makes all purchases
             first = self._reserved.setdefault(identity, ref)
             return None if first == ref else first
@@ -243,6 +260,27 @@ class RunFile:
             ).fetchone()
         first = Ref(*row)
         return None if first == ref else first
+
+    def give_up(self, ref: Ref) -> None:
+        self._note_begun("-", ref)
+
+    @property
+    def _begun_path(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-begun")
+
+    def _note_begun(self, what: str, ref: Ref) -> None:
+        """A line in a file that outlives the process: thousands of purchases cost no time."""
+        if self._begun_fd is None:
+            self._begun_fd = os.open(self._begun_path, os.O_WRONLY | os.O_APPEND)
+        os.write(self._begun_fd, f"{json.dumps([what, *ref])}\n".encode())
+
+    def begun(self) -> frozenset[Ref]:
+        """The entries that the run may have bought for."""
+        found: set[Ref] = set()
+        for line in self._begun_path.read_text("utf-8").splitlines():
+            what, holder, key = json.loads(line)
+            (found.add if what == "+" else found.discard)(Ref(holder, key))
+        return frozenset(found)
 
 
 def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
@@ -259,6 +297,24 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
             if run_file.engine() == engine:
                 return run_file.run()
     return None
+
+
+def begun_in(number: str) -> frozenset[Ref] | None:
+    """The entries that an earlier run may have bought for; None if its file is not here."""
+    with suppress(OSError, sqlite3.Error, ValueError):
+        for path in folder().glob(f"*-{escape(number)}.db"):
+            found = RunFile(path)
+            # What was not on the disk when the machine went down is not there.
+            if found.boot() and found.boot() == _boot():
+                return found.begun()
+    return None
+
+
+def _boot() -> str:
+    """What tells this start of the machine from others; "" if nothing does."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
 
 
 def _port(engine: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chatdaddy_pulumi.enums import AccountType
+from chatdaddy_pulumi.enums import AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedHolder, identity_of
 from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
@@ -189,6 +189,7 @@ def _write_unresolved(one: Unresolved) -> str:
             "at": note.at,
             "before": list(note.before),
             "since": one.since,
+            **({"again": list(one.again)} if one.again else {}),
             "until": one.until,
         }
     )
@@ -202,7 +203,7 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
     note = Note(
         Identity(said["nickname"], said["type"]), said["tier"], said["at"], tuple(said["before"])
     )
-    return Unresolved(note, said["since"], said["until"])
+    return Unresolved(note, said["since"], said["until"], tuple(said.get("again", ())))
 
 
 # --- AccountFleet
@@ -337,7 +338,8 @@ class IntentState:
                 continue
             before = group.get("before", {})
             for line in group["lines"].split("\n"):
-                key, nickname, type_, tier = line.split("\t")
+                key, nickname, type_, tier = [*line.split("\t"), "", "", ""][:4]
+                tier = _TIERS.get(tier, tier)
                 identity = Identity(nickname or key, type_ or AccountType.WHATSAPP.value)
                 found[Ref(group["holder"], key)] = Note(
                     identity, tier, group["at"], tuple(before.get(key, ()))
@@ -362,16 +364,20 @@ class IntentState:
         return {"__notes": secret(text) if hidden else text, "__version": VERSION}
 
 
+#: How a note's tier is written if it is the usual one, or not known.
+_TIERS = {"": Tier.LIMITED.value, "?": ""}
+
+
 def _note_line(key: str, note: Note) -> str:
+    """Key, nickname, type and tier, with what is usual left out."""
     nickname, type_ = note.identity
-    return "\t".join(
-        [
-            key,
-            "" if nickname == key else nickname,
-            "" if type_ == AccountType.WHATSAPP.value else type_,
-            note.tier,
-        ]
-    )
+    parts = [
+        key,
+        "" if nickname == key else nickname,
+        "" if type_ == AccountType.WHATSAPP.value else type_,
+        {tier: text for text, tier in _TIERS.items()}.get(note.tier, note.tier),
+    ]
+    return "\t".join(parts).rstrip("\t")
 
 
 def write_all_unresolved(found: Mapping[Ref, Unresolved]) -> str:

@@ -116,13 +116,14 @@ class Account(Resource, module="chatdaddy", name="Account"):
         }
         run = program()
         provider = provider_name(opts)
-        hidden = run.declare("account", ACCOUNT, name, given, opts, protect=is_protected_by(opts))
+        declared = run.declare("account", ACCOUNT, name, given, opts, protect=is_protected_by(opts))
+        declared.is_of(self)
         super().__init__(
             PROVIDERS["_account"],
             name,
             {
                 **given,
-                **hidden,
+                **declared.inputs,
                 "__secrets": secret_names(given),
                 # Outputs: named here, so that the SDK makes attributes of them.
                 **dict.fromkeys(_OUTPUTS),
@@ -131,7 +132,8 @@ class Account(Resource, module="chatdaddy", name="Account"):
             pulumi.ResourceOptions.merge(
                 opts,
                 pulumi.ResourceOptions(
-                    additional_secret_outputs=["user_id"], hooks=run.hooks(provider, opts.hooks)
+                    additional_secret_outputs=["user_id"],
+                    hooks=run.hooks(provider, opts.hooks, updates=False),
                 ),
             ),
         )

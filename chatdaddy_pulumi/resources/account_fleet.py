@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from inspect import isawaitable
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from chatdaddy_pulumi.enums import Existing, OnDelete
+from chatdaddy_pulumi.enums import Existing, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.listing import counted, lines
-from chatdaddy_pulumi.provider.fleet_lines import FLEET, accounts_of, counts_of
+from chatdaddy_pulumi.provider.fleet_lines import FLEET, accounts_of, counts_of, write_line
+from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
     end_red,
     is_protected_by,
@@ -85,14 +87,14 @@ class AccountFleet(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(
             parent=self, provider=opts.provider, retain_on_delete=opts.retain_on_delete
         )
-        hidden = run.declare("fleet", FLEET, name, given, child, protect=is_protected_by(opts))
+        declared = run.declare("fleet", FLEET, name, given, child, protect=is_protected_by(opts))
         # As a plain value: a child that depends on its parent's output would wait for itself.
         urn: Any = self.urn.future()
         fleet = _Fleet(
             PROVIDERS["_fleet"],
             name,
             {
-                **hidden,
+                **declared.inputs,
                 "__fleet": pulumi.Output.from_input(urn),
                 "__accounts": text,
                 "__late": late or None,
@@ -105,9 +107,11 @@ class AccountFleet(pulumi.ComponentResource):
                 **dict.fromkeys(_OUTPUTS),
             },
             pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None))
+                child,
+                pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None, updates=True)),
             ),
         )
+        declared.is_of(fleet)
         self._held: pulumi.Output[Any] = pulumi.Output.all(
             held=getattr(fleet, "__held"),
             terms=getattr(fleet, "__terms"),
@@ -115,6 +119,10 @@ class AccountFleet(pulumi.ComponentResource):
         )
         self._counts: pulumi.Output[Any] = fleet.counts
         self._failed: pulumi.Output[Any] = fleet.failed
+        if sdk_hooks.under_mocks():
+            said = pulumi.Output.all(accounts=accounts, defaults=defaults)
+            self._held = said.apply(lambda known: _as_if_bought(name, known))
+            self._counts = self._held.apply(_counts_as_if_bought)
         self._failed.apply(lambda failed: end_red(_failure_of(name, failed)))
         self.register_outputs({})
 
@@ -144,6 +152,33 @@ class AccountFleet(pulumi.ComponentResource):
 
 
 _OUTPUTS = ("__held", "__terms", "__drift", "counts", "failed")
+
+
+def _as_if_bought(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """For unit tests under mocks: the accounts as asked for, with made-up IDs."""
+    from chatdaddy_pulumi.spec.reading import read_fleet
+
+    reading = read_fleet(said["accounts"], defaults=said["defaults"])
+    if reading.problems:
+        told = "; ".join(f"{one.property} {one.reason}" for one in reading.problems)
+        raise pulumi.RunError(f"AccountFleet {name!r}: {told}")
+    terms = [
+        json.dumps({"type": spec.arguments.type.value, "tier": spec.arguments.tier.value})
+        for spec in reading.specs.values()
+    ]
+    lines_ = [
+        write_line(f"acc-{name}-{key}".replace(" ", "-"), "close", number, key, spec.nickname)
+        for number, (key, spec) in enumerate(reading.specs.items())
+    ]
+    return {"held": "\n".join(lines_), "terms": terms, "drift": None}
+
+
+def _counts_as_if_bought(held: Mapping[str, Any]) -> dict[str, Any]:
+    accounts = accounts_of(held).values()
+    counts: dict[str, Any] = {"total": len(accounts)}
+    counts["tier"] = Counter(Tier(one["tier"]).short for one in accounts)
+    counts["state"] = Counter(one["state"] for one in accounts)
+    return counts
 
 
 def _failure_of(name: str, failed: Mapping[str, str] | None) -> str | None:

@@ -31,7 +31,7 @@ from chatdaddy_pulumi.provider.account_fleet import FleetProvider
 from chatdaddy_pulumi.provider.forgotten import ForgottenProvider
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
-from chatdaddy_pulumi.provider.run_file import find_run
+from chatdaddy_pulumi.provider.run_file import begun_in, find_run
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.resources.sdk_hooks import HostProcess, plain, raw_configuration
 
@@ -64,6 +64,7 @@ class _Process:
         self.host = Host(
             connect=client_for,
             find_run=lambda hidden: find_run(hidden, engine),
+            begun_in=begun_in,
             show=self.sdk.log,
             stop_reason=self.sdk.stop_reason,
         )

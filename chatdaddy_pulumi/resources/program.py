@@ -11,12 +11,13 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import Resource
 
-from chatdaddy_pulumi.provider.run_context import Declared
+from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
@@ -26,6 +27,9 @@ from chatdaddy_pulumi.spec import UNKNOWN
 INTENT = "chatdaddy-intent"
 
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", "chatdaddy:index:Intent")
+
+#: How often the state is read again if it can't be read, and after how many seconds.
+_READS, _READ_AGAIN_S = 40, 0.05
 
 _ATTRIBUTE = "_chatdaddy_program"
 
@@ -66,6 +70,16 @@ class _Declaration:
     provider: str
     protect: bool
     retain: bool
+    depends_on: Any = None
+    #: Set once it is constructed; the inputs are read later.
+    resource: pulumi.Resource | None = None
+
+    async def ready(self) -> None:
+        """Wait for all that the registration waits for, but for the run."""
+        for output in _outputs_in(self.given):
+            await output.future()
+        for one in await _resources_in(self.depends_on):
+            await one.urn.future()
 
     async def is_secret(self) -> bool:
         """Whether what is known of the arguments holds a secret."""
@@ -92,6 +106,58 @@ class _Declaration:
 
 
 @dataclass
+class Declaration:
+    """What a resource of ours needs of its program."""
+
+    #: The hidden inputs.
+    inputs: dict[str, Any]
+    _declaration: _Declaration | None
+
+    def is_of(self, resource: pulumi.Resource) -> None:
+        """Tell which resource it is."""
+        if self._declaration is not None:
+            self._declaration.resource = resource
+
+
+@dataclass
+class _Gate:
+    """Lets one resource that may buy go first, until its step has saved the begun mark.
+
+    The mark is saved by a hook, in a step of the engine's, and the engine takes it only while it
+    hands no other step to a worker. If the workers were all in hooks that wait for the mark, none
+    would ever end.
+    """
+
+    first: asyncio.Lock = field(default_factory=asyncio.Lock)
+    marked: asyncio.Event = field(default_factory=asyncio.Event)
+    saving: asyncio.Task[None] | None = None
+
+    async def enter(self, resource: pulumi.Resource) -> None:
+        """Return if the mark is saved, or if the resource goes first."""
+        if self.marked.is_set():
+            return
+        await self.first.acquire()
+        if self.marked.is_set():
+            self.first.release()
+            return
+        asyncio.ensure_future(self._leave(resource))  # noqa: RUF006 - the loop holds it
+
+    async def _leave(self, resource: pulumi.Resource) -> None:
+        """The next one goes when the mark is saved, or when this one is over without it."""
+        over = asyncio.ensure_future(resource.urn.future())
+        marked = asyncio.ensure_future(self.marked.wait())
+        await asyncio.wait({over, marked}, return_when=asyncio.FIRST_COMPLETED)
+        if not over.done() or over.exception() is None:
+            marked.cancel()
+        self.first.release()
+
+
+#: For so long a step waits for the mark, in seconds; it is saved in milliseconds, unless steps
+#: that the gate does not know of hold all workers.
+_MARK_S = 5.0
+
+
+@dataclass
 class Program:
     """What one run of a program declares of ours."""
 
@@ -100,7 +166,7 @@ class Program:
     _file: RunFile | None = None
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
-    _marked: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _gates: dict[str, _Gate] = field(default_factory=dict)
 
     def declare(
         self,
@@ -111,8 +177,8 @@ class Program:
         opts: pulumi.ResourceOptions,
         *,
         protect: bool,
-    ) -> dict[str, Any]:
-        """Note a resource of ours; the hidden inputs that it needs.
+    ) -> Declaration:
+        """Note a resource of ours.
 
         Args:
             kind: ``account`` or ``fleet``.
@@ -123,7 +189,7 @@ class Program:
             protect: Whether the program protects it.
         """
         if sdk_hooks.under_mocks():
-            return {}
+            return Declaration({}, None)
         provider = provider_of(opts)
         own_provider = "" if provider is None else provider.pulumi_resource_name
         intent = self._intent(own_provider, provider)
@@ -138,21 +204,26 @@ class Program:
             provider=own_provider,
             protect=protect,
             retain=bool(opts.retain_on_delete),
+            depends_on=opts.depends_on,
         )
         self._declarations.append(declaration)
         if self._file is not None:
             late: Any = self._add(declaration)
             pulumi.Output.from_input(late)
-        return {
+        hidden = {
             "__run": self._hidden(own_provider, declaration),
             "__urn": declaration.urn or self._own_urn(declaration),
             "__intent": getattr(intent, "__notes"),
         }
+        return Declaration(hidden, declaration)
 
     def hooks(
-        self, provider: str, given: pulumi.ResourceHookBinding | None
+        self, provider: str, given: pulumi.ResourceHookBinding | None, *, updates: bool
     ) -> pulumi.ResourceHookBinding | None:
-        """The hooks that save the begun mark, beside those that the program gives."""
+        """The hooks that save the begun mark, beside those that the program gives.
+
+        `updates`: whether an update of the resource may buy, too.
+        """
         if sdk_hooks.under_mocks():
             return given
         if provider not in self._hooks:
@@ -166,7 +237,9 @@ class Program:
                 pulumi.ResourceHookOptions(on_dry_run=True),
             )
         ours: list[Any] = [self._hooks[provider]]
-        own = pulumi.ResourceHookBinding(before_create=ours, before_update=ours)
+        own = pulumi.ResourceHookBinding(
+            before_create=ours, before_update=ours if updates else None
+        )
         return own if given is None else pulumi.ResourceHookBinding.merge(given, own)
 
     def _intent(self, name: str, provider: pulumi.ProviderResource | None) -> _Intent:
@@ -187,6 +260,7 @@ class Program:
                 pulumi.ResourceOptions(provider=provider),
             )
             self._intents[name] = mark, intent
+            self._gates.setdefault(name, _Gate())
         return self._intents[name][1]
 
     async def _holds_secrets(self, provider: str) -> bool | None:
@@ -197,11 +271,12 @@ class Program:
 
     async def _mark(self, provider: str) -> None:
         """Save that this run begins to buy: once, just before the first purchase."""
-        if provider not in self._marked:
-            self._marked[provider] = asyncio.ensure_future(self._save_mark(provider))
-        await self._marked[provider]
+        gate = self._gates[provider]
+        if gate.saving is None:
+            gate.saving = asyncio.ensure_future(self._save_mark(provider, gate))
+        await asyncio.wait({gate.saving}, timeout=_MARK_S)
 
-    async def _save_mark(self, provider: str) -> None:
+    async def _save_mark(self, provider: str, gate: _Gate) -> None:
         mark, _ = self._intents[provider]
         urn = await mark.urn.future()
         opened = await self._open()
@@ -214,6 +289,7 @@ class Program:
         assert urn is not None
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, sdk_hooks.register_outputs, urn, said)
+        gate.marked.set()
 
     # --- the run's file
 
@@ -222,6 +298,11 @@ class Program:
         if declaration is not None and declaration.urn is None:
             declaration.urn = await self._own_urn(declaration)
             opened.declare(await declaration.known())
+        if declaration is not None and may_buy(await declaration.known(), opened.saved):
+            await declaration.ready()
+            await self._intents[provider][1].urn.future()
+            if declaration.resource is not None:
+                await self._gates[provider].enter(declaration.resource)
         return opened.hidden(provider)
 
     async def _own_urn(self, declaration: _Declaration) -> str:
@@ -321,11 +402,26 @@ async def _is_secret(value: Any) -> bool:
     return False
 
 
+async def _read_state(stack: str) -> Mapping[str, Any] | None:
+    """The answer of the engine, which may be writing the state's file just now."""
+    for again in range(_READS, -1, -1):
+        try:
+            found: Mapping[str, Any] | None = await asyncio.ensure_future(
+                pulumi.runtime.invoke_async(
+                    "pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}
+                )
+            )
+            return found
+        except Exception:  # the SDK raises nothing that is more exact
+            if not again:
+                raise
+            await asyncio.sleep(_READ_AGAIN_S)
+    return None
+
+
 async def _saved_outputs(stack: str) -> dict[str, Any]:
     """The outputs of our resources in the stack's saved state, by URN."""
-    answer = await asyncio.ensure_future(
-        pulumi.runtime.invoke_async("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack})
-    )
+    answer = await _read_state(stack)
     outputs: Mapping[str, Any] = (answer or {}).get("outputs") or {}
     return {
         urn: _json(one.get("outputs") or {})
@@ -361,6 +457,19 @@ def _known(value: Any, outputs: Mapping[int, tuple[Any, bool]]) -> Any:
     if value is None or isinstance(value, (str, int, float, bool)):
         return getattr(value, "value", value)
     return UNKNOWN
+
+
+async def _resources_in(depends_on: Any) -> list[pulumi.Resource]:
+    """The resources that `depends_on` names, in any of its forms."""
+    if isinstance(depends_on, pulumi.Output):
+        depends_on = await depends_on.future()
+    elif isawaitable(depends_on):
+        depends_on = await depends_on
+    if isinstance(depends_on, pulumi.Resource):
+        return [depends_on]
+    if isinstance(depends_on, (list, tuple)):
+        return [one for part in depends_on for one in await _resources_in(part)]
+    return []
 
 
 def _root_urn(leaf: str) -> str:

@@ -135,11 +135,11 @@ def plain(value: Any) -> Any:
     """A value of the host's, with the unknown ones as `UNKNOWN`."""
     if isinstance(value, Unknown):
         return UNKNOWN
+    if rpc.is_rpc_secret(value):
+        return plain(rpc.unwrap_rpc_secret(value))
     if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [plain(inner) for inner in value]
-    return rpc.unwrap_rpc_secret(value) if rpc.is_rpc_secret(value) else value
+    return [plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def raw_configuration(config: Any) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _DEEPEST = 10
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 #: Settings that the API has for itself.
-_INTERNAL = ("coexistenceContactsSynced",)
+INTERNAL_SETTINGS = ("coexistenceContactsSynced",)
 
 
 class Inner(NamedTuple):
@@ -158,7 +158,7 @@ def _mapping(of: str, kinds: Mapping[str, Kind], *, others: bool = True) -> Kind
         for name, value in given.items():
             if name in kinds and value is not None:
                 yield from _inside(name, kinds[name].problems(value))
-            elif name in _INTERNAL and value is not None:
+            elif name in INTERNAL_SETTINGS and value is not None:
                 yield Inner(name, "is internal to ChatDaddy; leave it out")
 
     schema = {"type": "object", "properties": {name: kind.schema for name, kind in kinds.items()}}

@@ -5,12 +5,18 @@ import pulumi
 from chatdaddy_pulumi import AccountFleet, FleetLimits, OnDelete, load_fleet
 
 config = pulumi.Config()
+max_removals = config.get_int("maxRemovals") or 0
 
 customers = AccountFleet(
     "customers",
     load_fleet("fleet.csv"),
     on_delete=OnDelete.ARCHIVE,  # who leaves keeps notes and contacts
-    limits=FleetLimits(max_purchases=config.get_int("maxPurchases"), max_removals=2),
+    limits=FleetLimits(
+        max_purchases=config.get_int("maxPurchases"),
+        max_removals=max_removals,
+    ),
+    # Neither `pulumi destroy` nor a program that lost this line removes the company's accounts.
+    opts=pulumi.ResourceOptions(protect=max_removals == 0),
 )
 
 pulumi.export("account_ids", customers.account_ids)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +88,12 @@ def test_gitops(sandbox: Sandbox, tmp_path: Path) -> None:
 
     file = stack.project / "fleet.csv"
     rows = file.read_text().splitlines()
+    file.write_text("\n".join(rows[:-1]))
+    protected = stack.preview()
+    assert protected.exit_code == 1
+    assert "protect" in protected.output
+
+    stack.set_config("chatdaddy-gitops:maxRemovals", "2")
     file.write_text("\n".join(rows[:-3]))
     refused = stack.preview()
     assert refused.exit_code == 1
@@ -93,6 +102,22 @@ def test_gitops(sandbox: Sandbox, tmp_path: Path) -> None:
     file.write_text("\n".join(rows[:-1]))
     stack.up("--skip-preview").ok()
     assert [a["nickname"] for a in sandbox.accounts() if a.get("archiveState")] == ["Lark Books"]
+
+
+def test_testing(tmp_path: Path) -> None:
+    """The example's own tests pass, as its README runs them."""
+    copy_project(EXAMPLES / "testing", tmp_path / "testing")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path / "testing",
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
 
 
 LIMITED = "limited_msg_no_chat_history"

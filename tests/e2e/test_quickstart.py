@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.support.engine import ENGINES, Stack
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
-QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -18,9 +19,13 @@ def test_the_quickstart_buys_changes_and_removes_one_account(
     engine: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     project = tmp_path / "quickstart"
-    shutil.copytree(QUICKSTART, project, ignore=shutil.ignore_patterns(".venv"))
-    settings = (project / "Pulumi.yaml").read_text()
-    (project / "Pulumi.yaml").write_text(settings.split("runtime:")[0] + "runtime: python\n")
+    program = project / "examples" / "quickstart"
+    program.mkdir(parents=True)
+    shutil.copy(ROOT / "examples" / "quickstart" / "__main__.py", program)
+    settings = (ROOT / "Pulumi.yaml").read_text()
+    assert "main: examples/quickstart/" in settings
+    settings = settings.replace("virtualenv: .venv", f"virtualenv: {sys.prefix}")
+    (project / "Pulumi.yaml").write_text(settings)
     stack = Stack(
         project,
         engine=engine,

@@ -10,6 +10,7 @@ import json
 import resource
 import sys
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions, ServiceUrls
-from chatdaddy_pulumi.client.errors import BadAnswer, Refused, Retryable, Unknown
+from chatdaddy_pulumi.client.errors import BadAnswer, RateLimited, Refused, Retryable, Unknown
 from chatdaddy_pulumi.client.models import Purchase
 from tests.support.hostile import Handler, Hostile, hostile, token
 
@@ -208,6 +209,184 @@ def test_a_body_that_unpacks_to_1_gb_is_cut_off(server: Hostile) -> None:
     assert is_a_clear_line(caught.value)
     assert time.monotonic() - began < 20
     assert peak_mb() - before < 250
+
+
+def packed(times: int, megabytes: int) -> bytes:
+    body = b" " * (megabytes * 2**20)
+    for _ in range(times):
+        body = gzip.compress(body)
+    return body
+
+
+PACKED: dict[str, tuple[bytes, str]] = {
+    "gzip, gzip": (packed(2, 256), "gzip, gzip"),
+    "gzip and gzip": (packed(2, 256), "gzip,gzip"),
+    "gzip, deflate": (packed(1, 64), "gzip, deflate"),
+    "once": (packed(1, 256), "gzip"),
+    "deflate": (zlib.compress(b" " * 2**26), "deflate"),
+    "br": (b"\x0b\x02\x80", "br"),
+    "a chain": (b"x", ", ".join(["gzip"] * 10_000)),
+    "nonsense": (b"x", "\x01gzip\xff"),
+    "broken": (packed(1, 1)[:50], "gzip"),
+    "not at all": (b"{}", "gzip"),
+    "more after it": (gzip.compress(b"{}") + b"x", "gzip"),
+}
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+@pytest.mark.parametrize(("body", "encoding"), PACKED.values(), ids=PACKED)
+def test_no_packing_makes_much_out_of_little(
+    server: Hostile, body: bytes, encoding: str, status: int
+) -> None:
+    def answer(handler: Handler) -> None:
+        handler.say(body, status, {"Content-Encoding": encoding})
+
+    server.answers[LIST] = server.answers[BUY] = answer
+    before, began = peak_mb(), time.monotonic()
+    once = ClientOptions(retry_delay_s=0, retries=0, lookup_s=0, rate_limit_retries=0)
+    for work in (snapshot, purchase):
+        with pytest.raises(ChatDaddyError) as caught:
+            ask(server, work, once)
+        assert is_a_clear_line(caught.value)
+        # What the status says is known, whatever the body is.
+        assert isinstance(caught.value, Refused) == (status == 400)
+        assert isinstance(caught.value, RateLimited) == (status == 429)
+    assert time.monotonic() - began < 5
+    assert peak_mb() - before < 120
+
+
+MANY: dict[str, bytes] = {
+    "values": b'{"accounts": [{"accountId": "acc1", "x": [' + b"1," * 2_000_000 + b"1]}]}",
+    "keys": b'{"accounts": [], "x": {' + b",".join(b'"%d":1' % n for n in range(1_100_000)) + b"}}",
+    "entries": b'{"accounts": [' + b"{}," * 400_000 + b"{}]}",
+    "wrong entries": b'{"accounts": [' + b'{"accountId":1},' * 90_000 + b"{}]}",
+    "digits": b'{"accounts": [{"accountId": "acc1", "x": ' + b"9" * 10_000_000 + b"}]}",
+    "numbers": b'{"accounts": [{"accountId": "acc1", "x": [' + b"9" * 4_200 + b"]}]}",
+    "depth": b'{"accounts": [{"accountId": "acc1", "x": ' + b"[" * 10_000_000 + b"}]}",
+    "one text": b'{"accounts": [{"accountId": "acc1", "x": "' + b"9" * 20_000_000 + b'"}]}',
+    "an ID": b'{"accounts": [{"accountId": "' + b"9" * 20_000_000 + b'"}]}',
+}
+
+
+@pytest.mark.parametrize("body", MANY.values(), ids=MANY)
+def test_no_json_takes_much_time_or_memory(server: Hostile, body: bytes) -> None:
+    """Nothing else gets its turn meanwhile, so that its time-outs would not fire."""
+    server.answers[LIST] = server.answers[BUY] = lambda _: body
+    before = peak_mb()
+    for work in (snapshot, purchase):
+        late = 0.0
+
+        async def watched(client: ChatDaddy, work: Any = work) -> Any:
+            nonlocal late
+
+            async def watch() -> None:
+                nonlocal late
+                while True:
+                    began = time.monotonic()
+                    await asyncio.sleep(0.01)
+                    late = max(late, time.monotonic() - began)
+
+            watching = asyncio.ensure_future(watch())
+            try:
+                return await work(client)
+            finally:
+                watching.cancel()
+
+        with contextlib.suppress(ChatDaddyError):
+            ask(server, clear(watched), ClientOptions(retry_delay_s=0, retries=0, lookup_s=0))
+        assert late < 5  # in a quarter of it on an idle machine
+    assert peak_mb() - before < 400
+
+
+def test_a_complaint_that_drips_is_known_by_its_status(server: Hostile) -> None:
+    def drip(handler: Handler) -> None:
+        handler.send_response(400)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        for byte in b'{"message": "No more"':
+            handler.wfile.write(bytes([byte]))
+        time.sleep(3)
+
+    server.answers[BUY] = drip
+    began = time.monotonic()
+    with pytest.raises(Refused) as caught:
+        ask(server, purchase, ClientOptions(read_timeout_s=0.5))
+    assert caught.value.status == 400
+    assert time.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize("status", [400, 429])
+def test_words_that_are_cut_end_before_a_secret(server: Hostile, status: int) -> None:
+    words = "no " * 21_830 + REFRESH_TOKEN * 100
+    server.answers[BUY] = lambda handler: handler.say({"message": words}, status)
+    with pytest.raises(ChatDaddyError) as caught:
+        ask(server, purchase, ClientOptions(rate_limit_retries=0))
+    assert REFRESH_TOKEN[:15] not in caught.value.message
+
+
+def test_one_listing_is_bounded_in_bytes_and_in_time(server: Hostile) -> None:
+    numbers = itertools.count()
+
+    def page(handler: Handler) -> Any:
+        account = {**ACCOUNT, "accountId": f"acc{next(numbers)}", "x": "y" * 100_000}
+        time.sleep(0.01)
+        return {"accounts": [account], "total": 1_500}
+
+    server.answers[LIST] = page
+    options = ClientOptions(max_listing_bytes=1_000_000, max_pages=100_000)
+    with pytest.raises(BadAnswer, match="more than 1,000,000 bytes in all"):
+        ask(server, snapshot, options)
+    options = ClientOptions(listing_timeout_s=0.5, max_pages=100_000, concurrency=1)
+    with pytest.raises(Retryable, match=r"within 0\.5 s"):
+        ask(server, snapshot, options)
+    assert len(server.asked) < 500
+
+
+@pytest.mark.parametrize("piece", [b"1\r\n \r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+def test_small_pieces_without_end_let_time_outs_fire(server: Hostile, piece: bytes) -> None:
+    def pour(handler: Handler) -> None:
+        if piece.startswith(b"1"):
+            handler.send_response(200)
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+        began = time.monotonic()
+        while time.monotonic() - began < 10:
+            handler.wfile.write(piece * 10_000)
+
+    server.answers[LIST] = pour
+    began = time.monotonic()
+    with pytest.raises(Retryable):
+        ask(server, snapshot, ClientOptions(total_timeout_s=1, retries=0))
+    assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b]0;title\x07",
+        "\x9b2J",
+        "a\u202eb",
+        "a\u200bb",
+        "\ufeff",
+        "a\rb",
+        "\U000e0041",
+        "\x08\x08",
+    ],
+)
+def test_no_text_of_the_api_acts_on_a_terminal(server: Hostile, text: str) -> None:
+    said = {
+        "message": f"No: {text}",
+        "data": {"helpLink": {"url": f"https://x.example/{text}"}},
+    }
+    server.answers[BUY] = lambda handler: handler.say(said, 400)
+    with pytest.raises(Refused) as caught:
+        ask(server, purchase)
+    assert is_a_clear_line(caught.value)
+    assert "\\" in str(caught.value) or text.strip() == "a\rb"
+    said["data"] = {"helpLink": {"docId": text}}
+    with pytest.raises(Refused) as caught:
+        ask(server, purchase)
+    assert is_a_clear_line(caught.value)
 
 
 def test_a_complaint_of_100_mb_is_read_in_part(server: Hostile) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client import (
+    BadSetting,
+    ChatDaddy,
+    ChatDaddyError,
+    ClientOptions,
+    ServiceUrls,
+    Unreachable,
+    addresses,
+)
+from chatdaddy_pulumi.client.connection import http_transport
 from chatdaddy_pulumi.client.models import Purchase
 from tests.support.engine import Stack, write_project
 from tests.support.hostile import hostile
@@ -61,6 +71,169 @@ def test_a_redirect_is_not_followed(status: int, redirected: str) -> None:
         assert any("redirect" in str(error) for error in errors)
         assert theirs.asked == []
         assert ours.calls().count("POST /im/accounts") <= 1
+
+
+OWN = [
+    "http://127.0.0.1:8080",
+    "http://127.255.255.254",
+    "http://[::1]:8080",
+    "http://localhost:8080",
+    "HTTP://LocalHost/base/",
+    "http://10.1.2.3",
+    "http://172.31.0.1",
+    "http://192.168.1.5:8080",
+    "http://[fd12::1]",
+]
+#: Read by everybody on the way, or not what they seem to be.
+ELSEWHERE = [
+    "http://api.chatdaddy.tech",
+    "http://8.8.8.8",
+    "http://chatdaddy",
+    "http://sandbox:8080",
+    "http://evil.localhost",
+    "http://localhost.example.com",
+    "http://127.0.0.1.example.com",
+    "http://169.254.169.254",
+    "http://0.0.0.0",
+    "http://100.64.0.1",
+    "http://172.32.0.1",
+    "http://203.0.113.1",
+    # Teredo, 6to4, and IPv4 addresses inside of IPv6 ones.
+    "http://[2001:0:7f00:1::1]",
+    "http://[2002:7f00:1::1]",
+    "http://[::ffff:8.8.8.8]",
+    "http://[::ffff:127.0.0.1]",
+    "http://[64:ff9b::808:808]",
+    "http://[::7f00:1]",
+    "http://[fe80::1]",
+    "http://[2001:db8::1]",
+]
+#: Written so that one reader takes them for this and another for that.
+ODD = [
+    "http://evil\u3002example",
+    "http://127.0.0.1\uff0fevil.example",
+    "http://\u2460\u2461\u2466.0.0.1",
+    "https://\u0430pi.chatdaddy.tech",
+    "http://localhost.",
+    "https://host..example",
+    "https://" + "a" * 64 + ".example",
+    "http://134744072",
+    "http://0x7f.1",
+    "https://0x7f.1",
+    "http://127.1",
+    "http://0177.0.0.1",
+    "https://1.2.3.4.5",
+    "http://127.0.0.1%2eevil.example",
+    "http://127.0.0.1\\@evil.example",
+    "http://127.0.0.1 .evil.example",
+    "http://127.0.0.1\t.evil.example",
+    "http://[::1%25lo]",
+    "http://[::1",
+    "http:127.0.0.1",
+    "http:///127.0.0.1",
+    "//127.0.0.1",
+    "https://host:0",
+    "https://host:99999",
+    "https://host:\u0661",
+    "https://-host",
+    "https://host\x00.example",
+    "https://host/\u202epath",
+    "https://host/a b",
+    "file:///etc/passwd",
+    "socks5://127.0.0.1",
+    "https://" + "a" * 100_000 + "\u00e9",
+]
+WITH_MORE = [
+    "http://user:pass-word-1@127.0.0.1",
+    "http://127.0.0.1:80@evil.example",
+    "http://127.0.0.1#@evil.example",
+    "http://127.0.0.1?@evil.example",
+]
+
+
+@pytest.mark.parametrize("url", OWN)
+def test_a_token_goes_unencrypted_over_ones_own_network(url: str) -> None:
+    ServiceUrls.from_base(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        *((url, "unencrypted") for url in ELSEWHERE),
+        *((url, "is not a URL") for url in ODD),
+        *((url, "only scheme, host and path|unencrypted") for url in WITH_MORE),
+    ],
+)
+def test_a_token_goes_to_no_odd_or_other_address(url: str, says: str) -> None:
+    for given in ({"base": url}, {"im": url}):
+        with pytest.raises(BadSetting, match=says) as caught:
+            ServiceUrls.from_base(**given)
+        assert len(str(caught.value)) < 600
+        assert str(caught.value).isprintable()
+        assert "pass-word-1" not in str(caught.value)
+        assert caught.value.setting in ("baseUrl", "imUrl")
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"HTTPS_PROXY": "socks5://127.0.0.1:1080"}, "only http:// and https://"),
+        ({"ALL_PROXY": "socks5h://u:pass-word-1@127.0.0.1:1080"}, "the proxy of ALL_PROXY"),
+        ({"HTTPS_PROXY": "http://user:pass-word-1@"}, "is not an address"),
+        ({"https_proxy": "http://[::1"}, "the proxy of https_proxy"),
+        ({"HTTPS_PROXY": "http://proxy:port"}, "is not an address"),
+        ({"HTTPS_PROXY": "http://proxy/path?pass-word-1"}, "is not an address"),
+        ({"HTTPS_PROXY": "http://pr\u043exy"}, "is not an address"),
+        ({"HTTPS_PROXY": "http://pro\r\nxy"}, "is not an address"),
+        ({"HTTPS_PROXY": "ftp://proxy"}, "one of ftp://"),
+    ],
+)
+def test_an_odd_proxy_is_one_clear_line(environment: dict[str, str], says: str) -> None:
+    with pytest.raises(BadSetting, match=says) as caught:
+        ChatDaddy("t1", api_token="api-token-1", environment=environment)
+    assert str(caught.value).isprintable()
+    assert "pass-word-1" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_no_proxy_carries_the_token_of_an_http_address(variable: str) -> None:
+    def client(url: str, **more: str) -> ChatDaddy:
+        environment = {variable: "http://proxy.example:3128", **more}
+        urls = ServiceUrls.from_base(url)
+        return ChatDaddy("t1", api_token="api-token-1", urls=urls, environment=environment)
+
+    with pytest.raises(BadSetting, match=f"the proxy of {variable}: would see the token"):
+        client("http://192.168.1.5")
+    client("http://192.168.1.5", NO_PROXY="192.168.0.0/16")
+    client("http://127.0.0.1:8080")
+
+
+def test_a_localhost_that_is_another_machine_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where /etc/hosts, or a name server, says so."""
+    monkeypatch.setattr(addresses, "_OWN_NETWORKS", [ipaddress.ip_network("10.0.0.0/8")] * 5)
+    with hostile() as theirs:
+
+        async def work() -> None:
+            urls = ServiceUrls.from_base(theirs.url.replace("127.0.0.1", "localhost"))
+            async with ChatDaddy(
+                "t1", api_token="api-token-1", urls=urls, options=SHORT, environment={}
+            ) as client:
+                await client.accounts.delete("acc1")
+
+        with pytest.raises(Unreachable, match="localhost is not this machine"):
+            asyncio.run(work())
+        assert theirs.asked == []
+
+
+def test_only_the_services_are_called() -> None:
+    urls = ServiceUrls.from_base("http://127.0.0.1:9")
+    transport = http_transport(urls, SHORT, {})
+
+    async def work() -> None:
+        await transport.handle_async_request(httpx.Request("GET", "http://127.0.0.2:9/im"))
+
+    with pytest.raises(KeyError):
+        asyncio.run(work())
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,8 @@ class ChatDaddyWorld:
         self.page_base = page_base
         self.page = page
         self.settings_merge = True
+        #: Whether an answer by ID says positively that an account is gone.
+        self.tells_gone = True
         self._process = Process("ChatDaddy")
         self._random = random
         self._tokens: dict[str, tuple[str, str, float]] = {}
@@ -286,6 +288,9 @@ class ChatDaddyWorld:
             account = self._find(team, rest[1])
             return self._account_call(call, account, method, *rest[2:])
         if service == "payments" and rest[:2] == ["team-detail", "account-access"]:
+            there = self.accounts.get(rest[2])
+            if not self.tells_gone and (there is None or there.gone):
+                raise Refusal(403, "forbidden")
             account = self._find(team, rest[2])
             usage = (
                 {} if call.random.random() < call.faults.null_facts else {"messages": account.sent}
@@ -434,7 +439,7 @@ class Network(httpx.AsyncBaseTransport):
         who: str,
         faults: Faults,
         random: Random,
-        on_call: Callable[[], None] = lambda: None,
+        on_call: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._world = world
         self._on_call = on_call
@@ -448,7 +453,7 @@ class Network(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         call = self._call(request)
         self.calls.append(f"{call.method} {call.path}")
-        self._on_call()
+        self._on_call(self.calls[-1])
         wait = (request.extensions.get("timeout") or {}).get("read") or 60.0
         there, back = self._latency(), self._latency()
         fate = self._fate(call)

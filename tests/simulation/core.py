@@ -23,7 +23,7 @@ from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
 from chatdaddy_pulumi.provider.host import ConfigurationError, Host, Settings
 from chatdaddy_pulumi.provider.intent import IntentProvider
-from chatdaddy_pulumi.provider.run_context import Declared, Run
+from chatdaddy_pulumi.provider.run_context import Declared, Run, may_buy
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
@@ -53,6 +53,9 @@ from tests.simulation.program import Block, Program, ProviderBlock
 
 FLEET_COMPONENT = "chatdaddy:index:AccountFleet"
 
+#: For so long a step waits for the mark, in seconds.
+_MARK_S = 5.0
+
 
 @dataclass
 class CoreRun:
@@ -70,7 +73,7 @@ class CoreRun:
     #: The unexpected: each is a bug.
     bugs: list[str] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
-    _at_call: tuple[int, Callable[[], Any]] | None = None
+    _at_call: tuple[str, int, Callable[[], Any]] | None = None
     _calls: int = 0
     _file: _RunFile | None = None
     _deployment: Deployment | None = None
@@ -101,17 +104,19 @@ class CoreRun:
             environment={},
         )
 
-    def at_call(self, number: int, work: Callable[[], Any]) -> None:
-        """Do it as soon as so many calls were made to ChatDaddy."""
+    def at_call(self, what: str, number: int, work: Callable[[], Any]) -> None:
+        """Do it as soon as so many calls were made that begin with those words."""
         if number == 0:
             work()
         else:
-            self._at_call = number, work
+            self._at_call = what, number, work
 
-    def _called(self) -> None:
+    def _called(self, call: str) -> None:
+        if self._at_call is None or not call.startswith(self._at_call[0]):
+            return
         self._calls += 1
-        if self._at_call is not None and self._calls == self._at_call[0]:
-            self._at_call[1]()
+        if self._calls == self._at_call[1]:
+            self._at_call[2]()
 
     def find_run(self, hidden: Mapping[str, Any] | None) -> Run | None:
         """As the program has described it so far."""
@@ -233,7 +238,7 @@ class _ProgramSide:
         self._monitor = monitor
         self._program = program
         self._failed: list[str] = []
-        self._marked: dict[str, asyncio.Future[None]] = {}
+        self._gates: dict[str, _Gate] = {}
         self._registered: dict[str, Registered] = {}
         self._components: set[str] = set()
         self._file: _RunFile | None = None
@@ -249,6 +254,7 @@ class _ProgramSide:
             block.name: asyncio.ensure_future(self._component_of(block)) for block in fleets
         }
         opening = asyncio.ensure_future(self._open())
+        self._gates = {block.provider: _Gate() for block in program.blocks}
         intents = {
             name: asyncio.ensure_future(self._intent(name, opening))
             for name in dict.fromkeys(block.provider for block in program.blocks)
@@ -323,16 +329,19 @@ class _ProgramSide:
 
     async def _begin(self, provider: str) -> None:
         """Save that something may be bought from now on, once for each run and provider."""
-        if provider not in self._marked:
-            saved = self._monitor.register_outputs(
-                self._monitor.urn(self._mark_goal(provider)),
-                {
-                    "run": UNKNOWN if self._monitor.dry_run else self._run.number,
-                    "at": UNKNOWN if self._monitor.dry_run else self._run.loop.wall_clock(),
-                },
-            )
-            self._marked[provider] = asyncio.ensure_future(saved)
-        await asyncio.shield(self._marked[provider])
+        gate = self._gates[provider]
+        if gate.saving is None:
+            gate.saving = asyncio.ensure_future(self._save_mark(provider, gate))
+        await asyncio.wait({gate.saving}, timeout=_MARK_S)
+
+    async def _save_mark(self, provider: str, gate: _Gate) -> None:
+        preview = self._monitor.dry_run
+        said = {
+            "run": UNKNOWN if preview else self._run.number,
+            "at": UNKNOWN if preview else self._run.loop.wall_clock(),
+        }
+        await self._monitor.register_outputs(self._monitor.urn(self._mark_goal(provider)), said)
+        gate.marked.set()
 
     # --- a block
 
@@ -392,6 +401,9 @@ class _ProgramSide:
             "__urn": self._monitor.urn(goal),
             "__intent": None if intent.failed else intent.outputs.get("__notes", missing),
         }
+        registration: asyncio.Future[Registered] = self._run.loop.create_future()
+        if may_buy(self._declared(block), self._file.run.saved):
+            await self._gates[block.provider].enter(registration)
         answer = await self._monitor.register(
             replace(
                 goal,
@@ -400,12 +412,39 @@ class _ProgramSide:
                 made_of={"__intent": (intent.urn,)},
                 before=lambda _name, _news: self._begin(block.provider),
                 before_in_previews=True,
+                before_updates=block.kind == "fleet",
             )
         )
+        registration.set_result(answer)
         failed = answer.outputs.get("failed") or answer.outputs.get("__failed")
         if failed and not self._monitor.dry_run:
             reasons = failed if isinstance(failed, dict) else {"": failed}
             self._failed += [f"{block.name} {key}: {why}" for key, why in reasons.items()]
+
+
+class _Gate:
+    """Lets one resource that may buy go first, until its step has saved the begun mark."""
+
+    def __init__(self) -> None:
+        self.marked = asyncio.Event()
+        self.saving: asyncio.Future[None] | None = None
+        self._first = asyncio.Lock()
+
+    async def enter(self, registration: asyncio.Future[Registered]) -> None:
+        if self.marked.is_set():
+            return
+        await self._first.acquire()
+        if self.marked.is_set():
+            self._first.release()
+            return
+        self._leaving = asyncio.ensure_future(self._leave(registration))
+
+    async def _leave(self, registration: asyncio.Future[Registered]) -> None:
+        marked = asyncio.ensure_future(self.marked.wait())
+        futures: set[asyncio.Future[Any]] = {registration, marked}
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+        marked.cancel()
+        self._first.release()
 
 
 class _RunFile:

@@ -78,8 +78,9 @@ class Goal:
     delete_before_replace: bool | None = None
     #: A hook of the program, before a create or an update: gets the name and the new inputs.
     before: Callable[[str, Props], Awaitable[None]] | None = None
-    #: Whether the hook runs in previews, too.
+    #: Whether the hook runs in previews, too, and before updates.
     before_in_previews: bool = False
+    before_updates: bool = True
 
 
 @dataclass(frozen=True)
@@ -905,6 +906,8 @@ class Deployment:
     async def _before(self, step: _Step) -> None:
         goal = step.goal
         if goal is None or goal.before is None or (self.dry_run and not goal.before_in_previews):
+            return
+        if step.op == "update" and not goal.before_updates:
             return
         assert step.new is not None
         await goal.before(step.new.name, step.new.inputs)

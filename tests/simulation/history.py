@@ -49,11 +49,16 @@ End = Literal["interrupt", "kill", "kill engine"]
 
 @dataclass(frozen=True)
 class Stop:
-    """A run meets its end: after so many calls of it, and so many seconds."""
+    """An update meets its end: after so many calls of it, and so many seconds."""
 
     how: End
     calls: int
     seconds: float
+    #: What the calls begin with that are counted: "POST /im/accounts" are purchases.
+    what: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.how} {self.seconds:.2f} s after call {self.calls} {self.what}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,7 @@ class RunStep:
         ]
         troubles = [str(self.faults)] if self.faults != CALM else []
         if self.stop is not None:
-            moment = f"after {self.stop.calls} calls and {self.stop.seconds:.2f} s"
-            troubles.append(f"{self.stop.how} {moment}")
+            troubles.append(str(self.stop))
         said = f" [{'; '.join(troubles)}]" if troubles else ""
         return f"{self.stack}: {' '.join([self.operation, *flags])}{said}"
 
@@ -151,6 +155,8 @@ class History:
     page_base: int
     page: int
     settings_merge: bool
+    #: Whether ChatDaddy says positively that an account is gone.
+    tells_gone: bool
     steps: tuple[Step, ...]
 
     def but(self, **changes: Any) -> History:
@@ -164,6 +170,7 @@ _DEEDS: tuple[Deed, ...] = (
     *("delete", "delete now", "archive", "rename"),
     *("tier", "tier", "log in", "log in"),
 )
+_CALLS = ("POST /im/accounts", "POST /im/accounts", "PATCH", "DELETE")
 _ENDS: tuple[End, ...] = ("kill", "kill", "kill engine", "interrupt")
 
 
@@ -201,6 +208,7 @@ class _Author:
             page_base=random.choice((0, 1)),
             page=random.choice((3, 10, 100)),
             settings_merge=random.random() < 0.5,
+            tells_gone=random.random() < 0.5,
             steps=tuple(steps),
         )
 
@@ -552,6 +560,8 @@ class _Author:
         if random.random() < 0.35 and operation != "preview":
             how: End = random.choice(_ENDS)
             stop = Stop(how, random.randrange(12), random.random() * 0.15)
+            if random.random() < 0.4:
+                stop = Stop(how, random.randint(1, 3), random.random() * 0.1, random.choice(_CALLS))
             return {"stop": stop} if random.random() < 0.7 else {"stop": stop, **self._faults()}
         return self._faults()
 

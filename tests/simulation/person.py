@@ -8,13 +8,14 @@ account, and what happens in ChatDaddy before any listing shows it.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.simulation.api import CALM, LIMITED, Account, ChatDaddyWorld, Event
 from tests.simulation.engine import Outcome
-from tests.simulation.history import RunStep
+from tests.simulation.history import US, RunStep
 from tests.simulation.program import Program, Wish, normal
 
 RULES = {
@@ -65,6 +66,8 @@ class Slot:
     deleting: bool
     protect: bool
     retain: bool
+    #: The explicit provider's name; "" for the default one.
+    provider: str
 
     @property
     def label(self) -> str:
@@ -154,9 +157,10 @@ class Person:
         self._touched: dict[str, set[str]] = {}
         #: Accounts that are gone, and that no run has missed yet.
         self._not_missed: dict[str, set[str]] = {}
-        self._last_green: dict[str, Program] = {}
-        #: Programs that were run since then.
-        self._tried: dict[str, list[Program]] = {}
+        #: Accounts that a stack has seen as deleted.
+        self._seen_deleted: dict[str, set[str]] = {}
+        #: Since when nothing in the state tells of interrupted purchases before.
+        self._forgotten_at: dict[str, float] = {}
 
     def _found(self, rule: int, what: str) -> None:
         if rule not in self._ignored:
@@ -222,9 +226,14 @@ class Person:
             shown = account.shown_at(ran.began_at - faults.lag_s)
             settled = account.shown_since[-1] <= ran.began_at - faults.lag_s
             seen = account.live and settled and shown is not None and account.id not in held
-            if seen and (account.id in self._let_go or not self._is_ours(ran.stack, account)):
+            if seen and not self._may_be_found_again(ran.stack, account):
                 found.setdefault(_name(account), []).append(account.id)
         return found
+
+    def _may_be_found_again(self, stack: str, account: Account) -> bool:
+        """Whether the state still tells that it is, or may be, the stack's own."""
+        known = self._ordered_at(account) > self._forgotten_at.get(stack, -1.0)
+        return known and self._is_ours(stack, account) and account.id not in self._let_go
 
     def _may_buy(self, ran: Ran) -> tuple[Counter[Name], bool]:
         """How many accounts may be bought, and whether the person is unsure about some."""
@@ -235,12 +244,15 @@ class Person:
         for wish in ran.program.wishes():
             if self._needs_one(ran, wish):
                 may[ran.name_of(wish)] += 1
-        for account in self._lost_ones(ran.stack):
+        faults = ran.step.faults
+        hidden = bool(faults.short and faults.short_honest and faults.short_search)
+        for account in [] if hidden else self._lost_ones(ran.stack):
             name = _name(account)
             may[name] -= 1
             unsure = unsure or may[name] >= 0
         for order in self._world.orders:
-            if order.who.split()[0] == ran.stack:
+            known = order.at > self._forgotten_at.get(ran.stack, -1.0)
+            if known and order.who.split()[0] == ran.stack:
                 may[order.team, normal(order.nickname), order.type] -= 1
                 unsure = True
         return may, unsure
@@ -265,7 +277,12 @@ class Person:
             and account.id not in meant
             and account.id not in held
             and account.id not in self._let_go
+            and self._ordered_at(account) > self._forgotten_at.get(stack, -1.0)
         ]
+
+    def _ordered_at(self, account: Account) -> float:
+        ran = self._runs.get(account.bought_by)
+        return account.created_at if ran is None else ran.began_at
 
     def _held_now(self, stack: str) -> set[str]:
         last = [ran for ran in self._runs.values() if ran.stack == stack]
@@ -327,17 +344,18 @@ class Person:
     def _by_others(self, event: Event, account: Account) -> None:
         for stack in {ran.stack for ran in self._runs.values()}:
             self._touched.setdefault(stack, set()).add(account.id)
-            if event.kind == "purged" and self._removed_by(account) not in self._runs:
+            told = self._world.tells_gone or account.id in self._seen_deleted.get(stack, ())
+            if event.kind == "purged" and not told and not self._removed_by(stack, account):
                 self._not_missed.setdefault(stack, set()).add(account.id)
 
-    def _removed_by(self, account: Account) -> str:
-        """Who removed it last."""
-        by = [
-            event.who
+    def _removed_by(self, stack: str, account: Account) -> bool:
+        """Whether a run of the stack removed it."""
+        return any(
+            event.account_id == account.id
+            and event.kind in _REMOVALS
+            and event.who.split()[0] == stack
             for event in self._world.events
-            if event.account_id == account.id and event.kind in _REMOVALS
-        ]
-        return by[-1] if by else ""
+        )
 
     def _check_purchase(self, ran: Ran, event: Event, account: Account) -> None:
         name = _name(account)
@@ -407,7 +425,8 @@ class Person:
         """How it was removed, against what the state and the program say."""
         slots = list(listed)
         kind = SEVERITY[event.kind]
-        mildest = min(SEVERITY[slot.on_delete] for slot in slots)
+        ways = [SEVERITY[slot.on_delete] for slot in slots]
+        mildest = min(ways) if ran.program is not None else max(ways)
         for slot in slots:
             if slot.retain and not self._is_unretained(ran, slot):
                 self._found(11, f"{ran.who}: {event}, though {slot.label} retains it")
@@ -461,7 +480,7 @@ class Person:
         wishes = list(ran.program.wishes()) if ran.program is not None else []
         for wish in wishes:
             by_name = wish.existing == "adopt" and ran.name_of(wish) == _name(account)
-            if wish.entry.adopt == account.id or by_name:
+            if wish.entry.adopt == account.id or by_name or self._looks_ours(ran, wish, account):
                 adopted.add(account.id)
         self._let_go.discard(account.id)
         if not self._is_ours(ran.stack, account):
@@ -470,6 +489,21 @@ class Person:
                 f"{ran.who} took {_named(account)} over for {slot.label}; it was bought "
                 f"{account.bought_by}, and nobody said so",
             )
+
+    def _looks_ours(self, ran: Ran, wish: Wish, account: Account) -> bool:
+        """Whether nobody could tell it from what an interrupted run of the stack ordered: made by
+        the same user since then, of the nickname, type and tier."""
+        orders = [
+            before
+            for before in self._runs.values()
+            if before.stack == ran.stack
+            and before.program is not None
+            and before.began_at <= account.created_at
+            and any(ran.name_of(wish) == before.name_of(one) for one in before.program.wishes())
+            and not before.done
+        ]
+        alike = ran.name_of(wish) == _name(account) and account.created_by == US
+        return alike and bool(orders)
 
     def _check_forgotten(self, ran: Ran, slot: Slot, account: Account) -> None:
         wishes = list(ran.program.wishes()) if ran.program is not None else []
@@ -513,7 +547,7 @@ class Person:
     def _check_team(self, ran: Ran) -> None:
         if ran.killed or ran.step.refresh or ran.step.stop or ran.step.targets:
             return
-        mine = [slot for slot in ran.before if self._provider_of(ran, slot) == ""]
+        mine = [slot for slot in ran.before if slot.provider == ""]
         foreign = [
             slot.account_id
             for slot in mine
@@ -522,9 +556,8 @@ class Person:
         uses_default = any(block.provider == "" for block in ran.wished.blocks)
         if ran.program is None:
             uses_default = bool(mine)
-            if all(
-                self._world.accounts[s.account_id].gone or s.on_delete == "retain" for s in mine
-            ):
+            kept = [slot for slot in mine if slot.on_delete == "retain" or slot.retain]
+            if all(slot in kept or self._world.accounts[slot.account_id].gone for slot in mine):
                 return
         if not uses_default or not (foreign or not ran.token_ok):
             return
@@ -533,15 +566,10 @@ class Person:
             self._found(6, f"{ran.who}: {ran.operation} went through with {what}")
         protected = "cannot be deleted" in ran.text
         named = ran.team in ran.text or protected or not ran.token_ok
+        if ran.program is not None and list(self._excuses_of_entries(ran, ran.program)):
+            return  # something else may be refused first
         if foreign and ran.step.faults == CALM and not named:
             self._found(6, f"{ran.who}: the team {ran.team} is not named: {ran.text}")
-
-    def _provider_of(self, ran: Ran, slot: Slot) -> str:
-        for program in (ran.wished, *self._tried.get(ran.stack, [])[::-1]):
-            block = program.block(slot.block)
-            if block is not None:
-                return block.provider
-        return ""
 
     def _check_refresh(self, ran: Ran) -> None:
         faults = ran.step.faults
@@ -607,26 +635,59 @@ class Person:
         """What was done was said before, by the entry's key or the nickname."""
         if ran.preview is None or ran.program is None:
             return
-        said = "\n".join(_texts(ran.preview))
-        steps = [step for step in ran.preview.steps if step.op not in ("same", "skip", "refresh")]
-        names = {step.urn.rpartition("::")[2] for step in steps}
+        said = Said(ran.preview)
         for event in self._world.events:
             if event.who != ran.who or event.kind in ("chats_lost", "purged"):
                 continue
             account = self._world.accounts[event.account_id]
-            places = [slot for slot in (*ran.before, *ran.after) if slot.account_id == account.id]
-            wishes = [
-                wish
-                for wish in ran.program.wishes()
-                if ran.meant.get(wish.uid) == account.id or ran.name_of(wish) == _name(account)
-            ]
-            words = {account.id, account.nickname}
-            words |= {slot.key or slot.block for slot in places}
-            words |= {wish.key or wish.block.name for wish in wishes}
-            alone = {slot.block for slot in places if slot.kind == "account"}
-            alone |= {wish.block.name for wish in wishes if wish.block.kind == "account"}
-            if not any(word in said for word in words) and not alone & names:
+            words, blocks = self._words(ran, account)
+            if event.kind in _REMOVALS and self._nobody_could_say(ran, account):
+                continue
+            if not said.announces(_SYMBOL[event.kind], words, blocks):
                 self._found(8, f"{ran.who}: {event}, of which the preview said nothing")
+        bought = {
+            event.account_id
+            for event in self._world.events
+            if event.who == ran.who and event.kind == "buy"
+        }
+        before = {slot.account_id for slot in ran.before}
+        faults = ran.step.faults
+        blind = bool(faults.lag_s or faults.short or faults.null_facts)
+        for slot in ran.after:
+            if blind or slot.account_id in before or slot.account_id in bought:
+                continue
+            account = self._world.accounts[slot.account_id]
+            words, blocks = self._words(ran, account)
+            if not said.announces("→", words, set()):
+                self._found(
+                    8, f"{ran.who} took {_named(account)} over, and the preview did not say so"
+                )
+
+    def _nobody_could_say(self, ran: Ran, account: Account) -> bool:
+        """Whether no code of ours runs in the preview that knows of the account: the program
+        declares nothing of its provider any more, or the intent is no target."""
+        assert ran.program is not None
+        if ran.step.targets:
+            return True
+        left = {block.provider for block in ran.program.blocks}
+        places = [slot for slot in ran.before if slot.account_id == account.id]
+        return all(slot.provider not in left or slot.deleting for slot in places)
+
+    def _words(self, ran: Ran, account: Account) -> tuple[set[str], set[str]]:
+        """The words that may stand for an account, and the `Account`s that it may be of."""
+        assert ran.program is not None
+        places = [slot for slot in (*ran.before, *ran.after) if slot.account_id == account.id]
+        wishes = [
+            wish
+            for wish in ran.program.wishes()
+            if ran.meant.get(wish.uid) == account.id or ran.name_of(wish) == _name(account)
+        ]
+        words = {account.id, account.nickname}
+        words |= {slot.key.partition(" replaced ")[0] or slot.block for slot in places}
+        words |= {wish.key or wish.block.name for wish in wishes}
+        blocks = {slot.block for slot in places if slot.kind == "account"}
+        blocks |= {wish.block.name for wish in wishes if wish.block.kind == "account"}
+        return words, blocks
 
     def _check_went_through(self, ran: Ran) -> None:
         """What is asked for calmly, and is clear to a person, is done."""
@@ -641,8 +702,6 @@ class Person:
         """Why a careful person would not wonder that it was refused."""
         program = ran.program
         assert program is not None
-        wishes = list(program.wishes())
-        accounts = {wish.uid: self._account(ran.meant.get(wish.uid)) for wish in wishes}
         if not ran.token_ok or ran.step.refresh:
             yield "the settings are wrong"
         if "cannot be deleted" in ran.text or "marked for protection" in ran.text:
@@ -651,6 +710,11 @@ class Person:
             yield "a move that is not done in one run"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"
+        yield from self._excuses_of_entries(ran, program)
+
+    def _excuses_of_entries(self, ran: Ran, program: Program) -> Iterator[str]:
+        wishes = list(program.wishes())
+        accounts = {wish.uid: self._account(ran.meant.get(wish.uid)) for wish in wishes}
         if any(block.provider for block in program.blocks):
             yield "explicit providers"
         yield from self._excuses_of_program(ran, program, wishes)
@@ -663,6 +727,7 @@ class Person:
         if touched & {slot.account_id for slot in ran.before}:
             yield "drift"
         strangers = {(team, nickname) for team, nickname, _ in ran.strangers}
+        strangers |= {_name(account)[:2] for account in self._lost_ones(ran.stack)}
         for wish in wishes:
             account = accounts[wish.uid]
             needs = self._needs_one(ran, wish)
@@ -708,16 +773,70 @@ class Person:
     # --- what is remembered
 
     def _remember(self, ran: Ran) -> None:
-        if ran.program is not None:
-            self._tried.setdefault(ran.stack, []).append(ran.program)
         saw = ran.green and ran.update is not None and ran.operation in ("up", "refresh")
         calm = ran.step.faults.lag_s == 0 and ran.step.faults.short == 0
         if saw and calm and ran.whole:
             touched = self._touched.get(ran.stack, set())
             touched -= {slot.account_id for slot in (*ran.before, *ran.after)}
+        nothing = ran.operation == "destroy" or (
+            ran.operation == "up" and ran.program is not None and not ran.program.blocks
+        )
+        if ran.done and nothing:
+            self._forgotten_at[ran.stack] = ran.ended_at
+        seen = self._seen_deleted.setdefault(ran.stack, set())
+        for slot in ran.before:
+            account = self._world.accounts[slot.account_id]
+            at = account.deleted_at
+            if ran.green and at is not None and at < ran.began_at - ran.step.faults.lag_s:
+                seen.add(account.id)
         if not ran.killed and ran.operation != "preview":
             missed = self._not_missed.get(ran.stack, set())
             missed -= {slot.account_id for slot in ran.before}
+
+
+#: How a preview marks what it announces.
+_SYMBOL = {
+    "buy": "+",
+    "recreate": "+→",
+    "patch": "~→+",
+    "delete": "-",
+    "delete_now": "-",
+    "archive": "-",
+}
+
+
+class Said:
+    """What a preview announced: parts that begin with a mark, replacements, and steps."""
+
+    def __init__(self, preview: Outcome) -> None:
+        parts = [
+            part.strip()
+            for message in preview.messages
+            for line in message.text.splitlines()
+            for part in line.split("; ")
+        ]
+        self._parts = [part for part in parts if part[:2] in ("+ ", "→ ", "~ ", "- ")]
+        self._replaced = [part for part in parts if " is replaced since " in part]
+        self._updated = {
+            step.urn.rpartition("::")[2]
+            for step in preview.steps
+            if step.op in ("update", "create-replacement")
+        }
+
+    def announces(self, symbols: str, words: set[str], accounts: set[str]) -> bool:
+        """Whether a part with one of the marks has one of the words; `accounts` are names of
+        `Account`s, of which replacements are told in another form, and changes by the engine."""
+        if any(part[0] in symbols and _holds(part, words) for part in self._parts):
+            return True
+        if symbols in ("~→+", "+→") and accounts & self._updated:
+            return True
+        return any(_holds(part, accounts) for part in self._replaced) and symbols in "+-"
+
+
+def _holds(text: str, words: set[str]) -> bool:
+    return any(
+        re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None for word in words if word
+    )
 
 
 def _can_be_told(wish: Wish, slot: Slot) -> bool:

@@ -105,6 +105,7 @@ class _Game:
         random = Random(history.seed)
         world = ChatDaddyWorld(loop, random, page_base=history.page_base, page=history.page)
         world.settings_merge = history.settings_merge
+        world.tells_gone = history.tells_gone
         world.users |= {TOKEN: US, COLLEAGUES_TOKEN: COLLEAGUE}
         world.teams |= {US: {TEAM, OTHER_TEAM}, COLLEAGUE: {TEAM, OTHER_TEAM}}
         self._world = world
@@ -330,7 +331,7 @@ class _Game:
                 self._loop.call_later(0.05, self._loop.kill, hosts)
             killed.set_result(None)
 
-        shared.at_call(stop.calls, lambda: self._loop.call_later(stop.seconds, end))
+        shared.at_call(stop.what, stop.calls, lambda: self._loop.call_later(stop.seconds, end))
 
     def _options(self, player: Player, step: RunStep, dry_run: bool) -> Options:
         operation = "up" if step.operation == "preview" else step.operation
@@ -373,9 +374,10 @@ class _Game:
         return environment, {"chatdaddy:baseUrl": configuration["chatdaddy:baseUrl"]}
 
     def _effective(self, player: Player, step: RunStep) -> tuple[str, str]:
-        """Team and token that the default provider's host gets: `refresh` and `destroy` see what
-        is saved, but for the environment."""
-        runs = step.operation in ("up", "preview") and not step.refresh
+        """Team and token that the default provider's host gets: what registers nothing with it
+        gets what is saved, but for the environment."""
+        default = any(block.provider == "" for block in player.program.blocks)
+        runs = step.operation in ("up", "preview") and not step.refresh and default
         if self._history.in_environment or runs:
             return player.team, player.token
         for resource in player.stack.resources:
@@ -429,8 +431,10 @@ def slots(stack: Stack) -> list[Slot]:
             deleting=resource.delete,
             protect=resource.protect,
             retain=resource.retain,
+            provider="" if provider == "default" else provider,
         )
         for resource in stack.resources
+        for provider in [resource.provider_urn.rpartition("::")[2]]
         for key, one in _held(resource).items()
     ]
 

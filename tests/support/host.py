@@ -55,6 +55,10 @@ class Host:
     engine: Engine
     provider: str
 
+    def also(self, provider: str) -> Host:
+        """Another of our providers in the same host."""
+        return Host(self.stub, self.engine, _serialized(provider))
+
     def _with(self, values: dict[str, Any]) -> struct_pb2.Struct:
         return to_struct({"__provider": self.provider, **values})
 
@@ -95,6 +99,10 @@ class Host:
 
     def delete(self, id_: str, outputs: dict[str, Any]) -> None:
         self._call("Delete", provider_pb2.DeleteRequest(id=id_, properties=self._with(outputs)))
+
+
+def _serialized(provider: str) -> str:
+    return str(serialize_provider(getattr(chatdaddy_pulumi, provider)))
 
 
 def _plain(struct: Any) -> dict[str, Any]:
@@ -138,8 +146,7 @@ def hosted(
         with grpc.insecure_channel(address, options=UNLIMITED) as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
             stub.Configure(provider_pb2.ConfigureRequest(args=to_struct(config)), timeout=30)
-            reference = getattr(chatdaddy_pulumi, provider)
-            yield Host(stub=stub, engine=engine, provider=serialize_provider(reference))
+            yield Host(stub=stub, engine=engine, provider=_serialized(provider))
     finally:
         process.kill()
         process.wait()

@@ -482,7 +482,7 @@ def in_memory(team: Team) -> Stack:
     return Stack(
         connect=lambda _credentials, _options: team,
         run=run,
-        settings={"teamId": "team", "refreshToken": "token"},
+        settings={"teamId": team.team_id, "refreshToken": "token"},
         clock=team.now,
     )
 

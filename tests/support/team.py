@@ -20,6 +20,7 @@ class Team:
     """A team. Times are seconds since 1970."""
 
     user: str = "us"
+    team_id: str = "team"
     all: dict[str, ObservedAccount] = field(default_factory=dict)
     purchases: int = 0
     #: Accounts that no listing shows, though they are there.
@@ -46,7 +47,7 @@ class Team:
     def buy(self, nickname: str, by: str = "them", **attributes: Any) -> ObservedAccount:
         number = next(self.ids)
         bought = ObservedAccount(
-            account_id=f"acc{number:06}",
+            account_id=f"acc{self.team_id[:21]}{number:04}",
             nickname=nickname,
             type=attributes.get("type", "wa"),
             tier=attributes.get("tier", LIMITED),

@@ -1,14 +1,16 @@
-"""The documentation's links lead somewhere, and its Python parses."""
+"""The documentation's links lead somewhere, and what is to be pasted can be."""
 
 from __future__ import annotations
 
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,3 +46,80 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_python_in_it_parses(page: Path) -> None:
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         ast.parse(dedent(block))
+
+
+#: In these pages each Python block is a program or script of its own, which is run.
+RUNNABLE = ("docs/test-your-stack.md", "docs/import.md", "docs/account.md")
+
+
+def python_blocks() -> list[tuple[str, str]]:
+    return [
+        (page, block)
+        for page in RUNNABLE
+        for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    ]
+
+
+@pytest.mark.parametrize(("page", "block"), python_blocks())
+def test_python_in_it_runs_when_pasted(page: str, block: str) -> None:
+    """Under Pulumi's mocks, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", block if "set_mocks" in block else MOCKS + block],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, f"{page}: {done.stderr}"
+
+
+MOCKS = """
+import pulumi
+
+
+class Mocks(pulumi.runtime.Mocks):
+    def new_resource(self, args):
+        return args.name, args.inputs
+
+    def call(self, args):
+        return {}
+
+
+pulumi.runtime.set_mocks(Mocks())
+del pulumi
+"""
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_shell_in_it_can_be_pasted(page: Path) -> None:
+    """It parses, and nothing in it stands for something else: no `…`, no choices by `|`."""
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+        checked = subprocess.run(
+            ["bash", "-n"], input=block, capture_output=True, text=True, check=False
+        )
+        assert checked.returncode == 0, f"{page.name}: {checked.stderr}"
+        commands = "\n".join(line.partition(" #")[0] for line in block.splitlines())
+        assert "…" not in commands, f"{page.name}: {commands}"
+        assert not re.search(r"\w+ \| \w+ \| \w+", commands), f"{page.name}: {commands}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_yaml_in_it_parses(page: Path) -> None:
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
+        yaml.safe_load(dedent(block))
+
+
+def test_actions_are_pinned_by_commit() -> None:
+    files = [*ROOT.glob(".github/**/*.yml"), *ROOT.glob("examples/gitops/.github/**/*.yml")]
+    assert len(files) > 5
+    for file in [*files, *ROOT.glob("docs/*.md")]:
+        for used in re.findall(r"^\s*(?:- )?uses: (\S+)", file.read_text(), re.MULTILINE):
+            assert used.startswith("./") or re.search(r"@[0-9a-f]{40}$", used), f"{file}: {used}"
+
+
+def test_the_tour_names_what_is_there() -> None:
+    tour = (ROOT / "CONTRIBUTING.md").read_text().split("## A tour")[1].split("## ")[0]
+    for file, names in re.findall(r"`(\w+/\w+\.py)`(?:: ([^;|]*))?", tour):
+        text = (ROOT / "chatdaddy_pulumi" / file).read_text()
+        for name in re.findall(r"`([\w.]+)`", names):
+            assert f"def {name.rpartition('.')[2]}(" in text, f"{file}: {name}"

@@ -1,4 +1,7 @@
-"""CSV: a header with ``key`` and arguments, a row an account, an empty cell for nothing said."""
+"""CSV: a header with ``key`` and arguments, a row an account, an empty cell for nothing said.
+
+Cells are separated by commas, or by semicolons if the header is: spreadsheets save either.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +31,14 @@ def read_csv(text: str, problems: Problems) -> Rows:
     for number, text in enumerate(lines, 1):
         if len(text) > _LONGEST_LINE:
             raise Unreadable((number, 1), f"a line of {len(text):,} characters; is this CSV?")
-    records = _records(lines)
+    separator = _separator(lines)
+    records = _records(lines, separator)
     if not records:
         raise Unreadable((1, 1), "is empty; it needs a header with the column 'key'")
     (top, header), *rest = records
 
     def column(line: int, cell: int) -> Callable[[], Place]:
-        return lambda: (line, _column(lines[line - 1], cell))
+        return lambda: (line, _column(lines[line - 1], cell, separator))
 
     _check_header(header, lambda cell: column(top, cell), problems)
     known = [
@@ -63,9 +67,16 @@ def read_csv(text: str, problems: Problems) -> Rows:
     )
 
 
-def _records(lines: list[str]) -> list[tuple[int, list[str]]]:
+def _separator(lines: list[str]) -> str:
+    """What separates the header's cells."""
+    header = next((line.strip() for line in lines if line.strip()), "")
+    names = [name.strip('"') for name in header.split(";")]
+    return ";" if "key" in names and len(names) > 1 else ","
+
+
+def _records(lines: list[str], separator: str) -> list[tuple[int, list[str]]]:
     """The rows that hold anything, each with the number of its first line."""
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, strict=True, delimiter=separator)
     records = []
     before = 0
     try:
@@ -85,8 +96,8 @@ def _check_header(
     header: list[str], place: Callable[[int], Callable[[], Place]], problems: Problems
 ) -> None:
     if "key" not in header:
-        other = next((mark for mark in (";", "\t", "|") if mark in header[0]), None)
-        hint = f"; cells are parted by commas, not by {other!r}" if other else ""
+        other = next((mark for mark in ("\t", "|") if mark in header[0]), None)
+        hint = f"; separate cells by commas or semicolons, not by {other!r}" if other else ""
         raise Unreadable((1, 1), f"the header has no column 'key'{hint}")
     if len(header) > _MOST_COLUMNS:
         raise Unreadable((1, 1), f"the header has {len(header):,} columns; is this CSV?")
@@ -155,7 +166,7 @@ def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
         arguments[top] = value
 
 
-def _column(line: str, cell: int) -> int:
+def _column(line: str, cell: int, separator: str) -> int:
     """Where the cell begins, from 1."""
     quoted, seen = False, 0
     for at, letter in enumerate(line, 1):
@@ -163,6 +174,6 @@ def _column(line: str, cell: int) -> int:
             return at
         if letter == '"':
             quoted = not quoted
-        elif letter == "," and not quoted:
+        elif letter == separator and not quoted:
             seen += 1
     return len(line.rstrip("\r\n")) + 1

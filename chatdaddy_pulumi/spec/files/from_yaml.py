@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from chatdaddy_pulumi.spec.files.problems import Problems
+from chatdaddy_pulumi.spec.files.problems import Place, Problems
 from chatdaddy_pulumi.spec.files.rows import (
     DEEPEST,
     MOST_VALUES,
@@ -37,10 +37,23 @@ def read_yaml(text: str, problems: Problems) -> Rows:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if tab := _tab(text, place[0]):
+            raise Unreadable(tab, f"use spaces: line {tab[0]} begins with a tab") from None
         said = ", ".join(part for part in (error.problem, error.context) if part)
         raise Unreadable(place, f"is not YAML: {said}") from None
     except yaml.YAMLError as error:
         raise Unreadable((1, 1), f"is not YAML: {' '.join(str(error).split())}") from None
+
+
+def _tab(text: str, line: int) -> Place | None:
+    """The tab in the indentation of the line where the parser stopped, or of the one before."""
+    lines = text.splitlines()
+    for number in (line, line - 1):
+        if 0 < number <= len(lines):
+            indent = lines[number - 1][: -len(lines[number - 1].lstrip())]
+            if "\t" in indent:
+                return number, indent.index("\t") + 1
+    return None
 
 
 class _Builder:

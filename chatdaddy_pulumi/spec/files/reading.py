@@ -29,6 +29,8 @@ _READERS: Mapping[str, Callable[[str, Problems], Rows]] = {
     "csv": read_csv,
 }
 _ENDINGS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".csv": "csv"}
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
+_SPREADSHEET = "is a spreadsheet; save it as CSV UTF-8, and give that file"
 
 
 def read_file(
@@ -72,7 +74,10 @@ def _uncollected() -> Iterator[None]:
 
 
 def _format(path: str | os.PathLike[str], given: str | None) -> str:
-    found = given or _ENDINGS.get(Path(path).suffix.lower(), "")
+    ending = Path(path).suffix.lower()
+    if ending in _SPREADSHEETS:
+        raise Unreadable((1, 1), _SPREADSHEET)
+    found = given or _ENDINGS.get(ending, "")
     if found not in _READERS:
         asked = f"format={given!r}" if given else "the file's ending"
         raise Unreadable((1, 1), f"{asked} is none of yaml, json and csv; say format='yaml'")
@@ -90,6 +95,8 @@ def _text(path: str | os.PathLike[str]) -> str:
         raise Unreadable((1, 1), f"can't be read from {os.getcwd()}: {said}") from None
     if len(data) > LARGEST:
         raise Unreadable((1, 1), f"has more than {LARGEST:,} bytes; split the fleet")
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # a zip as of Excel 2007, and before
+        raise Unreadable((1, 1), _SPREADSHEET)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise Unreadable((1, 1), "is UTF-16; save it as UTF-8")
     data = data.removeprefix(codecs.BOM_UTF8)

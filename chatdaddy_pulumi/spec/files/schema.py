@@ -8,6 +8,24 @@ from typing import Any
 from chatdaddy_pulumi.enums import Tier
 from chatdaddy_pulumi.spec import rules
 
+_DESCRIPTIONS: Mapping[str, str] = {
+    "nickname": "The name that ChatDaddy shows. The key if it is left out.",
+    "type": "The channel. 'wa' (WhatsApp) if it is left out.",
+    "tier": "'limited': 1,000 messages in a billing period, no chat history. 'unlimited': neither "
+    "limit. 'limited' if it is left out.",
+    "settings": "The settings to hold, in the API's words. Others are left alone.",
+    "login_type": "Where the login of a channel that has several comes from.",
+    "assignees": "IDs of team members. Left alone if it is left out.",
+    "on_delete": "What removing the entry does to the account: 'delete' (24 hours of grace), "
+    "'delete_now', 'archive' (notes and contacts stay) or 'retain' (nothing).",
+    "existing": "What to do if the team has another live account of that nickname: 'fail', "
+    "'adopt' it, or 'allow' (buy another).",
+    "adopt": "The ID of an account to take over. Nothing is bought.",
+    "connect": "Open the connection, so that there is a QR code to scan.",
+    "allow_history_loss": "Let a change of tier delete the chats that were synced.",
+    "aliases": "Keys that this entry had before.",
+}
+
 
 def properties() -> dict[str, dict[str, Any]]:
     """JSON Schema of an entry's arguments, by name."""
@@ -26,22 +44,79 @@ def tier_of(arguments: Mapping[str, Any]) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema of a fleet file (YAML or JSON), for editors."""
-    arguments = {
-        "type": ["object", "null"],
-        "properties": properties(),
-        "additionalProperties": False,
+    """JSON Schema of a fleet file (YAML or JSON), for editors.
+
+    Draft 7, which editors know best. Both forms of `load_fleet` are in it: entries by their keys,
+    under ``accounts`` or at the top, and lists of entries that hold their ``key``.
+    """
+    arguments = _described()
+    key = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": rules.NICKNAME_LENGTH,
+        "pattern": r"^(?!__)\S(.*\S)?$",
+        "description": "Names the entry for good. Unique in the file.",
     }
-    by_key = {"type": "object", "additionalProperties": {"$ref": "#/$defs/account"}}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A fleet of ChatDaddy accounts",
-        "$defs": {"account": arguments},
+    by_key = {
         "type": "object",
-        "properties": {"$schema": {"type": "string"}, "accounts": by_key},
-        "required": ["accounts"],
-        "additionalProperties": False,
+        "propertyNames": {"$ref": "#/definitions/key"},
+        "additionalProperties": {"$ref": "#/definitions/account"},
     }
+    listed = {"type": "array", "items": {"$ref": "#/definitions/keyedAccount"}}
+    entries = {"if": {"type": "array"}, "then": listed, "else": by_key}
+    marker = {"type": "string", "description": "The schema, for editors."}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A fleet of ChatDaddy accounts",
+        "definitions": {
+            "key": key,
+            "account": {
+                "description": "An account's arguments; nothing if the defaults do.",
+                "type": ["object", "null"],
+                "properties": arguments,
+                "additionalProperties": False,
+            },
+            "keyedAccount": {
+                "type": "object",
+                "properties": {"key": {"$ref": "#/definitions/key"}, **arguments},
+                "required": ["key"],
+                "additionalProperties": False,
+            },
+        },
+        "type": ["object", "array"],
+        "if": {"type": "object", "required": ["accounts"]},
+        "then": {
+            "properties": {
+                "$schema": marker,
+                "accounts": {
+                    "description": "The accounts by their keys, or a list of them.",
+                    "type": ["object", "array"],
+                    **entries,
+                },
+            },
+            "additionalProperties": False,
+        },
+        "else": {
+            "if": {"type": "array"},
+            "then": listed,
+            "else": {
+                "properties": {"$schema": marker},
+                "propertyNames": {"$ref": "#/definitions/key"},
+                "additionalProperties": {"$ref": "#/definitions/account"},
+            },
+        },
+    }
+
+
+def _described() -> dict[str, dict[str, Any]]:
+    """The arguments as an editor wants them: with descriptions, and without internal settings."""
+    found = {
+        name: {**said, "description": _DESCRIPTIONS[name]} for name, said in properties().items()
+    }
+    # False: nothing is allowed there.
+    internal = dict.fromkeys(rules.INTERNAL_SETTINGS, False)
+    found["settings"]["properties"] = {**_settings(), **internal}
+    return found
 
 
 #: JSON's name of what each argument is.

@@ -6,7 +6,7 @@ The parameters' names are those of `workspace.Settings`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # the engine is loaded once a command runs
 
 Given = dict[str, Any]
 
+#: From the texts of `--secret` and of `--secret-file`.
+ReadSecrets = Callable[[Iterable[str], Iterable[str]], list[str]]
+
 Cwd = Annotated[Path, typer.Option("-C", "--cwd", help="The project's folder.")]
 Stack = Annotated[str, typer.Option("-s", "--stack", help="The stack.")]
 StateDir = Annotated[
@@ -30,7 +33,11 @@ Config = Annotated[
 ]
 Secrets = Annotated[
     list[str] | None,
-    typer.Option("--secret", metavar="KEY=VALUE", help="The same, encrypted."),
+    typer.Option("--secret", metavar="KEY[=VALUE]", help="The same, encrypted; KEY alone asks."),
+]
+SecretFiles = Annotated[
+    list[str] | None,
+    typer.Option("--secret-file", metavar="KEY=FILE", help="The same from a file; - is stdin."),
 ]
 Parallel = Annotated[
     int, typer.Option("-p", "--parallel", min=0, help="Steps at once.  [default: 4 a processor]")
@@ -63,21 +70,40 @@ AsJson = Annotated[bool, typer.Option("-j", "--json", help="As JSON.")]
 
 
 def add_to(
-    app: typer.Typer, *, may_reach: MayReach | None = None, may_load: MayLoad | None = None
+    app: typer.Typer,
+    *,
+    read_secrets: ReadSecrets | None = None,
+    may_reach: MayReach | None = None,
+    may_load: MayLoad | None = None,
 ) -> None:
-    """Add the commands to a group; the rules are those of `workspace.Settings`."""
+    """Add the commands to a group; the rules are those of `workspace.Settings`.
+
+    `read_secrets` makes ``KEY=VALUE`` of what `--secret` and `--secret-file` say.
+    """
     for command in (up, preview, refresh, destroy, outputs):
-        app.command()(_running(command, may_reach, may_load))
+        app.command()(_running(command, read_secrets or _read_secrets, may_reach, may_load))
+
+
+def _read_secrets(given: Iterable[str], files: Iterable[str]) -> list[str]:
+    """``KEY=VALUE`` as it is given, or with the value from a file."""
+    pairs = [one.partition("=") for one in files]
+    return [*given, *(f"{key}={Path(path).read_text().strip()}" for key, _, path in pairs)]
 
 
 def _running(
-    command: Callable[..., Given], may_reach: MayReach | None, may_load: MayLoad | None
+    command: Callable[..., Given],
+    read_secrets: ReadSecrets,
+    may_reach: MayReach | None,
+    may_load: MayLoad | None,
 ) -> Callable[..., None]:
     """The command as typer calls it: with its parameters, and doing what it is for."""
 
     @wraps(command)
     def run(**arguments: Any) -> None:
         given = {**command(**arguments), "may_reach": may_reach, "may_load": may_load}
+        files = given.pop("secret_files", None)
+        if files or given.get("secrets"):
+            given["secrets"] = read_secrets(given.get("secrets") or [], files or [])
         _run(command.__name__, given)
 
     return run
@@ -89,6 +115,7 @@ def up(
     state_dir: StateDir = None,
     config: Config = None,
     secrets: Secrets = None,
+    secret_files: SecretFiles = None,
     parallel: Parallel = 0,
     refresh: DoRefresh = False,
     target: Target = None,
@@ -112,6 +139,7 @@ def preview(
     state_dir: StateDir = None,
     config: Config = None,
     secrets: Secrets = None,
+    secret_files: SecretFiles = None,
     parallel: Parallel = 0,
     refresh: DoRefresh = False,
     target: Target = None,

@@ -25,6 +25,7 @@ from chatdaddy_pulumi.client import (
     Unreachable,
     Untrusted,
 )
+from chatdaddy_pulumi.client.addresses import parse
 from chatdaddy_pulumi.client.http11 import ConnectionPool
 from tests.integration.client.conftest import Stage, answer
 from tests.integration.client.test_hostile import own_certificate
@@ -228,7 +229,9 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(
 
 async def test_a_connection_is_not_kept_for_long() -> None:
     async with raw(saying(OK)) as (url, server):
-        pool = ConnectionPool(httpx.URL(url), tls=None, keep_idle_s=0.1)
+        address = parse(url)
+        assert address is not None
+        pool = ConnectionPool(address, tls=None, keep_idle_s=0.1)
         for pause in (0, 0.05, 0.2):
             await asyncio.sleep(pause)
             response = await pool.handle_async_request(httpx.Request("GET", f"{url}/x"))

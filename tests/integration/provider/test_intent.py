@@ -29,7 +29,7 @@ def test_an_update_compares_what_it_holds_with_the_team(stack: Stack, server: Sa
     server.forget_requests()
     with pytest.raises(Refused) as refused:
         stack.up(program)
-    told = refused.value.failures["accounts"]
+    told = refused.value.failures[""]
     assert told.startswith("1 account is not as the state says; nothing was done. ")
     assert "`pulumi up --refresh` shows and mends it" in told
     assert "customers/bob: was deleted by hand: remove the entry to let it go" in told
@@ -109,7 +109,7 @@ def test_the_wrong_team_is_refused_by_name(stack: Stack, server: Sandbox) -> Non
     for run in (stack.preview, stack.up):
         with pytest.raises(Refused) as refused:
             run(program)
-        assert "belongs to another team than 'another-team-" in refused.value.failures["teamId"]
+        assert "belongs to another team than 'another-team-" in str(refused.value)
     with pytest.raises(Exception, match="belongs to another team"):
         stack.refresh()
     with pytest.raises(Exception, match="belongs to another team"):

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
 import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 from chatdaddy_pulumi.client.redact import (
     MASK,
     RedactingFilter,
+    filter_logs,
     hide,
     one_line,
     redact,
@@ -26,6 +31,12 @@ JWT = "eyJhbGciOiJFUzI1NiJ9.eyJ1c2VyIjp7ImlkIjoidSJ9fQ.c2lnbmF0dXJl"
         "the number (852) 98765432 is taken",
         "85298765432",
         "+1-202-555-0143.",
+        '{"user":"+85298765432"}',
+        "user:85298765432",
+        "?phone=85298765432&x=1",
+        "https://example.com/85298765432",
+        "85298765432@s.whatsapp.net",
+        "+85298765432:12@s.whatsapp.net",
     ],
 )
 def test_what_looks_secret_is_masked(text: str) -> None:
@@ -44,6 +55,8 @@ def test_what_looks_secret_is_masked(text: str) -> None:
         "http://127.0.0.1:8080/im/accounts",
         "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
         "within 30 s",
+        "nothing listens at 192.168.100.200:8080",
+        "basic information",
     ],
 )
 def test_what_people_need_stays(text: str) -> None:
@@ -57,6 +70,82 @@ def test_known_secrets_are_masked_wherever_they_turn_up() -> None:
     assert redact_data(data) == {MASK: [MASK, {"deep": f"is {MASK}"}, 7, None]}
 
 
+AWKWARD = 'pa"ss/w\\ö+rd &100%'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        AWKWARD,
+        json.dumps(AWKWARD)[1:-1],
+        json.dumps(AWKWARD, ensure_ascii=False)[1:-1],
+        json.dumps(AWKWARD)[1:-1].replace("/", "\\/"),
+        quote(AWKWARD),
+        quote(AWKWARD, safe=""),
+        quote(AWKWARD, safe="").lower(),
+        quote_plus(AWKWARD),
+    ],
+)
+def test_a_secret_is_known_as_json_and_urls_write_it(written: str) -> None:
+    hide(AWKWARD)
+    assert redact(f"<{written}>") == f"<{MASK}>"
+
+
+def test_a_secret_that_is_a_part_of_another_leaves_nothing_of_it() -> None:
+    for secret in ("part-of-it", "a-part-of-it-all", "part-of-it-all"):
+        hide(secret)
+    assert redact("x a-part-of-it-all y") == f"x {MASK} y"
+
+
+def test_a_login_in_an_address_is_masked() -> None:
+    shown = redact("http://me:pw@proxy:3128/x and https://token@host, but a@b.example stays")
+    assert shown == f"http://{MASK}@proxy:3128/x and https://{MASK}@host, but a@b.example stays"
+
+
+def test_a_long_text_is_cut_at_a_word() -> None:
+    secret = "the-secret-at-the-end"
+    hide(secret)
+    text = "x " * 32_760 + secret
+    assert len(text) > 64 * 1024
+    assert "the-secret" not in redact(text)
+
+
+def test_threads_may_hide_and_redact_at_once() -> None:
+    def work(number: int) -> None:
+        for n in range(60):
+            hide(f"secret-of-thread-{number}-{n}")
+            assert redact(f"secret-of-thread-{number}-{n}") == MASK
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize(
+    "name", ["httpx", "httpcore.http11", "httpcore.connection", "aiohttp.client", "asyncio"]
+)
+def test_the_logs_of_http_libraries_are_redacted(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    hide("api-token-of-the-logs")
+    filter_logs()
+    filter_logs()
+    logger = logging.getLogger(name)
+    assert sum(isinstance(one, RedactingFilter) for one in logger.filters) == 1
+    with caplog.at_level(logging.DEBUG):
+        logger.debug("headers=%r", [(b"Authorization", b"Bearer api-token-of-the-logs")])
+        try:
+            raise ValueError("api-token-of-the-logs")
+        except ValueError:
+            logger.exception("failed")
+    assert "api-token-of-the-logs" not in caplog.text
+    assert "ValueError" in caplog.text
+
+
 def test_short_words_are_never_taken_for_secrets() -> None:
     hide("team")
     hide("")
@@ -65,7 +154,7 @@ def test_short_words_are_never_taken_for_secrets() -> None:
 
 
 def test_a_server_cannot_write_on_the_terminal() -> None:
-    assert one_line("a\x1b[31mred\r\nb\u2028c\tend ") == "a [31mred b c end"
+    assert one_line("a\x1b[31mred\r\nb\u202ec\tend ") == "a\\x1b[31mred b\\u202ec end"
     assert len(one_line("x" * 10_000)) == 400
 
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatdaddy_pulumi import load_fleet
+from chatdaddy_pulumi.spec.files.reading import read_file
 
 
 def load(folder: Path, name: str, content: str | bytes) -> dict[str, dict[str, Any]]:
@@ -186,7 +187,7 @@ HOSTILE: dict[str, tuple[str, str | bytes, str]] = {
     "utf-16": ("a.csv", AS_CSV.encode("utf-16"), "is UTF-16; save it as UTF-8"),
     "latin-1": ("a.csv", "key\nJosé\n".encode("latin-1"), ":2:4: byte 0xe9 is not UTF-8"),
     "nul": ("a.csv", b"key\na\0b\n", ":2:2: holds a NUL"),
-    "semicolons": ("a.csv", "key;tier\na;limited\n", "parted by commas, not by ';'"),
+    "bars": ("a.csv", "key|tier\na|limited\n", ":1:1: the header has no column 'key'; separate"),
     "open quote": ("a.csv", 'key,nickname\na,"b\nc,d\n', ":2:1: is not CSV: a quote is opened"),
     "two documents": ("a.yaml", "a:\n---\nb:\n", ":2:1: a second document"),
     "alias": ("a.yaml", "a: &x {tier: limited}\nb: *x\n", ":2:4: the alias *x"),
@@ -194,7 +195,7 @@ HOSTILE: dict[str, tuple[str, str | bytes, str]] = {
     "python tag": ("a.yaml", "a: !!python/object/apply:os.system [x]\n", ":1:4: the tag"),
     "date": ("a.yaml", "a: {nickname: 2024-01-01}\n", ":1:15: '2024-01-01' reads as a date"),
     "broken yaml": ("a.yaml", "a: {tier: limited\nb:\n", "is not YAML"),
-    "tab": ("a.yaml", "a:\n\ttier: limited\n", ":2:1: is not YAML"),
+    "tab": ("a.yaml", "a:\n\ttier: limited\n", ":2:1: use spaces: line 2 begins with a tab"),
     "cut json": ("a.json", '{"a": {"tier": "lim', ":1:16: is not JSON"),
     "nan": ("a.json", '{"a": {"settings": {"x": NaN}}}', ":1:26: NaN is not JSON"),
     "huge float": ("a.json", '{"a": {"settings": {"x": 1e999}}}', "must be a finite number"),
@@ -258,3 +259,50 @@ def test_fifty_thousand(tmp_path: Path, name: str) -> None:
     else:
         content = json.dumps(fleet, indent=1)
     assert load(tmp_path, name, content) == fleet
+
+
+def problems_of(tmp_path: Path, name: str, text: str | bytes) -> list[str]:
+    file = tmp_path / name
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return [line.removeprefix(str(file)) for line in read_file(file)[1].lines()]
+
+
+def test_csv_of_a_spreadsheet_with_semicolons(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.csv"
+    file.write_text(
+        '\ufeffkey;nickname;tier;assignees\r\na;"Acorn, Bakery";unlimited;"u1;u2"\r\nb;;;u3\r\n',
+        newline="",
+    )
+    accounts, problems = read_file(file)
+    assert not problems
+    assert accounts == {
+        "a": {"nickname": "Acorn, Bakery", "tier": "unlimited", "assignees": ["u1", "u2"]},
+        "b": {"assignees": ["u3"]},
+    }
+    file.write_text("key;nickname;tier\na;Al;unlimted\n")
+    assert read_file(file)[1].lines()[0].startswith(f"{file}:2:6: a: tier is 'unlimted'")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("fleet.xlsx", b"PK\x03\x04rest"), ("fleet.csv", b"PK\x03\x04rest"), ("fleet.ods", b"x")],
+)
+def test_a_spreadsheet_is_told_how_to_be_saved(tmp_path: Path, name: str, content: bytes) -> None:
+    assert problems_of(tmp_path, name, content) == [
+        ":1:1: is a spreadsheet; save it as CSV UTF-8, and give that file"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("a:\n  tier: limited\n\ttype: wa\n", "3:1"), ("accounts:\n  \ta: {}\n", "2:3")],
+)
+def test_a_tab_is_named_with_its_line(tmp_path: Path, text: str, place: str) -> None:
+    line = place[0]
+    expected = [f":{place}: use spaces: line {line} begins with a tab"]
+    assert problems_of(tmp_path, "fleet.yaml", text) == expected
+
+
+def test_users_to_notify_are_a_list_of_ids(tmp_path: Path) -> None:
+    (line,) = problems_of(tmp_path, "fleet.yaml", "a:\n  settings:\n    notifyUsers: True\n")
+    assert line.endswith("notifyUsers is True, but must be a list of user IDs")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import BadRequest
+from chatdaddy_pulumi.client import BadRequest, UnknownPurchase
 from tests.support.provider import Killed, OneFleet, Refused, account, fleet, in_memory
 from tests.support.provider import killed as killed_at
 from tests.support.sandbox import LIMITED, UNLIMITED
@@ -28,12 +28,10 @@ def killed(team: Team, driver: OneFleet, accounts: dict[str, dict[str, str]]) ->
     team.clock += 3600
     with killed_at(team), pytest.raises(Killed):
         driver.up(accounts, existing="allow")
-    team.clock += 3600
+    team.clock += 1000
 
 
-def test_a_replacement_whose_removal_failed_is_finished_later(
-    team: Team, driver: OneFleet
-) -> None:
+def test_a_replacement_whose_removal_failed_is_finished_later(team: Team, driver: OneFleet) -> None:
     """The new account is bought first; the old one stays beside it until it is removed."""
     assert driver.up({"a": {"nickname": "x"}}, existing="allow") == {}
     (old,) = team.live()
@@ -69,10 +67,11 @@ def test_what_was_taken_over_in_an_earlier_run_is_removed(team: Team, driver: On
 
 
 @pytest.mark.parametrize("gone", ["nothing", "entry", "fleet"])
-def test_what_another_resource_bought_is_not_taken_for_an_interrupted_runs(
+def test_what_an_interrupted_run_bought_goes_to_one_entry_of_the_nickname(
     team: Team, driver: OneFleet, gone: str
 ) -> None:
-    """An entry's run is killed, then an `Account` of the same nickname buys: its own stays its."""
+    """An entry's run is killed, then an `Account` of the same nickname comes: beside the entry it
+    buys its own; in its place it takes over what was bought."""
     bob = {"b": {"nickname": "y"}}
     driver.up(bob, existing="allow")
     wanted = {"a": {"nickname": "x"}, **bob}
@@ -84,16 +83,17 @@ def test_what_another_resource_bought_is_not_taken_for_an_interrupted_runs(
         "entry": {"customers": fleet(bob, existing="allow"), **beside},
         "fleet": beside,
     }[gone]
-    limit = {"limits": {"max_removals": "100%"}}
     driver.stack.up(left)
-    anothers = driver.stack.of("x").id
-    assert team.named("x") == {first, anothers}
+    taken = driver.stack.of("x").id
     if gone == "nothing":
         assert driver.ids["a"] == first
+        assert team.named("x") == {first, taken}
     else:
-        assert any(first in line for line in driver.stack.lines.warnings), "it is named"
-    driver.stack.up({"customers": fleet(bob, existing="allow", **limit), **beside})
-    assert anothers in team.live()
+        assert taken == first
+        assert team.named("x") == {first}
+    driver.stack.up({"customers": fleet(bob, existing="allow"), **beside})
+    assert driver.stack.of("x").id == taken
+    assert taken in team.live()
 
 
 def test_what_a_person_was_asked_stays_asked(team: Team, driver: OneFleet) -> None:
@@ -106,7 +106,7 @@ def test_what_a_person_was_asked_stays_asked(team: Team, driver: OneFleet) -> No
         assert by_hand in failed["a"]
         with pytest.raises(Refused, match=by_hand):
             driver.preview(wanted, existing="allow")
-        team.clock += 3600
+        team.clock += 60
     assert team.purchases == 1
     team.change(by_hand, nickname="theirs")
     (ours,) = team.live() - {by_hand}
@@ -155,3 +155,44 @@ def test_what_a_killed_run_did_not_change_is_no_drift(team: Team, driver: OneFle
     killed_at_its_first_patch(driver, team, changed, done=False)
     assert driver.up(before) == {}
     assert driver.preview(before) == set()
+
+
+def test_a_purchase_of_the_second_of_two_killed_runs_is_found(team: Team, driver: OneFleet) -> None:
+    """The first run ends before its purchase; a day later the second one ends just after it."""
+    wanted = {"a": {"nickname": "x"}}
+    for done in (False, True):
+        team.clock += 24 * 3600
+        with killed_at(team, done=done), pytest.raises(Killed):
+            driver.up(wanted, existing="allow")
+    team.clock += 1000
+    assert driver.up(wanted, existing="allow") == {}
+    assert team.purchases == 1
+    assert set(driver.ids.values()) == team.live()
+
+
+def test_a_purchase_whose_answer_was_lost_in_a_replacement_is_not_made_again(
+    team: Team, driver: OneFleet
+) -> None:
+    driver.up({"a": {"nickname": "x"}, "b": {}})
+    other = {"a": {"nickname": "x", "type": "mock"}, "b": {}}
+
+    def lost(is_done: bool) -> None:
+        if is_done:
+            raise UnknownPurchase("the answer was lost", call="POST /im/accounts")
+
+    team.on_purchase = lost
+    assert set(driver.up(other)) == {"a"}
+    team.on_purchase = lambda _done: None
+    team.clock += 1000
+    assert driver.up(other) == {}
+    assert team.purchases == 3
+    assert team.live() == set(driver.ids.values())
+
+
+def test_another_login_type_replaces_the_account_of_an_entry(team: Team, driver: OneFleet) -> None:
+    driver.up({"a": {}, "b": {}})
+    before = driver.ids["a"]
+    assert driver.up({"a": {"login_type": "facebook"}, "b": {}}) == {}
+    assert driver.ids["a"] != before
+    assert before not in team.live()
+    assert team.purchases == 3

@@ -1,0 +1,119 @@
+"""Which addresses may get a token.
+
+An address is taken apart by one pattern, and only in its plainest form, so that the host that is
+judged is the host that is called: no user, no escapes, no letters beyond ASCII, no odd ways to
+write an IP address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from chatdaddy_pulumi.client.errors import BadSetting
+from chatdaddy_pulumi.client.redact import one_line
+
+_HOST = r"\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?"
+_URL = re.compile(
+    rf"(?P<scheme>[a-z0-9]+)://(?:(?P<login>[^/?#@\\\s]*)@)?(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?"
+    r"(?P<path>/[a-z0-9._~!$&'()*+,;=:@%/-]*)?(?P<more>[?#].*)?",
+    re.IGNORECASE,
+)
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.IGNORECASE)
+
+_OWN_NETWORKS = [
+    ipaddress.ip_network(network)
+    for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+] + [ipaddress.ip_network(network) for network in ("::1/128", "fc00::/7")]
+
+
+@dataclass(frozen=True)
+class Address:
+    """A URL's parts. `host` is in lower case and without brackets."""
+
+    scheme: str
+    host: str
+    #: None if it is the scheme's own.
+    port: int | None
+    path: str
+    login: str | None
+    more: str | None
+
+    @property
+    def text(self) -> str:
+        """The URL, without login, query and fragment, and without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port is None else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path.rstrip('/')}"
+
+
+def parse(url: str) -> Address | None:
+    """The URL's parts; None if it is not one in its plainest form."""
+    found = _URL.fullmatch(url.strip())
+    if found is None:
+        return None
+    host, port = found["host"].lower(), found["port"]
+    if host.startswith("["):
+        host = host[1:-1]
+        plain = _ip(host) is not None
+    else:
+        plain = _is_name(host) or _ip(host) is not None
+    if not plain or (port is not None and not 0 < int(port) < 65_536):
+        return None
+    scheme = found["scheme"].lower()
+    return Address(
+        scheme=scheme,
+        host=host,
+        port=None if port is None or int(port) == DEFAULT_PORTS.get(scheme) else int(port),
+        path=found["path"] or "",
+        login=found["login"],
+        more=found["more"],
+    )
+
+
+def checked(url: str, what: str, setting: str | None = None) -> str:
+    """The base URL as it is called, without a slash at its end.
+
+    Raises `BadSetting` if it can't be one, or if a token would be sent over it for all to read.
+    """
+    address = parse(url)
+    if address is None or address.scheme not in ("http", "https"):
+        words = f"{one_line(url, 100)!r} is not a URL such as 'https://api.chatdaddy.tech'"
+        raise BadSetting(words, call=f"the {what}", setting=setting)
+    if address.login is not None or address.more is not None:
+        raise BadSetting("must be only scheme, host and path", call=f"the {what}", setting=setting)
+    if address.scheme == "http" and not is_own(address.host):
+        raise BadSetting(
+            f"{one_line(url, 100)!r} would send the token unencrypted; use https://",
+            call=f"the {what}",
+            setting=setting,
+        )
+    return address.text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine, by its address or as ``localhost``."""
+    ip = _ip(host)
+    return host == "localhost" if ip is None else ip in _OWN_NETWORKS[0] or ip in _OWN_NETWORKS[4]
+
+
+def is_own(host: str) -> bool:
+    """This machine, or an address that is only in one's own network."""
+    ip = _ip(host)
+    return host == "localhost" if ip is None else any(ip in network for network in _OWN_NETWORKS)
+
+
+def _is_name(host: str) -> bool:
+    """Whether name servers can know it. A last label that is a number belongs to an IP address."""
+    labels = host.split(".")
+    fits = len(host) <= 253 and all(0 < len(label) <= 63 for label in labels)
+    return fits and not _NUMBER.fullmatch(labels[-1])
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

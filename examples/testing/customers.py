@@ -1,0 +1,20 @@
+"""What the stack consists of, apart from `__main__.py` so that tests can import it."""
+
+import pulumi
+
+from chatdaddy_pulumi import AccountFleet, FleetLimits, OnDelete, Tier
+
+CUSTOMERS = {"acorn-bakery": "pro", "birch-sons": "basic", "cedar-dental": "basic"}
+
+
+def declare(customers: dict[str, str]) -> AccountFleet:
+    """An account for each customer, on the tier of the customer's plan."""
+    tiers = {"pro": Tier.UNLIMITED, "basic": Tier.LIMITED}
+    fleet = AccountFleet(
+        "customers",
+        {name: {"tier": tiers[plan].value} for name, plan in customers.items()},
+        on_delete=OnDelete.ARCHIVE,
+        limits=FleetLimits(max_purchases=10, max_removals=1),
+    )
+    pulumi.export("account_ids", fleet.account_ids)
+    return fleet

@@ -1,0 +1,41 @@
+"""Unit tests: the program alone, under Pulumi's mocks. No engine, no network, no purchase."""
+
+from typing import Any
+
+import pulumi
+
+
+class Mocks(pulumi.runtime.Mocks):
+    """Every resource has the outputs that its inputs say."""
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return f"{args.name}-id", args.inputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        return {}
+
+
+pulumi.runtime.set_mocks(Mocks())
+
+from customers import declare  # noqa: E402 - after the mocks are set
+
+
+@pulumi.runtime.test
+def test_each_plan_has_its_tier() -> pulumi.Output[None]:
+    fleet = declare({"acorn-bakery": "pro", "birch-sons": "basic"})
+
+    def check(accounts: Any) -> None:
+        assert accounts["acorn-bakery"]["tier"] == "unlimited_msg_chat_history"
+        assert accounts["birch-sons"]["tier"] == "limited_msg_no_chat_history"
+
+    return fleet.accounts.apply(check)
+
+
+@pulumi.runtime.test
+def test_each_customer_has_one_account() -> pulumi.Output[None]:
+    fleet = declare({"acorn-bakery": "pro", "birch-sons": "basic"})
+
+    def check(counts: Any) -> None:
+        assert counts["total"] == 2
+
+    return fleet.counts.apply(check)

@@ -1,0 +1,868 @@
+"""What ordinary life does to stacks: renames, moves, neighbours that fail, people, slow servers.
+
+Each test is a story: programs one after another, and what is left of the accounts afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import Case
+from tests.support.between import Between, between
+from tests.support.sandbox import TEAM_ID, UNLIMITED, Sandbox, running
+
+pytestmark = pytest.mark.slow
+
+BUY, PATCH, DELETE = "POST /im/accounts", "PATCH /im/accounts/{id}", "DELETE /im/accounts/{id}"
+RECREATE = "POST /im/accounts/{id}/recreate"
+
+OTHER_TEAM = "another-team-of-others-0123"
+
+TEAM_PROVIDER = (
+    "from chatdaddy_pulumi import Provider\n"
+    "token = pulumi.Config('chatdaddy').require_secret('refreshToken')\n"
+    f"team = Provider('team', team_id={TEAM_ID!r}, refresh_token=token)"
+)
+WITH_PROVIDER = "opts=pulumi.ResourceOptions(provider=team)"
+
+#: A client that gives up soon.
+IMPATIENT = {"read_timeout_s": 1, "lookup_s": 1, "retries": 1, "retry_delay_s": 0.1}
+
+
+def account(name: str, arguments: str = "") -> str:
+    return f"Account({name!r}{f', {arguments}' if arguments else ''})"
+
+
+def fleet(name: str, entries: dict[str, Any], arguments: str = "") -> str:
+    return f"AccountFleet({name!r}, {entries!r}{f', {arguments}' if arguments else ''})"
+
+
+def live(case: Case) -> dict[str, str]:
+    """The team's live accounts: nickname → ID. No two of them have one nickname."""
+    found = [one for one in case.server.accounts() if not one.get("deletedAt")]
+    names = {one["nickname"]: one["accountId"] for one in found}
+    assert len(names) == len(found), sorted(one["nickname"] for one in found)
+    return names
+
+
+def impatient(case: Case) -> None:
+    case.stack.set_config("chatdaddy:client", json.dumps(IMPATIENT))
+
+
+def refuse_purchases(case: Case, times: int = 1) -> None:
+    case.server.fault(
+        "POST", "/im/accounts", "status", times=times, status=402, message="Card declined"
+    )
+
+
+def settle(case: Case, *programs: str) -> None:
+    """The stack has come to rest: neither a preview nor an update finds anything to do."""
+    case.program(*programs)
+    case.server.forget_requests()
+    case.stack.preview("--expect-no-changes").ok()
+    assert case.server.totals() == {"POST /auth/token": 1}
+    case.up()
+    assert case.server.writes() == {}
+
+
+# --- who has an account: renames and moves
+
+
+def test_an_account_is_renamed_with_adopt_while_another_fails(case: Case) -> None:
+    case.up(account("alice"))
+    alice = live(case)["alice"]
+    refuse_purchases(case)
+    program = account("bob", f"nickname='alice', adopt={alice!r}"), account("carol")
+    case.up(*program, fails=True)
+    assert live(case) == {"alice": alice}
+    case.up(*program)
+    assert case.server.writes() == {BUY: 1}
+    assert live(case)["alice"] == alice
+    settle(case, *program)
+
+
+def test_an_account_is_renamed_with_adopt_and_the_first_run_goes_on(case: Case) -> None:
+    case.up(account("alice"))
+    alice = live(case)["alice"]
+    refuse_purchases(case)
+    case.program(account("bob", f"nickname='alice', adopt={alice!r}"), account("carol"))
+    case.stack.up("--skip-preview", "--continue-on-error")
+    assert live(case) == {"alice": alice}
+    case.up()
+    assert case.server.writes() == {BUY: 1}
+    assert live(case)["alice"] == alice
+
+
+def test_a_fleet_is_renamed_with_adopt_while_another_fails(case: Case) -> None:
+    keys = ["acorn", "birch", "cedar"]
+    case.up(fleet("old", {key: {} for key in keys}))
+    before = live(case)
+    refuse_purchases(case)
+    program = (
+        fleet("new", {key: {"adopt": before[key]} for key in keys}),
+        account("carol"),
+    )
+    case.up(*program, fails=True)
+    assert live(case) == before
+    case.up(*program)
+    assert case.server.writes() == {BUY: 1}
+    assert {key: live(case)[key] for key in keys} == before
+    settle(case, *program)
+
+
+def test_a_fleet_is_renamed(case: Case) -> None:
+    keys = ["acorn", "birch", "cedar"]
+    case.up(fleet("old", {key: {} for key in keys}))
+    before = live(case)
+    program = fleet("new", {key: {} for key in keys})
+    shown = case.preview(program)
+    assert "old/birch" in shown
+    assert before["birch"] in shown
+    assert "nothing bought" in shown
+    case.up()
+    assert case.server.writes() == {}
+    assert live(case) == before
+    settle(case, program)
+
+
+def test_an_account_resource_is_renamed(case: Case) -> None:
+    case.up(account("alice"))
+    before = live(case)
+    program = account("bob", "nickname='alice'")
+    shown = case.preview(program)
+    assert before["alice"] in shown
+    assert "nothing bought" in shown
+    case.up()
+    assert case.server.writes() == {}
+    assert live(case) == before
+    settle(case, program)
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_an_account_moves_behind_a_provider_and_back(case: Case, adopt: bool) -> None:
+    case.up(account("alice"))
+    before = live(case)
+    said = f"adopt={before['alice']!r}, " if adopt else ""
+    case.up(TEAM_PROVIDER, account("alice", said + WITH_PROVIDER))
+    assert case.server.writes() == {}
+    assert live(case) == before
+    case.up(account("alice", said.rstrip(", ")))
+    assert case.server.writes() == {}
+    assert live(case) == before
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_renamed_account_moves_behind_a_provider(case: Case, adopt: bool) -> None:
+    case.up(account("alice"))
+    before = live(case)
+    said = f"adopt={before['alice']!r}, " if adopt else ""
+    case.up(TEAM_PROVIDER, account("bob", f"nickname='alice', {said}" + WITH_PROVIDER))
+    assert case.server.writes() == {}
+    assert live(case) == before
+
+
+def test_a_fleet_moves_behind_a_provider(case: Case) -> None:
+    keys = ["acorn", "birch", "cedar"]
+    case.up(fleet("trees", {key: {} for key in keys}))
+    before = live(case)
+    case.up(TEAM_PROVIDER, fleet("trees", {key: {} for key in keys}, WITH_PROVIDER))
+    assert case.server.writes() == {}
+    assert live(case) == before
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_the_new_holder_alone_is_updated_then_all(case: Case, adopt: bool) -> None:
+    case.up(account("alice"), account("carol"))
+    before = live(case)
+    said = f", adopt={before['alice']!r}" if adopt else ""
+    case.program(account("bob", f"nickname='alice'{said}"), account("carol"))
+    urn = "urn:pulumi:dev::acceptance::pulumi-python:dynamic/chatdaddy:Account::bob"
+    case.server.forget_requests()
+    first = case.stack.up("--skip-preview", "--target", urn, "--target-dependents")
+    assert case.server.writes() == {}, first.output
+    assert live(case) == before
+    case.up()
+    assert case.server.writes() == {}
+    assert live(case) == before
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_a_resource_is_replaced_by_order(case: Case, kind: str) -> None:
+    program = account("alice") if kind == "account" else fleet("trees", {"alice": {}, "bob": {}})
+    case.up(program)
+    before = live(case)
+    type_ = (
+        "pulumi-python:dynamic/chatdaddy:Account::alice"
+        if kind == "account"
+        else "chatdaddy:index:AccountFleet$pulumi-python:dynamic/chatdaddy:AccountFleet::trees"
+    )
+    case.server.forget_requests()
+    case.stack.up("--skip-preview", "--replace", f"urn:pulumi:dev::acceptance::{type_}").ok()
+    assert case.server.writes() == {}
+    assert live(case) == before
+    settle(case, program)
+
+
+def test_of_two_resources_with_one_account_one_is_dropped(case: Case) -> None:
+    case.up(account("alice"), account("bob"))
+    before = live(case)
+    state = json.dumps(case.stack.state()).replace(before["bob"], before["alice"])
+    case.stack.import_state(json.loads(state))
+    case.program(account("alice"))
+    out = case.stack.up("--skip-preview")
+    assert DELETE not in case.server.writes(), out.output
+    assert live(case) == before
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.on_each_engine
+def test_an_entry_moves_between_two_fleets(case: Case, adopt: bool) -> None:
+    case.up(
+        fleet("one", {"alice": {}, "bob": {}}),
+        fleet("two", {"carol": {}}),
+    )
+    before = live(case)
+    entry = {"adopt": before["alice"]} if adopt else {}
+    program = (
+        fleet("one", {"bob": {}}),
+        fleet("two", {"carol": {}, "alice": entry}),
+    )
+    shown = case.preview(*program)
+    assert before["alice"] in shown
+    assert "1.00 USD" not in shown
+    case.up()
+    assert case.server.writes() == {}
+    assert live(case) == before
+    settle(case, *program)
+    # And back: the fleet that is worked on first is now the one that takes it over.
+    case.up(fleet("one", {"bob": {}, "alice": entry}), fleet("two", {"carol": {}}))
+    assert case.server.writes() == {}
+    assert live(case) == before
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_an_account_moves_into_a_fleet_and_back(case: Case, adopt: bool) -> None:
+    case.up(account("alice"), fleet("team", {"bob": {}}))
+    before = live(case)
+    entry = {"adopt": before["alice"]} if adopt else {}
+    program = fleet("team", {"bob": {}, "alice": entry})
+    assert before["alice"] in case.preview(program)
+    case.up()
+    assert case.server.writes() == {}
+    assert live(case) == before
+    said = f"adopt={before['alice']!r}" if adopt else ""
+    program = account("alice", said), fleet("team", {"bob": {}})
+    assert before["alice"] in case.preview(*program)
+    case.up()
+    assert case.server.writes() == {}
+    assert live(case) == before
+    settle(case, *program)
+
+
+def test_a_key_is_renamed_with_the_same_nickname(case: Case) -> None:
+    case.up(fleet("team", {"old": {"nickname": "alice"}, "bob": {}}))
+    before = live(case)
+    program = fleet("team", {"new": {"nickname": "alice"}, "bob": {}})
+    shown = case.preview(program)
+    assert "old → new" in shown
+    case.up()
+    assert case.server.writes() == {}
+    assert live(case) == before
+    settle(case, program)
+
+
+def test_a_key_is_renamed_with_its_alias(case: Case) -> None:
+    case.up(fleet("team", {"old": {}, "bob": {}}))
+    before = live(case)
+    hint = case.preview(fleet("team", {"new": {}, "bob": {}}))
+    assert "aliases: [old]" in hint
+    program = fleet("team", {"new": {"aliases": ["old"]}, "bob": {}})
+    assert "old → new" in case.preview(program)
+    case.up()
+    assert case.server.writes() == {PATCH: 1}, "its nickname comes from its key"
+    assert live(case) == {"bob": before["bob"], "new": before["old"]}
+    settle(case, program)
+
+
+def test_a_move_that_fits_two_is_refused(case: Case) -> None:
+    twins = {key: {"nickname": "twin", "existing": "allow"} for key in ("a", "b")}
+    case.up(fleet("team", {**twins, "bob": {}}))
+    ids = {one["accountId"] for one in case.server.accounts()}
+    limits = "limits={'max_removals': '100%'}"
+    program = fleet("team", {"c": {"nickname": "twin", "existing": "allow"}, "bob": {}}, limits)
+    shown = case.preview(program, fails=True)
+    assert "can't be told" in shown
+    assert "adopt=" in shown
+    case.up(fails=True)
+    assert case.server.writes() == {}
+    assert {one["accountId"] for one in case.server.accounts() if not one.get("deletedAt")} == ids
+
+
+# --- what a person buys is the person's
+
+
+def hand_bought_survives(case: Case, nickname: str, *program: str) -> None:
+    """The person's account is named, neither taken over silently nor deleted."""
+    theirs = live(case)[nickname]
+    case.program(*program)
+    case.server.forget_requests()
+    run = case.stack.up()
+    assert theirs in run.output, run.output
+    assert run.exit_code != 0, run.output
+    assert "adopt" in run.output
+    assert "existing='allow'" in run.output
+    assert DELETE not in case.server.writes()
+    assert live(case)[nickname] == theirs
+    held = json.dumps(case.stack.state())
+    assert theirs not in held, "taken over silently"
+
+
+def test_a_limit_refused_then_a_person_buys_the_nickname(case: Case) -> None:
+    limited = "limits={'max_purchases': 1}"
+    case.up(fleet("team", {"bob": {}}))
+    program = fleet("team", {"bob": {}, "alice": {}, "carol": {}}, limited)
+    case.up(program, fails=True)
+    assert case.server.writes() == {}
+    alice = case.server.buy("alice", tier="limited")
+    hand_bought_survives(case, "alice", fleet("team", {"bob": {}, "alice": {}}, limited))
+    # The program gives the entry up: the person's account stays.
+    case.up(fleet("team", {"bob": {}}, limited))
+    assert case.server.writes() == {}
+    case.stack.destroy("--skip-preview").ok()
+    assert live(case) == {"alice": alice}
+
+
+def test_a_neighbour_failed_first_then_a_person_buys_the_nickname(case: Case) -> None:
+    refuse_purchases(case)
+    after = "opts=pulumi.ResourceOptions(depends_on=[bob])"
+    program = "bob = " + account("bob"), fleet("team", {"alice": {}}, after)
+    case.up(*program, fails=True)
+    case.server.clear_faults()
+    alice = case.server.buy("alice", tier="limited")
+    hand_bought_survives(case, "alice", *program)
+    case.stack.destroy("--skip-preview").ok()
+    assert live(case) == {"alice": alice}
+
+
+def test_an_account_refused_then_a_person_buys_the_nickname(case: Case) -> None:
+    refuse_purchases(case)
+    case.up(account("alice"), fails=True)
+    case.server.clear_faults()
+    alice = case.server.buy("alice", tier="limited")
+    hand_bought_survives(case, "alice", account("alice"))
+    case.stack.destroy("--skip-preview").ok()
+    assert live(case) == {"alice": alice}
+
+
+def test_a_fleet_refused_then_a_person_buys_the_nickname(case: Case) -> None:
+    refuse_purchases(case)
+    case.up(fleet("team", {"alice": {}}), fails=True)
+    case.server.clear_faults()
+    alice = case.server.buy("alice", tier="limited")
+    hand_bought_survives(case, "alice", fleet("team", {"alice": {}}))
+    case.stack.destroy("--skip-preview").ok()
+    assert live(case) == {"alice": alice}
+
+
+def test_two_fleets_with_the_same_new_nicknames_are_refused(case: Case) -> None:
+    program = fleet("one", {"alice": {}}), fleet("two", {"alice": {}, "bob": {}})
+    shown = case.preview(*program, fails=True)
+    assert "one/alice" in shown
+    assert "two/alice" in shown
+    assert "existing='allow'" in shown
+    case.up(fails=True)
+    assert live(case).keys() <= {"bob"}
+
+
+def test_an_account_and_a_fleet_with_the_same_new_nickname_are_refused(case: Case) -> None:
+    program = account("alice"), fleet("two", {"alice": {}})
+    assert "alice" in case.preview(*program, fails=True)
+    case.up(fails=True)
+    assert case.server.writes() == {}
+
+
+# --- purchases whose outcome is not known
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_a_slow_purchase_is_not_made_again(case: Case, kind: str) -> None:
+    impatient(case)
+    program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
+    case.server.fault("POST", "/im/accounts", "delay", delay_ms=7_000)
+    before = case.server.ledger()["purchases"]
+    out = case.up(program, fails=True)
+    assert "alice" in out
+    assert "pulumi up" in out
+    case.up(program)
+    assert live(case).keys() == {"alice"}
+    assert case.server.ledger()["purchases"] == before + 1
+    settle(case, program)
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_killed_while_it_was_bought(case: Case, kind: str) -> None:
+    program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
+    kill_while_bought(case, program)
+    alice = live(case)["alice"]
+    out = case.up(program)
+    assert case.server.writes() == {}
+    assert alice in out
+    assert live(case) == {"alice": alice}
+    settle(case, program)
+
+
+def kill_while_bought(case: Case, *program: str) -> None:
+    case.program(*program)
+    case.server.fault("POST", "/im/accounts", "delay", delay_ms=1_500)
+    case.server.forget_requests()
+    run = case.stack.start("up", "--skip-preview")
+    deadline = time.monotonic() + 60
+    while case.server.totals().get(BUY, 0) < 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert run.poll() is None, run.communicate()
+    case.stack.kill(run)
+    while not live(case) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    case.server.clear_faults()
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_bought_for_something_that_left_the_program_is_named(case: Case, kind: str) -> None:
+    program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
+    kill_while_bought(case, program)
+    alice = live(case)["alice"]
+    for _ in range(2):
+        out = case.up(account("bob"))
+        assert alice in out, "named in each run"
+        assert f"adopt='{alice}'" in out
+        assert "delete it in ChatDaddy" in out
+    assert live(case)["alice"] == alice
+    case.up(account("bob"), account("carol", f"nickname='alice', adopt={alice!r}"))
+    assert case.server.writes() == {}
+    assert "may have been bought" not in case.up()
+
+
+# --- nicknames
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_spaces_and_unicode_forms_are_one_nickname(case: Case, kind: str) -> None:
+    def named(nickname: str) -> str:
+        if kind == "account":
+            return account("one", f"nickname={nickname!r}")
+        return fleet("team", {"one": {"nickname": nickname}})
+
+    composed = unicodedata.normalize("NFC", "Zoë")
+    theirs = case.server.buy(composed + " ", tier="limited")
+    shown = case.preview(named(composed), fails=True)
+    assert theirs in shown
+    case.server.empty()
+    case.up(named(composed))
+    before = live(case)
+    for form in (composed + " ", unicodedata.normalize("NFD", composed)):
+        case.up(named(form))
+        assert case.server.writes() == {}, repr(form)
+    assert live(case) == before
+
+
+def test_a_fleet_saved_again_as_nfd_is_the_same(case: Case) -> None:
+    composed = unicodedata.normalize("NFC", "Zoë")
+    case.up(fleet("team", {composed: {}, "bob": {}}))
+    before = live(case)
+    case.up(fleet("team", {unicodedata.normalize("NFD", composed): {}, "bob": {}}))
+    assert DELETE not in case.server.writes()
+    assert BUY not in case.server.writes()
+    assert set(live(case).values()) == set(before.values())
+
+
+# --- chats
+
+
+def test_brought_back_at_another_tier(case: Case) -> None:
+    for program in (account("alice"), fleet("team", {"alice": {}})):
+        case.server.empty()
+        case.up(program)
+        alice = live(case)["alice"]
+        case.server.call("PATCH", f"/im/accounts/{alice}", json={"tier": UNLIMITED})
+        case.server.call("DELETE", f"/im/accounts/{alice}")
+        case.stack.refresh("--skip-preview").ok()
+        out = case.up(fails=True)
+        assert "allow_history_loss" in out
+        assert alice in out
+        assert PATCH not in case.server.writes()
+        found = case.server.account(alice)
+        assert found is not None
+        assert found["tier"] == UNLIMITED
+        case.server.empty()
+        case.stack.refresh("--skip-preview").ok()
+        case.up("")
+
+
+def test_taken_over_at_another_tier(case: Case) -> None:
+    alice = case.server.buy("alice", tier="unlimited")
+    for program in (
+        account("alice", f"adopt={alice!r}"),
+        fleet("team", {"alice": {"adopt": alice}}),
+        fleet("team", {"alice": {"existing": "adopt"}}),
+    ):
+        assert "allow_history_loss" in case.preview(program, fails=True)
+        out = case.up(fails=True)
+        assert "allow_history_loss" in out
+        assert case.server.writes() == {}
+
+
+# --- listings that can't be believed
+
+
+@pytest.fixture
+def proxy(case: Case) -> Iterator[Between]:
+    with between(case.server.url) as server:
+        case.stack.set_config("chatdaddy:baseUrl", server.url)
+        yield server
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("total", [False, True])
+def test_a_listing_that_leaves_an_account_out(
+    case: Case, proxy: Between, kind: str, total: bool
+) -> None:
+    program = (
+        (account("alice"), account("bob"), account("carol"))
+        if kind == "account"
+        else (fleet("team", {"alice": {}, "bob": {}, "carol": {}}),)
+    )
+    case.up(*program)
+    before = live(case)
+    proxy.hide(before["alice"], total=total)
+    case.stack.refresh("--skip-preview")
+    case.server.forget_requests()
+    case.stack.up("--skip-preview")
+    assert case.server.writes() == {}
+    case.stack.up("--skip-preview", "--refresh")
+    assert case.server.writes() == {}
+    proxy.hide()
+    case.stack.refresh("--skip-preview").ok()
+    case.up(*program)
+    assert case.server.writes() == {}
+    assert live(case) == before
+
+
+def test_bought_minutes_ago_is_not_gone(case: Case, proxy: Between) -> None:
+    case.up(fleet("team", {"alice": {}}))
+    alice = live(case)["alice"]
+    proxy.hide(alice)
+    for _ in range(3):
+        case.stack.up("--skip-preview", "--refresh")
+        assert case.server.writes() == {BUY: 1}
+    proxy.hide()
+    case.stack.refresh("--skip-preview").ok()
+    case.up(fleet("team", {"alice": {}}))
+    assert live(case) == {"alice": alice}
+
+
+# --- another team
+
+
+@pytest.fixture
+def other_team() -> Iterator[Sandbox]:
+    with running("--team-id", OTHER_TEAM) as server:
+        server.team_id = OTHER_TEAM
+        yield server
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_another_team_by_mistake(case: Case, other_team: Sandbox, kind: str) -> None:
+    program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
+    case.up(program)
+    state, before = json.dumps(case.stack.resources()), live(case)
+    case.stack.set_config("chatdaddy:teamId", OTHER_TEAM)
+    case.stack.set_config("chatdaddy:baseUrl", other_team.url)
+    case.program(program)
+    for run in (
+        case.stack.preview(),
+        case.stack.up("--skip-preview"),
+        case.stack.refresh("--skip-preview"),
+        case.stack.destroy("--skip-preview"),
+    ):
+        assert run.exit_code != 0, run.output
+        assert OTHER_TEAM in run.output
+        assert before["alice"] in run.output
+        assert "Traceback" not in run.output
+    assert other_team.writes() == {}
+    assert other_team.accounts() == []
+    assert live(case) == before
+    assert json.dumps(case.stack.resources()).count(before["alice"]) == state.count(before["alice"])
+    # An empty program would remove everything: of another team it removes nothing either.
+    case.program("")
+    assert case.stack.up("--skip-preview").exit_code != 0
+    assert live(case) == before
+
+
+# --- unfinished work
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "kill"])
+def test_a_destroy_is_interrupted(case: Case, how: str) -> None:
+    program = fleet("team", {f"key-{n:02d}": {} for n in range(30)}, "concurrency=2")
+    case.up(program)
+    before = live(case)
+    case.server.fault("DELETE", "/im/accounts/{id}", "delay", times=40, delay_ms=400)
+    case.server.forget_requests()
+    run = case.stack.start("destroy", "--skip-preview")
+    while case.server.totals().get(DELETE, 0) < 6:
+        time.sleep(0.05)
+        assert run.poll() is None, run.communicate()
+    if how == "kill":
+        case.stack.kill(run)
+    else:
+        os.killpg(run.pid, signal.SIGINT)
+        run.communicate(timeout=60)
+    time.sleep(1)
+    case.server.clear_faults()
+    gone = before.keys() - live(case).keys()
+    assert 0 < len(gone) < 30
+    out = case.up(program, fails=True)
+    assert sorted(gone)[0] in out
+    assert case.server.writes() == {}
+    case.stack.up("--skip-preview", "--refresh").ok()
+    assert live(case) == before
+
+
+def test_a_destroy_of_accounts_is_interrupted(case: Case) -> None:
+    program = "\n".join(account(f"key-{n}") for n in range(12))
+    case.up(program)
+    before, bought = live(case), case.server.ledger()["purchases"]
+    case.server.fault("DELETE", "/im/accounts/{id}", "delay", times=40, delay_ms=700)
+    case.server.forget_requests()
+    run = case.stack.start("destroy", "--skip-preview")
+    while case.server.totals().get(DELETE, 0) < 2:
+        time.sleep(0.05)
+        assert run.poll() is None, run.communicate()
+    case.stack.kill(run)
+    time.sleep(1)
+    case.server.clear_faults()
+    gone = before.keys() - live(case).keys()
+    assert gone
+    run = case.stack.up("--skip-preview")
+    assert run.exit_code != 0 or live(case) == before, run.output
+    case.stack.up("--skip-preview", "--refresh").ok()
+    assert case.server.ledger()["purchases"] == bought
+    assert live(case) == before
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_a_patch_loses_its_answer_and_the_program_goes_back(case: Case, kind: str) -> None:
+    def program(on: bool) -> str:
+        settings = {"notifyUsers": ["user-a" if on else "user-b"]}
+        if kind == "account":
+            return account("alice", f"settings={settings!r}")
+        return fleet("team", {"alice": {"settings": settings}, "bob": {}})
+
+    impatient(case)
+    case.up(program(True))
+    case.server.fault("PATCH", "/im/accounts/{id}", "drop_after", times=10)
+    case.up(program(False), fails=True)
+    case.server.clear_faults()
+    case.program(program(True))
+    run = case.stack.up("--skip-preview")
+    if run.exit_code != 0:
+        assert "alice" in run.output
+        case.stack.up("--skip-preview", "--refresh").ok()
+    alice = case.server.account(live(case)["alice"])
+    assert alice is not None
+    assert alice["settings"]["notifyUsers"] == ["user-a"]
+
+
+# --- drift
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_drift_is_named_with_both_remedies(case: Case, kind: str) -> None:
+    program = account("birch") if kind == "account" else fleet("trees", {"birch": {}})
+    case.up(program)
+    birch = live(case)["birch"]
+    case.server.call("PATCH", f"/im/accounts/{birch}", json={"tier": UNLIMITED})
+    out = case.stack.refresh("--skip-preview").ok().output
+    assert birch in out
+    assert "moved to unlimited by hand" in out
+    assert out.index("tier: unlimited") < out.index("allow_history_loss")
+    case.stack.refresh().ok()
+    out = case.up(program, fails=True)
+    assert "allow_history_loss" in out
+    assert case.server.writes() == {}
+    kept = (
+        account("birch", "tier='unlimited'")
+        if kind == "account"
+        else fleet("trees", {"birch": {"tier": "unlimited"}})
+    )
+    case.up(kept)
+    assert case.server.writes() == {}
+    settle(case, kept)
+
+
+# --- how things are removed
+
+
+def test_on_delete_changes_with_the_removal(case: Case) -> None:
+    case.up(
+        fleet("one", {"alice": {"on_delete": "retain"}, "bob": {}}),
+        fleet("two", {"carol": {}, "dora": {}}),
+    )
+    before = live(case)
+    # Milder before: kept. Milder now: kept.
+    case.up(fleet("one", {"bob": {}}), fleet("two", {"dora": {}}, "on_delete='retain'"))
+    assert case.server.writes() == {}
+    assert live(case) == before
+
+
+def test_a_protected_fleet_refuses_removals(case: Case) -> None:
+    protect = "opts=pulumi.ResourceOptions(protect=True)"
+    case.up(fleet("team", {"alice": {}, "bob": {}}, protect))
+    before = live(case)
+    shown = case.preview(fleet("team", {"bob": {}}, protect), fails=True)
+    assert "alice" in shown
+    assert "protect" in shown
+    case.up(fails=True)
+    assert case.server.writes() == {}
+    case.up("", fails=True)
+    assert live(case) == before
+
+
+def test_a_retaining_fleet_retains(case: Case) -> None:
+    retain = "opts=pulumi.ResourceOptions(retain_on_delete=True)"
+    case.up(fleet("team", {"alice": {}, "bob": {}}, retain))
+    before = live(case)
+    case.up(fleet("team", {"bob": {}}, retain))
+    assert case.server.writes() == {}
+    case.up("")
+    assert case.server.writes() == {}
+    assert live(case) == before
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_change_of_type_buys_first(case: Case, kind: str, fails: bool) -> None:
+    def program(type_: str) -> str:
+        if kind == "account":
+            return account("alice", f"type={type_!r}")
+        return fleet("team", {"alice": {"type": type_}})
+
+    case.up(program("wa"))
+    first = live(case)["alice"]
+    if fails:
+        refuse_purchases(case, 5)
+    out = case.up(program("mock"), fails=fails)
+    if fails:
+        assert DELETE not in case.server.writes()
+        assert live(case)["alice"] == first
+        assert "Card declined" in out
+        case.server.clear_faults()
+        case.up()
+    second = live(case)["alice"]
+    assert second != first
+    gone = case.server.account(first)
+    assert gone is None or gone["deletedAt"]
+    settle(case, program("mock"))
+
+
+def test_delete_before_replace(case: Case) -> None:
+    opts = "opts=pulumi.ResourceOptions(delete_before_replace=True)"
+    case.up(account("alice", opts))
+    first = live(case)["alice"]
+    urn = "urn:pulumi:dev::acceptance::pulumi-python:dynamic/chatdaddy:Account::alice"
+    case.server.forget_requests()
+    case.stack.up("--skip-preview", "--replace", urn).ok()
+    assert case.server.writes() == {}
+    assert live(case)["alice"] == first
+    refuse_purchases(case, 5)
+    case.up(account("alice", f"type='mock', {opts}"), fails=True)
+    case.server.clear_faults()
+    case.up()
+    assert len(live(case)) == 1
+
+
+# --- limits, previews, options
+
+
+def test_a_share_of_purchases_holds_for_a_fleet_that_lost_everything(case: Case) -> None:
+    entries: dict[str, Any] = {f"key-{n:02d}": {} for n in range(10)}
+    program = fleet("team", entries, "limits={'max_purchases': '20%'}")
+    case.up(program)
+    for account_id in live(case).values():
+        case.server.call("DELETE", f"/im/accounts/{account_id}", params={"deleteNow": "true"})
+    case.server.advance(120)
+    case.stack.refresh("--skip-preview").ok()
+    out = case.up(program, fails=True)
+    assert "max_purchases" in out
+    assert case.server.writes() == {}
+
+
+def test_a_preview_with_nothing_changed_makes_one_call(case: Case) -> None:
+    program = account("alice"), fleet("team", {"bob": {}, "carol": {}})
+    case.up(*program)
+    case.preview(*program)
+    assert case.server.totals() == {"POST /auth/token": 1}
+
+
+def test_an_account_without_a_nickname_breaks_nothing(case: Case, proxy: Between) -> None:
+    theirs = case.server.buy("somebody", tier="limited")
+
+    def nameless(body: dict[str, Any]) -> dict[str, Any]:
+        for one in body["accounts"]:
+            if one["accountId"] == theirs:
+                one["nickname"] = None
+        return body
+
+    proxy.listing = nameless
+    program = account("alice"), fleet("team", {f"key-{n}": {} for n in range(5)})
+    case.preview(*program)
+    case.up()
+    assert case.server.writes() == {BUY: 6}
+    case.stack.refresh("--skip-preview").ok()
+    case.up(*program)
+    case.stack.destroy("--skip-preview").ok()
+    assert live(case) == {"somebody": theirs}
+
+
+def test_a_take_over_fails_and_the_run_goes_on(case: Case) -> None:
+    case.up(account("alice", "tier='unlimited'"))
+    alice = live(case)["alice"]
+    # Its tier would delete the chats, so the take-over is refused.
+    case.program(account("bob", f"nickname='alice', adopt={alice!r}, tier='limited'"))
+    case.server.forget_requests()
+    run = case.stack.up("--skip-preview", "--continue-on-error")
+    assert run.exit_code != 0
+    assert "allow_history_loss" in run.output
+    assert f"{alice} was not removed" in run.output
+    assert case.server.writes() == {}
+    case.up(account("bob", "nickname='alice', tier='unlimited'"))
+    assert case.server.writes() == {}
+    assert live(case) == {"alice": alice}
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_all_changes_ignored(case: Case, kind: str) -> None:
+    opts = "opts=pulumi.ResourceOptions(ignore_changes=['*'])"
+
+    def program(tier: str) -> str:
+        if kind == "account":
+            return account("alice", f"tier={tier!r}, {opts}")
+        return fleet("team", {"alice": {"tier": tier}}, opts)
+
+    first = case.stack
+    case.program(program("limited"))
+    case.server.forget_requests()
+    first.up("--skip-preview")
+    before = live(case)
+    case.program(program("unlimited"))
+    run = first.up("--skip-preview")
+    assert DELETE not in case.server.writes(), run.output
+    assert live(case) == before

@@ -1,0 +1,102 @@
+"""`chatdaddy-pulumi accounts`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from tests.integration.cli.conftest import Team
+from tests.support.command import ANSI, Command
+from tests.support.screens import Screens
+
+SCREENS = {
+    "accounts": (),
+    "accounts-all": ("--all",),
+    "accounts-filtered": ("--state", "close", "--tier", "limited", "--type", "wa"),
+    "accounts-gone": ("--state", "deleted", "--state", "archived"),
+    "accounts-text": ("birch",),
+    "accounts-none": ("no such account",),
+    "accounts-json": ("acorn", "--json"),
+    "accounts-csv": ("--csv", "--tier", "unlimited"),
+    "accounts-both": ("--csv", "--json"),
+    "accounts-unknown-state": ("--state", "closed"),
+}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_screens(command: Command, screens: Screens, name: str) -> None:
+    screens.check(name, command.run("accounts", *SCREENS[name]).screen)
+
+
+def test_json_and_csv_say_the_same(team: Team, command: Command) -> None:
+    told = json.loads(command.run("accounts", "--all", "--json").ok().out)["accounts"]
+    assert {one["id"] for one in told} == set(team.ids.values())
+    rows = list(csv.DictReader(io.StringIO(command.run("accounts", "--all", "--csv").ok().out)))
+    assert [row["id"] for row in rows] == [one["id"] for one in told]
+    assert [row["number"] or None for row in rows] == [one["number"] for one in told]
+    evil = next(one for one in told if one["id"] == team.ids["evil"])
+    assert evil["nickname"] == "Evil\x1b[31m\u202eName", "JSON has the exact text"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",), ("--csv",)])
+def test_no_nickname_steers_the_terminal(command: Command, arguments: tuple[str, ...]) -> None:
+    shown = command.run("accounts", *arguments).ok().out
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_colour_and_a_cut_are_for_terminals(command: Command) -> None:
+    with command.in_terminal("accounts", columns=80) as terminal:
+        assert terminal.end() == 0
+    assert "\x1b[32mopen" in terminal.raw
+    assert r"Evil\x1b[31…" in terminal.text
+    assert not ANSI.search(command.run("accounts").out)
+
+
+def test_no_colour_where_it_is_not_wanted(command: Command) -> None:
+    command.env["NO_COLOR"] = "1"
+    with command.in_terminal("accounts") as terminal:
+        assert terminal.end() == 0
+    assert "\x1b[32m" not in terminal.raw
+
+
+def test_a_reader_that_ends_early_is_no_failure_to_tell(command: Command) -> None:
+    process = command.start("accounts", "--all", "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=30) in (0, 1)
+
+
+def test_a_large_team_is_read_to_its_end(own_team: Team, command: Command) -> None:
+    for number in range(130):
+        own_team.buy(str(number), f"Shop {number:03}", tier="limited")
+    command.env["CHATDADDY_BASE_URL"] = own_team.sandbox.url
+    ran = command.run("accounts").ok()
+    assert ran.err == "130 accounts: 130 close\n"
+    assert len(ran.out.splitlines()) == 131
+
+
+def test_ctrl_c_while_it_waits(own_team: Team, command: Command) -> None:
+    own_team.sandbox.fault("GET", "/im/accounts", "delay", delay_ms=30_000)
+    command.env["CHATDADDY_BASE_URL"] = own_team.sandbox.url
+    with command.in_terminal("accounts") as terminal:
+        terminal.wait_for("reading the team's accounts")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert "Traceback" not in terminal.text
+        assert "\x1b[?25h" in terminal.raw, "the cursor is shown again"
+
+
+def test_what_goes_wrong_at_chatdaddy_is_one_line(own_team: Team, command: Command) -> None:
+    own_team.sandbox.fault(
+        "GET", "/im/accounts", "status", times=9, status=403, message="\x1b[1mNo"
+    )
+    command.env["CHATDADDY_BASE_URL"] = own_team.sandbox.url
+    ran = command.run("accounts")
+    assert ran.exit_code == 1
+    assert ran.err.startswith("error: ")
+    assert len(ran.err.splitlines()) == 1
+    assert "\x1b" not in ran.err

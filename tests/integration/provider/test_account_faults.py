@@ -1,0 +1,102 @@
+"""Every fault of the network during each operation of `Account`, and then a run without faults.
+
+The ledger is what counts: the account was charged once, and the next run brings the stack home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.provider import Failed, Program, Refused, Stack, account, over_http
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, UNLIMITED, Sandbox, running
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "500": {"action": "status", "status": 500},
+    "502": {"action": "status", "status": 502},
+    "503": {"action": "status", "status": 503},
+    "429": {"action": "status", "status": 429},
+    "429 with Retry-After": {"action": "status", "status": 429, "retry_after": 1},
+    "cut before": {"action": "drop_before"},
+    "cut after": {"action": "drop_after"},
+    "truncated": {"action": "truncate"},
+    "not JSON": {"action": "not_json"},
+    "token expired": {"action": "expire_token"},
+    "slow": {"action": "delay", "delay_ms": 300},
+}
+#: Once, which is mended on the way; and for the whole run, which is not.
+TIMES = {"once": 1, "always": 1_000}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[Sandbox]:
+    with running() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def stack(server: Sandbox) -> Stack:
+    patience = '{"retry_delay_s": 0.02, "rate_limit_retries": 3, "lookup_s": 1}'
+    return over_http(server.url, TEAM_ID, REFRESH_TOKEN, client=patience)
+
+
+@pytest.fixture(params=FAULTS)
+def fault(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return FAULTS[request.param]
+
+
+@pytest.fixture(params=TIMES)
+def times(request: pytest.FixtureRequest) -> int:
+    return TIMES[request.param]
+
+
+ALICE: Program = {"alice": account()}
+
+
+def purchases(server: Sandbox) -> int:
+    """How often ChatDaddy charged a purchase of an account that the team has, or had."""
+    ids = {one["accountId"] for one in server.accounts()}
+    return sum(
+        1
+        for entry in server.ledger()["entries"]
+        if entry["type"] == "purchase" and entry["accountId"] in ids
+    )
+
+
+def up(stack: Stack, server: Sandbox, program: Program) -> None:
+    """A run under the fault, which may end red with one line, and then one without it."""
+    try:
+        stack.up(program)
+    except (Failed, Refused) as error:
+        assert "\n" not in str(error).strip()  # noqa: PT017 - it need not fail
+    server.clear_faults()
+    stack.up(program)
+
+
+def test_create(stack: Stack, server: Sandbox, fault: dict[str, Any], times: int) -> None:
+    server.fault("POST", "/im/accounts", times=times, **fault)
+    up(stack, server, ALICE)
+    assert purchases(server) == 1
+    assert stack.of("alice").id == server.accounts()[0]["accountId"]
+
+
+def test_update(stack: Stack, server: Sandbox, fault: dict[str, Any], times: int) -> None:
+    stack.up(ALICE)
+    server.fault("PATCH", "/im/accounts/*", times=times, **fault)
+    up(stack, server, {"alice": account(tier="unlimited")})
+    (found,) = server.accounts()
+    assert found["tier"] == UNLIMITED
+    assert purchases(server) == 1
+
+
+def test_delete(stack: Stack, server: Sandbox, fault: dict[str, Any], times: int) -> None:
+    stack.up(ALICE)
+    server.fault("DELETE", "/im/accounts/*", times=times, **fault)
+    up(stack, server, {})
+    assert all(found["deletedAt"] for found in server.accounts())
+    assert purchases(server) == 1
+    assert stack.saved == {}

@@ -1,0 +1,127 @@
+"""The providers in the real provider host, which finds its run in the run's file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatdaddy_pulumi.provider.run_context import Declared
+from chatdaddy_pulumi.provider.run_file import RunFile
+from tests.support.host import UNKNOWN, Failure, Host, hosted
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
+
+ROOT = "urn:pulumi:dev::tests::"
+LEAF = "pulumi-python:dynamic/chatdaddy:Account::alice"
+URN = ROOT + LEAF
+INTENT_URN = f"{ROOT}pulumi-python:dynamic/chatdaddy:Intent::chatdaddy-intent"
+MARK_URN = f"{ROOT}chatdaddy:index:Intent::chatdaddy-intent"
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the files of runs are."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def host(server: Sandbox, runs: Path) -> Iterator[Host]:
+    config = {
+        "chatdaddy:teamId": TEAM_ID,
+        "chatdaddy:refreshToken": REFRESH_TOKEN,
+        "chatdaddy:baseUrl": server.url,
+    }
+    with hosted("_account", config, {"TMPDIR": str(runs)}) as running_host:
+        yield running_host
+
+
+def begin(*, preview: bool = False, saved: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A run whose program declares one account; the hidden input that names it."""
+    declared = [Declared(leaf=LEAF, kind="account", given={"nickname": "alice"}, urn=URN)]
+    made = RunFile.create(
+        "", "organization/tests/dev", preview=preview, saved=saved or {}, declared=declared
+    )
+    return made.hidden("")
+
+
+def intended(host: Host, hidden: dict[str, Any]) -> Any:
+    """The intent's notes of the run."""
+    intent = host.also("_program_intent")
+    news = {"__run": hidden, "__urn": INTENT_URN, "__mark": MARK_URN}
+    inputs, failures = intent.check(news)
+    assert failures == {}
+    return intent.create(inputs)[1]["__notes"]
+
+
+def test_an_account_is_bought_in_a_run_that_the_intent_has_noted(
+    host: Host, server: Sandbox
+) -> None:
+    hidden = begin()
+    notes = intended(host, hidden)
+    news = {"nickname": "alice", "__run": hidden, "__urn": URN, "__intent": notes}
+    inputs, failures = host.check(news)
+    assert failures == {}
+    assert "__run" not in inputs
+    assert "__intent" not in inputs
+    account_id, outputs = host.create(inputs)
+    assert server.writes() == {"POST /im/accounts": 1}
+    assert outputs["account_id"] == account_id
+    assert host.diff(account_id, outputs, inputs).changes == 1, "no difference"
+    assert host.read(account_id, outputs)[0] == account_id
+
+
+def test_without_a_run_nothing_is_bought(host: Host, server: Sandbox) -> None:
+    """As with `ignore_changes=["*"]`, which takes the hidden inputs away."""
+    inputs, failures = host.check({"nickname": "alice", "__urn": URN})
+    assert failures == {}
+    with pytest.raises(Failure, match=r"^ChatDaddy: nothing was done: the program hands over"):
+        host.create(inputs)
+    assert server.writes() == {}
+
+
+def test_a_run_without_its_intent_buys_nothing(host: Host, server: Sandbox) -> None:
+    """As with `--target`, which leaves the intent out."""
+    inputs, _ = host.check({"nickname": "alice", "__run": begin(), "__urn": URN})
+    with pytest.raises(Failure, match=r"^ChatDaddy: 'alice' was not bought: the intent"):
+        host.create(inputs)
+    assert server.writes() == {}
+
+
+def test_what_a_preview_does_not_know_yet_is_respected(host: Host, server: Sandbox) -> None:
+    hidden = begin(preview=True)
+    given = {"nickname": UNKNOWN, "__run": hidden, "__urn": URN}
+    inputs, failures = host.check({**given, "tier": "unlimited"})
+    assert failures == {}
+    assert inputs["nickname"] == UNKNOWN
+    assert inputs["tier"] == "unlimited_msg_chat_history"
+    _, failures = host.check({**given, "tier": "x"})
+    assert set(failures) == {"tier"}
+
+
+def test_a_failure_that_is_expected_is_one_line(host: Host, server: Sandbox) -> None:
+    hidden = begin()
+    notes = intended(host, hidden)
+    server.fault("POST", "/im/accounts", "status", status=402, message="Card declined")
+    news = {"nickname": "alice", "__run": hidden, "__urn": URN, "__intent": notes}
+    with pytest.raises(Failure) as failed:
+        host.create(host.check(news)[0])
+    line = str(failed.value).strip()
+    assert line.startswith("ChatDaddy: 'alice' was not bought: ")
+    assert "Card declined" in line
+    assert "\n" not in line
+
+
+def test_a_run_file_elsewhere_is_not_read(host: Host, tmp_path: Path) -> None:
+    """The hidden input is data: only the folder of runs is trusted."""
+    hidden = begin()
+    elsewhere = tmp_path / "elsewhere.db"
+    Path(hidden["path"]).rename(elsewhere)
+    inputs, _ = host.check(
+        {"nickname": "alice", "__run": {**hidden, "path": str(elsewhere)}, "__urn": URN}
+    )
+    with pytest.raises(Failure, match="was not bought"):
+        host.create(inputs)

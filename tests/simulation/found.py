@@ -1,0 +1,290 @@
+"""Histories that once broke a rule, shrunk: each must play without a violation.
+
+They are written out, since what a seed makes changes with the author of histories.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.simulation.api import CALM, UNLIMITED, Faults
+from tests.simulation.history import (
+    OTHER_TEAM,
+    TEAM,
+    TOKEN,
+    EditStep,
+    GoBackStep,
+    HandStep,
+    History,
+    RunStep,
+    SettingStep,
+    Step,
+    Stop,
+    WaitStep,
+)
+from tests.simulation.program import Block, Change, Entry
+
+PURCHASE = "POST /im/accounts"
+
+
+def _entry(uid: int, **said: Any) -> Entry:
+    return Entry(uid, **said)
+
+
+def _fleet(name: str, *, options: dict[str, Any] | None = None, **entries: Entry) -> Change:
+    return Change("declare", (Block("fleet", name, entries, **(options or {})),))
+
+
+def _account(name: str, entry: Entry, **options: Any) -> Change:
+    return Change("declare", (Block("account", name, {"": entry}, **options),))
+
+
+def _edit(*changes: Change, stack: str = "dev") -> EditStep:
+    return EditStep(stack, changes)
+
+
+def _drop(name: str) -> EditStep:
+    return _edit(Change("drop block", (name,)))
+
+
+def _set(name: str, key: str, what: str, value: Any) -> EditStep:
+    return _edit(Change("set", (name, key, what, value)))
+
+
+def _renamed(old: str, new: str, *, says_so: bool) -> EditStep:
+    return _edit(Change("rename block", (old, new, says_so, 900)))
+
+
+def _moved(name: str, key: str, to: str, new_key: str = "") -> EditStep:
+    return _edit(Change("move", (name, key, to, new_key)))
+
+
+def _run(operation: Any = "up", *, stack: str = "dev", **more: Any) -> RunStep:
+    return RunStep(stack, 7, operation, **{"skip_preview": True, **more})
+
+
+def _up(faults: Faults = CALM, *, stack: str = "dev") -> RunStep:
+    return _run(stack=stack, faults=faults)
+
+
+def _refresh(faults: Faults = CALM) -> RunStep:
+    return _run("refresh", faults=faults)
+
+
+def _killed(calls: int, seconds: float, faults: Faults = CALM) -> RunStep:
+    """So many seconds after the purchase of that number was sent."""
+    return _run(stop=Stop("kill", calls, seconds, PURCHASE), faults=faults)
+
+
+def _by_hand(what: Any, whom: int | str, **more: Any) -> HandStep:
+    return HandStep(what, whom, 7, "dev", **more)
+
+
+def _history(*steps: Step) -> History:
+    return History(
+        seed=1,
+        in_environment=False,
+        page_base=0,
+        page=100,
+        settings_merge=True,
+        tells_gone=True,
+        steps=steps,
+    )
+
+
+#: The preview and the update.
+_PREVIEWED = _run(skip_preview=False)
+
+#: A purchase that is done minutes after nobody waits for it any more.
+_SLOW = Faults(slow=1.0, slow_s=400.0)
+#: Facts that are null in every answer.
+_NULLS = Faults(null_facts=0.7)
+
+FOUND: dict[str, History] = {
+    "ten accounts at once, where the engine has eight workers": _history(
+        _edit(*(_account(f"acct{number}", _entry(number)) for number in range(10))),
+        _PREVIEWED,
+    ),
+    "missing facts are no drift": _history(
+        _edit(
+            _account("acct0", _entry(1, tier=UNLIMITED)),
+            _fleet("fleet0", k0=_entry(2), k1=_entry(3), k2=_entry(4)),
+        ),
+        _up(),
+        _refresh(_NULLS),
+        _refresh(),
+        _up(),
+    ),
+    "missing facts, and an entry that moves then": _history(
+        _edit(_fleet("fleet0", k0=_entry(1), k1=_entry(2, tier=UNLIMITED), k2=_entry(3))),
+        _up(),
+        _run(refresh=True, faults=_NULLS),
+        _moved("fleet0", "k1", "acct39"),
+        _up(),
+    ),
+    "a fleet that leaves is told by its accounts": _history(
+        _edit(_account("acct0", _entry(1)), _fleet("fleet0", k0=_entry(2))),
+        _up(),
+        _drop("fleet0"),
+        _PREVIEWED,
+    ),
+    "a name that is used again": _history(
+        _edit(_account("acct0", _entry(1, nickname="Gül"))),
+        _up(),
+        _renamed("acct0", "acct34", says_so=False),
+        _up(),
+        _edit(_account("acct0", _entry(2, tier=UNLIMITED))),
+        _up(),
+    ),
+    "a name that is used again, with another type": _history(
+        _edit(_account("acct0", _entry(1, type="instagram")), _fleet("fleet0")),
+        _up(),
+        _drop("acct0"),
+        _up(),
+        _edit(_account("acct0", _entry(2))),
+        _run(targets=("acct0",)),
+        _up(),
+    ),
+    "what another stack bought since is not an interrupted run's": _history(
+        _edit(_fleet("fleet0", k1=_entry(1, tier=UNLIMITED))),
+        _up(),
+        GoBackStep("dev", 1),
+        _up(),
+        _edit(_fleet("fleet0", k1=_entry(2, tier=UNLIMITED)), stack="prod"),
+        _up(stack="prod"),
+        GoBackStep("dev", 1),
+        _up(),
+    ),
+    "a nickname that changes while its purchase has no answer": _history(
+        _edit(_fleet("fleet0", k1=_entry(1))),
+        _up(_SLOW),
+        _set("fleet0", "k1", "nickname", "Alice"),
+        _up(),
+        _PREVIEWED,
+        WaitStep(4000.0),
+        _PREVIEWED,
+    ),
+    "a type that changes while its purchase has no answer": _history(
+        _edit(_account("acct1", _entry(1))),
+        _up(Faults(lost_before=1.0)),
+        _set("acct1", "", "type", "instagram"),
+        WaitStep(4000.0),
+        _up(),
+    ),
+    "an entry that goes elsewhere while its purchase has no answer": _history(
+        _edit(_fleet("fleet0", k1=_entry(1))),
+        _up(_SLOW),
+        GoBackStep("dev", 1),
+        _edit(_fleet("fleet1", k1=_entry(2))),
+        _up(),
+        _up(),
+    ),
+    "an entry that goes and comes back while its purchase has no answer": _history(
+        _edit(_fleet("fleet0")),
+        _edit(Change("add", ("fleet0", "k3", _entry(1)))),
+        _up(_SLOW),
+        GoBackStep("dev", 1),
+        _up(),
+        GoBackStep("dev", 1),
+        _up(),
+    ),
+    "a fleet that is renamed while a purchase has no answer": _history(
+        _edit(_fleet("fleet0", k0=_entry(1))),
+        _up(_SLOW),
+        _renamed("fleet0", "fleet70", says_so=True),
+        _up(),
+    ),
+    "targets that leave out the intent while a purchase has no answer": _history(
+        _edit(_fleet("fleet0", k2=_entry(1)), _account("acct1", _entry(2))),
+        _up(_SLOW),
+        _run(targets=("acct1", "fleet0")),
+        _up(),
+    ),
+    "killed while a slow purchase is under way": _history(
+        _edit(_fleet("fleet0", k7=_entry(1))),
+        _killed(1, 0.05, _SLOW),
+        _up(),
+        WaitStep(600.0),
+        _up(),
+    ),
+    "killed, then a listing that hides what a search finds": _history(
+        _edit(_fleet("fleet0", k3=_entry(1)), _account("acct1", _entry(2, nickname="Emil "))),
+        _killed(1, 0.04),
+        _up(Faults(short=3, short_honest=True)),
+    ),
+    "killed, then facts are missing": _history(
+        _edit(_fleet("fleet0", k3=_entry(1), k4=_entry(2)), _account("acct0", _entry(3))),
+        _killed(1, 0.06),
+        _up(_NULLS),
+        _up(),
+    ),
+    "what an interrupted run may have bought is named each time": _history(
+        _edit(_fleet("fleet0", k0=_entry(1)), _account("acct0", _entry(2))),
+        _killed(2, 0.06),
+        _edit(Change("drop", ("fleet0", "k0"))),
+        _up(),
+        _up(),
+    ),
+    "a move after the account was renamed by hand": _history(
+        _edit(_fleet("fleet40", k3=_entry(4))),
+        _up(),
+        _moved("fleet40", "k3", "acct34"),
+        _by_hand("rename", 4, nickname="Chloé"),
+        _refresh(),
+        _up(),
+    ),
+    "a fleet is renamed after an account was renamed by hand": _history(
+        _edit(_fleet("fleet5", k0=_entry(2, tier=UNLIMITED))),
+        _up(),
+        _by_hand("rename", 2, nickname="Bo\u0308b"),
+        _refresh(),
+        _renamed("fleet5", "fleet51", says_so=False),
+        _up(),
+    ),
+    "a replacement under another name": _history(
+        _edit(_account("acct0", _entry(1, nickname="Alice"))),
+        _up(),
+        _renamed("acct0", "acct77", says_so=True),
+        _run(replaces=("acct77",)),
+    ),
+    "a fleet with retain replaces an account": _history(
+        _edit(_fleet("fleet0", options={"retain": True}, k0=_entry(1))),
+        _up(),
+        _set("fleet0", "k0", "type", "mail"),
+        _up(),
+    ),
+    "one nickname, two types": _history(
+        _edit(_fleet("fleet0", k1=_entry(1)), _fleet("fleet1", k1=_entry(2, type="instagram"))),
+        _PREVIEWED,
+    ),
+    "all changes ignored after a change by hand": _history(
+        _edit(_fleet("fleet0", options={"ignore_changes": True}, k2=_entry(3))),
+        _up(),
+        _by_hand("tier", 3, tier=UNLIMITED),
+        _refresh(),
+        _up(),
+    ),
+    "another team, and a resource that was renamed": _history(
+        _edit(_account("acct0", _entry(1, nickname="Alice", tier=UNLIMITED))),
+        _up(),
+        _renamed("acct0", "acct49", says_so=True),
+        SettingStep("dev", team=OTHER_TEAM),
+        _run("preview", skip_preview=False),
+        SettingStep("dev", team=TEAM, token=TOKEN),
+        _up(),
+    ),
+    "a fleet whose renaming was interrupted": _history(
+        _edit(_fleet("fleet0", k0=_entry(1), k1=_entry(2))),
+        _up(),
+        _renamed("fleet0", "fleet1", says_so=True),
+        _run(stop=Stop("interrupt", 0, 0.0)),
+        _up(),
+    ),
+    "a fleet that is renamed after its children were not": _history(
+        _edit(_account("acct0", _entry(1)), _fleet("fleet0", k0=_entry(2), k1=_entry(3))),
+        _up(),
+        _renamed("fleet0", "fleet1", says_so=True),
+        _up(Faults(lost_before=1.0)),
+        _up(),
+    ),
+}

@@ -1,0 +1,123 @@
+"""Changes of one function of the core, each of which breaks a rule: histories must notice."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chatdaddy_pulumi.enums import OnDelete
+from chatdaddy_pulumi.lifecycle import execution, facts, guards, recovery, refresh, tiers, verbs
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.lifecycle.execution import _Execution
+from chatdaddy_pulumi.lifecycle.ownership import Ownership
+from chatdaddy_pulumi.provider import account, account_fleet, intent, messages
+from chatdaddy_pulumi.spec.nicknames import normal
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A broken core."""
+
+    rule: int
+    what: str
+    patch: Patch
+
+
+def _nobody_else_has_it(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verbs, "_has_now", lambda *_: None)
+
+
+def _whoever_has_the_nickname(patch: pytest.MonkeyPatch) -> None:
+    def may_be(self: recovery.Unresolved, found: Any, user_id: str | None) -> bool:
+        name = normal(found.nickname), found.type or ""
+        return name == (self.note.identity.nickname, self.note.identity.type)
+
+    patch.setattr(recovery.Unresolved, "may_be", may_be)
+    patch.setattr(recovery, "LONGEST_RUN_S", 1e9)
+
+
+def _nothing_is_unresolved(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(intent._Found, "_settle_unresolved", lambda *_: None)
+
+
+def _no_chats_are_lost(patch: pytest.MonkeyPatch) -> None:
+    for module in (tiers, guards, verbs):
+        patch.setattr(module, "loses_history", lambda *_: False)
+
+
+def _what_is_not_listed_is_gone(patch: pytest.MonkeyPatch) -> None:
+    async def look_for(_facts: Any, found: Any, unseen: Any) -> None:
+        found.gone.update(unseen)
+
+    patch.setattr(refresh, "_look_for", look_for)
+
+
+def _any_team(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(facts.Facts, "check_team", lambda *_: None)
+
+
+def _no_verification(patch: pytest.MonkeyPatch) -> None:
+    async def verify(*_: Any) -> bool:
+        return False
+
+    patch.setattr(intent._Found, "_verify", verify)
+
+
+def _silent_previews(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(messages, "summary", lambda *_: "")
+
+
+def _refresh_refuses_drift(patch: pytest.MonkeyPatch) -> None:
+    def drift_of(label: str, _held: Any) -> str:
+        raise LifecycleError(f"{label} drifted")
+
+    patch.setattr(messages, "drift_of", drift_of)
+
+
+def _nothing_is_carried_over(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ownership, "carried_to", lambda *_: None)
+    patch.setattr(Ownership, "moved", property(lambda _: {}))
+
+
+def _the_harsher_way(patch: pytest.MonkeyPatch) -> None:
+    ways = list(OnDelete)
+    order = [OnDelete.RETAIN, OnDelete.ARCHIVE, OnDelete.DELETE, OnDelete.DELETE_NOW]
+    assert sorted(ways) == sorted(order)
+
+    def harsher(one: OnDelete, other: OnDelete) -> OnDelete:
+        return max(one, other, key=order.index)
+
+    for module in (account, account_fleet):
+        patch.setattr(module, "milder", harsher)
+
+
+def _removes_first(patch: pytest.MonkeyPatch) -> None:
+    async def replace(self: Any, key: str, held: Any, spec: Any) -> None:
+        await self._let_go(key, held)
+        await self._acquire(key, spec._replace(adopt=None))
+
+    patch.setattr(_Execution, "_replace", replace)
+
+
+MUTANTS = [
+    Mutant(1, "another entry's account is removed", _nobody_else_has_it),
+    Mutant(2, "whoever has the nickname is ours", _whoever_has_the_nickname),
+    Mutant(3, "interrupted purchases are forgotten", _nothing_is_unresolved),
+    Mutant(4, "no change loses chats", _no_chats_are_lost),
+    Mutant(5, "what is not listed is gone", _what_is_not_listed_is_gone),
+    Mutant(6, "any team will do", _any_team),
+    Mutant(7, "an update does not verify", _no_verification),
+    Mutant(8, "previews say nothing", _silent_previews),
+    Mutant(9, "a refresh refuses drift", _refresh_refuses_drift),
+    Mutant(10, "nothing is carried over", _nothing_is_carried_over),
+    Mutant(11, "the harsher of old and new", _the_harsher_way),
+    Mutant(12, "a replacement removes first", _removes_first),
+]
+
+__all__ = ["MUTANTS", "Mutant", "dataclasses", "execution"]

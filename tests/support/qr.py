@@ -1,0 +1,53 @@
+"""Reads QR codes with a library that knows nothing of ours: from text, and from pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import zxingcpp
+from PIL import Image, ImageOps
+
+#: By character: whether its upper and its lower half are inked.
+_INK = {" ": (False, False), "▀": (True, False), "▄": (False, True), "█": (True, True)}
+
+_SCALE = 4
+_QUIET = 4
+
+
+def blocks(text: str) -> Iterator[list[str]]:
+    """The codes in a text: lines of half blocks, one below the other, cut to the code's width."""
+    found: list[str] = []
+    for line in [*text.split("\n"), ""]:
+        if set(line) <= _INK.keys() and len(line) - line.count(" ") >= 8:
+            found.append(line)
+            continue
+        if len(found) >= 10:
+            left = min(len(one) - len(one.lstrip()) for one in found)
+            right = max(len(one.rstrip()) for one in found)
+            yield [one[left:right].ljust(right - left) for one in found]
+        found = []
+
+
+def read_text(lines: list[str], *, dark_ink: bool) -> str:
+    """What a code of half blocks says."""
+    rows = [half for line in lines for half in zip(*(_INK[letter] for letter in line), strict=True)]
+    picture = Image.new("L", (len(rows[0]), len(rows)))
+    picture.putdata([0 if inked == dark_ink else 255 for row in rows for inked in row])
+    size = (picture.width * _SCALE, picture.height * _SCALE)
+    paper = ImageOps.expand(picture.resize(size), border=_QUIET * _SCALE, fill=255)
+    (found,) = zxingcpp.read_barcodes(paper)
+    return str(found.text)
+
+
+def read_pictures(png: bytes) -> list[str]:
+    """What every code in a picture says."""
+    picture = Image.open(io.BytesIO(png)).convert("L")
+    return [found.text for found in zxingcpp.read_barcodes(picture)]
+
+
+def without_codes(text: str) -> str:
+    """The text with a mark in the place of each code."""
+    for block in blocks(text):
+        text = text.replace("\n".join(block), "[QR code]", 1)
+    return text

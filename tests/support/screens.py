@@ -1,0 +1,47 @@
+"""Screens that are kept as text files: what a command shows must stay as it is there.
+
+`UPDATE_SCREENS=1 pytest …` writes them anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_MASKS = (
+    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "2026-01-01T00:00:00.000Z"),
+    (re.compile(r"\b\d+[smh] +(?=acc)"), "1s   "),
+)
+
+
+@dataclass
+class Screens:
+    """The screens of a folder. `names` gives each account's ID a number, that of its making."""
+
+    folder: Path
+    ids: list[str] = field(default_factory=list)
+    also: dict[str, str] = field(default_factory=dict)
+
+    def check(self, name: str, screen: str) -> None:
+        """The screen must be as it is kept."""
+        shown = self.masked(screen)
+        file = self.folder / f"{name}.txt"
+        if os.environ.get("UPDATE_SCREENS"):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(shown)
+        assert file.exists(), f"{file} is not there: UPDATE_SCREENS=1 writes it"
+        assert shown == file.read_text(), f"UPDATE_SCREENS=1 writes {file.name} anew"
+
+    def masked(self, text: str) -> str:
+        """The text without what differs from run to run, in the same widths."""
+        for old, new in self.also.items():
+            text = text.replace(old, new)
+        for number, account_id in enumerate(self.ids, 1):
+            text = text.replace(account_id, f"{account_id[:-4]}{number:04}")
+            text = re.sub(rf"(?<=-){account_id[-4:]}\b", f"{number:04}", text)
+        for pattern, mask in _MASKS:
+            text = pattern.sub(mask, text)
+        return text

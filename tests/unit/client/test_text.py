@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+import pytest
+
+from chatdaddy_pulumi.client.text import one_line, visible
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Alice & Bob", "Zoë", "陳大文", "محمد", "🙂", "a\u0301", "$ 100 %", "'quoted' \\x1b"],
+)
+def test_what_can_be_seen_stays(text: str) -> None:
+    assert visible(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J", r"\x1b[2J"),
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("\x9b31m", r"\x9b31m"),
+        ("a\r\nb\tc", r"a\x0d\x0ab\x09c"),
+        ("\x00\x7f", r"\x00\x7f"),
+        ("abc\u202edef", r"abc\u202edef"),
+        ("\u2066x\u2069", r"\u2066x\u2069"),
+        ("ali\u200bce", r"ali\u200bce"),
+        ("\ufeffalice\u00ad", r"\ufeffalice\xad"),
+        ("a\u2028b", r"a\u2028b"),
+        ("\U000e0041", r"\U000e0041"),
+        ("\ud800", r"\ud800"),
+        ("\u3164", r"\u3164"),
+        ("a\u00a0b\u3000c", "a b c"),
+    ],
+)
+def test_what_would_act_or_hide_is_made_visible(text: str, shown: str) -> None:
+    assert visible(text) == shown
+    assert visible(shown) == shown
+
+
+def test_no_character_is_let_through_that_acts_or_hides() -> None:
+    for code in range(sys.maxunicode + 1):
+        shown = visible(chr(code))
+        assert shown.isprintable()
+        if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            assert shown.startswith("\\")
+
+
+def test_one_line_has_one_blank_between_words() -> None:
+    assert one_line(" a \r\n\t b\u2028c\x1b ") == r"a b c\x1b"

@@ -1,0 +1,210 @@
+"""Who holds an account, who takes it over, and which accounts leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatdaddy_pulumi.lifecycle.ownership import (
+    DeclaredHolder,
+    Ownership,
+    Ref,
+    SavedHolder,
+    leaf_of,
+)
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
+
+ROOT = "urn:pulumi:dev::tests::"
+ACCOUNT, FLEET = "chatdaddy:Account", "chatdaddy:AccountFleet"
+
+
+def urn(name: str, type_: str = FLEET) -> str:
+    return f"{ROOT}{type_}::{name}"
+
+
+def saved(name: str, accounts: Mapping[str, str], nickname: str | None = None) -> SavedHolder:
+    """A resource and its accounts by key; the nicknames are the keys if nothing else is said."""
+    held = {key: (id_, Identity(nickname or key, "wa")) for key, id_ in accounts.items()}
+    return SavedHolder(urn(name), held)
+
+
+def declared(
+    name: str,
+    entries: Mapping[str, DeclaredIdentity | str] | None,
+    *,
+    known: bool = True,
+    provider: str = "",
+    alias: str = "",
+) -> DeclaredHolder:
+    """A resource and its entries by key; a text is the nickname."""
+    return DeclaredHolder(
+        leaf=leaf_of(urn(name)),
+        urn=urn(name) if known else None,
+        alias_leaves=(leaf_of(urn(alias)),) if alias else (),
+        provider=provider,
+        entries=None
+        if entries is None
+        else {
+            key: DeclaredIdentity(one, "wa") if isinstance(one, str) else one
+            for key, one in entries.items()
+        },
+    )
+
+
+def test_an_entry_that_stays_holds_its_account() -> None:
+    found = Ownership([saved("f", {"a": "acc1"})], [declared("f", {"a": "a"})])
+    assert found.holder_of("acc1", but=Ref(urn("g"), "a")) == Ref(urn("f"), "a")
+    assert found.holder_of("acc1", but=Ref(urn("f"), "a")) is None
+    assert found.leaving == []
+    assert found.moved == {}
+
+
+def test_an_entry_that_goes_leaves_its_account() -> None:
+    found = Ownership([saved("f", {"a": "acc1", "b": "acc2"})], [declared("f", {"a": "a"})])
+    assert [one.account_id for one in found.leaving] == ["acc2"]
+    assert found.holder_of("acc2", but=Ref("x")) is None
+
+
+def test_what_the_program_does_not_know_yet_stays() -> None:
+    found = Ownership([saved("f", {"a": "acc1"})], [declared("f", None)])
+    assert found.leaving == []
+    assert found.holder_of("acc1", but=Ref("x"))
+
+
+def test_a_resource_that_is_not_declared_leaves_all() -> None:
+    found = Ownership([saved("f", {"a": "acc1", "b": "acc2"})], [])
+    assert {one.account_id for one in found.leaving} == {"acc1", "acc2"}
+
+
+def test_an_account_that_two_hold_does_not_leave_with_one() -> None:
+    both = [saved("f", {"a": "acc1"}), saved("g", {"b": "acc1"})]
+    found = Ownership(both, [declared("g", {"b": "b"})])
+    assert found.leaving == []
+    assert found.holder_of("acc1", but=Ref(urn("f"), "a")) == Ref(urn("g"), "b")
+
+
+@pytest.mark.parametrize("to", ["f", "g"])
+def test_one_that_comes_for_one_that_goes_is_the_same(to: str) -> None:
+    """Within a resource it is a rename, between two it is a move."""
+    entries = {"f": declared("f", {}), to: declared(to, {"new": "a"})}
+    found = Ownership([saved("f", {"a": "acc1"})], list(entries.values()))
+    carried = found.carried_to(Ref(urn(to), "new"))
+    assert carried is not None
+    assert carried.account_id == "acc1"
+    assert found.moved == {"acc1": Ref(urn(to), "new")}
+
+
+def test_two_that_fit_are_unclear() -> None:
+    held = saved("f", {"a": "acc1", "b": "acc2"}, nickname="x")
+    found = Ownership([held], [declared("f", {"new": "x"})])
+    ref = Ref(urn("f"), "new")
+    assert found.carried_to(ref) is None
+    assert {one.account_id for one in found.unclear(ref)} == {"acc1", "acc2"}
+
+
+def test_aliases_say_which_one_it_is() -> None:
+    held = saved("f", {"a": "acc1", "b": "acc2"})
+    new = {"c": DeclaredIdentity("c", "wa", aliases=("b",)), "d": "a"}
+    found = Ownership([held], [declared("f", new)])
+    assert found.moved == {"acc2": Ref(urn("f"), "c"), "acc1": Ref(urn("f"), "d")}
+
+
+def test_what_is_adopted_is_not_carried_over_too() -> None:
+    new = {"x": DeclaredIdentity("x", "wa", adopt="acc1"), "y": "a"}
+    found = Ownership([saved("f", {"a": "acc1"})], [declared("f", new)])
+    assert found.moved == {}
+    assert found.also_adopted_by("acc1", Ref(urn("f"), "a")) == [Ref(urn("f"), "x")]
+
+
+def test_another_type_is_another_account() -> None:
+    new = {"new": DeclaredIdentity("a", "mock")}
+    found = Ownership([saved("f", {"a": "acc1"})], [declared("f", new)])
+    assert found.moved == {}
+
+
+def test_a_resource_is_known_under_its_old_name() -> None:
+    found = Ownership([saved("old", {"a": "acc1"})], [declared("new", {"a": "a"}, alias="old")])
+    assert found.leaving == []
+    assert found.moved == {}
+    assert found.holder_of("acc1", but=Ref(urn("new"), "a")) is None
+
+
+def test_a_resource_whose_urn_is_not_known_is_told_by_its_leaf() -> None:
+    found = Ownership([saved("f", {"a": "acc1"})], [declared("f", {"a": "a"}, known=False)])
+    assert found.leaving == []
+    assert found.carried_to(Ref(urn("f"), "a")) is None
+
+
+def test_doubles_are_told_for_each_provider() -> None:
+    one, other = declared("f", {"a": "x"}), declared("g", {"b": "x"})
+    identity = Identity("x", "wa")
+    assert Ownership((), [one, other]).doubles(Ref(urn("f"), "a"), "", identity) == [
+        Ref(urn("g"), "b")
+    ]
+    apart = declared("g", {"b": "x"}, provider="team-b")
+    assert Ownership((), [one, apart]).doubles(Ref(urn("f"), "a"), "", identity) == []
+    allowed = DeclaredIdentity("x", "wa", existing="allow")
+    both = [declared("f", {"a": allowed}), declared("g", {"b": allowed})]
+    assert Ownership((), both).doubles(Ref(urn("f"), "a"), "", identity) == []
+    mixed = [declared("f", {"a": allowed}), other]
+    assert Ownership((), mixed).doubles(Ref(urn("f"), "a"), "", identity)
+
+
+# --- whatever is saved and declared
+
+NAMES = st.sampled_from(["f", "g", "h"])
+KEYS = st.sampled_from(["a", "b", "c"])
+NICKNAMES = st.sampled_from(["x", "y"])
+IDS = st.sampled_from(["acc1", "acc2", "acc3", "acc4"])
+ENTRIES = st.builds(
+    DeclaredIdentity,
+    nickname=NICKNAMES | st.none(),
+    type=st.sampled_from(["wa", "mock"]),
+    adopt=st.none() | IDS,
+    aliases=st.lists(KEYS, max_size=2).map(tuple),
+    existing=st.sampled_from(["fail", "allow"]),
+)
+IDENTITIES = st.builds(Identity, nickname=NICKNAMES, type=st.sampled_from(["wa", "mock"]))
+
+
+@st.composite
+def ownerships(draw: st.DrawFn) -> Ownership:
+    holders = draw(
+        st.dictionaries(NAMES, st.dictionaries(KEYS, st.tuples(IDS, IDENTITIES)), max_size=3)
+    )
+    programs = draw(st.dictionaries(NAMES, st.none() | st.dictionaries(KEYS, ENTRIES), max_size=3))
+    return Ownership(
+        [SavedHolder(urn(name), accounts) for name, accounts in holders.items()],
+        [declared(name, entries) for name, entries in programs.items()],
+    )
+
+
+@given(found=ownerships())
+def test_every_saved_account_stays_or_leaves_and_never_both(found: Ownership) -> None:
+    leaving = {one.account_id for one in found.leaving}
+    assert leaving.isdisjoint(found.staying)
+    assert leaving | set(found.staying) == found.held_ids
+
+
+@given(found=ownerships())
+def test_an_account_is_carried_to_one_entry_that_held_nothing(found: Ownership) -> None:
+    moved = list(found.moved.values())
+    assert len(moved) == len(set(moved))
+    leaving = {one.account_id for one in found.leaving}
+    for account_id, ref in found.moved.items():
+        assert account_id in leaving
+        assert ref.key not in found.held_by(ref.holder)
+        assert not found.unclear(ref)
+
+
+@given(found=ownerships(), account_id=IDS, name=NAMES, key=KEYS)
+def test_an_account_that_stays_has_a_holder_for_everybody_else(
+    found: Ownership, account_id: str, name: str, key: str
+) -> None:
+    """So that nobody else removes it, or takes it over."""
+    ref = Ref(urn(name), key)
+    others = [one for one in found.staying.get(account_id, ()) if one != ref]
+    assert (found.holder_of(account_id, but=ref) is not None) is bool(others)

@@ -1,0 +1,155 @@
+"""What an interrupted run may have bought: taken only if that is proven."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatdaddy_pulumi.client import ObservedAccount
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import (
+    CLOCKS_APART_S,
+    LONGEST_RUN_S,
+    Note,
+    Unresolved,
+    recover,
+)
+from chatdaddy_pulumi.spec.identity import Identity
+from tests.support.sandbox import LIMITED, UNLIMITED
+
+BEGAN = 1_800_000_000.0
+
+
+def at(seconds: float) -> str:
+    return datetime.fromtimestamp(BEGAN + seconds, timezone.utc).isoformat()
+
+
+def account(account_id: str = "acc1", **changes: Any) -> ObservedAccount:
+    facts = {
+        "nickname": "x",
+        "type": "wa",
+        "tier": LIMITED,
+        "created_by": "us",
+        "created_at": at(10),
+        **changes,
+    }
+    return ObservedAccount(account_id=account_id, **facts)
+
+
+def unresolved(before: tuple[str, ...] = (), nickname: str = "x") -> Unresolved:
+    return Unresolved(Note(Identity(nickname, "wa"), LIMITED, BEGAN, before), BEGAN)
+
+
+A, B = Ref("urn:f", "a"), Ref("urn:f", "b")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"nickname": " x "}, True),
+        ({"nickname": "y"}, False),
+        ({"type": "mock"}, False),
+        ({"deleted_at": at(20)}, True),
+        ({"created_by": "them"}, False),
+        ({"created_at": at(-CLOCKS_APART_S - 1)}, False),
+        ({"created_at": at(LONGEST_RUN_S + 1)}, False),
+        ({"created_at": at(-CLOCKS_APART_S + 1)}, True),
+        ({"created_at": None}, None),
+        ({"created_by": None}, None),
+        ({"tier": UNLIMITED}, None),
+    ],
+    ids=str,
+)
+def test_an_account_is_ours_only_if_every_fact_says_so(
+    changes: dict[str, Any], expected: bool | None
+) -> None:
+    assert unresolved().may_be(account(**changes), "us") is expected
+
+
+def test_what_was_there_before_is_not_ours() -> None:
+    assert unresolved(before=("acc1",)).may_be(account(), "us") is False
+
+
+def test_without_our_own_user_nothing_is_proven() -> None:
+    assert unresolved().may_be(account(), None) is None
+
+
+def test_one_account_for_one_entry_is_taken() -> None:
+    found = recover({A: unresolved()}, [account()], "us")
+    assert found.accounts == {A: account()}
+    assert found.unclear == {}
+
+
+def test_more_accounts_than_entries_are_unclear() -> None:
+    found = recover({A: unresolved()}, [account("acc1"), account("acc2")], "us")
+    assert found.accounts == {}
+    assert [one.account_id for one in found.unclear[A]] == ["acc1", "acc2"]
+
+
+def test_a_fact_that_is_missing_is_unclear() -> None:
+    found = recover({A: unresolved()}, [account(created_by=None)], "us")
+    assert found.accounts == {}
+    assert set(found.unclear) == {A}
+
+
+def test_entries_of_one_nickname_share_what_appeared() -> None:
+    found = recover({A: unresolved(), B: unresolved()}, [account()], "us")
+    assert len(found.accounts) == 1
+    assert found.unclear == {}
+
+
+# --- whatever is there
+
+ACCOUNTS = st.lists(
+    st.builds(
+        account,
+        account_id=st.sampled_from(["acc1", "acc2", "acc3"]),
+        nickname=st.sampled_from(["x", "y"]),
+        created_by=st.sampled_from(["us", "them", None]),
+        created_at=st.sampled_from([at(10), at(-1000), at(100_000), None]),
+        tier=st.sampled_from([LIMITED, UNLIMITED]),
+        deleted_at=st.sampled_from([None, at(30)]),
+    ),
+    unique_by=lambda one: one.account_id,
+)
+ENTRIES = st.dictionaries(
+    st.sampled_from([A, B, Ref("urn:g")]),
+    st.builds(
+        unresolved,
+        before=st.lists(st.sampled_from(["acc1", "acc2"]), max_size=1).map(tuple),
+        nickname=st.sampled_from(["x", "y"]),
+    ),
+)
+
+
+@given(entries=ENTRIES, accounts=ACCOUNTS)
+def test_only_what_is_proven_is_taken_and_no_account_twice(
+    entries: dict[Ref, Unresolved], accounts: list[ObservedAccount]
+) -> None:
+    found = recover(entries, accounts, "us")
+    taken = [one.account_id for one in found.accounts.values()]
+    assert len(taken) == len(set(taken))
+    for ref, one in found.accounts.items():
+        assert entries[ref].may_be(one, "us") is True
+        assert one.created_by == "us"
+        assert one.live
+    assert found.accounts.keys().isdisjoint(found.unclear)
+
+
+@given(entries=ENTRIES, accounts=ACCOUNTS)
+def test_what_may_be_ours_is_never_passed_over(
+    entries: dict[Ref, Unresolved], accounts: list[ObservedAccount]
+) -> None:
+    """Or it would be bought again: an entry for which an account may be there gets it, is asked
+    about, or another entry of the nickname gets it."""
+    found = recover(entries, accounts, "us")
+    taken = {one.account_id for one in found.accounts.values()}
+    for ref, one in entries.items():
+        candidates = {a.account_id for a in accounts if a.live and one.may_be(a, "us") is not False}
+        if ref not in found.accounts and ref not in found.unclear:
+            assert candidates <= taken

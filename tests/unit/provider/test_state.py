@@ -1,0 +1,143 @@
+"""What the state keeps: it loads as it was written, and takes few bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
+from chatdaddy_pulumi.provider.fleet_lines import accounts_of
+from chatdaddy_pulumi.provider.state import (
+    ACCOUNT_TYPE,
+    FLEET_TYPE,
+    INTENT_TYPE,
+    AccountState,
+    FleetState,
+    IntentState,
+    plain,
+    read_all_unresolved,
+    saved_holder,
+    secret,
+    write_all_unresolved,
+)
+from chatdaddy_pulumi.spec.identity import Identity
+from tests.support.provider import through_engine
+from tests.support.sandbox import LIMITED, UNLIMITED
+from tests.unit.lifecycle.values import HELD, IDS, NAMES, asked
+
+TIMES = st.integers(1, 2**31).map(float)
+NOTES = st.builds(
+    Note,
+    identity=st.builds(Identity, nickname=NAMES, type=st.sampled_from(["wa", "mock"])),
+    tier=st.sampled_from([LIMITED, UNLIMITED, ""]),
+    at=TIMES,
+    before=st.lists(IDS, max_size=2).map(tuple),
+)
+REFS = st.builds(Ref, holder=st.sampled_from(["urn:a", "urn:b"]), key=NAMES | st.just(""))
+UNRESOLVED = st.builds(
+    Unresolved,
+    note=NOTES,
+    since=TIMES,
+    until=TIMES,
+    again=st.lists(TIMES, max_size=2).map(tuple),
+)
+
+
+def test_the_type_tokens_never_change() -> None:
+    assert ACCOUNT_TYPE == "pulumi-python:dynamic/chatdaddy:Account"
+    assert FLEET_TYPE == "pulumi-python:dynamic/chatdaddy:AccountFleet"
+    assert INTENT_TYPE == "pulumi-python:dynamic/chatdaddy:Intent"
+
+
+@given(
+    held=st.dictionaries(NAMES, HELD),
+    failed=st.dictionaries(NAMES, NAMES),
+    unresolved=st.dictionaries(NAMES, UNRESOLVED),
+    hidden=st.booleans(),
+)
+def test_a_fleet_survives_the_state(
+    held: dict[str, HeldAccount],
+    failed: dict[str, str],
+    unresolved: dict[str, Unresolved],
+    hidden: bool,
+) -> None:
+    state = FleetState(held, failed, unresolved, worked_at=17.0, most=99, settled="abc")
+    written = state.dump(hidden=hidden)
+    assert FleetState.load(through_engine(written)) == state
+    shown = accounts_of({n: plain(written.get(f"__{n}")) for n in ("held", "terms", "drift")})
+    assert {key: one["account_id"] for key, one in shown.items()} == {
+        key: one.account_id for key, one in held.items()
+    }
+    assert {key: one["tier"] for key, one in shown.items()} == {
+        key: one.tier for key, one in held.items()
+    }
+
+
+@given(held=st.dictionaries(NAMES, HELD, min_size=1))
+def test_what_a_fleet_is_given_as_secrets_is_hidden(held: dict[str, HeldAccount]) -> None:
+    written = FleetState(held).dump(hidden=True)
+    open_ = {name: one for name, one in written.items() if plain(one) == one}
+    text = json.dumps(open_, ensure_ascii=False)
+    assert not any(one.account_id in text for one in held.values())
+
+
+@given(held=HELD)
+def test_a_replaced_account_is_no_entry(held: HeldAccount) -> None:
+    written = through_engine(FleetState({f"a{REPLACED}acc1": held, "a": held}).dump())
+    assert set(accounts_of({n: written.get(f"__{n}") for n in ("held", "terms", "drift")})) == {"a"}
+    holder = saved_holder(f"urn:pulumi:dev::tests::{FLEET_TYPE}::x", written)
+    assert holder is not None
+    assert set(holder.accounts) == {"a"}
+
+
+def account_state(**changes: Any) -> AccountState:
+    inputs = {"nickname": "alice", "type": "wa", "tier": LIMITED, "on_delete": "delete"}
+    facts = {"account_id": "acc1", "nickname": "alice", "type": "wa", "tier": LIMITED}
+    held = HeldAccount("acc1", "alice", asked())
+    return AccountState(held, {**facts, "state": "close", "user_id": "+49"}, inputs, **changes)
+
+
+def test_an_account_survives_the_state() -> None:
+    state = account_state(cost={"purchase": 1.0})
+    assert AccountState.load(through_engine(state.dump())) == state
+
+
+def test_the_phone_number_and_what_is_given_as_a_secret_are_marked() -> None:
+    written = account_state().dump(["nickname"])
+    assert written["user_id"] == secret("+49")
+    assert written["nickname"] == secret("alice")
+    assert written["__declared"] == secret(account_state().inputs)
+    assert AccountState.load(through_engine(written)) == account_state()
+
+
+@given(unresolved=UNRESOLVED)
+def test_a_purchase_without_an_answer_survives_the_state(unresolved: Unresolved) -> None:
+    state = AccountState(inputs={"nickname": "a"}, unresolved=unresolved, failed="why")
+    assert AccountState.load(through_engine(state.dump())) == state
+
+
+@given(notes=st.dictionaries(REFS, NOTES), hidden=st.booleans())
+def test_an_intent_survives_the_state(notes: dict[Ref, Note], hidden: bool) -> None:
+    written = IntentState(notes).dump(hidden=hidden)
+    assert IntentState.load(through_engine(written)).notes == notes
+
+
+@given(found=st.dictionaries(REFS, UNRESOLVED))
+def test_what_is_unresolved_survives_the_state(found: dict[Ref, Unresolved]) -> None:
+    assert read_all_unresolved(write_all_unresolved(found)) == found
+
+
+def test_ten_thousand_accounts_take_few_bytes() -> None:
+    keys = [f"customer-{number:05}" for number in range(10_000)]
+    held = {
+        key: HeldAccount(f"acc0123456789abcdefghijk{number:04x}", key, asked())
+        for number, key in enumerate(keys)
+    }
+    assert len(str(FleetState(held).dump())) < 52 * len(keys)
+    notes = {Ref("urn", key): Note(Identity(key, "wa"), LIMITED, 1.0) for key in keys}
+    assert len(str(IntentState(notes).dump())) < 20 * len(keys)

@@ -1,0 +1,210 @@
+"""Every private part of Pulumi's SDK that the package uses: a test fails if it changes."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib.util
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pulumi
+import pytest
+from pulumi.dynamic import config as dynamic_config
+from pulumi.output import Unknown
+from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2, resource_pb2_grpc
+
+from chatdaddy_pulumi.resources import sdk_hooks
+from chatdaddy_pulumi.spec import UNKNOWN
+
+
+class NoCalls(mocks.Mocks):
+    """Answers as little as a test of a program needs."""
+
+    def new_resource(self, args: Any) -> tuple[str | None, dict[Any, Any]]:
+        return f"{args.name}-id", dict(args.inputs)
+
+    def call(self, args: Any) -> dict[Any, Any]:
+        return {}
+
+
+@pytest.fixture
+def mocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `pulumi.runtime.set_mocks` does it, for this test alone."""
+    monkeypatch.setattr(settings.SETTINGS, "monitor", mocks.MockMonitor(NoCalls()))
+
+
+@pytest.fixture(scope="module")
+def dynamic_host() -> types.ModuleType:
+    """The SDK's provider host, without the call that serves for ever."""
+    found = importlib.util.find_spec("pulumi.dynamic.__main__")
+    assert found is not None
+    assert found.origin is not None
+    tree = ast.parse(Path(found.origin).read_text())
+    *rest, last = tree.body
+    assert ast.unparse(last) == "main()"
+    tree.body = rest
+    module = types.ModuleType("host_of_the_tests")
+    exec(compile(tree, found.origin, "exec"), vars(module))
+    return module
+
+
+# --- the program's side
+
+
+def test_an_interrupt_prints_no_traceback_and_other_errors_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: seen.append(kind))
+    sdk_hooks.silence_interrupts()
+    sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+    sys.excepthook(ValueError, ValueError("x"), None)
+    assert seen == [ValueError]
+
+
+def test_a_program_under_mocks_is_told(mocked: None) -> None:
+    assert sdk_hooks.under_mocks()
+
+
+def test_a_program_without_mocks_is_told() -> None:
+    assert not sdk_hooks.under_mocks()
+
+
+def test_the_engine_is_found_on_the_command_line_that_the_language_host_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        sys, "orig_argv", ["python", "exec", "--engine", "127.0.0.1:4711", "--stack", "dev"]
+    )
+    assert sdk_hooks.engine_address() == "127.0.0.1:4711"
+
+
+def test_the_engine_is_found_by_the_stub_that_the_sdk_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python"])
+    monkeypatch.delenv("PULUMI_ENGINE", raising=False)
+    with grpc.insecure_channel("127.0.0.1:4711") as channel:
+        monkeypatch.setattr(settings.SETTINGS, "engine", engine_pb2_grpc.EngineStub(channel))
+        assert sdk_hooks.engine_address().endswith("127.0.0.1:4711")
+
+
+def test_a_resource_knows_whether_it_is_protected(mocked: None) -> None:
+    class Thing(pulumi.ComponentResource):
+        def __init__(self, name: str, **options: Any) -> None:
+            super().__init__("t:t:T", name, None, pulumi.ResourceOptions(**options))
+
+    parent = Thing("parent", protect=True)
+    assert sdk_hooks.is_protected(parent)
+    assert sdk_hooks.is_protected(Thing("child", parent=parent)), "its parent's protection counts"
+    assert not sdk_hooks.is_protected(Thing("free"))
+
+
+def test_outputs_that_wait_for_no_resource_are_read(mocked: None) -> None:
+    class Thing(pulumi.ComponentResource):
+        def __init__(self) -> None:
+            super().__init__("t:t:T", "thing")
+
+    async def read() -> Any:
+        plain, secret = pulumi.Output.from_input("a"), pulumi.Output.secret("b")
+        late = Thing().urn
+        found = await sdk_hooks.plain_outputs([plain, secret, late])
+        return found.get(id(plain)), found.get(id(secret)), found.get(id(late))
+
+    loop = asyncio.get_event_loop_policy().get_event_loop()
+    assert loop.run_until_complete(read()) == (("a", False), ("b", True), None)
+
+
+def test_a_components_outputs_are_registered_by_the_monitor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The request and the stub's method are the protocol's."""
+    sent: list[Any] = []
+
+    class Monitor:
+        def RegisterResourceOutputs(  # noqa: N802 - the protocol's
+            self, request: Any, timeout: float
+        ) -> None:
+            sent.append(request)
+
+    monkeypatch.setattr(settings, "get_monitor", Monitor)
+    sdk_hooks.register_outputs("urn:x", {"run": "r", "at": 5.0})
+    (request,) = sent
+    assert isinstance(request, resource_pb2.RegisterResourceOutputsRequest)
+    assert request.urn == "urn:x"
+    assert dict(request.outputs) == {"run": "r", "at": 5.0}
+    assert hasattr(resource_pb2_grpc.ResourceMonitorServicer, "RegisterResourceOutputs")
+
+
+def test_hooks_are_bound_as_the_sdk_merges_them() -> None:
+    """The begun mark stands beside the program's own hooks."""
+
+    def first(_args: pulumi.ResourceHookArgs) -> None: ...
+
+    def second(_args: pulumi.ResourceHookArgs) -> None: ...
+
+    bindings = [pulumi.ResourceHookBinding(before_create=[one]) for one in (first, second)]
+    merged = pulumi.ResourceHookBinding.merge(*bindings)
+    assert merged.before_create == [first, second]
+
+
+# --- the provider host's side
+
+
+def test_values_of_the_host_become_plain() -> None:
+    marked = {rpc._special_sig_key: rpc._special_secret_sig, "value": "s"}
+    assert sdk_hooks.plain({"a": [Unknown(), marked], "b": 1}) == {"a": [UNKNOWN, "s"], "b": 1}
+    assert rpc.UNKNOWN == UNKNOWN
+
+
+def test_a_hosts_whole_configuration_is_read() -> None:
+    config = dynamic_config.Config({"teamId": "t", "chatdaddy:baseUrl": "u"}, "project")
+    assert sdk_hooks.raw_configuration(config) == {"teamId": "t", "chatdaddy:baseUrl": "u"}
+
+
+def test_cancel_stops_the_work(
+    dynamic_host: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host's server holds the method itself: its code is exchanged."""
+    servicer = dynamic_host.DynamicResourceProviderServicer
+    held = servicer().Cancel
+    assert isinstance(servicer.Cancel, types.FunctionType)
+    assert not servicer.Cancel.__code__.co_freevars, "such code can't be exchanged"
+    monkeypatch.setitem(sys.modules, "__main__", dynamic_host)
+    monkeypatch.setattr(sys, "argv", ["host", "127.0.0.1:1"])
+    monkeypatch.setattr(sdk_hooks, "_end_with_engine", lambda host, port: None)
+    process = sdk_hooks.HostProcess()
+    assert process.engine == "127.0.0.1:1"
+    assert process.stop_reason() is None
+    assert held(None, None) is not None
+    assert process.stop_reason() == "the run was cancelled"
+
+
+def test_outside_a_host_nothing_is_changed() -> None:
+    process = sdk_hooks.HostProcess()
+    assert process.engine == ""
+    process.log("nobody sees this")
+    process.flush()
+    assert process.stop_reason() is None
+
+
+def test_the_host_serves_four_calls_at_once(dynamic_host: types.ModuleType) -> None:
+    """Work of several resources runs beside each other, and waits for one another."""
+    tree = ast.parse(Path(dynamic_host.main.__code__.co_filename).read_text())
+    calls = [
+        ast.unparse(one)
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Call) and "ThreadPoolExecutor" in ast.unparse(one.func)
+    ]
+    assert calls == ["futures.ThreadPoolExecutor(max_workers=4)"]
+
+
+def test_a_failure_is_shown_by_pythons_traceback_module(dynamic_host: types.ModuleType) -> None:
+    """So that `sys.tracebacklimit` makes one line of it."""
+    assert "traceback" in vars(dynamic_host)
+    assert "format_exc" in Path(dynamic_host.main.__code__.co_filename).read_text()
