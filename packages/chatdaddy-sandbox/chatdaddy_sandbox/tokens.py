@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-from jwt.types import Options
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from jwt.types import Options
 
 from chatdaddy_sandbox.clock import Clock
 from chatdaddy_sandbox.errors import ApiError
