@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help demo test quick check fmt setup lock pulumi audit faults clean
+.PHONY: help demo test open quick check fmt setup lock pulumi audit faults clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -15,10 +15,13 @@ demo: setup  ## buy, change and remove accounts on an emulated ChatDaddy, and wa
 	@$(BIN)/python scripts/demo.py
 
 test: setup  ## all tests
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) -m "not open_fault"
+
+open: setup  ## the tests of open faults, which fail until these are mended
+	$(BIN)/pytest -n $(WORKERS) -m open_fault
 
 quick: setup  ## the tests that one runs while working: under a minute
-	$(BIN)/pytest -n $(WORKERS) -m "not slow and not real_engine"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and not real_engine and not open_fault"
 
 check: setup  ## format, lint, types, layers, dependencies
 	$(BIN)/ruff format --check .

@@ -17,12 +17,12 @@ import inspect
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import wraps
-from typing import Any, get_type_hints
+from typing import Any
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """The command with the fields of its dataclasses as parameters of their own."""
-    hints = get_type_hints(command, include_extras=True)
+    hints = inspect.get_annotations(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
     groups: dict[str, tuple[Any, list[str]]] = {}
     for parameter in inspect.signature(command).parameters.values():
@@ -30,7 +30,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         if not is_dataclass(kind):
             parameters.append(_keyword(parameter.name, kind, parameter.default))
             continue
-        inner = get_type_hints(kind, include_extras=True)
+        inner = inspect.get_annotations(hints[parameter.name], eval_str=True)
         groups[parameter.name] = kind, [field.name for field in fields(kind)]
         parameters += [_keyword(f.name, inner[f.name], f.default) for f in fields(kind)]
 

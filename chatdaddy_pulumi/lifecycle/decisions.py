@@ -130,7 +130,7 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
         for account in facts.view.named(one.nickname)
         if is_free(facts, account.account_id)
     ]
-    return recover(unresolved, accounts, facts.user_id)
+    return recover(unresolved, accounts, facts.user_id, facts.dropped_orders)
 
 
 def is_free(facts: Facts, account_id: str) -> bool:

@@ -101,6 +101,8 @@ class Facts:
     ownership: Ownership = field(default_factory=Ownership)
     claims: Claims = field(default_factory=LocalClaims)
     unresolved: Mapping[Ref, Unresolved] = field(default_factory=dict)
+    #: How many accounts interrupted runs may have bought for entries that are no more.
+    dropped_orders: Mapping[Identity, int] = field(default_factory=dict)
     #: Whether the intent has noted the entry; a purchase that it has not is refused.
     noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
     #: The entries whose old account makes room for one of another type.

@@ -97,7 +97,7 @@ def differences_seen(
         drift["nickname"] = account.nickname
     if account.tier is not None and account.tier != arguments.tier.value:
         drift["tier"] = account.tier
-    found = account.settings or arguments.settings or {}
+    found = (arguments.settings or {}) if account.settings is None else account.settings
     otherwise = {
         name: found.get(name)
         for name, value in (arguments.settings or {}).items()

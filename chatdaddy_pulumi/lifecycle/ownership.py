@@ -215,6 +215,15 @@ class Ownership:
         return {account.account_id: ref for ref, account in self._moves[0].items()}
 
     @cached_property
+    def contested(self) -> dict[str, Ref]:
+        """By account that leaves: an entry that it fits, if it can't be told which one it takes."""
+        return {
+            account.account_id: ref
+            for ref, accounts in sorted(self._moves[1].items(), reverse=True)
+            for account in accounts
+        }
+
+    @cached_property
     def _adopts(self) -> dict[str, list[Ref]]:
         found: dict[str, list[Ref]] = {}
         for declared in self._declared:

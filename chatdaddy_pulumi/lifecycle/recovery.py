@@ -109,6 +109,7 @@ def recover(
     unresolved: Mapping[Ref, Unresolved],
     accounts: Iterable[ObservedAccount],
     user_id: str | None,
+    besides: Mapping[Identity, int] | None = None,
 ) -> Recovered:
     """Match unresolved entries with accounts.
 
@@ -119,6 +120,8 @@ def recover(
         unresolved: The entries.
         accounts: The accounts that nobody holds, at least those with the entries' nicknames.
         user_id: Our own user.
+        besides: How many more accounts of a nickname and type interrupted runs may have bought,
+            for entries that are no more.
     """
     by_identity: dict[Identity, list[Ref]] = {}
     for ref, one in unresolved.items():
@@ -147,7 +150,8 @@ def recover(
             continue
         doubtful = any(fit is None for options in fits.values() for fit in options.values())
         # What was deleted since was an order of the run, too.
-        if doubtful or len(fitting) > len(refs):
+        orders = len(refs) + (besides or {}).get(identity, 0)
+        if doubtful or len(fitting) > orders:
             unclear |= {ref: tuple(appeared) for ref in refs if fits[ref]}
             continue
         free = list(appeared)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from chatdaddy_pulumi.client import ChatDaddyError, NotFound
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, is_archived
-from chatdaddy_pulumi.lifecycle.team_view import look
+from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount
@@ -49,7 +49,13 @@ async def refresh(facts: Facts, held: Mapping[K, HeldAccount]) -> Refreshed[K]:
         facts.check_team(one.account_id)
     found: Refreshed[K] = Refreshed()
     ids = [one.account_id for one in held.values()]
-    view = await look(facts.client, ids=ids, max_age=facts.client_max_age_s)
+    if len(ids) == 1:
+        # Reads of single accounts that come together share one listing.
+        alone = await facts.client.accounts.read(ids[0])
+        view = TeamView()
+        view.add([] if alone is None else [alone])
+    else:
+        view = await look(facts.client, ids=ids, max_age=facts.client_max_age_s)
     unseen: dict[K, HeldAccount] = {}
     for key, one in held.items():
         account = view.get(one.account_id)

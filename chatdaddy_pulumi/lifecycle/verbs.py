@@ -275,6 +275,7 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
 
     Raises:
         NotRemoved: it is to take it over, and has not done so yet.
+        LifecycleError: it can't be told whether another entry takes it over.
     """
     ownership = facts.ownership
     holder = ownership.holder_of(account_id, but=ref)
@@ -293,6 +294,12 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         raise NotRemoved(
             f"{account_id} was not removed: {target.label} is to take it over and has not done so "
             "in this run"
+        )
+    if claim is None and account_id in ownership.contested:
+        raise LifecycleError(
+            f"{account_id} was not removed: it may be the account of "
+            f"{ownership.contested[account_id].label}, which fits others too. Say it there with "
+            f"adopt={account_id!r}, or change one entry in a run"
         )
     adopter = ownership.also_adopted_by(account_id, ref)
     if claim is None and adopter:

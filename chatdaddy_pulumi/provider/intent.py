@@ -102,7 +102,9 @@ class IntentProvider:
             checked["__secrets"] = news["__secrets"]
         if found.to_note:
             names = sorted(entry.ref.label for entry in found.to_note)
-            digest = hashlib.sha256("\n".join([run.number, *names]).encode()).hexdigest()[:12]
+            digest = hashlib.sha256(
+                "\n".join([run.number, str(run.at), *names]).encode()
+            ).hexdigest()[:12]
             checked["noted"] = UNKNOWN if run.preview else digest
             checked["buys"] = "secret" if news.get("__secrets") else listed(names)
         return Checked(checked, [])
@@ -125,7 +127,11 @@ class IntentProvider:
         if run is None:
             raise NotDone("the intent was not noted: this host knows of no run")
         notes = {ref: one.note for ref, one in context.unresolved.items()}
-        entries = [entry for entry in context.to_note if entry.ref not in notes]
+        entries = [
+            entry
+            for entry in context.to_note
+            if entry.ref not in notes or notes[entry.ref].identity != entry.identity.identity
+        ]
         try:
             view = await look(
                 self._host.client,
@@ -323,6 +329,10 @@ class _Found:
                 self._context.unresolved[ref] = self._waiting(one)
             if heirs:
                 del self.suspected[old]
+        for one in self.suspected.values():
+            identity = one.note.identity
+            found = self._context.dropped_orders
+            found[identity] = found.get(identity, 0) + 1
 
     def _waiting(self, one: Unresolved) -> Unresolved:
         """The same with the time until which its account may still appear."""

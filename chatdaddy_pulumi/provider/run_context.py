@@ -161,6 +161,8 @@ class RunContext:
     #: The URNs of the resources that were checked in this run.
     checked: set[str] = field(default_factory=set)
     unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
+    #: How many accounts interrupted runs may have bought for entries that are no more.
+    dropped_orders: dict[Identity, int] = field(default_factory=dict)
     #: What the intent has noted.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
@@ -236,6 +238,7 @@ class RunContext:
             ownership=self.ownership,
             claims=self.run.claims if self.run is not None else LocalClaims(),
             unresolved=self.unresolved,
+            dropped_orders=self.dropped_orders,
             noted=self.is_noted,
             replaced=self.replaced,
             first_missed=self.first_missed,

@@ -51,7 +51,7 @@ _CLASSES = {
     "_baseline": ForgottenProvider,
     "_fleet": FleetProvider,
     "_intent": ForgottenProvider,
-    "_program_intent": IntentProvider,
+    "_intents": IntentProvider,
 }
 
 

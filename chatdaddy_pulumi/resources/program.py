@@ -248,7 +248,7 @@ class Program:
             own = f"{INTENT}-{name}" if name else INTENT
             mark = _Mark(own)
             intent = _Intent(
-                PROVIDERS["_program_intent"],
+                PROVIDERS["_intents"],
                 own,
                 {
                     "__run": self._hidden(name, None),

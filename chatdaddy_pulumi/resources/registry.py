@@ -81,5 +81,5 @@ class ProviderReference(ResourceProvider):
 #: versions 0.1.x, which kept an intent for each resource; they are only forgotten.
 PROVIDERS = {
     name: ProviderReference(name)
-    for name in ("_account", "_baseline", "_fleet", "_intent", "_program_intent")
+    for name in ("_account", "_baseline", "_fleet", "_intent", "_intents")
 }

@@ -22,28 +22,11 @@ class Mutant:
 
 
 MUTANTS = {
-    "the intent is taken out": Mutant(
-        "lifecycle/fleet/intent.py",
-        "    if baseline.run > runs.worked:\n        return Licence(before, True)\n",
-        "",
-    ),
-    "a lost answer is retried": Mutant(
-        "api/accounts.py",
-        'call = Call("POST", "im", "/accounts", body=order.body(), repeat=Repeat.NEVER)',
-        'call = Call("POST", "im", "/accounts", body=order.body(), repeat=Repeat.HARMLESS)',
-    ),
-    "removal goes by nickname": Mutant(
-        "lifecycle/removal.py",
-        "            await client.accounts.delete(account_id, now="
-        "on_delete is OnDelete.DELETE_NOW)",
-        "            doomed = await client.accounts.get(account_id)\n"
-        "            for one in await client.accounts.find(doomed.nickname if doomed else ''):\n"
-        "                await client.accounts.delete(one.account_id)",
-    ),
     "a token in the state": Mutant(
-        "resources/account/provider.py",
-        "            _DECLARED: kept,\n",
-        '            _DECLARED: kept,\n            "debug": f"{self.settings.token()}",\n',
+        "provider/account.py",
+        "        return Created(held.account_id, state.dump(_secrets(news)))\n",
+        "        debug = {'debug': f'{self._host.settings.token()}'}\n"
+        "        return Created(held.account_id, {**state.dump(_secrets(news)), **debug})\n",
     ),
 }
 

@@ -111,6 +111,9 @@ class Team:
     async def get(self, account_id: str) -> ObservedAccount | None:
         return self._shown().get(account_id)
 
+    async def read(self, account_id: str) -> ObservedAccount | None:
+        return await self.get(account_id)
+
     async def look_up(self, account_id: str) -> ObservedAccount | None:
         return self._shown().get(account_id)
 

@@ -50,7 +50,7 @@ def begin(*, preview: bool = False, saved: dict[str, Any] | None = None) -> dict
 
 def intended(host: Host, hidden: dict[str, Any]) -> Any:
     """The intent's notes of the run."""
-    intent = host.also("_program_intent")
+    intent = host.also("_intents")
     news = {"__run": hidden, "__urn": INTENT_URN, "__mark": MARK_URN}
     inputs, failures = intent.check(news)
     assert failures == {}

@@ -103,6 +103,7 @@ def test_two_that_fit_are_unclear() -> None:
     ref = Ref(urn("f"), "new")
     assert found.carried_to(ref) is None
     assert {one.account_id for one in found.unclear(ref)} == {"acc1", "acc2"}
+    assert found.contested == {"acc1": ref, "acc2": ref}, "so neither is removed"
 
 
 def test_aliases_say_which_one_it_is() -> None:

@@ -34,8 +34,12 @@ class NoCalls(mocks.Mocks):
 
 @pytest.fixture
 def mocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `pulumi.runtime.set_mocks` does it, for this test alone."""
+    """As `pulumi.runtime.set_mocks` does it, for this test alone; with an event loop."""
     monkeypatch.setattr(settings.SETTINGS, "monitor", mocks.MockMonitor(NoCalls()))
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 @pytest.fixture(scope="module")
