@@ -184,9 +184,10 @@ class FleetProvider:
         found: dict[str, str] = {}
         for key in new:
             source = context.ownership.carried_to(Ref(urn, key))
-            if source is None or source.ref.key not in state.held:
+            held = state.held.get(source.ref.key) if source is not None else None
+            # Another fleet's entry may have the key, too.
+            if source is None or held is None or held.account_id != source.account_id:
                 continue
-            held = state.held[source.ref.key]
             spec = reading.specs[key]
             own = context.ownership.held_by(urn).get(source.ref.key)
             if own and own[0] == held.account_id and held.arguments.type is spec.arguments.type:

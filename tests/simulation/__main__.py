@@ -6,8 +6,10 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 
 from tests.simulation.history import History, generate
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.play import play
 from tests.simulation.shrink import shrink
 
@@ -16,6 +18,15 @@ def failure(history: History, ignored: frozenset[int]) -> str:
     """How the history fails; "" where it does not."""
     violation = play(history, ignored).violation
     return "" if violation is None else str(violation)
+
+
+def _mutate(rule: int, seeds: Iterable[int]) -> None:
+    """Print the seeds that break the rule where the core is a mutant, and no rule where not."""
+    (mutant,) = (one for one in MUTANTS if one.rule == rule)
+    for seed in seeds:
+        broken = mutant.breaks(generate(seed))
+        if broken is not None:
+            print(f"{mutant.what}: seed {seed}: {str(broken)[:200]}", flush=True)
 
 
 def main() -> int:
@@ -27,7 +38,11 @@ def main() -> int:
     parser.add_argument("--go-on", action="store_true", help="do not stop at a violation")
     parser.add_argument("--ignore", type=int, action="append", default=[], help="a rule")
     parser.add_argument("--shrink", action="store_true", help="make failing histories small")
+    parser.add_argument("--mutant", type=int, help="which seeds a core that breaks the rule fails")
     options = parser.parse_args()
+    if options.mutant is not None:
+        _mutate(options.mutant, range(options.seed, options.seed + options.histories))
+        return 0
     ignored = frozenset(options.ignore)
     began, cpu = time.monotonic(), time.process_time()
     found: Counter[int] = Counter()

@@ -18,6 +18,7 @@ from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import LocalClaims
 from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -33,6 +34,7 @@ from chatdaddy_pulumi.provider.state import (
     FleetState,
     plain,
 )
+from chatdaddy_pulumi.spec.identity import Identity
 from tests.simulation import engine
 from tests.simulation.api import BASE_URL, ChatDaddyWorld, Faults, Network
 from tests.simulation.clock import Loop
@@ -69,6 +71,8 @@ class CoreRun:
     faults: Faults
     random: Random
     environment: Mapping[str, str]
+    #: What the runs of this machine noted that they sent, by their numbers.
+    begun: dict[str, set[Ref]] = field(default_factory=dict)
     program: Program | None = None
     #: The unexpected: each is a bug.
     bugs: list[str] = field(default_factory=list)
@@ -124,6 +128,11 @@ class CoreRun:
             return None
         return self._file.run
 
+    def begun_in(self, number: str) -> frozenset[Ref] | None:
+        """What an earlier run of this machine sent."""
+        found = self.begun.get(number)
+        return None if found is None else frozenset(found)
+
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
     ) -> None:
@@ -175,6 +184,7 @@ class CoreHost:
             connect=self._connect,
             settings=_Settings(raw, run.environment),
             find_run=run.find_run,
+            begun_in=run.begun_in,
             show=run.log,
             stop_reason=run.stop_reason,
             clock=run.loop.wall_clock,
@@ -282,7 +292,7 @@ class _ProgramSide:
                 at=self._run.loop.wall_clock(),
                 saved=saved,
                 declared=[self._declared(block) for block in self._program.blocks],
-                claims=LocalClaims(),
+                claims=_Claims(self._run.begun.setdefault(self._run.number, set())),
             )
         )
         self._run.begin(self._file)
@@ -445,6 +455,21 @@ class _Gate:
         await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
         marked.cancel()
         self._first.release()
+
+
+class _Claims(LocalClaims):
+    """What the resources of a run tell each other, and what was sent, which outlives the run."""
+
+    def __init__(self, begun: set[Ref]) -> None:
+        super().__init__()
+        self._begun = begun
+
+    def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
+        self._begun.add(ref)
+        return super().reserve(identity, ref)
+
+    def give_up(self, ref: Ref) -> None:
+        self._begun.discard(ref)
 
 
 class _RunFile:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.simulation.api import CALM, UNLIMITED, Faults
 from tests.simulation.history import (
+    COLLEAGUE,
     OTHER_TEAM,
     TEAM,
     TOKEN,
@@ -271,6 +272,71 @@ FOUND: dict[str, History] = {
         SettingStep("dev", team=OTHER_TEAM),
         _run("preview", skip_preview=False),
         SettingStep("dev", team=TEAM, token=TOKEN),
+        _up(),
+    ),
+    "a colleague buys what an interrupted run did not": _history(
+        _edit(_fleet("fleet0", k0=_entry(1, existing="allow"))),
+        _run(stop=Stop("kill", 3, 0.02), machine="another machine"),
+        _by_hand("buy", "hand0", nickname="k0", user=COLLEAGUE),
+        _up(),
+    ),
+    "an entry that goes where its old key is another entry's": _history(
+        _edit(
+            _fleet("fleet0", k0=_entry(1, nickname="Jörg"), k1=_entry(2)),
+            _fleet("fleet1", k0=_entry(3)),
+        ),
+        _up(),
+        _edit(Change("move", ("fleet1", "k0", "fleet0", "m0")), Change("drop", ("fleet0", "k1"))),
+        _up(),
+    ),
+    "killed, and then another type is asked for": _history(
+        _edit(_fleet("fleet0", k1=_entry(1), k2=_entry(2))),
+        _killed(1, 0.05),
+        _set("fleet0", "k1", "type", "instagram"),
+        _up(),
+    ),
+    "killed, and then a target leaves out the intent": _history(
+        _edit(_account("acct0", _entry(1, existing="allow")), _account("acct1", _entry(2))),
+        _killed(1, 0.04),
+        _run(targets=("acct0",)),
+        _up(),
+    ),
+    "an account that is deleted already is to be archived": _history(
+        _edit(_account("acct1", _entry(1, on_delete="archive"))),
+        _up(),
+        _by_hand("delete", 1),
+        _refresh(),
+        GoBackStep("dev", 1),
+        _up(),
+    ),
+    "an account is gone, and its key is renamed": _history(
+        _edit(_fleet("fleet1", k0=_entry(1, nickname="Alice"))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _edit(Change("rename key", ("fleet1", "k0", "r86", False, 7))),
+        _up(),
+    ),
+    "a fleet that is replaced while listings lag": _history(
+        _edit(_fleet("fleet0", k0=_entry(1))),
+        _up(),
+        _run(replaces=("fleet0",), faults=Faults(lag_s=300.0, lag_search=True)),
+        WaitStep(600.0),
+        _PREVIEWED,
+    ),
+    "the last account leaves while the team is wrong": _history(
+        _edit(_account("acct1", _entry(1))),
+        _up(),
+        GoBackStep("dev", 1),
+        _edit(_fleet("fleet2")),
+        SettingStep("dev", team=OTHER_TEAM, token=TOKEN),
+        _run("preview", skip_preview=False),
+    ),
+    "a fleet is renamed after a change by hand": _history(
+        _edit(_fleet("fleet0", k0=_entry(1))),
+        _up(),
+        _by_hand("tier", 1, tier=UNLIMITED),
+        _renamed("fleet0", "fleet14", says_so=True),
         _up(),
     ),
     "a fleet whose renaming was interrupted": _history(

@@ -76,6 +76,8 @@ class RunStep:
     continue_on_error: bool = False
     faults: Faults = CALM
     stop: Stop | None = None
+    #: Where it runs: machines know only of their own runs what these sent.
+    machine: str = ""
 
     @property
     def calm(self) -> bool:
@@ -89,7 +91,8 @@ class RunStep:
             *(f"--target {name}" for name in self.targets),
             *(f"--replace {name}" for name in self.replaces),
         ]
-        troubles = [str(self.faults)] if self.faults != CALM else []
+        troubles = [f"on {self.machine}"] if self.machine else []
+        troubles += [str(self.faults)] if self.faults != CALM else []
         if self.stop is not None:
             troubles.append(str(self.stop))
         said = f" [{'; '.join(troubles)}]" if troubles else ""
@@ -187,6 +190,7 @@ class _Author:
         self._programs: dict[str, list[Program]] = {}
         self._troubled = False
         self._wrong: set[str] = set()
+        self._machines = random.random() < 0.3
 
     def history(self, seed: int) -> History:
         random = self._random
@@ -307,6 +311,8 @@ class _Author:
             self._settings: 1,
             self._pass_time: 1,
             self._move_with_adopt: 1,
+            self._chats: 2,
+            self._hidden: 1,
         }
         (kind,) = random.choices(list(kinds), list(kinds.values()))
         return kind(stack)
@@ -428,6 +434,40 @@ class _Author:
         moved = Block("account", name, {"": entry}, provider=wish.block.provider)
         changes = [Change("drop", (wish.block.name, wish.key)), Change("declare", (moved,))]
         return [self._edit(stack, changes), self._run(stack, trouble=0.4)]
+
+    def _chats(self, stack: str) -> list[Step]:
+        """An account comes to have chats; then its tier changes, in the program or by hand."""
+        random = self._random
+        wishes = list(self._programs[stack][-1].wishes())
+        if not wishes:
+            return []
+        wish = random.choice(wishes)
+        steps: list[Step] = [HandStep("log in", wish.uid, self._seed, stack)]
+        if wish.entry.tier == LIMITED:
+            steps.append(HandStep("tier", wish.uid, self._seed, stack, tier=UNLIMITED))
+        else:
+            change = Change("set", (wish.block.name, wish.key, "tier", LIMITED))
+            steps.append(self._edit(stack, [change]))
+        if random.random() < 0.3:
+            steps.append(self._run(stack, operation="refresh"))
+        steps.append(self._run(stack, trouble=0.2))
+        return steps
+
+    def _hidden(self, stack: str) -> list[Step]:
+        """Listings hide accounts for a while, and say so or not."""
+        random = self._random
+        steps: list[Step] = []
+        for _ in range(random.choice((1, 2))):
+            faults = Faults(
+                short=random.choice((1, 3)),
+                short_search=random.random() < 0.5,
+                short_honest=random.random() < 0.7,
+            )
+            operation = random.choice(("refresh", "refresh", "up"))
+            run = replace(self._run(stack, operation=operation), faults=faults)
+            steps += [run, WaitStep(random.choice((60.0, 4000.0)))]
+        steps.append(self._run(stack))
+        return steps
 
     # --- edits
 
@@ -553,6 +593,8 @@ class _Author:
             step = replace(step, skip_preview=random.random() < 0.15)
         if random.random() < trouble:
             step = replace(step, **self._trouble(operation))
+        if self._machines and random.random() < 0.5:
+            step = replace(step, machine="another machine")
         return step
 
     def _trouble(self, operation: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,15 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.enums import OnDelete
-from chatdaddy_pulumi.lifecycle import execution, facts, guards, recovery, refresh, tiers, verbs
+from chatdaddy_pulumi.lifecycle import facts, guards, recovery, refresh, tiers, verbs
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.execution import _Execution
 from chatdaddy_pulumi.lifecycle.ownership import Ownership
 from chatdaddy_pulumi.provider import account, account_fleet, intent, messages
 from chatdaddy_pulumi.spec.nicknames import normal
+from tests.simulation.history import History
+from tests.simulation.person import Violation
+from tests.simulation.play import play
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -27,6 +29,16 @@ class Mutant:
     rule: int
     what: str
     patch: Patch
+    #: Other rules that are broken, too, and may be noticed first.
+    also: frozenset[int] = frozenset()
+
+    def breaks(self, history: History) -> Violation | None:
+        """How the history fails because of it; None if it does not, or if it fails anyway."""
+        with pytest.MonkeyPatch.context() as patch:
+            self.patch(patch)
+            found = play(history).violation
+        expected = found is not None and found.rule in {self.rule, *self.also}
+        return found if expected and play(history).violation is None else None
 
 
 def _nobody_else_has_it(patch: pytest.MonkeyPatch) -> None:
@@ -115,9 +127,7 @@ MUTANTS = [
     Mutant(7, "an update does not verify", _no_verification),
     Mutant(8, "previews say nothing", _silent_previews),
     Mutant(9, "a refresh refuses drift", _refresh_refuses_drift),
-    Mutant(10, "nothing is carried over", _nothing_is_carried_over),
+    Mutant(10, "nothing is carried over", _nothing_is_carried_over, frozenset({1, 3})),
     Mutant(11, "the harsher of old and new", _the_harsher_way),
     Mutant(12, "a replacement removes first", _removes_first),
 ]
-
-__all__ = ["MUTANTS", "Mutant", "dataclasses", "execution"]

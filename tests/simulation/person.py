@@ -221,6 +221,8 @@ class Person:
         if faults.short or faults.null_facts:
             return {}
         held = {slot.account_id for slot in ran.before}
+        wishes = ran.program.wishes() if ran.program is not None else ()
+        held |= {wish.entry.adopt for wish in wishes if wish.entry.adopt is not None}
         found: dict[Name, list[str]] = {}
         for account in self._world.accounts.values():
             shown = account.shown_at(ran.began_at - faults.lag_s)
@@ -383,7 +385,9 @@ class Person:
         ran.may_buy[name] -= 1
         for wish in wishes:
             gone = ran.meant.get(wish.uid)
-            if gone in self._not_missed.get(ran.stack, ()) and len(wishes) == 1:
+            replaced = gone is not None and _is_replaced(ran, wish, self._world.accounts[gone])
+            missed = gone not in self._not_missed.get(ran.stack, ())
+            if not missed and not replaced and len(wishes) == 1:
                 self._found(
                     5, f"{ran.who} bought {_named(account)} though no run had missed {gone} before"
                 )
@@ -513,8 +517,6 @@ class Person:
             for wish in wishes
             if ran.meant.get(wish.uid) == account.id and _is_replaced(ran, wish, account)
         ]
-        if ran.operation == "refresh" or (wanted and not replaced):
-            self._found(5, f"{ran.who} forgot {_named(account)} of {slot.label}, which is there")
         block = ran.wished.block(slot.block)
         retained = (
             slot.on_delete == "retain"
@@ -522,6 +524,9 @@ class Person:
             or (block is not None and (block.retain or (block.on_delete == "retain")))
         )
         retained = retained or any(wish.on_delete == "retain" for wish in replaced)
+        left_out = retained and bool(ran.step.targets)
+        if ran.operation == "refresh" or (wanted and not replaced and not left_out):
+            self._found(5, f"{ran.who} forgot {_named(account)} of {slot.label}, which is there")
         if not retained:
             self._found(
                 7, f"{ran.who} forgot {_named(account)} of {slot.label}, which it was to remove"
@@ -723,6 +728,10 @@ class Person:
             yield "doubles"
         if ran.unsure:
             yield "an interrupted purchase"
+        if "would lose the chat history" in ran.text and any(
+            self._world.accounts[slot.account_id].tier != LIMITED for slot in ran.before
+        ):
+            yield "chats would be lost"
         touched = ran.drifted
         if touched & {slot.account_id for slot in ran.before}:
             yield "drift"
@@ -752,7 +761,7 @@ class Person:
             slots = [slot for slot in ran.before if slot.block == name and not slot.leftover]
             leave = [slot for slot in slots if slot.account_id not in wanted]
             block = program.block(name)
-            protected = any(slot.protect for slot in slots)
+            protected = any(slot.protect for slot in slots) or (block is not None and block.protect)
             if protected and (leave or block is None):
                 yield f"{name} is protected"
             if block is None or block.kind != "fleet" or not slots:

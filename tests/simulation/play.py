@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 from random import Random
 from typing import Any
 
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from tests.simulation import core
 from tests.simulation.api import BY_HAND, Account, ChatDaddyWorld, Event
 from tests.simulation.clock import Deadlock, Loop, Process, run
@@ -77,6 +79,15 @@ class Played:
     refused: int = 0
 
 
+def _with_known_providers(program: Program) -> Program:
+    """Where a provider is not declared any more, the default one serves."""
+    known = {"", *(one.name for one in program.providers)}
+    for block in program.blocks:
+        if block.provider not in known:
+            program = program.with_block(replace(block, provider=""))
+    return program
+
+
 def play(history: History, ignored: frozenset[int] = frozenset()) -> Played:
     """Play it on a loop of its own; `ignored` are rules that may be broken."""
     game: list[_Game] = []
@@ -111,6 +122,9 @@ class _Game:
         self._world = world
         self._players: dict[str, Player] = {}
         self._hands: dict[str, str] = {}
+        self._numbers = count(1)
+        #: The files of runs, by machine.
+        self._begun: dict[str, dict[str, set[Ref]]] = {}
         self._person = Person(world, ignored)
         self._story: list[str] = []
         self._hash = hashlib.sha256()
@@ -172,7 +186,7 @@ class _Game:
             edited = change.apply(program)
             resolved = self._resolved(edited)
             program = program if resolved is None else resolved
-        player.programs.append(program)
+        player.programs.append(_with_known_providers(program))
 
     def _resolved(self, program: Program) -> Program | None:
         """The program with the IDs that `adopt` means; None if it means nothing."""
@@ -270,10 +284,11 @@ class _Game:
         environment, configuration = self._settings(player)
         shared = core.CoreRun(
             *(self._loop, self._world, ran.who + (" preview" if dry_run else "")),
-            number=f"{random.randrange(16**12):012x}",
+            number=f"{next(self._numbers):012x}",
             faults=step.faults,
             random=Random(random.random()),
             environment=environment,
+            begun=self._begun.setdefault(step.machine, {}),
             program=ran.program,
         )
         engine, hosts = Process("engine"), Process("hosts")
@@ -377,7 +392,8 @@ class _Game:
         """Team and token that the default provider's host gets: what registers nothing with it
         gets what is saved, but for the environment."""
         default = any(block.provider == "" for block in player.program.blocks)
-        runs = step.operation in ("up", "preview") and not step.refresh and default
+        fresh = not step.refresh or not slots(player.stack)
+        runs = step.operation in ("up", "preview") and fresh and default
         if self._history.in_environment or runs:
             return player.team, player.token
         for resource in player.stack.resources:

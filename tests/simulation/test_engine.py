@@ -28,8 +28,9 @@ from tests.simulation.engine import (
     Resource,
     Stack,
 )
-from tests.simulation.record import path_of, short
+from tests.simulation.record import path_of, record, short
 from tests.simulation.sequences import SEQUENCES, Command, Sequence
+from tests.support.engine import PULUMI
 
 TOY = "pulumi-python:dynamic/toys:Toy"
 BOX = "toys:index:Box"
@@ -314,6 +315,14 @@ def test_the_model_calls_what_the_real_engine_calls(sequence: Sequence) -> None:
         assert now["ended"] == real["ended"], real["command"]
         assert _resources(now) == _resources(real), real["command"]
         assert now["pending"] == real["pending"], real["command"]
+
+
+@pytest.mark.slow
+@pytest.mark.real_engine
+@pytest.mark.skipif(PULUMI is None, reason="`pulumi` is not on PATH")
+def test_the_real_engine_still_does_what_was_recorded() -> None:
+    (sequence,) = (one for one in SEQUENCES if one.name == "replace")
+    assert record(sequence) == json.loads(path_of(sequence).read_text())
 
 
 def test_a_hook_that_waits_for_outputs_hangs_where_all_workers_wait() -> None:
