@@ -41,6 +41,7 @@ from chatdaddy_pulumi.provider.state import (
     first_account,
     read_all_unresolved,
     saved_holder,
+    secret,
     type_of,
     write_all_unresolved,
 )
@@ -82,7 +83,11 @@ class IntentProvider:
         failures = configuration_problems(self._host.settings)
         run = context.run
         if failures or run is None:
-            checked |= {name: olds[name] for name in (_RUN_AT, _UNRESOLVED) if name in olds}
+            checked |= {
+                name: secret(olds[name]) if olds.get("__secrets") else olds[name]
+                for name in (_RUN_AT, _UNRESOLVED)
+                if name in olds
+            }
             return Checked(checked, failures)
         try:
             found = _Found(self._host, context, urn, news.get("__mark"), olds)
@@ -100,6 +105,8 @@ class IntentProvider:
             }
         if news.get("__secrets"):
             checked["__secrets"] = news["__secrets"]
+            if not run.preview:
+                checked[_UNRESOLVED] = secret(checked[_UNRESOLVED])
         if found.to_note:
             names = sorted(entry.ref.label for entry in found.to_note)
             digest = hashlib.sha256(

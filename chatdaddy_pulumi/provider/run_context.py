@@ -55,6 +55,8 @@ class Declared:
     provider: str = ""
     protect: bool = False
     retain: bool = False
+    #: The arguments that the program gives as secrets; with `PART` if only parts of them are.
+    secrets: tuple[str, ...] = ()
 
     def holder_is(self, urn: str) -> bool:
         """Whether the resource with that URN in the saved state is this one."""
