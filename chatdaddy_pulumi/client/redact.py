@@ -45,10 +45,15 @@ def hide(secret: str | None) -> None:
     global _secrets
     if not secret or len(secret) < _SHORTEST:
         return
-    forms = {secret, *(write(secret) for write in _WRITTEN)}
+    forms = {secret, *written(secret)}
     with _adding:
         if not forms <= set(_secrets):
             _secrets = tuple(sorted({*_secrets, *forms}, key=lambda one: (-len(one), one)))
+
+
+def written(text: str) -> set[str]:
+    """The text as JSON and URLs write it."""
+    return {write(text) for write in _WRITTEN}
 
 
 _WRITTEN = (

@@ -29,7 +29,6 @@ from chatdaddy_pulumi.lifecycle.tiers import consequences
 from chatdaddy_pulumi.lifecycle.verbs import Removal, remove
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import (
-    PART,
     UNREGISTERED,
     Checked,
     Created,
@@ -40,7 +39,7 @@ from chatdaddy_pulumi.provider.host import (
     split_unknowns,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import AccountState, facts_of, secret
+from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, secret
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
@@ -78,7 +77,8 @@ class AccountProvider:
             for name, value in news.items()
             if name not in _COMPUTED and not name.startswith("__")
         }
-        self._host.hide(given, _secrets(news))
+        self._host.hide(given, news.get("__secrets") or ())
+        self._host.hide(*AccountState.load(olds).secrets())
         reading = read_account(given)
         failures = [*reading.problems, *configuration_problems(self._host.settings)]
         if failures or reading.spec is None:
@@ -94,6 +94,8 @@ class AccountProvider:
                 )
         _, unknown = split_unknowns(given)
         checked = _as_inputs(reading.spec, reading.unknown)
+        if "on_delete" in _secrets(news):
+            checked.pop("removal", None)
         checked |= {name: news[name] for name in _KEPT if news.get(name)}
         return Checked({**checked, **unknown}, failures)
 
@@ -260,7 +262,7 @@ class AccountProvider:
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = AccountState.load(outputs)
-        self._host.hide(state.inputs, _secrets(state.inputs))
+        self._host.hide(*state.secrets())
         context = self._host.context_of_removal()
         urn = context.urn_today(str(state.inputs.get("__urn") or ""))
         declared = context.declared(urn) if urn else None
@@ -289,7 +291,7 @@ class AccountProvider:
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = AccountState.load(outputs)
-        self._host.hide(state.inputs, _secrets(state.inputs))
+        self._host.hide(*state.secrets())
         if state.held is None:
             return Read(id, outputs)
         facts = self._host.facts(self._host.context)
@@ -303,6 +305,7 @@ class AccountProvider:
         if found.gone:
             return Read("", {})
         held = found.held[""]
+        self._host.hide(*AccountState(held, inputs=state.inputs).secrets())
         if held.drift:
             self._host.warn(messages.drift_of(label, held), urn)
         seen = state.facts

@@ -52,7 +52,7 @@ from chatdaddy_pulumi.provider.host import (
     configuration_problems,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import FleetState, secret, to_json
+from chatdaddy_pulumi.provider.state import PART, FleetState, secret, to_json
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
@@ -101,6 +101,9 @@ class FleetProvider:
         checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
         if digest is not None:
             checked["__said"] = digest
+        self._host.hide(
+            news, [name for name in news.get("__secrets") or () if name.removesuffix(PART) in _KEPT]
+        )
         failures = [
             *read_limits(news.get("limits")).problems,
             *read_concurrency(news.get("concurrency"))[1],
@@ -377,7 +380,7 @@ class FleetProvider:
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = FleetState.load(outputs)
-        self._hide(state)
+        self._host.hide(*state.secrets())
         context, tally = self._host.context_of_removal(), Tally()
         urn = context.urn_today(str(state.inputs.get("__urn") or ""))
         self._host.removed |= {one.account_id for one in state.held.values()}
@@ -417,12 +420,13 @@ class FleetProvider:
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = FleetState.load(outputs)
-        self._hide(state)
+        self._host.hide(*state.secrets())
         facts = self._host.facts(self._host.context)
         try:
             found = await refresh(facts, state.held)
         except ChatDaddyError as error:
             raise NotDone("the accounts can't be read", cause=error) from None
+        self._host.hide(*FleetState(found.held, inputs=state.inputs).secrets())
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
@@ -453,16 +457,6 @@ class FleetProvider:
 
     # --- the entries
 
-    def _hide(self, state: FleetState) -> None:
-        """Mask the nicknames and settings of a fleet whose entries are secrets."""
-        names = state.inputs.get("__secrets") or ()
-        if names:
-            held = {
-                key: {"nickname": one.nickname, "settings": one.arguments.settings}
-                for key, one in state.held.items()
-            }
-            self._host.hide({**state.inputs, "accounts": held}, names)
-
     def _reading(self, news: Mapping[str, Any]) -> tuple[str, FleetReading]:
         """The entries as JSON text with late values in their places, and what they ask for."""
         accounts, late = news.get("__accounts"), news.get("__late") or []
@@ -474,9 +468,8 @@ class FleetProvider:
                 given = json.loads(accounts)
                 if late:
                     given = _with_late(given, late)
-            if isinstance(given, Mapping):
-                said = {"accounts": given, "defaults": news.get("defaults")}
-                self._host.hide(said, news.get("__secrets") or ())
+            said = {"accounts": given, "defaults": news.get("defaults")}
+            self._host.hide(said, news.get("__secrets") or ())
             self._read = signature, read_fleet(given, **shared)
             self._text = to_json(given) if late else str(accounts)
         return self._text, self._read[1]

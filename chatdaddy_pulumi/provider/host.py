@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
-from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
+from chatdaddy_pulumi.provider.state import secrets_of
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.problem import Problem
 
@@ -58,7 +59,7 @@ class Host:
     #: The accounts that no listing showed for the first time, in this run of the engine.
     first_missed: Missed = field(default_factory=set[str])
     #: What is never shown.
-    secrets: set[str] = field(default_factory=set)
+    secrets: Masking = field(default_factory=Masking)
     #: The accounts that this host has been told to remove.
     removed: set[str] = field(default_factory=set)
 
@@ -73,6 +74,8 @@ class Host:
         if known is None or known.number != hidden.get("number"):
             run = self.find_run(hidden)
             self.context = self._new_context(run, str(hidden.get("provider") or ""))
+            if run is not None:
+                self._entered(run)
         return self.context
 
     def _new_context(self, run: Run | None, provider: str = "") -> RunContext:
@@ -89,6 +92,7 @@ class Host:
             run = self.find_run(None)
             if run is not None:
                 self.context = self._new_context(run)
+                self._entered(run)
         return self.context
 
     @property
@@ -104,21 +108,20 @@ class Host:
         facts.client_max_age_s = options.snapshot_max_age_s
         return facts
 
-    def hide(self, given: Any, names: Iterable[str]) -> None:
+    def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
         """From here on mask the texts in these arguments, which the program gave as secrets."""
-        for name in names:
-            whole, part = name.removesuffix(PART), name.endswith(PART)
-            value = given.get(whole)
-            if whole == "accounts" and isinstance(value, Mapping):
-                self.secrets |= set(_entry_words(value, keys=not part))
-            else:
-                self.secrets |= set(_words(value))
+        self.secrets.hide(given, names)
 
     def mask(self, text: str) -> str:
-        """The text without secrets, the longest first."""
-        for word in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(word, "[secret]")
-        return text
+        """The text without secrets."""
+        return self.secrets.mask(text)
+
+    def _entered(self, run: Run) -> None:
+        """Mask what the program gives as secrets in this run, and what it gave before."""
+        for declared in run.declared:
+            self.hide(declared.given, declared.secrets)
+        for urn, outputs in run.saved.items():
+            self.hide(*secrets_of(urn, outputs))
 
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
@@ -133,39 +136,6 @@ class Host:
 def patience(options: ClientOptions) -> float:
     """For so many seconds an update waits for accounts that orders may bring."""
     return options.lookup_s + 15
-
-
-#: Marks the name of an argument of which only parts are secrets.
-PART = "[]"
-
-#: Shorter texts are not masked: they would make every line unreadable.
-_SHORTEST_SECRET = 4
-
-_NEVER_SECRET = frozenset(
-    word.value for kind in (Tier, AccountType, OnDelete, Existing, LoginType) for word in kind
-)
-
-
-def _words(value: Any) -> Iterator[str]:
-    """The texts in a value."""
-    if isinstance(value, str):
-        if len(value) >= _SHORTEST_SECRET and value not in _NEVER_SECRET:
-            yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _words(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _words(inner)
-
-
-def _entry_words(accounts: Mapping[str, Any], *, keys: bool) -> Iterator[str]:
-    for key, entry in accounts.items():
-        if keys:
-            yield from _words(key)
-        if isinstance(entry, Mapping):
-            said = {k: v for k, v in entry.items() if k not in ("adopt", "aliases", "tier")}
-            yield from _words(said)
 
 
 #: Without the hidden input nothing is known of the run, and nothing may be done.

@@ -140,7 +140,11 @@ class IntentProvider:
         failures = configuration_problems(self._host.settings)
         run = context.run
         if failures or run is None:
-            checked |= {name: olds[name] for name in _SAVED if name in olds}
+            checked |= {
+                name: secret(olds[name]) if olds.get("__secrets") else olds[name]
+                for name in _SAVED
+                if name in olds
+            }
             return Checked(checked, failures)
         try:
             found = _Found(self._host, context, urn, news.get("__mark"), olds)
@@ -160,6 +164,8 @@ class IntentProvider:
             }
         if news.get("__secrets"):
             checked["__secrets"] = news["__secrets"]
+            if not run.preview:
+                checked[_UNRESOLVED] = secret(checked[_UNRESOLVED])
         if found.to_note:
             names = sorted(entry.ref.label for entry in found.to_note)
             digest = hashlib.sha256(

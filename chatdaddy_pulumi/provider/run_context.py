@@ -57,6 +57,8 @@ class Declared:
     provider: str = ""
     protect: bool = False
     retain: bool = False
+    #: The arguments that the program gives as secrets; with `PART` if only parts of them are.
+    secrets: tuple[str, ...] = ()
 
     def specs(self) -> dict[str, AccountSpec]:
         """What it asks for, by key; without what is not known yet, or wrong."""

@@ -155,6 +155,7 @@ class RunFile:
             "provider": one.provider,
             "protect": one.protect,
             "retain": one.retain,
+            "secrets": one.secrets,
         }
         text = json.dumps(value, ensure_ascii=False)
         with self._writing() as connection:
@@ -197,7 +198,16 @@ class RunFile:
             rows = [
                 json.loads(value) for (value,) in connection.execute("select value from declared")
             ]
-        declared = [Declared(**{**row, "alias_leaves": tuple(row["alias_leaves"])}) for row in rows]
+        declared = [
+            Declared(
+                **{
+                    **row,
+                    "alias_leaves": tuple(row["alias_leaves"]),
+                    "secrets": tuple(row["secrets"]),
+                }
+            )
+            for row in rows
+        ]
         self._one_provider = len({one.provider for one in declared}) < 2
         return Run(
             number=facts["number"],

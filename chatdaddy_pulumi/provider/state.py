@@ -42,6 +42,9 @@ ACCOUNT_TYPE, FLEET_TYPE = ACCOUNT, FLEET
 INTENT_TYPE = "pulumi-python:dynamic/chatdaddy:Intent"
 MARK_TYPE = "chatdaddy:index:Intent"
 
+#: Marks the name of an argument of which only parts are secrets.
+PART = "[]"
+
 #: The mark that the protocol puts on secrets.
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 
@@ -133,6 +136,16 @@ class AccountState:
             failed=said.get("__failed"),
             replaced=tuple(said.get("__replaced") or ()),
         )
+
+    def secrets(self) -> tuple[dict[str, Any], list[str]]:
+        """The arguments that were given as secrets: what was asked for, and what is there."""
+        drift = (self.held.drift if self.held is not None else None) or {}
+        names = list(self.inputs.get("__secrets") or ())
+        given = {
+            name: [one.get(name) for one in (self.inputs, self.facts, drift)]
+            for name in (name.removesuffix(PART) for name in names)
+        }
+        return given, names
 
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
         """The outputs; those named in `secrets` are marked, and what holds them."""
@@ -267,6 +280,21 @@ class FleetState:
             settled=said.get("__settled"),
         )
 
+    def secrets(self) -> tuple[dict[str, Any], list[str]]:
+        """The arguments that were given as secrets: what was asked for, and what is there."""
+        names = list(self.inputs.get("__secrets") or ())
+        if not names:
+            return {}, []
+        entries, shared = {}, []
+        for key, one in self.held.items():
+            drift = one.drift or {}
+            own = [one.arguments.settings, one.arguments.assignees]
+            seen = [drift.get("settings"), drift.get("assignees")]
+            nicknames = [one.nickname, drift.get("nickname")] if one.nickname != key else []
+            entries[key] = {"nicknames": nicknames, "own": own, "seen": seen}
+            shared += seen
+        return {"accounts": entries, "defaults": [self.inputs.get("defaults"), shared]}, names
+
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         """The outputs; `hidden`: what tells of the entries is marked as secret."""
         shown = {key: one for key, one in self.held.items() if not is_leftover(key)}
@@ -282,6 +310,8 @@ class FleetState:
                     for key, one in sorted(self.unresolved.items())
                 }
             )
+        told["__declared"] = self.inputs
+        told["__usual"] = self.usual
         if hidden:
             told = {name: secret(value) for name, value in told.items()}
         return {
@@ -292,8 +322,6 @@ class FleetState:
                 "state": dict(sorted(states.items())),
             },
             **({"__settled": self.settled} if self.settled else {}),
-            "__declared": self.inputs,
-            "__usual": self.usual,
             "__worked_at": self.worked_at,
             "__worked_in": self.worked_in,
             "__most": max(self.most, len(shown)),
@@ -436,6 +464,17 @@ def read_orders(text: str | None) -> dict[Order, Unresolved]:
 def type_of(urn: str) -> str:
     """The resource's own type, of its URN."""
     return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
+
+
+def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The arguments of a resource of the saved state that were given as secrets."""
+    type_ = type_of(urn)
+    if type_ not in (ACCOUNT_TYPE, FLEET_TYPE):
+        return {}, []
+    declared = plain(outputs.get("__declared"))
+    if not isinstance(declared, Mapping) or not declared.get("__secrets"):
+        return {}, []
+    return (AccountState if type_ == ACCOUNT_TYPE else FleetState).load(outputs).secrets()
 
 
 def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:

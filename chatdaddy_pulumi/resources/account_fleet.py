@@ -85,6 +85,7 @@ class AccountFleet(pulumi.ComponentResource):
             "on_delete": on_delete,
             "existing": existing,
         }
+        others = {"limits": bounds, "concurrency": concurrency}
         child = pulumi.ResourceOptions(
             parent=self, provider=opts.provider, retain_on_delete=opts.retain_on_delete
         )
@@ -99,7 +100,7 @@ class AccountFleet(pulumi.ComponentResource):
                 "__fleet": pulumi.Output.from_input(urn),
                 "__accounts": text,
                 "__late": late or None,
-                "__secrets": secret_names({**given, "accounts": accounts}),
+                "__secrets": secret_names({**given, **others, "accounts": accounts}),
                 "defaults": defaults or None,
                 "on_delete": on_delete,
                 "existing": existing,

@@ -33,6 +33,7 @@ from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
 from chatdaddy_pulumi.provider.run_file import MissedFile, begun_in, find_run
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
+from chatdaddy_pulumi.provider.state import PART
 from chatdaddy_pulumi.resources.sdk_hooks import HostProcess, plain, raw_configuration
 
 T = TypeVar("T")
@@ -90,11 +91,17 @@ class DynamicProvider:
         self._process.host.settings = Settings(raw_configuration(req.config), os.environ)
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        found = self._run(self._provider.check(plain(olds), plain(news)))
+        given = plain(news)
+        found = self._run(self._provider.check(plain(olds), given))
         mask = self._process.host.mask
-        return CheckResult(
-            found.inputs, [CheckFailure(one.property, mask(one.reason)) for one in found.failures]
-        )
+        named = given.get("__secrets")
+        secrets = {name.removesuffix(PART) for name in named} if isinstance(named, list) else ()
+        failures = []
+        for name, reason in found.failures:
+            # The engine shows the value of a property that a complaint names, secret or not.
+            failure = ("", f"{name} {reason}") if name in secrets else (name, reason)
+            failures.append(CheckFailure(*map(mask, failure)))
+        return CheckResult(found.inputs, failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         found = self._run(self._provider.diff(id_, plain(olds), plain(news)))

@@ -19,6 +19,7 @@ from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile
+from chatdaddy_pulumi.provider.state import PART
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec import UNKNOWN
@@ -102,6 +103,7 @@ class _Declaration:
             provider=self.provider,
             protect=self.protect,
             retain=self.retain,
+            secrets=tuple(_known_secrets(self.given, outputs)),
         )
 
 
@@ -399,9 +401,21 @@ async def secret_names(given: Mapping[str, Any]) -> list[str] | None:
     found = []
     for name, value in given.items():
         if await _is_secret(value):
-            whole = isinstance(value, pulumi.Output)
-            found.append(name if whole else f"{name}[]")
+            found.append(_secret_name(name, value))
     return sorted(found) or None
+
+
+def _known_secrets(
+    given: Mapping[str, Any], outputs: Mapping[int, tuple[Any, bool]]
+) -> Iterator[str]:
+    """The same, as far as it is known without waiting for a resource."""
+    for name, value in given.items():
+        if any(outputs.get(id(one), (None, False))[1] for one in _outputs_in(value)):
+            yield _secret_name(name, value)
+
+
+def _secret_name(name: str, value: Any) -> str:
+    return name if isinstance(value, pulumi.Output) else f"{name}{PART}"
 
 
 async def _is_secret(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
+import random
 from functools import partial
 from sqlite3 import Row
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 from chatdaddy_sandbox.billing import Billing
 from chatdaddy_sandbox.clock import Clock, iso, iso_or_none
 from chatdaddy_sandbox.errors import ApiError
+from chatdaddy_sandbox.listing import WHOLE, Listing
 from chatdaddy_sandbox.options import ListOrder, Options, SettingsPatch
+from chatdaddy_sandbox.randomness import token_hex
 from chatdaddy_sandbox.store import Store
 from chatdaddy_sandbox.webhooks import Webhooks
 from chatdaddy_sandbox.words import DELETION_GRACE_HOURS, LIMITED
@@ -27,6 +29,16 @@ QR_GIVEN_UP_S = 300
 #: What a phone that scans the code brings along, where the tier keeps history.
 HISTORY_CHATS = 25
 HISTORY_MESSAGES = 500
+
+#: The columns of what `edit` sets as it is.
+_EDITED = {
+    "type": "type",
+    "state": "state",
+    "createdBy": "created_by",
+    "ownerId": "owner_id",
+    "createdAt": "created_at",
+    "userId": "user_id",
+}
 
 #: Channels that a person logs in to by scanning a code or typing a PIN.
 SCANNED = "wa"
@@ -43,10 +55,17 @@ class Accounts:
     """The team's accounts."""
 
     def __init__(
-        self, store: Store, clock: Clock, options: Options, billing: Billing, webhooks: Webhooks
+        self,
+        store: Store,
+        clock: Clock,
+        options: Options,
+        billing: Billing,
+        webhooks: Webhooks,
+        source: random.Random,
     ) -> None:
         self._store, self._clock, self._options = store, clock, options
-        self._billing, self._webhooks = billing, webhooks
+        self._billing, self._webhooks, self._random = billing, webhooks, source
+        self._snapshots = 0
 
     # --- reading
 
@@ -126,20 +145,23 @@ class Accounts:
         coexistence: bool | None = None,
         assignee: str | None = None,
         with_total: bool = False,
+        listing: Listing = WHOLE,
     ) -> tuple[list[dict[str, Any]], int | None]:
         """A page of the accounts that fit, and how many fit in all if that is asked for.
 
         `q` finds an account by its whole ID, else those with `q` in their nickname, whatever the
-        case. Accounts in their deletion grace are there, with `deletedAt`.
+        case. Accounts in their deletion grace are there, with `deletedAt`. `listing` says which
+        accounts are there to be listed.
         """
+        table = listing.table
         where: list[str] = ["1"]
         values: list[Any] = []
-        if q and self._store.value("SELECT 1 FROM accounts WHERE id = ?", q):
+        if q and self._store.value(f"SELECT 1 FROM {table} WHERE id = ?", q):  # noqa: S608
             where.append("id = ?")
             values.append(q)
         elif q:
             # By the index alone: the rows are many times as large.
-            where.append("seq IN (SELECT seq FROM accounts WHERE instr(search, ?))")
+            where.append(f"seq IN (SELECT seq FROM {table} WHERE instr(search, ?))")  # noqa: S608
             values.append(q.lower())
         for column, wanted in (("type", kind), ("state", state)):
             if wanted is not None:
@@ -156,9 +178,20 @@ class Accounts:
         offset = (first - self._options.page_base) * size
         order = "DESC" if self._options.list_order is ListOrder.NEWEST else "ASC"
         condition = " AND ".join(where)
+        total = (
+            self._store.value(
+                f"SELECT COUNT(*) FROM {table} WHERE {condition}",  # noqa: S608
+                *values,
+            )
+            if with_total or listing.omit
+            else None
+        )
+        if listing.omit:
+            assert total is not None
+            size = max(0, min(size, total - listing.omit - offset))
         rows = (
             self._store.all(
-                f"SELECT * FROM accounts WHERE {condition}"  # noqa: S608
+                f"SELECT * FROM {table} WHERE {condition}"  # noqa: S608
                 f" ORDER BY seq {order} LIMIT ? OFFSET ?",
                 *values,
                 *(size, min(offset, 2**62)),
@@ -166,15 +199,18 @@ class Accounts:
             if offset >= 0
             else []
         )
-        total = (
-            self._store.value(
-                f"SELECT COUNT(*) FROM accounts WHERE {condition}",  # noqa: S608
-                *values,
-            )
-            if with_total
-            else None
-        )
-        return [self.shown(row) for row in rows], total
+        return [self.shown(row) for row in rows], total if with_total else None
+
+    def snapshot(self) -> Listing:
+        """The accounts as they are now, to be listed later on."""
+        self._snapshots += 1
+        table = f"snapshot_{self._snapshots}"
+        self._store.run(f"CREATE TEMP TABLE {table} AS SELECT * FROM accounts")  # noqa: S608
+        return Listing(table)
+
+    def forget(self, listing: Listing) -> None:
+        """Drop a snapshot."""
+        self._store.run(f"DROP TABLE IF EXISTS temp.{listing.table}")
 
     # --- the guide's steps
 
@@ -182,7 +218,7 @@ class Accounts:
         """Buy an account: it costs at once (the guide, step 8)."""
         tier = order.get("tier")
         self._billing.must_be_chargeable(tier)
-        account_id, nickname = self._free_id(), order.get("nickname") or ""
+        account_id, nickname = self._free_id(), str(order.get("nickname") or "")
         now = self._clock.now()
         paid_until = self._billing.charge("purchase", account_id, nickname, tier)
         self._store.run(
@@ -370,6 +406,41 @@ class Accounts:
             "left": self._billing.messages_left(row),
         }
 
+    def edit(self, account_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Set fields as somebody does who works on the account by hand, past the API's rules.
+
+        `deletedAt` and `createdAt` are seconds since the epoch; an account with a `deletedAt` is
+        gone 24 hours after it.
+        """
+        row = self.find(account_id)
+        columns: dict[str, Any] = {}
+        for name, value in changes.items():
+            if name == "nickname":
+                columns |= {"nickname": value, "search": (value or "").lower()}
+            elif name == "tier":
+                columns["tier"] = value
+                if has_history(row["tier"]) and not has_history(value):
+                    columns |= {"chats": 0, "messages": 0, "synced_at": None}
+            elif name == "settings":
+                columns["settings"] = json.dumps(value)
+            elif name == "deletedAt":
+                remove_at = None if value is None else value + DELETION_GRACE_HOURS * 3600
+                columns |= {"deleted_at": value, "remove_at": remove_at}
+            elif name == "archiveState":
+                done_at = None if value is None else self._clock.now()
+                columns |= {"archive_type": value, "archive_done_at": done_at}
+            else:
+                columns[_EDITED[name]] = value
+        ends = columns.get("deleted_at") is not None or columns.get("archive_type") is not None
+        if ends:
+            columns["paid_until"] = None
+        elif row["paid_until"] is None and {"deleted_at", "archive_type"} & columns.keys():
+            columns["paid_until"] = self._clock.now() + 86_400
+        self._change(account_id, columns)
+        self.settle()
+        left = self._store.one("SELECT * FROM accounts WHERE id = ?", account_id)
+        return {"accountId": account_id, "gone": True} if left is None else self.shown(left)
+
     # --- time
 
     def settle(self) -> None:
@@ -411,14 +482,14 @@ class Accounts:
     def _free_id(self) -> str:
         prefix = "acc" + self._options.team_id[:21]
         for _ in range(16):
-            candidate = prefix + secrets.token_hex(2)
+            candidate = prefix + token_hex(self._random, 2)
             if self._store.value("SELECT 1 FROM accounts WHERE id = ?", candidate) is None:
                 return candidate
         taken = {row["id"] for row in self._store.all("SELECT id FROM accounts")}
         free = [i for i in (f"{prefix}{n:04x}" for n in range(IDS_PER_TEAM)) if i not in taken]
         if not free:
             raise ApiError(400, f"The team already has {IDS_PER_TEAM} accounts: no ID is left")
-        return secrets.choice(free)
+        return self._random.choice(free)
 
 
 def _can_login(row: Row) -> bool:

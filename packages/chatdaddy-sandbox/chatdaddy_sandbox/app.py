@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp
 
 from chatdaddy_sandbox.deliver import deliver
 from chatdaddy_sandbox.errors import add_error_handlers
-from chatdaddy_sandbox.gate import Gate
+from chatdaddy_sandbox.middleware import Middleware
+from chatdaddy_sandbox.options import Options
+from chatdaddy_sandbox.randomness import SYSTEM
 from chatdaddy_sandbox.routes import auth, control, events, im, page, payments
-from chatdaddy_sandbox.world import World
+from chatdaddy_sandbox.service import Service
 
-DESCRIPTION = "An emulated ChatDaddy for trying and testing; see docs/sandbox.md."
+DESCRIPTION = "An emulated ChatDaddy for trying and testing."
 
 _SERVICES = (auth.router, im.router, payments.router, events.router)
 
@@ -24,17 +27,32 @@ _SERVICES = (auth.router, im.router, payments.router, events.router)
 TICK_S = 0.5
 
 
-def build(world: World, transports: dict[tuple[str, int], asyncio.Transport]) -> ASGIApp:
-    """The application on a world; `transports` as in `Gate`."""
+def create_app(
+    options: Options | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
+    source: random.Random = SYSTEM,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    transports: dict[tuple[str, int], asyncio.Transport] | None = None,
+) -> Middleware:
+    """An emulated ChatDaddy; raises `StoreError`.
+
+    `clock` gives seconds since the epoch, `source` the random IDs and tokens, `sleep` the waits
+    of faults and of `latency_ms`. With those of a test, over `in_process.InProcessTransport`, a
+    run takes no real time and repeats itself exactly: no thread and no timer is used, and what
+    depends on time is brought up to date at each call. Posting webhooks is left to the ASGI
+    lifespan, which a server runs. `transports` as in `Middleware`.
+    """
+    service = Service(options or Options(), clock, source)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_tick(world)), asyncio.create_task(deliver(world))]
+        tasks = [asyncio.create_task(_tick(service)), asyncio.create_task(deliver(service))]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        world.store.close()
+        middleware.close()
 
     app = FastAPI(
         title="ChatDaddy, emulated",
@@ -44,11 +62,12 @@ def build(world: World, transports: dict[tuple[str, int], asyncio.Transport]) ->
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.world = world
+    app.state.service = service
     for router in (*_SERVICES, control.router, page.router):
         app.include_router(router)
     add_error_handlers(app)
-    return Gate(app, world, _methods(), transports)
+    middleware = Middleware(app, service, _methods(), transports, sleep)
+    return middleware
 
 
 def _methods() -> dict[str, list[str]]:
@@ -61,7 +80,7 @@ def _methods() -> dict[str, list[str]]:
     return found
 
 
-async def _tick(world: World) -> None:
+async def _tick(service: Service) -> None:
     while True:
         await asyncio.sleep(TICK_S)
-        world.settle()
+        service.settle()

@@ -79,7 +79,7 @@ class Billing:
 
     # --- the ledger
 
-    def charge(self, kind: str, account_id: str, nickname: str, tier: str | None) -> float:
+    def charge(self, kind: str, account_id: str, nickname: str | None, tier: str | None) -> float:
         """Write down a purchase; returns the time until which the account is paid."""
         now = self._clock.now()
         self._store.run(

@@ -1,8 +1,8 @@
-"""The service's clock: the machine's, moved forward by whatever tests have asked for."""
+"""The service's clock: a source of time, moved forward by whatever tests have asked for."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 
 from chatdaddy_sandbox.store import Store
@@ -21,14 +21,23 @@ def iso_or_none(at: float | None) -> str | None:
 
 
 class Clock:
-    """Seconds since the epoch, plus an offset that outlives a restart."""
+    """Seconds since the epoch, plus an offset that outlives a restart.
 
-    def __init__(self, store: Store) -> None:
+    `source` is the machine's clock, or one that a test drives.
+    """
+
+    def __init__(self, store: Store, source: Callable[[], float]) -> None:
         self._store = store
+        self._source = source
         self.offset_s = float(store.get_meta("clock_offset_s", "0") or 0)
 
+    def machine(self) -> float:
+        """The time of the source, which no test moves."""
+        return self._source()
+
     def now(self) -> float:
-        return time.time() + self.offset_s
+        """The time of the service."""
+        return self._source() + self.offset_s
 
     def advance(self, seconds: float) -> None:
         self.offset_s += seconds

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import time
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
 
-from chatdaddy_sandbox.guard import is_loopback
+from chatdaddy_sandbox.access import is_loopback
 from chatdaddy_sandbox.options import WebhookTargets
-from chatdaddy_sandbox.world import World
+from chatdaddy_sandbox.service import Service
 
 if TYPE_CHECKING:
     import httpx
@@ -28,26 +27,26 @@ KEPT = 2_000
 _BATCH = 100
 
 
-async def deliver(world: World) -> None:
+async def deliver(service: Service) -> None:
     """Post queued events until cancelled.
 
     A subscription's events go out one by one, in their order as long as none fails; each is an
     HTTP POST of `{"event": …, "data": […]}`, and any 2xx answer is success. A listener that is slow
     or gone holds up no other.
     """
-    waiting = world.webhooks.waiting
+    waiting = service.webhooks.waiting
     await waiting.wait()
     import httpx  # not before the first event: the emulator starts faster without
 
     busy: set[str] = set()
 
     async def drain(client: httpx.AsyncClient, subscription_id: str) -> None:
-        while rows := world.store.all(
+        while rows := service.store.all(
             "SELECT * FROM outbox WHERE subscription_id = ? AND next_at <= ? ORDER BY id LIMIT ?",
-            *(subscription_id, time.time(), _BATCH),
+            *(subscription_id, service.clock.machine(), _BATCH),
         ):
             for row in rows:
-                await _post(world, client, row)
+                await _post(service, client, row)
         busy.discard(subscription_id)
         waiting.set()
 
@@ -58,8 +57,8 @@ async def deliver(world: World) -> None:
         while True:
             waiting.clear()
             idle = {
-                row["subscription_id"]: row["next_at"] - time.time()
-                for row in world.store.all(
+                row["subscription_id"]: row["next_at"] - service.clock.machine()
+                for row in service.store.all(
                     "SELECT subscription_id, MIN(next_at) AS next_at FROM outbox"
                     " WHERE next_at IS NOT NULL GROUP BY subscription_id"
                 )
@@ -71,48 +70,49 @@ async def deliver(world: World) -> None:
                 tasks.start_soon(drain, client, subscription_id)
             with anyio.move_on_after(min(idle.values(), default=math.inf)):
                 await waiting.wait()
-            _forget_old(world)
+            _forget_old(service)
 
 
-def _forget_old(world: World) -> None:
-    newest = world.store.value("SELECT MAX(id) FROM outbox") or 0
-    world.store.run("DELETE FROM outbox WHERE next_at IS NULL AND id <= ?", newest - KEPT)
+def _forget_old(service: Service) -> None:
+    newest = service.store.value("SELECT MAX(id) FROM outbox") or 0
+    service.store.run("DELETE FROM outbox WHERE next_at IS NULL AND id <= ?", newest - KEPT)
 
 
-async def _post(world: World, client: httpx.AsyncClient, row: Row) -> None:
-    reason = _not_sent(world, row["url"])
+async def _post(service: Service, client: httpx.AsyncClient, row: Row) -> None:
+    reason = _not_sent(service, row["url"])
     if reason is not None:
-        _note(world, row, result=reason, done=True)
+        _note(service, row, result=reason, done=True)
         return
     try:
         answer = await client.post(
             row["url"], content=row["body"], headers={"content-type": "application/json"}
         )
     except Exception as error:  # whatever a URL or a listener does, the others get theirs
-        _note(world, row, result=f"{type(error).__name__}: {error}".rstrip(": "), done=False)
+        _note(service, row, result=f"{type(error).__name__}: {error}".rstrip(": "), done=False)
         return
-    _note(world, row, result=str(answer.status_code), done=answer.is_success)
+    _note(service, row, result=str(answer.status_code), done=answer.is_success)
 
 
-def _not_sent(world: World, url: str) -> str | None:
-    targets = world.options.webhook_targets
+def _not_sent(service: Service, url: str) -> str | None:
+    targets = service.options.webhook_targets
     if targets is WebhookTargets.NONE:
         return "not sent: --webhooks none"
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return "not sent: not a URL"
-    known = is_loopback(host) or host in world.options.allow_hosts
-    if targets is WebhookTargets.LOCAL and not known:
+    # Names that the emulator may be called by, and addresses that it listens on, are no reason to
+    # send anything there.
+    if targets is WebhookTargets.LOCAL and not is_loopback(host):
         return "not sent: not on this machine; --webhooks any sends it"
     return None
 
 
-def _note(world: World, row: Row, *, result: str, done: bool) -> None:
+def _note(service: Service, row: Row, *, result: str, done: bool) -> None:
     attempts = row["attempts"] + 1
     given_up = attempts > len(RETRY_AFTER_S)
-    next_at = None if done or given_up else time.time() + RETRY_AFTER_S[attempts - 1]
-    world.store.run(
+    next_at = None if done or given_up else service.clock.machine() + RETRY_AFTER_S[attempts - 1]
+    service.store.run(
         "UPDATE outbox SET attempts = ?, result = ?, next_at = ? WHERE id = ?"
         " AND next_at IS NOT NULL",
         *(attempts, result, next_at, row["id"]),

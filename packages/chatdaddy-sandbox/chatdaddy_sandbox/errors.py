@@ -23,6 +23,10 @@ class ApiError(Exception):
         self.help_url = help_url
 
 
+class ConnectionCut(Exception):
+    """A fault ends the call without an answer; raised where there is no connection to cut."""
+
+
 def error_body(path: str, error: ApiError) -> dict[str, Any]:
     """The body of a refusal, in the shape of the service that the path belongs to."""
     if path.startswith("/auth"):

@@ -12,10 +12,9 @@ from contextlib import contextmanager
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from chatdaddy_sandbox.app import build
+from chatdaddy_sandbox.app import create_app
 from chatdaddy_sandbox.options import Options
 from chatdaddy_sandbox.store import StoreError
-from chatdaddy_sandbox.world import World
 
 
 class ServeError(Exception):
@@ -44,8 +43,9 @@ class _Server(uvicorn.Server):
 
 def serve(options: Options) -> None:
     """Listen until SIGTERM or SIGINT; raises `ServeError` if that can't begin."""
+    transports: dict[tuple[str, int], asyncio.Transport] = {}
     try:
-        world = World(options)
+        app = create_app(options, transports=transports)
     except StoreError as error:
         raise ServeError(str(error)) from error
     listening = _listen(options)
@@ -57,8 +57,6 @@ def serve(options: Options) -> None:
         f"  refresh token  {_shown_token(options)}\n"
         f"  database       {options.db or 'memory, gone at the end'}\n"
     )
-
-    transports: dict[tuple[str, int], asyncio.Transport] = {}
 
     class Protocol(H11Protocol):
         """Keeps the open connections, so that faults can cut them."""
@@ -72,7 +70,7 @@ def serve(options: Options) -> None:
             super().connection_lost(exc)
 
     config = uvicorn.Config(
-        build(world, transports),
+        app,
         http=Protocol,
         log_level="error",
         access_log=False,

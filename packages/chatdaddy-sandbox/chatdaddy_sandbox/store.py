@@ -18,7 +18,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE accounts (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
-  nickname TEXT NOT NULL,
+  nickname TEXT,
   search TEXT NOT NULL,
   type TEXT NOT NULL,
   tier TEXT,
@@ -62,7 +62,7 @@ CREATE TABLE ledger (
   at REAL NOT NULL,
   type TEXT NOT NULL,
   account_id TEXT NOT NULL,
-  nickname TEXT NOT NULL,
+  nickname TEXT,
   tier TEXT,
   item TEXT NOT NULL,
   cents INTEGER NOT NULL
@@ -126,7 +126,7 @@ CREATE TABLE invite_links (
 ) WITHOUT ROWID;
 """
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Marks a database as the emulator's: "CDSB".
 APPLICATION_ID = 0x43445342

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import random
 import secrets
 from sqlite3 import Row
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from chatdaddy_sandbox.clock import DAY_S, Clock, iso
 from chatdaddy_sandbox.errors import ApiError
 from chatdaddy_sandbox.options import Options
+from chatdaddy_sandbox.randomness import token_hex, token_urlsafe
 from chatdaddy_sandbox.scopes import ROLE_SCOPES, SCOPES
 from chatdaddy_sandbox.store import Store
 from chatdaddy_sandbox.tokens import Caller
@@ -32,8 +34,8 @@ _INVITE_LINK_DAYS = 7
 class Team:
     """The one team that the emulator knows."""
 
-    def __init__(self, store: Store, clock: Clock, options: Options) -> None:
-        self._store, self._clock, self._options = store, clock, options
+    def __init__(self, store: Store, clock: Clock, options: Options, source: random.Random) -> None:
+        self._store, self._clock, self._options, self._random = store, clock, options, source
         if store.value("SELECT COUNT(*) FROM members") == 0:
             store.run(
                 "INSERT INTO members (user_id, full_name, phone, email, role, scopes, added_at)"
@@ -160,7 +162,7 @@ class Team:
 
     def add_member(self, name: str, role: str) -> dict[str, Any]:
         """Somebody joins the team, as by an invite link."""
-        user_id = f"user-{secrets.token_hex(6)}"
+        user_id = f"user-{token_hex(self._random, 6)}"
         self._store.run(
             "INSERT INTO members (user_id, full_name, role, scopes, added_at)"
             " VALUES (?, ?, ?, ?, ?)",
@@ -171,7 +173,7 @@ class Team:
         return self._member_shown(row)
 
     def create_link(self, caller: Caller, wanted: dict[str, Any]) -> dict[str, Any]:
-        link_id, now = secrets.token_urlsafe(12), self._clock.now()
+        link_id, now = token_urlsafe(self._random, 12), self._clock.now()
         role = wanted.get("role")
         scopes = list(ROLE_SCOPES[role]) if role else wanted["scopes"]
         self._store.run(

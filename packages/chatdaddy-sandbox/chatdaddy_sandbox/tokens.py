@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import secrets
-import time
+import random
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -18,9 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from jwt.types import Options
 
 from chatdaddy_sandbox.clock import Clock
 from chatdaddy_sandbox.errors import ApiError
+from chatdaddy_sandbox.randomness import token_hex
 from chatdaddy_sandbox.scopes import from_binary, to_binary
 from chatdaddy_sandbox.store import Store
 
@@ -28,6 +33,26 @@ from chatdaddy_sandbox.store import Store
 LIFETIME_S = 3600
 
 _REMEMBERED = 10_000
+
+#: The order of the curve P-256.
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def _signature_algorithm() -> ec.ECDSA:
+    try:
+        return ec.ECDSA(SHA256(), deterministic_signing=True)
+    except UnsupportedAlgorithm:  # OpenSSL before 3.2: tokens differ from run to run
+        return ec.ECDSA(SHA256())
+
+
+_SIGNATURE = _signature_algorithm()
+
+# Times are held against the service's own clock.
+_ONLY_THE_SIGNATURE: Options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True)
@@ -46,8 +71,8 @@ class Caller:
 class Tokens:
     """Makes and checks tokens of one team."""
 
-    def __init__(self, store: Store, clock: Clock, team_id: str) -> None:
-        self._store, self._clock, self._team_id = store, clock, team_id
+    def __init__(self, store: Store, clock: Clock, team_id: str, source: random.Random) -> None:
+        self._store, self._clock, self._team_id, self._random = store, clock, team_id, source
         self._key = self._load_key()
         self._known: dict[str, tuple[Caller, float]] = {}
         self._cut_short: dict[str, float] = {}
@@ -58,7 +83,8 @@ class Tokens:
             key = load_pem_private_key(pem.encode(), password=None)
             assert isinstance(key, ec.EllipticCurvePrivateKey)
             return key
-        key = ec.generate_private_key(ec.SECP256R1())
+        number = 1 + self._random.randrange(_ORDER - 1)
+        key = ec.derive_private_key(number, ec.SECP256R1())
         pem_bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         self._store.set_meta("signing_key", pem_bytes.decode())
         return key
@@ -75,16 +101,24 @@ class Tokens:
         Its times are the machine's, so that a client whose clock nobody moved can live with it;
         `clockOffset` remembers how far the service's own clock was ahead.
         """
-        now = int(time.time())
+        now = int(self._clock.machine())
         claims = {
             "scope": to_binary(scopes),
             "iat": now,
             "exp": now + LIFETIME_S,
-            "jti": secrets.token_hex(8),
+            "jti": token_hex(self._random, 8),
             "clockOffset": self._clock.offset_s,
             "user": user,
         }
-        return jwt.encode(claims, self._key, algorithm="ES256")
+        return self._signed(claims)
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        """An ES256 JWT; one and the same for one and the same claims, so that runs repeat."""
+        parts = [{"alg": "ES256", "typ": "JWT"}, claims]
+        text = ".".join(_base64(json.dumps(p, separators=(",", ":")).encode()) for p in parts)
+        signature = self._key.sign(text.encode(), _SIGNATURE)
+        r, s = decode_dss_signature(signature)
+        return f"{text}.{_base64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
     def cut_short(self, token: str, seconds: float = 0) -> None:
         """Refuse a token after so many seconds, whatever it says itself."""
@@ -119,7 +153,7 @@ class Tokens:
             return Caller(row["user_id"], self._team_id, scopes), float("inf")
         try:
             claims = jwt.decode(
-                token, self._key.public_key(), algorithms=["ES256"], options={"verify_exp": False}
+                token, self._key.public_key(), algorithms=["ES256"], options=_ONLY_THE_SIGNATURE
             )
             user = claims["user"]
             ends = float(claims["exp"]) + float(claims["clockOffset"])

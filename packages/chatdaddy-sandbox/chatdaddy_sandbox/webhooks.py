@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-import time
+import random
 from collections.abc import Callable
 from sqlite3 import Row
 from typing import Any
@@ -13,20 +12,21 @@ from typing import Any
 from chatdaddy_sandbox.clock import Clock, iso
 from chatdaddy_sandbox.errors import ApiError
 from chatdaddy_sandbox.options import Options
+from chatdaddy_sandbox.randomness import token_hex
 from chatdaddy_sandbox.store import Store
 
 
 class Webhooks:
     """The team's subscriptions; events are queued in the transaction that they tell of."""
 
-    def __init__(self, store: Store, clock: Clock, options: Options) -> None:
-        self._store, self._clock, self._options = store, clock, options
+    def __init__(self, store: Store, clock: Clock, options: Options, source: random.Random) -> None:
+        self._store, self._clock, self._options, self._random = store, clock, options, source
         self.waiting = asyncio.Event()
         if store.value("SELECT 1 FROM outbox WHERE next_at IS NOT NULL LIMIT 1"):
             self.waiting.set()
 
     def create(self, user_id: str, wanted: dict[str, Any]) -> dict[str, Any]:
-        subscription_id = f"sub_{secrets.token_hex(10)}"
+        subscription_id = f"sub_{token_hex(self._random, 10)}"
         self._store.run(
             "INSERT INTO subscriptions"
             " (id, enabled, url, events, accounts, schema, user_id, created_at)"
@@ -94,7 +94,7 @@ class Webhooks:
         if not wanted:
             return
         body = json.dumps({"event": event, "data": [data()]})
-        now = time.time()
+        now = self._clock.machine()
         for row in wanted:
             self._store.run(
                 "INSERT INTO outbox (subscription_id, url, event, body, at, next_at)"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import datetime, timezone
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import LIMITED, UNLIMITED, Sandbox
 
 
 def test_calls_are_counted_by_their_pattern(sandbox: Sandbox) -> None:
@@ -67,6 +69,11 @@ def test_what_is_done_to_an_account_that_is_not_there(shared: Sandbox) -> None:
     [
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
+        {"origin": "http://[::1"},
+        {"host": "["},
+        {"host": "evil.localhost"},
+        {"host": "evil.localhost:80", "origin": "http://evil.localhost:80"},
         {"origin": "http://127.0.0.1:1"},
         {"host": "evil.example"},
         {"host": "127.0.0.1.evil.example:80"},
@@ -108,3 +115,103 @@ def test_the_page_shows_the_team_and_no_secret(shared: Sandbox) -> None:
     assert "default-src 'none'" in policy
     fragment = shared.http.get("/_sandbox/page", params={"q": account_id}).text
     assert fragment in page or account_id in fragment
+
+
+def test_the_page_shows_no_password(shared: Sandbox) -> None:
+    url = "http://bot:secret-of-the-bot@127.0.0.1:9/hook?key=another-secret"
+    body = {"enabled": True, "url": url, "events": ["account-insert"]}
+    subscription = shared.call("POST", "/events/subscriptions", json=body).json()
+    shared.buy()
+    page = shared.http.get("/").text
+    shared.call("DELETE", f"/events/subscriptions/{subscription['id']}")
+    assert "http://127.0.0.1:9/hook" in page
+    assert "secret" not in page.replace(shared.team_id, "")
+
+
+def test_somebody_else_buys(shared: Sandbox) -> None:
+    answer = shared.http.post("/_sandbox/accounts", json={"nickname": "Ann", "tier": UNLIMITED})
+    account = answer.json()
+    assert account["createdBy"] == "user-somebody-else" != shared_user(shared)
+    assert shared.account(account["accountId"]) == account
+    charged = [e for e in shared.ledger()["entries"] if e["accountId"] == account["accountId"]]
+    assert [entry["type"] for entry in charged] == ["purchase"]
+    named = shared.http.post("/_sandbox/accounts", json={"createdBy": "user-bob", "type": "sms"})
+    assert (named.json()["createdBy"], named.json()["type"]) == ("user-bob", "sms")
+    assert shared.http.post("/_sandbox/accounts", json={"tier": "best"}).status_code == 400
+
+
+def shared_user(sandbox: Sandbox) -> str:
+    """Who the tests' purchases are made by."""
+    account = sandbox.account(sandbox.buy())
+    assert account is not None
+    return str(account["createdBy"])
+
+
+def edit(sandbox: Sandbox, account_id: str, **changes: Any) -> httpx.Response:
+    return sandbox.http.post(f"/_sandbox/accounts/{account_id}/edit", json=changes)
+
+
+def test_people_edit_by_hand(shared: Sandbox) -> None:
+    account_id = shared.buy("Ann", tier="unlimited")
+    shared.scan(account_id)
+    for name, value in {
+        "nickname": "Bob",
+        "tier": LIMITED,
+        "type": "sms",
+        "createdBy": "user-bob",
+        "ownerId": "user-bob",
+        "createdAt": "2026-01-31T12:00:00.000Z",
+        "state": "close",
+        "userId": "85261234567",
+        "settings": {"enableHistorySync": False},
+    }.items():
+        answer = edit(shared, account_id, **{name: value})
+        assert answer.status_code == 200, answer.text
+        account = shared.account(account_id)
+        assert account is not None
+        assert account[name] == answer.json()[name] == value
+    detail = shared.http.get(f"/_sandbox/accounts/{account_id}").json()
+    assert detail["messages"] == 0, "the limited tier keeps none"
+    assert shared.call("GET", "/im/accounts", params={"q": "bob"}).json()["accounts"]
+
+
+def test_an_account_without_a_nickname(shared: Sandbox) -> None:
+    account_id = shared.buy("Ann")
+    assert edit(shared, account_id, nickname=None).json()["nickname"] is None
+    account = shared.account(account_id)
+    assert account is not None
+    assert account["nickname"] is None
+    shared.advance(86_400)
+    assert any(e["nickname"] is None for e in shared.ledger()["entries"])
+    assert "no nickname" in shared.http.get("/", params={"q": account_id}).text
+
+
+def test_people_delete_and_bring_back_by_hand(shared: Sandbox) -> None:
+    account_id = shared.buy("Ann", tier="limited")
+    now = shared.http.get("/_sandbox/clock").json()["now"]
+
+    def at(seconds: float) -> str:
+        return datetime.fromtimestamp(now + seconds, timezone.utc).isoformat()
+
+    deleted = edit(shared, account_id, deletedAt=at(-3600)).json()
+    assert deleted["deletedAt"]
+    assert shared.call("POST", f"/im/accounts/{account_id}/open").status_code == 400
+    assert edit(shared, account_id, deletedAt=None).json()["deletedAt"] is None
+    assert shared.call("POST", f"/im/accounts/{account_id}/open").status_code == 204
+    archived = edit(shared, account_id, archiveState="done").json()
+    assert archived["archiveState"]["type"] == "done"
+    assert "archiveState" not in edit(shared, account_id, archiveState=None).json()
+    gone = edit(shared, account_id, deletedAt=at(-25 * 3600)).json()
+    assert gone == {"accountId": account_id, "gone": True}
+    assert shared.account(account_id) is None
+    assert edit(shared, account_id, nickname="x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"nickname": 7}, {"tier": "best"}, {"deletedAt": "soon"}, {"accountId": "acc1"}, {"x": 1}],
+)
+def test_an_edit_that_makes_no_sense_is_refused(
+    shared: Sandbox, limited: str, changes: dict[str, Any]
+) -> None:
+    assert edit(shared, limited, **changes).status_code == 400

@@ -84,6 +84,67 @@ def test_who_does_not_wait_has_asked_all_the_same(faulty: Sandbox) -> None:
         time.sleep(0.1)
 
 
+def test_a_slow_purchase_is_made_though_nobody_waits(faulty: Sandbox) -> None:
+    order = {"type": "wa", "nickname": faulty.unique("slow")}
+    faulty.fault("POST", "/im/accounts", "slow", delay_ms=1500)
+    with pytest.raises(httpx.ReadTimeout):
+        faulty.call("POST", "/im/accounts", json=order, timeout=0.3)
+
+    def bought() -> bool:
+        return any(one["nickname"] == order["nickname"] for one in faulty.accounts())
+
+    assert not bought(), "the work is done after the delay"
+    deadline = time.monotonic() + 20
+    while not bought():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    faulty.fault("POST", "/im/accounts", "slow", delay_ms=50)
+    assert faulty.call("POST", "/im/accounts", json=order).status_code == 200
+
+
+def listed(sandbox: Sandbox, **params: object) -> tuple[list[str], int]:
+    """The IDs of a page of the accounts, and how many there are said to be."""
+    asked = {"count": 100, "returnCount": "true", **params}
+    answer = sandbox.call("GET", "/im/accounts", params=asked).json()
+    return [account["accountId"] for account in answer["accounts"]], answer["total"]
+
+
+def test_a_list_that_lags_behind(sandbox: Sandbox) -> None:
+    old = [sandbox.buy("a"), sandbox.buy("b")]
+    sandbox.fault("GET", "/im/accounts", "stale", times=4)
+    new = sandbox.buy("c")
+    sandbox.call("PATCH", f"/im/accounts/{old[0]}", json={"nickname": "renamed"})
+    sandbox.call("DELETE", f"/im/accounts/{old[1]}", params={"deleteNow": "true"})
+    assert listed(sandbox) == (old, 2)
+    assert listed(sandbox, q=new) == ([], 0)
+    assert listed(sandbox, q="renamed") == ([], 0)
+    assert listed(sandbox, count=1, page=1) == ([old[1]], 2)
+    assert listed(sandbox) == ([old[0], new], 2), "now it is as it is"
+    sandbox.fault("GET", "/im/accounts", "stale", times=9)
+    sandbox.clear_faults()
+    sandbox.buy("d")
+    assert listed(sandbox)[1] == 3
+    (fault,) = _ordered(sandbox, "stale")
+    assert "listing" not in fault
+
+
+def _ordered(sandbox: Sandbox, action: str) -> list[dict[str, object]]:
+    sandbox.fault("GET", "/im/accounts", action)
+    return list(sandbox.http.get("/_sandbox/faults").json()["faults"])
+
+
+def test_a_list_that_contradicts_itself(sandbox: Sandbox) -> None:
+    bought = [sandbox.buy(str(number)) for number in range(5)]
+    sandbox.fault("GET", "/im/accounts", "short", times=4)
+    assert listed(sandbox) == (bought[:4], 5)
+    assert listed(sandbox, count=2, page=1) == (bought[2:4], 5)
+    assert listed(sandbox, count=2, page=2) == ([], 5)
+    assert "total" not in sandbox.call("GET", "/im/accounts").json()
+    sandbox.fault("GET", "/im/accounts", "short", omit=9)
+    assert listed(sandbox) == ([], 5)
+    assert listed(sandbox) == (bought, 5)
+
+
 def test_a_token_that_expires_early(faulty: Sandbox) -> None:
     bearer = {"Authorization": f"Bearer {faulty.token()}"}
     faulty.fault("GET", "/im/accounts", "expire_token")

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.support.sandbox import UNLIMITED, Sandbox
+from tests.support.sandbox import UNLIMITED, Sandbox, running
 
 EVENTS = ["account-insert", "account-update", "account-delete"]
 
@@ -149,6 +150,29 @@ def test_nothing_leaves_the_machine_unasked(shared: Sandbox, subscribe: Any) -> 
     subscription = subscribe("https://bot.example.com/hook", events=["account-insert"])
     shared.buy()
     found = [delivery["result"] for delivery in settled(shared, subscription["id"])]
+    assert found == ["not sent: not on this machine; --webhooks any sends it"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://0.0.0.0:9/",
+        "http://10.0.0.1/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://bot.localhost:9/",
+        "http://sandbox.test/",
+        "http://127.0.0.1.example.com/",
+        "http://127.0.0.1@example.com/",
+    ],
+)
+def test_whatever_it_listens_on_and_is_called(url: str) -> None:
+    with running("--host", "0.0.0.0", "--allow-host", "sandbox.test") as sandbox:
+        port = sandbox.url.rpartition(":")[2]
+        sandbox.http.base_url = httpx.URL(f"http://127.0.0.1:{port}")
+        body = {"enabled": True, "url": url, "events": ["account-insert"]}
+        subscription = sandbox.call("POST", "/events/subscriptions", json=body).json()
+        sandbox.buy()
+        found = [delivery["result"] for delivery in settled(sandbox, subscription["id"])]
     assert found == ["not sent: not on this machine; --webhooks any sends it"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,11 +10,12 @@ from pydantic import Field, model_validator
 
 from chatdaddy_sandbox.clock import iso
 from chatdaddy_sandbox.errors import ApiError
+from chatdaddy_sandbox.randomness import token_urlsafe
 from chatdaddy_sandbox.routes.shared import (
     Answer,
     AuthError,
     Body,
-    InWorld,
+    InService,
     Role,
     Success,
     json_response,
@@ -24,8 +24,8 @@ from chatdaddy_sandbox.routes.shared import (
     refusals,
 )
 from chatdaddy_sandbox.scopes import SCOPES, to_binary
+from chatdaddy_sandbox.service import Service
 from chatdaddy_sandbox.tokens import Caller
-from chatdaddy_sandbox.world import World
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -163,55 +163,57 @@ class InviteLink(Answer):
 @router.post(
     "/token", response_model=TokenAnswer, responses=refusals(AuthError, 400, 401, 403, 429)
 )
-async def token_post(world: InWorld, request: TokenRequest) -> Response:
+async def token_post(service: InService, request: TokenRequest) -> Response:
     """Log in: an access token of one hour, with the scopes asked for (all if none are)."""
     wanted = _known_scopes(request.scopes)
-    with world.store.transaction():
-        member, refresh_token = world.team.login(request.model_dump())
+    with service.store.transaction():
+        member, refresh_token = service.team.login(request.model_dump())
         held = json.loads(member["scopes"])
         scopes = [name for name in wanted if name in held] if request.scopes else held
         answer: dict[str, Any] = {
-            "access_token": world.tokens.issue(world.team.user_claim(member), scopes)
+            "access_token": service.tokens.issue(service.team.user_claim(member), scopes)
         }
         if refresh_token is not None:
             answer["refresh_token"] = refresh_token
-            answer["refresh_token_expiry"] = iso(world.team.refresh_token_ends())
+            answer["refresh_token_expiry"] = iso(service.team.refresh_token_ends())
         if request.force:
             answer["was_forced"] = False
     return json_response(answer)
 
 
 @router.post("/api-token", response_model=ApiToken, responses=refusals(AuthError, 400, 401, 403))
-async def api_token_post(world: InWorld, caller: AnyCaller, request: ApiTokenRequest) -> Response:
+async def api_token_post(
+    service: InService, caller: AnyCaller, request: ApiTokenRequest
+) -> Response:
     """Make a token that never expires, with no more than the caller's own scopes."""
     scopes = _known_scopes(request.scopes)
     if missing := [name for name in scopes if name not in caller.scopes]:
         raise ApiError(403, f"Forbidden: missing scope {', '.join(missing)}")
-    token = f"cdt_{secrets.token_urlsafe(30)}"
-    now = world.clock.now()
-    with world.store.transaction():
-        world.store.run(
+    token = f"cdt_{token_urlsafe(service.random, 30)}"
+    now = service.clock.now()
+    with service.store.transaction():
+        service.store.run(
             "INSERT INTO api_tokens (token, reason, scopes, user_id, created_at)"
             " VALUES (?, ?, ?, ?, ?)",
             *(token, request.reason, json.dumps(scopes), caller.user_id, now),
         )
-    return json_response(_api_token(world, token))
+    return json_response(_api_token(service, token))
 
 
 @router.get("/api-token", response_model=ApiTokens, responses=refusals(AuthError, 401))
-async def api_token_get(world: InWorld, caller: AnyCaller) -> Response:
+async def api_token_get(service: InService, caller: AnyCaller) -> Response:
     """The caller's API tokens."""
-    rows = world.store.all(
+    rows = service.store.all(
         "SELECT token FROM api_tokens WHERE user_id = ? ORDER BY created_at", caller.user_id
     )
-    return json_response({"tokens": [_api_token(world, row["token"]) for row in rows]})
+    return json_response({"tokens": [_api_token(service, row["token"]) for row in rows]})
 
 
 @router.delete(
     "/api-token", status_code=204, responses=refusals(AuthError, 400, 401), response_class=Response
 )
 async def api_token_delete(
-    world: InWorld,
+    service: InService,
     caller: AnyCaller,
     request: Request,
     tokens: Annotated[list[str], Query(default_factory=list, description="also as tokens[0]=…")],
@@ -220,28 +222,28 @@ async def api_token_delete(
     wanted = listed(request, "tokens")
     if not wanted:
         raise ApiError(400, "tokens is required")
-    with world.store.transaction():
+    with service.store.transaction():
         for token in wanted:
-            world.store.run(
+            service.store.run(
                 "DELETE FROM api_tokens WHERE token = ? AND user_id = ?", token, caller.user_id
             )
-            world.tokens.forget(token)
+            service.tokens.forget(token)
 
 
 @router.post("/api-token/validate", response_model=Jwt, responses=refusals(AuthError, 400, 401))
-async def api_token_validate_post(world: InWorld, request: ValidateRequest) -> Response:
+async def api_token_validate_post(service: InService, request: ValidateRequest) -> Response:
     """What an API token stands for, as the claims of an access token."""
-    caller = world.tokens.check(f"Bearer {request.token}")
-    member = world.store.one("SELECT * FROM members WHERE user_id = ?", caller.user_id)
-    now = int(world.clock.now())
-    user = world.team.user_claim(member) if member is not None else {"id": caller.user_id}
+    caller = service.tokens.check(f"Bearer {request.token}")
+    member = service.store.one("SELECT * FROM members WHERE user_id = ?", caller.user_id)
+    now = int(service.clock.now())
+    user = service.team.user_claim(member) if member is not None else {"id": caller.user_id}
     claims = {"scope": to_binary(caller.scopes), "iat": now, "exp": now + 3600, "user": user}
     return json_response(claims)
 
 
 @router.get("/teams", response_model=Teams, responses=refusals(AuthError, 400, 401))
 async def teams_get(
-    world: InWorld,
+    service: InService,
     caller: AnyCaller,
     request: Request,
     q: str | None = None,
@@ -254,12 +256,12 @@ async def teams_get(
 ) -> Response:
     """The caller's teams: here, the one that there is, where it fits the filters."""
     ids = listed(request, "id")
-    name = str(world.team.detail["name"])
-    fits = (not ids or world.options.team_id in ids) and (
-        not q or q.lower() in name.lower() or q == world.options.team_id
+    name = str(service.team.detail["name"])
+    fits = (not ids or service.options.team_id in ids) and (
+        not q or q.lower() in name.lower() or q == service.options.team_id
     )
-    first = page is None or page <= world.options.page_base
-    team = world.team.shown(
+    first = page is None or page <= service.options.page_base
+    team = service.team.shown(
         members=includeTeamMembers, invite_links=includeInviteLinks, creator=includeCreator
     )
     answer: dict[str, Any] = {"teams": [team] if fits and first else []}
@@ -270,7 +272,7 @@ async def teams_get(
 
 @router.patch("/teams", response_model=Success, responses=refusals(AuthError, 400, 401, 403, 404))
 async def teams_patch(
-    world: InWorld, caller: Annotated[Caller, Depends(needs("TEAM_UPDATE"))], request: TeamPatch
+    service: InService, caller: Annotated[Caller, Depends(needs("TEAM_UPDATE"))], request: TeamPatch
 ) -> Response:
     """Change the team, its members or its invite links."""
     if request.members and not caller.may("TEAMMEMBERS_UPDATE"):
@@ -278,8 +280,8 @@ async def teams_patch(
     for member in request.members or []:
         _known_scopes(member.scopes)
     changes = {k: v for k, v in request.given().items() if v is not None}
-    with world.store.transaction():
-        world.team.patch(changes)
+    with service.store.transaction():
+        service.team.patch(changes)
     return json_response({"success": True})
 
 
@@ -287,25 +289,25 @@ async def teams_patch(
     "/invite-links", response_model=InviteLink, responses=refusals(AuthError, 400, 401, 403)
 )
 async def invite_links_post(
-    world: InWorld,
+    service: InService,
     caller: Annotated[Caller, Depends(needs("TEAMLINK_CREATE"))],
     request: InviteLinkRequest,
 ) -> Response:
     """Make a link by which a person joins the team."""
     _known_scopes(request.scopes)
-    with world.store.transaction():
-        link = world.team.create_link(caller, request.given())
+    with service.store.transaction():
+        link = service.team.create_link(caller, request.given())
     return json_response(link)
 
 
-def _api_token(world: World, token: str) -> dict[str, Any]:
-    row = world.store.one("SELECT * FROM api_tokens WHERE token = ?", token)
+def _api_token(service: Service, token: str) -> dict[str, Any]:
+    row = service.store.one("SELECT * FROM api_tokens WHERE token = ?", token)
     assert row is not None
     return {
         "reason": row["reason"],
         "token": token,
         "createdAt": iso(row["created_at"]),
         "userId": row["user_id"],
-        "teamId": world.options.team_id,
+        "teamId": service.options.team_id,
         "scopes": json.loads(row["scopes"]),
     }

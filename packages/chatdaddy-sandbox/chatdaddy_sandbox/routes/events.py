@@ -11,7 +11,7 @@ from chatdaddy_sandbox.routes.shared import (
     Answer,
     Body,
     Error,
-    InWorld,
+    InService,
     Success,
     json_response,
     listed,
@@ -63,10 +63,12 @@ class Subscriptions(Answer):
 @router.post(
     "/subscriptions", response_model=Subscription, responses=refusals(Error, 400, 401, 403)
 )
-async def subscriptions_post(world: InWorld, caller: Hooker, wanted: SubscriptionsPost) -> Response:
+async def subscriptions_post(
+    service: InService, caller: Hooker, wanted: SubscriptionsPost
+) -> Response:
     """Have events posted to a URL."""
-    with world.store.transaction():
-        created = world.webhooks.create(caller.user_id, wanted.given())
+    with service.store.transaction():
+        created = service.webhooks.create(caller.user_id, wanted.given())
     return json_response(created)
 
 
@@ -74,7 +76,7 @@ async def subscriptions_post(world: InWorld, caller: Hooker, wanted: Subscriptio
     "/subscriptions", response_model=Subscriptions, responses=refusals(Error, 400, 401, 403)
 )
 async def subscriptions_get(
-    world: InWorld,
+    service: InService,
     caller: Hooker,
     request: Request,
     teamId: Annotated[list[str], Query(default_factory=list)],  # noqa: N803
@@ -83,7 +85,7 @@ async def subscriptions_get(
     accountId: str | None = None,  # noqa: N803
 ) -> Response:
     """The subscriptions that fit."""
-    found = world.webhooks.matching(
+    found = service.webhooks.matching(
         kind=type,
         account_id=accountId,
         team_ids=listed(request, "teamId"),
@@ -98,7 +100,7 @@ async def subscriptions_get(
     responses=refusals(Error, 400, 401, 403, 404),
 )
 async def subscriptions_patch(
-    world: InWorld, caller: Hooker, id: str, changes: SubscriptionsPatch
+    service: InService, caller: Hooker, id: str, changes: SubscriptionsPatch
 ) -> Response:
     """Change any part of a subscription; null forgets `accounts` and `schema`."""
     given = {
@@ -106,16 +108,16 @@ async def subscriptions_patch(
         for name, value in changes.given().items()
         if value is not None or name in ("accounts", "schema")
     }
-    with world.store.transaction():
-        changed = world.webhooks.patch(id, given)
+    with service.store.transaction():
+        changed = service.webhooks.patch(id, given)
     return json_response(changed)
 
 
 @router.delete(
     "/subscriptions/{id}", response_model=Success, responses=refusals(Error, 401, 403, 404)
 )
-async def subscriptions_delete(world: InWorld, caller: Hooker, id: str) -> Response:
+async def subscriptions_delete(service: InService, caller: Hooker, id: str) -> Response:
     """Have no more events posted."""
-    with world.store.transaction():
-        world.webhooks.delete(id)
+    with service.store.transaction():
+        service.webhooks.delete(id)
     return json_response({"success": True})

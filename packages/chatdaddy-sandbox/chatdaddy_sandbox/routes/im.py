@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import ConfigDict, Field
 
 from chatdaddy_sandbox.errors import ApiError
+from chatdaddy_sandbox.listing import SCOPE_KEY, WHOLE
 from chatdaddy_sandbox.routes.shared import (
     AccountState,
     AccountType,
     Answer,
     Body,
     Error,
-    InWorld,
+    InService,
     LoginType,
     Success,
     Tier,
@@ -94,7 +95,7 @@ class Account(Answer):
     accountId: str  # noqa: N815
     ownerId: str  # noqa: N815
     assignees: list[str] | None = None
-    nickname: str
+    nickname: str | None
     tier: Tier | None = None
     type: AccountType
     createdAt: str  # noqa: N815
@@ -129,16 +130,17 @@ class LoginMode(Body):
 @router.post(
     "/accounts", response_model=Account, responses=refusals(Error, 400, 401, 402, 403, 429)
 )
-async def accounts_post(world: InWorld, caller: Creator, order: AccountsPost) -> Response:
+async def accounts_post(service: InService, caller: Creator, order: AccountsPost) -> Response:
     """Purchase an account. It costs money at once, then by the day."""
-    with world.store.transaction():
-        account = world.accounts.purchase(caller.user_id, order.given())
+    with service.store.transaction():
+        account = service.accounts.purchase(caller.user_id, order.given())
     return json_response(account)
 
 
 @router.get("/accounts", response_model=AccountList, responses=refusals(Error, 400, 401, 403))
 async def accounts_get(
-    world: InWorld,
+    request: Request,
+    service: InService,
     caller: Reader,
     q: str | None = None,
     page: Annotated[int | None, Query(ge=0)] = None,
@@ -153,7 +155,7 @@ async def accounts_get(
     """The accounts of the team, by pages; deleted ones too until they are gone for good."""
     if teamId is not None and teamId != caller.team_id:
         raise ApiError(403, f'You are not a member of the team "{teamId}"')
-    accounts, total = world.accounts.page(
+    accounts, total = service.accounts.page(
         q=q,
         number=page,
         count=count,
@@ -162,6 +164,7 @@ async def accounts_get(
         coexistence=isCoexistence,
         assignee=None if caller.may("ACCOUNT_READ") else caller.user_id,
         with_total=returnCount,
+        listing=request.scope.get(SCOPE_KEY, WHOLE),
     )
     answer: dict[str, Any] = {"accounts": accounts}
     if total is not None:
@@ -173,11 +176,11 @@ async def accounts_get(
     "/accounts/{id}", response_model=Success, responses=refusals(Error, 400, 401, 402, 403, 404)
 )
 async def accounts_patch(
-    world: InWorld, caller: Patcher, id: str, changes: AccountsPatch
+    service: InService, caller: Patcher, id: str, changes: AccountsPatch
 ) -> Response:
     """Change an account; the tier that it already has is refused with 400."""
-    with world.store.transaction():
-        world.accounts.patch(id, changes.given())
+    with service.store.transaction():
+        service.accounts.patch(id, changes.given())
     return json_response({"success": True})
 
 
@@ -185,24 +188,24 @@ async def accounts_patch(
     "/accounts/{id}", response_model=Success, responses=refusals(Error, 400, 401, 403, 404)
 )
 async def accounts_delete(
-    world: InWorld,
+    service: InService,
     caller: Deleter,
     id: str,
     deleteNow: bool = False,  # noqa: N803
 ) -> Response:
     """Enqueue the account's removal: after 24 hours, or with `deleteNow` at once."""
-    with world.store.transaction():
-        world.accounts.delete(id, now=deleteNow)
+    with service.store.transaction():
+        service.accounts.delete(id, now=deleteNow)
     return json_response({"success": True})
 
 
 @router.post(
     "/accounts/{id}/archive", response_model=Success, responses=refusals(Error, 400, 401, 403, 404)
 )
-async def accounts_archive(world: InWorld, caller: Deleter, id: str) -> Response:
+async def accounts_archive(service: InService, caller: Deleter, id: str) -> Response:
     """Cancel the subscription, log out, remove what was synced; keep notes and contacts."""
-    with world.store.transaction():
-        world.accounts.archive(id)
+    with service.store.transaction():
+        service.accounts.archive(id)
     return json_response({"success": True})
 
 
@@ -211,10 +214,10 @@ async def accounts_archive(world: InWorld, caller: Deleter, id: str) -> Response
     response_model=Account,
     responses=refusals(Error, 400, 401, 402, 403, 404),
 )
-async def accounts_recreate(world: InWorld, caller: Creator, id: str) -> Response:
+async def accounts_recreate(service: InService, caller: Creator, id: str) -> Response:
     """Bring a deleted account back under its ID, with its data."""
-    with world.store.transaction():
-        account = world.accounts.recreate(id)
+    with service.store.transaction():
+        account = service.accounts.recreate(id)
     return json_response(account)
 
 
@@ -224,10 +227,10 @@ async def accounts_recreate(world: InWorld, caller: Creator, id: str) -> Respons
     responses=refusals(Error, 400, 401, 403, 404),
     response_class=Response,
 )
-async def accounts_open(world: InWorld, caller: Patcher, id: str) -> None:
+async def accounts_open(service: InService, caller: Patcher, id: str) -> None:
     """Connect the account; if it needs a login, a QR code to scan is in its `stateInfo`."""
-    with world.store.transaction():
-        world.accounts.open(id)
+    with service.store.transaction():
+        service.accounts.open(id)
 
 
 @router.post(
@@ -236,10 +239,12 @@ async def accounts_open(world: InWorld, caller: Patcher, id: str) -> None:
     responses=refusals(Error, 400, 401, 403, 404),
     response_class=Response,
 )
-async def accounts_close(world: InWorld, caller: Patcher, id: str, logout: bool = False) -> None:
+async def accounts_close(
+    service: InService, caller: Patcher, id: str, logout: bool = False
+) -> None:
     """Disconnect the account, and with `logout` forget the login."""
-    with world.store.transaction():
-        world.accounts.close(id, logout=logout)
+    with service.store.transaction():
+        service.accounts.close(id, logout=logout)
 
 
 @router.post(
@@ -249,10 +254,10 @@ async def accounts_close(world: InWorld, caller: Patcher, id: str, logout: bool 
     response_class=Response,
     deprecated=True,
 )
-async def accounts_logout(world: InWorld, caller: Patcher, id: str) -> None:
+async def accounts_logout(service: InService, caller: Patcher, id: str) -> None:
     """What older clients call for `close` with `logout`."""
-    with world.store.transaction():
-        world.accounts.close(id, logout=True)
+    with service.store.transaction():
+        service.accounts.close(id, logout=True)
 
 
 @router.post(
@@ -261,10 +266,10 @@ async def accounts_logout(world: InWorld, caller: Patcher, id: str) -> None:
     responses=refusals(Error, 400, 401, 403, 404),
     response_class=Response,
 )
-async def accounts_disconnect_ack(world: InWorld, caller: AnyCaller, id: str) -> None:
+async def accounts_disconnect_ack(service: InService, caller: AnyCaller, id: str) -> None:
     """Clear `stateInfo.disconnectFlag`."""
-    with world.store.transaction():
-        world.accounts.acknowledge_disconnect(id)
+    with service.store.transaction():
+        service.accounts.acknowledge_disconnect(id)
 
 
 @router.post(
@@ -273,12 +278,12 @@ async def accounts_disconnect_ack(world: InWorld, caller: AnyCaller, id: str) ->
     responses=refusals(Error, 400, 401, 403, 404),
 )
 async def accounts_change_login_mode(
-    world: InWorld, caller: Patcher, id: str, mode: LoginMode
+    service: InService, caller: Patcher, id: str, mode: LoginMode
 ) -> Response:
     """Log in by QR code, or by a PIN for a phone number."""
     if mode.type == "phoneNumber" and mode.phoneNumber is None:
         raise ApiError(400, "phoneNumber is required")
     phone = mode.phoneNumber if mode.type == "phoneNumber" else None
-    with world.store.transaction():
-        world.accounts.change_login_mode(id, phone)
+    with service.store.transaction():
+        service.accounts.change_login_mode(id, phone)
     return json_response({"success": True})

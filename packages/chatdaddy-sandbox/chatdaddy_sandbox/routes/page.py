@@ -8,8 +8,8 @@ from importlib.resources import files
 from fastapi import APIRouter, Response
 from starlette.responses import HTMLResponse
 
-from chatdaddy_sandbox import view
-from chatdaddy_sandbox.routes.shared import InWorld
+from chatdaddy_sandbox import page
+from chatdaddy_sandbox.routes.shared import InService
 
 router = APIRouter(include_in_schema=False)
 
@@ -17,7 +17,7 @@ _STATIC = files("chatdaddy_sandbox") / "static"
 
 
 @router.get("/")
-async def page_get(world: InWorld, q: str = "") -> Response:
+async def page_get(service: InService, q: str = "") -> Response:
     nonce = secrets.token_urlsafe(12)
     style = (_STATIC / "page.css").read_text()
     script = (_STATIC / "page.js").read_text()
@@ -26,13 +26,13 @@ async def page_get(world: InWorld, q: str = "") -> Response:
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     )
-    html = view.page(world, q, style=style, script=script, nonce=nonce)
+    html = page.page(service, q, style=style, script=script, nonce=nonce)
     return HTMLResponse(html, headers={"content-security-policy": policy, **_HEADERS})
 
 
 @router.get("/_sandbox/page")
-async def fragment_get(world: InWorld, q: str = "") -> Response:
-    return HTMLResponse(view.main(world, q), headers=_HEADERS)
+async def fragment_get(service: InService, q: str = "") -> Response:
+    return HTMLResponse(page.main(service, q), headers=_HEADERS)
 
 
 _HEADERS = {

@@ -12,7 +12,7 @@ from chatdaddy_sandbox.routes.shared import (
     Answer,
     Body,
     Error,
-    InWorld,
+    InService,
     LimitedItem,
     json_response,
     needs,
@@ -63,9 +63,9 @@ class AutoChargeProducts(Answer):
 
 
 @router.get("/team-detail", response_model=TeamDetail, responses=refusals(Error, 401))
-async def team_detail_get(world: InWorld, caller: AnyCaller) -> Response:
+async def team_detail_get(service: InService, caller: AnyCaller) -> Response:
     """The team's billing: access, usage, what may be charged automatically."""
-    return json_response(world.billing.team_detail())
+    return json_response(service.billing.team_detail())
 
 
 @router.patch(
@@ -74,11 +74,11 @@ async def team_detail_get(world: InWorld, caller: AnyCaller) -> Response:
     responses=refusals(Error, 400, 401, 403),
     response_class=Response,
 )
-async def team_detail_patch(world: InWorld, caller: Updater, changes: TeamDetailPatch) -> None:
+async def team_detail_patch(service: InService, caller: Updater, changes: TeamDetailPatch) -> None:
     """Change what may be charged automatically, or lock the team."""
     given = {k: v for k, v in changes.given().items() if v is not None}
-    with world.store.transaction():
-        world.billing.patch(given)
+    with service.store.transaction():
+        service.billing.patch(given)
 
 
 @router.get(
@@ -86,9 +86,9 @@ async def team_detail_patch(world: InWorld, caller: Updater, changes: TeamDetail
     response_model=AccessAndUsage,
     responses=refusals(Error, 401, 404),
 )
-async def account_access_get(world: InWorld, caller: AnyCaller, id: str) -> Response:
+async def account_access_get(service: InService, caller: AnyCaller, id: str) -> Response:
     """What an account may do, and the messages it has sent in this period."""
-    return json_response(world.billing.account_access(world.accounts.find(id)))
+    return json_response(service.billing.account_access(service.accounts.find(id)))
 
 
 @router.post(
@@ -98,7 +98,7 @@ async def account_access_get(world: InWorld, caller: AnyCaller, id: str) -> Resp
     response_class=Response,
 )
 async def refresh_access_post(
-    world: InWorld,
+    service: InService,
     caller: Updater,
     refreshUsage: bool = False,  # noqa: N803
 ) -> None:
@@ -108,7 +108,7 @@ async def refresh_access_post(
 @router.get(
     "/auto-charge-products", response_model=AutoChargeProducts, responses=refusals(Error, 401)
 )
-async def auto_charge_products_get(world: InWorld, caller: AnyCaller) -> Response:
+async def auto_charge_products_get(service: InService, caller: AnyCaller) -> Response:
     """What can be charged automatically.
 
     The official client's types call the list `items`, the documentation `products`.
@@ -123,21 +123,21 @@ async def auto_charge_products_get(world: InWorld, caller: AnyCaller) -> Respons
     responses=refusals(Error, 400, 401, 402, 404),
 )
 async def auto_charge_products_prepare(
-    world: InWorld,
+    service: InService,
     caller: AnyCaller,
     item: LimitedItem,
     accountId: Annotated[str | None, Query()] = None,  # noqa: N803
 ) -> Response:
     """Make sure that one more of the item can be charged; nothing is done below the limit."""
     if accountId is not None:
-        world.accounts.find(accountId)
-    access, usage = world.billing.access(), world.billing.usage()
+        service.accounts.find(accountId)
+    access, usage = service.billing.access(), service.billing.usage()
     answer: dict[str, Any] = {"access": access, "usage": usage}
     if usage[item] < access["limits"][item]:
         return json_response(answer)
     if item in ITEMS.values():
         tier = next(tier for tier, name in ITEMS.items() if name == item)
-        world.billing.must_be_chargeable(tier)
-    elif world.billing.locked:
+        service.billing.must_be_chargeable(tier)
+    elif service.billing.locked:
         raise ApiError(402, "The team is locked due to non-payment", help_url=BILLING_PAGE)
     return json_response(answer)

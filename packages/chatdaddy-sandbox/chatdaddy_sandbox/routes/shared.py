@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from chatdaddy_sandbox.errors import ApiError
+from chatdaddy_sandbox.service import Service
 from chatdaddy_sandbox.tokens import Caller
-from chatdaddy_sandbox.world import World
 
 Tier = Literal["limited_msg_no_chat_history", "unlimited_msg_chat_history"]
 AccountType = Literal[
@@ -81,12 +81,12 @@ def refusals(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str
     return {status: {"model": model} for status in statuses}
 
 
-async def world_of(request: Request) -> World:
-    world: World = request.app.state.world
-    return world
+async def service_of(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
 
 
-InWorld = Annotated[World, Depends(world_of)]
+InService = Annotated[Service, Depends(service_of)]
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT, or an API token")
 
@@ -98,11 +98,11 @@ def needs(*scopes: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """
 
     async def caller(
-        world: InWorld,
+        service: InService,
         request: Request,
         _described: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
-        found = world.tokens.check(request.headers.get("authorization"))
+        found = service.tokens.check(request.headers.get("authorization"))
         if not found.may(*scopes):
             raise ApiError(403, f"Forbidden: missing scope {' or '.join(scopes)}")
         return found

@@ -1,10 +1,10 @@
-"""The way in: records every call of the services, and lets them meet the faults on order."""
+"""What every call passes: who may call, the record of calls, and the faults that were ordered."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
+from collections.abc import Awaitable, Callable
 from re import Pattern
 from typing import Any
 
@@ -13,57 +13,73 @@ from starlette.responses import HTMLResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatdaddy_sandbox import guard
-from chatdaddy_sandbox.errors import ApiError, error_response
+from chatdaddy_sandbox import access
+from chatdaddy_sandbox.errors import ApiError, ConnectionCut, error_response
 from chatdaddy_sandbox.faults import STATUS_MESSAGES, Fault
+from chatdaddy_sandbox.listing import SCOPE_KEY, Listing
 from chatdaddy_sandbox.record import Call
-from chatdaddy_sandbox.world import World
+from chatdaddy_sandbox.service import Service
 
 SERVICES = ("/auth/", "/im/", "/payments/", "/events/")
 
 _NOT_JSON = "<!doctype html><title>ChatDaddy</title><h1>Back in a moment</h1>"
 
 
-class Gate:
-    """Stands before the app as ASGI middleware.
+class Middleware:
+    """ASGI middleware before the app.
 
-    `paths` are the services' path patterns and the methods of each. `transports` is filled by the
-    server: the open connection of each client address, so that one can be cut within a call.
+    `paths` are the services' path patterns and the methods of each. `transports` holds the open
+    connection of each client address, so that one can be cut within a call; without it, as in a
+    test's own process, a call that is cut raises `ConnectionCut`.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        world: World,
+        service: Service,
         paths: dict[str, list[str]],
-        transports: dict[tuple[str, int], asyncio.Transport],
+        transports: dict[tuple[str, int], asyncio.Transport] | None,
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._app, self._world, self._transports = app, world, transports
+        self.service = service
+        self._app, self._transports, self._sleep = app, transports, sleep
         self._allow = {path: ", ".join(methods) for path, methods in paths.items()}
         self._patterns: list[tuple[Pattern[str], str]] = [
             (compile_path(path)[0], path) for path in paths
         ]
+        self._slow: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._world.settle()
-        if reason := guard.refusal(scope, self._world.options):
+        self.service.settle()
+        if reason := access.refusal(scope, self.service.options):
             await error_response(scope["path"], ApiError(403, reason))(scope, receive, send)
         elif scope["path"].startswith(SERVICES):
-            await self._service(scope, receive, send)
+            await self._recorded(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    async def finish(self) -> None:
+        """Wait for the slow calls whose clients have given up."""
+        while self._slow:
+            await asyncio.wait(set(self._slow))
+
+    def close(self) -> None:
+        """Close the database; what is still slow is not done any more."""
+        for task in self._slow:
+            task.cancel()
+        self.service.store.close()
 
     def _pattern(self, path: str) -> str:
         return next((shown for regex, shown in self._patterns if regex.match(path)), path)
 
-    async def _service(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _recorded(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
         pattern = self._pattern(path)
-        status, at, began = 0, time.time(), time.perf_counter()
-        record = self._world.record
+        clock, record = self.service.clock, self.service.record
+        status, began = 0, clock.machine()
         record.begin(f"{method} {pattern}")
 
         async def noting(message: Message) -> None:
@@ -76,25 +92,28 @@ class Gate:
             await send(message)
 
         try:
-            if self._world.options.latency_ms:
+            if self.service.options.latency_ms:
                 receive = await _taken_in(receive)
-                await asyncio.sleep(self._world.options.latency_ms / 1000)
-            fault = self._world.faults.take(method, path, pattern)
+                await self._sleep(self.service.options.latency_ms / 1000)
+            fault = self.service.faults.take(method, path, pattern)
             if fault is None:
                 await self._app(scope, receive, noting)
             else:
                 await self._meet(fault, scope, receive, noting)
         finally:
-            ms = round((time.perf_counter() - began) * 1000, 2)
+            ms = round((clock.machine() - began) * 1000, 2)
             # Queries of the auth service name API tokens.
             secret = path.startswith("/auth/")
             query = "" if secret else scope["query_string"].decode("latin-1")
-            record.end(Call(method, path, status, at, ms, query))
+            record.end(Call(method, path, status, began, ms, query))
 
     async def _meet(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        if fault.action == "slow":
+            await self._do_slowly(fault, scope, receive, send)
+            return
         if fault.delay_ms:
             receive = await _taken_in(receive)
-            await asyncio.sleep(fault.delay_ms / 1000)
+            await self._sleep(fault.delay_ms / 1000)
         if fault.action == "drop_before":
             # Read the call first: what is left unread would make the end a reset.
             while (await receive()).get("more_body"):
@@ -104,8 +123,40 @@ class Gate:
             await self._refuse(fault, scope, receive, send)
         elif fault.action == "delay":
             await self._app(scope, receive, send)
+        elif fault.action in ("stale", "short"):
+            await self._list_wrongly(fault, scope, receive, send)
         else:
             await self._spoil(fault, scope, receive, send)
+
+    async def _do_slowly(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do the work late, and also if the client is not there any more."""
+        receive = await _taken_in(receive)
+        client_waits = True
+
+        async def work() -> None:
+            await self._sleep(fault.delay_ms / 1000)
+            await self._app(scope, receive, answer)
+
+        async def answer(message: Message) -> None:
+            if client_waits:
+                await send(message)
+
+        task = asyncio.create_task(work())
+        self._slow.add(task)
+        task.add_done_callback(self._slow.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            client_waits = False
+            raise
+
+    async def _list_wrongly(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        listing = fault.listing or Listing(omit=fault.omit)
+        try:
+            await self._app({**scope, SCOPE_KEY: listing}, receive, send)
+        finally:
+            if fault.listing is not None and fault not in self.service.faults.ordered:
+                self.service.accounts.forget(fault.listing)
 
     async def _refuse(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         message = fault.message or STATUS_MESSAGES.get(fault.status, "Refused by the sandbox")
@@ -115,12 +166,12 @@ class Gate:
         await answer(scope, receive, send)
 
     async def _spoil(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do the work, then hand out something else than its answer."""
+        """Do the work, then send something else than its answer."""
         hands_out_token = scope["path"] == "/auth/token"
         if fault.action == "expire_token" and not hands_out_token:
             headers = dict(scope["headers"])
             token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")[2]
-            self._world.tokens.cut_short(token.strip(), fault.after_s)
+            self.service.tokens.cut_short(token.strip(), fault.after_s)
             await self._app(scope, receive, send)
             return
 
@@ -143,17 +194,19 @@ class Gate:
             await send(start)
             half = body[: len(body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
-            await asyncio.sleep(0.01)
+            await self._sleep(0.01)
             await self._cut(scope, receive)
         else:
             token = _access_token(body)
             if token is not None:
-                self._world.tokens.cut_short(token, fault.after_s)
+                self.service.tokens.cut_short(token, fault.after_s)
             await send(start)
             await send({"type": "http.response.body", "body": body})
 
     async def _cut(self, scope: Scope, receive: Receive) -> None:
         """End the connection without (the rest of) an answer."""
+        if self._transports is None:
+            raise ConnectionCut
         transport = self._transports.get(tuple(scope["client"]))
         if transport is not None:
             transport.abort()
@@ -162,8 +215,7 @@ class Gate:
 
 
 async def _taken_in(receive: Receive) -> Receive:
-    """The call, whole: a client that hangs up while it waits for the answer has asked all the
-    same, and its work is done."""
+    """The whole call: the work of a client that gives up while it waits is done all the same."""
     messages: list[Message] = []
     while not messages or messages[-1].get("more_body"):
         messages.append(await receive())

@@ -1,12 +1,17 @@
-"""The emulated service as a whole: what one run keeps in its store and in its head."""
+"""The emulated service as a whole: what is in its database, and what only this process knows."""
 
 from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
 
 from chatdaddy_sandbox.accounts import Accounts
 from chatdaddy_sandbox.billing import Billing
 from chatdaddy_sandbox.clock import Clock
 from chatdaddy_sandbox.faults import Faults
 from chatdaddy_sandbox.options import Options
+from chatdaddy_sandbox.randomness import SYSTEM
 from chatdaddy_sandbox.record import Record
 from chatdaddy_sandbox.store import Store, StoreError
 from chatdaddy_sandbox.team import Team
@@ -14,22 +19,30 @@ from chatdaddy_sandbox.tokens import Tokens
 from chatdaddy_sandbox.webhooks import Webhooks
 
 
-class World:
-    """Everything that the routes stand on."""
+class Service:
+    """Everything that the routes use."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(
+        self,
+        options: Options,
+        clock: Callable[[], float] = time.time,
+        source: random.Random = SYSTEM,
+    ) -> None:
         """Open the store; raises `StoreError` if that can't be done."""
         self.options = options
+        self.random = source
         self.store = Store(options.db)
         with self.store.transaction():
-            self.clock = Clock(self.store)
+            self.clock = Clock(self.store, clock)
             self._keep_team()
-            self.tokens = Tokens(self.store, self.clock, options.team_id)
+            self.tokens = Tokens(self.store, self.clock, options.team_id, source)
             self.billing = Billing(self.store, self.clock, options)
-            self.webhooks = Webhooks(self.store, self.clock, options)
-            self.team = Team(self.store, self.clock, options)
-            self.accounts = Accounts(self.store, self.clock, options, self.billing, self.webhooks)
-        self.faults = Faults()
+            self.webhooks = Webhooks(self.store, self.clock, options, source)
+            self.team = Team(self.store, self.clock, options, source)
+            self.accounts = Accounts(
+                self.store, self.clock, options, self.billing, self.webhooks, source
+            )
+        self.faults = Faults(source)
         self.record = Record()
 
     def _keep_team(self) -> None:

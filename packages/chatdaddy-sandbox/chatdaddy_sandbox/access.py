@@ -16,8 +16,11 @@ from chatdaddy_sandbox.options import Options
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's own."""
-    if host == "localhost" or host.endswith(".localhost"):
+    """Whether a host is this machine: by its address, or as `localhost` itself.
+
+    Names below `localhost` may mean anything to the system's resolver.
+    """
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -33,6 +36,14 @@ def host_name(netloc: str) -> str:
         return ""
 
 
+def _netloc(origin: str) -> str | None:
+    """The host and port of an origin, in lower case; None if it is not one."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
+
+
 def refusal(scope: Scope, options: Options) -> str | None:
     """Why a call is refused; None if it may go on."""
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -41,7 +52,7 @@ def refusal(scope: Scope, options: Options) -> str | None:
     if not _known(host, options):
         return f'the host "{host}" is not allowed here; start the sandbox with --allow-host {host}'
     origin = headers.get(b"origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != netloc.lower():
+    if origin is not None and _netloc(origin) != netloc.lower():
         return "calls from other origins are not allowed"
     if headers.get(b"sec-fetch-site") == "cross-site" and scope["path"] != "/":
         return "calls from other sites are not allowed"

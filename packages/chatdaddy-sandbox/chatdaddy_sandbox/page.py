@@ -10,13 +10,14 @@ from datetime import datetime
 from functools import lru_cache
 from html import escape
 from sqlite3 import Row
+from urllib.parse import urlsplit
 
 import segno
 
 from chatdaddy_sandbox.clock import DAY_S, iso
 from chatdaddy_sandbox.record import Call
+from chatdaddy_sandbox.service import Service
 from chatdaddy_sandbox.words import LIMITED, UNLIMITED
-from chatdaddy_sandbox.world import World
 
 #: How much of each list is shown.
 ACCOUNTS, CODES, LEDGER, CALLS, DELIVERIES = 50, 6, 12, 25, 8
@@ -24,7 +25,7 @@ ACCOUNTS, CODES, LEDGER, CALLS, DELIVERIES = 50, 6, 12, 25, 8
 _TIERS = {LIMITED: "limited", UNLIMITED: "unlimited", None: "full"}
 
 
-def page(world: World, q: str, *, style: str, script: str, nonce: str) -> str:
+def page(service: Service, q: str, *, style: str, script: str, nonce: str) -> str:
     """The whole page; `main` is what it replaces by itself every second."""
     return f"""<!doctype html>
 <html lang="en">
@@ -38,7 +39,7 @@ def page(world: World, q: str, *, style: str, script: str, nonce: str) -> str:
 <body>
 <header>
   <h1>ChatDaddy sandbox
-    <small>nothing here costs anything · {escape(world.options.team_id)}</small></h1>
+    <small>nothing here costs anything · {escape(service.options.team_id)}</small></h1>
   <div class="actions">
     <input id="search" type="search" placeholder="Nickname or ID" value="{escape(q)}"
       aria-label="Show accounts with this nickname or ID">
@@ -47,37 +48,37 @@ def page(world: World, q: str, *, style: str, script: str, nonce: str) -> str:
     <span id="live" title="live"></span>
   </div>
 </header>
-<main>{main(world, q)}</main>
+<main>{main(service, q)}</main>
 <script nonce="{nonce}">{script}</script>
 </body>
 </html>
 """
 
 
-def main(world: World, q: str) -> str:
+def main(service: Service, q: str) -> str:
     """The part that changes."""
     return f"""
-<section class="cards">{_tiles(world)}</section>
-{_codes(world)}
+<section class="cards">{_tiles(service)}</section>
+{_codes(service)}
 <div class="columns">
-  <div class="column">{_accounts(world, q)}{_ledger(world)}</div>
-  <div class="column">{_calls(world)}{_deliveries(world)}</div>
+  <div class="column">{_accounts(service, q)}{_ledger(service)}</div>
+  <div class="column">{_calls(service)}{_deliveries(service)}</div>
 </div>
 """
 
 
-def _tiles(world: World) -> str:
+def _tiles(service: Service) -> str:
     by_tier: dict[str, int] = {}
     by_state: dict[str, int] = {}
-    for row in world.store.all(
+    for row in service.store.all(
         "SELECT tier, state, COUNT(*) AS n FROM accounts"
         " WHERE deleted_at IS NULL AND archive_type IS NULL GROUP BY tier, state"
     ):
         tier, state = _TIERS.get(row["tier"], row["tier"]), row["state"]
         by_tier[tier] = by_tier.get(tier, 0) + row["n"]
         by_state[state] = by_state.get(state, 0) + row["n"]
-    totals = world.billing.totals()
-    offset = world.clock.offset_s
+    totals = service.billing.totals()
+    offset = service.clock.offset_s
     ahead = f"{_span(offset)} ahead of this machine" if offset else "this machine's clock"
     tiers = ", ".join(f"{n:,} {tier}" for tier, n in sorted(by_tier.items()))
     return "".join(
@@ -91,31 +92,31 @@ def _tiles(world: World) -> str:
                 f"charged: {totals['purchases']:,} purchases,"
                 f" {totals['account_days']:,} account-days",
             ),
-            (_moment(world.clock.now()), ahead),
+            (_moment(service.clock.now()), ahead),
         )
     )
 
 
-def _codes(world: World) -> str:
+def _codes(service: Service) -> str:
     """The codes to scan, the latest first."""
-    rows = world.store.all(
+    rows = service.store.all(
         "SELECT * FROM accounts WHERE qr_changes_at IS NOT NULL"
         " ORDER BY connecting_since DESC LIMIT ?",
         CODES,
     )
     if not rows:
         return ""
-    total = world.store.value("SELECT COUNT(*) FROM accounts WHERE qr_changes_at IS NOT NULL")
+    total = service.store.value("SELECT COUNT(*) FROM accounts WHERE qr_changes_at IS NOT NULL")
     more = f"{total - len(rows):,} more are waiting" if total > len(rows) else ""
-    cards = "".join(_code(world, row) for row in rows)
+    cards = "".join(_code(service, row) for row in rows)
     return _card("Waiting for a scan", more, f"<div class=codes>{cards}</div>")
 
 
-def _code(world: World, row: Row) -> str:
-    info = world.accounts.shown(row)["stateInfo"]
+def _code(service: Service, row: Row) -> str:
+    info = service.accounts.shown(row)["stateInfo"]
     picture = _svg(info["qr"]) if "qr" in info else f"<div class=pin>{escape(info['pin'])}</div>"
     return (
-        f"<div class=code>{picture}<b>{escape(row['nickname']) or '—'}</b>"
+        f"<div class=code>{picture}<b>{escape(row['nickname'] or '—')}</b>"
         f"<div class='mono soft'>…{escape(row['id'][-4:])}</div>"
         f"<button data-scan='{escape(row['id'])}'>Log in as if scanned</button></div>"
     )
@@ -131,15 +132,15 @@ def _svg(text: str) -> str:
     return out.getvalue().decode()
 
 
-def _accounts(world: World, q: str) -> str:
+def _accounts(service: Service, q: str) -> str:
     condition, values = "1", []
     if q:
         condition, values = "(instr(search, ?) OR instr(id, ?))", [q.lower(), q]
-    total = world.store.value(
+    total = service.store.value(
         f"SELECT COUNT(*) FROM accounts WHERE {condition}",  # noqa: S608
         *values,
     )
-    rows = world.store.all(
+    rows = service.store.all(
         f"SELECT * FROM accounts WHERE {condition}"  # noqa: S608
         " ORDER BY updated_at DESC, seq DESC LIMIT ?",
         *values,
@@ -149,14 +150,14 @@ def _accounts(world: World, q: str) -> str:
         ("Account", "Tier", "State", "Messages"),
         [
             (
-                f"<td class=account><b title='{escape(row['nickname'])}'>"
-                f"{escape(row['nickname']) or '<span class=soft>no nickname</span>'}</b>"
+                f"<td class=account><b title='{escape(row['nickname'] or '')}'>"
+                f"{escape(row['nickname'] or '') or '<span class=soft>no nickname</span>'}</b>"
                 f"<span class=mono>{escape(row['id'])}</span> <span class=soft>"
                 f"{escape(row['type'])}{' · +' + escape(row['user_id']) if row['user_id'] else ''}"
                 "</span></td>",
                 f"<td>{escape(_TIERS.get(row['tier'], row['tier']))}</td>",
                 f"<td>{_state(row)}</td>",
-                f"<td class=number>{_messages(world, row)}</td>",
+                f"<td class=number>{_messages(service, row)}</td>",
             )
             for row in rows
         ],
@@ -185,23 +186,23 @@ def _state(row: Row) -> str:
     return html
 
 
-def _messages(world: World, row: Row) -> str:
-    used, left = world.billing.messages_used(row), world.billing.messages_left(row)
+def _messages(service: Service, row: Row) -> str:
+    used, left = service.billing.messages_used(row), service.billing.messages_left(row)
     if left is None:
         return f"{used:,}"
     tag = "<br><span class='tag bad'>stopped</span>" if left == 0 else ""
     return f"{used:,} <span class=soft>/ {used + left:,}</span>{tag}"
 
 
-def _calls(world: World) -> str:
-    calls = list(world.record.calls)[-CALLS:][::-1]
+def _calls(service: Service) -> str:
+    calls = list(service.record.calls)[-CALLS:][::-1]
     table = _table(
         ("", "Call", "Status", "ms"),
         [
             (
                 f"<td class='mono soft'>{time.strftime('%H:%M:%S', time.localtime(call.at))}</td>",
                 f"<td class='mono path' title='{escape(call.path)}'>{escape(call.method)} "
-                f"{_short(world, call.path)}{_query(call)}</td>",
+                f"{_short(service, call.path)}{_query(call)}</td>",
                 f"<td>{_status(call)}</td>",
                 f"<td class=number>{call.ms:.0f}</td>",
             )
@@ -209,13 +210,13 @@ def _calls(world: World) -> str:
         ],
         "No call yet.",
     )
-    total = sum(world.record.totals.values())
+    total = sum(service.record.totals.values())
     return _card("Last calls", f"{total:,} in all", table)
 
 
-def _short(world: World, path: str) -> str:
+def _short(service: Service, path: str) -> str:
     """A path with account IDs cut down to what tells them apart."""
-    return escape(path.replace(f"/acc{world.options.team_id[:21]}", "/…"))
+    return escape(path.replace(f"/acc{service.options.team_id[:21]}", "/…"))
 
 
 def _query(call: Call) -> str:
@@ -229,26 +230,26 @@ def _status(call: Call) -> str:
     return f"<span class='tag {kind}'>{call.status}</span>"
 
 
-def _ledger(world: World) -> str:
-    rows = world.store.all("SELECT * FROM ledger ORDER BY id DESC LIMIT ?", LEDGER)
+def _ledger(service: Service) -> str:
+    rows = service.store.all("SELECT * FROM ledger ORDER BY id DESC LIMIT ?", LEDGER)
     table = _table(
         ("When", "What", "Cost"),
         [
             (
                 f"<td class='mono soft id'>{_moment(row['at'])}</td>",
-                f"<td>{escape(row['type'])} · {escape(row['nickname'])} <span class='mono soft'>"
-                f"…{escape(row['account_id'][-4:])}</span></td>",
+                f"<td>{escape(row['type'])} · {escape(row['nickname'] or '')} "
+                f"<span class='mono soft'>…{escape(row['account_id'][-4:])}</span></td>",
                 f"<td class=number>{_money(row['cents'])}</td>",
             )
             for row in rows
         ],
         "Nothing charged yet.",
     )
-    return _card("Ledger", f"{_money(world.billing.totals()['total_cents'])} in all", table)
+    return _card("Ledger", f"{_money(service.billing.totals()['total_cents'])} in all", table)
 
 
-def _deliveries(world: World) -> str:
-    entries = world.webhooks.deliveries(DELIVERIES)
+def _deliveries(service: Service) -> str:
+    entries = service.webhooks.deliveries(DELIVERIES)
     if not entries:
         return ""
     table = _table(
@@ -256,7 +257,7 @@ def _deliveries(world: World) -> str:
         [
             (
                 f"<td>{escape(entry['event'])}</td>",
-                f"<td class='mono path'>{escape(entry['url'])}</td>",
+                f"<td class='mono path'>{escape(_without_secrets(entry['url']))}</td>",
                 f"<td>{escape(entry['result'] or 'waiting')}</td>",
             )
             for entry in entries
@@ -264,6 +265,15 @@ def _deliveries(world: World) -> str:
         "",
     )
     return _card("Webhooks", "", table)
+
+
+def _without_secrets(url: str) -> str:
+    """A URL without what may be a password in it: the user's, and the query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(not a URL)"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _card(title: str, note: str, body: str) -> str:

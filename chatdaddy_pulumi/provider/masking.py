@@ -1,0 +1,117 @@
+"""Keeps what a program gives as secrets out of all that is said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
+
+from chatdaddy_pulumi.client.redact import written
+from chatdaddy_pulumi.client.text import visible
+from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
+from chatdaddy_pulumi.provider.state import PART
+from chatdaddy_pulumi.spec.problem import printable
+
+MASK = "[secret]"
+
+#: Shorter ones are masked only where they stand alone: else no line could be read.
+_SHORT = 4
+#: Shorter ones are not masked at all.
+_SHORTEST = 2
+#: Messages show the beginnings of long texts.
+_BEGINNING = 60
+#: Where a message cuts a text.
+_CUT = "\N{HORIZONTAL ELLIPSIS}"
+
+#: What every program says.
+_WORDS = frozenset(
+    word.value for kind in (Tier, AccountType, OnDelete, Existing, LoginType) for word in kind
+) | {tier.short for tier in Tier}
+_ACCOUNT_ID = re.compile(r"acc[A-Za-z0-9_-]{4,60}")
+
+
+@dataclass
+class Masking:
+    """The secret texts that a provider host has met."""
+
+    _words: set[str] = field(default_factory=set)
+    #: The same, the longest first, since one may be a part of another; None if it is to be sorted.
+    _sorted: list[str] | None = None
+
+    def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
+        """From here on mask the texts and numbers in these arguments.
+
+        Words that every program says, account IDs, and truth values are no secrets.
+        """
+        found: set[str] = set()
+        for name in names:
+            whole, part = name.removesuffix(PART), name.endswith(PART)
+            value = given.get(whole)
+            found.update(_texts(value, keys=whole == "accounts" and not part))
+        fresh = found - self._words
+        if fresh:
+            self._words |= fresh | {form for word in fresh for form in _forms(word)}
+            self._sorted = None
+
+    def mask(self, text: str) -> str:
+        """The text without them."""
+        if self._sorted is None:
+            self._sorted = sorted(self._words, key=lambda one: (-len(one), one))
+        for word in self._sorted:
+            if word[:_BEGINNING] in text:
+                text = _without(text, word)
+        return self._without_beginnings(text) if _CUT in text else text
+
+    def _without_beginnings(self, text: str) -> str:
+        """The text without the first characters of a secret that is cut there."""
+        first, *others = text.split(_CUT)
+        for other in others:
+            for word in self._sorted or ():
+                most = min(len(word), len(first))
+                cut = next((n for n in range(most, _SHORT - 1, -1) if first.endswith(word[:n])), 0)
+                if cut:
+                    first = f"{first[:-cut]}{MASK}"
+                    break
+            first = f"{first}{_CUT}{other}"
+        return first
+
+
+def _without(text: str, word: str) -> str:
+    if len(word) < _SHORT:
+        return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", MASK, text)
+    text = text.replace(word, MASK)
+    while len(word) > _BEGINNING and (begin := text.find(word[:_BEGINNING])) >= 0:
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(word, text[begin:], strict=False))
+        text = f"{text[:begin]}{MASK}{text[begin + sum(1 for _ in same) :]}"
+    return text
+
+
+def _forms(word: str) -> Iterator[str]:
+    """The text as messages write it."""
+    yield from written(word)
+    yield repr(word)[1:-1]
+    yield visible(word)
+    yield printable(word, len(word))
+    yield " ".join(word.split())
+
+
+def _texts(value: Any, *, keys: bool) -> Iterator[str]:
+    """The texts and numbers in a value; `keys`: of mappings the keys, too."""
+    if isinstance(value, bool):
+        return
+    if isinstance(value, (str, int, float)):
+        text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
+        for one in (text, text.strip()):
+            if len(one.strip()) < _SHORTEST or one in _WORDS or _ACCOUNT_ID.fullmatch(one):
+                continue
+            yield one
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if keys:
+                yield from _texts(key, keys=False)
+            yield from _texts(inner, keys=False)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner, keys=False)

@@ -1,0 +1,314 @@
+"""What a program gives as a secret is in clear nowhere: not in what is saved, nor in what is said.
+
+A marked word goes into every argument there is, in every place that it can stand in, and all that
+both engines write and print is searched for it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatdaddy_pulumi import Account, AccountFleet
+from chatdaddy_pulumi.spec import rules
+from tests.support import leaks
+from tests.support.engine import ENGINES, Run, Stack, write_project
+from tests.support.host import Host, hosted
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
+
+#: In every word that the programs make, and in no text of theirs.
+MARK = "qzmark"
+MARKS = {"a secret input": MARK}
+
+#: The mark comes by the environment, so that the program's own files do not hold it.
+_HEAD = """\
+import os
+import pulumi
+from chatdaddy_pulumi import Account, AccountFleet
+
+STAGE = os.environ.get("STAGE", "1")
+
+def word(name):
+    return os.environ["MARK"] + "-" + name
+
+def secret(value):
+    return pulumi.Output.secret(value)
+
+def hidden(name):
+    return secret(word(name))
+
+"""
+
+
+def taken(resource: type) -> set[str]:
+    """The arguments that a resource takes, but for its name and its options."""
+    return set(inspect.signature(resource.__init__).parameters) - {"self", "name", "opts"}
+
+
+@pytest.fixture
+def server() -> Iterator[Sandbox]:
+    """A team of one's own, since its accounts are counted."""
+    with running() as own:
+        yield own
+
+
+def stack_of(server: Sandbox, folder: Path, engine: str, program: str, **env: str) -> Stack:
+    for name in ("tmp", "home"):
+        (folder / name).mkdir()
+    return Stack(
+        write_project(folder / "project", _HEAD + program, "secret-inputs"),
+        engine=engine,  # type: ignore[arg-type]
+        workdir=folder / "work",
+        config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": server.url},
+        secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
+        env={
+            "TMPDIR": str(folder / "tmp"),
+            "HOME": str(folder / "home"),
+            "MARK": MARK,
+            **env,
+        },
+    )
+
+
+class Searched:
+    """Runs a stack's operations, and searches what each printed and left behind."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self.found: list[str] = []
+        self.said = ""
+
+    def does(self, title: str, run: Run) -> Run:
+        self.said += f"--- {title}\n{run.output}\n"
+        for line in run.output.splitlines():
+            if MARK in line:
+                self.found.append(f"{title} prints: {line.strip()[:300]}")
+        for folder in (self._stack.workdir, self._stack.project):
+            for leak in leaks.in_files([folder], MARKS):
+                self.found.append(f"{title} leaves it in {leak.place}")
+        return run
+
+    def state(self, title: str) -> None:
+        """Name the properties of the state that hold it, which is easier to read than a file."""
+        for resource in self._stack.state().get("resources", []):
+            for part in ("inputs", "outputs"):
+                for name, value in (resource.get(part) or {}).items():
+                    if MARK in json.dumps({name: value}):
+                        self.found.append(f"{title}: {resource['urn']} {part}.{name}")
+
+
+#: Right words in each argument that takes free text, in every place where a secret can stand.
+RIGHT = """\
+settings = {"geoLocation": word("geo"), "free": {"deep": [word("deep")]}}
+one = Account(
+    "one",
+    nickname=hidden("nickname-" + STAGE),
+    type=secret("wa"),
+    tier=secret("limited"),
+    settings=secret({**settings, "geoLocation": word("geo-" + STAGE)}),
+    login_type=secret("instagram"),
+    assignees=secret([word("assignee")]),
+    on_delete=secret("delete_now"),
+    existing=secret("allow"),
+    connect=secret(False),
+    allow_history_loss=secret(True),
+)
+part = Account(
+    "part",
+    nickname=pulumi.Output.concat("part-", hidden("part-" + STAGE)),
+    settings={"geoLocation": hidden("part-geo-" + STAGE), "free": {"deep": [hidden("part-deep")]}},
+    assignees=["somebody", hidden("part-assignee")],
+)
+entry = {"nickname": word("whole-" + STAGE), "settings": settings, "assignees": [word("whole-who")]}
+whole = AccountFleet("whole", secret({word("key"): entry, word("key-" + STAGE): {}}))
+entries = AccountFleet(
+    "entries", {"a": secret({**entry, "nickname": word("entry-" + STAGE)}), "plain-1": {}}
+)
+values = AccountFleet(
+    "values",
+    {
+        "a": {
+            "nickname": hidden("value-" + STAGE),
+            "tier": secret("limited"),
+            "settings": {"geoLocation": hidden("value-geo-" + STAGE)},
+            "assignees": [hidden("value-who")],
+            "on_delete": secret("delete_now"),
+        },
+        "plain-2": {},
+    },
+)
+defaults = AccountFleet(
+    "defaults",
+    {"d1": {}},
+    defaults=secret({"settings": {"geoLocation": word("default-" + STAGE)}}),
+    on_delete=secret("delete_now"),
+    existing=secret("allow"),
+    concurrency=secret(3),
+)
+within = AccountFleet(
+    "within",
+    {"d2": {}},
+    defaults={
+        "settings": {"geoLocation": hidden("within-" + STAGE)}, "assignees": [hidden("within-who")]
+    },
+)
+for name, account in {"one": one, "part": part}.items():
+    pulumi.export(name, {
+        key: getattr(account, key)
+        for key in ("account_id", "nickname", "tier", "state", "settings", "assignees", "cost")
+        if hasattr(account, key)
+    })
+for fleet in (whole, entries, values, defaults, within):
+    pulumi.export(fleet._name, {
+        "accounts": fleet.accounts,
+        "ids": fleet.account_ids,
+        "counts": fleet.counts,
+        "failed": fleet.failed,
+    })
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_secret_input_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, engine: str) -> None:
+    stack = stack_of(server, tmp_path, engine, RIGHT, STAGE="1")
+    search = Searched(stack)
+    search.does("preview", stack.preview("--diff")).ok()
+    plan = str(tmp_path / "work" / "plan.json")
+    if engine == "pulumi":  # the stand-in has neither
+        search.does("preview --json", stack.preview("--json", "--diff")).ok()
+        search.does("preview --save-plan", stack.preview("--save-plan", plan)).ok()
+    search.does("up", stack.up("--diff")).ok()
+    search.state("up")
+    shown = json.dumps(stack.outputs(show_secrets=True))
+    assert "qzmark-nickname-1" in shown, "the words reach the accounts"
+    assert "qzmark-default-1" in json.dumps(server.accounts())
+    search.does("outputs", Run(0, json.dumps(stack.outputs())))
+    # By hand: what refresh finds, and says, is a secret, too.
+    for account in server.accounts():
+        body = {"nickname": f"{account['nickname']}-by-hand", "settings": {"geoLocation": "qzmark"}}
+        server.call("PATCH", f"/im/accounts/{account['accountId']}", json=body).raise_for_status()
+    search.does("preview --refresh", stack.preview("--refresh", "--diff"))
+    search.does("refresh", stack.refresh("--diff")).ok()
+    search.state("refresh")
+    search.does("preview after drift", stack.preview("--diff")).ok()
+    if engine == "pulumi":
+        search.does("preview --json after drift", stack.preview("--diff", "--json")).ok()
+    stack.env["STAGE"] = "2"
+    search.does("preview of a change", stack.preview("--diff"))
+    # A call that fails, and says with what.
+    for account in server.accounts():
+        path, words = f"/im/accounts/{account['accountId']}", f"not {account['nickname']}"
+        server.fault("PATCH", path, "status", times=9, status=400, message=words)
+    search.does("an update that fails", stack.up("--skip-preview", "--diff"))
+    search.state("an update that fails")
+    server.clear_faults()
+    search.does("an update", stack.up("--diff")).ok()
+    search.state("an update")
+    server.call("DELETE", f"/im/accounts/{server.accounts()[0]['accountId']}").raise_for_status()
+    search.does("refresh of what is gone", stack.refresh("--diff")).ok()
+    (stack.project / "__main__.py").write_text("import pulumi\n")
+    search.does("a removal", stack.up("--diff"))
+    search.state("a removal")
+    search.does("destroy", stack.destroy()).ok()
+    assert search.found == [], "\n".join(search.found)
+
+
+#: Wrong values, each with the mark, and with numbers that stand nowhere else.
+WRONG: dict[str, Any] = {
+    "text": MARK,
+    "long": MARK * 20,
+    "longer": MARK * 2_000,
+    "odd": f"\x1b]0;{MARK}\n'\"{MARK}\u202e\\\u00e9 {MARK}  {MARK}",
+    "number": 70707071.5,
+    "list": [MARK, 70707072],
+    "mapping": {MARK: MARK, "a": {"geoLocation": 70707073}},
+}
+CONFIG = {
+    "chatdaddy:teamId": TEAM_ID,
+    "chatdaddy:baseUrl": "http://127.0.0.1:9",
+    "chatdaddy:refreshToken": REFRESH_TOKEN,
+}
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    with hosted("_account", CONFIG) as found:
+        yield found
+
+
+def complaints(host: Host, news: dict[str, Any], *secrets: str) -> str:
+    host.engine.lines.clear()
+    _, failures = host.check({**news, "__secrets": list(secrets)})
+    said = json.dumps([*failures.items(), *host.engine.lines], ensure_ascii=False)
+    assert MARK not in said
+    assert MARK[:4] not in said
+    assert "7070707" not in said
+    return said
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_complaint_does_not_show_a_secret(host: Host, kind: str) -> None:
+    """Of each argument of an account: nothing is asked of ChatDaddy for that."""
+    value, said = WRONG[kind], ""
+    for name in taken(Account):
+        said += complaints(host, {"nickname": "alice", name: value}, name)
+        for part in ([value], {"geoLocation": value}, {"free": {"deep": [value]}}):
+            said += complaints(host, {"nickname": "alice", name: part}, f"{name}[]")
+    assert "must be" in said
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_complaint_of_a_fleet_does_not_show_a_secret(host: Host, kind: str) -> None:
+    value, said, fleet = WRONG[kind], "", host.also("_fleet")
+    whole = {"__accounts": json.dumps({"__late": 0})}
+    said += complaints(fleet, {**whole, "__late": [value]}, "accounts")
+    for name in (*rules.ENTRY, "unknown"):
+        entries = {MARK: {name: value}, MARK * 9: {name: value}, f"a{MARK}": value}
+        said += complaints(fleet, {**whole, "__late": [entries]}, "accounts")
+        text = json.dumps({"a": {name: {"__late": 0}}, "b": {"__late": 1}})
+        late = [value, {name: value}]
+        said += complaints(fleet, {"__accounts": text, "__late": late}, "accounts[]")
+        news = {"__accounts": "{}", "defaults": {name: value}}
+        said += complaints(fleet, news, "defaults")
+        said += complaints(fleet, news, "defaults[]")
+    for name in taken(AccountFleet) - {"accounts"}:
+        said += complaints(fleet, {"__accounts": "{}", name: value}, name)
+    limits = {"max_purchases": value, "max_removals": value}
+    said += complaints(fleet, {"__accounts": "{}", "limits": limits}, "limits[]")
+    assert "must be" in said
+
+
+#: One wrong argument a program, since an engine ends a program at its first complaint.
+PROGRAMS = (
+    'Account("a", tier=hidden("tier"))',
+    'Account("a", settings={"enableStories": hidden("setting")})',
+    'AccountFleet("f", {"a": {"tier": hidden("tier")}})',
+    'AccountFleet("f", secret({word("key"): {"tier": word("tier")}}))',
+    'AccountFleet("f", {}, defaults={"tier": hidden("tier")})',
+    'AccountFleet("f", {}, concurrency=hidden("concurrency"))',
+    'AccountFleet("f", {}, limits={"max_purchases": hidden("limit")})',
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_an_engine_adds_to_a_complaint_is_no_secret(
+    server: Sandbox, tmp_path: Path, engine: str
+) -> None:
+    stack = stack_of(server, tmp_path, engine, "")
+    search = Searched(stack)
+    for program in PROGRAMS:
+        (stack.project / "__main__.py").write_text(_HEAD + program)
+        run = search.does(program, stack.preview("--diff"))
+        assert run.exit_code != 0, program
+        assert "must be" in run.output, run.output
+        assert "Traceback" not in run.output, run.output
+    search.state("preview")
+    assert search.found == [], "\n".join(search.found)
+    assert server.writes() == {}
