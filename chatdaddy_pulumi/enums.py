@@ -12,11 +12,15 @@ class Tier(str, Enum):
     """What an account may do and what its day costs (the guide, step 11).
 
     ``LIMITED`` stops sending at 1,000 messages in a billing period and has no chat history;
-    ``UNLIMITED`` has neither bound.
+    ``UNLIMITED`` has neither bound. `Tier` takes the short names, too: ``Tier("limited")``.
     """
 
     LIMITED = "limited_msg_no_chat_history"
     UNLIMITED = "unlimited_msg_chat_history"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Tier | None:
+        return next((tier for tier in cls if tier.short == value), None)
 
     @property
     def has_history(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +9,7 @@ from typer.core import TyperGroup
 
 from chatdaddy_pulumi.cli import INTERRUPTED, accounts, doctor, fleet, login, no_sandbox
 from chatdaddy_pulumi.cli.console import Failed, fail, visible
+from chatdaddy_pulumi.version import __version__
 
 
 class _Root(TyperGroup):
@@ -51,7 +51,7 @@ else:
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        typer.echo(version("chatdaddy-pulumi"))
+        typer.echo(__version__)
         raise typer.Exit
 
 
