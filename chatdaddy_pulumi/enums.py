@@ -12,15 +12,24 @@ class Tier(str, Enum):
     """What an account may do and what its day costs (the guide, step 11).
 
     ``LIMITED`` stops sending at 1,000 messages in a billing period and has no chat history;
-    ``UNLIMITED`` has neither bound. `Tier` takes the short names, too: ``Tier("limited")``.
+    ``UNLIMITED`` has neither bound.
     """
 
     LIMITED = "limited_msg_no_chat_history"
     UNLIMITED = "unlimited_msg_chat_history"
 
     @classmethod
-    def _missing_(cls, value: object) -> Tier | None:
-        return next((tier for tier in cls if tier.short == value), None)
+    def parse(cls, word: str) -> Tier:
+        """The tier of a short name or of the API's own word.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        for tier in cls:
+            if word in (tier.short, tier.value):
+                return tier
+        names = " or ".join(repr(tier.short) for tier in cls)
+        raise ValueError(f"{word!r} is not a tier; use {names}")
 
     @property
     def has_history(self) -> bool:

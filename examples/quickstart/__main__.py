@@ -6,7 +6,7 @@ from chatdaddy_pulumi import Account, Tier
 
 config = pulumi.Config()
 
-alice = Account("alice", tier=Tier(config.get("tier") or "limited"))
+alice = Account("alice", tier=Tier.parse(config.get("tier") or "limited"))
 
 pulumi.export("alice", alice.account_id)
 pulumi.export("tier", alice.tier)

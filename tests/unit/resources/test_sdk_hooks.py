@@ -26,7 +26,7 @@ from chatdaddy_pulumi.spec import UNKNOWN
 
 #: The versions of the SDK with which these tests were run: the oldest that pyproject.toml allows,
 #: and the newest. If a newer version passes them, too, raise the second.
-OLDEST, NEWEST = (3, 235), (3, 272)
+OLDEST, NEWEST = (3, 260), (3, 272)
 
 #: What the package uses of `pulumi.runtime` outside of `sdk_hooks`; the SDK documents it.
 PUBLIC = {"get_root_resource", "invoke_async", "is_dry_run"}
