@@ -24,7 +24,9 @@ class _Root(TyperGroup):
             fail(str(error))
             raise typer.Exit(error.code) from None
         except ChatDaddyError as error:
-            fail(visible(str(error)))
+            from chatdaddy_pulumi.provider.settings import with_keys
+
+            fail(visible(with_keys(str(error))))
             raise typer.Exit(1) from None
         except typer.Abort:  # Ctrl-C at a question
             raise typer.Exit(INTERRUPTED) from None

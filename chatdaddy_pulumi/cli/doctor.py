@@ -289,12 +289,13 @@ class _Seen:
 
 def _team(access: Access) -> Iterable[Check]:
     from chatdaddy_pulumi.client import ChatDaddyError
+    from chatdaddy_pulumi.provider.settings import with_keys
 
     try:
         seen = access.run(_ask)
     except ChatDaddyError as error:
         remedy = _REMEDIES.get(error.setting or "", "check the network and the address")
-        yield wrong("access", str(error), remedy)
+        yield wrong("access", with_keys(str(error)), remedy)
         yield from _unchecked(*_TEAM_CHECKS[1:])
         return
     yield _user(seen.claims)
