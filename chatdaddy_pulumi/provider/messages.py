@@ -34,6 +34,7 @@ from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
+from chatdaddy_pulumi.provider.settings import with_keys
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.prices import Prices
@@ -116,8 +117,8 @@ def advice(error: BaseException | None) -> str:
 
 def told(error: BaseException) -> str:
     """One line: what was not done, ChatDaddy's words, and the way on."""
-    way_on = advice(error)
-    return f"{error}. {way_on}" if way_on else str(error)
+    said, way_on = with_keys(str(error)), advice(error)
+    return f"{said}. {way_on}" if way_on else said
 
 
 def not_read(error: ChatDaddyError) -> str:

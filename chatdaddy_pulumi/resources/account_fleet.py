@@ -26,6 +26,15 @@ from chatdaddy_pulumi.resources.program import (
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.limits import FleetLimits
+from chatdaddy_pulumi.spec.types import (
+    AccountArgs,
+    AccountOutput,
+    CountsOutput,
+    ExistingWord,
+    FleetDefaults,
+    FleetLimitsArgs,
+    OnDeleteWord,
+)
 
 
 class _Fleet(Resource, module="chatdaddy", name="AccountFleet"):
@@ -45,12 +54,12 @@ class AccountFleet(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        accounts: pulumi.Input[Mapping[str, Any]],
+        accounts: pulumi.Input[Mapping[str, AccountArgs | None]],
         *,
-        defaults: Mapping[str, Any] | None = None,
-        on_delete: pulumi.Input[OnDelete | str] = OnDelete.DELETE,
-        existing: pulumi.Input[Existing | str] = Existing.FAIL,
-        limits: FleetLimits | Mapping[str, int | str] | None = None,
+        defaults: FleetDefaults | None = None,
+        on_delete: pulumi.Input[OnDelete | OnDeleteWord] = OnDelete.DELETE,
+        existing: pulumi.Input[Existing | ExistingWord] = Existing.FAIL,
+        limits: FleetLimits | FleetLimitsArgs | None = None,
         concurrency: pulumi.Input[int] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -132,7 +141,7 @@ class AccountFleet(pulumi.ComponentResource):
     # Worked out where they are asked for: ten thousand accounts take their time.
 
     @property
-    def accounts(self) -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
+    def accounts(self) -> pulumi.Output[Mapping[str, AccountOutput]]:
         """By key: ``account_id``, ``nickname``, ``type``, ``tier`` and ``state``.
 
         In a preview of a fleet that changes, the accounts that do not change are known by their
@@ -148,7 +157,7 @@ class AccountFleet(pulumi.ComponentResource):
         )
 
     @property
-    def counts(self) -> pulumi.Output[Mapping[str, Any]]:
+    def counts(self) -> pulumi.Output[CountsOutput]:
         """``total``, and how many by ``tier`` and by ``state``."""
         return self._counts.apply(counts_of)
 

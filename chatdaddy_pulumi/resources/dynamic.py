@@ -7,7 +7,6 @@ coroutine on the one event loop of `client.bridge`, over the one client of the p
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -34,7 +33,12 @@ from chatdaddy_pulumi.provider.intent import IntentProvider
 from chatdaddy_pulumi.provider.run_file import MissedFile, begun_in, find_run
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import PART
-from chatdaddy_pulumi.resources.sdk_hooks import HostProcess, plain, raw_configuration
+from chatdaddy_pulumi.resources.sdk_hooks import (
+    HostProcess,
+    plain,
+    raw_configuration,
+    show_tracebacks,
+)
 
 T = TypeVar("T")
 
@@ -127,7 +131,7 @@ class DynamicProvider:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """One line for the failures that we expect, the whole story for those that are our bugs."""
-        _show_tracebacks(True)
+        show_tracebacks(True)
         try:
             return run(work)
         except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
@@ -139,14 +143,5 @@ class DynamicProvider:
             )
         finally:
             self._process.sdk.flush()
-        _show_tracebacks(False)
+        show_tracebacks(False)
         raise ChatDaddyFailure(message)
-
-
-def _show_tracebacks(shown: bool) -> None:
-    """The host formats what we raise with `traceback.format_exc`, which heeds this limit."""
-    if shown:
-        if hasattr(sys, "tracebacklimit"):
-            del sys.tracebacklimit
-    else:
-        sys.tracebacklimit = 0

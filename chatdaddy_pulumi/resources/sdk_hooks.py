@@ -1,7 +1,7 @@
 """Every use of a private part of Pulumi's SDK, and what its provider host leaves to us.
 
 The tests in ``tests/unit/resources/test_sdk_hooks.py`` fail if the SDK changes what is used here.
-They hold for pulumi 3.235 to 3.272.
+They name the versions of the SDK that they were run with.
 """
 
 from __future__ import annotations
@@ -146,6 +146,18 @@ def raw_configuration(config: Any) -> dict[str, Any]:
     """A host's whole configuration. `Config.get` adds the project's name to a key without a
     namespace, and an explicit provider's properties have none."""
     return dict(config._props)
+
+
+def show_tracebacks(shown: bool) -> None:
+    """Show the traceback of an exception that leaves this provider host, or its last line alone.
+
+    The host formats exceptions with `traceback.format_exc`, which heeds `sys.tracebacklimit`.
+    """
+    if shown:
+        if hasattr(sys, "tracebacklimit"):
+            del sys.tracebacklimit
+    else:
+        sys.tracebacklimit = 0
 
 
 class HostProcess:
