@@ -335,10 +335,15 @@ class _Found:
     # --- the orders of earlier runs
 
     def _outcome_is_known(self, holder: str) -> bool:
-        """Whether a fleet's work in the last run came to its end: all is in its state."""
-        saved = self._saved.get(holder) or {}
-        if self._last is None or type_of(holder) != FLEET_TYPE:
+        """Whether a resource's state tells all that came of its purchases in the last run: a
+        fleet's work came to its end, or an account's purchase had no answer."""
+        urn = self._today(Ref(holder)).holder
+        saved = self._saved.get(urn)
+        if self._last is None or saved is None:
             return False
+        if type_of(urn) == ACCOUNT_TYPE:
+            unresolved = AccountState.load(saved).unresolved
+            return unresolved is not None and unresolved.latest >= self._last.at
         worked_in = saved.get("__worked_in")
         if not worked_in:  # a state of before: it has no run's number
             return _number(saved.get("__worked_at")) > self._last.began
