@@ -125,8 +125,6 @@ class Facts:
     view: TeamView = field(default_factory=TeamView)
     #: Our own user, by whom purchases of interrupted runs are told; None if it is not known.
     user_id: str | None = None
-    #: When the run began, in seconds since 1970.
-    run_at: float = 0.0
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
     #: For so many seconds an update waits for accounts that interrupted purchases may bring.
@@ -141,19 +139,6 @@ class Facts:
         for ref, one in self.unresolved.items():
             found.setdefault(one.note.identity, {})[ref] = one
         return found
-
-    def waits_for(self, ref: Ref) -> Unresolved | None:
-        """The order whose account may still appear, so that nothing is bought for the entry.
-
-        What the run is to wait for beyond its patience, it waits for to its end: so the next run
-        knows that nothing was bought.
-        """
-        one = self.unresolved.get(ref)
-        if one is None:
-            return None
-        return (
-            one if one.until > self.clock() or one.outlasts(self.run_at, self.patience_s) else None
-        )
 
     def check_team(self, account_id: str) -> None:
         """Refuse an account of another team.

@@ -67,10 +67,8 @@ class Unresolved(NamedTuple):
     again: tuple[float, ...] = ()
     #: Whether it can't have been refused: the run was killed, or its answer was lost.
     sure: bool = True
-
-    def outlasts(self, run_at: float, patience_s: float) -> bool:
-        """Whether a run that began then does not wait for it, and buys nothing for its entry."""
-        return run_at > 0 and self.until > run_at + patience_s
+    #: Whether the run does not buy for its entry, whatever it finds out later.
+    idle: bool = False
 
     @property
     def latest(self) -> float:

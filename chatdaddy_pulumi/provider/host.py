@@ -89,7 +89,7 @@ class Host:
         """What the verbs have to know in this run."""
         options = self.settings.options()
         facts = context.facts(self.client, self.settings.team_id, self.clock)
-        facts.patience_s = patience(options)
+        facts.patience_s = options.lookup_s + 15
         facts.client_max_age_s = options.snapshot_max_age_s
         return facts
 
@@ -117,11 +117,6 @@ class Host:
 
     def warn(self, message: str, urn: str = "") -> None:
         self.log(message, severity="warning", urn=urn)
-
-
-def patience(options: ClientOptions) -> float:
-    """For so many seconds an update waits for accounts that orders may bring."""
-    return options.lookup_s + 15
 
 
 #: Marks the name of an argument of which only parts are secrets.

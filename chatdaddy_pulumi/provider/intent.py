@@ -38,7 +38,6 @@ from chatdaddy_pulumi.provider.host import (
     Host,
     Read,
     configuration_problems,
-    patience,
 )
 from chatdaddy_pulumi.provider.run_context import Declared, RunContext
 from chatdaddy_pulumi.provider.state import (
@@ -355,8 +354,7 @@ class _Found:
             Order(self._today(order.ref), order.identity): one
             for order, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items()
         }
-        options = self._host.settings.options()
-        slowest_s, patience_s = options.slowest_purchase_s, patience(options)
+        slowest_s = self._host.settings.options().slowest_purchase_s
         for ref, note in self._state.notes.items():
             last = self._last
             sent = last.order(ref, note, slowest_s) if last is not None else None
@@ -367,7 +365,7 @@ class _Found:
                 # An older note's order is settled since.
                 if note.at >= last.at - 1:
                     found[order] = sent
-            elif last.known is not None or not found[order].outlasts(last.at, patience_s):
+            elif last.known is not None or not found[order].idle:
                 found[order] = found[order].begun_again(sent.since, sent.until)
         for urn, outputs in self._saved.items():
             own: dict[str, Unresolved] = {}
@@ -423,7 +421,12 @@ class _Found:
         }
         for ref, order in assign(orders, wanting).items():
             context.unresolved[ref] = orders.pop(order)
-        context.suspected.update(orders)
+        context.suspected.update((order, one._replace(idle=True)) for order, one in orders.items())
+        recovered = recovered_now(facts)
+        ends = self._run.at + facts.patience_s
+        for ref, one in context.unresolved.items():
+            idle = one.until > ends or ref in recovered.accounts or ref in recovered.unclear
+            context.unresolved[ref] = one._replace(idle=idle)
         for order in orders:
             dropped = context.dropped_orders
             dropped[order.identity] = dropped.get(order.identity, 0) + 1
@@ -530,7 +533,8 @@ class _Found:
         return self._login_types[name]
 
     async def _decide_accounts(self, facts: Facts, entries: list[_Entry]) -> None:
-        """In a preview: decide for all new `Account`s with one look, and say it in one line."""
+        """In a preview: decide for all new `Account`s, and for those whose replacement may have
+        been bought already, with one look, and say it in one line."""
         if not self._run.preview:
             return
         wanted: dict[Ref, AccountSpec] = {}
@@ -538,7 +542,9 @@ class _Found:
             if entry.declared.kind != "account" or entry.identity.identity is None:
                 continue
             if facts.ownership.held_by(entry.ref.holder):
-                continue
+                if entry.ref not in self._context.unresolved:
+                    continue
+                self._context.replaced.add(entry.ref)
             spec = self._context.specs(entry.declared).get("")
             if spec is not None:
                 wanted[entry.ref] = spec

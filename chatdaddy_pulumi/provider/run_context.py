@@ -251,7 +251,6 @@ class RunContext:
             replaced=self.replaced,
             first_missed=self.first_missed,
             provider=self.provider,
-            run_at=self.run.at if self.run is not None else 0.0,
             clock=clock,
         )
 
