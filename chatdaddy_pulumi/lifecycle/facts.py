@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Sent, Unresolved
 from chatdaddy_pulumi.lifecycle.team_view import TeamView
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -60,7 +60,10 @@ class Claims(Protocol):
 class LocalClaims:
     """Claims within one process, for a run that has no other."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        #: The purchases that the run sent, without those that were refused.
+        self.sent: dict[Ref, Sent] = {}
         self._claims: dict[str, Claim] = {}
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
@@ -74,6 +77,7 @@ class LocalClaims:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        self.sent[ref] = Sent(self._clock(), answered=True)
         self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
@@ -92,9 +96,10 @@ class LocalClaims:
         return None if first == ref else first
 
     def sends(self, ref: Ref) -> None:
-        """No later run asks this one."""
+        self.sent[ref] = Sent(self._clock())
 
     def give_up(self, ref: Ref) -> None:
+        self.sent.pop(ref, None)
         self._reserved = {name: one for name, one in self._reserved.items() if one != ref}
 
 

@@ -47,6 +47,15 @@ class Note(NamedTuple):
     after: float = 0.0
 
 
+class Sent(NamedTuple):
+    """A purchase that a run sent, as its machine remembers it."""
+
+    #: In seconds since 1970.
+    at: float
+    #: Whether it was answered: then the account is there.
+    answered: bool = False
+
+
 class Order(NamedTuple):
     """By what orders are told apart."""
 
@@ -88,6 +97,10 @@ class Unresolved(NamedTuple):
         for at in (other.since, *other.again):
             found = found.begun_again(at)
         return found._replace(until=max(self.until, other.until), sure=self.sure or other.sure)
+
+    def became(self, own: tuple[str, Identity] | None) -> bool:
+        """Whether it became the account that its entry holds."""
+        return own is not None and own[1] == self.note.identity and own[0] not in self.note.before
 
     def may_be(self, account: ObservedAccount, user_id: str | None) -> bool | None:
         """Whether the account may be what the run bought; None if that is not certain.
@@ -147,24 +160,17 @@ def assign(orders: Iterable[Order], wanting: Mapping[Ref, Identity]) -> dict[Ref
     return found
 
 
-def is_settled(
-    one: Unresolved,
-    own: tuple[str, Identity] | None,
-    free: Iterable[ObservedAccount],
-    user_id: str | None,
-    now: float,
+def came_to_nothing(
+    one: Unresolved, free: Iterable[ObservedAccount], user_id: str | None, now: float
 ) -> bool:
-    """Whether it is known what came of an order.
+    """Whether no account came of an order in all the time that it may take.
 
     Args:
         one: The order.
-        own: The account that its entry holds.
         free: The accounts that nobody holds, at least those that it may be.
         user_id: Our own user.
         now: In seconds since 1970.
     """
-    if own is not None and own[0] not in one.note.before and own[1] == one.note.identity:
-        return True
     if now <= one.until or now - one.latest <= LONGEST_RUN_S + CLOCKS_APART_S:
         return False
     return not any(account.live and one.may_be(account, user_id) is not False for account in free)

@@ -14,6 +14,7 @@ from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, T
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.spec import has_unknown
@@ -44,8 +45,8 @@ class Host:
     settings: Settings = field(default_factory=lambda: Settings({}, os.environ))
     #: The run that a resource's hidden input describes; None: of the engine that this host serves.
     find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
-    #: When an earlier run sent its purchases, by entry; None if this machine does not know.
-    begun_in: Callable[[str], Mapping[Ref, float] | None] = lambda _: None
+    #: The purchases that an earlier run sent, by entry; None if this machine does not know.
+    begun_in: Callable[[str], Mapping[Ref, Sent] | None] = lambda _: None
     show: Log = silent
     #: Why no further account should be begun; None to go on.
     stop_reason: Callable[[], str | None] = lambda: None

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chatdaddy_pulumi.client import ChatDaddyError
+from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, is_free, recovered_now
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
@@ -23,9 +23,10 @@ from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
     Order,
+    Sent,
     Unresolved,
     assign,
-    is_settled,
+    came_to_nothing,
     suspects,
 )
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -77,8 +78,8 @@ class _LastRun:
     at: float
     #: When it began to buy.
     began: float
-    #: When it sent its purchases, by entry; None if this machine does not know.
-    known: Mapping[Ref, float] | None
+    #: The purchases that it sent, by entry; None if this machine does not know.
+    known: Mapping[Ref, Sent] | None
 
     @classmethod
     def read(cls, olds: Mapping[str, Any], mark: Mapping[str, Any], host: Host) -> _LastRun | None:
@@ -98,22 +99,26 @@ class _LastRun:
         # A later run, without the intent, has put its own mark in its place.
         return cls(number, at, at, None) if marked_at > at else None
 
-    def order(self, ref: Ref, note: Note, slowest_s: float) -> Unresolved | None:
+    def order(self, ref: Ref, note: Note, options: ClientOptions) -> Unresolved | None:
         """The order that it may have sent for a noted entry."""
         if self.known is None:
             # A fleet whose work had ended would have saved that; a single account is saved only
             # if it was bought, so its purchase may as well have been refused.
             sure = leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
-            return Unresolved(note, self.began, self.began + slowest_s, sure=sure)
-        at = self.known.get(ref)
-        if at is None and not ref.holder.startswith("urn:"):
+            until = self.began + options.slowest_purchase_s
+            return Unresolved(note, self.began, until, sure=sure)
+        found = self.known.get(ref)
+        if found is None and not ref.holder.startswith("urn:"):
             alike = [
                 sent
                 for one, sent in self.known.items()
                 if one.key == ref.key and leaf_of(one.holder) == ref.holder
             ]
-            at = max(alike, default=None)
-        return None if at is None else Unresolved(note, at, at + slowest_s)
+            found = max(alike, default=None)
+        if found is None:
+            return None
+        wait_s = options.lookup_s if found.answered else options.slowest_purchase_s
+        return Unresolved(note, found.at, found.at + wait_s)
 
 
 class IntentProvider:
@@ -354,10 +359,10 @@ class _Found:
             Order(self._today(order.ref), order.identity): one
             for order, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items()
         }
-        slowest_s = self._host.settings.options().slowest_purchase_s
+        options = self._host.settings.options()
         for ref, note in self._state.notes.items():
             last = self._last
-            sent = last.order(ref, note, slowest_s) if last is not None else None
+            sent = last.order(ref, note, options) if last is not None else None
             if sent is None or last is None:
                 continue
             order = Order(self._today(ref), note.identity)
@@ -377,7 +382,12 @@ class _Found:
             for key, one in own.items():
                 order = Order(Ref(urn, key), one.note.identity)
                 found[order] = one.merged(found[order]) if order in found else one
-        return found
+        ownership = self._context.ownership
+        return {
+            order: one
+            for order, one in found.items()
+            if not one.became(ownership.held_by(order.ref.holder).get(order.ref.key))
+        }
 
     def _today(self, ref: Ref) -> Ref:
         """The entry by its URN of today, if it was named by type and name alone."""
@@ -402,7 +412,6 @@ class _Found:
         context, ownership = self._context, facts.ownership
         now = self._host.clock()
         for order, one in list(orders.items()):
-            own = ownership.held_by(order.ref.holder).get(order.ref.key)
             free = [
                 account
                 for account in (
@@ -411,7 +420,7 @@ class _Found:
                 )
                 if is_free(facts, account.account_id)
             ]
-            if is_settled(one, own, free, facts.user_id, now):
+            if came_to_nothing(one, free, facts.user_id, now):
                 del orders[order]
         self._settle_adopted(orders, facts)
         wanting = {

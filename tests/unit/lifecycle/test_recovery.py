@@ -18,7 +18,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     Order,
     Unresolved,
     assign,
-    is_settled,
+    came_to_nothing,
     recover,
 )
 from chatdaddy_pulumi.spec.identity import Identity
@@ -132,28 +132,40 @@ LATER = BEGAN + LONGEST_RUN_S + CLOCKS_APART_S + 1
 
 
 @pytest.mark.parametrize(
-    ("own", "free", "now", "settled"),
+    ("own", "became"),
     [
-        (("acc1", X), [], BEGAN + 1, True),  # the entry has what it ordered
-        (("acc0", X), [], BEGAN + 1, False),  # what it has was there before
-        (("acc1", Y), [], BEGAN + 1, False),  # it has another since
-        (None, [], BEGAN + 1, False),
-        (None, [], LATER, True),  # nothing came
-        (None, [account()], LATER, False),
-        (None, [account(created_by=None)], LATER, False),
-        (None, [account(created_by="them")], LATER, True),
-        (None, [account(deleted_at=at(20))], LATER, True),
+        (("acc1", X), True),
+        (("acc0", X), False),  # it was there before
+        (("acc1", Y), False),  # the entry has another since
+        (None, False),
+    ],
+)
+def test_an_order_is_settled_by_what_its_entry_holds(
+    own: tuple[str, Identity] | None, became: bool
+) -> None:
+    assert unresolved(before=("acc0",)).became(own) is became
+
+
+@pytest.mark.parametrize(
+    ("free", "now", "nothing"),
+    [
+        ([], BEGAN + 1, False),
+        ([], LATER, True),
+        ([account()], LATER, False),
+        ([account(created_by=None)], LATER, False),
+        ([account(created_by="them")], LATER, True),
+        ([account(deleted_at=at(20))], LATER, True),
     ],
     ids=str,
 )
-def test_an_order_is_settled_by_a_fact(
-    own: tuple[str, Identity] | None, free: list[ObservedAccount], now: float, settled: bool
+def test_an_order_is_settled_if_nothing_came_for_long(
+    free: list[ObservedAccount], now: float, nothing: bool
 ) -> None:
-    assert is_settled(unresolved(before=("acc0",)), own, free, "us", now) is settled
+    assert came_to_nothing(unresolved(), free, "us", now) is nothing
 
 
 def test_an_order_that_may_still_be_under_way_is_not_settled() -> None:
-    assert not is_settled(unresolved()._replace(until=LATER + 10), None, [], "us", LATER)
+    assert not came_to_nothing(unresolved()._replace(until=LATER + 10), [], "us", LATER)
 
 
 def test_one_account_for_one_entry_is_taken() -> None:

@@ -156,6 +156,10 @@ class Lives(RuleBasedStateMachine):
         assert self.others <= self.team.live()
         assert not self.others & set(self.driver.ids.values())
 
+    @rule()
+    def move_to_another_machine(self) -> None:
+        self.driver.stack.move_to_another_machine()
+
     def _up(self, **arguments: Any) -> dict[str, str]:
         try:
             return self.driver.up(self._accounts(), **self._arguments(), **arguments)
@@ -171,7 +175,7 @@ class Lives(RuleBasedStateMachine):
         return {"existing": "allow", "limits": {"max_removals": 100}}
 
 
-TestLives = pytest.mark.open_fault(Lives.TestCase)
+TestLives = Lives.TestCase
 TestLives.settings = settings(
     max_examples=60,
     stateful_step_count=25,

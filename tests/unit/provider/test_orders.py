@@ -68,12 +68,23 @@ def test_another_machine_asks_whose_account_it_is_after_a_refusal(team: Team, st
         stack.up(ALICE)
     by_hand = team.buy("alice", by="us").account_id
     for later in (1 * MINUTE, 40 * MINUTE):
+        stack.move_to_another_machine()
         team.clock += later
         with pytest.raises(Refused, match=f"adopt='{by_hand}'"):
             stack.preview(ALICE)
         with pytest.raises(Failed, match=f"adopt='{by_hand}'"):
             stack.up(ALICE)
+    stack.move_to_another_machine()
     team.change(by_hand, nickname="theirs")
+    stack.up(ALICE)
+    assert team.purchases == 1
+    assert by_hand not in stack.all_ids()
+
+
+def test_the_same_machine_knows_of_a_refusal(team: Team, stack: Stack) -> None:
+    with no_money(team), pytest.raises(Failed, match="no money"):
+        stack.up(ALICE)
+    by_hand = team.buy("alice", by="us").account_id
     stack.up(ALICE)
     assert team.purchases == 1
     assert by_hand not in stack.all_ids()
@@ -84,6 +95,7 @@ def test_a_fleets_refused_purchase_is_in_its_state(team: Team, stack: Stack) -> 
     wanted = allow({"a": {}})
     with no_money(team):
         stack.up(wanted)
+    stack.move_to_another_machine()
     by_hand = team.buy("a", by="us").account_id
     stack.up(wanted)
     assert team.purchases == 1
