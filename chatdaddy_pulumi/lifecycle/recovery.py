@@ -10,7 +10,7 @@ take. What becomes of the entry meanwhile settles nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -98,9 +98,9 @@ class Unresolved(NamedTuple):
             found = found.begun_again(at)
         return found._replace(until=max(self.until, other.until), sure=self.sure or other.sure)
 
-    def became(self, own: tuple[str, Identity] | None) -> bool:
-        """Whether it became the account that its entry holds."""
-        return own is not None and own[1] == self.note.identity and own[0] not in self.note.before
+    def became(self, account_id: str, identities: Collection[Identity]) -> bool:
+        """Whether it became the account that its entry holds, as it was asked for or is seen."""
+        return self.note.identity in identities and account_id not in self.note.before
 
     def may_be(self, account: ObservedAccount, user_id: str | None) -> bool | None:
         """Whether the account may be what the run bought; None if that is not certain.

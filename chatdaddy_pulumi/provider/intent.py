@@ -7,6 +7,7 @@ may have bought. It changes nothing at ChatDaddy.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ from chatdaddy_pulumi.provider.state import (
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import DeclaredIdentity
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
+from chatdaddy_pulumi.spec.nicknames import normal
 
 #: Inputs of the intent that are saved in every update and never shown.
 _RUN, _RUN_AT, _UNRESOLVED = _SAVED = "__run_number", "__run_at", "__unresolved"
@@ -382,12 +384,25 @@ class _Found:
             for key, one in own.items():
                 order = Order(Ref(urn, key), one.note.identity)
                 found[order] = one.merged(found[order]) if order in found else one
-        ownership = self._context.ownership
         return {
             order: one
             for order, one in found.items()
-            if not one.became(ownership.held_by(order.ref.holder).get(order.ref.key))
+            if not ((held := self._own(order.ref)) and one.became(*held))
         }
+
+    def _own(self, ref: Ref) -> tuple[str, set[Identity]] | None:
+        """The account that an entry holds, as it was asked for and as it was seen."""
+        seen = self._context.ownership.held_by(ref.holder).get(ref.key)
+        if seen is None:
+            return None
+        if type_of(ref.holder) == ACCOUNT_TYPE:
+            held = AccountState.load(self._saved[ref.holder]).held
+        else:
+            held = self._context.fleet(ref.holder).held.get(ref.key)
+        identities = {seen[1]}
+        if held is not None:
+            identities.add(Identity(normal(held.nickname), held.arguments.type.value))
+        return seen[0], identities
 
     def _today(self, ref: Ref) -> Ref:
         """The entry by its URN of today, if it was named by type and name alone."""
@@ -402,8 +417,13 @@ class _Found:
         """Look at what may have come of them; `facts` has the view then."""
         names = {order.identity.nickname for order in orders}
         least = len(facts.ownership.held_ids)
-        facts.view = await look(facts.client, names, max_age=60, at_least=least)
+        facts.view = view = await look(facts.client, names, max_age=60, at_least=least)
         facts.user_id = await facts.client.user_id()
+        if view.complete:
+            # A listing may hide what a search finds.
+            lost = {name for name in names if not any(one.live for one in view.named(name))}
+            for found in await asyncio.gather(*(look(facts.client, {name}) for name in lost)):
+                view.add(found.accounts.values())
 
     def _settle_unresolved(
         self, orders: dict[Order, Unresolved], entries: list[_Entry], facts: Facts

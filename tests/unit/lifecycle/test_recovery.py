@@ -132,18 +132,18 @@ LATER = BEGAN + LONGEST_RUN_S + CLOCKS_APART_S + 1
 
 
 @pytest.mark.parametrize(
-    ("own", "became"),
+    ("account_id", "identities", "became"),
     [
-        (("acc1", X), True),
-        (("acc0", X), False),  # it was there before
-        (("acc1", Y), False),  # the entry has another since
-        (None, False),
+        ("acc1", {X}, True),
+        ("acc1", {X, Y}, True),  # it was renamed since, by hand
+        ("acc0", {X}, False),  # it was there before
+        ("acc1", {Y}, False),  # the entry has another since
     ],
 )
 def test_an_order_is_settled_by_what_its_entry_holds(
-    own: tuple[str, Identity] | None, became: bool
+    account_id: str, identities: set[Identity], became: bool
 ) -> None:
-    assert unresolved(before=("acc0",)).became(own) is became
+    assert unresolved(before=("acc0",)).became(account_id, identities) is became
 
 
 @pytest.mark.parametrize(
