@@ -211,9 +211,10 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     if ref in recovered.unclear:
         ids = [account.account_id for account in recovered.unclear[ref]]
         raise AlreadyThere(
-            f"nothing was bought: an interrupted run may have bought {' or '.join(ids)} for it, "
-            f"but that is not certain. If it is this entry's account, set adopt={ids[0]!r}; if it "
-            "is not, give it another nickname in ChatDaddy, or delete it there"
+            f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought "
+            f"{' or '.join(ids)}, but that is not certain. If it is this entry's account, set "
+            f"adopt={ids[0]!r}; if it is not, give it another nickname in ChatDaddy, or delete it "
+            "there"
         )
     waiting = facts.unresolved.get(ref)
     if waiting is not None and waiting.until > facts.clock():
