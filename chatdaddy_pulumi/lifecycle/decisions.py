@@ -225,18 +225,24 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     if ref in recovered.unclear:
         ids = [account.account_id for account in recovered.unclear[ref]]
         raise AlreadyThere(
-            f"nothing was bought: an interrupted run may have bought {' or '.join(ids)} for it, "
-            f"but that is not certain. If it is this entry's account, set adopt={ids[0]!r}; if it "
-            "is not, give it another nickname in ChatDaddy, or delete it there"
+            f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought "
+            f"{' or '.join(ids)}, but that is not certain. If it is this entry's account, set "
+            f"adopt={ids[0]!r}; if it is not, give it another nickname in ChatDaddy, or delete it "
+            "there"
         )
-    waiting = facts.waits_for(ref)
-    if waiting is not None:
-        minutes = max(1, ceil((waiting.until - facts.clock()) / 60))
+    waiting = facts.unresolved.get(ref)
+    if waiting is not None and waiting.until > facts.clock():
+        minutes = ceil((waiting.until - facts.clock()) / 60)
         raise Unresolved(
             f"nothing was bought for {spec.nickname!r}: an earlier purchase had no answer, and its "
             f"account may still appear within {minutes} min",
             began_at=waiting.since,
             until=waiting.until,
+        )
+    if waiting is not None and waiting.idle:
+        raise NotDone(
+            f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought its "
+            "account, which was to be seen or to be waited for as this run began. Run it again"
         )
     return _buy_or_adopt(facts, ref, spec)
 

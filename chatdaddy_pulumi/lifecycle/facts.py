@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Sent, Unresolved
 from chatdaddy_pulumi.lifecycle.team_view import TeamView
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -72,7 +72,10 @@ class Claims(Protocol):
 class LocalClaims:
     """Claims within one process, for a run that has no other."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        #: The purchases that the run sent, without those that were refused.
+        self.sent: dict[Ref, Sent] = {}
         self._claims: dict[str, Claim] = {}
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
@@ -86,6 +89,7 @@ class LocalClaims:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        self.sent[ref] = Sent(self._clock(), answered=True)
         self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
@@ -107,9 +111,10 @@ class LocalClaims:
         return self._reserved.get(identity)
 
     def sends(self, ref: Ref) -> None:
-        """No later run asks this one."""
+        self.sent[ref] = Sent(self._clock())
 
     def give_up(self, ref: Ref) -> None:
+        self.sent.pop(ref, None)
         self._reserved = {name: one for name, one in self._reserved.items() if one != ref}
 
 
@@ -144,8 +149,6 @@ class Facts:
     view: TeamView = field(default_factory=TeamView)
     #: Our own user, by whom purchases of interrupted runs are told; None if it is not known.
     user_id: str | None = None
-    #: When the run began, in seconds since 1970.
-    run_at: float = 0.0
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
     #: For so many seconds an update waits for accounts that interrupted purchases may bring.
@@ -160,19 +163,6 @@ class Facts:
         for ref, one in self.unresolved.items():
             found.setdefault(one.note.identity, {})[ref] = one
         return found
-
-    def waits_for(self, ref: Ref) -> Unresolved | None:
-        """The order whose account may still appear, so that nothing is bought for the entry.
-
-        What the run is to wait for beyond its patience, it waits for to its end: so the next run
-        knows that nothing was bought.
-        """
-        one = self.unresolved.get(ref)
-        if one is None:
-            return None
-        return (
-            one if one.until > self.clock() or one.outlasts(self.run_at, self.patience_s) else None
-        )
 
     def check_team(self, account_id: str) -> None:
         """Refuse an account of another team.

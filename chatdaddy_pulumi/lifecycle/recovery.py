@@ -10,11 +10,11 @@ take. What becomes of the entry meanwhile settles nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedAccount
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.spec.identity import Identity
 from chatdaddy_pulumi.spec.nicknames import normal
 
@@ -47,6 +47,15 @@ class Note(NamedTuple):
     after: float = 0.0
 
 
+class Sent(NamedTuple):
+    """A purchase that a run sent, as its machine remembers it."""
+
+    #: In seconds since 1970.
+    at: float
+    #: Whether it was answered: then the account is there.
+    answered: bool = False
+
+
 class Order(NamedTuple):
     """By what orders are told apart."""
 
@@ -67,10 +76,8 @@ class Unresolved(NamedTuple):
     again: tuple[float, ...] = ()
     #: Whether it can't have been refused: the run was killed, or its answer was lost.
     sure: bool = True
-
-    def outlasts(self, run_at: float, patience_s: float) -> bool:
-        """Whether a run that began then does not wait for it, and buys nothing for its entry."""
-        return run_at > 0 and self.until > run_at + patience_s
+    #: Whether the run does not buy for its entry, whatever it finds out later.
+    idle: bool = False
 
     @property
     def latest(self) -> float:
@@ -90,6 +97,10 @@ class Unresolved(NamedTuple):
         for at in (other.since, *other.again):
             found = found.begun_again(at)
         return found._replace(until=max(self.until, other.until), sure=self.sure or other.sure)
+
+    def became(self, account_id: str, identities: Collection[Identity]) -> bool:
+        """Whether it became the account that its entry holds, as it was asked for or is seen."""
+        return self.note.identity in identities and account_id not in self.note.before
 
     def may_be(self, account: ObservedAccount, user_id: str | None) -> bool | None:
         """Whether the account may be what the run bought; None if that is not certain.
@@ -149,28 +160,17 @@ def assign(orders: Iterable[Order], wanting: Mapping[Ref, Identity]) -> dict[Ref
     return found
 
 
-def is_settled(
-    one: Unresolved,
-    own: SavedAccount | None,
-    free: Iterable[ObservedAccount],
-    user_id: str | None,
-    now: float,
+def came_to_nothing(
+    one: Unresolved, free: Iterable[ObservedAccount], user_id: str | None, now: float
 ) -> bool:
-    """Whether it is known what came of an order.
+    """Whether no account came of an order in all the time that it may take.
 
     Args:
         one: The order.
-        own: The account that its entry holds.
         free: The accounts that nobody holds, at least those that it may be.
         user_id: Our own user.
         now: In seconds since 1970.
     """
-    if (
-        own is not None
-        and own.account_id not in one.note.before
-        and one.note.identity in own.identities
-    ):
-        return True
     if now <= one.until or now - one.latest <= LONGEST_RUN_S + CLOCKS_APART_S:
         return False
     return not any(account.live and one.may_be(account, user_id) is not False for account in free)

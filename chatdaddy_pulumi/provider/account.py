@@ -8,7 +8,7 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver, decide_all
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     HistoryLoss,
@@ -154,9 +154,16 @@ class AccountProvider:
             if registered:
                 context.replaced.add(Ref(urn))
                 goes = messages.WHAT_GOES[_on_delete(before, given)]
+                made = context.decisions.made if context.decisions is not None else {}
+                decision = made.get(Ref(urn))
+                first = (
+                    f"{decision.account.account_id}, which is there already, takes its place"
+                    if isinstance(decision, TakeOver)
+                    else "A new account is bought first"
+                )
                 self._host.warn(
-                    f"{_name(urn)} is replaced since {' and '.join(replaces)} changed. A new "
-                    f"account is bought first. Then of the old account {id}: {goes}",
+                    f"{_name(urn)} is replaced since {' and '.join(replaces)} changed. "
+                    f"{first}. Then of the old account {id}: {goes}",
                     urn,
                 )
             return Difference(True, replaces)

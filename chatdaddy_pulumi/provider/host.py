@@ -13,6 +13,7 @@ from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
@@ -45,8 +46,8 @@ class Host:
     settings: Settings = field(default_factory=lambda: Settings({}, os.environ))
     #: The run that a resource's hidden input describes; None: of the engine that this host serves.
     find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
-    #: When an earlier run sent its purchases, by entry; None if this machine does not know.
-    begun_in: Callable[[str], Mapping[Ref, float] | None] = lambda _: None
+    #: The purchases that an earlier run sent, by entry; None if this machine does not know.
+    begun_in: Callable[[str], Mapping[Ref, Sent] | None] = lambda _: None
     show: Log = silent
     #: Why no further account should be begun; None to go on.
     stop_reason: Callable[[], str | None] = lambda: None
@@ -104,7 +105,7 @@ class Host:
         """What the verbs have to know in this run."""
         options = self.settings.options()
         facts = context.facts(self.client, self.settings.team_id, self.clock)
-        facts.patience_s = patience(options)
+        facts.patience_s = options.lookup_s + 15
         facts.client_max_age_s = options.snapshot_max_age_s
         return facts
 
@@ -131,11 +132,6 @@ class Host:
 
     def warn(self, message: str, urn: str = "") -> None:
         self.log(message, severity="warning", urn=urn)
-
-
-def patience(options: ClientOptions) -> float:
-    """For so many seconds an update waits for accounts that orders may bring."""
-    return options.lookup_s + 15
 
 
 #: Without the hidden input nothing is known of the run, and nothing may be done.

@@ -7,12 +7,13 @@ may have bought. It changes nothing at ChatDaddy.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from chatdaddy_pulumi.client import ChatDaddyError
+from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.lifecycle.decisions import decide_all, is_free, recovered_now
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
@@ -23,9 +24,10 @@ from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
     Order,
+    Sent,
     Unresolved,
     assign,
-    is_settled,
+    came_to_nothing,
     suspects,
 )
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -38,7 +40,6 @@ from chatdaddy_pulumi.provider.host import (
     Host,
     Read,
     configuration_problems,
-    patience,
 )
 from chatdaddy_pulumi.provider.run_context import Declared, RunContext
 from chatdaddy_pulumi.provider.state import (
@@ -56,7 +57,8 @@ from chatdaddy_pulumi.provider.state import (
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import DeclaredIdentity
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
+from chatdaddy_pulumi.spec.nicknames import normal
 
 #: Inputs of the intent that are saved in every update and never shown.
 _RUN, _RUN_AT, _UNRESOLVED = _SAVED = "__run_number", "__run_at", "__unresolved"
@@ -86,8 +88,8 @@ class _LastRun:
     at: float
     #: When it began to buy.
     began: float
-    #: When it sent its purchases, by entry; None if this machine does not know.
-    known: Mapping[Ref, float] | None
+    #: The purchases that it sent, by entry; None if this machine does not know.
+    known: Mapping[Ref, Sent] | None
 
     @classmethod
     def read(cls, olds: Mapping[str, Any], mark: Mapping[str, Any], host: Host) -> _LastRun | None:
@@ -107,22 +109,26 @@ class _LastRun:
         # A later run, without the intent, has put its own mark in its place.
         return cls(number, at, at, None) if marked_at > at else None
 
-    def order(self, ref: Ref, note: Note, slowest_s: float) -> Unresolved | None:
+    def order(self, ref: Ref, note: Note, options: ClientOptions) -> Unresolved | None:
         """The order that it may have sent for a noted entry."""
         if self.known is None:
             # A fleet whose work had ended would have saved that; a single account is saved only
             # if it was bought, so its purchase may as well have been refused.
             sure = leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
-            return Unresolved(note, self.began, self.began + slowest_s, sure=sure)
-        at = self.known.get(ref)
-        if at is None and not ref.holder.startswith("urn:"):
+            until = self.began + options.slowest_purchase_s
+            return Unresolved(note, self.began, until, sure=sure)
+        found = self.known.get(ref)
+        if found is None and not ref.holder.startswith("urn:"):
             alike = [
                 sent
                 for one, sent in self.known.items()
                 if one.key == ref.key and leaf_of(one.holder) == ref.holder
             ]
-            at = max(alike, default=None)
-        return None if at is None else Unresolved(note, at, at + slowest_s)
+            found = max(alike, default=None)
+        if found is None:
+            return None
+        wait_s = options.lookup_s if found.answered else options.slowest_purchase_s
+        return Unresolved(note, found.at, found.at + wait_s)
 
 
 class IntentProvider:
@@ -359,10 +365,15 @@ class _Found:
     # --- the orders of earlier runs
 
     def _outcome_is_known(self, holder: str) -> bool:
-        """Whether a fleet's work in the last run came to its end: all is in its state."""
-        saved = self._saved.get(holder) or {}
-        if self._last is None or type_of(holder) != FLEET_TYPE:
+        """Whether a resource's state tells all that came of its purchases in the last run: a
+        fleet's work came to its end, or an account's purchase had no answer."""
+        urn = self._today(Ref(holder)).holder
+        saved = self._saved.get(urn)
+        if self._last is None or saved is None:
             return False
+        if type_of(urn) == ACCOUNT_TYPE:
+            unresolved = AccountState.load(saved).unresolved
+            return unresolved is not None and unresolved.latest >= self._last.at
         worked_in = saved.get("__worked_in")
         if not worked_in:  # a state of before: it has no run's number
             return _number(saved.get("__worked_at")) > self._last.began
@@ -375,10 +386,9 @@ class _Found:
             for order, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items()
         }
         options = self._host.settings.options()
-        slowest_s, patience_s = options.slowest_purchase_s, patience(options)
         for ref, note in self._state.notes.items():
             last = self._last
-            sent = last.order(ref, note, slowest_s) if last is not None else None
+            sent = last.order(ref, note, options) if last is not None else None
             if sent is None or last is None:
                 continue
             order = Order(self._today(ref), note.identity)
@@ -386,7 +396,7 @@ class _Found:
                 # An older note's order is settled since.
                 if note.at >= last.at - 1:
                     found[order] = sent
-            elif last.known is not None or not found[order].outlasts(last.at, patience_s):
+            elif last.known is not None or not found[order].idle:
                 found[order] = found[order].begun_again(sent.since, sent.until)
         for urn, outputs in self._saved.items():
             own: dict[str, Unresolved] = {}
@@ -398,7 +408,25 @@ class _Found:
             for key, one in own.items():
                 order = Order(Ref(urn, key), one.note.identity)
                 found[order] = one.merged(found[order]) if order in found else one
-        return found
+        return {
+            order: one
+            for order, one in found.items()
+            if not ((held := self._own(order.ref)) and one.became(*held))
+        }
+
+    def _own(self, ref: Ref) -> tuple[str, set[Identity]] | None:
+        """The account that an entry holds, as it was asked for and as it was seen."""
+        seen = self._context.ownership.held_by(ref.holder).get(ref.key)
+        if seen is None:
+            return None
+        if type_of(ref.holder) == ACCOUNT_TYPE:
+            held = AccountState.load(self._saved[ref.holder]).held
+        else:
+            held = self._context.fleet(ref.holder).held.get(ref.key)
+        identities = {seen[1]}
+        if held is not None:
+            identities.add(Identity(normal(held.nickname), held.arguments.type.value))
+        return seen[0], identities
 
     def _today(self, ref: Ref) -> Ref:
         """The entry by its URN of today, if it was named by type and name alone."""
@@ -413,8 +441,13 @@ class _Found:
         """Look at what may have come of them; `facts` has the view then."""
         names = {order.identity.nickname for order in orders}
         least = len(facts.ownership.held_ids)
-        facts.view = await look(facts.client, names, max_age=60, at_least=least)
+        facts.view = view = await look(facts.client, names, max_age=60, at_least=least)
         facts.user_id = await facts.client.user_id()
+        if view.complete:
+            # A listing may hide what a search finds.
+            lost = {name for name in names if not any(one.live for one in view.named(name))}
+            for found in await asyncio.gather(*(look(facts.client, {name}) for name in lost)):
+                view.add(found.accounts.values())
 
     def _settle_unresolved(
         self, orders: dict[Order, Unresolved], entries: list[_Entry], facts: Facts
@@ -423,7 +456,6 @@ class _Found:
         context, ownership = self._context, facts.ownership
         now = self._host.clock()
         for order, one in list(orders.items()):
-            own = ownership.held_by(order.ref.holder).get(order.ref.key)
             free = [
                 account
                 for account in (
@@ -432,7 +464,7 @@ class _Found:
                 )
                 if is_free(facts, account.account_id)
             ]
-            if is_settled(one, own, free, facts.user_id, now):
+            if came_to_nothing(one, free, facts.user_id, now):
                 del orders[order]
         self._settle_adopted(orders, facts)
         wanting = {
@@ -442,7 +474,12 @@ class _Found:
         }
         for ref, order in assign(orders, wanting).items():
             context.unresolved[ref] = orders.pop(order)
-        context.suspected.update(orders)
+        context.suspected.update((order, one._replace(idle=True)) for order, one in orders.items())
+        recovered = recovered_now(facts)
+        ends = self._run.at + facts.patience_s
+        for ref, one in context.unresolved.items():
+            idle = one.until > ends or ref in recovered.accounts or ref in recovered.unclear
+            context.unresolved[ref] = one._replace(idle=idle)
         for order in orders:
             dropped = context.dropped_orders
             dropped[order.identity] = dropped.get(order.identity, 0) + 1
@@ -549,7 +586,8 @@ class _Found:
         return self._login_types[name]
 
     async def _decide_accounts(self, facts: Facts, entries: list[_Entry]) -> None:
-        """In a preview: decide for all new `Account`s with one look, and say it in one line."""
+        """In a preview: decide for all new `Account`s, and for those whose replacement may have
+        been bought already, with one look, and say it in one line."""
         if not self._run.preview:
             return
         wanted: dict[Ref, AccountSpec] = {}
@@ -557,7 +595,9 @@ class _Found:
             if entry.declared.kind != "account" or entry.identity.identity is None:
                 continue
             if facts.ownership.held_by(entry.ref.holder):
-                continue
+                if entry.ref not in self._context.unresolved:
+                    continue
+                self._context.replaced.add(entry.ref)
             spec = self._context.specs(entry.declared).get("")
             if spec is not None:
                 wanted[entry.ref] = spec

@@ -272,7 +272,6 @@ class RunContext:
             is_coming=self._is_coming,
             first_missed=self.first_missed,
             provider=self.provider,
-            run_at=self.run.at if self.run is not None else 0.0,
             clock=clock,
         )
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from chatdaddy_pulumi.lifecycle.facts import Claim
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -239,6 +240,7 @@ class RunFile:
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
         self._bought_by[account_id] = Claim(ref, True)
+        self._note_begun("=", ref)
         if not self._one_provider:
             self.fulfil(account_id, ref)
 
@@ -299,14 +301,14 @@ class RunFile:
             self._begun_fd = os.open(self._begun_path, os.O_WRONLY | os.O_APPEND)
         os.write(self._begun_fd, f"{json.dumps([what, *ref, time.time()])}\n".encode())
 
-    def begun(self) -> Mapping[Ref, float]:
-        """When the run last sent a purchase, by entry; without those that were refused."""
-        found: dict[Ref, float] = {}
+    def begun(self) -> Mapping[Ref, Sent]:
+        """The last purchase that the run sent, by entry; without those that were refused."""
+        found: dict[Ref, Sent] = {}
         for line in self._begun_path.read_text("utf-8").splitlines():
             what, holder, key, at = json.loads(line)
             found.pop(Ref(holder, key), None)
-            if what == "+":
-                found[Ref(holder, key)] = at
+            if what != "-":
+                found[Ref(holder, key)] = Sent(at, answered=what == "=")
         return found
 
 
@@ -326,8 +328,8 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
     return None
 
 
-def begun_in(number: str) -> Mapping[Ref, float] | None:
-    """When an earlier run sent its purchases, by entry; None if its file is not here."""
+def begun_in(number: str) -> Mapping[Ref, Sent] | None:
+    """The purchases that an earlier run sent, by entry; None if its file is not here."""
     with suppress(OSError, sqlite3.Error, ValueError):
         for path in folder().glob(f"*-{escape(number)}.db"):
             found = RunFile(path)

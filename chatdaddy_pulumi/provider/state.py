@@ -218,6 +218,7 @@ def _write_unresolved(one: Unresolved) -> str:
             **({"again": list(one.again)} if one.again else {}),
             "until": one.until,
             **({} if one.sure else {"sure": False}),
+            **({"idle": True} if one.idle else {}),
         }
     )
 
@@ -232,8 +233,11 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
         before=tuple(said["before"]),
         after=said.get("after", 0.0),
     )
-    again = tuple(said.get("again", ()))
-    return Unresolved(note, said["since"], said["until"], again, said.get("sure", True))
+    return Unresolved(
+        *(note, said["since"], said["until"], tuple(said.get("again", ()))),
+        sure=said.get("sure", True),
+        idle=said.get("idle", False),
+    )
 
 
 # --- AccountFleet

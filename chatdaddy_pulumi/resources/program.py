@@ -71,7 +71,8 @@ class _Declaration:
     provider: str
     protect: bool
     retain: bool
-    depends_on: Any = None
+    #: What the registration waits for beside the arguments, in any form of `depends_on`.
+    waits_for: tuple[Any, ...] = ()
     #: Set once it is constructed; the inputs are read later.
     resource: pulumi.Resource | None = None
 
@@ -79,7 +80,7 @@ class _Declaration:
         """Wait for all that the registration waits for, but for the run."""
         for output in _outputs_in(self.given):
             await output.future()
-        for one in await _resources_in(self.depends_on):
+        for one in await _resources_in(self.waits_for):
             await one.urn.future()
 
     async def is_secret(self) -> bool:
@@ -134,20 +135,42 @@ class _Gate:
 
     The mark is saved by a hook, in a step of the engine's, and the engine takes it only while it
     hands no other step to a worker. If the workers were all in hooks that wait for the mark, none
-    would ever end.
+    would ever end; if other steps wait for a worker, the mark waits for them.
     """
 
     first: asyncio.Lock = field(default_factory=asyncio.Lock)
     marked: asyncio.Event = field(default_factory=asyncio.Event)
     saving: asyncio.Task[None] | None = None
+    #: How many resources that may buy are not over yet.
+    buyers: int = 0
+    #: Set while the others may go: there are no buyers, or the mark is saved.
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def expect(self) -> None:
+        """A resource that may buy will enter."""
+        self.buyers += 1
+
+    async def pass_by(self) -> None:
+        """Return if the mark is saved, or if no resource that may buy is left."""
+        if self.buyers:
+            await self.open.wait()
+
+    def save(self) -> None:
+        """The mark is saved."""
+        self.marked.set()
+        self.open.set()
+
+    def _over(self) -> None:
+        self.first.release()
+        self.buyers -= 1
+        if not self.buyers:
+            self.open.set()
 
     async def enter(self, resource: pulumi.Resource) -> None:
         """Return if the mark is saved, or if the resource goes first."""
-        if self.marked.is_set():
-            return
         await self.first.acquire()
         if self.marked.is_set():
-            self.first.release()
+            self._over()
             return
         asyncio.ensure_future(self._leave(resource))  # noqa: RUF006 - the loop holds it
 
@@ -158,7 +181,7 @@ class _Gate:
         await asyncio.wait({over, marked}, return_when=asyncio.FIRST_COMPLETED)
         if not over.done() or over.exception() is None:
             marked.cancel()
-        self.first.release()
+        self._over()
 
 
 #: For so long a step waits for the mark, in seconds; it is saved in milliseconds, unless steps
@@ -213,7 +236,7 @@ class Program:
             provider=own_provider,
             protect=protect,
             retain=bool(opts.retain_on_delete),
-            depends_on=opts.depends_on,
+            waits_for=(opts.depends_on, opts.deleted_with),
         )
         self._declarations.append(declaration)
         if self._file is not None:
@@ -301,9 +324,8 @@ class Program:
             "at": UNKNOWN if preview else time.time(),
         }
         assert urn is not None
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, sdk_hooks.register_outputs, urn, said)
-        gate.marked.set()
+        await sdk_hooks.register_outputs(urn, said)
+        gate.save()
 
     # --- the run's file
 
@@ -312,11 +334,14 @@ class Program:
         if declaration is not None and declaration.urn is None:
             declaration.urn = await self._own_urn(declaration)
             opened.declare(await declaration.known())
-        if declaration is not None and may_buy(await declaration.known(), opened.saved):
+        if declaration is not None and declaration.resource is not None:
             await declaration.ready()
+            gate = self._gates[provider]
+            buys = may_buy(await declaration.known(), opened.saved)
+            if buys:
+                gate.expect()
             await self._intents[provider][1].urn.future()
-            if declaration.resource is not None:
-                await self._gates[provider].enter(declaration.resource)
+            await (gate.enter(declaration.resource) if buys else gate.pass_by())
         return opened.hidden(provider)
 
     async def _own_urn(self, declaration: _Declaration) -> str:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -118,14 +119,27 @@ async def _read(output: pulumi.Output[Any]) -> tuple[Any, bool, set[Any]]:
 _TURNS = 100
 
 
-def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
-    """Save a component's outputs at once; once for each component and run."""
+async def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
+    """Save a component's outputs at once; once for each component and run.
+
+    The SDK's threads may all be waiting for registrations (with ``--parallel 1`` there is one), so
+    this needs none of them.
+    """
     values = struct_pb2.Struct()
     values.update(dict(outputs))
     monitor: Any = settings.get_monitor()
-    monitor.RegisterResourceOutputs(
-        resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=values), timeout=30
-    )
+    request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=values)
+    call = monitor.RegisterResourceOutputs.future(request, timeout=30)
+    loop = asyncio.get_running_loop()
+    answered = asyncio.Event()
+
+    def wake(_call: Any) -> None:
+        with suppress(RuntimeError):  # the program has ended meanwhile
+            loop.call_soon_threadsafe(answered.set)
+
+    call.add_done_callback(wake)
+    await answered.wait()
+    call.result()
 
 
 # --- the provider host's side

@@ -211,7 +211,6 @@ def test_ctrl_c_saves_what_was_bought_and_the_next_run_buys_the_rest(case: Case)
 
 
 @pytest.mark.on_each_engine
-@pytest.mark.open_fault
 def test_destroyed_after_a_killed_first_run_names_what_is_left(case: Case) -> None:
     """Nothing that may have been bought is removed: each is named, with the ways out."""
     theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
@@ -229,7 +228,6 @@ def test_destroyed_after_a_killed_first_run_names_what_is_left(case: Case) -> No
 
 
 @pytest.mark.on_each_engine
-@pytest.mark.open_fault
 def test_killed_in_the_middle_the_next_run_finishes(case: Case) -> None:
     theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
     foreign = case.server.call("POST", "/im/accounts", json=theirs).json()["accountId"]

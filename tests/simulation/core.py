@@ -19,6 +19,7 @@ from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import LocalClaims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -71,7 +72,7 @@ class CoreRun:
     random: Random
     environment: Mapping[str, str]
     #: What the runs of this machine noted that they sent, by their numbers.
-    begun: dict[str, dict[Ref, float]] = field(default_factory=dict)
+    begun: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
     program: Program | None = None
     #: The accounts that its refresh was the first to miss.
     missed: set[str] = field(default_factory=set)
@@ -129,8 +130,8 @@ class CoreRun:
             return None
         return self._file.run
 
-    def begun_in(self, number: str) -> Mapping[Ref, float] | None:
-        """What an earlier run of this machine sent, and when."""
+    def begun_in(self, number: str) -> Mapping[Ref, Sent] | None:
+        """What an earlier run of this machine sent."""
         found = self.begun.get(number)
         return None if found is None else dict(found)
 
@@ -144,6 +145,12 @@ class CoreRun:
     def stop_reason(self) -> str | None:
         stopping = self._deployment is not None and self._deployment.stopping
         return "the run was interrupted" if stopping else None
+
+    def claims(self) -> LocalClaims:
+        """What the resources of the run tell each other, and what is kept of it beyond the run."""
+        claims = LocalClaims(self.loop.wall_clock)
+        self.begun[self.number] = claims.sent
+        return claims
 
     # --- the program
 
@@ -294,9 +301,7 @@ class _ProgramSide:
                 at=self._run.loop.wall_clock(),
                 saved=saved,
                 declared=[self._declared(block) for block in self._program.blocks],
-                claims=_Claims(
-                    self._run.begun.setdefault(self._run.number, {}), self._run.loop.wall_clock
-                ),
+                claims=self._run.claims(),
             )
         )
         self._run.begin(self._file)
@@ -459,21 +464,6 @@ class _Gate:
         await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
         marked.cancel()
         self._first.release()
-
-
-class _Claims(LocalClaims):
-    """What the resources of a run tell each other, and what was sent, which outlives the run."""
-
-    def __init__(self, begun: dict[Ref, float], clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._begun = begun
-        self._clock = clock
-
-    def sends(self, ref: Ref) -> None:
-        self._begun[ref] = self._clock()
-
-    def give_up(self, ref: Ref) -> None:
-        self._begun.pop(ref, None)
 
 
 class _RunFile:

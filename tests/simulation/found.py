@@ -306,6 +306,31 @@ FOUND: dict[str, History] = {
         _run(targets=("acct0",)),
         _up(),
     ),
+    "killed in a replacement, whose account is taken over": _history(
+        _edit(_account("acct0", _entry(1)), _fleet("fleet0", k0=_entry(2), k1=_entry(3))),
+        _up(),
+        _edit(
+            Change("set", ("acct0", "", "type", "instagram")),
+            Change("set", ("fleet0", "k0", "type", "instagram")),
+        ),
+        _killed(2, 0.055),
+        _PREVIEWED,
+    ),
+    "one nickname, two entries, and one leaves after a kill": _history(
+        _edit(
+            _fleet(
+                "fleet0",
+                k0=_entry(1, nickname="Alice", existing="allow"),
+                k1=_entry(2, nickname="Alice", existing="allow"),
+            )
+        ),
+        _killed(2, 0.055),
+        _edit(Change("drop", ("fleet0", "k0"))),
+        _up(),
+        _up(),
+        WaitStep(4000.0),
+        _up(),
+    ),
     "an account that is deleted already is to be archived": _history(
         _edit(_account("acct1", _entry(1, on_delete="archive"))),
         _up(),

@@ -16,7 +16,7 @@ from tests.simulation.mutants import MUTANTS, Mutant
 RED: dict[int, tuple[int | str, ...]] = {
     1: (20011, 20016),
     2: ("a colleague buys what an interrupted run did not",),
-    3: (20013, 20014),
+    3: ("killed while a slow purchase is under way", 20014),
     4: (20004, 20016),
     5: (20016, 20047),
     6: (20057, 20075),

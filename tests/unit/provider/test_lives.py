@@ -155,6 +155,10 @@ class Lives(RuleBasedStateMachine):
         assert self.others <= self.team.live()
         assert not self.others & set(self.driver.ids.values())
 
+    @rule()
+    def move_to_another_machine(self) -> None:
+        self.driver.stack.move_to_another_machine()
+
     def _up(self, **arguments: Any) -> dict[str, str]:
         said: dict[str, str] = {}
         while True:
@@ -185,7 +189,7 @@ class Lives(RuleBasedStateMachine):
         return {"existing": "allow", "limits": {"max_removals": 100}}
 
 
-TestLives = pytest.mark.open_fault(Lives.TestCase)
+TestLives = Lives.TestCase
 TestLives.settings = settings(
     max_examples=60,
     stateful_step_count=25,

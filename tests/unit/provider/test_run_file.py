@@ -47,7 +47,12 @@ def test_a_later_run_knows_when_it_was_sent() -> None:
     run.sends(ALICE)
     found = begun_in(run.number)
     assert found is not None
-    assert before <= found[ALICE] <= time.time()
+    assert before <= found[ALICE].at <= time.time()
+    assert not found[ALICE].answered
+    run.bought("acc1", ALICE)
+    found = begun_in(run.number)
+    assert found is not None
+    assert found[ALICE].answered
 
 
 def test_a_nickname_that_is_reserved_is_not_sent_yet() -> None:

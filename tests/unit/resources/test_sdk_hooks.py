@@ -7,7 +7,7 @@ import asyncio
 import importlib.util
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -200,14 +200,22 @@ def test_a_components_outputs_are_registered_by_the_monitor(
     """The request and the stub's method are the protocol's."""
     sent: list[Any] = []
 
-    class Monitor:
-        def RegisterResourceOutputs(  # noqa: N802 - the protocol's
-            self, request: Any, timeout: float
-        ) -> None:
+    class Answered:
+        def add_done_callback(self, told: Callable[[Any], None]) -> None:
+            told(self)
+
+        def result(self) -> None: ...
+
+    class Call:
+        def future(self, request: Any, timeout: float) -> Answered:
             sent.append(request)
+            return Answered()
+
+    class Monitor:
+        RegisterResourceOutputs = Call()
 
     monkeypatch.setattr(settings, "get_monitor", Monitor)
-    sdk_hooks.register_outputs("urn:x", {"run": "r", "at": 5.0})
+    asyncio.run(sdk_hooks.register_outputs("urn:x", {"run": "r", "at": 5.0}))
     (request,) = sent
     assert isinstance(request, resource_pb2.RegisterResourceOutputsRequest)
     assert request.urn == "urn:x"
