@@ -205,8 +205,18 @@ class AccountProvider:
             facts=_changed(facts_of(outcome.observed[""]), held.arguments.settings, spec, error),
             inputs=inputs,
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
+            replaced=self._replaced(urn, held.account_id),
         )
         return Created(held.account_id, state.dump(_secrets(news)))
+
+    def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
+        """The accounts that the old side of a replacement holds, without one that is kept."""
+        old = AccountState.load(self._host.context.saved(urn))
+        found = dict(old.replaced)
+        if old.held is not None:
+            found[old.held.account_id] = old.held.arguments.kind
+        found.pop(taken, None)
+        return found
 
     def _unresolved(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: Unresolved
@@ -215,10 +225,8 @@ class AccountProvider:
         note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
         context = self._host.context
         noted = context.note_of(Ref(urn))
-        old = AccountState.load(context.saved(urn))
-        replaced = old.replaced if old.held is None else (old.held.account_id,)
         state = AccountState(
-            replaced=replaced,
+            replaced=self._replaced(urn),
             inputs=_stored(news),
             unresolved=UnresolvedPurchase(noted or note, error.began_at, error.until),
             failed=f"{_name(urn)}: {messages.told(error)}",

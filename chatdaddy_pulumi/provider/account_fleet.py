@@ -269,6 +269,7 @@ class FleetProvider:
             key: held
             for key, held in todo.removals.items()
             if _goes_to(context, Ref(urn, key), held) is None
+            and not (key in state.held and is_leftover(key))  # it was approved of before
         }
         if not removed:
             return
@@ -280,7 +281,8 @@ class FleetProvider:
                 "protect=True off the fleet first"
             )
         limit = read_limits(news.get("limits")).limits.max_removals
-        check_removals(sorted(removed), len(state.held), limit, len(reading.specs))
+        held_now = sum(not is_leftover(key) for key in state.held)
+        check_removals(sorted(removed), held_now, limit, len(reading.specs))
 
     # --- doing it
 

@@ -100,8 +100,9 @@ class AccountState:
     unresolved: Unresolved | None = None
     #: Why the last run could not do all of its work.
     failed: str | None = None
-    #: The accounts in whose place it comes, while it is not known that they are removed.
-    replaced: tuple[str, ...] = ()
+    #: The accounts in whose place it came, with their kind (`Arguments.kind`); the next update
+    #: forgets them.
+    replaced: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> AccountState:
@@ -131,7 +132,7 @@ class AccountState:
             cost=said.get("cost") or {},
             unresolved=unresolved,
             failed=said.get("__failed"),
-            replaced=tuple(said.get("__replaced") or ()),
+            replaced=dict(said.get("__replaced") or {}),
         )
 
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
@@ -158,7 +159,7 @@ class AccountState:
         if self.failed:
             outputs["__failed"] = secret(self.failed) if hidden else self.failed
         if self.replaced:
-            outputs["__replaced"] = list(self.replaced)
+            outputs["__replaced"] = self.replaced
         return outputs
 
 
@@ -423,11 +424,13 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     if type_ == ACCOUNT_TYPE:
         state = AccountState.load(outputs)
         found = {} if state.held is None else {"": _saved_account(state.held)}
-        return SavedHolder(urn, found, frozenset(state.replaced))
+        return SavedHolder(urn, found, state.replaced)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
         found = {key: _saved_account(one) for key, one in held.items() if REPLACED not in key}
-        replaced = frozenset(one.account_id for key, one in held.items() if REPLACED in key)
+        replaced = {
+            one.account_id: one.arguments.kind for key, one in held.items() if REPLACED in key
+        }
         return SavedHolder(urn, found, replaced)
     return None
 
