@@ -144,19 +144,20 @@ class FleetProvider:
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
-        said = news.get("__said")
-        if said and said == olds.get("__settled") and not olds.get("__unresolved"):
+        said, urn = news.get("__said"), str(news.get("__urn") or "")
+        context = self._host.context
+        ignored = urn not in context.checked and context.intent_checked
+        settled = said and said == olds.get("__settled") and not olds.get("__unresolved")
+        if settled and not ignored:
             return Difference(False)
         state = FleetState.load(olds)
-        urn = str(news.get("__urn") or "")
-        context = self._host.context
         if urn not in context.checked:
             # A refresh asks without the program: only what it found counts. If the program runs,
             # it hands over nothing (`ignore_changes`), and nothing is done.
-            if context.intent_checked and (state.failed or state.unresolved):
-                self._host.warn(messages.unfinished(urn.rpartition("::")[2]), urn)
+            if ignored:
+                self._tell_ignored(context, urn, state)
             found = any(one.drift for one in state.held.values())
-            return Difference(found and not context.intent_checked)
+            return Difference(found and not ignored)
         _, reading = self._reading(news)
         if reading.unknown.get(""):
             self._host.log(
@@ -175,6 +176,28 @@ class FleetProvider:
         left = bool(state.failed or state.unresolved or reading.unknown)
         left = left or any(map(is_leftover, state.held))
         return Difference(not todo.empty or left)
+
+    def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
+        """Tell what is not done since the program hands over nothing.
+
+        Raises:
+            LifecycleError: an account leaves its place for one here.
+        """
+        name = urn.rpartition("::")[2]
+        if state.failed or state.unresolved:
+            self._host.warn(messages.unfinished(name), urn)
+        coming = {
+            ref.key: one.account_id
+            for one in context.ownership.leaving
+            for ref in [context.ownership.moved.get(one.account_id)]
+            if ref is not None and ref.holder == urn
+        }
+        if coming:
+            told = [f"{key} ({account_id})" for key, account_id in sorted(coming.items())]
+            raise LifecycleError(
+                f"nothing was done: {name} has ignore_changes=['*'], and so can't take over "
+                f"{listed(told)}. Take ignore_changes off until `pulumi up` is green"
+            )
 
     def _plan(
         self, context: RunContext, urn: str, state: FleetState, reading: FleetReading

@@ -772,6 +772,10 @@ class Person:
                 yield f"{name} loses too many"
             if not block.entries:
                 yield f"{name} is empty"
+        there = {(slot.block, slot.key) for slot in ran.before}
+        for wish in wishes:
+            if wish.block.ignore_changes and (wish.block.name, wish.key) not in there:
+                yield f"{wish.label} comes where all changes are ignored"
         for block in program.blocks:
             limit = block.limits.get("max_purchases")
             if limit is not None:
