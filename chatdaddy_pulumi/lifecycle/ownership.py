@@ -376,6 +376,10 @@ class Ownership:
             None,
         )
 
+    def is_renamed(self, urn: str) -> bool:
+        """Whether a declared resource is saved under another URN."""
+        return self._matching.saved_urns.get(urn, urn) != urn
+
     def held_by(self, urn: str) -> Mapping[str, SavedAccount]:
         """What a resource holds by the saved state, by its URN of today or in the saved state."""
         saved = self._matching.saved_urns.get(urn, urn)

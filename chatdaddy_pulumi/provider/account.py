@@ -40,7 +40,7 @@ from chatdaddy_pulumi.provider.host import (
     split_unknowns,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import AccountState, facts_of, secret
+from chatdaddy_pulumi.provider.state import AccountState, facts_of, is_renamed, secret
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
@@ -168,6 +168,8 @@ class AccountProvider:
                 failures = await self._refused(context, urn, spec, todo)
                 if failures:
                     raise LifecycleError("; ".join(one.reason for one in failures))
+        if registered and is_renamed(olds, urn):
+            return Difference(True)
         same_removal = _on_delete(given) is _on_delete(before)
         return Difference(not todo.empty and (_differs(todo, spec, before) or not same_removal))
 

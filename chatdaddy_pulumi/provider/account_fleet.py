@@ -50,7 +50,7 @@ from chatdaddy_pulumi.provider.host import (
     configuration_problems,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import FleetState, secret, to_json
+from chatdaddy_pulumi.provider.state import FleetState, is_renamed, secret, to_json
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
@@ -148,6 +148,7 @@ class FleetProvider:
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
         settled = said and said == olds.get("__settled") and not olds.get("__unresolved")
+        settled = settled and (ignored or not is_renamed(olds, urn))
         if settled and not ignored:
             return Difference(False)
         state = FleetState.load(olds)
@@ -175,6 +176,7 @@ class FleetProvider:
             ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
         left = left or any(map(is_leftover, state.held))
+        left = left or is_renamed(olds, urn)
         return Difference(not todo.empty or left)
 
     def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
@@ -315,10 +317,13 @@ class FleetProvider:
         # A replacement takes over what its old side holds, as an update does: nothing else tells
         # whose these accounts are until that is removed.
         context = self._host.context
-        state = context.fleet(urn)
+        state, facts = context.fleet(urn), self._host.facts(context)
         for held in state.held.values():
-            self._host.facts(context).check_team(held.account_id)
+            facts.check_team(held.account_id)
         outputs = await self._work(state, news)
+        for key, held in FleetState.load(outputs).held.items():
+            if state.held and not is_leftover(key):
+                facts.claims.fulfil(held.account_id, Ref(urn, key))
         return Created(f"{urn.rpartition('::')[2]}-{number}", outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:

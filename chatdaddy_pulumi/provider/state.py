@@ -418,6 +418,12 @@ def type_of(urn: str) -> str:
     return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
 
 
+def is_renamed(outputs: Mapping[str, Any], urn: str) -> bool:
+    """Whether a resource has another URN in its outputs: its removal goes by what stands there."""
+    before = plain(outputs.get("__declared") or {}).get("__urn")
+    return before not in (None, urn)
+
+
 def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     """What a resource of the saved state holds; None if it holds no accounts."""
     type_ = type_of(urn)

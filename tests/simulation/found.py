@@ -464,4 +464,23 @@ FOUND: dict[str, History] = {
         ),
         _up(),
     ),
+    "an old name is used again after a rename": _history(
+        _edit(_account("acct0", _entry(1, nickname="Emil "))),
+        _up(),
+        _renamed("acct0", "acct74", says_so=True),
+        _up(),
+        _edit(
+            Change("drop", ("acct74", "")),
+            Change("declare", (Block("account", "acct0", {"": _entry(3, on_delete="retain")}),)),
+        ),
+        _up(),
+    ),
+    "only the old name of a fleet is a target, whose renaming was refused": _history(
+        _edit(_fleet("fleet19", k1=_entry(1, tier=UNLIMITED), k4=_entry(2))),
+        _up(),
+        _by_hand("archive", 1),
+        _renamed("fleet19", "fleet61", says_so=True),
+        _up(),
+        _run(targets=("fleet19",)),
+    ),
 }
