@@ -88,6 +88,8 @@ class AccountProvider:
             self._host.warn(f"{_name(urn)}: {warning}", urn)
         if hidden is not None:
             context.register(urn)
+            if not olds and not {*_REPLACING} & {*reading.unknown}:
+                self._replace_by_order(context, urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
                 failures = await self._refused(
                     context, urn, reading.spec, plan({}, {"": reading.spec})
@@ -96,6 +98,15 @@ class AccountProvider:
         checked = _as_inputs(reading.spec, reading.unknown)
         checked |= {name: news[name] for name in _KEPT if news.get(name)}
         return Checked({**checked, **unknown}, failures)
+
+    def _replace_by_order(
+        self, context: RunContext, urn: str, spec: AccountSpec, given: Mapping[str, Any]
+    ) -> None:
+        """With `--replace` the engine asks for no difference."""
+        old = AccountState.load(context.saved(urn))
+        if old.held is not None and old.held.arguments.kind != spec.arguments.kind:
+            names = [one for one in _REPLACING if given.get(one) != old.inputs.get(one)]
+            self._replace(context, urn, old, given, names)
 
     async def _refused(
         self, context: RunContext, urn: str, spec: AccountSpec, todo: Plan
@@ -150,13 +161,7 @@ class AccountProvider:
             return Difference(True, ["nickname"])
         if replaces:
             if registered:
-                context.replaced.add(Ref(urn))
-                goes = messages.WHAT_GOES[_on_delete(before, given)]
-                self._host.warn(
-                    f"{_name(urn)} is replaced since {' and '.join(replaces)} changed. A new "
-                    f"account is bought first. Then of the old account {id}: {goes}",
-                    urn,
-                )
+                self._replace(context, urn, state, given, replaces)
             return Difference(True, replaces)
         if unknown:
             return Difference(True)
@@ -172,6 +177,25 @@ class AccountProvider:
             return Difference(True)
         same_removal = _on_delete(given) is _on_delete(before)
         return Difference(not todo.empty and (_differs(todo, spec, before) or not same_removal))
+
+    def _replace(
+        self,
+        context: RunContext,
+        urn: str,
+        old: AccountState,
+        given: Mapping[str, Any],
+        names: list[str],
+    ) -> None:
+        """Another account is bought in the place of the old one; said once."""
+        if old.held is None or Ref(urn) in context.replaced:
+            return
+        context.replaced.add(Ref(urn))
+        goes = messages.WHAT_GOES[_on_delete(old.inputs, given)]
+        self._host.warn(
+            f"{_name(urn)} is replaced since {' and '.join(names)} changed. A new account is "
+            f"bought first. Then of the old account {old.held.account_id}: {goes}",
+            urn,
+        )
 
     async def _guard(self, context: RunContext, urn: str, todo: Plan) -> None:
         losing = losses(urn, todo, Decisions({}, {}))

@@ -483,4 +483,10 @@ FOUND: dict[str, History] = {
         _up(),
         _run(targets=("fleet19",)),
     ),
+    "a replacement by order and by another type": _history(
+        _edit(_account("acct1", _entry(1))),
+        _up(),
+        _set("acct1", "", "type", "instagram"),
+        _run(replaces=("acct1",), skip_preview=False),
+    ),
 }

@@ -760,13 +760,15 @@ class Person:
         for name in {slot.block for slot in ran.before}:
             slots = [slot for slot in ran.before if slot.block == name and not slot.leftover]
             leave = [slot for slot in slots if slot.account_id not in wanted]
-            block = program.block(name)
+            block = program.block(name) or next(
+                (one for one in program.blocks if name in one.old_names), None
+            )
             protected = any(slot.protect for slot in slots) or (block is not None and block.protect)
             if protected and (leave or block is None):
                 yield f"{name} is protected"
             if block is None or block.kind != "fleet" or not slots:
                 continue
-            mine = [wish for wish in wishes if wish.block.name == name]
+            mine = [wish for wish in wishes if wish.block == block]
             replaced = [wish for wish in mine if self._needs_one(ran, wish)]
             if len(leave) + len(replaced) > _most_removals(block.limits, len(slots)):
                 yield f"{name} loses too many"
