@@ -141,7 +141,7 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
                 names.add(spec.nickname)
         elif spec.adopt is None:
             names.add(spec.nickname)
-            ids |= set() if ref.key else facts.ownership.replaced_in(ref.holder)
+            ids |= set() if ref.key else set(facts.ownership.replaced_in(ref.holder))
     names |= {one.note.identity.nickname for one in facts.unresolved.values()}
     at_least = len(facts.ownership.held_ids)
     return await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
@@ -278,12 +278,13 @@ def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
 
 
 def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount | None:
-    """The account that an `Account` held before it was to be replaced, if the program asks for its
-    type again before it is removed."""
-    if ref.key or facts.ownership.held_by(ref.holder):
+    """The account that an `Account` held before it was replaced, if the program asks for its kind
+    again before it is removed."""
+    if ref.key:
         return None
-    found = (facts.view.get(id_) for id_ in facts.ownership.replaced_in(ref.holder))
-    fits = [one for one in found if one and one.live and one.type == spec.arguments.type.value]
+    replaced = facts.ownership.replaced_in(ref.holder)
+    found = (facts.view.get(id_) for id_, kind in replaced.items() if kind == spec.arguments.kind)
+    fits = [one for one in found if one is not None and one.live]
     return fits[0] if len(fits) == 1 else None
 
 
@@ -337,11 +338,13 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
 def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
     ids = tuple(sorted(account.account_id for account in named))
+    replaced = facts.ownership.replaced_in(ref.holder)
     strangers = sorted(
         (
             account
             for account in named
             if account.live
+            and account.account_id not in replaced
             and is_free(facts, account.account_id)
             and not _is_being_bought(facts, ref, account)
         ),

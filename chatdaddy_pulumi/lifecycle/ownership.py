@@ -86,15 +86,17 @@ class SavedHolder:
 
     urn: str
     accounts: Mapping[str, SavedAccount]
-    #: The accounts that were replaced and are not removed yet: no entry's, and no stranger's.
-    replaced: frozenset[str] = field(default_factory=frozenset)
+    #: The accounts that were replaced, with their kind, and of which it is not known that they are
+    #: removed: no entry's, and no stranger's.
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, gone: Collection[str]) -> SavedHolder:
         """The same without these accounts."""
         if not gone:
             return self
         left = {key: one for key, one in self.accounts.items() if one.account_id not in gone}
-        return SavedHolder(self.urn, left, self.replaced - set(gone))
+        replaced = {id_: kind for id_, kind in self.replaced.items() if id_ not in gone}
+        return SavedHolder(self.urn, left, replaced)
 
     def without_left(self, account_id: str) -> SavedHolder:
         """The same without an account that it has left to another resource."""
@@ -374,24 +376,27 @@ class Ownership:
             None,
         )
 
+    def is_renamed(self, urn: str) -> bool:
+        """Whether a declared resource is saved under another URN."""
+        return self._matching.saved_urns.get(urn, urn) != urn
+
     def held_by(self, urn: str) -> Mapping[str, SavedAccount]:
         """What a resource holds by the saved state, by its URN of today or in the saved state."""
         saved = self._matching.saved_urns.get(urn, urn)
         return self._saved[saved].accounts if saved in self._saved else {}
 
-    def replaced_in(self, urn: str) -> frozenset[str]:
-        """The accounts of a resource that were replaced, and of which it is not known that they are
-        removed."""
+    def replaced_in(self, urn: str) -> Mapping[str, str]:
+        """The accounts of a resource that were replaced, with their kind, and of which it is not
+        known that they are removed."""
         saved = self._matching.saved_urns.get(urn, urn)
-        return self._saved[saved].replaced if saved in self._saved else frozenset()
+        return self._saved[saved].replaced if saved in self._saved else {}
 
     @cached_property
     def held_ids(self) -> frozenset[str]:
-        """Every account that any resource of the stack holds, replaced ones included."""
-        found = {
+        """Every account that any resource of the stack holds."""
+        return frozenset(
             one.account_id for saved in self._saved.values() for one in saved.accounts.values()
-        }
-        return frozenset(found.union(*(saved.replaced for saved in self._saved.values())))
+        )
 
     @cached_property
     def missing_ids(self) -> frozenset[str]:

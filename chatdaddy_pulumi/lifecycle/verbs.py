@@ -321,9 +321,12 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
     adopter = ownership.also_adopted_by(account_id, ref)
     if claim is None and adopter:
         raise NotRemoved(account_id, adopter[0])
-    if _is_recreated(facts, ref, account_id):
-        return ref
-    return None
+    if not _is_recreated(facts, ref, account_id):
+        return None
+    if ref.key and ownership.is_renamed(ref.holder):
+        # The fleet has a new name, under which the engine may leave it out or have failed.
+        raise NotRemoved(account_id, ref)
+    return ref
 
 
 def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:

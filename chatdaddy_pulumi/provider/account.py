@@ -39,7 +39,7 @@ from chatdaddy_pulumi.provider.host import (
     split_unknowns,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, secret
+from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, is_renamed, secret
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
@@ -88,6 +88,8 @@ class AccountProvider:
             self._host.warn(f"{_name(urn)}: {warning}", urn)
         if hidden is not None:
             context.register(urn)
+            if not olds and not {*_REPLACING} & {*reading.unknown}:
+                self._replace_by_order(context, urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
                 failures = await self._refused(
                     context, urn, reading.spec, plan({}, {"": reading.spec})
@@ -98,6 +100,15 @@ class AccountProvider:
             checked.pop("removal", None)
         checked |= {name: news[name] for name in _KEPT if news.get(name)}
         return Checked({**checked, **unknown}, failures)
+
+    def _replace_by_order(
+        self, context: RunContext, urn: str, spec: AccountSpec, given: Mapping[str, Any]
+    ) -> None:
+        """With `--replace` the engine asks for no difference."""
+        old = AccountState.load(context.saved(urn))
+        if old.held is not None and old.held.arguments.kind != spec.arguments.kind:
+            names = [one for one in _REPLACING if given.get(one) != old.inputs.get(one)]
+            self._replace(context, urn, old, given, names)
 
     async def _refused(
         self, context: RunContext, urn: str, spec: AccountSpec, todo: Plan
@@ -152,20 +163,7 @@ class AccountProvider:
             return Difference(True, ["nickname"])
         if replaces:
             if registered:
-                context.replaced.add(Ref(urn))
-                goes = messages.WHAT_GOES[_on_delete(before, given)]
-                made = context.decisions.made if context.decisions is not None else {}
-                decision = made.get(Ref(urn))
-                first = (
-                    f"{decision.account.account_id}, which is there already, takes its place"
-                    if isinstance(decision, TakeOver)
-                    else "A new account is bought first"
-                )
-                self._host.warn(
-                    f"{_name(urn)} is replaced since {' and '.join(replaces)} changed. "
-                    f"{first}. Then of the old account {id}: {goes}",
-                    urn,
-                )
+                self._replace(context, urn, state, given, replaces)
             return Difference(True, replaces)
         if unknown:
             return Difference(True)
@@ -177,8 +175,36 @@ class AccountProvider:
                 failures = await self._refused(context, urn, spec, todo)
                 if failures:
                     raise LifecycleError("; ".join(one.reason for one in failures))
+        if registered and is_renamed(olds, urn):
+            return Difference(True)
         same_removal = _on_delete(given) is _on_delete(before)
         return Difference(not todo.empty and (_differs(todo, spec, before) or not same_removal))
+
+    def _replace(
+        self,
+        context: RunContext,
+        urn: str,
+        old: AccountState,
+        given: Mapping[str, Any],
+        names: list[str],
+    ) -> None:
+        """Another account is bought in the place of the old one; said once."""
+        if old.held is None or Ref(urn) in context.replaced:
+            return
+        context.replaced.add(Ref(urn))
+        goes = messages.WHAT_GOES[_on_delete(old.inputs, given)]
+        made = context.decisions.made if context.decisions is not None else {}
+        decision = made.get(Ref(urn))
+        first = (
+            f"{decision.account.account_id}, which is there already, takes its place"
+            if isinstance(decision, TakeOver)
+            else "A new account is bought first"
+        )
+        self._host.warn(
+            f"{_name(urn)} is replaced since {' and '.join(names)} changed. {first}. "
+            f"Then of the old account {old.held.account_id}: {goes}",
+            urn,
+        )
 
     async def _guard(self, context: RunContext, urn: str, todo: Plan) -> None:
         losing = losses(urn, todo, Decisions({}, {}))
@@ -213,8 +239,18 @@ class AccountProvider:
             facts=_changed(facts_of(outcome.observed[""]), held.arguments.settings, spec, error),
             inputs=inputs,
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
+            replaced=self._replaced(urn, held.account_id),
         )
         return Created(held.account_id, state.dump(_secrets(news)))
+
+    def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
+        """The accounts that the old side of a replacement holds, without one that is kept."""
+        old = AccountState.load(self._host.context.saved(urn))
+        found = dict(old.replaced)
+        if old.held is not None:
+            found[old.held.account_id] = old.held.arguments.kind
+        found.pop(taken, None)
+        return found
 
     def _unresolved(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: Unresolved
@@ -223,10 +259,8 @@ class AccountProvider:
         note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
         context = self._host.context
         noted = context.note_of(Ref(urn))
-        old = AccountState.load(context.saved(urn))
-        replaced = old.replaced if old.held is None else (old.held.account_id,)
         state = AccountState(
-            replaced=replaced,
+            replaced=self._replaced(urn),
             inputs=_stored(news),
             unresolved=UnresolvedPurchase(noted or note, error.began_at, error.until),
             failed=f"{_name(urn)}: {messages.told(error)}",

@@ -52,7 +52,7 @@ from chatdaddy_pulumi.provider.host import (
     configuration_problems,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import PART, FleetState, secret, to_json
+from chatdaddy_pulumi.provider.state import PART, FleetState, is_renamed, secret, to_json
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
@@ -149,19 +149,21 @@ class FleetProvider:
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
-        said = news.get("__said")
-        if said and said == olds.get("__settled") and not olds.get("__unresolved"):
+        said, urn = news.get("__said"), str(news.get("__urn") or "")
+        context = self._host.context
+        ignored = urn not in context.checked and context.intent_checked
+        settled = said and said == olds.get("__settled") and not olds.get("__unresolved")
+        settled = settled and (ignored or not is_renamed(olds, urn))
+        if settled and not ignored:
             return Difference(False)
         state = FleetState.load(olds)
-        urn = str(news.get("__urn") or "")
-        context = self._host.context
         if urn not in context.checked:
             # A refresh asks without the program: only what it found counts. If the program runs,
             # it hands over nothing (`ignore_changes`), and nothing is done.
-            if context.intent_checked and (state.failed or state.unresolved):
-                self._host.warn(messages.unfinished(urn.rpartition("::")[2]), urn)
+            if ignored:
+                self._tell_ignored(context, urn, state)
             found = any(one.drift for one in state.held.values())
-            return Difference(found and not context.intent_checked)
+            return Difference(found and not ignored)
         _, reading = self._reading(news)
         if reading.unknown.get(""):
             self._host.log(
@@ -179,7 +181,30 @@ class FleetProvider:
             ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
         left = left or any(map(is_leftover, state.held))
+        left = left or is_renamed(olds, urn)
         return Difference(not todo.empty or left)
+
+    def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
+        """Tell what is not done since the program hands over nothing.
+
+        Raises:
+            LifecycleError: an account leaves its place for one here.
+        """
+        name = urn.rpartition("::")[2]
+        if state.failed or state.unresolved:
+            self._host.warn(messages.unfinished(name), urn)
+        coming = {
+            ref.key: one.account_id
+            for one in context.ownership.leaving
+            for ref in [context.ownership.moved.get(one.account_id)]
+            if ref is not None and ref.holder == urn
+        }
+        if coming:
+            told = [f"{key} ({account_id})" for key, account_id in sorted(coming.items())]
+            raise LifecycleError(
+                f"nothing was done: {name} has ignore_changes=['*'], and so can't take over "
+                f"{listed(told)}. Take ignore_changes off until `pulumi up` is green"
+            )
 
     def _plan(
         self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
@@ -274,6 +299,7 @@ class FleetProvider:
             key: held
             for key, held in todo.removals.items()
             if _goes_to(context, Ref(urn, key), held) is None
+            and not (key in state.held and is_leftover(key))  # it was approved of before
         }
         if not removed:
             return
@@ -285,7 +311,8 @@ class FleetProvider:
                 "protect=True off the fleet first"
             )
         limit = read_limits(news.get("limits")).limits.max_removals
-        check_removals(sorted(removed), len(state.held), limit, len(reading.specs))
+        held_now = sum(not is_leftover(key) for key in state.held)
+        check_removals(sorted(removed), held_now, limit, len(reading.specs))
 
     # --- doing it
 
@@ -295,10 +322,13 @@ class FleetProvider:
         # A replacement takes over what its old side holds, as an update does: nothing else tells
         # whose these accounts are until that is removed.
         context = self._host.context
-        state = context.fleet(urn)
+        state, facts = context.fleet(urn), self._host.facts(context)
         for held in state.held.values():
-            self._host.facts(context).check_team(held.account_id)
+            facts.check_team(held.account_id)
         outputs = await self._work(state, news)
+        for key, held in FleetState.load(outputs).held.items():
+            if state.held and not is_leftover(key):
+                facts.claims.fulfil(held.account_id, Ref(urn, key))
         return Created(f"{urn.rpartition('::')[2]}-{number}", outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:

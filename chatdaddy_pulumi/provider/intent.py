@@ -354,7 +354,8 @@ class _Found:
             known = None if here is None else here.holder.entries
             for key, held in accounts.items():
                 stays = here is not None and (known is None or key in known)
-                ref = Ref(urn, key) if stays else ownership.moved.get(held.account_id)
+                own = Ref(self._context.urn_today(urn), key)
+                ref = own if stays else ownership.moved.get(held.account_id)
                 declared = None if ref is None else self._context.declared(ref.holder)
                 if ref is None or declared is None:
                     continue

@@ -103,8 +103,9 @@ class AccountState:
     unresolved: Unresolved | None = None
     #: Why the last run could not do all of its work.
     failed: str | None = None
-    #: The accounts in whose place it comes, while it is not known that they are removed.
-    replaced: tuple[str, ...] = ()
+    #: The accounts in whose place it came, with their kind (`Arguments.kind`); the next update
+    #: forgets them.
+    replaced: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> AccountState:
@@ -134,7 +135,7 @@ class AccountState:
             cost=said.get("cost") or {},
             unresolved=unresolved,
             failed=said.get("__failed"),
-            replaced=tuple(said.get("__replaced") or ()),
+            replaced=dict(said.get("__replaced") or {}),
         )
 
     def secrets(self) -> tuple[dict[str, Any], list[str]]:
@@ -171,7 +172,7 @@ class AccountState:
         if self.failed:
             outputs["__failed"] = secret(self.failed) if hidden else self.failed
         if self.replaced:
-            outputs["__replaced"] = list(self.replaced)
+            outputs["__replaced"] = self.replaced
         return outputs
 
 
@@ -481,17 +482,25 @@ def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], li
     return (AccountState if type_ == ACCOUNT_TYPE else FleetState).load(outputs).secrets()
 
 
+def is_renamed(outputs: Mapping[str, Any], urn: str) -> bool:
+    """Whether a resource has another URN in its outputs: its removal goes by what stands there."""
+    before = plain(outputs.get("__declared") or {}).get("__urn")
+    return before not in (None, urn)
+
+
 def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     """What a resource of the saved state holds; None if it holds no accounts."""
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = AccountState.load(outputs)
         found = {} if state.held is None else {"": _saved_account(state.held)}
-        return SavedHolder(urn, found, frozenset(state.replaced))
+        return SavedHolder(urn, found, state.replaced)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
         found = {key: _saved_account(one) for key, one in held.items() if REPLACED not in key}
-        replaced = frozenset(one.account_id for key, one in held.items() if REPLACED in key)
+        replaced = {
+            one.account_id: one.arguments.kind for key, one in held.items() if REPLACED in key
+        }
         return SavedHolder(urn, found, replaced)
     return None
 

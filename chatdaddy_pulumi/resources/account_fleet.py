@@ -19,6 +19,7 @@ from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
     end_red,
     is_protected_by,
+    old_names,
     program,
     provider_name,
     secret_names,
@@ -98,7 +99,15 @@ class AccountFleet(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(
             parent=self, provider=opts.provider, retain_on_delete=opts.retain_on_delete
         )
-        declared = run.declare("fleet", FLEET, name, given, child, protect=is_protected_by(opts))
+        declared = run.declare(
+            "fleet",
+            FLEET,
+            name,
+            given,
+            child,
+            protect=is_protected_by(opts),
+            old_names=old_names(opts, name),
+        )
         # As a plain value: a child that depends on its parent's output would wait for itself.
         urn: Any = self.urn.future()
         fleet = _Fleet(

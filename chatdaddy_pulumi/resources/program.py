@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
@@ -209,6 +209,7 @@ class Program:
         opts: pulumi.ResourceOptions,
         *,
         protect: bool,
+        old_names: Sequence[str] = (),
     ) -> Declaration:
         """Note a resource of ours.
 
@@ -219,6 +220,7 @@ class Program:
             given: Its arguments as the program gave them.
             opts: Its options.
             protect: Whether the program protects it.
+            old_names: Names that it had, as the child of a component whose aliases they are.
         """
         if sdk_hooks.under_mocks():
             return Declaration({})
@@ -232,7 +234,7 @@ class Program:
             given=given,
             urn=_root_urn(leaf) if opts.parent is None else None,
             parent=opts.parent,
-            aliases=_alias_leaves(opts, type_, name),
+            aliases=(*_alias_leaves(opts, type_, name), *(f"{type_}::{old}" for old in old_names)),
             provider=own_provider,
             protect=protect,
             retain=bool(opts.retain_on_delete),
@@ -534,6 +536,12 @@ def _child_urn(parent: str, leaf: str) -> str:
     if types.endswith("::pulumi:pulumi:Stack"):
         return f"{types.removesuffix('pulumi:pulumi:Stack')}{leaf}"
     return f"{types}${leaf}"
+
+
+def old_names(opts: pulumi.ResourceOptions, name: str) -> list[str]:
+    """The other names that a component had, by its aliases."""
+    leaves = _alias_leaves(opts, "", name)
+    return [old for leaf in leaves if (old := leaf.rpartition("::")[2]) != name]
 
 
 def _alias_leaves(opts: pulumi.ResourceOptions, type_: str, name: str) -> tuple[str, ...]:

@@ -315,9 +315,7 @@ class _ProgramSide:
             kind=block.kind,
             given=_given(block),
             urn=self._monitor.urn(goal) if known else None,
-            alias_leaves=tuple(
-                f"{ACCOUNT_TYPE}::{name}" for name in block.old_names if block.kind == "account"
-            ),
+            alias_leaves=tuple(f"{goal.type}::{name}" for name in block.old_names),
             provider=block.provider,
             protect=block.protect,
             retain=block.retain,

@@ -775,18 +775,24 @@ class Person:
         for name in {slot.block for slot in ran.before}:
             slots = [slot for slot in ran.before if slot.block == name and not slot.leftover]
             leave = [slot for slot in slots if slot.account_id not in wanted]
-            block = program.block(name)
+            block = program.block(name) or next(
+                (one for one in program.blocks if name in one.old_names), None
+            )
             protected = any(slot.protect for slot in slots) or (block is not None and block.protect)
             if protected and (leave or block is None):
                 yield f"{name} is protected"
             if block is None or block.kind != "fleet" or not slots:
                 continue
-            mine = [wish for wish in wishes if wish.block.name == name]
+            mine = [wish for wish in wishes if wish.block == block]
             replaced = [wish for wish in mine if self._needs_one(ran, wish)]
             if len(leave) + len(replaced) > _most_removals(block.limits, len(slots)):
                 yield f"{name} loses too many"
             if not block.entries:
                 yield f"{name} is empty"
+        there = {(slot.block, slot.key) for slot in ran.before}
+        for wish in wishes:
+            if wish.block.ignore_changes and (wish.block.name, wish.key) not in there:
+                yield f"{wish.label} comes where all changes are ignored"
         for block in program.blocks:
             limit = block.limits.get("max_purchases")
             if limit is not None:
