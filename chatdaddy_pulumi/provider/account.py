@@ -189,9 +189,10 @@ class AccountProvider:
         names: list[str],
     ) -> None:
         """Another account is bought in the place of the old one; said once."""
-        if old.held is None or Ref(urn) in context.replaced:
+        if old.held is None or urn in context.told_replaced:
             return
         context.replaced.add(Ref(urn))
+        context.told_replaced.add(urn)
         goes = messages.WHAT_GOES[_on_delete(old.inputs, given)]
         made = context.decisions.made if context.decisions is not None else {}
         decision = made.get(Ref(urn))

@@ -174,6 +174,8 @@ class RunContext:
     #: Whether the intent takes part in this run (it does not if `--target` leaves it out).
     intent_checked: bool = False
     replaced: set[Ref] = field(default_factory=set)
+    #: The Accounts, by URN, whose replacement was told.
+    told_replaced: set[str] = field(default_factory=set)
     #: See `Host.first_missed`.
     first_missed: Missed = field(default_factory=set[str])
     #: See `Host.refreshed`.
