@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
-QUICK := not slow and not real_engine and not open_fault
+SEED ?= 1
+QUICK := not slow and not real_engine and not stories
 LOWEST := .venv-lowest/bin
 # Those that fail first if a dependency is too old: they touch each of them.
 LOWEST_TESTS := tests/unit/resources tests/unit/client/test_models.py tests/unit/test_package.py \
   tests/integration/cli/test_accounts.py
 
-.PHONY: help demo test open quick check lowest fmt setup lock pulumi audit faults clean
+.PHONY: help demo test stories histories quick check lowest fmt setup lock pulumi audit faults clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,11 +20,17 @@ setup:  ## make .venv/ with the command in .venv/bin/
 demo: setup  ## buy, change and remove accounts on an emulated ChatDaddy, and watch it
 	@$(BIN)/python scripts/demo.py
 
-test: setup  ## all tests
-	$(BIN)/pytest -n $(WORKERS) -m "not open_fault"
+test: setup  ## all tests but for the stories
+	$(BIN)/pytest -n $(WORKERS) -m "not stories"
 
-open: setup  ## the tests of open faults, which fail until these are mended
-	$(BIN)/pytest -n $(WORKERS) -m open_fault
+stories: setup  ## ordinary life of whole stacks, in real processes, on the real engine if it is there
+	$(BIN)/pytest -n $(WORKERS) -m stories
+
+SECONDS_OF_HISTORIES ?= 3600
+
+histories: setup  ## random histories in virtual time, for an hour: SEED, SECONDS_OF_HISTORIES
+	$(BIN)/python -m tests.simulation --seed $(SEED) --histories 1000000 \
+	  --seconds $(SECONDS_OF_HISTORIES) --shrink
 
 quick: setup  ## the tests that one runs while working: under a minute
 	$(BIN)/pytest -n $(WORKERS) -m "$(QUICK)"
@@ -59,7 +66,6 @@ audit: setup  ## look the locked dependencies up in PyPI's list of vulnerabiliti
 
 HISTORIES ?= 50
 KILLS ?= 500
-SEED ?= 1
 ENGINE ?= stand-in
 
 faults: setup  ## random histories with kills, for an hour: HISTORIES, KILLS, SEED, ENGINE=pulumi

@@ -19,7 +19,7 @@ from tests.acceptance.conftest import Case
 from tests.support.between import Between, between
 from tests.support.sandbox import TEAM_ID, UNLIMITED, Sandbox, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.open_fault]
+pytestmark = [pytest.mark.slow, pytest.mark.stories]
 
 BUY, PATCH, DELETE = "POST /im/accounts", "PATCH /im/accounts/{id}", "DELETE /im/accounts/{id}"
 RECREATE = "POST /im/accounts/{id}/recreate"

@@ -17,19 +17,7 @@ CHUNK = 75
 FIRST = 20_000
 
 
-#: Stories that break a rule today: each is to be mended, and then leaves this list.
-OPEN = {}
-
-_STORIES = [
-    pytest.param(name, marks=pytest.mark.xfail(reason="an open fault", strict=True))
-    if name in OPEN
-    else name
-    for name in FOUND
-]
-
-
 @pytest.mark.slow
-@pytest.mark.open_fault
 @pytest.mark.parametrize("chunk", range(4))
 def test_ordinary_life_breaks_no_rule(chunk: int) -> None:
     first = FIRST + chunk * CHUNK
@@ -39,7 +27,7 @@ def test_ordinary_life_breaks_no_rule(chunk: int) -> None:
         assert played.violation is None, "\n".join([*played.story, told])
 
 
-@pytest.mark.parametrize("name", _STORIES)
+@pytest.mark.parametrize("name", FOUND)
 def test_what_once_broke_a_rule_breaks_none(name: str) -> None:
     played = play(FOUND[name])
     assert played.violation is None, "\n".join(played.story)
