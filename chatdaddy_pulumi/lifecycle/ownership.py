@@ -376,6 +376,23 @@ class Ownership:
             None,
         )
 
+    @cached_property
+    def _listed_by(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for holder in self._saved.values():
+            for one in holder.accounts.values():
+                found.setdefault(one.account_id, set()).add(holder.urn)
+        return found
+
+    def saved_holder_of(self, account_id: str, urn: str) -> str:
+        """The URN in the saved state of the one resource that lists the account.
+
+        `urn`, which is given, may be a name that the resource had before; it counts if several
+        resources list the account, or none.
+        """
+        urns = self._listed_by.get(account_id, set())
+        return next(iter(urns)) if len(urns) == 1 else urn
+
     def is_renamed(self, urn: str) -> bool:
         """Whether a declared resource is saved under another URN."""
         return self._matching.saved_urns.get(urn, urn) != urn

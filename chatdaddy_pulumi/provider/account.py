@@ -306,7 +306,8 @@ class AccountProvider:
         state = AccountState.load(outputs)
         self._host.hide(*state.secrets())
         context = self._host.context_of_removal()
-        urn = context.urn_today(str(state.inputs.get("__urn") or ""))
+        account_id = "" if state.held is None else state.held.account_id
+        urn = context.urn_today(str(state.inputs.get("__urn") or ""), account_id)
         declared = context.declared(urn) if urn else None
         if state.held is None:
             waits = state.unresolved is not None and state.unresolved.until > self._host.clock()

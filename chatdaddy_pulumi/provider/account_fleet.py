@@ -97,6 +97,9 @@ class FleetProvider:
         hidden = news.get("__run")
         context = self._host.enter(hidden)
         urn = str(news.get("__urn") or "")
+        if hidden is None and "__accounts" not in news:
+            # Inputs of a refresh, which `ignore_changes` hands over again.
+            return Checked(news, configuration_problems(self._host.settings))
         digest = _digest_of(news)
         checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
         if digest is not None:
@@ -412,7 +415,8 @@ class FleetProvider:
         state = FleetState.load(outputs)
         self._host.hide(*state.secrets())
         context, tally = self._host.context_of_removal(), Tally()
-        urn = context.urn_today(str(state.inputs.get("__urn") or ""))
+        first = next((one.account_id for one in state.held.values()), "")
+        urn = context.urn_today(str(state.inputs.get("__urn") or ""), first)
         self._host.removed |= {one.account_id for one in state.held.values()}
         todo = Plan(remove=dict(state.held), held=dict(state.held))
         declared = context.declared(urn) if urn else None

@@ -221,8 +221,13 @@ class RunContext:
         """The URN in the saved state of a declared resource; None if it is not there."""
         return self._matching.saved_urns.get(name_of(declared))
 
-    def urn_today(self, urn: str) -> str:
-        """The URN under which the program declares a resource of the saved state."""
+    def urn_today(self, urn: str, account_id: str = "") -> str:
+        """The URN under which the program declares a resource of the saved state.
+
+        `urn` may be older than the state, which tells the resource by the account that it lists.
+        """
+        if account_id:
+            urn = self.ownership.saved_holder_of(account_id, urn)
         declared = self.declared(urn)
         return urn if declared is None or declared.urn is None else declared.urn
 

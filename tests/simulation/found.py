@@ -514,4 +514,24 @@ FOUND: dict[str, History] = {
         _set("acct1", "", "type", "instagram"),
         _run(replaces=("acct1",), skip_preview=False),
     ),
+    "all changes are ignored from a refresh on": _history(
+        _edit(_fleet("fleet0", k3=_entry(1, type="instagram"))),
+        _up(),
+        _edit(Change("option", ("fleet0", "ignore_changes", True))),
+        _by_hand("delete now", 1),
+        _run(refresh=True),
+        _up(),
+    ),
+    "a rename while all changes are ignored": _history(
+        _edit(_account("acct0", _entry(1))),
+        _up(),
+        _edit(
+            Change("option", ("acct0", "ignore_changes", True)),
+            Change("set", ("acct0", "", "type", "instagram")),
+            Change("rename block", ("acct0", "acct98", True, 2)),
+        ),
+        _up(),
+        _edit(Change("option", ("acct98", "ignore_changes", False))),
+        _up(),
+    ),
 }
