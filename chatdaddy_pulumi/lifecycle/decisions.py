@@ -143,6 +143,7 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
             names.add(spec.nickname)
             ids |= set() if ref.key else set(facts.ownership.replaced_in(ref.holder))
     names |= {one.note.identity.nickname for one in facts.unresolved.values()}
+    ids |= {one.bought for one in facts.unresolved.values() if one.bought}
     at_least = len(facts.ownership.held_ids)
     return await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
 
@@ -157,9 +158,10 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
     unresolved = {ref: one for alike in groups.values() for ref, one in alike.items()}
     names = {one.nickname for one in groups if groups[one]}
     named = [account for name in names for account in facts.view.named(name)]
+    bought = [found for one in unresolved.values() if (found := facts.view.get(one.bought))]
     accounts = [
         account
-        for account in [*named, *(facts.view.nameless if names else ())]
+        for account in [*named, *(facts.view.nameless if names else ()), *bought]
         if is_free(facts, account.account_id)
     ]
     return recover(unresolved, accounts, facts.user_id, facts.dropped_orders)
@@ -239,7 +241,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             began_at=waiting.since,
             until=waiting.until,
         )
-    if waiting is not None and waiting.idle:
+    if waiting is not None and (waiting.idle or _is_hidden(facts, waiting.bought)):
         raise NotDone(
             f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought its "
             "account, which was to be seen or to be waited for as this run began. Run it again"
@@ -265,6 +267,11 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
             f"can't be told: {told}. Say it where the account goes with adopt={first!r}, or change "
             "one entry in a run"
         )
+
+
+def _is_hidden(facts: Facts, account_id: str) -> bool:
+    """Whether an account that was bought is in no listing."""
+    return account_id != "" and facts.view.get(account_id) is None
 
 
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:

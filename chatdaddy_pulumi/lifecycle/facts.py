@@ -89,7 +89,7 @@ class LocalClaims:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
-        self.sent[ref] = Sent(self._clock(), answered=True)
+        self.sent[ref] = Sent(self._clock(), account_id)
         self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:

@@ -52,8 +52,8 @@ class Sent(NamedTuple):
 
     #: In seconds since 1970.
     at: float
-    #: Whether it was answered: then the account is there.
-    answered: bool = False
+    #: The account that the answer named; "" if there was no answer.
+    account_id: str = ""
 
 
 class Order(NamedTuple):
@@ -78,28 +78,39 @@ class Unresolved(NamedTuple):
     sure: bool = True
     #: Whether the run does not buy for its entry, whatever it finds out later.
     idle: bool = False
+    #: The account that was bought, if the machine remembers it; then no other may be it.
+    bought: str = ""
 
     @property
     def latest(self) -> float:
         """When the last run began to buy."""
         return max(self.since, *self.again) if self.again else self.since
 
-    def begun_again(self, at: float, until: float = 0.0) -> Unresolved:
+    def begun_again(self, at: float) -> Unresolved:
         """The same, after another run that may have bought."""
         if at in (self.since, *self.again):
             return self
-        again = (*self.again, at)[-_RUNS_KEPT:]
-        return self._replace(until=max(self.until, until), again=again)
+        return self._replace(again=(*self.again, at)[-_RUNS_KEPT:])
+
+    def besides(self, account_id: str) -> Unresolved:
+        """The same, after its entry has bought this account without waiting any longer."""
+        return self._replace(note=self.note._replace(before=(*self.note.before, account_id)))
 
     def merged(self, other: Unresolved) -> Unresolved:
         """What both know of one order."""
         found = self
         for at in (other.since, *other.again):
             found = found.begun_again(at)
-        return found._replace(until=max(self.until, other.until), sure=self.sure or other.sure)
+        return found._replace(
+            until=max(self.until, other.until),
+            sure=self.sure or other.sure,
+            bought=other.bought or self.bought,
+        )
 
     def became(self, account_id: str, identities: Collection[Identity]) -> bool:
         """Whether it became the account that its entry holds, as it was asked for or is seen."""
+        if self.bought:
+            return account_id == self.bought
         return self.note.identity in identities and account_id not in self.note.before
 
     def may_be(self, account: ObservedAccount, user_id: str | None) -> bool | None:
@@ -108,6 +119,8 @@ class Unresolved(NamedTuple):
         It has the nickname and the type, was not there before, was made by our own user, and in
         the run's time. It may be deleted by now.
         """
+        if self.bought:
+            return account.account_id == self.bought
         note = self.note
         named = account.nickname is None or normal(account.nickname) == note.identity.nickname
         typed = account.type in (None, note.identity.type)
@@ -183,15 +196,19 @@ def suspects(
     by_name: dict[str, list[Unresolved]] = {}
     for one in orders:
         by_name.setdefault(one.note.identity.nickname, []).append(one)
+    bought = {one.bought for several in by_name.values() for one in several}
     every = [one for several in by_name.values() for one in several]
     return {
         account.account_id: account
         for account in sorted(accounts, key=lambda account: account.account_id)
         if account.live
-        and any(
-            one.may_be(account, user_id) is not False
-            for one in (
-                every if account.nickname is None else by_name.get(normal(account.nickname), ())
+        and (
+            account.account_id in bought
+            or any(
+                one.may_be(account, user_id) is not False
+                for one in (
+                    every if account.nickname is None else by_name.get(normal(account.nickname), ())
+                )
             )
         )
     }
@@ -225,15 +242,19 @@ def recover(
         besides: How many more accounts of a nickname and type interrupted runs may have bought,
             for entries that are no more.
     """
-    by_identity: dict[Identity, list[Ref]] = {}
-    for ref, one in unresolved.items():
-        by_identity.setdefault(one.note.identity, []).append(ref)
-    by_name: dict[str, list[ObservedAccount]] = {}
-    for account in accounts:
-        by_name.setdefault(normal(account.nickname), []).append(account)
-    unnamed = by_name.pop("", [])
+    by_id = {account.account_id: account for account in accounts}
     found: dict[Ref, ObservedAccount] = {}
     unclear: dict[Ref, tuple[ObservedAccount, ...]] = {}
+    by_identity: dict[Identity, list[Ref]] = {}
+    for ref, one in unresolved.items():
+        if not one.bought:
+            by_identity.setdefault(one.note.identity, []).append(ref)
+        elif (bought := by_id.pop(one.bought, None)) is not None and bought.live:
+            found[ref] = bought
+    by_name: dict[str, list[ObservedAccount]] = {}
+    for account in by_id.values():
+        by_name.setdefault(normal(account.nickname), []).append(account)
+    unnamed = by_name.pop("", [])
     for identity, refs in by_identity.items():
         candidates = sorted(
             [*by_name.get(identity.nickname, ()), *unnamed],

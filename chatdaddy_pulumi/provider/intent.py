@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     came_to_nothing,
     suspects,
 )
-from chatdaddy_pulumi.lifecycle.refresh import refresh
+from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import (
@@ -127,8 +127,9 @@ class _LastRun:
             found = max(alike, default=None)
         if found is None:
             return None
-        wait_s = options.lookup_s if found.answered else options.slowest_purchase_s
-        return Unresolved(note, found.at, found.at + wait_s)
+        if found.account_id:
+            return Unresolved(note, found.at, bought=found.account_id)
+        return Unresolved(note, found.at, found.at + options.slowest_purchase_s)
 
 
 class IntentProvider:
@@ -382,38 +383,58 @@ class _Found:
 
     def _open_orders(self) -> dict[Order, Unresolved]:
         """The orders that the state tells of, as far as the state alone does not settle them."""
-        found = {
-            Order(self._today(order.ref), order.identity): one
-            for order, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items()
+        found: dict[Order, Unresolved] = {}
+        for saved, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items():
+            order = Order(self._today(saved.ref), saved.identity)
+            own = self._own(order.ref)
+            bought_since = own is not None and own[0] == self._bought_last(order.ref)
+            found[order] = one.besides(own[0]) if own and bought_since and not one.bought else one
+        self._add_sent(found)
+        self._add_unanswered(found)
+        return {
+            order: one
+            for order, one in found.items()
+            if not ((own := self._own(order.ref)) and one.became(*own))
         }
+
+    def _bought_last(self, ref: Ref) -> str:
+        """The account that the last run bought for the entry; "" if that is not known."""
+        sent = self._last.known.get(ref) if self._last and self._last.known else None
+        return sent.account_id if sent is not None else ""
+
+    def _add_sent(self, found: dict[Order, Unresolved]) -> None:
+        """Add what the last run may have sent of what was noted."""
+        last = self._last
+        if last is None:
+            return
         options = self._host.settings.options()
         for ref, note in self._state.notes.items():
-            last = self._last
-            sent = last.order(ref, note, options) if last is not None else None
-            if sent is None or last is None:
+            sent = last.order(ref, note, options)
+            if sent is None:
                 continue
             order = Order(self._today(ref), note.identity)
+            own = self._own(order.ref)
+            if own is not None and own[0] == sent.bought:
+                continue
             if order not in found:
                 # An older note's order is settled since.
                 if note.at >= last.at - 1:
                     found[order] = sent
             elif last.known is not None or not found[order].idle:
-                found[order] = found[order].begun_again(sent.since, sent.until)
+                found[order] = found[order].merged(sent)
+
+    def _add_unanswered(self, found: dict[Order, Unresolved]) -> None:
+        """Add the purchases that resources have saved as unanswered."""
         for urn, outputs in self._saved.items():
-            own: dict[str, Unresolved] = {}
+            unanswered: dict[str, Unresolved] = {}
             if type_of(urn) == FLEET_TYPE and outputs.get("__unresolved"):
-                own = self._context.fleet(urn).unresolved
+                unanswered = self._context.fleet(urn).unresolved
             elif type_of(urn) == ACCOUNT_TYPE:
                 unresolved = AccountState.load(outputs).unresolved
-                own = {} if unresolved is None else {"": unresolved}
-            for key, one in own.items():
+                unanswered = {} if unresolved is None else {"": unresolved}
+            for key, one in unanswered.items():
                 order = Order(Ref(urn, key), one.note.identity)
                 found[order] = one.merged(found[order]) if order in found else one
-        return {
-            order: one
-            for order, one in found.items()
-            if not ((held := self._own(order.ref)) and one.became(*held))
-        }
 
     def _own(self, ref: Ref) -> tuple[str, set[Identity]] | None:
         """The account that an entry holds, as it was asked for and as it was seen."""
@@ -438,8 +459,9 @@ class _Found:
             holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
         )
 
-    async def _look_for(self, orders: Collection[Order], facts: Facts) -> None:
-        """Look at what may have come of them; `facts` has the view then."""
+    async def _look_for(self, orders: dict[Order, Unresolved], facts: Facts) -> None:
+        """Look at what may have come of them; `facts` has the view then. Without those whose
+        account is known to be gone."""
         names = {order.identity.nickname for order in orders}
         least = len(facts.ownership.held_ids)
         facts.view = view = await look(facts.client, names, max_age=60, at_least=least)
@@ -449,6 +471,14 @@ class _Found:
             lost = {name for name in names if not any(one.live for one in view.named(name))}
             for found in await asyncio.gather(*(look(facts.client, {name}) for name in lost)):
                 view.add(found.accounts.values())
+        for order, one in list(orders.items()):
+            if not one.bought or view.get(one.bought) is not None:
+                continue
+            account = await facts.client.accounts.look_up(one.bought)
+            if account is not None:
+                view.add([account])
+            elif await is_there(facts.client, one.bought) is False:
+                del orders[order]
 
     def _settle_unresolved(
         self, orders: dict[Order, Unresolved], entries: list[_Entry], facts: Facts
@@ -462,6 +492,7 @@ class _Found:
                 for account in (
                     *facts.view.named(order.identity.nickname),
                     *facts.view.nameless,
+                    *filter(None, [facts.view.get(one.bought)]),
                 )
                 if is_free(facts, account.account_id)
             ]

@@ -240,7 +240,7 @@ class RunFile:
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
         self._bought_by[account_id] = Claim(ref, True)
-        self._note_begun("=", ref)
+        self._note_begun("=", ref, account_id)
         if not self._one_provider:
             self.fulfil(account_id, ref)
 
@@ -295,20 +295,20 @@ class RunFile:
     def _begun_path(self) -> Path:
         return self.path.with_name(f"{self.path.name}-begun")
 
-    def _note_begun(self, what: str, ref: Ref) -> None:
+    def _note_begun(self, what: str, ref: Ref, account_id: str = "") -> None:
         """A line in a file that outlives the process: thousands of purchases cost no time."""
         if self._begun_fd is None:
             self._begun_fd = os.open(self._begun_path, os.O_WRONLY | os.O_APPEND)
-        os.write(self._begun_fd, f"{json.dumps([what, *ref, time.time()])}\n".encode())
+        os.write(self._begun_fd, f"{json.dumps([what, *ref, time.time(), account_id])}\n".encode())
 
     def begun(self) -> Mapping[Ref, Sent]:
         """The last purchase that the run sent, by entry; without those that were refused."""
         found: dict[Ref, Sent] = {}
         for line in self._begun_path.read_text("utf-8").splitlines():
-            what, holder, key, at = json.loads(line)
+            what, holder, key, at, account_id = json.loads(line)
             found.pop(Ref(holder, key), None)
             if what != "-":
-                found[Ref(holder, key)] = Sent(at, answered=what == "=")
+                found[Ref(holder, key)] = Sent(at, account_id)
         return found
 
 

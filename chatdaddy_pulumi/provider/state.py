@@ -220,6 +220,7 @@ def _write_unresolved(one: Unresolved) -> str:
             "until": one.until,
             **({} if one.sure else {"sure": False}),
             **({"idle": True} if one.idle else {}),
+            **({"bought": one.bought} if one.bought else {}),
         }
     )
 
@@ -238,6 +239,7 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
         *(note, said["since"], said["until"], tuple(said.get("again", ()))),
         sure=said.get("sure", True),
         idle=said.get("idle", False),
+        bought=said.get("bought", ""),
     )
 
 

@@ -65,7 +65,7 @@ def test_what_an_interrupted_run_bought_is_taken_over(stack: Stack, server: Sand
     with pytest.raises(Killed):
         stack.up(program, killed_after=INTENT)
     ours = server.buy("alice", tier="limited")  # what the killed run had sent
-    stack.sent["run-1"] = {Ref(account().urn("alice")): Sent(stack.clock(), answered=True)}
+    stack.sent["run-1"] = {Ref(account().urn("alice")): Sent(stack.clock(), ours)}
     server.forget_requests()
     stack.preview(program)
     assert f"→ alice ({ours}) (bought by an interrupted run, nothing bought)" in stack.lines.kept

@@ -131,6 +131,35 @@ def test_a_purchase_that_never_came_is_made_again(team: Team, stack: Stack) -> N
     assert stack.preview(wanted) == set()
 
 
+def test_one_that_comes_after_another_was_bought_is_named(team: Team, stack: Stack) -> None:
+    wanted = allow({"a": {}})
+    killed_up(team, stack, wanted, done=False)
+    team.clock += 16 * MINUTE
+    stack.up(wanted)
+    late = team.buy("a", by="us").account_id
+    for _ in range(2):
+        stack.up(wanted)
+        assert any(one.startswith(f"{late} ('a') may have been") for one in stack.lines.warnings)
+        team.clock += 40 * MINUTE
+    assert late not in stack.all_ids()
+
+
+def test_what_was_bought_and_is_hidden_is_not_bought_again(team: Team, stack: Stack) -> None:
+    """The machine remembers the answer: only its end would be a reason."""
+    wanted = allow({"a": {}})
+    with killed(team, after=1), pytest.raises(Killed):
+        stack.up(allow({"a": {}, "b": {}}))
+    (first,) = team.named("a")
+    team.hidden.add(first)
+    for _ in range(2):
+        team.clock += 10 * MINUTE
+        stack.up(wanted)
+        assert "interrupted run may have bought its account" in stack.failed()["a"]
+    team.hidden.clear()
+    stack.up(wanted)
+    assert stack.ids() == {"a": first}
+
+
 # --- whatever becomes of its entry
 
 

@@ -48,11 +48,11 @@ def test_a_later_run_knows_when_it_was_sent() -> None:
     found = begun_in(run.number)
     assert found is not None
     assert before <= found[ALICE].at <= time.time()
-    assert not found[ALICE].answered
+    assert found[ALICE].account_id == ""
     run.bought("acc1", ALICE)
     found = begun_in(run.number)
     assert found is not None
-    assert found[ALICE].answered
+    assert found[ALICE].account_id == "acc1"
 
 
 def test_a_nickname_that_is_reserved_is_not_sent_yet() -> None:
