@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
+from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
@@ -113,7 +114,7 @@ class IntentProvider:
                 "\n".join([run.number, str(run.at), *names]).encode()
             ).hexdigest()[:12]
             checked["noted"] = UNKNOWN if run.preview else digest
-            checked["buys"] = "secret" if news.get("__secrets") else listed(names)
+            checked["buys"] = "secret" if news.get("__secrets") else visible(listed(names))
         return Checked(checked, [])
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
