@@ -68,6 +68,8 @@ def test_no_secret_in_state_output_files_or_arguments(
     failed = stack.up("--skip-preview", "--diff")
     assert failed.exit_code != 0
     secrets = {**leaks.SECRETS, "a phone number": phone}
+    runs = list((tmp_path / "tmp").glob("chatdaddy-pulumi-*/*.db"))
+    assert runs, "they are searched, too"
     assert leaks.in_files([tmp_path], secrets) == []
     for name, text in {
         "arguments": "\n".join(arguments),

@@ -46,7 +46,7 @@ def test_a_change_of_one_entry_shows_its_line(driver: OneFleet) -> None:
                 "- customer-00007 = limited",
                 "+ customer-00007 = unlimited",
             ],
-            part_of(after, "one more"): ["+ one more = limited, nickname: Alice\u200b & Co"],
+            part_of(after, "one more"): [r"+ one more = limited, nickname: Alice\\u200b & Co"],
         }.get(part, [])
     ]
     assert driver.preview(accounts) == set()
