@@ -2,8 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
+QUICK := not slow and not real_engine and not open_fault
+LOWEST := .venv-lowest/bin
+# Those that fail first if a dependency is too old: they touch each of them.
+LOWEST_TESTS := tests/unit/resources tests/unit/client/test_models.py tests/unit/test_package.py \
+  tests/integration/cli/test_accounts.py
 
-.PHONY: help demo test open quick check fmt setup lock pulumi audit faults clean
+.PHONY: help demo test open quick check lowest fmt setup lock pulumi audit faults clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,14 +26,20 @@ open: setup  ## the tests of open faults, which fail until these are mended
 	$(BIN)/pytest -n $(WORKERS) -m open_fault
 
 quick: setup  ## the tests that one runs while working: under a minute
-	$(BIN)/pytest -n $(WORKERS) -m "not slow and not real_engine and not open_fault"
+	$(BIN)/pytest -n $(WORKERS) -m "$(QUICK)"
 
-check: setup  ## format, lint, types, layers, dependencies
+check: setup  ## format, lint, types, layers, dependencies, the oldest ones, too
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/uv pip check --quiet --python $(BIN)/python
+	@$(BIN)/python scripts/lowest.py
+	$(LOWEST)/pytest -q -p no:cacheprovider $(LOWEST_TESTS)
+
+lowest: setup  ## the quick tests with the oldest dependencies that pyproject.toml allows
+	@$(BIN)/python scripts/lowest.py
+	$(LOWEST)/pytest -n $(WORKERS) -p no:cacheprovider -m "$(QUICK)"
 
 fmt: setup  ## put the format right, and what lint can mend
 	$(BIN)/ruff format .
@@ -61,4 +72,4 @@ faults: setup  ## random histories with kills, for an hour: HISTORIES, KILLS, SE
 	  --engine $(ENGINE)
 
 clean:  ## remove what the targets made
-	rm -rf .venv examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

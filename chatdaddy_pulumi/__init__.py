@@ -30,9 +30,13 @@ if TYPE_CHECKING:
         AccountArgs,
         AccountOutput,
         AccountSettings,
+        CostOutput,
         CountsOutput,
         FleetDefaults,
+        FleetLimitsArgs,
+        SettingsOutput,
     )
+    from chatdaddy_pulumi.version import __version__
 
 __all__ = [
     "Account",
@@ -42,42 +46,61 @@ __all__ = [
     "AccountSettings",
     "AccountState",
     "AccountType",
+    "CostOutput",
     "CountsOutput",
     "Existing",
     "FleetDefaults",
     "FleetLimits",
+    "FleetLimitsArgs",
     "LoginType",
     "OnDelete",
     "Provider",
+    "SettingsOutput",
     "Tier",
+    "__version__",
     "load_fleet",
 ]
 
-_RESOURCES = {
+#: The modules of the public names that are imported on first use, so that the client and the
+#: command, which are in this package too, don't import Pulumi.
+_MODULES = {
     "Account": "chatdaddy_pulumi.resources.account",
     "AccountFleet": "chatdaddy_pulumi.resources.account_fleet",
     "FleetLimits": "chatdaddy_pulumi.spec.limits",
-    "load_fleet": "chatdaddy_pulumi.resources.load_fleet",
     "Provider": "chatdaddy_pulumi.resources.provider",
+    "__version__": "chatdaddy_pulumi.version",
+    "load_fleet": "chatdaddy_pulumi.resources.load_fleet",
     **dict.fromkeys(
-        ("AccountArgs", "AccountOutput", "AccountSettings", "CountsOutput", "FleetDefaults"),
+        (
+            "AccountArgs",
+            "AccountOutput",
+            "AccountSettings",
+            "CostOutput",
+            "CountsOutput",
+            "FleetDefaults",
+            "FleetLimitsArgs",
+            "SettingsOutput",
+        ),
         "chatdaddy_pulumi.spec.types",
     ),
 }
 
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
-def __getattr__(name: str) -> Any:
-    """The resources, their types, and the providers that states name, imported when asked for.
+    def __getattr__(name: str) -> Any:
+        """Import a public name, or a provider that a stack's state names."""
+        from importlib import import_module
 
-    So the API layer and the sandbox, which live in this package too, cost no import of Pulumi.
-    """
-    from importlib import import_module
+        if name in _MODULES:
+            return getattr(import_module(_MODULES[name]), name)
+        if name.startswith("_") and not name.startswith("__"):
+            from chatdaddy_pulumi.resources.registry import PROVIDERS
 
-    if name in _RESOURCES:
-        return getattr(import_module(_RESOURCES[name]), name)
-    if name.startswith("_") and not name.startswith("__"):
-        from chatdaddy_pulumi.resources.registry import PROVIDERS
+            if name in PROVIDERS:
+                return PROVIDERS[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-        if name in PROVIDERS:
-            return PROVIDERS[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

@@ -18,6 +18,19 @@ class Tier(str, Enum):
     LIMITED = "limited_msg_no_chat_history"
     UNLIMITED = "unlimited_msg_chat_history"
 
+    @classmethod
+    def parse(cls, word: str) -> Tier:
+        """The tier of a short name or of the API's own word.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        for tier in cls:
+            if word in (tier.short, tier.value):
+                return tier
+        names = " or ".join(repr(tier.short) for tier in cls)
+        raise ValueError(f"{word!r} is not a tier; use {names}")
+
     @property
     def has_history(self) -> bool:
         """Whether chats and messages from before the login are synced and kept."""

@@ -32,7 +32,13 @@ def wanted() -> str:
 
 
 def run(*command: str | Path) -> None:
-    env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "VIRTUAL_ENV": str(VENV)}
+    env = {
+        # uv, unlike pip, does not use the system's certificates by itself.
+        "UV_SYSTEM_CERTS": "true",
+        **os.environ,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "VIRTUAL_ENV": str(VENV),
+    }
     done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, check=False)
     if done.returncode:
         shown = " ".join(str(part) for part in command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +9,7 @@ from typer.core import TyperGroup
 
 from chatdaddy_pulumi.cli import INTERRUPTED, accounts, doctor, fleet, login, no_sandbox
 from chatdaddy_pulumi.cli.console import Failed, fail, visible
+from chatdaddy_pulumi.version import __version__
 
 
 class _Root(TyperGroup):
@@ -24,7 +24,9 @@ class _Root(TyperGroup):
             fail(str(error))
             raise typer.Exit(error.code) from None
         except ChatDaddyError as error:
-            fail(visible(str(error)))
+            from chatdaddy_pulumi.provider.settings import with_keys
+
+            fail(visible(with_keys(str(error))))
             raise typer.Exit(1) from None
         except typer.Abort:  # Ctrl-C at a question
             raise typer.Exit(INTERRUPTED) from None
@@ -51,7 +53,7 @@ else:
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        typer.echo(version("chatdaddy-pulumi"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

@@ -29,8 +29,6 @@ _API_PAGE = "https://app.chatdaddy.tech/settings/api"
 _BILLING_PAGE = "https://app.chatdaddy.tech/settings/billing"
 
 _OLDEST_PYTHON = (3, 10)
-#: Older ones drop properties that begin with two underscores.
-_OLDEST_SDK = (3, 235)
 
 #: Account IDs end in four hex characters.
 _ROOM = 16**4
@@ -150,14 +148,20 @@ def _python() -> Check:
 
 
 def _sdk() -> Check:
-    found = metadata.version("pulumi")
-    if _numbers(found) >= _OLDEST_SDK:
+    found, oldest = metadata.version("pulumi"), _oldest_sdk()
+    if _numbers(found) >= _numbers(oldest):
         return right("Pulumi SDK", found)
     return wrong(
-        "Pulumi SDK",
-        f"{found}, older than {_dotted(_OLDEST_SDK)}",
-        'pip install --upgrade "pulumi>=3.235"',
+        "Pulumi SDK", f"{found}, older than {oldest}", f'pip install --upgrade "pulumi>={oldest}"'
     )
+
+
+def _oldest_sdk() -> str:
+    """The lower bound that this distribution declares."""
+    for requirement in metadata.requires("chatdaddy-pulumi") or []:
+        if bound := re.match(r"pulumi\b.*>=([0-9.]+)", requirement):
+            return bound[1]
+    raise AssertionError("chatdaddy-pulumi requires pulumi")
 
 
 def _engine() -> Check:
@@ -285,12 +289,13 @@ class _Seen:
 
 def _team(access: Access) -> Iterable[Check]:
     from chatdaddy_pulumi.client import ChatDaddyError
+    from chatdaddy_pulumi.provider.settings import with_keys
 
     try:
         seen = access.run(_ask)
     except ChatDaddyError as error:
         remedy = _REMEDIES.get(error.setting or "", "check the network and the address")
-        yield wrong("access", str(error), remedy)
+        yield wrong("access", with_keys(str(error)), remedy)
         yield from _unchecked(*_TEAM_CHECKS[1:])
         return
     yield _user(seen.claims)

@@ -19,6 +19,7 @@ from chatdaddy_pulumi.cli.console import visible as shown
 from chatdaddy_pulumi.cli.export import Format
 from chatdaddy_pulumi.cli.groups import grouped
 from chatdaddy_pulumi.cli.team import Filter, TeamAccount, list_team, read_team
+from chatdaddy_pulumi.spec.problem import more
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy
@@ -172,7 +173,9 @@ def _tell_left_out(left_out: list[tuple[TeamAccount, str]]) -> None:
 def _tell_next(folder: Path, access: Access) -> None:
     """What to type now."""
     said = ["\nnext:", f"  cd {folder}"]
-    local = "127.0.0.1" in (access.settings.get("baseUrl") or "")
+    from chatdaddy_pulumi.client.addresses import is_local
+
+    local = is_local(access.settings.get("baseUrl") or "")
     if access.source("refreshToken", "apiToken") != "environment":
         said.append("  export CHATDADDY_REFRESH_TOKEN=…   # or the stack's chatdaddy:refreshToken")
     if local and not shutil.which("pulumi"):
@@ -220,11 +223,12 @@ def diff(
 def _trouble() -> Iterator[None]:
     """What goes wrong here ends with the code for trouble."""
     from chatdaddy_pulumi.client import ChatDaddyError
+    from chatdaddy_pulumi.provider.settings import with_keys
 
     try:
         yield
     except (Failed, ChatDaddyError) as error:
-        raise Failed(str(error), TROUBLE) from None
+        raise Failed(with_keys(str(error)), TROUBLE) from None
 
 
 def _show(found: Comparison, name: str) -> None:
@@ -235,8 +239,8 @@ def _show(found: Comparison, name: str) -> None:
         width = max(len(shown(key)) for key, _ in lines[:_SHOWN])
         for key, text in lines[:_SHOWN]:
             say(Cell(f"  {mark} {shown(key):{width}}  {shown(text)}".rstrip(), style).styled())
-        if len(lines) > _SHOWN:
-            say(f"    and {len(lines) - _SHOWN:,} more (--json shows all)")
+        if rest := more(len(lines), _SHOWN):
+            say(f"    {rest} (--json shows all)")
     taken_over = f"; {len(found.adopt):,} taken over if no stack holds them" if found.adopt else ""
     say(f"as {name} says: {plural(len(found.same), 'account')}{taken_over}")
 

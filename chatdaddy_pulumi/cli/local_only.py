@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
+from chatdaddy_pulumi.client.addresses import is_local
 from pulumi_standin.errors import EngineError
 
 #: Each setting that says where a service is, and the environment's name of it.
@@ -44,17 +43,3 @@ def check_urls(config: Mapping[str, object], env: Mapping[str, str], whose: str)
                 f"{whose} has {key} {url}, which is not on this machine; the stand-in engine "
                 "drives only servers on this machine: for real accounts use `pulumi up`"
             )
-
-
-def is_local(url: str) -> bool:
-    """Whether the URL's host is the loopback."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -183,8 +183,8 @@ def _held(resources: list[Mapping[str, Any]]) -> dict[str, list[str]]:
             holder = saved_holder(urn, resource.get("outputs") or {})
         except (AttributeError, KeyError, TypeError, ValueError):
             continue  # its entries are secrets, or it is of a later version
-        for key, (account_id, _) in holder.accounts.items() if holder else ():
-            found.setdefault(key or urn.rpartition("::")[2], set()).add(account_id)
+        for key, one in holder.accounts.items() if holder else ():
+            found.setdefault(key or urn.rpartition("::")[2], set()).add(one.account_id)
     return {name: sorted(ids) for name, ids in found.items()}
 
 

@@ -140,17 +140,22 @@ class Accounts:
     # --- buying
 
     async def purchase(
-        self, order: Purchase, *, known_ids: Collection[str] | None = None
+        self,
+        order: Purchase,
+        *,
+        known_ids: Collection[str] | None = None,
+        on_send: Callable[[], None] | None = None,
     ) -> ObservedAccount:
         """Buy an account. Costs money at once. Sent once, whatever the network does.
 
         `known_ids`: the accounts that the team had before; without them those of the same
-        nickname are looked up first. Raises `Refused` or `Retryable` (nothing was bought), or
-        `UnknownPurchase` (it may have been; `candidates` are the new accounts that fit).
+        nickname are looked up first. `on_send` is called just before it is sent. Raises `Refused`
+        or `Retryable` (nothing was bought), or `UnknownPurchase` (it may have been; `candidates`
+        are the new accounts that fit).
         """
         if known_ids is None:
             known_ids = {account.account_id for account in await self.find(order.nickname)}
-        account = await self._purchases.buy(order, known_ids)
+        account = await self._purchases.buy(order, known_ids, on_send)
         self._cache.bought(account)
         return account
 
@@ -244,8 +249,13 @@ class Accounts:
         await self._transport.do(call)
         self._cache.wrote_to_connection(call.ids[0])
 
-    async def _post(self, order: Purchase) -> ObservedAccount:
-        call = Call("POST", "im", "/accounts", body=order.body(), repeat=Repeat.NEVER)
+    async def _post(self, order: Purchase, on_send: Callable[[], None] | None) -> ObservedAccount:
+        call = Call(
+            *("POST", "im", "/accounts"),
+            body=order.body(),
+            repeat=Repeat.NEVER,
+            on_send=on_send,
+        )
         return await self._transport.ask(call, read_account)
 
     def _oldest(self, max_age: float | None = None) -> float:

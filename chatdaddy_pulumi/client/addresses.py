@@ -99,10 +99,16 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" if ip is None else ip in _OWN_NETWORKS[0] or ip in _OWN_NETWORKS[4]
 
 
+def is_local(url: str) -> bool:
+    """Whether the URL's host is this machine."""
+    address = parse(url)
+    return address is not None and is_loopback(address.host)
+
+
 def is_own(host: str) -> bool:
     """This machine, or an address that is only in one's own network."""
     ip = _ip(host)
-    return host == "localhost" if ip is None else any(ip in network for network in _OWN_NETWORKS)
+    return is_loopback(host) or any(ip in network for network in _OWN_NETWORKS if ip is not None)
 
 
 def _is_name(host: str) -> bool:

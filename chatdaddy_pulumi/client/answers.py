@@ -96,9 +96,13 @@ def _kind(call: Call, status: int) -> type[errors.ChatDaddyError]:
 
 def not_chatdaddy(call: Call, status: int | None) -> errors.NotChatDaddy:
     """The answer is none of ChatDaddy's."""
-    setting = f"chatdaddy:{BASE_URL.key} (or {BASE_URL.variable})"
-    words = f"is {setting} right, or chatdaddy:{call.service}Url if that is set?"
+    words = f"check the {BASE_URL}, and {_url_variable(call)} if that is set"
     return errors.NotChatDaddy(words, call=str(call), status=status, setting=BASE_URL.key)
+
+
+def _url_variable(call: Call) -> str:
+    """The variable that says where the call's service is, apart from the base URL."""
+    return f"CHATDADDY_{call.service.upper()}_URL"
 
 
 def lost(call: Call, reason: str, silent_s: float = 0.0) -> errors.ChatDaddyError:
@@ -180,7 +184,7 @@ def _redirected(call: Call, answer: Answer) -> errors.ChatDaddyError:
     to = urlsplit(answer.location or "").netloc or "another address"
     words = (
         f"it answers with a redirect to {to}, which is not followed since the token would go "
-        f"along; check the {BASE_URL}, or chatdaddy:{call.service}Url if that is set"
+        f"along; check the {BASE_URL}, and {_url_variable(call)} if that is set"
     )
     # "See Other" is what comes after something was done.
     after_all = answer.status == 303 and call.repeat is not Repeat.READ

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -31,6 +31,8 @@ class Call:
     body: Any = field(default=None, repr=False)
     repeat: Repeat = Repeat.READ
     with_token: bool = True
+    #: Called each time before it is sent.
+    on_send: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def template(self) -> str:

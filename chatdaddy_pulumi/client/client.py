@@ -141,6 +141,10 @@ class ChatDaddy:
         except ChatDaddyError:
             return None
 
+    def server_time(self) -> float | None:
+        """Seconds since 1970 by ChatDaddy's own clock, or a little less; None until it is known."""
+        return self._transport.server_time()
+
     async def aclose(self) -> None:
         """End what runs and close the connections."""
         await self.accounts._shut()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from importlib import metadata
 
 import certifi
 import httpx
@@ -14,20 +13,14 @@ from chatdaddy_pulumi.client.errors import BadSetting
 from chatdaddy_pulumi.client.http11 import ConnectionPool
 from chatdaddy_pulumi.client.options import ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.proxies import proxy_for
+from chatdaddy_pulumi.version import __version__
 
 # Node's servers close an idle connection after 5 seconds. A purchase sent just then would be
 # lost without an answer, so connections are not kept for as long.
 _KEEP_IDLE_S = 3.0
 
 
-def _version() -> str:
-    try:
-        return metadata.version("chatdaddy-pulumi")
-    except metadata.PackageNotFoundError:
-        return "0"
-
-
-USER_AGENT = f"chatdaddy-pulumi/{_version()}"
+USER_AGENT = f"chatdaddy-pulumi/{__version__}"
 
 
 def http_transport(

@@ -76,6 +76,8 @@ class ClientOptions:
     total_timeout_s: float = 180.0
     #: For how long a purchase whose answer was lost is looked for.
     lookup_s: float = 30.0
+    #: For so long after it was sent, a purchase of a run that was killed may still be done.
+    slowest_purchase_s: float = 900.0
     #: Accounts asked for in one page; servers may give fewer.
     page_size: int = 100
     #: Pages of one listing; more than that is taken for a server that never ends.

@@ -20,6 +20,9 @@ PURCHASE = "POST /im/accounts"
 
 _SHORTEST_DELAY_S = 0.02
 
+#: Called just before a purchase is sent.
+OnSend = Callable[[], None] | None
+
 
 @dataclass
 class _Lost:
@@ -51,7 +54,7 @@ class Purchases:
 
     def __init__(
         self,
-        post: Callable[[Purchase], Awaitable[ObservedAccount]],
+        post: Callable[[Purchase, OnSend], Awaitable[ObservedAccount]],
         search: Callable[[str, int], Awaitable[list[ObservedAccount]]],
         options: ClientOptions,
         clock: Callable[[], float],
@@ -66,7 +69,9 @@ class Purchases:
         self._searches = 0
         self._alike: dict[tuple[str, str | None, str], _Alike] = {}
 
-    async def buy(self, order: Purchase, known_ids: Collection[str]) -> ObservedAccount:
+    async def buy(
+        self, order: Purchase, known_ids: Collection[str], on_send: OnSend = None
+    ) -> ObservedAccount:
         """Buy one account that is not among `known_ids`."""
         key = (order.type, order.tier, order.nickname)
         while (alike := self._alike.setdefault(key, _Alike())).search is not None:
@@ -76,7 +81,7 @@ class Purchases:
         alike.quiet.clear()
         began_at = self._clock()
         try:
-            account = await self._post(order)
+            account = await self._post(order, on_send)
             self._claimed.add(account.account_id)
             return account
         except ChatDaddyError as error:

@@ -10,14 +10,14 @@ API_SETTINGS = "https://app.chatdaddy.tech/settings/api"
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting of this project: `key` is also the `setting` of the errors that blame it."""
+    """A setting: `key` is also the `setting` of the errors that blame it."""
 
     what: str
     key: str
     variable: str
 
     def __str__(self) -> str:
-        return f"{self.what} (chatdaddy:{self.key} or {self.variable})"
+        return f"{self.what} ({self.variable})"
 
 
 REFRESH_TOKEN = Setting("refresh token", "refreshToken", "CHATDADDY_REFRESH_TOKEN")

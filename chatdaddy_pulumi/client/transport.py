@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from random import Random
 from typing import TypeVar
 
@@ -71,6 +72,7 @@ class Transport:
         self.random = random
         self._urls = urls
         self._options = options
+        self._ahead_s: float | None = None
         self._limiter = ConcurrencyLimiter(options.concurrency, danger_s=options.read_timeout_s / 4)
         # Not an `httpx.AsyncClient`: that follows redirects, keeps cookies and logs addresses, or
         # has to be told not to, and costs as much as all the rest.
@@ -135,6 +137,19 @@ class Transport:
             if not isinstance(result, errors.RateLimited):  # which the limiter makes wait
                 await asyncio.sleep(wait)
 
+    def _read_date(self, text: str | None) -> None:
+        """Learn from an answer's ``Date`` by how much ChatDaddy's clock is ahead of ours."""
+        try:
+            at = parsedate_to_datetime(text or "")
+        except (TypeError, ValueError):
+            return
+        if at.tzinfo is not None:
+            self._ahead_s = at.timestamp() - self.clock()
+
+    def server_time(self) -> float | None:
+        """The time by ChatDaddy's own clock, or up to a second earlier; None if it is not known."""
+        return None if self._ahead_s is None else self.clock() + self._ahead_s
+
     def _adapt(self, call: Call, answer: Answer, started_at: float) -> None:
         """Fewer calls, and none for a while, after a 429; more again otherwise."""
         if answer.status == 429:
@@ -185,6 +200,8 @@ class Transport:
         except (TypeError, ValueError):
             return errors.BadSetting("it can't be written as JSON", call=f"the body of {call}")
         self.calls[call.template] += 1
+        if call.on_send is not None:
+            call.on_send()
         heard = _LastHeard(now())
         try:
             with anyio.move_on_after(seconds):
@@ -214,6 +231,7 @@ class Transport:
         """The answer with its body; of one that is no success, as much as comes soon."""
         heard.at = now()
         headers = response.headers
+        self._read_date(headers.get("Date"))
         answer = Answer(
             response.status_code,
             retry_after=retry_after(headers.get("Retry-After"), self.clock()),

@@ -6,9 +6,11 @@ back what an interrupted run bought, or is bought. Previews and updates ask the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from math import ceil
 from typing import TYPE_CHECKING
 
 from chatdaddy_pulumi.enums import Existing
@@ -16,12 +18,13 @@ from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
     CannotAdopt,
     LifecycleError,
+    Missing,
     NotDone,
     Unresolved,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import is_archived
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, identity_of
 from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -71,6 +74,13 @@ class Decisions:
     def purchases(self) -> list[Ref]:
         return [ref for ref, decision in self.made.items() if isinstance(decision, Buy)]
 
+    def named(self, names: Mapping[Ref, str]) -> Decisions:
+        """Those of these entries, by names as the keys of no holder."""
+        return Decisions(
+            {Ref("", names[ref]): one for ref, one in self.made.items() if ref in names},
+            {Ref("", names[ref]): one for ref, one in self.refused.items() if ref in names},
+        )
+
 
 async def decide_all(
     facts: Facts, wanted: Mapping[Ref, AccountSpec], *, max_age: float = 0
@@ -85,13 +95,20 @@ async def decide_all(
     Raises:
         ChatDaddyError: ChatDaddy could not be asked.
     """
-    found = Decisions({}, {})
     if not wanted:
-        return found
+        return Decisions({}, {})
     facts.view = await _look(facts, wanted, max_age)
     needs_user = any(facts.unresolved)
     if needs_user and facts.user_id is None:
         facts.user_id = await facts.client.user_id()
+    found = _decisions(facts, wanted)
+    if await _search_for_orders(facts, found):
+        found = _decisions(facts, wanted)
+    return found
+
+
+def _decisions(facts: Facts, wanted: Mapping[Ref, AccountSpec]) -> Decisions:
+    found = Decisions({}, {})
     recovered = recovered_now(facts)
     for ref, spec in wanted.items():
         try:
@@ -101,6 +118,18 @@ async def decide_all(
     return found
 
 
+async def _search_for_orders(facts: Facts, found: Decisions) -> bool:
+    """Search for what came of orders that a listing does not show, before it is bought again."""
+    if not facts.view.complete:
+        return False
+    refs = [ref for ref in found.purchases if ref in facts.unresolved]
+    names = {facts.unresolved[ref].note.identity.nickname for ref in refs}
+    known = len(facts.view.accounts)
+    for view in await asyncio.gather(*(look(facts.client, {name}) for name in sorted(names))):
+        facts.view.add(view.accounts.values())
+    return len(facts.view.accounts) > known
+
+
 async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float) -> TeamView:
     ids = {spec.adopt for spec in wanted.values() if spec.adopt}
     names = set()
@@ -108,8 +137,11 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
         taken = own_account(facts, ref, spec) or _carried_id(facts, ref)
         if taken is not None:
             ids.add(taken)
+            if facts.is_missing(taken):
+                names.add(spec.nickname)
         elif spec.adopt is None:
             names.add(spec.nickname)
+            ids |= set() if ref.key else set(facts.ownership.replaced_in(ref.holder))
     names |= {one.note.identity.nickname for one in facts.unresolved.values()}
     at_least = len(facts.ownership.held_ids)
     return await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
@@ -123,11 +155,11 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
     else:
         groups = {identity: facts.unresolved_alike.get(identity, {})}
     unresolved = {ref: one for alike in groups.values() for ref, one in alike.items()}
+    names = {one.nickname for one in groups if groups[one]}
+    named = [account for name in names for account in facts.view.named(name)]
     accounts = [
         account
-        for one in groups
-        if groups[one]
-        for account in facts.view.named(one.nickname)
+        for account in [*named, *(facts.view.nameless if names else ())]
         if is_free(facts, account.account_id)
     ]
     return recover(unresolved, accounts, facts.user_id, facts.dropped_orders)
@@ -158,12 +190,12 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             "another nickname, or set existing='allow' in all of them"
         )
     own = own_account(facts, ref, spec)
-    if own is not None and ref in facts.missing:
+    if own is not None and facts.is_missing(own):
         found = facts.view.get(own)
         if found is not None and not is_archived(found):
             return TakeOver(found, Reason.KEPT)
         if own in facts.first_missed:
-            raise NotDone(
+            raise Missing(
                 f"nothing was bought for {spec.nickname!r}: no listing shows its account {own}, "
                 "but nothing says that it is gone. The next run buys another if it is still missing"
             )
@@ -171,8 +203,11 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
         return TakeOver(_present(facts, own, spec, "it holds"), Reason.KEPT)
     if spec.adopt is not None:
         return _adopt(facts, ref, spec, spec.adopt)
+    back = _not_replaced_after_all(facts, ref, spec)
+    if back is not None:
+        return TakeOver(back, Reason.KEPT)
     carried = facts.ownership.carried_to(ref)
-    if carried is not None and carried.identity.type == spec.arguments.type.value:
+    if carried is not None and carried.type == spec.arguments.type.value:
         account = _present(
             facts, carried.account_id, spec, f"it takes over from {carried.ref.label}"
         )
@@ -190,29 +225,67 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     if ref in recovered.unclear:
         ids = [account.account_id for account in recovered.unclear[ref]]
         raise AlreadyThere(
-            f"nothing was bought: an interrupted run may have bought {' or '.join(ids)} for it, "
-            f"but that is not certain. If it is this entry's account, set adopt={ids[0]!r}; if it "
-            "is not, set existing='allow' to buy another"
+            f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought "
+            f"{' or '.join(ids)}, but that is not certain. If it is this entry's account, set "
+            f"adopt={ids[0]!r}; if it is not, give it another nickname in ChatDaddy, or delete it "
+            "there"
         )
     waiting = facts.unresolved.get(ref)
     if waiting is not None and waiting.until > facts.clock():
+        minutes = ceil((waiting.until - facts.clock()) / 60)
         raise Unresolved(
             f"nothing was bought for {spec.nickname!r}: an earlier purchase had no answer, and its "
-            "account may still appear",
+            f"account may still appear within {minutes} min",
             began_at=waiting.since,
             until=waiting.until,
         )
+    if waiting is not None and waiting.idle:
+        raise NotDone(
+            f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought its "
+            "account, which was to be seen or to be waited for as this run began. Run it again"
+        )
     return _buy_or_adopt(facts, ref, spec)
+
+
+def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
+    """Refuse to remove accounts, given by key, if it can't be told whether other entries mean them.
+
+    Raises:
+        LifecycleError: naming the accounts, the entries, and the ways on.
+    """
+    contested = ownership.contested
+    unclear = {key: id_ for key, id_ in leaving.items() if id_ in contested}
+    if unclear:
+        told = ", ".join(
+            f"{key} ({id_}) may be {contested[id_].label}" for key, id_ in sorted(unclear.items())
+        )
+        first = next(iter(unclear.values()))
+        raise LifecycleError(
+            f"nothing is removed: entries leave and come in this run, and which account goes where "
+            f"can't be told: {told}. Say it where the account goes with adopt={first!r}, or change "
+            "one entry in a run"
+        )
 
 
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
     """The account that the same entry holds already, if the engine creates the resource anew."""
     held = facts.ownership.held_by(ref.holder).get(ref.key)
-    if held is None or ref in facts.replaced or held[1].type != spec.arguments.type.value:
+    if held is None or ref in facts.replaced or held.identity.type != spec.arguments.type.value:
         return None
-    if spec.adopt is not None and spec.adopt != held[0]:
+    if spec.adopt is not None and spec.adopt != held.account_id:
         return None
-    return held[0]
+    return held.account_id
+
+
+def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount | None:
+    """The account that an `Account` held before it was replaced, if the program asks for its kind
+    again before it is removed."""
+    if ref.key:
+        return None
+    replaced = facts.ownership.replaced_in(ref.holder)
+    found = (facts.view.get(id_) for id_, kind in replaced.items() if kind == spec.arguments.kind)
+    fits = [one for one in found if one is not None and one.live]
+    return fits[0] if len(fits) == 1 else None
 
 
 def _carried_id(facts: Facts, ref: Ref) -> str | None:
@@ -265,8 +338,16 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
 def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
     ids = tuple(sorted(account.account_id for account in named))
+    replaced = facts.ownership.replaced_in(ref.holder)
     strangers = sorted(
-        (account for account in named if account.live and is_free(facts, account.account_id)),
+        (
+            account
+            for account in named
+            if account.live
+            and account.account_id not in replaced
+            and is_free(facts, account.account_id)
+            and not _is_being_bought(facts, ref, account)
+        ),
         key=lambda account: account.account_id,
     )
     if not strangers or spec.existing is Existing.ALLOW:
@@ -281,6 +362,12 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
         f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {listed}; "
         "say which with adopt='acc…', or buy another with existing='allow'"
     )
+
+
+def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
+    """Whether another entry of the program, of another type, buys the account in this moment."""
+    buyer = facts.claims.reserved(identity_of(account.nickname, account.type))
+    return buyer not in (None, ref) and account.account_id not in facts.known_before(ref)
 
 
 def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:

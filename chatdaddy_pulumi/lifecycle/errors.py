@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.lifecycle.ownership import Ref
+
 
 class LifecycleError(Exception):
     """What was not done, why, and the ways on.
@@ -44,12 +49,23 @@ class Unresolved(NotDone):
         self.sent = sent
 
 
+class Missing(NotDone):
+    """No listing shows the account for the first time; the next run buys another."""
+
+
 class NotNoted(NotDone):
     """The intent has not noted the purchase, so it could not be found again."""
 
 
 class NotRemoved(LifecycleError):
-    """Another entry is to take the account over, so it is not removed."""
+    """Another entry, the taker, is to take the account over, so it is not removed."""
+
+    def __init__(self, account_id: str, taker: Ref) -> None:
+        super().__init__(
+            f"{account_id} was not removed: {taker.label} is to take it over and has not done so "
+            "in this run"
+        )
+        self.taker = taker
 
 
 class WrongTeam(LifecycleError):

@@ -13,9 +13,9 @@ from chatdaddy_pulumi.lifecycle import verbs
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver, decide_all
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, NotRemoved, Unresolved
 from chatdaddy_pulumi.lifecycle.facts import Facts
-from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.outcome import Done, Outcome, Tally
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.verbs import Removal
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -31,6 +31,9 @@ _LOOK_AGAIN_S = 5.0
 
 #: Seconds between two looks whether another entry has taken an account over.
 _OTHERS_AGAIN_S = 0.25
+
+#: For so many seconds a resource is awaited that is to take an account over and is not there yet.
+_OTHERS_COME_S = 3.0
 
 #: Accounts at once, if nothing is said.
 DEFAULT_CONCURRENCY = 64
@@ -206,14 +209,30 @@ class _Execution:
         return again
 
     async def await_others(self, seconds: float) -> None:
-        """The accounts that other resources take over, which are worked on at the same time."""
-        ends = self._facts.clock() + seconds
-        while self._awaited and self._facts.clock() < ends and not self._stopped():
+        """The accounts that other resources take over, which are worked on at the same time.
+
+        Some of these resources may come after this one only, since they depend on it. What such
+        one takes over stays listed here, and the next run finds that it has it.
+        """
+        began = self._facts.clock()
+        while self._awaited and self._facts.clock() < began + seconds and not self._stopped():
             await asyncio.sleep(_OTHERS_AGAIN_S)
             again, self._awaited = self._awaited, {}
             await self.work([job for job, _ in again.values()])
+            if self._facts.clock() >= began + _OTHERS_COME_S:
+                self._leave_to_later_ones()
         for key, (_, error) in self._awaited.items():
             self._fail(key, error)
+
+    def _leave_to_later_ones(self) -> None:
+        for key, (_, error) in list(self._awaited.items()):
+            if not self._facts.is_coming(error.taker.holder):
+                continue
+            del self._awaited[key]
+            held = self.outcome.held.pop(key)
+            self.outcome.held[f"{entry_key(key)}{LEFT}"] = held
+            what = Removal.LEFT
+            self.outcome.done.append(Done(key, held.account_id, what, other=error.taker))
 
     async def _acquire(self, key: str, spec: AccountSpec) -> None:
         ref = self._ref(key)
@@ -289,12 +308,12 @@ class _Execution:
         del self.outcome.held[key]
 
     async def _let_go(self, key: str, held: HeldAccount) -> None:
-        ref = self._ref(key.partition(REPLACED)[0])
+        ref = self._ref(entry_key(key))
         on_delete: OnDelete = held.arguments.on_delete
         became, other = await verbs.remove(self._facts, ref, held.account_id, on_delete)
         if became is not Removal.LET_GO:
             self._tally.removed += 1
-        self.outcome.done.append(Done(key, held.account_id, became, on_delete.value, other))
+        self.outcome.done.append(Done(ref.key, held.account_id, became, on_delete.value, other))
 
 
 class _Later(Exception):

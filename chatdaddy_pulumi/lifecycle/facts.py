@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Sent, Unresolved
 from chatdaddy_pulumi.lifecycle.team_view import TeamView
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -27,6 +27,15 @@ class Claim(NamedTuple):
 
     ref: Ref
     fulfilled: bool
+
+
+class Missed(Protocol):
+    """The accounts that no listing showed for the first time in this run of the engine."""
+
+    def add(self, account_id: str, /) -> None:
+        """Note an account."""
+
+    def __contains__(self, account_id: object, /) -> bool: ...
 
 
 class Claims(Protocol):
@@ -50,6 +59,12 @@ class Claims(Protocol):
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
         """Reserve a nickname and type for a purchase; another entry that has them in this run."""
 
+    def reserved(self, identity: Identity) -> Ref | None:
+        """The entry that has reserved the nickname and type in this run."""
+
+    def sends(self, ref: Ref) -> None:
+        """A purchase for the entry is about to be sent."""
+
     def give_up(self, ref: Ref) -> None:
         """Nothing was bought for the entry, and nothing is under way."""
 
@@ -57,7 +72,10 @@ class Claims(Protocol):
 class LocalClaims:
     """Claims within one process, for a run that has no other."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        #: The purchases that the run sent, without those that were refused.
+        self.sent: dict[Ref, Sent] = {}
         self._claims: dict[str, Claim] = {}
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
@@ -71,6 +89,7 @@ class LocalClaims:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        self.sent[ref] = Sent(self._clock(), answered=True)
         self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
@@ -88,7 +107,14 @@ class LocalClaims:
         first = self._reserved.setdefault(identity, ref)
         return None if first == ref else first
 
+    def reserved(self, identity: Identity) -> Ref | None:
+        return self._reserved.get(identity)
+
+    def sends(self, ref: Ref) -> None:
+        self.sent[ref] = Sent(self._clock())
+
     def give_up(self, ref: Ref) -> None:
+        self.sent.pop(ref, None)
         self._reserved = {name: one for name, one in self._reserved.items() if one != ref}
 
 
@@ -100,19 +126,24 @@ class Facts:
     team_id: str
     ownership: Ownership = field(default_factory=Ownership)
     claims: Claims = field(default_factory=LocalClaims)
+    #: The orders that entries wait for; each is for what its entry asks for.
     unresolved: Mapping[Ref, Unresolved] = field(default_factory=dict)
     #: How many accounts interrupted runs may have bought for entries that are no more.
     dropped_orders: Mapping[Identity, int] = field(default_factory=dict)
     #: Whether the intent has noted the entry; a purchase that it has not is refused.
     noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
+    #: The accounts that carried the entry's nickname when the intent noted it.
+    known_before: Callable[[Ref], Collection[str]] = lambda _: ()
     #: The entries whose old account makes room for one of another type.
     replaced: set[Ref] = field(default_factory=set)
-    #: The entries whose account no listing shows.
-    missing: set[Ref] = field(default_factory=set)
+    #: Whether no listing showed the account when it was last looked for.
+    is_missing: Callable[[str], bool] = lambda _: False
+    #: Whether the resource is to come in this run, and is not registered yet.
+    is_coming: Callable[[str], bool] = lambda _: False
     #: The accounts that were bought in this piece of work.
     bought: set[str] = field(default_factory=set)
     #: The accounts that this run was the first to miss.
-    first_missed: set[str] = field(default_factory=set)
+    first_missed: Missed = field(default_factory=set[str])
     #: Where the provider is named explicitly: nicknames of other providers are no doubles.
     provider: str = ""
     view: TeamView = field(default_factory=TeamView)

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
 
 
-#: What parts a key from the ID of an account that was replaced and is not removed yet.
-REPLACED = "\x1f"
-
-
 class HeldAccount(NamedTuple):
     """One account. `nickname` and `arguments` are as they were asked for."""
 

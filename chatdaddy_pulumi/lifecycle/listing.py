@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from chatdaddy_pulumi.spec.problem import more
+
 #: Keys of a kind that are named; the rest is counted.
 NAMED = 20
 _REASONS = 40
@@ -16,14 +18,13 @@ def lines(reasons: Mapping[str, str]) -> list[str]:
         by_reason.setdefault(reason, []).append(key)
     told = [f"  {listed(keys)}: {reason}" for reason, keys in by_reason.items()]
     if len(told) > _REASONS:
-        told = [*told[:_REASONS], f"  … and {len(told) - _REASONS:,} more"]
+        told = [*told[:_REASONS], f"  … {more(len(told), _REASONS)}"]
     return told
 
 
 def listed(keys: Sequence[str], most: int = NAMED) -> str:
     """``alice, bob and 3 more``."""
-    more = f" and {len(keys) - most:,} more" if len(keys) > most else ""
-    return ", ".join(keys[:most]) + more
+    return f"{', '.join(keys[:most])} {more(len(keys), most)}".rstrip()
 
 
 def counted(number: int) -> str:

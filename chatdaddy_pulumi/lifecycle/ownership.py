@@ -7,15 +7,32 @@ neither bought nor removed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 from chatdaddy_pulumi.spec.nicknames import normal
 
 _T = TypeVar("_T")
+
+
+#: What parts a key from the ID of an account that was replaced and is not removed yet.
+REPLACED = "\x1f"
+#: Follows the key of an account that the entry of another resource is about to take over.
+LEFT = "\x1e"
+
+
+def entry_key(key: str) -> str:
+    """The entry's key, of one that a state keeps beside it."""
+    return key.partition(REPLACED)[0].removesuffix(LEFT)
+
+
+def is_leftover(key: str) -> bool:
+    """Whether a state keeps the account beside the entries."""
+    return REPLACED in key or key.endswith(LEFT)
 
 
 class Ref(NamedTuple):
@@ -27,16 +44,40 @@ class Ref(NamedTuple):
     @property
     def label(self) -> str:
         """``alice`` of ``Account alice``, or ``customers/alice`` of a fleet's entry."""
-        name = self.holder.rpartition("::")[2]
-        return f"{name}/{self.key}" if self.key else name
+        name, key = self.holder.rpartition("::")[2], entry_key(self.key)
+        return f"{name}/{key}" if key else name
+
+
+class SavedAccount(NamedTuple):
+    """An account in the saved state."""
+
+    account_id: str
+    #: As it was asked for.
+    identity: Identity
+    #: As it was last seen, if it was renamed by hand.
+    seen: Identity | None = None
+    #: Whether no listing showed it, though nothing said that it is gone.
+    missing: bool = False
+
+    @property
+    def identities(self) -> set[Identity]:
+        """By these an entry elsewhere can mean it."""
+        return {self.identity} if self.seen is None else {self.identity, self.seen}
 
 
 class Holding(NamedTuple):
-    """An account in the saved state."""
+    """An account in the saved state, and the entry that lists it."""
 
     ref: Ref
-    account_id: str
-    identity: Identity
+    account: SavedAccount
+
+    @property
+    def account_id(self) -> str:
+        return self.account.account_id
+
+    @property
+    def type(self) -> str:
+        return self.account.identity.type
 
 
 @dataclass(frozen=True)
@@ -44,14 +85,27 @@ class SavedHolder:
     """A resource in the saved state, and the accounts that it lists by key."""
 
     urn: str
-    accounts: Mapping[str, tuple[str, Identity]]
+    accounts: Mapping[str, SavedAccount]
+    #: The accounts that were replaced, with their kind, and of which it is not known that they are
+    #: removed: no entry's, and no stranger's.
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, gone: Collection[str]) -> SavedHolder:
         """The same without these accounts."""
         if not gone:
             return self
-        left = {key: one for key, one in self.accounts.items() if one[0] not in gone}
-        return SavedHolder(self.urn, left)
+        left = {key: one for key, one in self.accounts.items() if one.account_id not in gone}
+        replaced = {id_: kind for id_, kind in self.replaced.items() if id_ not in gone}
+        return SavedHolder(self.urn, left, replaced)
+
+    def without_left(self, account_id: str) -> SavedHolder:
+        """The same without an account that it has left to another resource."""
+        left = {
+            key: one
+            for key, one in self.accounts.items()
+            if one.account_id != account_id or not key.endswith(LEFT)
+        }
+        return SavedHolder(self.urn, left, self.replaced)
 
 
 @dataclass(frozen=True)
@@ -68,18 +122,70 @@ class DeclaredHolder:
     provider: str = ""
     entries: Mapping[str, DeclaredIdentity] | None = None
 
-    def is_saved_as(self, urn: str) -> bool:
-        """Whether the resource with that URN in the saved state is this one."""
-        if self.urn == urn:
-            return True
-        leaf = leaf_of(urn)
-        return leaf in self.alias_leaves or (self.urn is None and leaf == self.leaf)
-
 
 def leaf_of(urn: str) -> str:
     """A URN's own type and name, without those of its parents."""
     types, _, name = urn.rpartition("::")
     return f"{types.rpartition('::')[2].rpartition('$')[2]}::{name}"
+
+
+class Named(Protocol):
+    """What a declared resource is told by."""
+
+    @property
+    def leaf(self) -> str: ...
+    @property
+    def urn(self) -> str | None: ...
+    @property
+    def alias_leaves(self) -> tuple[str, ...]: ...
+
+
+_Named = TypeVar("_Named", bound=Named)
+
+
+def name_of(declared: Named) -> str:
+    """The URN of a declared resource, or its leaf while the URN is not known."""
+    return declared.urn or declared.leaf
+
+
+class Matching(Generic[_Named]):
+    """Which declared resource each resource of the saved state is.
+
+    As the engine finds them: under its own URN, and only a resource that is not saved under that
+    is found by an alias. One whose URN is not known yet is told by its leaf.
+    """
+
+    def __init__(self, declared: Collection[_Named], saved: Collection[str]) -> None:
+        self._saved = saved
+        self._by_name = {name_of(one): one for one in declared}
+        self._found = {urn: self._by_name[urn] for urn in saved if urn in self._by_name}
+        self._match_leaves([one for one in declared if one.urn is None or one.alias_leaves])
+        #: The URN in the saved state of each declared resource that is there, by `name_of`.
+        self.saved_urns: dict[str, str] = {}
+        for urn, one in self._found.items():
+            self.saved_urns.setdefault(name_of(one), urn)
+
+    def _match_leaves(self, loose: list[_Named]) -> None:
+        if not loose:
+            return
+        leaves: dict[str, list[str]] = {}
+        for urn in self._saved:
+            if urn not in self._found:
+                leaves.setdefault(leaf_of(urn), []).append(urn)
+        for one in loose:
+            if one.urn not in self._found:
+                own = () if one.urn is not None else (one.leaf,)
+                leaf = next((leaf for leaf in (*own, *one.alias_leaves) if leaf in leaves), "")
+                for urn in leaves.get(leaf, ()):
+                    self._found.setdefault(urn, one)
+
+    def declaration(self, urn: str) -> _Named | None:
+        """The declaration of a resource, by its URN of today or in the saved state; None if the
+        program drops it."""
+        found = self._found.get(urn)
+        if found is None and urn not in self._saved:
+            found = self._by_name.get(urn) or self._by_name.get(leaf_of(urn))
+        return found
 
 
 @dataclass(frozen=True)
@@ -95,22 +201,34 @@ class Ownership:
 
     @cached_property
     def _saved(self) -> dict[str, SavedHolder]:
-        return {holder.urn: holder for holder in self.saved}
+        found = {holder.urn: holder for holder in self.saved}
+        left = {
+            one.account_id: holder.urn
+            for holder in found.values()
+            for key, one in holder.accounts.items()
+            if key.endswith(LEFT)
+        }
+        if left:
+            # Once another resource lists it, it is that one's alone.
+            for holder in list(found.values()):
+                taken = {
+                    one.account_id
+                    for key, one in holder.accounts.items()
+                    if not key.endswith(LEFT) and one.account_id in left
+                }
+                for account_id in taken:
+                    urn = left[account_id]
+                    found[urn] = found[urn].without_left(account_id)
+        return found
+
+    @cached_property
+    def _matching(self) -> Matching[DeclaredHolder]:
+        return Matching(self._declared, self._saved)
 
     def declaration(self, urn: str) -> DeclaredHolder | None:
-        """The declaration of the resource with that URN; None if the program drops it."""
-        exact = self._by_urn.get(urn)
-        if exact is not None:
-            return exact
-        return next((one for one in self._loose if one.is_saved_as(urn)), None)
-
-    @cached_property
-    def _by_urn(self) -> dict[str, DeclaredHolder]:
-        return {one.urn: one for one in self._declared if one.urn is not None}
-
-    @cached_property
-    def _loose(self) -> list[DeclaredHolder]:
-        return [one for one in self._declared if one.urn is None or one.alias_leaves]
+        """The declaration of a resource, by its URN of today or in the saved state; None if the
+        program drops it."""
+        return self._matching.declaration(urn)
 
     @cached_property
     def staying(self) -> dict[str, list[Ref]]:
@@ -120,9 +238,9 @@ class Ownership:
             declared = self.declaration(holder.urn)
             if declared is None:
                 continue
-            for key, (account_id, _) in holder.accounts.items():
+            for key, account in holder.accounts.items():
                 if declared.entries is None or key in declared.entries:
-                    found.setdefault(account_id, []).append(Ref(holder.urn, key))
+                    found.setdefault(account.account_id, []).append(Ref(holder.urn, key))
         return found
 
     @cached_property
@@ -131,75 +249,71 @@ class Ownership:
         found = []
         for holder in self._saved.values():
             declared = self.declaration(holder.urn)
-            for key, (account_id, identity) in holder.accounts.items():
+            for key, account in holder.accounts.items():
                 gone = declared is None or (
                     declared.entries is not None and key not in declared.entries
                 )
-                if gone and account_id not in self.staying:
-                    found.append(Holding(Ref(holder.urn, key), account_id, identity))
+                if gone and account.account_id not in self.staying:
+                    found.append(Holding(Ref(holder.urn, key), account))
         return found
 
     @cached_property
-    def _arriving(self) -> list[tuple[Ref, DeclaredIdentity, DeclaredHolder]]:
+    def _arriving(self) -> list[tuple[Ref, DeclaredIdentity]]:
         """The entries that are declared and hold nothing yet."""
         found = []
         for declared in self._declared:
             if not declared.entries:
                 continue
-            urn = self._saved_urn(declared)
-            held = self._saved[urn].accounts if urn in self._saved else {}
-            name = declared.urn or declared.leaf
+            name = name_of(declared)
+            held = self.held_by(name)
             found += [
-                (Ref(name, key), entry, declared)
+                (Ref(name, key), entry)
                 for key, entry in declared.entries.items()
                 if key not in held
             ]
         return found
-
-    def _saved_urn(self, declared: DeclaredHolder) -> str:
-        if declared.urn in self._saved:
-            return declared.urn or ""
-        if declared.urn is not None and not declared.alias_leaves:
-            return ""
-        return next((urn for urn in self._saved if declared.is_saved_as(urn)), "")
 
     @cached_property
     def _moves(self) -> tuple[dict[Ref, Holding], dict[Ref, list[Holding]]]:
         """What is carried over by entry, and the entries for which several accounts fit."""
         carried: dict[Ref, Holding] = {}
         unclear: dict[Ref, list[Holding]] = {}
-        leaving = {one.account_id: one for one in self.leaving}
-        if not leaving:
-            return carried, unclear
-        rest = []
-        adopted = {entry.adopt for _, entry, _ in self._arriving if entry.adopt}
-        by_ref = {one.ref: one for one in leaving.values() if one.account_id not in adopted}
-        for ref, entry, declared in self._arriving:
-            if entry.adopt:
-                continue
-            urn = self._saved_urn(declared)
-            renamed = [by_ref[old] for key in entry.aliases if (old := Ref(urn, key)) in by_ref]
-            if len(renamed) == 1:
-                carried[ref] = renamed[0]
-            elif renamed:
-                unclear[ref] = renamed
+        fitting = self._fitting
+        claims = Counter(one.ref for accounts in fitting.values() for one in accounts)
+        for ref, accounts in fitting.items():
+            if len(accounts) == 1 and claims[accounts[0].ref] == 1:
+                carried[ref] = accounts[0]
             else:
-                rest.append((ref, entry.identity))
-        used = {one.ref for one in carried.values()}
-        used |= {one.ref for several in unclear.values() for one in several}
-        alike: dict[Identity, tuple[list[Holding], list[Ref]]] = {}
-        for account in by_ref.values():
-            if account.ref not in used:
-                alike.setdefault(account.identity, ([], []))[0].append(account)
-        for ref, identity in rest:
-            if identity in alike:
-                alike[identity][1].append(ref)
-        for accounts, refs in alike.values():
-            if len(accounts) == 1 and len(refs) == 1:
-                carried[refs[0]] = accounts[0]
-            else:
-                unclear |= dict.fromkeys(refs, accounts)
+                unclear[ref] = accounts
         return carried, unclear
+
+    @cached_property
+    def _fitting(self) -> dict[Ref, list[Holding]]:
+        """The accounts that leave and that an entry which holds nothing may mean: by its aliases,
+        or else by a nickname under which they were asked for or seen, and the type."""
+        found: dict[Ref, list[Holding]] = {}
+        adopted = {entry.adopt for _, entry in self._arriving if entry.adopt}
+        leaving = {one.account_id: one for one in self.leaving if one.account_id not in adopted}
+        if not leaving:
+            return found
+        by_ref = {one.ref: one for one in leaving.values()}
+        arriving = [(ref, entry) for ref, entry in self._arriving if not entry.adopt]
+        for ref, entry in arriving:
+            urn = self._matching.saved_urns.get(ref.holder, "")
+            renamed = [by_ref[old] for key in entry.aliases if (old := Ref(urn, key)) in by_ref]
+            renamed = [one for one in renamed if entry.type in (None, one.type)]
+            if renamed:
+                found[ref] = renamed
+        used = {one.ref for accounts in found.values() for one in accounts}
+        alike: dict[Identity, list[Holding]] = {}
+        for one in by_ref.values():
+            if one.ref not in used:
+                for identity in one.account.identities:
+                    alike.setdefault(identity, []).append(one)
+        for ref, entry in arriving:
+            if ref not in found and entry.identity is not None and entry.identity in alike:
+                found[ref] = alike[entry.identity]
+        return found
 
     def carried_to(self, ref: Ref) -> Holding | None:
         """The account that the entry takes over from an entry that leaves."""
@@ -229,9 +343,7 @@ class Ownership:
         for declared in self._declared:
             for key, entry in (declared.entries or {}).items():
                 if entry.adopt:
-                    found.setdefault(entry.adopt, []).append(
-                        Ref(declared.urn or declared.leaf, key)
-                    )
+                    found.setdefault(entry.adopt, []).append(Ref(name_of(declared), key))
         return found
 
     def also_adopted_by(self, account_id: str, ref: Ref) -> list[Ref]:
@@ -244,7 +356,7 @@ class Ownership:
         for declared in self._declared:
             for key, entry in (declared.entries or {}).items():
                 if entry.identity is not None:
-                    ref = Ref(declared.urn or declared.leaf, key)
+                    ref = Ref(name_of(declared), key)
                     name = declared.provider, entry.identity
                     found.setdefault(name, []).append((ref, entry))
         return found
@@ -264,16 +376,33 @@ class Ownership:
             None,
         )
 
-    def held_by(self, urn: str) -> Mapping[str, tuple[str, Identity]]:
-        """What the resource with that URN holds by the saved state."""
-        return self._saved[urn].accounts if urn in self._saved else {}
+    def is_renamed(self, urn: str) -> bool:
+        """Whether a declared resource is saved under another URN."""
+        return self._matching.saved_urns.get(urn, urn) != urn
+
+    def held_by(self, urn: str) -> Mapping[str, SavedAccount]:
+        """What a resource holds by the saved state, by its URN of today or in the saved state."""
+        saved = self._matching.saved_urns.get(urn, urn)
+        return self._saved[saved].accounts if saved in self._saved else {}
+
+    def replaced_in(self, urn: str) -> Mapping[str, str]:
+        """The accounts of a resource that were replaced, with their kind, and of which it is not
+        known that they are removed."""
+        saved = self._matching.saved_urns.get(urn, urn)
+        return self._saved[saved].replaced if saved in self._saved else {}
 
     @cached_property
     def held_ids(self) -> frozenset[str]:
         """Every account that any resource of the stack holds."""
         return frozenset(
-            account_id for one in self._saved.values() for account_id, _ in one.accounts.values()
+            one.account_id for saved in self._saved.values() for one in saved.accounts.values()
         )
+
+    @cached_property
+    def missing_ids(self) -> frozenset[str]:
+        """The accounts that no listing showed when they were last looked for."""
+        accounts = (one for saved in self._saved.values() for one in saved.accounts.values())
+        return frozenset(one.account_id for one in accounts if one.missing)
 
     def _same_entry(self, saved: Ref, ref: Ref) -> bool:
         """Whether a saved entry is that of a declared resource, under its URN of today."""

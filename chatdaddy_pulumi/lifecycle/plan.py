@@ -78,10 +78,7 @@ def plan(
             made.acquire[key] = spec
         elif _unchanged(one, spec):
             continue
-        elif (one.arguments.type, one.arguments.login_type) != (
-            spec.arguments.type,
-            spec.arguments.login_type,
-        ):
+        elif one.arguments.kind != spec.arguments.kind:
             made.replace[key] = one, spec
         elif one.deleted:
             made.bring_back[key] = one, spec

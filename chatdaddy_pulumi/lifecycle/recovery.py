@@ -2,13 +2,15 @@
 
 The API has no idempotency key, and what a killed run bought is in no state. So before anything is
 bought, the *intent* notes the entries and the accounts that carry their nicknames already, and a
-begun mark is saved just before the first purchase. An entry that was noted, whose run began, and
-that holds nothing at the next run is *unresolved*: an account that appeared since may be its own.
+begun mark is saved just before the first purchase. A purchase that may have been sent, and whose
+outcome is not known, is an *order*. The intent keeps the orders, by entry, nickname and type, until
+a fact settles them: the entry holds the account, or no account came in all the time that it may
+take. What becomes of the entry meanwhile settles nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 #: How far our clock and ChatDaddy's may be apart, in seconds.
 CLOCKS_APART_S = 300.0
+
+#: How far the clocks of ChatDaddy's own servers may be apart, in seconds.
+SERVERS_APART_S = 2.0
 
 #: For so long after its begun mark a run may have bought, in seconds.
 LONGEST_RUN_S = 30 * 60.0
@@ -38,10 +43,29 @@ class Note(NamedTuple):
     #: When it was noted, in seconds since 1970.
     at: float
     before: tuple[str, ...] = ()
+    #: The same by ChatDaddy's own clock, or a little earlier; 0 if that is not known.
+    after: float = 0.0
+
+
+class Sent(NamedTuple):
+    """A purchase that a run sent, as its machine remembers it."""
+
+    #: In seconds since 1970.
+    at: float
+    #: Whether it was answered: then the account is there.
+    answered: bool = False
+
+
+class Order(NamedTuple):
+    """By what orders are told apart."""
+
+    #: The entry that it is for.
+    ref: Ref
+    identity: Identity
 
 
 class Unresolved(NamedTuple):
-    """An entry for which an interrupted run may have bought an account."""
+    """An order: a purchase that an interrupted run may have made."""
 
     note: Note
     #: When the first purchase may have been sent, in seconds since 1970.
@@ -50,49 +74,127 @@ class Unresolved(NamedTuple):
     until: float = 0.0
     #: When later runs, which were interrupted too, began to buy.
     again: tuple[float, ...] = ()
+    #: Whether it can't have been refused: the run was killed, or its answer was lost.
+    sure: bool = True
+    #: Whether the run does not buy for its entry, whatever it finds out later.
+    idle: bool = False
 
     @property
     def latest(self) -> float:
         """When the last run began to buy."""
         return max(self.since, *self.again) if self.again else self.since
 
-    def begun_again(self, at: float) -> Unresolved:
+    def begun_again(self, at: float, until: float = 0.0) -> Unresolved:
         """The same, after another run that may have bought."""
         if at in (self.since, *self.again):
             return self
-        return self._replace(until=0.0, again=(*self.again, at)[-_RUNS_KEPT:])
+        again = (*self.again, at)[-_RUNS_KEPT:]
+        return self._replace(until=max(self.until, until), again=again)
 
     def merged(self, other: Unresolved) -> Unresolved:
-        """What both know of one entry."""
+        """What both know of one order."""
         found = self
         for at in (other.since, *other.again):
             found = found.begun_again(at)
-        return found._replace(until=max(self.until, other.until))
+        return found._replace(until=max(self.until, other.until), sure=self.sure or other.sure)
+
+    def became(self, account_id: str, identities: Collection[Identity]) -> bool:
+        """Whether it became the account that its entry holds, as it was asked for or is seen."""
+        return self.note.identity in identities and account_id not in self.note.before
 
     def may_be(self, account: ObservedAccount, user_id: str | None) -> bool | None:
-        """Whether the account may be what the run bought; None if a fact is missing.
+        """Whether the account may be what the run bought; None if that is not certain.
 
         It has the nickname and the type, was not there before, was made by our own user, and in
         the run's time. It may be deleted by now.
         """
         note = self.note
-        if (
-            account.account_id in note.before
-            or normal(account.nickname) != note.identity.nickname
-            or (account.type or "") != note.identity.type
-        ):
+        named = account.nickname is None or normal(account.nickname) == note.identity.nickname
+        typed = account.type in (None, note.identity.type)
+        if not named or not typed or account.account_id in note.before:
             return False
+        in_time = self.is_of_its_time(account)
+        if in_time is False:
+            return False
+        if account.created_by is not None and user_id is not None and account.created_by != user_id:
+            return False
+        facts = (account.nickname, account.type, account.created_by, user_id)
+        if in_time is None or None in facts or not self.sure:
+            return None
+        return account.tier == note.tier or None
+
+    def is_of_its_time(self, account: ObservedAccount) -> bool | None:
+        """Whether the account was made when the order may have been done."""
         made_at = account.created_at_s
-        if made_at is not None and not any(
+        if made_at is None:
+            return None
+        if not any(
             began - CLOCKS_APART_S <= made_at <= began + LONGEST_RUN_S
             for began in (self.since, *self.again)
         ):
             return False
-        if account.created_by is not None and user_id is not None and account.created_by != user_id:
-            return False
-        if made_at is None or account.created_by is None or user_id is None:
-            return None
-        return account.tier == note.tier or None
+        # It was noted before it was sent.
+        return True if made_at >= self.note.after - SERVERS_APART_S else None
+
+
+def assign(orders: Iterable[Order], wanting: Mapping[Ref, Identity]) -> dict[Ref, Order]:
+    """Which entry gets what comes of which order: of its own, or of one that its entry, if it is
+    there at all, does not want any more.
+
+    Args:
+        orders: The orders.
+        wanting: The entries that hold no account of the nickname and type that they ask for.
+    """
+    known = set(orders)
+    found = {
+        ref: Order(ref, identity)
+        for ref, identity in wanting.items()
+        if Order(ref, identity) in known
+    }
+    free: dict[Identity, list[Order]] = {}
+    for order in sorted(known - set(found.values()), reverse=True):
+        free.setdefault(order.identity, []).append(order)
+    for ref, identity in sorted(wanting.items()):
+        if ref not in found and free.get(identity):
+            found[ref] = free[identity].pop()
+    return found
+
+
+def came_to_nothing(
+    one: Unresolved, free: Iterable[ObservedAccount], user_id: str | None, now: float
+) -> bool:
+    """Whether no account came of an order in all the time that it may take.
+
+    Args:
+        one: The order.
+        free: The accounts that nobody holds, at least those that it may be.
+        user_id: Our own user.
+        now: In seconds since 1970.
+    """
+    if now <= one.until or now - one.latest <= LONGEST_RUN_S + CLOCKS_APART_S:
+        return False
+    return not any(account.live and one.may_be(account, user_id) is not False for account in free)
+
+
+def suspects(
+    orders: Iterable[Unresolved], accounts: Iterable[ObservedAccount], user_id: str | None
+) -> dict[str, ObservedAccount]:
+    """The accounts that may have come of the orders, by ID."""
+    by_name: dict[str, list[Unresolved]] = {}
+    for one in orders:
+        by_name.setdefault(one.note.identity.nickname, []).append(one)
+    every = [one for several in by_name.values() for one in several]
+    return {
+        account.account_id: account
+        for account in sorted(accounts, key=lambda account: account.account_id)
+        if account.live
+        and any(
+            one.may_be(account, user_id) is not False
+            for one in (
+                every if account.nickname is None else by_name.get(normal(account.nickname), ())
+            )
+        )
+    }
 
 
 @dataclass(frozen=True)
@@ -129,11 +231,12 @@ def recover(
     by_name: dict[str, list[ObservedAccount]] = {}
     for account in accounts:
         by_name.setdefault(normal(account.nickname), []).append(account)
+    unnamed = by_name.pop("", [])
     found: dict[Ref, ObservedAccount] = {}
     unclear: dict[Ref, tuple[ObservedAccount, ...]] = {}
     for identity, refs in by_identity.items():
         candidates = sorted(
-            by_name.get(identity.nickname, ()),
+            [*by_name.get(identity.nickname, ()), *unnamed],
             key=lambda account: (account.created_at or "", account.account_id),
         )
         fits = {

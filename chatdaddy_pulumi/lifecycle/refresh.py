@@ -90,7 +90,8 @@ async def _look_for(facts: Facts, found: Refreshed[K], unseen: Mapping[K, HeldAc
             elif there:
                 found.held[key] = one
             else:
-                facts.first_missed |= {one.account_id} if one.missing_since is None else set()
+                if one.missing_since is None:
+                    facts.first_missed.add(one.account_id)
                 since = one.missing_since or facts.clock()
                 drift = {**(one.drift or {}), "missing": since}
                 found.held[key] = one._replace(drift=drift)

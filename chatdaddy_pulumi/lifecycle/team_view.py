@@ -37,6 +37,11 @@ class TeamView:
         return list(self._named.get(normal(nickname), {}).values())
 
     @property
+    def nameless(self) -> list[ObservedAccount]:
+        """Those whose nickname the answers did not tell."""
+        return [one for one in self._named.get("", {}).values() if one.nickname is None]
+
+    @property
     def accounts(self) -> Mapping[str, ObservedAccount]:
         return self._by_id
 

@@ -6,7 +6,9 @@ can get around it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client import (
@@ -15,10 +17,17 @@ from chatdaddy_pulumi.client import (
     ChatDaddyError,
     NotFound,
     Purchase,
+    Refused,
     Unknown,
 )
 from chatdaddy_pulumi.enums import OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.decisions import Buy, TakeOver, decide, recovered_now
+from chatdaddy_pulumi.lifecycle.decisions import (
+    Buy,
+    TakeOver,
+    decide,
+    recovered_now,
+    refuse_unclear,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
     CannotAdopt,
@@ -66,7 +75,11 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         )
     began_at = facts.clock()
     try:
-        account = await facts.client.accounts.purchase(_order(spec), known_ids=decision.known_ids)
+        account = await facts.client.accounts.purchase(
+            _order(spec),
+            known_ids=decision.known_ids,
+            on_send=partial(facts.claims.sends, ref),
+        )
     except Unknown as error:
         silent = getattr(error, "silent_s", 0.0)
         raise Unresolved(
@@ -76,6 +89,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
             sent=True,
         ) from None
     except ChatDaddyError as error:
+        facts.claims.give_up(ref)
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     facts.claims.bought(account.account_id, ref)
     facts.bought.add(account.account_id)
@@ -232,7 +246,11 @@ class Removal(Enum):
     """What became of an account that leaves."""
 
     REMOVED = "removed"
+    #: ChatDaddy had it as deleted or archived: nothing was left to do.
+    ALREADY = "removed already"
     RETAINED = "retained"
+    #: Another entry takes it over later in the run.
+    LEFT = "left"
     #: Another entry has it now.
     LET_GO = "let go"
 
@@ -262,12 +280,22 @@ async def remove(
             await accounts.archive(account_id)
         else:
             await accounts.delete(account_id, now=on_delete is OnDelete.DELETE_NOW)
-    except NotFound:
-        pass
     except ChatDaddyError as error:
+        if isinstance(error, NotFound) or await _is_removed(facts, account_id, error):
+            return Removal.ALREADY, None
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
         raise NotDone(f"{account_id} was not {word}", cause=error) from None
     return Removal.REMOVED, None
+
+
+async def _is_removed(facts: Facts, account_id: str, error: ChatDaddyError) -> bool:
+    """Whether the removal was refused since somebody else has removed the account."""
+    if not isinstance(error, Refused):
+        return False
+    with suppress(ChatDaddyError):
+        account = await facts.client.accounts.look_up(account_id)
+        return account is not None and not account.live
+    return False
 
 
 def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
@@ -285,31 +313,20 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
     if claim is not None and (claim.ref != ref or claim.fulfilled):
         if claim.fulfilled and (claim.ref != ref or facts.claims.acquired(ref) == account_id):
             return claim.ref
-        raise NotRemoved(
-            f"{account_id} was not removed: {claim.ref.label} is to take it over and has not done "
-            "so in this run"
-        )
+        raise NotRemoved(account_id, claim.ref)
     if claim is None and account_id in ownership.moved:
-        target = ownership.moved[account_id]
-        raise NotRemoved(
-            f"{account_id} was not removed: {target.label} is to take it over and has not done so "
-            "in this run"
-        )
-    if claim is None and account_id in ownership.contested:
-        raise LifecycleError(
-            f"{account_id} was not removed: it may be the account of "
-            f"{ownership.contested[account_id].label}, which fits others too. Say it there with "
-            f"adopt={account_id!r}, or change one entry in a run"
-        )
+        raise NotRemoved(account_id, ownership.moved[account_id])
+    if claim is None:
+        refuse_unclear(ownership, {ref.key or ref.label: account_id})
     adopter = ownership.also_adopted_by(account_id, ref)
     if claim is None and adopter:
-        raise NotRemoved(
-            f"{account_id} was not removed: {adopter[0].label} is to take it over and has not done "
-            "so in this run"
-        )
-    if _is_recreated(facts, ref, account_id):
-        return ref
-    return None
+        raise NotRemoved(account_id, adopter[0])
+    if not _is_recreated(facts, ref, account_id):
+        return None
+    if ref.key and ownership.is_renamed(ref.holder):
+        # The fleet has a new name, under which the engine may leave it out or have failed.
+        raise NotRemoved(account_id, ref)
+    return ref
 
 
 def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
@@ -321,10 +338,10 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     if declared is None:
         return False
     held = facts.ownership.held_by(ref.holder).get(ref.key)
-    if held is None or held[0] != account_id:
+    if held is None or held.account_id != account_id:
         return False
     entry = (declared.entries or {}).get(ref.key)
-    return entry is not None and entry.type in (None, held[1].type)
+    return entry is not None and entry.type in (None, held.identity.type)
 
 
 async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:

@@ -9,11 +9,12 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver, decide_all
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     HistoryLoss,
     LifecycleError,
+    Missing,
     NotDone,
     Unresolved,
 )
@@ -39,7 +40,7 @@ from chatdaddy_pulumi.provider.host import (
     split_unknowns,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, secret
+from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, is_renamed, secret
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
@@ -88,8 +89,12 @@ class AccountProvider:
             self._host.warn(f"{_name(urn)}: {warning}", urn)
         if hidden is not None:
             context.register(urn)
+            if not olds and not {*_REPLACING} & {*reading.unknown}:
+                self._replace_by_order(context, urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
-                failures = await self._refused(context, urn, reading.spec)
+                failures = await self._refused(
+                    context, urn, reading.spec, plan({}, {"": reading.spec})
+                )
         _, unknown = split_unknowns(given)
         checked = _as_inputs(reading.spec, reading.unknown)
         if "on_delete" in _secrets(news):
@@ -97,11 +102,21 @@ class AccountProvider:
         checked |= {name: news[name] for name in _KEPT if news.get(name)}
         return Checked({**checked, **unknown}, failures)
 
-    async def _refused(self, context: RunContext, urn: str, spec: AccountSpec) -> list[Problem]:
+    def _replace_by_order(
+        self, context: RunContext, urn: str, spec: AccountSpec, given: Mapping[str, Any]
+    ) -> None:
+        """With `--replace` the engine asks for no difference."""
+        old = AccountState.load(context.saved(urn))
+        if old.held is not None and old.held.arguments.kind != spec.arguments.kind:
+            names = [one for one in _REPLACING if given.get(one) != old.inputs.get(one)]
+            self._replace(context, urn, old, given, names)
+
+    async def _refused(
+        self, context: RunContext, urn: str, spec: AccountSpec, todo: Plan
+    ) -> list[Problem]:
         """What would stop the purchase, or the take-over, found in the preview."""
         ref = Ref(urn)
         facts = self._host.facts(context)
-        wanted = plan({}, {"": spec})
         try:
             decisions = context.decisions or await decide_all(facts, {ref: spec}, max_age=60)
             if ref not in decisions.made and ref not in decisions.refused:
@@ -109,16 +124,20 @@ class AccountProvider:
         except ChatDaddyError as error:
             raise NotDone(f"{_name(urn)} was not bought", cause=error) from None
         refused = decisions.refused.get(ref)
+        if isinstance(refused, Missing):
+            return []  # the update saves that it is missing
         if isinstance(refused, Unresolved) and refused.until - facts.clock() <= facts.patience_s:
             refused = None
         if refused is None:
             made = Decisions({ref: decisions.made[ref]} if ref in decisions.made else {}, {})
             try:
-                await refuse_losses(facts, _named(losses(urn, wanted, made), _name(urn)))
+                await refuse_losses(facts, _named(losses(urn, todo, made), _name(urn)))
             except HistoryLoss as loss:
                 return [Problem("tier", str(loss))]
-            if not context.intent_checked:
-                told = messages.summary(wanted, decisions, self._host.settings.prices(), urn)
+            if not context.intent_checked or todo.held:  # the intent tells of new ones
+                named = decisions.named({ref: _name(urn)})
+                wanted = Plan(acquire={_name(urn): spec})
+                told = messages.summary(wanted, named, self._host.settings.prices(), "")
                 self._host.log(told, urn=urn)
             return []
         if isinstance(refused, HistoryLoss):
@@ -133,7 +152,10 @@ class AccountProvider:
         context = self._host.context
         registered = urn in context.checked
         if not registered and context.intent_checked:
-            return Difference(False)  # the program hands over nothing (`ignore_changes`)
+            # The program hands over nothing (`ignore_changes`).
+            if state.held is None:
+                self._host.warn(messages.unfinished(_name(state.inputs.get("__urn") or "")))
+            return Difference(False)
         before = state.inputs
         replaces = [
             name for name in _REPLACING if name in unknown or given.get(name) != before.get(name)
@@ -142,13 +164,7 @@ class AccountProvider:
             return Difference(True, ["nickname"])
         if replaces:
             if registered:
-                context.replaced.add(Ref(urn))
-                goes = messages.WHAT_GOES[_on_delete(before, given)]
-                self._host.warn(
-                    f"{_name(urn)} is replaced since {' and '.join(replaces)} changed. A new "
-                    f"account is bought first. Then of the old account {id}: {goes}",
-                    urn,
-                )
+                self._replace(context, urn, state, given, replaces)
             return Difference(True, replaces)
         if unknown:
             return Difference(True)
@@ -156,8 +172,40 @@ class AccountProvider:
         todo = plan({"": state.held}, {"": spec})
         if registered:
             await self._guard(context, urn, todo)
+            if todo.acquire and context.preview:
+                failures = await self._refused(context, urn, spec, todo)
+                if failures:
+                    raise LifecycleError("; ".join(one.reason for one in failures))
+        if registered and is_renamed(olds, urn):
+            return Difference(True)
         same_removal = _on_delete(given) is _on_delete(before)
         return Difference(not todo.empty and (_differs(todo, spec, before) or not same_removal))
+
+    def _replace(
+        self,
+        context: RunContext,
+        urn: str,
+        old: AccountState,
+        given: Mapping[str, Any],
+        names: list[str],
+    ) -> None:
+        """Another account is bought in the place of the old one; said once."""
+        if old.held is None or Ref(urn) in context.replaced:
+            return
+        context.replaced.add(Ref(urn))
+        goes = messages.WHAT_GOES[_on_delete(old.inputs, given)]
+        made = context.decisions.made if context.decisions is not None else {}
+        decision = made.get(Ref(urn))
+        first = (
+            f"{decision.account.account_id}, which is there already, takes its place"
+            if isinstance(decision, TakeOver)
+            else "A new account is bought first"
+        )
+        self._host.warn(
+            f"{_name(urn)} is replaced since {' and '.join(names)} changed. {first}. "
+            f"Then of the old account {old.held.account_id}: {goes}",
+            urn,
+        )
 
     async def _guard(self, context: RunContext, urn: str, todo: Plan) -> None:
         losing = losses(urn, todo, Decisions({}, {}))
@@ -179,7 +227,6 @@ class AccountProvider:
         if held is None:
             if isinstance(error, Unresolved) and error.sent:
                 return self._unresolved(urn, spec, news, error)
-            self._host.facts(self._host.context).claims.give_up(Ref(urn))
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         if error is not None:
             self._host.warn(
@@ -193,16 +240,28 @@ class AccountProvider:
             facts=_changed(facts_of(outcome.observed[""]), held.arguments.settings, spec, error),
             inputs=inputs,
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
+            replaced=self._replaced(urn, held.account_id),
         )
         return Created(held.account_id, state.dump(_secrets(news)))
+
+    def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
+        """The accounts that the old side of a replacement holds, without one that is kept."""
+        old = AccountState.load(self._host.context.saved(urn))
+        found = dict(old.replaced)
+        if old.held is not None:
+            found[old.held.account_id] = old.held.arguments.kind
+        found.pop(taken, None)
+        return found
 
     def _unresolved(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: Unresolved
     ) -> Created:
         """The purchase's outcome is not known: that is saved, and the run ends with an error."""
         note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
-        noted = self._host.context.note_of(Ref(urn))
+        context = self._host.context
+        noted = context.note_of(Ref(urn))
         state = AccountState(
+            replaced=self._replaced(urn),
             inputs=_stored(news),
             unresolved=UnresolvedPurchase(noted or note, error.began_at, error.until),
             failed=f"{_name(urn)}: {messages.told(error)}",
@@ -246,8 +305,8 @@ class AccountProvider:
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = AccountState.load(outputs)
         self._host.hide(*state.secrets())
-        urn = str(state.inputs.get("__urn") or "")
         context = self._host.context_of_removal()
+        urn = context.urn_today(str(state.inputs.get("__urn") or ""))
         declared = context.declared(urn) if urn else None
         if state.held is None:
             waits = state.unresolved is not None and state.unresolved.until > self._host.clock()
@@ -267,6 +326,8 @@ class AccountProvider:
             self._host.log(
                 f"{state.held.account_id} was not removed: {other.label} has it now", urn=urn
             )
+        elif became is Removal.ALREADY:
+            self._host.log(f"{state.held.account_id}: {messages.REMOVED_ALREADY}", urn=urn)
 
     # --- looking
 

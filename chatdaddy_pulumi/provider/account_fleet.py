@@ -11,11 +11,11 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, refuse_unclear
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
-    HistoryLoss,
     LifecycleError,
+    Missing,
     NotDone,
     Protected,
     TooMuch,
@@ -27,17 +27,19 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
 from chatdaddy_pulumi.lifecycle.listing import listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Note
 from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.fleet_display import (
-    SHOWN_ONE_BY_ONE,
-    in_parts,
+    entries_in,
     in_words,
     seen_in_words,
+    shown,
+    texts_for,
+    texts_in,
 )
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.host import (
@@ -50,7 +52,7 @@ from chatdaddy_pulumi.provider.host import (
     configuration_problems,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import PART, FleetState, secret, to_json
+from chatdaddy_pulumi.provider.state import PART, FleetState, is_renamed, secret, to_json
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
@@ -76,7 +78,9 @@ _PROGRESS_EVERY_S = 0.5
 #: For so many seconds an update waits for the fleets that take its accounts over.
 _OTHERS_S = 20.0
 
-_ENTRIES = ("accounts", "__accounts", "__parts")
+
+#: The inputs of the entries.
+_ENTRIES = ("accounts", "__accounts", "__texts")
 
 
 class FleetProvider:
@@ -108,21 +112,19 @@ class FleetProvider:
         if hidden is not None:
             context.register(urn)
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
-        many = _in_parts_already(olds)
-        if same and many is (_shown_entries(olds) > SHOWN_ONE_BY_ONE):
-            kept = {name: _hidden(olds[name], news) for name in _ENTRIES if name in olds}
-            return Checked({**checked, **kept}, failures)
+        if same and texts_in(olds) == texts_for(entries_in(olds)):
+            kept = {name: olds[name] for name in _ENTRIES if name in olds}
+            return Checked({**checked, **_hidden(kept, news)}, failures)
         text, reading = self._reading(news)
         failures = [*reading.problems, *failures]
-        checked["__accounts"] = _hidden(text, news)
+        checked |= _hidden({"__accounts": text}, news)
         if reading.unknown.get(""):
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
         # A change is shown in the form that the state has, or it would look like more than it is.
-        if same or not olds:
-            many = len(reading.specs) > SHOWN_ONE_BY_ONE
-        shown = _shown(_in_words(reading), many)
-        checked |= {**shown, "accounts": _hidden(shown["accounts"], news)}
+        keeps_form = "accounts" in olds and not same
+        texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))
+        checked |= _hidden(shown(_in_words(reading), texts), news)
         for warning in misspelt(sorted(_settings_of(reading))):
             self._host.warn(warning, _row(news))
         if hidden is not None and not failures and not olds:
@@ -132,30 +134,36 @@ class FleetProvider:
     async def _refused_at_first(
         self, context: RunContext, urn: str, reading: FleetReading, news: Mapping[str, Any]
     ) -> list[Problem]:
-        """What would stop the first run, found before anything is done."""
-        todo = plan({}, reading.specs)
+        """What would stop the first run, or a replacement, found before anything is done."""
+        state = context.fleet(urn)
         try:
-            await self._approve(context, urn, FleetState(), todo, news, reading)
+            await self._approve(
+                context, urn, state, self._plan(context, urn, state, reading), news, reading
+            )
         except TooMuch as error:
-            return [Problem("limits.max_purchases", str(error))]
-        except HistoryLoss as error:
-            return [Problem("accounts", str(error))]
+            return [Problem("limits", str(error))]
         except _Refused as error:
             return error.problems
+        except LifecycleError as error:
+            return [Problem("accounts", messages.told(error))]
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
-        said = news.get("__said")
-        if said and said == olds.get("__settled") and not olds.get("__unresolved"):
+        said, urn = news.get("__said"), str(news.get("__urn") or "")
+        context = self._host.context
+        ignored = urn not in context.checked and context.intent_checked
+        settled = said and said == olds.get("__settled") and not olds.get("__unresolved")
+        settled = settled and (ignored or not is_renamed(olds, urn))
+        if settled and not ignored:
             return Difference(False)
         state = FleetState.load(olds)
-        urn = str(news.get("__urn") or "")
-        context = self._host.context
         if urn not in context.checked:
             # A refresh asks without the program: only what it found counts. If the program runs,
             # it hands over nothing (`ignore_changes`), and nothing is done.
+            if ignored:
+                self._tell_ignored(context, urn, state)
             found = any(one.drift for one in state.held.values())
-            return Difference(found and not context.intent_checked)
+            return Difference(found and not ignored)
         _, reading = self._reading(news)
         if reading.unknown.get(""):
             self._host.log(
@@ -163,8 +171,7 @@ class FleetProvider:
                 urn=_row(news),
             )
             return Difference(True)
-        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
-        todo = _milder(todo, reading.usual)
+        todo = self._plan(context, urn, state, reading)
         try:
             await self._approve(context, urn, state, todo, news, reading)
         except _Refused as error:
@@ -173,7 +180,39 @@ class FleetProvider:
                 messages.several_failed(reasons, "can't be had so; nothing was done")
             ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
+        left = left or any(map(is_leftover, state.held))
+        left = left or is_renamed(olds, urn)
         return Difference(not todo.empty or left)
+
+    def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
+        """Tell what is not done since the program hands over nothing.
+
+        Raises:
+            LifecycleError: an account leaves its place for one here.
+        """
+        name = urn.rpartition("::")[2]
+        if state.failed or state.unresolved:
+            self._host.warn(messages.unfinished(name), urn)
+        coming = {
+            ref.key: one.account_id
+            for one in context.ownership.leaving
+            for ref in [context.ownership.moved.get(one.account_id)]
+            if ref is not None and ref.holder == urn
+        }
+        if coming:
+            told = [f"{key} ({account_id})" for key, account_id in sorted(coming.items())]
+            raise LifecycleError(
+                f"nothing was done: {name} has ignore_changes=['*'], and so can't take over "
+                f"{listed(told)}. Take ignore_changes off until `pulumi up` is green"
+            )
+
+    def _plan(
+        self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
+    ) -> Plan:
+        own = context.ownership.held_by(urn)
+        held = {k: one for k, one in state.held.items() if not k.endswith(LEFT) or k in own}
+        todo = plan(held, reading.specs, self._moved(context, urn, state, reading))
+        return _milder(todo, reading.usual)
 
     def _moved(
         self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
@@ -193,7 +232,11 @@ class FleetProvider:
                 continue
             spec = reading.specs[key]
             own = context.ownership.held_by(urn).get(source.ref.key)
-            if own and own[0] == held.account_id and held.arguments.type is spec.arguments.type:
+            if (
+                own
+                and own.account_id == held.account_id
+                and held.arguments.type is spec.arguments.type
+            ):
                 found[key] = source.ref.key
         return found
 
@@ -228,7 +271,13 @@ class FleetProvider:
         if losing:
             await refuse_losses(self._host.facts(context), losing)
         if context.preview and not todo.empty:
-            told = messages.summary(todo, decisions, self._host.settings.prices(), urn)
+            away = {
+                key: to
+                for key, held in todo.remove.items()
+                if (to := _goes_to(context, Ref(urn, key), held)) is not None
+            }
+            prices = self._host.settings.prices()
+            told = messages.summary(todo, decisions, prices, urn, away)
             self._host.log(told, urn=_row(news))
             hint = messages.rename_hint(todo, decisions)
             if hint:
@@ -243,10 +292,14 @@ class FleetProvider:
         news: Mapping[str, Any],
         reading: FleetReading,
     ) -> None:
+        refuse_unclear(
+            context.ownership, {key: held.account_id for key, held in todo.remove.items()}
+        )
         removed = {
             key: held
             for key, held in todo.removals.items()
-            if not _goes_elsewhere(context, Ref(urn, key), held)
+            if _goes_to(context, Ref(urn, key), held) is None
+            and not (key in state.held and is_leftover(key))  # it was approved of before
         }
         if not removed:
             return
@@ -258,14 +311,24 @@ class FleetProvider:
                 "protect=True off the fleet first"
             )
         limit = read_limits(news.get("limits")).limits.max_removals
-        check_removals(sorted(removed), len(state.held), limit, len(reading.specs))
+        held_now = sum(not is_leftover(key) for key in state.held)
+        check_removals(sorted(removed), held_now, limit, len(reading.specs))
 
     # --- doing it
 
     async def create(self, news: dict[str, Any]) -> Created:
         urn = str(news.get("__urn") or "")
         number = hashlib.sha256(urn.encode()).hexdigest()[:8]
-        outputs = await self._work(FleetState(), news)
+        # A replacement takes over what its old side holds, as an update does: nothing else tells
+        # whose these accounts are until that is removed.
+        context = self._host.context
+        state, facts = context.fleet(urn), self._host.facts(context)
+        for held in state.held.values():
+            facts.check_team(held.account_id)
+        outputs = await self._work(state, news)
+        for key, held in FleetState.load(outputs).held.items():
+            if state.held and not is_leftover(key):
+                facts.claims.fulfil(held.account_id, Ref(urn, key))
         return Created(f"{urn.rpartition('::')[2]}-{number}", outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
@@ -279,8 +342,7 @@ class FleetProvider:
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
             raise LifecycleError(messages.several_failed(reasons, "can't be had so"))
-        todo = plan(state.held, reading.specs, self._moved(context, urn, state, reading))
-        todo = _milder(todo, reading.usual)
+        todo = self._plan(context, urn, state, reading)
         declared = context.declared(urn)
         if declared is not None and declared.retain:
             todo = _retained(todo)
@@ -295,9 +357,6 @@ class FleetProvider:
         tally = Tally()
         context.replaced |= {Ref(urn, key) for key in todo.replace}
         facts = self._host.facts(context)
-        facts.missing |= {
-            Ref(urn, key) for key, one in state.held.items() if one.missing_since is not None
-        }
         concurrency = read_concurrency(news.get("concurrency"))[0] or DEFAULT_CONCURRENCY
         try:
             async with _Progress(self._host, tally, _row(news)):
@@ -320,19 +379,23 @@ class FleetProvider:
         now = FleetState(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
-            unresolved=self._unresolved(context, urn, todo, outcome),
+            unresolved=self._unresolved(context, urn, state, todo, outcome),
             worked_at=self._host.clock(),
+            worked_in=context.run.number if context.run is not None else "",
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
             usual=reading.usual.text,
-            settled=None if outcome.failed else news.get("__said"),
+            settled=None
+            if outcome.failed or any(map(is_leftover, outcome.held))
+            else news.get("__said"),
         )
         return now.dump(hidden=bool(news.get("__secrets")))
 
     def _unresolved(
-        self, context: RunContext, urn: str, todo: Plan, outcome: Outcome
+        self, context: RunContext, urn: str, state: FleetState, todo: Plan, outcome: Outcome
     ) -> dict[str, UnresolvedPurchase]:
-        found = {}
+        # In other runs the intent has them.
+        found = {} if context.intent_checked else dict(state.unresolved)
         for key, spec in todo.wanted.items():
             if key in outcome.observed:
                 continue
@@ -348,8 +411,8 @@ class FleetProvider:
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = FleetState.load(outputs)
         self._host.hide(*state.secrets())
-        urn = str(state.inputs.get("__urn") or "")
         context, tally = self._host.context_of_removal(), Tally()
+        urn = context.urn_today(str(state.inputs.get("__urn") or ""))
         self._host.removed |= {one.account_id for one in state.held.values()}
         todo = Plan(remove=dict(state.held), held=dict(state.held))
         declared = context.declared(urn) if urn else None
@@ -410,6 +473,7 @@ class FleetProvider:
             failed=state.failed,
             unresolved=state.unresolved,
             worked_at=state.worked_at,
+            worked_in=state.worked_in,
             most=state.most,
             inputs=state.inputs,
             usual=state.usual,
@@ -419,7 +483,7 @@ class FleetProvider:
         dumped = now.dump(hidden=hidden)
         if not different:
             return Read(id, dumped)
-        return Read(id, dumped, _as_found(now, hidden))
+        return Read(id, dumped, _as_found(now))
 
     # --- the entries
 
@@ -441,9 +505,14 @@ class FleetProvider:
         return self._text, self._read[1]
 
 
-def _hidden(value: Any, news: Mapping[str, Any]) -> Any:
-    """The value, marked as a secret if the program gave a part of the entries as one."""
-    return secret(value) if news.get("__secrets") and not isinstance(value, bool) else value
+def _hidden(properties: dict[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties, marked as secrets if the program gave a part of the entries as one."""
+    if not news.get("__secrets"):
+        return properties
+    return {
+        name: value if isinstance(value, int) else secret(value)
+        for name, value in properties.items()
+    }
 
 
 class _Refused(LifecycleError):
@@ -459,6 +528,8 @@ def _refuse(decisions: Decisions, patience_ends: float) -> None:
     for ref, error in decisions.refused.items():
         if isinstance(error, Unresolved) and error.until <= patience_ends:
             continue
+        if isinstance(error, Missing):
+            continue  # the update saves that it is missing
         argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
         problems.append(Problem(f"accounts.{ref.key}.{argument}", messages.told(error)))
     if problems:
@@ -479,12 +550,13 @@ def _known(todo: Plan, reading: FleetReading) -> Plan:
     )
 
 
-def _goes_elsewhere(context: RunContext, ref: Ref, held: HeldAccount) -> bool:
-    """Whether another entry takes the account over, so that it is not removed."""
+def _goes_to(context: RunContext, ref: Ref, held: HeldAccount) -> Ref | None:
+    """The other entry that takes the account over, or has it, so that it is not removed."""
     ownership = context.ownership
-    return bool(
-        held.account_id in ownership.moved
-        or ownership.also_adopted_by(held.account_id, ref)
+    adopters = ownership.also_adopted_by(held.account_id, ref)
+    return (
+        ownership.moved.get(held.account_id)
+        or (adopters[0] if adopters else None)
         or ownership.holder_of(held.account_id, but=ref)
     )
 
@@ -549,26 +621,12 @@ def _with_late(value: Any, late: list[Any]) -> Any:
     return value
 
 
-def _in_parts_already(inputs: Mapping[str, Any]) -> bool:
-    return "__parts" in inputs
-
-
-def _shown_entries(inputs: Mapping[str, Any]) -> int:
-    """How many entries the inputs show, one by one or in parts."""
-    shown = inputs.get("accounts")
-    if not isinstance(shown, Mapping):
-        return 0
-    if not _in_parts_already(inputs):
-        return len(shown)
-    return sum(text.count("\n") for text in shown.values() if isinstance(text, str))
-
-
 def _settings_of(reading: FleetReading) -> set[str]:
     asked = {spec.arguments.text: spec.arguments for spec in reading.specs.values()}
     return {name for one in asked.values() for name in one.settings or {}}
 
 
-def _as_found(state: FleetState, hidden: bool) -> dict[str, Any]:
+def _as_found(state: FleetState) -> dict[str, Any]:
     """The inputs that would have made the accounts what they are: previews show what differs."""
     usual = Arguments.read(state.usual) if state.usual else Arguments.of()
     words = {
@@ -577,15 +635,7 @@ def _as_found(state: FleetState, hidden: bool) -> dict[str, Any]:
         else seen_in_words(key, held, usual)
         for key, held in state.held.items()
     }
-    shown = _shown(words, len(words) > SHOWN_ONE_BY_ONE)
-    if hidden:
-        shown["accounts"] = secret(shown["accounts"])
-    return {**state.inputs, **shown}
-
-
-def _shown(words: dict[str, str], parts: bool) -> dict[str, Any]:
-    """The words of the entries by key, or in parts."""
-    return {"accounts": in_parts(words), "__parts": True} if parts else {"accounts": words}
+    return {**state.inputs, **_hidden(shown(words, texts_for(len(words))), state.inputs)}
 
 
 def _in_words(reading: FleetReading) -> dict[str, str]:

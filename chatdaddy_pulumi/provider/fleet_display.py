@@ -1,8 +1,9 @@
 """What `pulumi preview --diff` shows of the entries, and the state keeps: a few words each.
 
-The engine spends its time on properties by their number, and so on a large fleet's entries,
-whether they change or not. There they are some hundred texts of a line an entry: of a text that
-changes, the engine shows the lines that do.
+The engine shows every value of a mapping in which one changes, and of a text only the lines that
+change. It also spends time on each value, whether it changes or not. So the entries of a small
+fleet are a mapping, and those of a larger one are lines of a text. A comparison of texts takes
+time with the square of the lines that change, so a text has a few thousand lines at most.
 """
 
 from __future__ import annotations
@@ -18,17 +19,43 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.spec.account import Arguments
 
-#: A fleet of more entries is shown in so many parts; an entry stays in its part.
-SHOWN_ONE_BY_ONE = 2_000
-_PARTS = 256
+#: The most entries that are shown as a mapping, and the most lines of a text, about.
+_MOST_IN_MAPPING = 20
+_MOST_IN_TEXT = 2_000
 
 
-def in_parts(words: Mapping[str, str]) -> dict[str, str]:
-    """``{"part 17": "customer-00042 = limited\\n…"}``, from words by key."""
-    parts: dict[str, list[str]] = {}
+def texts_for(entries: int) -> int:
+    """In how many texts so many entries are shown; 0: as a mapping."""
+    if entries <= _MOST_IN_MAPPING:
+        return 0
+    return 1 << max(0, (entries - 1) // _MOST_IN_TEXT).bit_length()
+
+
+def shown(words: Mapping[str, str], texts: int) -> dict[str, Any]:
+    """The inputs that show the entries, of their words by key."""
+    if not texts:
+        return {"accounts": dict(words)}
+    found: list[list[str]] = [[] for _ in range(texts)]
     for key, said in words.items():
-        parts.setdefault(f"part {crc32(key.encode()) % _PARTS:03}", []).append(f"{key} = {said}")
-    return {part: "\n".join(sorted(lines)) + "\n" for part, lines in sorted(parts.items())}
+        # In brackets: the engine takes lines that are YAML for a mapping, and shows all of it.
+        found[crc32(key.encode()) % texts].append(f"[{key}] {said}\n")
+    lines = ["".join(sorted(text)) for text in found]
+    if texts == 1:
+        return {"accounts": lines[0], "__texts": 1}
+    return {"accounts": {f"part {n}": text for n, text in enumerate(lines)}, "__texts": texts}
+
+
+def texts_in(inputs: Mapping[str, Any]) -> int:
+    """In how many texts the inputs show the entries."""
+    return int(inputs.get("__texts") or 0)
+
+
+def entries_in(inputs: Mapping[str, Any]) -> int:
+    """How many entries the inputs show."""
+    accounts, texts = inputs.get("accounts"), texts_in(inputs)
+    if isinstance(accounts, Mapping):
+        return sum(str(text).count("\n") for text in accounts.values()) if texts else len(accounts)
+    return str(accounts or "").count("\n")
 
 
 def in_words(key: str, nickname: str, asked: Arguments, usual: Arguments) -> str:

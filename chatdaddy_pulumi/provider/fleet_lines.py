@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chatdaddy_pulumi.lifecycle.held import REPLACED
+from chatdaddy_pulumi.lifecycle.ownership import is_leftover
 from chatdaddy_pulumi.spec import has_unknown
+from chatdaddy_pulumi.spec.types import AccountOutput, CountsOutput
 
 #: The type tokens, which states name: never change them.
 ACCOUNT = "pulumi-python:dynamic/chatdaddy:Account"
@@ -55,16 +56,16 @@ def read_lines(text: str | None) -> Iterator[tuple[str, str, int, str, str]]:
             yield account_id, STATES[mark[0]], int(mark[1:]), key, nickname or key
 
 
-def accounts_of(held: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def accounts_of(held: Mapping[str, Any]) -> dict[str, AccountOutput]:
     """By key: ``account_id``, ``nickname``, ``type``, ``tier``, ``state``.
 
     `held` is what `provider.state` wrote.
     """
     terms = [json.loads(text) for text in held.get("terms") or []]
     drift = json.loads(held.get("drift") or "{}")
-    found = {}
+    found: dict[str, AccountOutput] = {}
     for account_id, state, number, key, nickname in read_lines(held.get("held")):
-        if REPLACED in key:
+        if is_leftover(key):
             continue
         seen = drift.get(key, {})
         found[key] = {
@@ -77,9 +78,11 @@ def accounts_of(held: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def counts_of(counts: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The engine knows no whole numbers: back to them."""
+def counts_of(counts: Mapping[str, Any] | None) -> CountsOutput:
+    """A fleet's counts as whole numbers; the engine has floats only."""
+    known = counts or {}
     return {
-        key: counts_of(value) if isinstance(value, Mapping) else int(value)
-        for key, value in (counts or {}).items()
+        "total": int(known.get("total", 0)),
+        "tier": {tier: int(count) for tier, count in known.get("tier", {}).items()},
+        "state": {state: int(count) for state, count in known.get("state", {}).items()},
     }

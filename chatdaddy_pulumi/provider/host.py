@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.text import visible_lines
-from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
@@ -46,21 +47,26 @@ class Host:
     settings: Settings = field(default_factory=lambda: Settings({}, os.environ))
     #: The run that a resource's hidden input describes; None: of the engine that this host serves.
     find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
-    #: The entries that an earlier run may have bought for; None if this machine does not know.
-    begun_in: Callable[[str], frozenset[Ref] | None] = lambda _: None
+    #: The purchases that an earlier run sent, by entry; None if this machine does not know.
+    begun_in: Callable[[str], Mapping[Ref, Sent] | None] = lambda _: None
     show: Log = silent
     #: Why no further account should be begun; None to go on.
     stop_reason: Callable[[], str | None] = lambda: None
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
-    context: RunContext = field(default_factory=RunContext)
+    context: RunContext = field(init=False)
     #: The accounts as this host has read them in a refresh; None: gone. A refresh that belongs to
     #: an update comes before the program, which still reads the state of before it.
     refreshed: dict[str, HeldAccount | None] = field(default_factory=dict)
+    #: The accounts that no listing showed for the first time, in this run of the engine.
+    first_missed: Missed = field(default_factory=set[str])
     #: What is never shown.
     secrets: Masking = field(default_factory=Masking)
     #: The accounts that this host has been told to remove.
     removed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.context = self._new_context(None)
 
     def enter(self, hidden: Any) -> RunContext:
         """The context of the run that a resource's hidden input names."""
@@ -69,19 +75,25 @@ class Host:
         known = self.context.run
         if known is None or known.number != hidden.get("number"):
             run = self.find_run(hidden)
-            self.context = RunContext(
-                run=run, provider=str(hidden.get("provider") or ""), refreshed=self.refreshed
-            )
+            self.context = self._new_context(run, str(hidden.get("provider") or ""))
             if run is not None:
                 self._entered(run)
         return self.context
+
+    def _new_context(self, run: Run | None, provider: str = "") -> RunContext:
+        return RunContext(
+            run=run,
+            provider=provider,
+            refreshed=self.refreshed,
+            first_missed=self.first_missed,
+        )
 
     def context_of_removal(self) -> RunContext:
         """The context for a removal, also if no resource was checked in this host."""
         if self.context.run is None:
             run = self.find_run(None)
             if run is not None:
-                self.context = RunContext(run=run, refreshed=self.refreshed)
+                self.context = self._new_context(run)
                 self._entered(run)
         return self.context
 

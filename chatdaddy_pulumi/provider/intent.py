@@ -7,21 +7,30 @@ may have bought. It changes nothing at ChatDaddy.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from chatdaddy_pulumi.client import ChatDaddyError
+from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.text import visible
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import decide_all, is_free, recovered_now
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, leaf_of
 from chatdaddy_pulumi.lifecycle.plan import Plan
-from chatdaddy_pulumi.lifecycle.recovery import LONGEST_RUN_S, Note, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import (
+    Note,
+    Order,
+    Sent,
+    Unresolved,
+    assign,
+    came_to_nothing,
+    suspects,
+)
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.provider import messages
@@ -37,27 +46,23 @@ from chatdaddy_pulumi.provider.run_context import Declared, RunContext
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
+    INTENT_TYPE,
     AccountState,
     IntentState,
     first_account,
-    read_all_unresolved,
+    read_orders,
     saved_holder,
     secret,
     type_of,
-    write_all_unresolved,
+    write_orders,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
-
-if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import ObservedAccount
-
-#: For so long after it began, a purchase of an interrupted run may still be under way, in seconds.
-_UNDER_WAY_S = 15 * 60.0
+from chatdaddy_pulumi.spec.nicknames import normal
 
 #: Inputs of the intent that are saved in every update and never shown.
-_RUN_AT, _UNRESOLVED = "__run_at", "__unresolved"
+_RUN, _RUN_AT, _UNRESOLVED = _SAVED = "__run_number", "__run_at", "__unresolved"
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,64 @@ class _Entry:
     ref: Ref
     declared: Declared
     identity: DeclaredIdentity
+
+
+class _Kept(NamedTuple):
+    """An account of the saved state that the program keeps, and the resource that is to have it."""
+
+    held: HeldAccount
+    declared: Declared
+
+
+@dataclass(frozen=True)
+class _LastRun:
+    """The last run that the intent took part in, and what it may have bought."""
+
+    number: str
+    at: float
+    #: When it began to buy.
+    began: float
+    #: The purchases that it sent, by entry; None if this machine does not know.
+    known: Mapping[Ref, Sent] | None
+
+    @classmethod
+    def read(cls, olds: Mapping[str, Any], mark: Mapping[str, Any], host: Host) -> _LastRun | None:
+        """None if it bought nothing."""
+        at, marked_at = _number(olds.get(_RUN_AT)), _number(mark.get("at"))
+        marked_by = str(mark.get("run") or "")
+        number = _text(olds.get(_RUN))
+        if number is None:  # a state of before: the mark alone has a run's number
+            number = marked_by if marked_at >= at - 1 else ""
+        known = host.begun_in(number) if number else None
+        if known is not None:
+            return cls(number, at, at, known)
+        if not marked_at or not number:
+            return None
+        if marked_by == number:
+            return cls(number, at, marked_at, None)
+        # A later run, without the intent, has put its own mark in its place.
+        return cls(number, at, at, None) if marked_at > at else None
+
+    def order(self, ref: Ref, note: Note, options: ClientOptions) -> Unresolved | None:
+        """The order that it may have sent for a noted entry."""
+        if self.known is None:
+            # A fleet whose work had ended would have saved that; a single account is saved only
+            # if it was bought, so its purchase may as well have been refused.
+            sure = leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
+            until = self.began + options.slowest_purchase_s
+            return Unresolved(note, self.began, until, sure=sure)
+        found = self.known.get(ref)
+        if found is None and not ref.holder.startswith("urn:"):
+            alike = [
+                sent
+                for one, sent in self.known.items()
+                if one.key == ref.key and leaf_of(one.holder) == ref.holder
+            ]
+            found = max(alike, default=None)
+        if found is None:
+            return None
+        wait_s = options.lookup_s if found.answered else options.slowest_purchase_s
+        return Unresolved(note, found.at, found.at + wait_s)
 
 
 class IntentProvider:
@@ -86,7 +149,7 @@ class IntentProvider:
         if failures or run is None:
             checked |= {
                 name: secret(olds[name]) if olds.get("__secrets") else olds[name]
-                for name in (_RUN_AT, _UNRESOLVED)
+                for name in _SAVED
                 if name in olds
             }
             return Checked(checked, failures)
@@ -98,16 +161,16 @@ class IntentProvider:
         context.intent_checked = True
         if run.preview:
             # Unknown in a preview, so that `pulumi up --plan` accepts another moment.
-            checked |= {_RUN_AT: UNKNOWN, _UNRESOLVED: UNKNOWN}
+            checked |= dict.fromkeys(_SAVED, UNKNOWN)
         else:
+            orders = write_orders(context.orders)
             checked |= {
+                _RUN: run.number,
                 _RUN_AT: run.at,
-                _UNRESOLVED: write_all_unresolved(context.unresolved | found.suspected),
+                _UNRESOLVED: secret(orders) if news.get("__secrets") else orders,
             }
         if news.get("__secrets"):
             checked["__secrets"] = news["__secrets"]
-            if not run.preview:
-                checked[_UNRESOLVED] = secret(checked[_UNRESOLVED])
         if found.to_note:
             names = sorted(entry.ref.label for entry in found.to_note)
             digest = hashlib.sha256(
@@ -149,39 +212,48 @@ class IntentProvider:
             )
         except ChatDaddyError as error:
             raise NotDone("nothing was bought: the accounts can't be read", cause=error) from None
+        after = self._host.client.server_time() or 0.0
         for entry in entries:
             identity = entry.identity.identity
             assert identity is not None
-            before = tuple(sorted(a.account_id for a in view.named(identity.nickname)))
+            own = context.ownership.held_by(entry.ref.holder).get(entry.ref.key)
+            before = {account.account_id for account in view.named(identity.nickname)}
+            before |= {own.account_id} if own is not None else set()
             notes[entry.ref] = Note(
-                identity, context.tier_of(entry.declared, entry.ref.key), run.at, before
+                *(
+                    identity,
+                    context.tier_of(entry.declared, entry.ref.key),
+                    run.at,
+                    tuple(sorted(before)),
+                ),
+                after=after,
             )
         context.notes = notes
         shown: dict[str, Any] = {
             name: news[name] for name in ("noted", "buys", "__urn") if name in news
         }
-        return shown | IntentState(notes).dump(hidden=bool(news.get("__secrets")))
+        state = IntentState(notes, context.orders)
+        return shown | state.dump(hidden=bool(news.get("__secrets")))
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         return Read(id, outputs)
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         """Forget it, and name what an interrupted run may have bought. Nothing is removed."""
-        notes = IntentState.load(outputs).notes
-        if not notes or self._host.context_of_removal().run is not None:
+        state = IntentState.load(outputs)
+        orders = [Unresolved(note, note.at) for note in state.notes.values()]
+        orders += state.orders.values()
+        if not orders or self._host.context_of_removal().run is not None:
             return
         try:
             client = self._host.client
-            view = await look(client, {note.identity.nickname for note in notes.values()})
+            view = await look(client, {one.note.identity.nickname for one in orders})
             user_id = await client.user_id()
         except (ChatDaddyError, LifecycleError):
             return
-        for account in view.accounts.values():
-            known = account.account_id in self._host.removed or not account.live
-            if not known and any(
-                Unresolved(note, note.at).may_be(account, user_id) for note in notes.values()
-            ):
-                self._host.warn(messages.suspect(account.account_id, account.nickname))
+        for account_id, account in suspects(orders, view.accounts.values(), user_id).items():
+            if account_id not in self._host.removed:
+                self._host.warn(messages.suspect(account_id, account.nickname))
 
 
 class _Found:
@@ -198,14 +270,15 @@ class _Found:
         assert context.run is not None
         self._host = host
         self._context = context
+        self._urn = urn
         self._run = context.run
         self._saved = context.run.saved
         self._mark = dict(self._saved.get(str(mark_urn)) or {})
-        self._state = IntentState.load(self._saved.get(urn) or {}, self._is_resolved)
         self._olds = olds
+        self._last = _LastRun.read(olds, self._mark, host)
+        self._state = IntentState.load(self._saved.get(urn) or {}, self._outcome_is_known)
+        self._login_types: dict[str, bool] = {}
         self.to_note: list[_Entry] = []
-        #: Entries that no resource declares any more, for which a run may have bought.
-        self.suspected: dict[Ref, Unresolved] = {}
 
     async def look(self) -> None:
         context = self._context
@@ -213,37 +286,44 @@ class _Found:
         for account_id in self._own_ids():
             facts.check_team(account_id)
         entries = self._declared_entries()
-        self._settle_unresolved({entry.ref for entry in entries})
-        self._pass_on(entries)
+        context.notes = dict(self._state.notes)
+        orders = self._open_orders()
+        if orders:
+            await self._look_for(orders, facts)
+            self._settle_unresolved(orders, entries, facts)
         listed_team = await self._verify(facts)
         self._choose_to_note(facts, entries)
         await self._decide_accounts(facts, entries)
         if not listed_team:
             await self._host.client.check()
-        await self._name_suspects(facts)
+        if context.suspected:
+            await self._look_for(context.suspected, facts)
+            self._name_suspects(facts)
 
     # --- what is declared and held
 
     def _mine(self) -> list[Declared]:
         return [one for one in self._run.declared if one.provider == self._context.provider]
 
-    def _saved_urn(self, declared: Declared) -> str | None:
-        """The saved URN of a resource whose parent is not registered yet."""
-        return next((urn for urn in self._saved if declared.holder_is(urn)), None)
-
     def _own_ids(self) -> list[str]:
-        """The accounts that this provider's resources hold by the saved state."""
+        """The accounts that this provider's resources hold by the saved state.
+
+        The state does not tell the provider of a resource that the program drops; but if it has
+        one intent only, there never was another provider.
+        """
+        alone = [urn for urn in self._saved if type_of(urn) == INTENT_TYPE] == [self._urn]
         found: list[str] = []
         for urn, outputs in self._saved.items():
             declared = self._context.declared(urn)
-            if declared is None or declared.provider != self._context.provider:
+            mine = alone if declared is None else declared.provider == self._context.provider
+            if not mine:
                 continue
-            if self._context.is_settled(declared):
+            if declared is not None and self._context.is_settled(declared):
                 found += first_account(outputs)
             else:
                 holder = saved_holder(urn, outputs)
                 accounts = holder.accounts.values() if holder is not None else ()
-                found += [account_id for account_id, _ in accounts]
+                found += [one.account_id for one in accounts]
         return found
 
     def _declared_entries(self) -> list[_Entry]:
@@ -251,127 +331,186 @@ class _Found:
         for one in self._mine():
             if self._context.is_settled(one):
                 continue
-            name = one.urn or self._saved_urn(one) or one.leaf
+            name = one.urn or self._context.saved_urn(one) or one.leaf
             for key, identity in (one.holder.entries or {}).items():
                 found.append(_Entry(Ref(name, key), one, identity))
         return found
 
-    def _held(self) -> dict[Ref, tuple[HeldAccount, Declared]]:
-        """What this provider's resources hold and the program still declares."""
-        found: dict[Ref, tuple[HeldAccount, Declared]] = {}
+    def _held(self) -> dict[Ref, _Kept]:
+        """What this provider's resources are to hold in this run and are saved to hold, moved
+        accounts included: by the entry that is to have it."""
+        ownership = self._context.ownership
+        found: dict[Ref, _Kept] = {}
         for urn, outputs in self._saved.items():
-            declared = self._context.declared(urn)
-            if declared is None or declared.provider != self._context.provider:
-                continue
             if type_of(urn) == ACCOUNT_TYPE:
-                state = AccountState.load(outputs)
-                if state.held is not None:
-                    found[Ref(urn)] = state.held, declared
+                alone = AccountState.load(outputs).held
+                accounts = {} if alone is None else {"": alone}
             elif type_of(urn) == FLEET_TYPE:
-                known = declared.holder.entries
-                for key, held in self._context.fleet(urn).held.items():
-                    if known is None or key in known:
-                        found[Ref(urn, key)] = held, declared
+                accounts = self._context.fleet(urn).held
+            else:
+                continue
+            here = self._context.declared(urn)
+            known = None if here is None else here.holder.entries
+            for key, held in accounts.items():
+                stays = here is not None and (known is None or key in known)
+                own = Ref(self._context.urn_today(urn), key)
+                ref = own if stays else ownership.moved.get(held.account_id)
+                declared = None if ref is None else self._context.declared(ref.holder)
+                if ref is None or declared is None:
+                    continue
+                if declared.provider == self._context.provider:
+                    found[ref] = _Kept(held, declared)
         return found
 
-    # --- unresolved purchases of earlier runs
+    # --- the orders of earlier runs
 
-    def _is_resolved(self, holder: str) -> bool:
-        """Whether a fleet's work ended after the last run began to buy: all is in its state."""
-        saved = self._saved.get(holder) or {}
-        worked_at = _number(saved.get("__worked_at"))
-        return worked_at > _number(self._mark.get("at")) and not saved.get("__unresolved")
+    def _outcome_is_known(self, holder: str) -> bool:
+        """Whether a resource's state tells all that came of its purchases in the last run: a
+        fleet's work came to its end, or an account's purchase had no answer."""
+        urn = self._today(Ref(holder)).holder
+        saved = self._saved.get(urn)
+        if self._last is None or saved is None:
+            return False
+        if type_of(urn) == ACCOUNT_TYPE:
+            unresolved = AccountState.load(saved).unresolved
+            return unresolved is not None and unresolved.latest >= self._last.at
+        worked_in = saved.get("__worked_in")
+        if not worked_in:  # a state of before: it has no run's number
+            return _number(saved.get("__worked_at")) > self._last.began
+        return bool(worked_in == self._last.number)
 
-    def _settle_unresolved(self, declared: set[Ref]) -> None:
-        """Which entries an interrupted run may have bought for."""
-        context = self._context
-        found = read_all_unresolved(_text(self._olds.get(_UNRESOLVED)))
-        last_run, begun = _number(self._olds.get(_RUN_AT)), _number(self._mark.get("at"))
-        if begun and begun >= last_run - 1:
-            sent = self._host.begun_in(str(self._mark.get("run")))
-            for ref, one in found.items():
-                if sent is None or ref in sent:
-                    found[ref] = one.begun_again(begun)
-            for ref, note in self._state.notes.items():
-                # Older notes are not of the run that began; and it may be known what it sent.
-                if note.at >= last_run and (sent is None or ref in sent):
-                    found.setdefault(ref, Unresolved(note, begun))
+    def _open_orders(self) -> dict[Order, Unresolved]:
+        """The orders that the state tells of, as far as the state alone does not settle them."""
+        found = {
+            Order(self._today(order.ref), order.identity): one
+            for order, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items()
+        }
+        options = self._host.settings.options()
+        for ref, note in self._state.notes.items():
+            last = self._last
+            sent = last.order(ref, note, options) if last is not None else None
+            if sent is None or last is None:
+                continue
+            order = Order(self._today(ref), note.identity)
+            if order not in found:
+                # An older note's order is settled since.
+                if note.at >= last.at - 1:
+                    found[order] = sent
+            elif last.known is not None or not found[order].idle:
+                found[order] = found[order].begun_again(sent.since, sent.until)
         for urn, outputs in self._saved.items():
-            if type_of(urn) == FLEET_TYPE and (found or outputs.get("__unresolved")):
-                state = self._context.fleet(urn)
-                found = {
-                    ref: one
-                    for ref, one in found.items()
-                    if ref.holder != urn or one.latest > state.worked_at
-                }
-                for key, one in state.unresolved.items():
-                    _merge(found, Ref(urn, key), one)
+            own: dict[str, Unresolved] = {}
+            if type_of(urn) == FLEET_TYPE and outputs.get("__unresolved"):
+                own = self._context.fleet(urn).unresolved
             elif type_of(urn) == ACCOUNT_TYPE:
                 unresolved = AccountState.load(outputs).unresolved
-                if unresolved is not None:
-                    _merge(found, Ref(urn), unresolved)
-        for ref, one in found.items():
-            held = context.ownership.held_by(ref.holder).get(ref.key)
-            if held is not None and not _is_older(held, one.note):
-                continue
-            if ref not in declared:
-                self.suspected[ref] = one
-                continue
-            context.unresolved[ref] = self._waiting(one)
-        context.notes = dict(self._state.notes)
+                own = {} if unresolved is None else {"": unresolved}
+            for key, one in own.items():
+                order = Order(Ref(urn, key), one.note.identity)
+                found[order] = one.merged(found[order]) if order in found else one
+        return {
+            order: one
+            for order, one in found.items()
+            if not ((held := self._own(order.ref)) and one.became(*held))
+        }
 
-    def _pass_on(self, entries: list[_Entry]) -> None:
-        """An entry of the same nickname and type may wait for what its predecessor began to buy."""
-        ownership = self._context.ownership
-        for old, one in list(self.suspected.items()):
-            heirs = [
-                entry.ref
-                for entry in entries
-                if entry.identity.identity == one.note.identity
-                and not entry.identity.adopt
-                and entry.ref not in self._context.unresolved
-                and entry.ref.key not in ownership.held_by(entry.ref.holder)
-                and ownership.carried_to(entry.ref) is None
-            ]
-            for ref in heirs:
-                self._context.unresolved[ref] = self._waiting(one)
-            if heirs:
-                del self.suspected[old]
-        for one in self.suspected.values():
-            identity = one.note.identity
-            found = self._context.dropped_orders
-            found[identity] = found.get(identity, 0) + 1
+    def _own(self, ref: Ref) -> tuple[str, set[Identity]] | None:
+        """The account that an entry holds, as it was asked for and as it was seen."""
+        seen = self._context.ownership.held_by(ref.holder).get(ref.key)
+        if seen is None:
+            return None
+        if type_of(ref.holder) == ACCOUNT_TYPE:
+            held = AccountState.load(self._saved[ref.holder]).held
+        else:
+            held = self._context.fleet(ref.holder).held.get(ref.key)
+        identities = {seen[1]}
+        if held is not None:
+            identities.add(Identity(normal(held.nickname), held.arguments.type.value))
+        return seen[0], identities
 
-    def _waiting(self, one: Unresolved) -> Unresolved:
-        """The same with the time until which its account may still appear."""
+    def _today(self, ref: Ref) -> Ref:
+        """The entry by its URN of today, if it was named by type and name alone."""
+        if ref.holder.startswith("urn:"):
+            return ref
+        known = [*self._saved, *(one.urn for one in self._run.declared if one.urn)]
+        return ref._replace(
+            holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
+        )
+
+    async def _look_for(self, orders: Collection[Order], facts: Facts) -> None:
+        """Look at what may have come of them; `facts` has the view then."""
+        names = {order.identity.nickname for order in orders}
+        least = len(facts.ownership.held_ids)
+        facts.view = view = await look(facts.client, names, max_age=60, at_least=least)
+        facts.user_id = await facts.client.user_id()
+        if view.complete:
+            # A listing may hide what a search finds.
+            lost = {name for name in names if not any(one.live for one in view.named(name))}
+            for found in await asyncio.gather(*(look(facts.client, {name}) for name in lost)):
+                view.add(found.accounts.values())
+
+    def _settle_unresolved(
+        self, orders: dict[Order, Unresolved], entries: list[_Entry], facts: Facts
+    ) -> None:
+        """Which orders are settled, which entries wait for one, and which nobody waits for."""
+        context, ownership = self._context, facts.ownership
         now = self._host.clock()
-        if one.until or now - one.latest >= _UNDER_WAY_S:
-            return one
-        return one._replace(until=now + self._host.settings.options().lookup_s)
-
-    async def _name_suspects(self, facts: Facts) -> None:
-        """Name what an interrupted run may have bought, and nobody wants."""
-        if not self.suspected:
-            return
-        names = {one.note.identity.nickname for one in self.suspected.values()}
-        view = await look(facts.client, names, max_age=60, at_least=len(facts.ownership.held_ids))
-        user_id = await facts.client.user_id()
-        taken = facts.ownership.held_ids
-        suspects: dict[str, ObservedAccount] = {}
-        for ref, one in list(self.suspected.items()):
-            found = [
+        for order, one in list(orders.items()):
+            free = [
                 account
-                for account in view.named(one.note.identity.nickname)
-                if account.live
-                and account.account_id not in taken
-                and one.may_be(account, user_id) is not False
+                for account in (
+                    *facts.view.named(order.identity.nickname),
+                    *facts.view.nameless,
+                )
+                if is_free(facts, account.account_id)
             ]
-            suspects |= {account.account_id: account for account in found}
-            if not found and self._host.clock() - one.latest > LONGEST_RUN_S:
-                del self.suspected[ref]
-        adopted = {one.identity.adopt for one in self._declared_entries()}
-        for account_id, account in sorted(suspects.items()):
-            if account_id not in adopted:
+            if came_to_nothing(one, free, facts.user_id, now):
+                del orders[order]
+        self._settle_adopted(orders, facts)
+        wanting = {
+            entry.ref: entry.identity.identity
+            for entry in entries
+            if entry.identity.identity is not None and self._wants_one(entry, ownership)
+        }
+        for ref, order in assign(orders, wanting).items():
+            context.unresolved[ref] = orders.pop(order)
+        context.suspected.update((order, one._replace(idle=True)) for order, one in orders.items())
+        recovered = recovered_now(facts)
+        ends = self._run.at + facts.patience_s
+        for ref, one in context.unresolved.items():
+            idle = one.until > ends or ref in recovered.accounts or ref in recovered.unclear
+            context.unresolved[ref] = one._replace(idle=idle)
+        for order in orders:
+            dropped = context.dropped_orders
+            dropped[order.identity] = dropped.get(order.identity, 0) + 1
+
+    def _settle_adopted(self, orders: dict[Order, Unresolved], facts: Facts) -> None:
+        """What a person has taken over with `adopt` came of an order."""
+        adopted = {one.adopt for own in self._mine() for one in (own.holder.entries or {}).values()}
+        for account_id in sorted(one for one in adopted if one in facts.ownership.held_ids):
+            account = facts.view.get(account_id)
+            for order in sorted(orders):
+                if account is not None and orders[order].may_be(account, facts.user_id):
+                    del orders[order]
+                    break
+
+    def _wants_one(self, entry: _Entry, ownership: Ownership) -> bool:
+        """Whether the entry is to get an account that no entry of the program has had."""
+        if entry.identity.adopt:
+            return False
+        held = ownership.held_by(entry.ref.holder).get(entry.ref.key)
+        if held is None:
+            return ownership.carried_to(entry.ref) is None
+        return held.identity.type != entry.identity.type or self._makes_room(entry)
+
+    def _name_suspects(self, facts: Facts) -> None:
+        """Name what an interrupted run may have bought, and nobody wants."""
+        suspected = self._context.suspected
+        taken = {one.account_id for one in recovered_now(facts).accounts.values()}
+        taken |= {str(one.identity.adopt) for one in self._declared_entries()}
+        found = suspects(suspected.values(), facts.view.accounts.values(), facts.user_id)
+        for account_id, account in found.items():
+            if account_id not in taken and is_free(facts, account_id):
                 self._host.warn(messages.suspect(account_id, account.nickname))
 
     # --- verification
@@ -388,9 +527,9 @@ class _Found:
         held = {
             ref: one
             for ref, one in held.items()
-            if self._context.refreshed.get(one[0].account_id, one[0]) is not None
+            if self._context.refreshed.get(one.held.account_id, one.held) is not None
         }
-        seen = await refresh(facts, {ref: one for ref, (one, _) in held.items()})
+        seen = await refresh(facts, {ref: one.held for ref, one in held.items()})
         problems: dict[str, str] = {}
         for ref, (saved, declared) in held.items():
             before = self._context.refreshed.get(saved.account_id) or saved
@@ -411,15 +550,8 @@ class _Found:
     # --- what is about to be bought
 
     def _choose_to_note(self, facts: Facts, entries: list[_Entry]) -> None:
-        ownership = facts.ownership
         for entry in entries:
-            if entry.identity.identity is None or entry.identity.adopt:
-                continue
-            held = ownership.held_by(entry.ref.holder).get(entry.ref.key)
-            replaced = held is not None and held[1].type != entry.identity.type
-            if held is not None and not replaced and not self._makes_room(entry):
-                continue
-            if held is None and ownership.carried_to(entry.ref) is not None:
+            if entry.identity.identity is None or not self._wants_one(entry, facts.ownership):
                 continue
             if entry.ref in self._context.unresolved:
                 note = self._context.notes.get(entry.ref)
@@ -430,28 +562,32 @@ class _Found:
 
     def _makes_room(self, entry: _Entry) -> bool:
         """Whether the entry's account is replaced, or no listing shows it."""
-        saved = self._saved.get(entry.ref.holder)
-        if saved is None:
+        saved = self._context.saved(entry.ref.holder)
+        if not saved:
             return False
-        spec = (
-            self._context.specs(entry.declared).get(entry.ref.key)
-            if entry.declared.kind == "account"
-            else None
-        )
         if entry.declared.kind == "account":
             held = AccountState.load(saved).held
         else:
             held = self._context.fleet(entry.ref.holder).held.get(entry.ref.key)
-            if held is not None and held.arguments.login_type is not None:
-                spec = self._context.specs(entry.declared).get(entry.ref.key)
         if held is None:
             return False
         if held.missing_since is not None:
             return True
+        if held.arguments.login_type is None and not self._says_login_type(entry.declared):
+            return False
+        spec = self._context.specs(entry.declared).get(entry.ref.key)
         return spec is not None and spec.arguments.login_type is not held.arguments.login_type
 
+    def _says_login_type(self, declared: Declared) -> bool:
+        """Whether some entry may have one: few do, and to read a large fleet takes long."""
+        name = declared.urn or declared.leaf
+        if name not in self._login_types:
+            self._login_types[name] = "login_type" in str(declared.given)
+        return self._login_types[name]
+
     async def _decide_accounts(self, facts: Facts, entries: list[_Entry]) -> None:
-        """In a preview: decide for all new `Account`s with one look, and say it in one line."""
+        """In a preview: decide for all new `Account`s, and for those whose replacement may have
+        been bought already, with one look, and say it in one line."""
         if not self._run.preview:
             return
         wanted: dict[Ref, AccountSpec] = {}
@@ -459,7 +595,9 @@ class _Found:
             if entry.declared.kind != "account" or entry.identity.identity is None:
                 continue
             if facts.ownership.held_by(entry.ref.holder):
-                continue
+                if entry.ref not in self._context.unresolved:
+                    continue
+                self._context.replaced.add(entry.ref)
             spec = self._context.specs(entry.declared).get("")
             if spec is not None:
                 wanted[entry.ref] = spec
@@ -469,10 +607,7 @@ class _Found:
         if not wanted and not removed:
             return
         names = {ref: ref.label for ref in wanted}
-        renamed = Decisions(
-            {Ref("", names[ref]): one for ref, one in decisions.made.items()},
-            {Ref("", names[ref]): one for ref, one in decisions.refused.items()},
-        )
+        renamed = decisions.named(names)
         todo = Plan(acquire={names[ref]: spec for ref, spec in wanted.items()}, remove=removed)
         told = messages.summary(todo, renamed, self._host.settings.prices(), "")
         if told:
@@ -502,17 +637,6 @@ class _Found:
             if held is not None:
                 found[one.ref.label] = held
         return found
-
-
-def _merge(found: dict[Ref, Unresolved], ref: Ref, one: Unresolved) -> None:
-    found[ref] = one.merged(found[ref]) if ref in found else one
-
-
-def _is_older(held: tuple[str, Identity], note: Note) -> bool:
-    """Whether what an entry holds was there before the purchase that was noted for it, since it was
-    to be replaced."""
-    account_id, identity = held
-    return account_id in note.before or identity != note.identity
 
 
 def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from chatdaddy_pulumi.client import (
@@ -30,9 +31,11 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import NAMED, counted, lines, listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
+from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
+from chatdaddy_pulumi.provider.settings import with_keys
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.prices import Prices
@@ -58,6 +61,9 @@ REMOVED = {
     OnDelete.ARCHIVE: "archived",
     OnDelete.RETAIN: "only forgotten",
 }
+
+#: How a removal is told for which nothing was left to do.
+REMOVED_ALREADY = "removed already: ChatDaddy had it as deleted or archived"
 
 _DAYS_A_MONTH = 30
 
@@ -112,8 +118,8 @@ def advice(error: BaseException | None) -> str:
 
 def told(error: BaseException) -> str:
     """One line: what was not done, ChatDaddy's words, and the way on."""
-    way_on = advice(error)
-    return f"{error}. {way_on}" if way_on else str(error)
+    said, way_on = with_keys(str(error)), advice(error)
+    return f"{said}. {way_on}" if way_on else said
 
 
 def not_read(error: ChatDaddyError) -> str:
@@ -128,9 +134,18 @@ def several_failed(reasons: Mapping[str, str], what: str) -> str:
 # --- what a preview says
 
 
-def summary(plan: Plan, decisions: Decisions, prices: Prices, holder: str) -> str:
+def summary(
+    plan: Plan,
+    decisions: Decisions,
+    prices: Prices,
+    holder: str,
+    away: Mapping[str, Ref] = MappingProxyType({}),
+) -> str:
     """``+ acorn, birch (2 bought, 2.00 USD now, +3.00 USD a month); ~ cedar: limited →
-    unlimited; - dill (deleted, 24 h to undo)``."""
+    unlimited; - dill (deleted, 24 h to undo)``.
+
+    `away`: the entries elsewhere that have, or take over, what leaves here.
+    """
     parts = [_purchases(plan, decisions, prices, holder)]
     parts += _take_overs(decisions, holder)
     if plan.moved:
@@ -139,7 +154,8 @@ def summary(plan: Plan, decisions: Decisions, prices: Prices, holder: str) -> st
     if plan.bring_back:
         parts.append(f"+ {listed(sorted(plan.bring_back))} (brought back from deletion)")
     parts.append(_changes(plan.change, prices))
-    parts += _removals(plan.removals)
+    parts += _leaving(plan, away)
+    parts += _removals({k: held for k, held in plan.removals.items() if k not in away})
     return "; ".join(part for part in parts if part)
 
 
@@ -210,10 +226,19 @@ def describe(held: HeldAccount, spec: object) -> str:
     return ", ".join(parts)
 
 
+def _leaving(plan: Plan, away: Mapping[str, Ref]) -> Iterable[str]:
+    texts = [
+        f"{entry_key(key)} ({plan.remove[key].account_id} to {to.label})"
+        for key, to in away.items()
+    ]
+    if texts:
+        yield f"→ {listed(sorted(texts))} (not removed)"
+
+
 def _removals(removals: Mapping[str, HeldAccount]) -> Iterable[str]:
     by_way: dict[OnDelete, list[str]] = {}
     for key, held in removals.items():
-        by_way.setdefault(held.arguments.on_delete, []).append(key or held.nickname)
+        by_way.setdefault(held.arguments.on_delete, []).append(entry_key(key) or held.nickname)
     for way, keys in by_way.items():
         yield f"- {listed(sorted(keys))} ({REMOVED[way]})"
 
@@ -326,8 +351,14 @@ def results(outcome: Outcome, tally: Tally) -> list[str]:
         if done.what is Removal.LET_GO:
             owner = f", which {done.other.label} has now" if done.other else ""
             by_what.setdefault(f"not removed{owner}", []).append(f"{key} ({done.account_id})")
+        elif done.what is Removal.LEFT and done.other:
+            by_what.setdefault(f"left to {done.other.label}", []).append(
+                f"{key} ({done.account_id})"
+            )
         elif done.what is Removal.REMOVED:
             by_what.setdefault(REMOVED[OnDelete(done.detail)], []).append(key)
+        elif done.what is Removal.ALREADY:
+            by_what.setdefault(REMOVED_ALREADY, []).append(key)
         elif done.what is Removal.RETAINED:
             by_what.setdefault(REMOVED[OnDelete.RETAIN], []).append(key)
         elif isinstance(done.what, Reason):
@@ -341,6 +372,14 @@ def results(outcome: Outcome, tally: Tally) -> list[str]:
         f"{tally.not_tried:,} not tried" if tally.not_tried else "",
     ]
     return [*parts, *(count for count in counts if count)]
+
+
+def unfinished(name: str) -> str:
+    """A resource with work left, of which the program hands over nothing."""
+    return (
+        f"{name}: work of an earlier run is left, and ignore_changes=['*'] keeps it from being "
+        "done. Take ignore_changes off until `pulumi up` is green"
+    )
 
 
 def suspect(account_id: str, nickname: str | None) -> str:

@@ -15,16 +15,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
-from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, LocalClaims
+from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, LocalClaims, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import (
     DeclaredHolder,
+    Matching,
     Ownership,
     Ref,
     SavedHolder,
     leaf_of,
+    name_of,
 )
-from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import FleetState, saved_holder
 from chatdaddy_pulumi.spec import UNKNOWN
@@ -57,10 +59,6 @@ class Declared:
     retain: bool = False
     #: The arguments that the program gives as secrets; with `PART` if only parts of them are.
     secrets: tuple[str, ...] = ()
-
-    def holder_is(self, urn: str) -> bool:
-        """Whether the resource with that URN in the saved state is this one."""
-        return self.urn == urn or (self.urn is None and leaf_of(urn) == self.leaf)
 
     def specs(self) -> dict[str, AccountSpec]:
         """What it asks for, by key; without what is not known yet, or wrong."""
@@ -163,6 +161,8 @@ class RunContext:
     #: The URNs of the resources that were checked in this run.
     checked: set[str] = field(default_factory=set)
     unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
+    #: The orders that no entry waits for.
+    suspected: dict[Order, Unresolved] = field(default_factory=dict)
     #: How many accounts interrupted runs may have bought for entries that are no more.
     dropped_orders: dict[Identity, int] = field(default_factory=dict)
     #: What the intent has noted.
@@ -174,7 +174,8 @@ class RunContext:
     #: Whether the intent takes part in this run (it does not if `--target` leaves it out).
     intent_checked: bool = False
     replaced: set[Ref] = field(default_factory=set)
-    first_missed: set[str] = field(default_factory=set)
+    #: See `Host.first_missed`.
+    first_missed: Missed = field(default_factory=set[str])
     #: See `Host.refreshed`.
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
@@ -189,6 +190,12 @@ class RunContext:
         _rename(self.unresolved, leaf, urn)
 
     @property
+    def orders(self) -> dict[Order, Unresolved]:
+        """All orders that are not settled, each with the entry that waits for it now."""
+        waited = {Order(ref, one.note.identity): one for ref, one in self.unresolved.items()}
+        return {**self.suspected, **waited}
+
+    @property
     def preview(self) -> bool:
         return self.run is not None and self.run.preview
 
@@ -201,10 +208,21 @@ class RunContext:
         return self.run.ownership(gone)
 
     def declared(self, urn: str) -> Declared | None:
-        """The declaration of the resource with that URN."""
-        if self.run is None:
-            return None
-        return next((one for one in self.run.declared if one.holder_is(urn)), None)
+        """The declaration of a resource, by its URN of today or in the saved state."""
+        return self._matching.declaration(urn)
+
+    @cached_property
+    def _matching(self) -> Matching[Declared]:
+        return Matching([], ()) if self.run is None else Matching(self.run.declared, self.run.saved)
+
+    def saved_urn(self, declared: Declared) -> str | None:
+        """The URN in the saved state of a declared resource; None if it is not there."""
+        return self._matching.saved_urns.get(name_of(declared))
+
+    def urn_today(self, urn: str) -> str:
+        """The URN under which the program declares a resource of the saved state."""
+        declared = self.declared(urn)
+        return urn if declared is None or declared.urn is None else declared.urn
 
     def is_settled(self, declared: Declared) -> bool:
         """Whether a fleet's entries are those that it was last brought to, by the saved state."""
@@ -215,7 +233,7 @@ class RunContext:
 
     def specs(self, declared: Declared) -> dict[str, AccountSpec]:
         """What a declared resource asks for, by key; {} while that is not known."""
-        name = declared.urn or declared.leaf
+        name = name_of(declared)
         if name not in self._specs:
             self._specs[name] = declared.specs()
         return self._specs[name]
@@ -225,11 +243,17 @@ class RunContext:
         spec = self.specs(declared).get(key)
         return spec.arguments.tier.value if spec is not None else ""
 
+    def saved(self, urn: str) -> Mapping[str, Any]:
+        """The saved outputs of a resource, by its URN of today or in the saved state; {} if it is
+        not there."""
+        if self.run is None:
+            return {}
+        return self.run.saved.get(self._matching.saved_urns.get(urn, urn)) or {}
+
     def fleet(self, urn: str) -> FleetState:
         """What the saved state keeps of a fleet."""
         if urn not in self._fleets:
-            saved = self.run.saved.get(urn) if self.run is not None else None
-            self._fleets[urn] = FleetState.load(saved or {})
+            self._fleets[urn] = FleetState.load(self.saved(urn))
         return self._fleets[urn]
 
     def facts(self, client: ChatDaddy, team_id: str, clock: Any) -> Facts:
@@ -242,11 +266,26 @@ class RunContext:
             unresolved=self.unresolved,
             dropped_orders=self.dropped_orders,
             noted=self.is_noted,
+            known_before=self._known_before,
             replaced=self.replaced,
+            is_missing=self._is_missing,
+            is_coming=self._is_coming,
             first_missed=self.first_missed,
             provider=self.provider,
             clock=clock,
         )
+
+    def _is_coming(self, urn: str) -> bool:
+        declared = self.declared(urn)
+        if declared is None or declared.provider != self.provider:
+            return False
+        return (declared.urn or urn) not in self.checked
+
+    def _is_missing(self, account_id: str) -> bool:
+        refreshed = self.refreshed.get(account_id)
+        if refreshed is not None:
+            return refreshed.missing_since is not None
+        return account_id in self.ownership.missing_ids
 
     def is_noted(self, ref: Ref, identity: Identity) -> bool:
         """Whether a purchase for the entry could be found again if this run is interrupted.
@@ -262,6 +301,10 @@ class RunContext:
     def note_of(self, ref: Ref) -> Note | None:
         """What the intent has noted of the entry."""
         return self.notes.get(ref)
+
+    def _known_before(self, ref: Ref) -> Collection[str]:
+        note = self.notes.get(ref)
+        return () if note is None else note.before
 
     def _is_late(self, ref: Ref) -> bool:
         declared = self.declared(ref.holder)

@@ -21,6 +21,7 @@ from typing import Any
 
 from chatdaddy_pulumi.lifecycle.facts import Claim
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -69,6 +70,7 @@ class RunFile:
         self.saved: Mapping[str, Any] = {}
         #: What this process has bought: nobody else can hold that yet.
         self._bought: dict[Ref, str] = {}
+        self._bought_by: dict[str, Claim] = {}
         self._reserved: dict[Identity, Ref] = {}
         self._one_provider = False
         self._begun_fd: int | None = None
@@ -237,6 +239,8 @@ class RunFile:
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
+        self._bought_by[account_id] = Claim(ref, True)
+        self._note_begun("=", ref)
         if not self._one_provider:
             self.fulfil(account_id, ref)
 
@@ -245,7 +249,9 @@ class RunFile:
             row = connection.execute(
                 "select holder, key, fulfilled from claims where account_id = ?", (account_id,)
             ).fetchone()
-        return None if row is None else Claim(Ref(row[0], row[1]), bool(row[2]))
+        if row is None:
+            return self._bought_by.get(account_id)
+        return Claim(Ref(row[0], row[1]), bool(row[2]))
 
     def acquired(self, ref: Ref) -> str | None:
         if ref in self._bought:
@@ -257,7 +263,6 @@ class RunFile:
         return None if row is None else str(row[0])
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        self._note_begun("+", ref)
         if self._one_provider:  # then this process makes all purchases
             first = self._reserved.setdefault(identity, ref)
             return None if first == ref else first
@@ -271,6 +276,18 @@ class RunFile:
         first = Ref(*row)
         return None if first == ref else first
 
+    def reserved(self, identity: Identity) -> Ref | None:
+        if self._one_provider:
+            return self._reserved.get(identity)
+        with self._open() as connection:
+            row = connection.execute(
+                "select holder, key from reserved where nickname = ? and type = ?", identity
+            ).fetchone()
+        return None if row is None else Ref(*row)
+
+    def sends(self, ref: Ref) -> None:
+        self._note_begun("+", ref)
+
     def give_up(self, ref: Ref) -> None:
         self._note_begun("-", ref)
 
@@ -282,15 +299,17 @@ class RunFile:
         """A line in a file that outlives the process: thousands of purchases cost no time."""
         if self._begun_fd is None:
             self._begun_fd = os.open(self._begun_path, os.O_WRONLY | os.O_APPEND)
-        os.write(self._begun_fd, f"{json.dumps([what, *ref])}\n".encode())
+        os.write(self._begun_fd, f"{json.dumps([what, *ref, time.time()])}\n".encode())
 
-    def begun(self) -> frozenset[Ref]:
-        """The entries that the run may have bought for."""
-        found: set[Ref] = set()
+    def begun(self) -> Mapping[Ref, Sent]:
+        """The last purchase that the run sent, by entry; without those that were refused."""
+        found: dict[Ref, Sent] = {}
         for line in self._begun_path.read_text("utf-8").splitlines():
-            what, holder, key = json.loads(line)
-            (found.add if what == "+" else found.discard)(Ref(holder, key))
-        return frozenset(found)
+            what, holder, key, at = json.loads(line)
+            found.pop(Ref(holder, key), None)
+            if what != "-":
+                found[Ref(holder, key)] = Sent(at, answered=what == "=")
+        return found
 
 
 def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
@@ -309,8 +328,8 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
     return None
 
 
-def begun_in(number: str) -> frozenset[Ref] | None:
-    """The entries that an earlier run may have bought for; None if its file is not here."""
+def begun_in(number: str) -> Mapping[Ref, Sent] | None:
+    """The purchases that an earlier run sent, by entry; None if its file is not here."""
     with suppress(OSError, sqlite3.Error, ValueError):
         for path in folder().glob(f"*-{escape(number)}.db"):
             found = RunFile(path)
@@ -318,6 +337,36 @@ def begun_in(number: str) -> frozenset[Ref] | None:
             if found.boot() and found.boot() == _boot():
                 return found.begun()
     return None
+
+
+class MissedFile:
+    """The accounts that no listing showed for the first time in a run of the engine.
+
+    A refresh that belongs to an update comes before the program, and maybe in another host than the
+    update: another configuration is another process.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+
+    def _path(self) -> Path:
+        return folder() / f"{_port(self._engine)}.db-missed"
+
+    def add(self, account_id: str) -> None:
+        """Note an account."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        with suppress(OSError):
+            file = os.open(self._path(), flags, 0o600)
+            os.write(file, f"{self._line(account_id)}\n".encode())
+            os.close(file)
+
+    def __contains__(self, account_id: object) -> bool:
+        with suppress(OSError):
+            return self._line(account_id) in self._path().read_text("utf-8").splitlines()
+        return False
+
+    def _line(self, account_id: object) -> str:
+        return json.dumps([self._engine, account_id])
 
 
 def _boot() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +176,19 @@ def variable_of(key: str) -> str:
     """The environment's name of a setting: ``teamId`` is ``CHATDADDY_TEAM_ID``."""
     words = "".join(f"_{letter}" if letter.isupper() else letter for letter in key)
     return f"CHATDADDY_{words.upper()}"
+
+
+def with_keys(text: str) -> str:
+    """The client's words, which name variables of the environment, with the stack's keys, too."""
+    return re.sub(
+        r"(?<!or )\bCHATDADDY_[A-Z_]+", lambda found: f"{_key_of(found[0])} or {found[0]}", text
+    )
+
+
+def _key_of(variable: str) -> str:
+    """``CHATDADDY_TEAM_ID`` is ``chatdaddy:teamId`` in a stack."""
+    first, *others = variable.removeprefix("CHATDADDY_").lower().split("_")
+    return f"chatdaddy:{first}{''.join(other.capitalize() for other in others)}"
 
 
 def _text(said: Any) -> str | None:

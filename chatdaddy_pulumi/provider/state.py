@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
-from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref, SavedHolder, identity_of
-from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import (
+    REPLACED,
+    Ref,
+    SavedAccount,
+    SavedHolder,
+    identity_of,
+    is_leftover,
+)
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import (
     ACCOUNT,
     FLEET,
@@ -98,6 +105,9 @@ class AccountState:
     unresolved: Unresolved | None = None
     #: Why the last run could not do all of its work.
     failed: str | None = None
+    #: The accounts in whose place it came, with their kind (`Arguments.kind`); the next update
+    #: forgets them.
+    replaced: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> AccountState:
@@ -129,6 +139,7 @@ class AccountState:
             cost=said.get("cost") or {},
             unresolved=unresolved,
             failed=said.get("__failed"),
+            replaced=dict(said.get("__replaced") or {}),
         )
 
     def secrets(self) -> tuple[dict[str, Any], list[str]]:
@@ -169,6 +180,8 @@ class AccountState:
             outputs["__unresolved"] = secret(text) if hidden else text
         if self.failed:
             outputs["__failed"] = secret(self.failed) if hidden else self.failed
+        if self.replaced:
+            outputs["__replaced"] = self.replaced
         return outputs
 
 
@@ -210,9 +223,12 @@ def _write_unresolved(one: Unresolved) -> str:
             "tier": note.tier,
             "at": note.at,
             "before": list(note.before),
+            **({"after": note.after} if note.after else {}),
             "since": one.since,
             **({"again": list(one.again)} if one.again else {}),
             "until": one.until,
+            **({} if one.sure else {"sure": False}),
+            **({"idle": True} if one.idle else {}),
         }
     )
 
@@ -223,9 +239,15 @@ def _read_unresolved(text: str | None) -> Unresolved | None:
 
 def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
     note = Note(
-        Identity(said["nickname"], said["type"]), said["tier"], said["at"], tuple(said["before"])
+        *(Identity(said["nickname"], said["type"]), said["tier"], said["at"]),
+        before=tuple(said["before"]),
+        after=said.get("after", 0.0),
     )
-    return Unresolved(note, said["since"], said["until"], tuple(said.get("again", ())))
+    return Unresolved(
+        *(note, said["since"], said["until"], tuple(said.get("again", ()))),
+        sure=said.get("sure", True),
+        idle=said.get("idle", False),
+    )
 
 
 # --- AccountFleet
@@ -241,6 +263,8 @@ class FleetState:
     unresolved: dict[str, Unresolved] = field(default_factory=dict)
     #: When its last work ended, in seconds since 1970; its keys' outcomes are known since.
     worked_at: float = 0.0
+    #: The number of the run that it was last worked on in.
+    worked_in: str = ""
     #: The most accounts that it has held.
     most: int = 0
     #: The inputs that `read` gives back beside the entries.
@@ -263,6 +287,7 @@ class FleetState:
                 for key, one in json.loads(said.get("__unresolved") or "{}").items()
             },
             worked_at=float(said.get("__worked_at") or 0),
+            worked_in=str(said.get("__worked_in") or ""),
             most=max(int(said.get("__most") or 0), len(held)),
             inputs=dict(said.get("__declared") or {}),
             usual=said.get("__usual") or "",
@@ -286,7 +311,7 @@ class FleetState:
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         """The outputs; `hidden`: what tells of the entries is marked as secret."""
-        shown = {key: one for key, one in self.held.items() if REPLACED not in key}
+        shown = {key: one for key, one in self.held.items() if not is_leftover(key)}
         tiers = Counter(_short(one.tier) for one in shown.values())
         states = Counter(one.state for one in shown.values())
         told: dict[str, Any] = _write_held(self.held)
@@ -312,6 +337,7 @@ class FleetState:
             },
             **({"__settled": self.settled} if self.settled else {}),
             "__worked_at": self.worked_at,
+            "__worked_in": self.worked_in,
             "__most": max(self.most, len(shown)),
             "__version": VERSION,
         }
@@ -363,12 +389,14 @@ class IntentState:
 
     #: The entries that were noted last, with who carried their nicknames before.
     notes: dict[Ref, Note] = field(default_factory=dict)
+    #: The orders as they were when the intent was last worked on, for its removal.
+    orders: dict[Order, Unresolved] = field(default_factory=dict)
 
     @classmethod
     def load(
         cls, outputs: Mapping[str, Any], skip: Callable[[str], bool] = lambda _holder: False
     ) -> IntentState:
-        """From the outputs, without the entries of holders that `skip` names by their URN."""
+        """From the outputs, without the notes of holders that `skip` names by their URN."""
         found: dict[Ref, Note] = {}
         for group in json.loads(plain(outputs.get("__notes")) or "[]"):
             if skip(group["holder"]):
@@ -379,26 +407,34 @@ class IntentState:
                 tier = _TIERS.get(tier, tier)
                 identity = Identity(nickname or key, type_ or AccountType.WHATSAPP.value)
                 found[Ref(group["holder"], key)] = Note(
-                    identity, tier, group["at"], tuple(before.get(key, ()))
+                    *(identity, tier, group["at"], tuple(before.get(key, ()))),
+                    after=group.get("after", 0.0),
                 )
-        return cls(found)
+        return cls(found, read_orders(plain(outputs.get("__unresolved"))))
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
-        groups: dict[tuple[str, float], list[tuple[Ref, Note]]] = {}
+        groups: dict[tuple[str, float, float], list[tuple[Ref, Note]]] = {}
         for ref, note in sorted(self.notes.items()):
-            groups.setdefault((ref.holder, note.at), []).append((ref, note))
+            groups.setdefault((ref.holder, note.at, note.after), []).append((ref, note))
         text = to_json(
             [
                 {
                     "holder": holder,
                     "at": at,
+                    **({"after": after} if after else {}),
                     "lines": "\n".join(_note_line(ref.key, note) for ref, note in noted),
                     "before": {ref.key: note.before for ref, note in noted if note.before},
                 }
-                for (holder, at), noted in groups.items()
+                for (holder, at, after), noted in groups.items()
             ]
         )
-        return {"__notes": secret(text) if hidden else text, "__version": VERSION}
+        told = {"__notes": text}
+        if self.orders:
+            told["__unresolved"] = write_orders(self.orders)
+        return {
+            **{name: secret(one) if hidden else one for name, one in told.items()},
+            "__version": VERSION,
+        }
 
 
 #: How a note's tier is written if it is the usual one, or not known.
@@ -417,21 +453,23 @@ def _note_line(key: str, note: Note) -> str:
     return "\t".join(parts).rstrip("\t")
 
 
-def write_all_unresolved(found: Mapping[Ref, Unresolved]) -> str:
-    """What the intent's inputs keep of unresolved entries, saved in every update."""
+def write_orders(found: Mapping[Order, Unresolved]) -> str:
+    """The orders as text."""
     return to_json(
         [
-            {"holder": ref.holder, "key": ref.key, **json.loads(_write_unresolved(one))}
-            for ref, one in sorted(found.items())
+            {"holder": order.ref.holder, "key": order.ref.key, **json.loads(_write_unresolved(one))}
+            for order, one in sorted(found.items())
         ]
     )
 
 
-def read_all_unresolved(text: str | None) -> dict[Ref, Unresolved]:
-    """What `write_all_unresolved` wrote."""
-    return {
-        Ref(said["holder"], said["key"]): _unresolved_of(said) for said in json.loads(text or "[]")
-    }
+def read_orders(text: str | None) -> dict[Order, Unresolved]:
+    """What `write_orders` wrote."""
+    found = {}
+    for said in json.loads(text or "[]"):
+        one = _unresolved_of(said)
+        found[Order(Ref(said["holder"], said["key"]), one.note.identity)] = one
+    return found
 
 
 # --- the saved state of a stack
@@ -453,21 +491,31 @@ def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], li
     return (AccountState if type_ == ACCOUNT_TYPE else FleetState).load(outputs).secrets()
 
 
+def is_renamed(outputs: Mapping[str, Any], urn: str) -> bool:
+    """Whether a resource has another URN in its outputs: its removal goes by what stands there."""
+    before = plain(outputs.get("__declared") or {}).get("__urn")
+    return before not in (None, urn)
+
+
 def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     """What a resource of the saved state holds; None if it holds no accounts."""
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = AccountState.load(outputs)
-        if state.held is None:
-            return None
-        identity = identity_of(
-            state.facts.get("nickname") or state.held.nickname, state.held.arguments.type.value
-        )
-        return SavedHolder(urn, {"": (state.held.account_id, identity)})
+        found = {} if state.held is None else {"": _saved_account(state.held)}
+        return SavedHolder(urn, found, state.replaced)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
-        accounts = {
-            key: (one.account_id, one.identity) for key, one in held.items() if REPLACED not in key
+        found = {key: _saved_account(one) for key, one in held.items() if REPLACED not in key}
+        replaced = {
+            one.account_id: one.arguments.kind for key, one in held.items() if REPLACED in key
         }
-        return SavedHolder(urn, accounts)
+        return SavedHolder(urn, found, replaced)
     return None
+
+
+def _saved_account(held: HeldAccount) -> SavedAccount:
+    asked = identity_of(held.nickname, held.arguments.type.value)
+    seen = (held.drift or {}).get("nickname")
+    missing = held.missing_since is not None
+    return SavedAccount(held.account_id, asked, seen and identity_of(seen, asked.type), missing)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -18,6 +18,16 @@ from chatdaddy_pulumi.resources.program import (
     secret_names,
 )
 from chatdaddy_pulumi.resources.registry import PROVIDERS
+from chatdaddy_pulumi.spec.types import (
+    CostOutput,
+    ExistingWord,
+    LoginTypeWord,
+    OnDeleteWord,
+    Settings,
+    SettingsOutput,
+    TierWord,
+    TypeWord,
+)
 
 
 class Account(Resource, module="chatdaddy", name="Account"):
@@ -47,23 +57,24 @@ class Account(Resource, module="chatdaddy", name="Account"):
     """The team or user that owns it."""
     archive_state: pulumi.Output[str | None]
     """``archiving``, ``done`` or ``error`` where it was archived."""
-    settings: pulumi.Output[Mapping[str, Any]]
-    """All its settings, ChatDaddy's defaults included."""
-    cost: pulumi.Output[Mapping[str, Any]]
-    """What it costs in USD, where prices are known: ``purchase`` (once) and ``per_day``."""
+    if TYPE_CHECKING:  # the SDK converts values to what it reads here, and knows no TypedDict
+        settings: pulumi.Output[SettingsOutput]
+        """All its settings, ChatDaddy's defaults included."""
+        cost: pulumi.Output[CostOutput]
+        """What it costs in USD, if prices are known: ``purchase`` (once) and ``per_day``."""
 
     def __init__(
         self,
         name: str,
         *,
         nickname: pulumi.Input[str] | None = None,
-        type: pulumi.Input[AccountType | str] = AccountType.WHATSAPP,
-        tier: pulumi.Input[Tier | str] = Tier.LIMITED,
-        settings: pulumi.Input[Mapping[str, Any]] | None = None,
-        login_type: pulumi.Input[LoginType | str] | None = None,
+        type: pulumi.Input[AccountType | TypeWord] = AccountType.WHATSAPP,
+        tier: pulumi.Input[Tier | TierWord] = Tier.LIMITED,
+        settings: Settings | None = None,
+        login_type: pulumi.Input[LoginType | LoginTypeWord] | None = None,
         assignees: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
-        on_delete: pulumi.Input[OnDelete | str] = OnDelete.DELETE,
-        existing: pulumi.Input[Existing | str] = Existing.FAIL,
+        on_delete: pulumi.Input[OnDelete | OnDeleteWord] = OnDelete.DELETE,
+        existing: pulumi.Input[Existing | ExistingWord] = Existing.FAIL,
         adopt: pulumi.Input[str] | None = None,
         connect: pulumi.Input[bool] = False,
         allow_history_loss: pulumi.Input[bool] = False,

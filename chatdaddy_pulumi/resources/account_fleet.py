@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from inspect import isawaitable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -19,12 +19,23 @@ from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
     end_red,
     is_protected_by,
+    old_names,
     program,
     provider_name,
     secret_names,
 )
 from chatdaddy_pulumi.resources.registry import PROVIDERS
+from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.limits import FleetLimits
+from chatdaddy_pulumi.spec.types import (
+    AccountArgs,
+    AccountOutput,
+    CountsOutput,
+    ExistingWord,
+    FleetDefaults,
+    FleetLimitsArgs,
+    OnDeleteWord,
+)
 
 
 class _Fleet(Resource, module="chatdaddy", name="AccountFleet"):
@@ -44,12 +55,12 @@ class AccountFleet(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        accounts: pulumi.Input[Mapping[str, Any]],
+        accounts: pulumi.Input[Mapping[str, AccountArgs | None]],
         *,
-        defaults: Mapping[str, Any] | None = None,
-        on_delete: pulumi.Input[OnDelete | str] = OnDelete.DELETE,
-        existing: pulumi.Input[Existing | str] = Existing.FAIL,
-        limits: FleetLimits | Mapping[str, int | str] | None = None,
+        defaults: FleetDefaults | None = None,
+        on_delete: pulumi.Input[OnDelete | OnDeleteWord] = OnDelete.DELETE,
+        existing: pulumi.Input[Existing | ExistingWord] = Existing.FAIL,
+        limits: FleetLimits | FleetLimitsArgs | None = None,
         concurrency: pulumi.Input[int] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -88,7 +99,15 @@ class AccountFleet(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(
             parent=self, provider=opts.provider, retain_on_delete=opts.retain_on_delete
         )
-        declared = run.declare("fleet", FLEET, name, given, child, protect=is_protected_by(opts))
+        declared = run.declare(
+            "fleet",
+            FLEET,
+            name,
+            given,
+            child,
+            protect=is_protected_by(opts),
+            old_names=old_names(opts, name),
+        )
         # As a plain value: a child that depends on its parent's output would wait for itself.
         urn: Any = self.urn.future()
         fleet = _Fleet(
@@ -113,6 +132,7 @@ class AccountFleet(pulumi.ComponentResource):
             ),
         )
         declared.is_of(fleet)
+        self._declared = declared
         self._held: pulumi.Output[Any] = pulumi.Output.all(
             held=getattr(fleet, "__held"),
             terms=getattr(fleet, "__terms"),
@@ -130,19 +150,23 @@ class AccountFleet(pulumi.ComponentResource):
     # Worked out where they are asked for: ten thousand accounts take their time.
 
     @property
-    def accounts(self) -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
-        """By key: ``account_id``, ``nickname``, ``type``, ``tier`` and ``state``."""
-        return self._held.apply(accounts_of)
+    def accounts(self) -> pulumi.Output[Mapping[str, AccountOutput]]:
+        """By key: ``account_id``, ``nickname``, ``type``, ``tier`` and ``state``.
+
+        In a preview of a fleet that changes, the accounts that do not change are known by their
+        key, as in ``fleet.accounts["alice"]``; the mapping as a whole is not.
+        """
+        return self._partly_known(self._held.apply(accounts_of), lambda before: before.accounts)
 
     @property
     def account_ids(self) -> pulumi.Output[Mapping[str, str]]:
-        """The accounts' IDs by key."""
-        return self._held.apply(
-            lambda held: {key: one["account_id"] for key, one in accounts_of(held).items()}
+        """The accounts' IDs by key. In a preview those of accounts that stay are known by key."""
+        return self._partly_known(
+            self._held.apply(lambda held: _ids(accounts_of(held))), lambda before: before.ids
         )
 
     @property
-    def counts(self) -> pulumi.Output[Mapping[str, Any]]:
+    def counts(self) -> pulumi.Output[CountsOutput]:
         """``total``, and how many by ``tier`` and by ``state``."""
         return self._counts.apply(counts_of)
 
@@ -151,8 +175,62 @@ class AccountFleet(pulumi.ComponentResource):
         """Why, by key, of the accounts that the last run could not bring to what is wanted."""
         return self._failed.apply(lambda failed: failed or {})
 
+    def _partly_known(
+        self, whole: pulumi.Output[Any], part: Callable[[_Before], Mapping[str, Any]]
+    ) -> pulumi.Output[Any]:
+        """The output; in a preview that does not know the whole, with what stays as it is."""
+        if not pulumi.runtime.is_dry_run() or sdk_hooks.under_mocks():
+            return whole
+
+        async def value() -> Any:
+            if await whole.is_known():
+                return await whole.future()
+            saved, declared = await self._declared.before()
+            before = _Before.of(saved or {}, declared.given)
+            return {**dict.fromkeys(before.keys, pulumi.UNKNOWN), **part(before)}
+
+        return pulumi.Output(whole.resources(), value(), whole.is_known(), whole.is_secret())
+
 
 _OUTPUTS = ("__held", "__terms", "__drift", "counts", "failed")
+
+
+class _Before(NamedTuple):
+    """What a fleet has before a preview, of what it has after."""
+
+    #: All entries that the program declares, as far as they are known.
+    keys: Collection[str]
+    #: The accounts of entries that do not change.
+    accounts: Mapping[str, Any]
+    #: The IDs of accounts that stay.
+    ids: Mapping[str, str]
+
+    @classmethod
+    def of(cls, saved: Mapping[str, Any], given: Mapping[str, Any]) -> _Before:
+        # Needed by few programs, and slow to import.
+        from chatdaddy_pulumi.lifecycle.plan import plan
+        from chatdaddy_pulumi.provider.state import FleetState, plain
+        from chatdaddy_pulumi.spec.reading import read_fleet
+
+        said = dict(given)
+        accounts = said.pop("accounts")
+        if isinstance(accounts, str) and accounts != UNKNOWN:
+            accounts = json.loads(accounts)
+        reading = read_fleet(accounts, **said)
+        todo = plan(FleetState.load(saved).held, reading.specs)
+        stay = reading.specs.keys() - todo.wanted.keys()
+        same = stay - todo.bring_back.keys() - todo.change.keys() - reading.unknown.keys()
+        outputs = {name: plain(saved.get(f"__{name}")) for name in ("held", "terms", "drift")}
+        held = accounts_of(outputs)
+        return cls(
+            reading.specs.keys(),
+            {key: held[key] for key in sorted(same)},
+            _ids({key: held[key] for key in sorted(stay)}),
+        )
+
+
+def _ids(accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {key: one["account_id"] for key, one in accounts.items()}
 
 
 def _as_if_bought(name: str, said: Mapping[str, Any]) -> dict[str, Any]:

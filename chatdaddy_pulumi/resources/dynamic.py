@@ -7,7 +7,6 @@ coroutine on the one event loop of `client.bridge`, over the one client of the p
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -31,10 +30,15 @@ from chatdaddy_pulumi.provider.account_fleet import FleetProvider
 from chatdaddy_pulumi.provider.forgotten import ForgottenProvider
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
-from chatdaddy_pulumi.provider.run_file import begun_in, find_run
+from chatdaddy_pulumi.provider.run_file import MissedFile, begun_in, find_run
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import PART
-from chatdaddy_pulumi.resources.sdk_hooks import HostProcess, plain, raw_configuration
+from chatdaddy_pulumi.resources.sdk_hooks import (
+    HostProcess,
+    plain,
+    raw_configuration,
+    show_tracebacks,
+)
 
 T = TypeVar("T")
 
@@ -66,6 +70,7 @@ class _Process:
             connect=client_for,
             find_run=lambda hidden: find_run(hidden, engine),
             begun_in=begun_in,
+            first_missed=MissedFile(engine),
             show=self.sdk.log,
             stop_reason=self.sdk.stop_reason,
         )
@@ -126,7 +131,7 @@ class DynamicProvider:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """One line for the failures that we expect, the whole story for those that are our bugs."""
-        _show_tracebacks(True)
+        show_tracebacks(True)
         try:
             return run(work)
         except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
@@ -138,14 +143,5 @@ class DynamicProvider:
             )
         finally:
             self._process.sdk.flush()
-        _show_tracebacks(False)
+        show_tracebacks(False)
         raise ChatDaddyFailure(message)
-
-
-def _show_tracebacks(shown: bool) -> None:
-    """The host formats what we raise with `traceback.format_exc`, which heeds this limit."""
-    if shown:
-        if hasattr(sys, "tracebacklimit"):
-            del sys.tracebacklimit
-    else:
-        sys.tracebacklimit = 0

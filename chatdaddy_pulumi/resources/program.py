@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
@@ -71,7 +71,8 @@ class _Declaration:
     provider: str
     protect: bool
     retain: bool
-    depends_on: Any = None
+    #: What the registration waits for beside the arguments, in any form of `depends_on`.
+    waits_for: tuple[Any, ...] = ()
     #: Set once it is constructed; the inputs are read later.
     resource: pulumi.Resource | None = None
 
@@ -79,7 +80,7 @@ class _Declaration:
         """Wait for all that the registration waits for, but for the run."""
         for output in _outputs_in(self.given):
             await output.future()
-        for one in await _resources_in(self.depends_on):
+        for one in await _resources_in(self.waits_for):
             await one.urn.future()
 
     async def is_secret(self) -> bool:
@@ -113,7 +114,14 @@ class Declaration:
 
     #: The hidden inputs.
     inputs: dict[str, Any]
-    _declaration: _Declaration | None
+    _declaration: _Declaration | None = None
+    _program: Program | None = None
+
+    async def before(self) -> tuple[Mapping[str, Any] | None, Declared]:
+        """The resource's saved outputs, None if it is new, and what is declared of it."""
+        assert self._declaration is not None
+        assert self._program is not None
+        return await self._program.before(self._declaration)
 
     def is_of(self, resource: pulumi.Resource) -> None:
         """Tell which resource it is."""
@@ -127,20 +135,42 @@ class _Gate:
 
     The mark is saved by a hook, in a step of the engine's, and the engine takes it only while it
     hands no other step to a worker. If the workers were all in hooks that wait for the mark, none
-    would ever end.
+    would ever end; if other steps wait for a worker, the mark waits for them.
     """
 
     first: asyncio.Lock = field(default_factory=asyncio.Lock)
     marked: asyncio.Event = field(default_factory=asyncio.Event)
     saving: asyncio.Task[None] | None = None
+    #: How many resources that may buy are not over yet.
+    buyers: int = 0
+    #: Set while the others may go: there are no buyers, or the mark is saved.
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def expect(self) -> None:
+        """A resource that may buy will enter."""
+        self.buyers += 1
+
+    async def pass_by(self) -> None:
+        """Return if the mark is saved, or if no resource that may buy is left."""
+        if self.buyers:
+            await self.open.wait()
+
+    def save(self) -> None:
+        """The mark is saved."""
+        self.marked.set()
+        self.open.set()
+
+    def _over(self) -> None:
+        self.first.release()
+        self.buyers -= 1
+        if not self.buyers:
+            self.open.set()
 
     async def enter(self, resource: pulumi.Resource) -> None:
         """Return if the mark is saved, or if the resource goes first."""
-        if self.marked.is_set():
-            return
         await self.first.acquire()
         if self.marked.is_set():
-            self.first.release()
+            self._over()
             return
         asyncio.ensure_future(self._leave(resource))  # noqa: RUF006 - the loop holds it
 
@@ -151,7 +181,7 @@ class _Gate:
         await asyncio.wait({over, marked}, return_when=asyncio.FIRST_COMPLETED)
         if not over.done() or over.exception() is None:
             marked.cancel()
-        self.first.release()
+        self._over()
 
 
 #: For so long a step waits for the mark, in seconds; it is saved in milliseconds, unless steps
@@ -179,6 +209,7 @@ class Program:
         opts: pulumi.ResourceOptions,
         *,
         protect: bool,
+        old_names: Sequence[str] = (),
     ) -> Declaration:
         """Note a resource of ours.
 
@@ -189,9 +220,10 @@ class Program:
             given: Its arguments as the program gave them.
             opts: Its options.
             protect: Whether the program protects it.
+            old_names: Names that it had, as the child of a component whose aliases they are.
         """
         if sdk_hooks.under_mocks():
-            return Declaration({}, None)
+            return Declaration({})
         provider = provider_of(opts)
         own_provider = "" if provider is None else provider.pulumi_resource_name
         intent = self._intent(own_provider, provider)
@@ -202,11 +234,11 @@ class Program:
             given=given,
             urn=_root_urn(leaf) if opts.parent is None else None,
             parent=opts.parent,
-            aliases=_alias_leaves(opts, type_, name),
+            aliases=(*_alias_leaves(opts, type_, name), *(f"{type_}::{old}" for old in old_names)),
             provider=own_provider,
             protect=protect,
             retain=bool(opts.retain_on_delete),
-            depends_on=opts.depends_on,
+            waits_for=(opts.depends_on, opts.deleted_with),
         )
         self._declarations.append(declaration)
         if self._file is not None:
@@ -217,7 +249,12 @@ class Program:
             "__urn": declaration.urn or self._own_urn(declaration),
             "__intent": getattr(intent, "__notes"),
         }
-        return Declaration(hidden, declaration)
+        return Declaration(hidden, declaration, self)
+
+    async def before(self, declaration: _Declaration) -> tuple[Mapping[str, Any] | None, Declared]:
+        """The resource's saved outputs, None if it is new, and what is declared of it."""
+        urn = await self._own_urn(declaration)
+        return (await self._open()).saved.get(urn), await declaration.known()
 
     def hooks(
         self, provider: str, given: pulumi.ResourceHookBinding | None, *, updates: bool
@@ -289,9 +326,8 @@ class Program:
             "at": UNKNOWN if preview else time.time(),
         }
         assert urn is not None
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, sdk_hooks.register_outputs, urn, said)
-        gate.marked.set()
+        await sdk_hooks.register_outputs(urn, said)
+        gate.save()
 
     # --- the run's file
 
@@ -300,11 +336,14 @@ class Program:
         if declaration is not None and declaration.urn is None:
             declaration.urn = await self._own_urn(declaration)
             opened.declare(await declaration.known())
-        if declaration is not None and may_buy(await declaration.known(), opened.saved):
+        if declaration is not None and declaration.resource is not None:
             await declaration.ready()
+            gate = self._gates[provider]
+            buys = may_buy(await declaration.known(), opened.saved)
+            if buys:
+                gate.expect()
             await self._intents[provider][1].urn.future()
-            if declaration.resource is not None:
-                await self._gates[provider].enter(declaration.resource)
+            await (gate.enter(declaration.resource) if buys else gate.pass_by())
         return opened.hidden(provider)
 
     async def _own_urn(self, declaration: _Declaration) -> str:
@@ -502,6 +541,12 @@ def _child_urn(parent: str, leaf: str) -> str:
     if types.endswith("::pulumi:pulumi:Stack"):
         return f"{types.removesuffix('pulumi:pulumi:Stack')}{leaf}"
     return f"{types}${leaf}"
+
+
+def old_names(opts: pulumi.ResourceOptions, name: str) -> list[str]:
+    """The other names that a component had, by its aliases."""
+    leaves = _alias_leaves(opts, "", name)
+    return [old for leaf in leaves if (old := leaf.rpartition("::")[2]) != name]
 
 
 def _alias_leaves(opts: pulumi.ResourceOptions, type_: str, name: str) -> tuple[str, ...]:

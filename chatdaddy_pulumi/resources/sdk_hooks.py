@@ -1,7 +1,7 @@
 """Every use of a private part of Pulumi's SDK, and what its provider host leaves to us.
 
 The tests in ``tests/unit/resources/test_sdk_hooks.py`` fail if the SDK changes what is used here.
-They hold for pulumi 3.235 to 3.272.
+They name the versions of the SDK that they were run with.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -118,14 +119,27 @@ async def _read(output: pulumi.Output[Any]) -> tuple[Any, bool, set[Any]]:
 _TURNS = 100
 
 
-def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
-    """Save a component's outputs at once; once for each component and run."""
+async def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
+    """Save a component's outputs at once; once for each component and run.
+
+    The SDK's threads may all be waiting for registrations (with ``--parallel 1`` there is one), so
+    this needs none of them.
+    """
     values = struct_pb2.Struct()
     values.update(dict(outputs))
     monitor: Any = settings.get_monitor()
-    monitor.RegisterResourceOutputs(
-        resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=values), timeout=30
-    )
+    request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=values)
+    call = monitor.RegisterResourceOutputs.future(request, timeout=30)
+    loop = asyncio.get_running_loop()
+    answered = asyncio.Event()
+
+    def wake(_call: Any) -> None:
+        with suppress(RuntimeError):  # the program has ended meanwhile
+            loop.call_soon_threadsafe(answered.set)
+
+    call.add_done_callback(wake)
+    await answered.wait()
+    call.result()
 
 
 # --- the provider host's side
@@ -146,6 +160,18 @@ def raw_configuration(config: Any) -> dict[str, Any]:
     """A host's whole configuration. `Config.get` adds the project's name to a key without a
     namespace, and an explicit provider's properties have none."""
     return dict(config._props)
+
+
+def show_tracebacks(shown: bool) -> None:
+    """Show the traceback of an exception that leaves this provider host, or its last line alone.
+
+    The host formats exceptions with `traceback.format_exc`, which heeds `sys.tracebacklimit`.
+    """
+    if shown:
+        if hasattr(sys, "tracebacklimit"):
+            del sys.tracebacklimit
+    else:
+        sys.tracebacklimit = 0
 
 
 class HostProcess:

@@ -63,6 +63,12 @@ class Arguments:
         """The arguments of that text; the same object for the same text."""
         return _read(text)
 
+    @property
+    def kind(self) -> str:
+        """What can't be changed about an account: its type, and its login type if that is said."""
+        words = [self.type.value, *([] if self.login_type is None else [self.login_type.value])]
+        return " ".join(words)
+
     def but(self, **changes: Any) -> Arguments:
         """The same arguments, some of them otherwise."""
         return Arguments.of(

@@ -1,4 +1,4 @@
-"""What somebody may have meant."""
+"""What a misspelt word may have meant."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ _LONGEST = 100
 
 
 def nearest(given: str, known: Iterable[str]) -> str:
-    """``; did you mean 'tier'?``, or all that there is."""
+    """``; did you mean 'tier'?``, or all known words."""
     words = list(known)
-    near = close(given, words)
-    return f"; did you mean {near!r}?" if near else f"; there are {', '.join(words)}"
+    return did_you_mean(given, words) or f"; there are {', '.join(words)}"
 
 
-def close(given: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The nearest of the known words, if any is near."""
+def did_you_mean(given: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """``; did you mean 'tier'?``, or nothing if no known word is near."""
     near = difflib.get_close_matches(given[:_LONGEST], list(known), n=1, cutoff=cutoff)
-    return near[0] if near else None
+    return f"; did you mean {near[0]!r}?" if near else ""

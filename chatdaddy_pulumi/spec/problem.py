@@ -32,6 +32,11 @@ def printable(text: str, most: int) -> str:
     )
 
 
+def more(count: int, named: int) -> str:
+    """``and 3 more``, if there are more than the named ones."""
+    return f"and {count - named:,} more" if count > named else ""
+
+
 def shown(value: Any) -> str:
     """A value in few words."""
     if isinstance(value, Mapping):

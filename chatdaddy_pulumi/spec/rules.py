@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.spec import UNKNOWN
-from chatdaddy_pulumi.spec.nearest import close, nearest
+from chatdaddy_pulumi.spec.nearest import did_you_mean, nearest
 from chatdaddy_pulumi.spec.problem import shown
 
 #: Characters of a nickname, and of a key.
@@ -126,8 +126,7 @@ def _word(kind: type[Enum], short: Mapping[str, Enum] = MappingProxyType({})) ->
     def test(given: Any) -> str | None:
         if isinstance(given, str) and given in words:
             return None
-        near = close(given, words) if isinstance(given, str) else None
-        hint = f"; did you mean {near!r}?" if near else ""
+        hint = did_you_mean(given, words) if isinstance(given, str) else ""
         return f"is {shown(given)}, but must be one of {', '.join(map(repr, words))}{hint}"
 
     return Kind({"enum": list(words)}, _one_value(test).problems, lambda given: words[given])
@@ -299,7 +298,7 @@ def _unfit_text(text: str) -> str | None:
 def misspelt(settings: Iterable[str]) -> list[str]:
     """A warning for each setting that is not known, but nearly; the API may know more."""
     return [
-        f"the setting {name!r} is not known; did you mean {near!r}?"
+        f"the setting {name!r} is not known{hint}"
         for name in settings
-        if name not in SETTINGS and (near := close(name, SETTINGS, cutoff=0.8))
+        if name not in SETTINGS and (hint := did_you_mean(name, SETTINGS, cutoff=0.8))
     ]

@@ -75,13 +75,17 @@ class AccountSettings(TypedDict, total=False):
     combineWaAndWabaContacts: Given[bool]
 
 
+#: Settings, or a mapping of them that is known later.
+Settings: TypeAlias = AccountSettings | Awaitable[Mapping[str, Any]] | Later[Mapping[str, Any]]
+
+
 class FleetDefaults(TypedDict, total=False):
     """Arguments of every entry that says nothing else."""
 
     type: Given[AccountType | TypeWord]
     """The channel."""
     tier: Given[Tier | TierWord]
-    settings: AccountSettings | Awaitable[Mapping[str, Any]] | Later[Mapping[str, Any]]
+    settings: Settings
     """The settings to hold; those that are not named are left as they are."""
     login_type: Given[LoginType | LoginTypeWord]
     assignees: Given[Sequence[Given[str]]]
@@ -107,8 +111,15 @@ class AccountArgs(FleetDefaults, total=False):
     """Keys that the entry had before: a key that changes with its alias is the same account."""
 
 
+class FleetLimitsArgs(TypedDict, total=False):
+    """`FleetLimits` as a mapping: numbers, or shares of the accounts that the fleet holds."""
+
+    max_purchases: int | str | None
+    max_removals: int | str | None
+
+
 class AccountOutput(TypedDict):
-    """An account of a fleet, as its output has it."""
+    """An account of a fleet, in the fleet's outputs."""
 
     account_id: str
     nickname: str
@@ -125,3 +136,31 @@ class CountsOutput(TypedDict):
     """By tier: ``limited``, ``unlimited``."""
     state: dict[str, int]
     """By state: ``open``, ``connecting``, ``close``."""
+
+
+class CostOutput(TypedDict, total=False):
+    """What an account costs in USD; a price that isn't known is missing."""
+
+    purchase: float
+    """Paid once."""
+    per_day: float
+
+
+class SettingsOutput(TypedDict, total=False):
+    """An account's settings, ChatDaddy's defaults included."""
+
+    notifyUsers: list[str]
+    enableHistorySync: bool
+    maxMessageSync: int
+    nativeChatActionSync: bool
+    unArchiveOnNewMessage: bool
+    sendButtonsAsPoll: bool
+    enableStories: bool
+    autoSyncProductsToPlatform: bool
+    keepDeletedMessages: dict[str, bool]
+    geoLocation: str
+    autoTranscribeVoiceMessages: bool
+    autoTranscribeCalls: bool
+    commentsSilence: dict[str, str]
+    show24HrWindowTooltip: bool
+    combineWaAndWabaContacts: bool

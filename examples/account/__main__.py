@@ -21,7 +21,7 @@ tuned = Account(
 #   pulumi config set plan limited      a downgrade; refused until allow_history_loss says otherwise
 customer = Account(
     "customer",
-    tier=config.get("plan") or Tier.LIMITED,
+    tier=Tier.parse(config.get("plan") or "limited"),
     allow_history_loss=config.get_bool("allow_history_loss") or False,
 )
 

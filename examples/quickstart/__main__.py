@@ -2,11 +2,11 @@
 
 import pulumi
 
-from chatdaddy_pulumi import Account
+from chatdaddy_pulumi import Account, Tier
 
 config = pulumi.Config()
 
-alice = Account("alice", tier=config.get("tier") or "limited")
+alice = Account("alice", tier=Tier.parse(config.get("tier") or "limited"))
 
 pulumi.export("alice", alice.account_id)
 pulumi.export("tier", alice.tier)

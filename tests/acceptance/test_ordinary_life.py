@@ -211,6 +211,43 @@ def test_a_resource_is_replaced_by_order(case: Case, kind: str) -> None:
     settle(case, program)
 
 
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_a_resource_is_renamed_with_aliases(case: Case, kind: str) -> None:
+    def program(name: str, arguments: str = "") -> str:
+        if kind == "account":
+            return account(name, f"nickname='alice'{arguments}")
+        return fleet(name, {"alice": {}, "bob": {"tier": "unlimited"}}, arguments.lstrip(", "))
+
+    case.up(program("old"))
+    before = live(case)
+    renamed = program("new", ", opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name='old')])")
+    shown = case.preview(renamed)
+    assert "bought" not in shown
+    case.up()
+    assert case.server.writes() == {}
+    assert live(case) == before
+    settle(case, renamed)
+    case.up(account("carol"))
+    assert case.server.writes() == {BUY: 1, DELETE: len(before)}
+
+
+def test_an_entry_moves_to_an_account_that_depends_on_the_fleet(case: Case) -> None:
+    case.up(fleet("team", {"alice": {}, "bob": {}}))
+    before = live(case)
+    program = (
+        f"team = {fleet('team', {'bob': {}})}",
+        account("alice", "opts=pulumi.ResourceOptions(depends_on=[team])"),
+    )
+    shown = case.preview(*program)
+    assert "to alice" in shown
+    assert "deleted" not in shown
+    for _ in range(2):
+        case.up()
+        assert case.server.writes() == {}
+        assert live(case) == before
+    settle(case, *program)
+
+
 def test_of_two_resources_with_one_account_one_is_dropped(case: Case) -> None:
     case.up(account("alice"), account("bob"))
     before = live(case)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.between import between
 from tests.support.command import Command
 from tests.support.engine import ENGINES, PASSPHRASE, Engine, Stack
-from tests.support.rewriting import rewriting
 from tests.support.sandbox import LIMITED, UNLIMITED, Sandbox, running
 
 ROOT = Path(__file__).parents[2]
@@ -151,15 +151,17 @@ def team() -> Iterator[Team]:
             answer.raise_for_status()
         without_tier, without_name, without_either = of_one_s_own[6:]
 
-        def rewrite(said: Any) -> None:
-            for account in said.get("accounts", ()) if isinstance(said, dict) else ():
+        def leave_out(listing: dict[str, Any]) -> dict[str, Any]:
+            for account in listing["accounts"]:
                 if account["accountId"] in (without_tier, without_either):
                     account.pop("tier", None)
                 if account["accountId"] in (without_name, without_either):
                     account["nickname"] = None
+            return listing
 
-        with rewriting(sandbox.url, rewrite) as url:
-            yield Team(sandbox, url, refused)
+        with between(sandbox.url) as server:
+            server.listing = leave_out
+            yield Team(sandbox, server.url, refused)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

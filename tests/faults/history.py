@@ -33,7 +33,10 @@ RECOVERIES = 9
 
 _TAKEN = re.compile(r"the team already has an? accounts? named '([^']+)': (acc[\w-]+)[.,]")
 
-_IN_DOUBT = re.compile(r"may have bought [^:]*? named '([^']+)' that appeared since \(([^)]+)\)")
+_IN_DOUBT = re.compile(
+    r"nothing was bought for '([^']+)': an interrupted run may have bought "
+    r"(acc[\w-]+(?: or acc[\w-]+)*),"
+)
 _OTHER_TYPE = re.compile(
     r"the team already has an? accounts? named '([^']+)', of another type: (acc[\w-]+)"
 )
@@ -185,7 +188,12 @@ class History:
             project,
             engine=self.plan.engine,
             workdir=self._folder / f"{name}.work",
-            config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": self.world.tap.url},
+            config={
+                "chatdaddy:teamId": TEAM_ID,
+                "chatdaddy:baseUrl": self.world.tap.url,
+                # What a run sent is done within seconds, or it never arrived.
+                "chatdaddy:client": '{"slowest_purchase_s": 20}',
+            },
             secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
             env=env,
             name=name,
@@ -350,7 +358,7 @@ class History:
                 *_IN_DOUBT.findall(output),
                 *((nickname, ids) for ids, nickname in _APPEARED.findall(output)),
             )
-            for account_id in ids.split(", ")
+            for account_id in re.split(", | or ", ids)
             if account_id not in self.world.foreign
         ]
         for nickname, account_id in told:

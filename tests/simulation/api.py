@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from email.utils import format_datetime
 from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
@@ -477,7 +478,11 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ReadError("the connection was cut (simulated)")
         if fate == "broken after":
             return self._refusal("broken")
-        return _response(status, body)
+        return _response(status, body, {"date": format_datetime(self._date())})
+
+    def _date(self) -> datetime:
+        """The time as answers tell it: without parts of a second."""
+        return datetime.fromtimestamp(int(EPOCH + self._world.now), timezone.utc)
 
     def _work(self, call: Call, done: asyncio.Future[tuple[int, Any]]) -> None:
         answer = self._world.serve(call)

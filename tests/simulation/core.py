@@ -17,8 +17,9 @@ from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import LocalClaims
-from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -34,7 +35,6 @@ from chatdaddy_pulumi.provider.state import (
     FleetState,
     plain,
 )
-from chatdaddy_pulumi.spec.identity import Identity
 from tests.simulation import engine
 from tests.simulation.api import BASE_URL, ChatDaddyWorld, Faults, Network
 from tests.simulation.clock import Loop
@@ -72,8 +72,10 @@ class CoreRun:
     random: Random
     environment: Mapping[str, str]
     #: What the runs of this machine noted that they sent, by their numbers.
-    begun: dict[str, set[Ref]] = field(default_factory=dict)
+    begun: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
     program: Program | None = None
+    #: The accounts that its refresh was the first to miss.
+    missed: set[str] = field(default_factory=set)
     #: The unexpected: each is a bug.
     bugs: list[str] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
@@ -128,10 +130,10 @@ class CoreRun:
             return None
         return self._file.run
 
-    def begun_in(self, number: str) -> frozenset[Ref] | None:
+    def begun_in(self, number: str) -> Mapping[Ref, Sent] | None:
         """What an earlier run of this machine sent."""
         found = self.begun.get(number)
-        return None if found is None else frozenset(found)
+        return None if found is None else dict(found)
 
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
@@ -143,6 +145,12 @@ class CoreRun:
     def stop_reason(self) -> str | None:
         stopping = self._deployment is not None and self._deployment.stopping
         return "the run was interrupted" if stopping else None
+
+    def claims(self) -> LocalClaims:
+        """What the resources of the run tell each other, and what is kept of it beyond the run."""
+        claims = LocalClaims(self.loop.wall_clock)
+        self.begun[self.number] = claims.sent
+        return claims
 
     # --- the program
 
@@ -185,6 +193,7 @@ class CoreHost:
             settings=_Settings(raw, run.environment),
             find_run=run.find_run,
             begun_in=run.begun_in,
+            first_missed=run.missed,
             show=run.log,
             stop_reason=run.stop_reason,
             clock=run.loop.wall_clock,
@@ -292,7 +301,7 @@ class _ProgramSide:
                 at=self._run.loop.wall_clock(),
                 saved=saved,
                 declared=[self._declared(block) for block in self._program.blocks],
-                claims=_Claims(self._run.begun.setdefault(self._run.number, set())),
+                claims=self._run.claims(),
             )
         )
         self._run.begin(self._file)
@@ -306,9 +315,7 @@ class _ProgramSide:
             kind=block.kind,
             given=_given(block),
             urn=self._monitor.urn(goal) if known else None,
-            alias_leaves=tuple(
-                f"{ACCOUNT_TYPE}::{name}" for name in block.old_names if block.kind == "account"
-            ),
+            alias_leaves=tuple(f"{goal.type}::{name}" for name in block.old_names),
             provider=block.provider,
             protect=block.protect,
             retain=block.retain,
@@ -457,21 +464,6 @@ class _Gate:
         self._first.release()
 
 
-class _Claims(LocalClaims):
-    """What the resources of a run tell each other, and what was sent, which outlives the run."""
-
-    def __init__(self, begun: set[Ref]) -> None:
-        super().__init__()
-        self._begun = begun
-
-    def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        self._begun.add(ref)
-        return super().reserve(identity, ref)
-
-    def give_up(self, ref: Ref) -> None:
-        self._begun.discard(ref)
-
-
 class _RunFile:
     """What the program tells its hosts, who read it as it is when they need it."""
 
@@ -548,7 +540,7 @@ def held(resource: Resource) -> dict[str, Held]:
     elif resource.type == FLEET_TYPE:
         found = FleetState.load(resource.outputs).held
     return {
-        key.replace(REPLACED, " replaced "): Held(
+        key.replace(REPLACED, " replaced ").replace(LEFT, " left"): Held(
             one.account_id,
             (one.nickname, one.identity.nickname),
             one.arguments.type.value,

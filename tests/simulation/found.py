@@ -23,7 +23,7 @@ from tests.simulation.history import (
     Stop,
     WaitStep,
 )
-from tests.simulation.program import Block, Change, Entry
+from tests.simulation.program import Block, Change, Entry, ProviderBlock
 
 PURCHASE = "POST /im/accounts"
 
@@ -91,6 +91,11 @@ def _history(*steps: Step) -> History:
         tells_gone=True,
         steps=steps,
     )
+
+
+def _gone_without_a_word(*steps: Step) -> History:
+    """ChatDaddy says nothing of accounts that are gone."""
+    return _history(*steps).but(tells_gone=False)
 
 
 #: The preview and the update.
@@ -301,6 +306,31 @@ FOUND: dict[str, History] = {
         _run(targets=("acct0",)),
         _up(),
     ),
+    "killed in a replacement, whose account is taken over": _history(
+        _edit(_account("acct0", _entry(1)), _fleet("fleet0", k0=_entry(2), k1=_entry(3))),
+        _up(),
+        _edit(
+            Change("set", ("acct0", "", "type", "instagram")),
+            Change("set", ("fleet0", "k0", "type", "instagram")),
+        ),
+        _killed(2, 0.055),
+        _PREVIEWED,
+    ),
+    "one nickname, two entries, and one leaves after a kill": _history(
+        _edit(
+            _fleet(
+                "fleet0",
+                k0=_entry(1, nickname="Alice", existing="allow"),
+                k1=_entry(2, nickname="Alice", existing="allow"),
+            )
+        ),
+        _killed(2, 0.055),
+        _edit(Change("drop", ("fleet0", "k0"))),
+        _up(),
+        _up(),
+        WaitStep(4000.0),
+        _up(),
+    ),
     "an account that is deleted already is to be archived": _history(
         _edit(_account("acct1", _entry(1, on_delete="archive"))),
         _up(),
@@ -352,5 +382,136 @@ FOUND: dict[str, History] = {
         _renamed("fleet0", "fleet1", says_so=True),
         _up(Faults(lost_before=1.0)),
         _up(),
+    ),
+    "an update that refreshes is the first to miss an account": _gone_without_a_word(
+        _edit(_fleet("fleet0", k0=_entry(1), k1=_entry(2))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _run(refresh=True),
+        _up(),
+    ),
+    "another host refreshes, and is the first to miss an account": _gone_without_a_word(
+        _edit(_fleet("fleet1", k1=_entry(1))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            Change("option", ("fleet1", "provider", "us")),
+        ),
+        _run(refresh=True),
+    ),
+    "an account is missing, and another is bought": _gone_without_a_word(
+        _edit(_account("acct0", _entry(1))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _refresh(),
+        _PREVIEWED,
+    ),
+    "an account is missing, and somebody has bought another": _gone_without_a_word(
+        _edit(_account("acct1", _entry(1))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _by_hand("buy", "hand0", nickname="acct1"),
+        _refresh(),
+        _up(),
+    ),
+    "the answer of a replacement was lost, and nothing was bought": _history(
+        _edit(_account("acct1", _entry(1))),
+        _up(),
+        _set("acct1", "", "type", "instagram"),
+        RunStep("dev", 0, "up", skip_preview=True, faults=Faults(broken=0.5)),
+        WaitStep(4000.0),
+        _PREVIEWED,
+    ),
+    "one nickname, two types, and one is bought while the other is decided": _history(
+        _edit(
+            _fleet(
+                "fleet0", k0=_entry(1), k1=_entry(2), k2=_entry(3), k3=_entry(4, nickname="ida")
+            ),
+            _account("acct0", _entry(5, nickname="ida", type="instagram")),
+        ),
+        RunStep("dev", 11),
+    ),
+    "a type goes back after the removal of the old account failed": _history(
+        _edit(_account("acct1", _entry(1))),
+        _up(),
+        _set("acct1", "", "type", "instagram"),
+        RunStep("dev", 0, "up", skip_preview=True, faults=Faults(broken=0.5)),
+        WaitStep(4000.0),
+        _set("acct1", "", "type", "wa"),
+        _PREVIEWED,
+    ),
+    "a type of an entry goes back after the removal of the old account failed": _history(
+        _edit(_fleet("f", k0=_entry(1), k1=_entry(2))),
+        _up(),
+        _set("f", "k0", "type", "instagram"),
+        RunStep("dev", 10, "up", skip_preview=True, faults=Faults(lost_before=0.4)),
+        WaitStep(4000.0),
+        _set("f", "k0", "type", "wa"),
+        _PREVIEWED,
+    ),
+    "a fleet is replaced while answers are lost": _history(
+        _edit(_fleet("f", k0=_entry(1), k1=_entry(2))),
+        _up(),
+        _set("f", "k0", "type", "instagram"),
+        RunStep(
+            *("dev", 1, "up"),
+            skip_preview=True,
+            faults=Faults(lost_before=0.4),
+            replaces=("f",),
+        ),
+        WaitStep(4000.0),
+        _PREVIEWED,
+    ),
+    "a fleet is renamed and replaced while answers are lost": _history(
+        _edit(_fleet("f", k0=_entry(1), k1=_entry(2))),
+        _up(),
+        _renamed("f", "f77", says_so=True),
+        RunStep(
+            *("dev", 0, "up"),
+            skip_preview=True,
+            faults=Faults(lost_before=0.4),
+            replaces=("f77",),
+        ),
+        WaitStep(4000.0),
+        _PREVIEWED,
+    ),
+    "an entry moves to where all changes are ignored": _history(
+        _edit(_account("acct2", _entry(1), retain=True), _fleet("fleet0")),
+        _up(),
+        _edit(
+            Change("move", ("acct2", "", "fleet0", "m85")),
+            Change("option", ("fleet0", "ignore_changes", True)),
+        ),
+        _up(),
+    ),
+    "an old name is used again after a rename": _history(
+        _edit(_account("acct0", _entry(1, nickname="Emil "))),
+        _up(),
+        _renamed("acct0", "acct74", says_so=True),
+        _up(),
+        _edit(
+            Change("drop", ("acct74", "")),
+            Change("declare", (Block("account", "acct0", {"": _entry(3, on_delete="retain")}),)),
+        ),
+        _up(),
+    ),
+    "only the old name of a fleet is a target, whose renaming was refused": _history(
+        _edit(_fleet("fleet19", k1=_entry(1, tier=UNLIMITED), k4=_entry(2))),
+        _up(),
+        _by_hand("archive", 1),
+        _renamed("fleet19", "fleet61", says_so=True),
+        _up(),
+        _run(targets=("fleet19",)),
+    ),
+    "a replacement by order and by another type": _history(
+        _edit(_account("acct1", _entry(1))),
+        _up(),
+        _set("acct1", "", "type", "instagram"),
+        _run(replaces=("acct1",), skip_preview=False),
     ),
 }

@@ -37,6 +37,9 @@ RULES = {
 #: What an `on_delete` destroys: the milder one first.
 SEVERITY = {"retain": 0, "archive": 1, "delete": 2, "delete_now": 3}
 
+#: For so long a purchase may be under way of which nobody knows whether it was sent.
+_NOBODY_KNOWS_S = 900.0
+
 #: Team, nickname and type: what a person tells accounts by.
 Name = tuple[str, str, str]
 
@@ -76,7 +79,7 @@ class Slot:
 
     @property
     def leftover(self) -> bool:
-        return self.deleting or " replaced " in self.key
+        return self.deleting or " replaced " in self.key or self.key.endswith(" left")
 
 
 @dataclass
@@ -281,6 +284,18 @@ class Person:
             and account.id not in self._let_go
             and self._ordered_at(account) > self._forgotten_at.get(stack, -1.0)
         ]
+
+    def _may_be_under_way(self, ran: Ran) -> bool:
+        """Whether a run ended so badly minutes ago that nobody knows what it sent."""
+        return any(
+            other.stack == ran.stack
+            and other.operation == "up"
+            and not other.done
+            and ran.began_at - other.ended_at < _NOBODY_KNOWS_S
+            and (other.killed or other.step.machine != ran.step.machine)
+            for other in self._runs.values()
+            if other is not ran
+        )
 
     def _ordered_at(self, account: Account) -> float:
         ran = self._runs.get(account.bought_by)
@@ -726,7 +741,7 @@ class Person:
         names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
-        if ran.unsure:
+        if ran.unsure or self._may_be_under_way(ran):
             yield "an interrupted purchase"
         if "would lose the chat history" in ran.text and any(
             self._world.accounts[slot.account_id].tier != LIMITED for slot in ran.before
@@ -760,18 +775,24 @@ class Person:
         for name in {slot.block for slot in ran.before}:
             slots = [slot for slot in ran.before if slot.block == name and not slot.leftover]
             leave = [slot for slot in slots if slot.account_id not in wanted]
-            block = program.block(name)
+            block = program.block(name) or next(
+                (one for one in program.blocks if name in one.old_names), None
+            )
             protected = any(slot.protect for slot in slots) or (block is not None and block.protect)
             if protected and (leave or block is None):
                 yield f"{name} is protected"
             if block is None or block.kind != "fleet" or not slots:
                 continue
-            mine = [wish for wish in wishes if wish.block.name == name]
+            mine = [wish for wish in wishes if wish.block == block]
             replaced = [wish for wish in mine if self._needs_one(ran, wish)]
             if len(leave) + len(replaced) > _most_removals(block.limits, len(slots)):
                 yield f"{name} loses too many"
             if not block.entries:
                 yield f"{name} is empty"
+        there = {(slot.block, slot.key) for slot in ran.before}
+        for wish in wishes:
+            if wish.block.ignore_changes and (wish.block.name, wish.key) not in there:
+                yield f"{wish.label} comes where all changes are ignored"
         for block in program.blocks:
             limit = block.limits.get("max_purchases")
             if limit is not None:

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from tests.simulation import core
 from tests.simulation.api import BY_HAND, Account, ChatDaddyWorld, Event
 from tests.simulation.clock import Deadlock, Loop, Process, run
@@ -124,7 +125,7 @@ class _Game:
         self._hands: dict[str, str] = {}
         self._numbers = count(1)
         #: The files of runs, by machine.
-        self._begun: dict[str, dict[str, set[Ref]]] = {}
+        self._begun: dict[str, dict[str, dict[Ref, Sent]]] = {}
         self._person = Person(world, ignored)
         self._story: list[str] = []
         self._hash = hashlib.sha256()

@@ -16,7 +16,7 @@ from tests.simulation.mutants import MUTANTS, Mutant
 RED: dict[int, tuple[int | str, ...]] = {
     1: (20011, 20016),
     2: ("a colleague buys what an interrupted run did not",),
-    3: (20013, 20014),
+    3: ("killed while a slow purchase is under way", 20014),
     4: (20004, 20016),
     5: (20016, 20047),
     6: (20057, 20075),
@@ -24,7 +24,7 @@ RED: dict[int, tuple[int | str, ...]] = {
     8: (20000, 20002),
     9: (20003, 20005),
     10: (20005, 20012),
-    11: (20146, 20189),
+    11: (20146, 20227),
     12: (20100, 20213),
 }
 

@@ -20,9 +20,13 @@ _OF_THE_CONNECTION |= {"transfer-encoding", "date", "server"}
 
 
 class Between(ThreadingHTTPServer):
-    """Passes every call on. `listing` changes the answers to `GET /im/accounts`."""
+    """Passes every call on. `listing` changes the answers to `GET /im/accounts`.
 
-    daemon_threads = True
+    A connection serves one call, so that closing the server waits for the calls under way: none
+    of them uses the upstream client after it is closed.
+    """
+
+    daemon_threads = False
 
     def __init__(self, upstream: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -47,7 +51,6 @@ class Between(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
     server: Between
 
     def _serve(self) -> None:
@@ -83,6 +86,6 @@ def between(upstream: str) -> Iterator[Between]:
         yield server
     finally:
         server.shutdown()
+        thread.join()
         server.server_close()
         server.upstream.close()
-        thread.join()

@@ -15,6 +15,9 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError, bridge
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.lifecycle.facts import LocalClaims
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -163,6 +166,12 @@ class Stack:
     lines: Lines = field(default_factory=Lines)
     stop_reason: Callable[[], str | None] = lambda: None
     runs: int = 0
+    #: What the runs of this machine sent, by their numbers.
+    sent: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
+
+    def move_to_another_machine(self) -> None:
+        """Only the state comes along."""
+        self.sent.clear()
 
     # --- operations
 
@@ -249,6 +258,7 @@ class Stack:
             connect=self.connect,
             settings=Settings(self.settings, {}),
             find_run=lambda _hidden: run,
+            begun_in=self.sent.get,
             show=self.lines,
             stop_reason=lambda: self.stop_reason(),
             clock=self.clock,
@@ -303,8 +313,11 @@ class _Engine:
             for name, one in program.items()
             for urn in [one.urn(name)]
         ]
+        claims = LocalClaims(stack.clock)
+        stack.sent[f"run-{stack.runs}"] = claims.sent
         self.run = Run(
             number=f"run-{stack.runs}",
+            claims=claims,
             preview=preview,
             stack="organization/tests/dev",
             at=stack.clock(),

@@ -29,6 +29,12 @@ def blocks(text: str) -> Iterator[list[str]]:
         found = []
 
 
+def _read(picture: Image.Image) -> list[str]:
+    """What the QR codes in a picture say. Other kinds are found in random dots."""
+    found = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
+    return [code.text for code in found]
+
+
 def read_text(lines: list[str], *, dark_ink: bool) -> str:
     """What a code of half blocks says."""
     rows = [half for line in lines for half in zip(*(_INK[letter] for letter in line), strict=True)]
@@ -36,14 +42,14 @@ def read_text(lines: list[str], *, dark_ink: bool) -> str:
     picture.putdata([0 if inked == dark_ink else 255 for row in rows for inked in row])
     size = (picture.width * _SCALE, picture.height * _SCALE)
     paper = ImageOps.expand(picture.resize(size), border=_QUIET * _SCALE, fill=255)
-    (found,) = zxingcpp.read_barcodes(paper)
-    return str(found.text)
+    (found,) = _read(paper)
+    return found
 
 
 def read_pictures(png: bytes) -> list[str]:
     """What every code in a picture says."""
     picture = Image.open(io.BytesIO(png)).convert("L")
-    return [found.text for found in zxingcpp.read_barcodes(picture)]
+    return _read(picture)
 
 
 def without_codes(text: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
-from chatdaddy_pulumi.client import AccountPatch, NotFound, ObservedAccount, Purchase
+from chatdaddy_pulumi.client import AccountPatch, BadRequest, NotFound, ObservedAccount, Purchase
 from chatdaddy_pulumi.client.models import ArchiveProgress
 from tests.support.sandbox import LIMITED
 
@@ -25,6 +25,8 @@ class Team:
     purchases: int = 0
     #: Accounts that no listing shows, though they are there.
     hidden: set[str] = field(default_factory=set)
+    #: Whether it is told by an account's ID if it is there.
+    access_is_told: bool = True
     #: What was called: ``POST``, ``PATCH`` …, with the account's ID.
     calls: list[tuple[str, str]] = field(default_factory=list)
     listings: int = 0
@@ -90,6 +92,8 @@ class Team:
         return self.user
 
     async def account_access(self, account_id: str) -> Any:
+        if not self.access_is_told:
+            raise BadRequest("not today", call="GET /payments/account-access")
         if account_id not in self.all:
             raise NotFound("no such account", call="GET /payments/account-access")
         return SimpleNamespace(messages_sent=self.sent.get(account_id, 0))
@@ -117,8 +121,15 @@ class Team:
     async def look_up(self, account_id: str) -> ObservedAccount | None:
         return self._shown().get(account_id)
 
-    async def purchase(self, order: Purchase, *, known_ids: Any = None) -> ObservedAccount:
+    def server_time(self) -> float | None:
+        return self.now()
+
+    async def purchase(
+        self, order: Purchase, *, known_ids: Any = None, on_send: Any = None
+    ) -> ObservedAccount:
         await asyncio.sleep(0)
+        if on_send is not None:
+            on_send()
         self.on_purchase(False)
         given = order.model_dump(exclude_none=True)
         bought = self.buy(by=self.user, **given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from chatdaddy_pulumi.cli.entries import FileEntry, in_folder, read_entries
 from chatdaddy_pulumi.cli.stack import Stack
 from chatdaddy_pulumi.cli.team import TeamAccount
 from chatdaddy_pulumi.enums import AccountType
+from chatdaddy_pulumi.spec.nearest import did_you_mean
 from chatdaddy_pulumi.spec.nicknames import same
 
 
@@ -110,5 +110,4 @@ def _named(nickname: str, team: Iterable[TeamAccount]) -> dict[str, TeamAccount]
 
 def _nearest(word: str, team: Sequence[TeamAccount], keys: Keys) -> str:
     known = {*keys.held, *keys.entries, *(one.nickname for one in team if one.nickname)}
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return did_you_mean(word, known)

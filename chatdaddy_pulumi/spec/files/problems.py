@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from chatdaddy_pulumi.spec.problem import printable
+from chatdaddy_pulumi.spec.problem import more, printable
 
 #: Line and column, from 1.
 Place = tuple[int, int]
@@ -42,5 +42,5 @@ class Problems:
             f"{self.file}:{line}:{column}: {message}"
             for (line, column), message in sorted(self._found)[:most]
         ]
-        more = self.count - len(shown)
-        return [*shown, f"and {more:,} more"] if more else shown
+        rest = more(self.count, len(shown))
+        return [*shown, rest] if rest else shown

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from chatdaddy_pulumi.cli.engine import is_ours
-from chatdaddy_pulumi.cli.local_only import check_urls, is_local
+from chatdaddy_pulumi.cli.local_only import check_urls
+from chatdaddy_pulumi.client.addresses import is_local
 from pulumi_standin.errors import EngineError
 from tests.support.engine import Stack, copy_project, write_project
 

@@ -311,7 +311,7 @@ ROUNDS = st.lists(
 @pytest.mark.slow
 @given(rounds=ROUNDS)
 @settings(
-    max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_what_was_bought_is_known_or_reported_as_unknown(
     money: Money, rounds: list[tuple[list[str], list[tuple[str, dict[str, Any]]]]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
 from tests.support.provider import INTENT, ROOT, Killed, Refused, Stack, account, fleet
 from tests.support.sandbox import Sandbox
 
@@ -63,7 +65,7 @@ def test_what_an_interrupted_run_bought_is_taken_over(stack: Stack, server: Sand
     with pytest.raises(Killed):
         stack.up(program, killed_after=INTENT)
     ours = server.buy("alice", tier="limited")  # what the killed run had sent
-    stack.mark = {"run": "run-1", "at": stack.clock()}
+    stack.sent["run-1"] = {Ref(account().urn("alice")): Sent(stack.clock(), answered=True)}
     server.forget_requests()
     stack.preview(program)
     assert f"→ alice ({ours}) (bought by an interrupted run, nothing bought)" in stack.lines.kept
@@ -87,7 +89,7 @@ def test_what_may_have_been_bought_and_nobody_wants_is_named(stack: Stack, serve
     stack.up(kept)
     with pytest.raises(Killed):
         stack.up({**kept, "alice": account()}, killed_after=INTENT)
-    stack.mark = {"run": "run-2", "at": stack.clock()}
+    stack.sent["run-2"] = {Ref(account().urn("alice")): Sent(stack.clock())}
     suspect = server.buy("alice", tier="limited")
     server.forget_requests()
     for _ in range(2):

@@ -55,7 +55,7 @@ def test_options_are_checked(options: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"team_id": " ", "refresh_token": "refresh-1"}, "team ID .*chatdaddy:teamId.* missing"),
+        ({"team_id": " ", "refresh_token": "refresh-1"}, "team ID .*CHATDADDY_TEAM_ID.* missing"),
         ({"team_id": "t"}, "give one of them, not none"),
         ({"team_id": "t", "refresh_token": "a1", "api_token": "b1"}, "not both"),
         ({"team_id": "t", "refresh_token": " \n"}, "refresh token .*: is empty"),

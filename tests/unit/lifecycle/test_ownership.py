@@ -12,6 +12,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     DeclaredHolder,
     Ownership,
     Ref,
+    SavedAccount,
     SavedHolder,
     leaf_of,
 )
@@ -27,7 +28,9 @@ def urn(name: str, type_: str = FLEET) -> str:
 
 def saved(name: str, accounts: Mapping[str, str], nickname: str | None = None) -> SavedHolder:
     """A resource and its accounts by key; the nicknames are the keys if nothing else is said."""
-    held = {key: (id_, Identity(nickname or key, "wa")) for key, id_ in accounts.items()}
+    held = {
+        key: SavedAccount(id_, Identity(nickname or key, "wa")) for key, id_ in accounts.items()
+    }
     return SavedHolder(urn(name), held)
 
 
@@ -113,6 +116,30 @@ def test_aliases_say_which_one_it_is() -> None:
     assert found.moved == {"acc2": Ref(urn("f"), "c"), "acc1": Ref(urn("f"), "d")}
 
 
+def test_the_asked_nickname_and_the_seen_one_both_say_which_one_it_is() -> None:
+    renamed = SavedAccount("acc1", Identity("a", "wa"), Identity("b", "wa"))
+    holder = SavedHolder(urn("f"), {"a": renamed})
+    for nickname in ("a", "b"):
+        found = Ownership([holder], [declared("f", {"new": nickname})])
+        assert found.moved == {"acc1": Ref(urn("f"), "new")}
+    found = Ownership([holder], [declared("f", {"one": "a", "two": "b"})])
+    assert found.moved == {}
+    assert set(found.contested) == {"acc1"}
+
+
+def test_two_entries_with_one_alias_are_unclear() -> None:
+    new = {key: DeclaredIdentity(key, "wa", aliases=("a",)) for key in ("b", "c")}
+    found = Ownership([saved("f", {"a": "acc1"})], [declared("f", new)])
+    assert found.moved == {}
+    assert found.unclear(Ref(urn("f"), "b"))
+
+
+def test_a_resource_that_is_saved_under_its_own_name_is_not_found_by_an_alias() -> None:
+    both = [saved("old", {"a": "acc1"}), saved("new", {"b": "acc2"})]
+    found = Ownership(both, [declared("new", {"b": "b"}, alias="old")])
+    assert [one.account_id for one in found.leaving] == ["acc1"]
+
+
 def test_what_is_adopted_is_not_carried_over_too() -> None:
     new = {"x": DeclaredIdentity("x", "wa", adopt="acc1"), "y": "a"}
     found = Ownership([saved("f", {"a": "acc1"})], [declared("f", new)])
@@ -169,13 +196,12 @@ ENTRIES = st.builds(
     existing=st.sampled_from(["fail", "allow"]),
 )
 IDENTITIES = st.builds(Identity, nickname=NICKNAMES, type=st.sampled_from(["wa", "mock"]))
+ACCOUNTS = st.builds(SavedAccount, IDS, IDENTITIES, st.none() | IDENTITIES)
 
 
 @st.composite
 def ownerships(draw: st.DrawFn) -> Ownership:
-    holders = draw(
-        st.dictionaries(NAMES, st.dictionaries(KEYS, st.tuples(IDS, IDENTITIES)), max_size=3)
-    )
+    holders = draw(st.dictionaries(NAMES, st.dictionaries(KEYS, ACCOUNTS), max_size=3))
     programs = draw(st.dictionaries(NAMES, st.none() | st.dictionaries(KEYS, ENTRIES), max_size=3))
     return Ownership(
         [SavedHolder(urn(name), accounts) for name, accounts in holders.items()],
@@ -194,6 +220,7 @@ def test_every_saved_account_stays_or_leaves_and_never_both(found: Ownership) ->
 def test_an_account_is_carried_to_one_entry_that_held_nothing(found: Ownership) -> None:
     moved = list(found.moved.values())
     assert len(moved) == len(set(moved))
+    assert all(found.carried_to(ref) for ref in moved)
     leaving = {one.account_id for one in found.leaving}
     for account_id, ref in found.moved.items():
         assert account_id in leaving

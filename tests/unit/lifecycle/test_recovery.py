@@ -15,7 +15,10 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     CLOCKS_APART_S,
     LONGEST_RUN_S,
     Note,
+    Order,
     Unresolved,
+    assign,
+    came_to_nothing,
     recover,
 )
 from chatdaddy_pulumi.spec.identity import Identity
@@ -77,6 +80,92 @@ def test_what_was_there_before_is_not_ours() -> None:
 
 def test_without_our_own_user_nothing_is_proven() -> None:
     assert unresolved().may_be(account(), None) is None
+
+
+@pytest.mark.parametrize(
+    ("made_at", "expected"),
+    [(-CLOCKS_APART_S - 1, False), (-CLOCKS_APART_S + 1, None), (-3, None), (-1, True), (10, True)],
+)
+def test_what_was_made_before_the_note_by_chatdaddys_own_clock_is_not_certain(
+    made_at: float, expected: bool | None
+) -> None:
+    """The listing that the note was made of may have hidden it."""
+    one = unresolved()
+    one = one._replace(note=one.note._replace(after=BEGAN))
+    assert one.may_be(account(created_at=at(made_at)), "us") is expected
+
+
+def test_an_order_that_may_have_been_refused_proves_nothing() -> None:
+    found = recover({A: unresolved()._replace(sure=False)}, [account()], "us")
+    assert found.accounts == {}
+    assert set(found.unclear) == {A}
+
+
+@pytest.mark.parametrize("fact", ["nickname", "type"])
+def test_an_account_without_a_name_or_type_may_be_any_order(fact: str) -> None:
+    found = recover({A: unresolved()}, [account(**{fact: None})], "us")
+    assert found.accounts == {}
+    assert set(found.unclear) == {A}
+
+
+# --- which entry gets it, and until when it is asked for
+
+X, Y = Identity("x", "wa"), Identity("y", "wa")
+
+
+def test_an_entry_gets_its_own_order() -> None:
+    orders = [Order(A, X), Order(B, X), Order(B, Y)]
+    assert assign(orders, {B: X, A: X}) == {A: Order(A, X), B: Order(B, X)}
+
+
+def test_an_order_that_its_entry_does_not_want_goes_to_another_of_the_nickname() -> None:
+    assert assign([Order(A, X)], {A: Y, B: X}) == {B: Order(A, X)}
+
+
+def test_each_order_goes_to_one_entry() -> None:
+    other = Ref("urn:g")
+    assert assign([Order(A, X)], {B: X, other: X}) == {B: Order(A, X)}
+    assert assign([Order(A, X)], {A: X, B: X}) == {A: Order(A, X)}
+
+
+LATER = BEGAN + LONGEST_RUN_S + CLOCKS_APART_S + 1
+
+
+@pytest.mark.parametrize(
+    ("account_id", "identities", "became"),
+    [
+        ("acc1", {X}, True),
+        ("acc1", {X, Y}, True),  # it was renamed since, by hand
+        ("acc0", {X}, False),  # it was there before
+        ("acc1", {Y}, False),  # the entry has another since
+    ],
+)
+def test_an_order_is_settled_by_what_its_entry_holds(
+    account_id: str, identities: set[Identity], became: bool
+) -> None:
+    assert unresolved(before=("acc0",)).became(account_id, identities) is became
+
+
+@pytest.mark.parametrize(
+    ("free", "now", "nothing"),
+    [
+        ([], BEGAN + 1, False),
+        ([], LATER, True),
+        ([account()], LATER, False),
+        ([account(created_by=None)], LATER, False),
+        ([account(created_by="them")], LATER, True),
+        ([account(deleted_at=at(20))], LATER, True),
+    ],
+    ids=str,
+)
+def test_an_order_is_settled_if_nothing_came_for_long(
+    free: list[ObservedAccount], now: float, nothing: bool
+) -> None:
+    assert came_to_nothing(unresolved(), free, "us", now) is nothing
+
+
+def test_an_order_that_may_still_be_under_way_is_not_settled() -> None:
+    assert not came_to_nothing(unresolved()._replace(until=LATER + 10), [], "us", LATER)
 
 
 def test_one_account_for_one_entry_is_taken() -> None:

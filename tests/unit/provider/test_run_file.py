@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from chatdaddy_pulumi.lifecycle.facts import Claim
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.provider.run_file import RunFile, begun_in
+from chatdaddy_pulumi.provider.run_file import MissedFile, RunFile, begun_in, find_run
 from chatdaddy_pulumi.spec.identity import Identity
 
 ALICE, BOB = Ref("urn::alice"), Ref("urn::fleet", "bob")
@@ -22,27 +24,46 @@ def a_run() -> RunFile:
     return RunFile.create("127.0.0.1:1", "o/p/s", preview=False, saved={}, declared=[])
 
 
+def sent(run: RunFile) -> set[Ref]:
+    found = begun_in(run.number)
+    assert found is not None
+    return set(found)
+
+
 def test_a_later_run_knows_for_what_an_earlier_one_may_have_bought() -> None:
     run = a_run()
-    assert begun_in(run.number) == frozenset()
-    run.reserve(Identity("alice", "wa"), ALICE)
-    run.reserve(Identity("bob", "wa"), BOB)
-    assert begun_in(run.number) == {ALICE, BOB}
+    assert begun_in(run.number) == {}
+    run.sends(ALICE)
+    run.sends(BOB)
+    assert sent(run) == {ALICE, BOB}
     run.give_up(ALICE)
-    assert begun_in(run.number) == {BOB}
+    assert sent(run) == {BOB}
+    run.sends(ALICE)
+    assert sent(run) == {ALICE, BOB}
 
 
-def test_a_host_that_makes_all_purchases_tells_it_too() -> None:
-    """It need not ask the file who has reserved a nickname; the file is told all the same."""
-    host = a_run()
-    host.run()
-    host.reserve(Identity("alice", "wa"), ALICE)
-    assert begun_in(host.number) == {ALICE}
+def test_a_later_run_knows_when_it_was_sent() -> None:
+    run, before = a_run(), time.time()
+    run.sends(ALICE)
+    found = begun_in(run.number)
+    assert found is not None
+    assert before <= found[ALICE].at <= time.time()
+    assert not found[ALICE].answered
+    run.bought("acc1", ALICE)
+    found = begun_in(run.number)
+    assert found is not None
+    assert found[ALICE].answered
+
+
+def test_a_nickname_that_is_reserved_is_not_sent_yet() -> None:
+    run = a_run()
+    run.reserve(Identity("alice", "wa"), ALICE)
+    assert sent(run) == set()
 
 
 def test_what_cannot_be_read_is_not_known() -> None:
     run = a_run()
-    run.reserve(Identity("alice", "wa"), ALICE)
+    run.sends(ALICE)
     (path,) = run.path.parent.glob("*-begun")
     path.write_text(path.read_text() + '["+", "urn')
     assert begun_in(run.number) is None
@@ -50,16 +71,31 @@ def test_what_cannot_be_read_is_not_known() -> None:
     assert begun_in(run.number) is None
 
 
-def test_both_of_one_nickname_are_known() -> None:
-    """With `existing="allow"` the second one buys, too."""
-    run = a_run()
-    twin = Identity("twin", "wa")
-    assert run.reserve(twin, ALICE) is None
-    assert run.reserve(twin, BOB) == ALICE
-    assert begun_in(run.number) == {ALICE, BOB}
-
-
 @pytest.mark.parametrize("number", ["0123456789abcdef", "None", "*"])
 def test_a_run_of_another_machine_is_not_known(number: str) -> None:
     a_run()
     assert begun_in(number) is None
+
+
+@pytest.mark.parametrize("one_host", [True, False])
+def test_what_an_entry_buys_is_no_strangers_account(one_host: bool) -> None:
+    """From the moment on in which its nickname is reserved."""
+    run = a_run()
+    if one_host:
+        run.run()  # there is one provider, so this process makes all purchases
+    alice = Identity("alice", "wa")
+    assert run.reserved(alice) is None
+    assert run.claimed("acc1") is None
+    run.reserve(alice, ALICE)
+    run.bought("acc1", ALICE)
+    assert run.reserved(alice) == ALICE
+    assert run.claimed("acc1") == Claim(ALICE, True)
+
+
+def test_what_a_refresh_was_the_first_to_miss_is_known_to_the_engines_other_hosts() -> None:
+    MissedFile("127.0.0.1:1").add("acc1")
+    assert "acc1" in MissedFile("127.0.0.1:1")
+    assert "acc2" not in MissedFile("127.0.0.1:1")
+    assert "acc1" not in MissedFile("127.0.0.1:2")
+    assert "acc1" not in MissedFile("other:1"), "ports recur"
+    assert find_run(None, "127.0.0.1:1") is None

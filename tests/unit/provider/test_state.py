@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatdaddy_pulumi.lifecycle.held import REPLACED, HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Note, Unresolved
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -20,10 +20,10 @@ from chatdaddy_pulumi.provider.state import (
     FleetState,
     IntentState,
     plain,
-    read_all_unresolved,
+    read_orders,
     saved_holder,
     secret,
-    write_all_unresolved,
+    write_orders,
 )
 from chatdaddy_pulumi.spec.identity import Identity
 from tests.support.provider import through_engine
@@ -37,6 +37,7 @@ NOTES = st.builds(
     tier=st.sampled_from([LIMITED, UNLIMITED, ""]),
     at=TIMES,
     before=st.lists(IDS, max_size=2).map(tuple),
+    after=TIMES,
 )
 REFS = st.builds(Ref, holder=st.sampled_from(["urn:a", "urn:b"]), key=NAMES | st.just(""))
 UNRESOLVED = st.builds(
@@ -127,9 +128,11 @@ def test_an_intent_survives_the_state(notes: dict[Ref, Note], hidden: bool) -> N
     assert IntentState.load(through_engine(written)).notes == notes
 
 
-@given(found=st.dictionaries(REFS, UNRESOLVED))
-def test_what_is_unresolved_survives_the_state(found: dict[Ref, Unresolved]) -> None:
-    assert read_all_unresolved(write_all_unresolved(found)) == found
+@given(orders=st.dictionaries(REFS, UNRESOLVED))
+def test_what_is_unresolved_survives_the_state(orders: dict[Ref, Unresolved]) -> None:
+    found = {Order(ref, one.note.identity): one for ref, one in orders.items()}
+    assert IntentState.load(through_engine(IntentState({}, found).dump())).orders == found
+    assert read_orders(write_orders(found)) == found
 
 
 def test_ten_thousand_accounts_take_few_bytes() -> None:

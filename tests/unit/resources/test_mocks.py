@@ -1,9 +1,10 @@
-"""Programs under `pulumi.runtime.set_mocks`: a fleet has its outputs there."""
+"""Programs under `pulumi.runtime.set_mocks`: resources have their outputs there."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from textwrap import indent
 
 PROGRAM = """
 import json
@@ -12,34 +13,51 @@ import pulumi
 
 class Mocks(pulumi.runtime.Mocks):
     def new_resource(self, args):
-        return args.name, args.inputs
+        return args.name, {**args.inputs, "cost": {"purchase": 1.0}}
 
     def call(self, args):
         return {}
 
 
 pulumi.runtime.set_mocks(Mocks())
-from chatdaddy_pulumi import AccountFleet
+from chatdaddy_pulumi import Account, AccountFleet
 
 
 @pulumi.runtime.test
 def check():
-    entries = {"a": {"nickname": "A"}, "b": None}
-    fleet = AccountFleet("shops", entries, defaults={"tier": "unlimited"})
-    said = pulumi.Output.all(fleet.account_ids, fleet.accounts, fleet.counts, fleet.failed)
-    return said.apply(lambda known: print(json.dumps(known)))
-
-
-check()
 """
 
 
-def test_a_fleet_has_its_outputs_under_mocks() -> None:
-    # In a process of its own: mocks are set for the whole process.
+def _said(test: str) -> str:
+    """What a test prints; in a process of its own, since mocks are set for the whole process."""
+    program = PROGRAM + indent(test, "    ") + "\n\ncheck()\n"
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    assert '{"a": "acc-shops-a", "b": "acc-shops-b"}' in done.stdout
-    assert '"nickname": "A"' in done.stdout
-    assert '{"total": 2, "tier": {"unlimited": 2}, "state": {"close": 2}}, {}' in done.stdout
+    return done.stdout
+
+
+def test_a_fleet_has_its_outputs_under_mocks() -> None:
+    said = _said(
+        """
+entries = {"a": {"nickname": "A"}, "b": None}
+fleet = AccountFleet("shops", entries, defaults={"tier": "unlimited"})
+outputs = pulumi.Output.all(fleet.account_ids, fleet.accounts, fleet.counts, fleet.failed)
+return outputs.apply(lambda known: print(json.dumps(known)))
+"""
+    )
+    assert '{"a": "acc-shops-a", "b": "acc-shops-b"}' in said
+    assert '"nickname": "A"' in said
+    assert '{"total": 2, "tier": {"unlimited": 2}, "state": {"close": 2}}, {}' in said
+
+
+def test_an_account_has_its_outputs_under_mocks() -> None:
+    said = _said(
+        """
+alice = Account("alice", settings={"geoLocation": "HK"})
+outputs = pulumi.Output.all(alice.nickname, alice.settings, alice.cost, alice.user_id)
+return outputs.apply(lambda known: print(json.dumps(known)))
+"""
+    )
+    assert said == '["alice", {"geoLocation": "HK"}, {"purchase": 1.0}, null]\n'

@@ -7,6 +7,8 @@ import asyncio
 import importlib.util
 import sys
 import types
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,16 @@ from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc, settings
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
+import chatdaddy_pulumi
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.spec import UNKNOWN
+
+#: The versions of the SDK with which these tests were run: the oldest that pyproject.toml allows,
+#: and the newest. If a newer version passes them, too, raise the second.
+OLDEST, NEWEST = (3, 260), (3, 272)
+
+#: What the package uses of `pulumi.runtime` outside of `sdk_hooks`; the SDK documents it.
+PUBLIC = {"get_root_resource", "invoke_async", "is_dry_run"}
 
 
 class NoCalls(mocks.Mocks):
@@ -55,6 +65,66 @@ def dynamic_host() -> types.ModuleType:
     module = types.ModuleType("host_of_the_tests")
     exec(compile(tree, found.origin, "exec"), vars(module))
     return module
+
+
+def test_the_installed_sdk_is_one_that_these_tests_were_run_with() -> None:
+    installed = tuple(map(int, metadata.version("pulumi").split(".")[:2]))
+    assert OLDEST <= installed <= NEWEST
+
+
+def test_the_oldest_sdk_is_the_lower_bound() -> None:
+    project = (Path(__file__).parents[3] / "pyproject.toml").read_text()
+    assert f'"pulumi>={".".join(map(str, OLDEST))},<4"' in project
+
+
+def test_private_parts_of_the_sdk_are_used_in_one_module_alone() -> None:
+    found = {
+        f"{path.relative_to(PACKAGE)}: {use}"
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "sdk_hooks.py"
+        for use in _private_uses(ast.parse(path.read_text()))
+    }
+    assert found == set()
+
+
+def test_private_parts_are_found() -> None:
+    program = """
+from pulumi.runtime import rpc
+from pulumi.output import Unknown
+import pulumi.runtime.settings
+pulumi.runtime.settings.SETTINGS
+resource._protect
+self._own
+entry._replace(key="a")
+"""
+    assert set(_private_uses(ast.parse(program))) == {
+        "pulumi.runtime.rpc",
+        "pulumi.output.Unknown",
+        "pulumi.runtime.settings",
+        "_protect",
+    }
+
+
+PACKAGE = Path(chatdaddy_pulumi.__file__).parent
+
+#: Named tuples' own, and our own classes', which are private to their module.
+_OWN = {"_replace", "_fields", "_begun_path", "_open", "_writing", "_exit", "_shut"}
+
+
+def _private_uses(tree: ast.AST) -> Iterator[str]:
+    """The submodules of the SDK that a module imports, and the private attributes it reads."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names if one.name.startswith("pulumi."))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pulumi."):
+            if node.module != "pulumi.dynamic":
+                yield from (f"{node.module}.{one.name}" for one in node.names)
+        elif isinstance(node, ast.Attribute):
+            if ast.unparse(node.value) == "pulumi.runtime" and node.attr not in PUBLIC:
+                yield f"pulumi.runtime.{node.attr}"
+            own = ast.unparse(node.value) in ("self", "cls") or node.attr in _OWN
+            if node.attr.startswith("_") and not node.attr.startswith("__") and not own:
+                yield node.attr
 
 
 # --- the program's side
@@ -130,14 +200,22 @@ def test_a_components_outputs_are_registered_by_the_monitor(
     """The request and the stub's method are the protocol's."""
     sent: list[Any] = []
 
-    class Monitor:
-        def RegisterResourceOutputs(  # noqa: N802 - the protocol's
-            self, request: Any, timeout: float
-        ) -> None:
+    class Answered:
+        def add_done_callback(self, told: Callable[[Any], None]) -> None:
+            told(self)
+
+        def result(self) -> None: ...
+
+    class Call:
+        def future(self, request: Any, timeout: float) -> Answered:
             sent.append(request)
+            return Answered()
+
+    class Monitor:
+        RegisterResourceOutputs = Call()
 
     monkeypatch.setattr(settings, "get_monitor", Monitor)
-    sdk_hooks.register_outputs("urn:x", {"run": "r", "at": 5.0})
+    asyncio.run(sdk_hooks.register_outputs("urn:x", {"run": "r", "at": 5.0}))
     (request,) = sent
     assert isinstance(request, resource_pb2.RegisterResourceOutputsRequest)
     assert request.urn == "urn:x"

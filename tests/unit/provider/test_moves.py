@@ -1,0 +1,145 @@
+"""Entries that move: nothing is bought or removed, and previews say so."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from chatdaddy_pulumi.client import BadRequest
+from tests.support.provider import Program, Refused, Stack, account, fleet, in_memory
+from tests.support.team import Team
+
+
+@pytest.fixture
+def team() -> Team:
+    return Team()
+
+
+@pytest.fixture
+def stack(team: Team) -> Stack:
+    return in_memory(team)
+
+
+def test_the_preview_of_a_move_removes_nothing(team: Team, stack: Stack) -> None:
+    stack.up({"a": fleet({"k0": {}, "k1": {}}), "b": fleet({"k2": {}})})
+    stack.preview({"b": fleet({"k2": {}, "k0": {}}), "a": fleet({"k1": {}})})
+    (k0,) = team.named("k0")
+    assert stack.lines.kept == [
+        f"→ k0 ({k0} from a/k0) (carried over, nothing bought)",
+        f"→ k0 ({k0} to b/k0) (not removed)",
+    ]
+
+
+@pytest.mark.parametrize("to", ["fleet", "account"])
+def test_an_entry_moves_to_a_resource_that_depends_on_its_fleet(
+    team: Team, stack: Stack, to: str
+) -> None:
+    """The fleet is done before the other resource is there, and still lists the account then."""
+    stack.up({"a": fleet({"k0": {}, "k1": {}})})
+    (k0,) = team.named("k0")
+    other = fleet({"k0": {}}) if to == "fleet" else account(nickname="k0")
+    moved: Program = {"a": fleet({"k1": {}}), "b": other}
+    began = team.clock
+    stack.up(moved)
+    assert team.clock - began < 10
+    assert stack.failed("a") == {}
+    assert "k0" not in stack.held("a")
+    assert (stack.ids("b")["k0"] if to == "fleet" else stack.of("b").id) == k0
+    assert stack.preview(moved) == {"a"}
+    assert stack.lines.kept == []
+    stack.up(moved)
+    assert stack.preview(moved) == set()
+    assert team.live() == stack.all_ids()
+    assert team.purchases == 2
+
+
+def test_a_move_that_ended_half_way_is_finished(team: Team, stack: Stack) -> None:
+    stack.up({"a": fleet({"k0": {}, "k1": {}})})
+    moved: Program = {"a": fleet({"k1": {}}), "b": account(nickname="k0")}
+    stack.up(moved, only="a")
+    stack.up(moved)
+    assert stack.of("b").id in team.named("k0")
+    assert team.live() == stack.all_ids()
+    assert team.purchases == 2
+
+
+def test_a_move_that_ended_half_way_is_taken_back(team: Team, stack: Stack) -> None:
+    before: Program = {"a": fleet({"k0": {}, "k1": {}})}
+    stack.up(before)
+    stack.up({"a": fleet({"k1": {}}), "b": account(nickname="k0")}, only="a")
+    stack.up(before)
+    assert stack.preview(before) == set()
+    assert team.live() == stack.all_ids()
+    assert team.purchases == 2
+
+
+def test_what_is_left_to_an_account_goes_as_that_account_goes(team: Team, stack: Stack) -> None:
+    """The fleet that still lists it has no say any more."""
+    stack.up({"a": fleet({"k0": {}, "k1": {}})})
+    stack.up({"a": fleet({"k1": {}}), "b": account(nickname="k0", on_delete="retain")})
+    stack.up({"a": fleet({"k1": {}})})
+    assert team.named("k0")
+    assert set(stack.held("a")) == {"k1"}
+
+
+def test_a_move_that_is_not_clear_is_told_before_the_limit_of_removals(
+    team: Team, stack: Stack
+) -> None:
+    """And the way on that the message names is one."""
+    alike = {"nickname": "x", "existing": "allow"}
+    stack.up({"a": fleet({"k0": alike, "k1": alike, "k2": {}}), "b": fleet({"k3": {}})})
+    moved = {"m0": dict(alike), "m1": dict(alike)}
+    with pytest.raises(Refused, match="can't be told") as refused:
+        stack.preview({"a": fleet({"k2": {}}), "b": fleet({"k3": {}, **moved})})
+    assert "max_removals" not in str(refused.value)
+    adopt = re.search(r"adopt='(\w+)'", str(refused.value))
+    assert adopt is not None
+    moved["m0"] |= {"adopt": adopt[1]}
+    stack.up({"a": fleet({"k2": {}}), "b": fleet({"k3": {}, **moved})})
+    assert set(stack.ids("b").values()) > team.named("x")
+    assert team.purchases == 4
+
+
+def test_a_removal_that_was_refused_since_the_account_is_deleted_is_done(
+    team: Team, stack: Stack
+) -> None:
+    stack.up({"a": fleet({"k0": {"on_delete": "archive"}, "k1": {}})})
+    (k0,) = team.named("k0")
+    team.change(k0, deleted_at="2027-01-15T08:00:00.000Z")
+
+    def refuse(account_id: str) -> None:
+        raise BadRequest("it is deleted", call="POST /im/accounts/{id}/archive")
+
+    team.on_delete = refuse
+    stack.refresh()
+    stack.up({"a": fleet({"k1": {}})})
+    assert stack.failed("a") == {}
+    assert "removed already" in "\n".join(stack.lines.kept)
+
+
+def test_a_removal_that_was_refused_otherwise_is_not_done(team: Team, stack: Stack) -> None:
+    stack.up({"a": fleet({"k0": {"on_delete": "archive"}, "k1": {}})})
+
+    def refuse(account_id: str) -> None:
+        raise BadRequest("not today", call="POST /im/accounts/{id}/archive")
+
+    team.on_delete = refuse
+    stack.up({"a": fleet({"k1": {}})})
+    assert set(stack.failed("a")) == {"k0"}
+
+
+def test_an_account_that_is_still_missing_in_the_next_run_is_bought_anew(
+    team: Team, stack: Stack
+) -> None:
+    program: Program = {"alice": account()}
+    stack.up(program)
+    old = stack.of("alice").id
+    team.hidden.add(old)
+    team.access_is_told = False
+    stack.refresh()
+    stack.preview(program)
+    assert any("alice (1 bought" in line for line in stack.lines.kept)
+    stack.up(program)
+    assert stack.of("alice").outputs["account_id"] != old
+    assert team.purchases == 2

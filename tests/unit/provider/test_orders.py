@@ -1,0 +1,165 @@
+"""Purchases whose outcome is not known, through the runs that come after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from chatdaddy_pulumi.client import PaymentRequired
+from tests.support.provider import (
+    Failed,
+    Killed,
+    Program,
+    Refused,
+    Stack,
+    account,
+    fleet,
+    in_memory,
+    killed,
+)
+from tests.support.team import Team
+
+MINUTE = 60.0
+
+
+@pytest.fixture
+def team() -> Team:
+    return Team()
+
+
+@pytest.fixture
+def stack(team: Team) -> Stack:
+    return in_memory(team)
+
+
+@contextmanager
+def no_money(team: Team) -> Iterator[None]:
+    def refuse(is_done: bool) -> None:
+        raise PaymentRequired("no money", call="POST /im/accounts")
+
+    team.on_purchase = refuse
+    try:
+        yield
+    finally:
+        team.on_purchase = lambda _done: None
+
+
+def killed_up(team: Team, stack: Stack, program: Program, *, done: bool = True) -> None:
+    with killed(team, done=done), pytest.raises(Killed):
+        stack.up(program)
+
+
+def allow(entries: Mapping[str, Any]) -> Program:
+    return {"customers": fleet(entries, existing="allow")}
+
+
+ALICE: Program = {"alice": account(existing="allow")}
+
+
+# --- a refusal licenses nothing
+
+
+def test_another_machine_asks_whose_account_it_is_after_a_refusal(team: Team, stack: Stack) -> None:
+    """The state does not tell whether the purchase was refused."""
+    with no_money(team), pytest.raises(Failed, match="no money"):
+        stack.up(ALICE)
+    by_hand = team.buy("alice", by="us").account_id
+    for later in (1 * MINUTE, 40 * MINUTE):
+        stack.move_to_another_machine()
+        team.clock += later
+        with pytest.raises(Refused, match=f"adopt='{by_hand}'"):
+            stack.preview(ALICE)
+        with pytest.raises(Failed, match=f"adopt='{by_hand}'"):
+            stack.up(ALICE)
+    stack.move_to_another_machine()
+    team.change(by_hand, nickname="theirs")
+    stack.up(ALICE)
+    assert team.purchases == 1
+    assert by_hand not in stack.all_ids()
+
+
+def test_the_same_machine_knows_of_a_refusal(team: Team, stack: Stack) -> None:
+    with no_money(team), pytest.raises(Failed, match="no money"):
+        stack.up(ALICE)
+    by_hand = team.buy("alice", by="us").account_id
+    stack.up(ALICE)
+    assert team.purchases == 1
+    assert by_hand not in stack.all_ids()
+
+
+def test_a_fleets_refused_purchase_is_in_its_state(team: Team, stack: Stack) -> None:
+    """So any machine knows that nothing was bought, and waits for nothing."""
+    wanted = allow({"a": {}})
+    with no_money(team):
+        stack.up(wanted)
+    stack.move_to_another_machine()
+    by_hand = team.buy("a", by="us").account_id
+    stack.up(wanted)
+    assert team.purchases == 1
+    assert by_hand not in stack.all_ids()
+
+
+# --- nothing is bought while it may be under way
+
+
+def test_a_killed_purchase_may_be_under_way_for_minutes(team: Team, stack: Stack) -> None:
+    wanted = allow({"a": {}})
+    killed_up(team, stack, wanted, done=False)
+    for _ in range(2):
+        team.clock += 5 * MINUTE
+        with pytest.raises(Refused, match="may still appear within"):
+            stack.preview(wanted)
+        stack.up(wanted)
+        assert "may still appear within" in stack.failed()["a"]
+    late = team.buy("a", by="us").account_id
+    stack.preview(wanted)
+    assert any("bought by an interrupted run, nothing bought" in one for one in stack.lines.kept)
+    stack.up(wanted)
+    assert stack.ids() == {"a": late}
+    assert team.purchases == 0
+
+
+def test_a_purchase_that_never_came_is_made_again(team: Team, stack: Stack) -> None:
+    wanted = allow({"a": {}})
+    killed_up(team, stack, wanted, done=False)
+    team.clock += 16 * MINUTE
+    stack.up(wanted)
+    assert team.purchases == 1
+    assert stack.preview(wanted) == set()
+
+
+# --- whatever becomes of its entry
+
+
+def test_an_entry_that_wants_another_type_does_not_get_it(team: Team, stack: Stack) -> None:
+    killed_up(team, stack, allow({"a": {}}))
+    (old,) = team.live()
+    for _ in range(2):
+        team.clock += 40 * MINUTE
+        stack.up(allow({"a": {"type": "mock"}}))
+        assert any(one.startswith(f"{old} ('a') may have been") for one in stack.lines.warnings)
+    assert team.purchases == 2
+    assert old not in stack.all_ids()
+
+
+def test_of_two_of_one_nickname_the_one_that_nobody_wants_is_named(
+    team: Team, stack: Stack
+) -> None:
+    """In each run, until a person adopts it."""
+    both = {"a": {"nickname": "x"}, "b": {"nickname": "x"}, "c": {}}
+    with killed(team, after=2), pytest.raises(Killed):
+        stack.up(allow(both))
+    left = {key: entry for key, entry in both.items() if key != "a"}
+    for _ in range(3):
+        team.clock += 40 * MINUTE
+        stack.up(allow(left))
+        (nobodys,) = team.live() - stack.all_ids()
+        (told,) = stack.lines.warnings
+        assert told.startswith(f"{nobodys} ('x') may have been bought by an interrupted run")
+    stack.up(allow({**left, "d": {"nickname": "x", "adopt": nobodys}}))
+    assert stack.lines.warnings == []
+    assert team.live() == stack.all_ids()
+    assert team.purchases == 3
