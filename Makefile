@@ -57,12 +57,17 @@ lock: setup  ## choose the dependencies' versions anew
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	  --no-emit-package chatdaddy-sandbox --no-emit-package pulumi-standin \
 	  --upgrade pyproject.toml --output-file requirements.lock
+	echo pip-audit | $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --upgrade --output-file scripts/audit.lock -
 
 pulumi: setup  ## fetch the official Pulumi CLI with the SDK's own installer (from the internet)
 	$(BIN)/python scripts/install_pulumi.py
 
 audit: setup  ## look the locked dependencies up in PyPI's list of vulnerabilities (internet)
-	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes --strict -r requirements.lock
+	$(BIN)/uv venv --quiet --clear .venv/audit
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/audit/bin/python scripts/audit.lock
+	.venv/audit/bin/pip-audit --disable-pip --require-hashes --strict -r requirements.lock
 
 HISTORIES ?= 50
 KILLS ?= 500

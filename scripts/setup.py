@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,11 +80,12 @@ def main() -> None:
         return
     print("setup: making .venv (a minute on the first run)", flush=True)
     make_venv()
-    uv_version = next(
-        line.split()[0] for line in LOCK.read_text().splitlines() if line.startswith("uv==")
-    )
+    installer = re.search(r"^uv==.*?(?=^\S)", LOCK.read_text(), re.M | re.S)
+    assert installer is not None
+    (VENV / "installer.txt").write_text(installer[0])
     python = VENV / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", uv_version)
+    pip = (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps")
+    run(*pip, "-r", VENV / "installer.txt")
     uv = VENV / "bin" / "uv"
     # Compiled once here: a run starts several processes, and where Python is told to write no
     # bytecode (as in many containers) each would compile what it imports.

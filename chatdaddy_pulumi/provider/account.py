@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
+from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver, decide_all
 from chatdaddy_pulumi.lifecycle.errors import (
@@ -360,6 +361,8 @@ class AccountProvider:
         now = AccountState(held=held, facts=seen, inputs=state.inputs, cost=state.cost)
         inputs = dict(state.inputs)
         inputs |= {k: v for k, v in (held.drift or {}).items() if k in ("nickname", "tier")}
+        if "nickname" in (held.drift or {}):
+            inputs["nickname"] = visible(inputs["nickname"])
         if "settings" in (held.drift or {}):
             inputs["settings"] = {**inputs.get("settings", {}), **(held.drift or {})["settings"]}
         if "assignees" in (held.drift or {}):

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
+from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.spec.account import Arguments
@@ -60,7 +61,7 @@ def entries_in(inputs: Mapping[str, Any]) -> int:
 def in_words(key: str, nickname: str, asked: Arguments, usual: Arguments) -> str:
     """``limited``, or ``unlimited, nickname: Alice Ltd``: the tier, and what is not as usual."""
     words = _in_words(asked, usual)
-    return words if nickname == key else f"{words}, nickname: {nickname}"
+    return words if nickname == key else f"{words}, nickname: {visible(nickname)}"
 
 
 @lru_cache(maxsize=10_000)
@@ -97,6 +98,6 @@ def seen_in_words(key: str, held: HeldAccount, usual: Arguments) -> str:
     words = [short(held.tier), *_besides(said, {n: getattr(usual, n) for n in _NAMED})]
     nickname = seen.get("nickname", held.nickname)
     if nickname != key:
-        words.append(f"nickname: {nickname}")
+        words.append(f"nickname: {visible(nickname)}")
     words += [word for word in ("deleted", "missing") if seen.get(word)]
     return ", ".join(words)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
+from chatdaddy_pulumi.client.text import visible_lines
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
@@ -114,8 +115,8 @@ class Host:
         self.secrets.hide(given, names)
 
     def mask(self, text: str) -> str:
-        """The text without secrets."""
-        return self.secrets.mask(text)
+        """The text without secrets, and with nothing in it that acts on a terminal."""
+        return visible_lines(self.secrets.mask(text))
 
     def _entered(self, run: Run) -> None:
         """Mask what the program gives as secrets in this run, and what it gave before."""
@@ -127,7 +128,7 @@ class Host:
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
     ) -> None:
-        """Show a line, without secrets."""
+        """Show a line."""
         self.show(self.mask(message), severity=severity, urn=urn, passing=passing)
 
     def warn(self, message: str, urn: str = "") -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
+from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.lifecycle.decisions import decide_all, is_free, recovered_now
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
@@ -171,15 +172,13 @@ class IntentProvider:
             }
         if news.get("__secrets"):
             checked["__secrets"] = news["__secrets"]
-            if not run.preview:
-                checked[_UNRESOLVED] = secret(checked[_UNRESOLVED])
         if found.to_note:
             names = sorted(entry.ref.label for entry in found.to_note)
             digest = hashlib.sha256(
                 "\n".join([run.number, str(run.at), *names]).encode()
             ).hexdigest()[:12]
             checked["noted"] = UNKNOWN if run.preview else digest
-            checked["buys"] = "secret" if news.get("__secrets") else listed(names)
+            checked["buys"] = "secret" if news.get("__secrets") else visible(listed(names))
         return Checked(checked, [])
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:

@@ -18,6 +18,7 @@ from chatdaddy_pulumi.client import (
     UnknownPurchase,
     Unreachable,
 )
+from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.decisions import Buy, Decisions, Reason, TakeOver
 from chatdaddy_pulumi.lifecycle.errors import (
@@ -179,7 +180,7 @@ def _take_overs(decisions: Decisions, holder: str) -> Iterable[str]:
     for ref, decision in decisions.made.items():
         if ref.holder == holder and isinstance(decision, TakeOver):
             source = f" from {decision.source.label}" if decision.source else ""
-            name = ref.key or decision.account.nickname or ""
+            name = ref.key or visible(decision.account.nickname or "")
             text = f"{name} ({decision.account.account_id}{source})"
             by_reason.setdefault(decision.reason, []).append(text)
     for reason, names in by_reason.items():
@@ -316,9 +317,10 @@ def drift_of(label: str, held: HeldAccount) -> str:
             f"the entry to keep it, or {undo}"
         )
     if "nickname" in seen:
+        kept = visible(seen["nickname"])
         texts.append(
-            f"was renamed to {seen['nickname']!r} by hand: put `nickname: {seen['nickname']}` in "
-            "the entry to keep it, or run `pulumi up` to undo it"
+            f"was renamed to {seen['nickname']!r} by hand: put `nickname: {kept}` in the entry to "
+            "keep it, or run `pulumi up` to undo it"
         )
     for name in ("settings", "assignees"):
         if name in seen:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import (
@@ -30,6 +31,7 @@ from chatdaddy_pulumi.provider.fleet_lines import (
 )
 from chatdaddy_pulumi.spec.account import Arguments
 from chatdaddy_pulumi.spec.identity import Identity
+from chatdaddy_pulumi.spec.rules import holds_control
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -114,6 +116,8 @@ class AccountState:
         inputs = said.get("__declared") or {}
         asked = arguments_of(inputs)
         facts = {name: said[name] for name in (*FACTS, "user_id") if said.get(name) is not None}
+        if said.get("__nickname"):
+            facts["nickname"] = said["__nickname"]
         unresolved = _read_unresolved(said.get("__unresolved"))
         account_id = facts.get("account_id")
         held = None
@@ -156,6 +160,11 @@ class AccountState:
             for name, value in self.facts.items()
             if value is not None and name != "user_id"
         }
+        nickname = self.facts.get("nickname") or ""
+        if holds_control(nickname):
+            # Engines show a text of several lines as it is.
+            shown = {"__nickname": nickname, "nickname": visible(nickname)}
+            outputs |= {k: secret(v) if "nickname" in hidden else v for k, v in shown.items()}
         if self.facts.get("user_id"):
             outputs["user_id"] = secret(self.facts["user_id"])
         declared = {

@@ -80,6 +80,11 @@ def _count_problem(given: Any) -> str | None:
     return None if given >= 0 else f"is {shown(given)}, but must be at least 0"
 
 
+def holds_control(text: str) -> bool:
+    """Whether control characters are in the text, which no program may give for a nickname."""
+    return _CONTROL.search(text) is not None
+
+
 def nickname_problem(given: Any) -> str | None:
     """What is wrong with a nickname, known or not."""
     if not isinstance(given, str):
@@ -90,7 +95,7 @@ def nickname_problem(given: Any) -> str | None:
         return "is empty; give it at least one character that shows"
     if len(given) > NICKNAME_LENGTH:
         return f"has {len(given):,} characters, but {NICKNAME_LENGTH} are allowed; shorten it"
-    if _CONTROL.search(given):
+    if holds_control(given):
         return f"is {shown(given)}, but must not hold control characters"
     return None
 

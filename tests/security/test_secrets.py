@@ -6,12 +6,14 @@ import base64
 import os
 import stat
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from chatdaddy_pulumi.provider import run_file
 from tests.faults.kills import descendants
 from tests.faults.mutants import MUTANTS, mutated
 from tests.support import leaks
@@ -68,6 +70,8 @@ def test_no_secret_in_state_output_files_or_arguments(
     failed = stack.up("--skip-preview", "--diff")
     assert failed.exit_code != 0
     secrets = {**leaks.SECRETS, "a phone number": phone}
+    runs = list((tmp_path / "tmp").glob("chatdaddy-pulumi-*/*.db"))
+    assert runs, "they are searched, too"
     assert leaks.in_files([tmp_path], secrets) == []
     for name, text in {
         "arguments": "\n".join(arguments),
@@ -154,3 +158,23 @@ def re_private_keys(root: Path, names: list[str]) -> list[str]:
         and (root / name).is_file()
         and any(mark in (root / name).read_bytes() for mark in marks)
     ]
+
+
+def test_the_file_of_a_run_is_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = os.umask(0)
+    try:
+        made = run_file.RunFile.create("127.0.0.1:1", "a/b/c", preview=True, saved={}, declared=[])
+    finally:
+        os.umask(before)
+    own = made.path.parent
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(one.stat().st_mode) for one in own.iterdir()} == {0o600}
+    own.chmod(0o777)
+    assert stat.S_IMODE(run_file.folder().stat().st_mode) == 0o700
+    own.rename(tmp_path / "elsewhere")
+    own.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(NotADirectoryError):
+        run_file.folder()

@@ -20,6 +20,7 @@ from pulumi_standin.resource_table import Row
 from pulumi_standin.step_words import COUNTED, SIGNS, STYLES, WORDS
 from pulumi_standin.steps import Refresh, SkippedCreate, Step
 from pulumi_standin.values import Props, unwrap
+from pulumi_standin.visible import visible
 
 
 class Display:
@@ -195,7 +196,9 @@ class Display:
             return
         style = row.color
         line = Text(f" {SIGNS[row.op]} ", style=style)
-        line.append(f"{urns.type_of(row.urn)} ", style="").append(urns.name_of(row.urn), "bold")
+        line.append(f"{urns.type_of(row.urn)} ", style="").append(
+            visible(urns.name_of(row.urn)), "bold"
+        )
         line.append(f" {status} ", style=style).append(self._hide(info))
         self._console.print(line, soft_wrap=True)
 
@@ -299,14 +302,14 @@ class Display:
             self._print(f"    {errored} errored", "red")
 
     def _hide(self, text: str) -> str:
-        """The text without the secrets of the configuration."""
+        """The text without the secrets of the configuration, fit to be printed."""
         if not self._show_secrets:
             for secret in self._secrets:
                 text = text.replace(secret, "[secret]")
-        return text
+        return visible(text)
 
     def _print(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style=style), soft_wrap=True)
+        self._console.print(Text(visible(text), style=style), soft_wrap=True)
 
 
 def console() -> Console:

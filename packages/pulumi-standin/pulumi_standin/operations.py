@@ -35,6 +35,7 @@ from pulumi_standin.run import Options, Run
 from pulumi_standin.state import State
 from pulumi_standin.targets import Targets
 from pulumi_standin.values import Secret, unwrap
+from pulumi_standin.visible import visible, visible_json
 from pulumi_standin.workspace import Settings, Workspace
 
 FAILED = 1
@@ -87,10 +88,12 @@ def outputs(settings: Settings, console: Console) -> int:
     if settings.show_secrets:
         found = unwrap(found)
     if settings.as_json:
-        print(json.dumps(_plain(found), indent=2, ensure_ascii=False, sort_keys=True))  # noqa: T201
+        text = json.dumps(_plain(found), indent=2, ensure_ascii=False, sort_keys=True)
+        print(visible_json(text))  # noqa: T201
     else:
         for key in sorted(found):
-            console.print(f"{key}: {render.one_line(found[key])}", markup=False, soft_wrap=True)
+            line = visible(f"{key}: {render.one_line(found[key])}")
+            console.print(line, markup=False, soft_wrap=True)
     return 0
 
 

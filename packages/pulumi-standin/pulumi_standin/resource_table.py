@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pulumi_standin import urns
 from pulumi_standin.step_words import SIGNS, STYLES
+from pulumi_standin.visible import visible
 
 # Dynamic resources have long types; this part of them is left out if the table is too wide.
 _DYNAMIC = "pulumi-python:dynamic/"
@@ -68,7 +69,7 @@ def lines(
     if not shown:
         return []
     kinds = [branches + urns.type_of(row.urn) for row, branches in shown]
-    names = [urns.name_of(row.urn) for row, _ in shown]
+    names = [visible(urns.name_of(row.urn)) for row, _ in shown]
     states = [row.status_now(preview=preview) for row, _ in shown]
     infos = [info(row) for row, _ in shown]
     title = "Plan" if preview else "Status"

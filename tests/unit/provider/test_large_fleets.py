@@ -46,7 +46,7 @@ def test_a_change_of_one_entry_shows_its_line(driver: OneFleet, number: int) -> 
     assert driver.up(accounts) == {}
     assert sorted(changes(before, shown(driver))) == [
         "+ [customer-00007] unlimited",
-        "+ [one more] limited, nickname: Alice\u200b & Co",
+        r"+ [one more] limited, nickname: Alice\\u200b & Co",
         "- [customer-00007] limited",
     ]
     assert driver.preview(accounts) == set()

@@ -1,0 +1,39 @@
+"""Text as it may be printed: nothing in it acts on a terminal, and nothing hides."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+#: Control and format characters, halves of characters, and what separates lines.
+_UNSHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+#: Joiners make one sign of two, as in emoji: between such they stay.
+_JOINERS = "\u200c\u200d"
+
+
+def visible(text: str) -> str:
+    """The text with escapes for what is not to be seen; ends of lines and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(text, place) for place in range(len(text)))
+
+
+def visible_json(text: str) -> str:
+    """The same for JSON, which stays exact."""
+    return "".join(
+        json.dumps(letter)[1:-1]
+        if letter != "\n" and unicodedata.category(letter) in _UNSHOWN
+        else letter
+        for letter in text
+    )
+
+
+def _shown(text: str, place: int) -> str:
+    letter = text[place]
+    if letter in "\n\t" or unicodedata.category(letter) not in _UNSHOWN:
+        return letter
+    if letter in _JOINERS:
+        around = text[place - 1 : place] + text[place + 1 : place + 2]
+        if len(around) == 2 and all(one > "\x7f" and one.isprintable() for one in around):
+            return letter
+    return letter.encode("unicode_escape").decode()
