@@ -32,11 +32,6 @@ class Tier(str, Enum):
         raise ValueError(f"{word!r} is not a tier; use {names}")
 
     @property
-    def has_history(self) -> bool:
-        """Whether chats and messages from before the login are synced and kept."""
-        return self is Tier.UNLIMITED
-
-    @property
     def short(self) -> str:
         """The name people type: ``limited`` or ``unlimited``."""
         return self.name.lower()
