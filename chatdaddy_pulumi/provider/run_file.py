@@ -13,6 +13,7 @@ import sqlite3
 import stat
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from glob import escape
@@ -81,6 +82,7 @@ class RunFile:
                 self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
             )
             self._connection.execute("pragma synchronous=off")
+            weakref.finalize(self, self._connection.close)
         yield self._connection
 
     @contextmanager
