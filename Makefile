@@ -8,7 +8,7 @@ LOWEST := .venv-lowest/bin
 LOWEST_TESTS := tests/unit/resources tests/unit/client/test_models.py tests/unit/test_package.py \
   tests/integration/cli/test_accounts.py
 
-.PHONY: help demo test open quick check lowest wheels fmt setup lock pulumi audit faults clean
+.PHONY: help demo test open quick check lowest wheels coverage fmt setup lock pulumi audit faults clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ check: setup  ## format, lint, types, layers, dependencies, the oldest ones, too
 lowest: setup  ## the quick tests with the oldest dependencies that pyproject.toml allows
 	@$(BIN)/python scripts/lowest.py
 	$(LOWEST)/pytest -n $(WORKERS) -p no:cacheprovider -m "$(QUICK) and not locked"
+
+coverage: setup  ## the quick tests, and which lines they run
+	$(BIN)/pytest -n $(WORKERS) -m "$(QUICK)" --cov --cov-report=term --cov-report=xml:.coverage/coverage.xml
 
 wheels: setup  ## build the wheels, and run the demo with them in an empty environment
 	rm -rf dist build/venv
@@ -76,4 +79,4 @@ faults: setup  ## random histories with kills, for an hour: HISTORIES, KILLS, SE
 	  --engine $(ENGINE)
 
 clean:  ## remove what the targets made
-	rm -rf .venv .venv-lowest build dist examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest .coverage build dist examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
