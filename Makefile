@@ -9,7 +9,8 @@ LOWEST := .venv-lowest/bin
 LOWEST_TESTS := tests/unit/resources tests/unit/client/test_models.py tests/unit/test_package.py \
   tests/integration/cli/test_accounts.py
 
-.PHONY: help demo test stories histories quick check lowest fmt setup lock pulumi audit faults clean
+.PHONY: help demo test stories histories quick check lowest wheels coverage fmt setup lock pulumi \
+  audit faults clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,7 +47,19 @@ check: setup  ## format, lint, types, layers, dependencies, the oldest ones, too
 
 lowest: setup  ## the quick tests with the oldest dependencies that pyproject.toml allows
 	@$(BIN)/python scripts/lowest.py
-	$(LOWEST)/pytest -n $(WORKERS) -p no:cacheprovider -m "$(QUICK)"
+	$(LOWEST)/pytest -n $(WORKERS) -p no:cacheprovider -m "$(QUICK) and not locked"
+
+coverage: setup  ## the quick tests, and which lines they run
+	$(BIN)/pytest -n $(WORKERS) -m "$(QUICK)" --cov --cov-report=term --cov-report=xml:.coverage/coverage.xml
+
+wheels: setup  ## build the wheels, and run the demo with them in an empty environment
+	rm -rf dist build/venv
+	for folder in . packages/chatdaddy-sandbox packages/pulumi-standin; do \
+	  $(BIN)/uv build --quiet --out-dir dist $$folder || exit 1; done
+	$(BIN)/uv venv --quiet --seed --python $(BIN)/python build/venv
+	$(BIN)/uv pip install --quiet --python build/venv/bin/python dist/*.whl "chatdaddy-pulumi[sandbox]"
+	build/venv/bin/chatdaddy-pulumi --version
+	build/venv/bin/python scripts/demo.py
 
 fmt: setup  ## put the format right, and what lint can mend
 	$(BIN)/ruff format .
@@ -78,4 +91,4 @@ faults: setup  ## random histories with kills, for an hour: HISTORIES, KILLS, SE
 	  --engine $(ENGINE)
 
 clean:  ## remove what the targets made
-	rm -rf .venv .venv-lowest examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest .coverage build dist examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
-"""The words ChatDaddy's API uses for tiers, channels and states, and the short ones we accept.
+"""The words that ChatDaddy's API uses for tiers, channels and states, and their short names.
 
-Nothing here imports anything heavy: programs import it at every preview.
+Imports nothing heavy, since programs import it at every preview.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ class Tier(str, Enum):
     """What an account may do and what its day costs (the guide, step 11).
 
     ``LIMITED`` stops sending at 1,000 messages in a billing period and has no chat history;
-    ``UNLIMITED`` has neither bound.
+    ``UNLIMITED`` has neither limit.
     """
 
     LIMITED = "limited_msg_no_chat_history"
@@ -30,11 +30,6 @@ class Tier(str, Enum):
                 return tier
         names = " or ".join(repr(tier.short) for tier in cls)
         raise ValueError(f"{word!r} is not a tier; use {names}")
-
-    @property
-    def has_history(self) -> bool:
-        """Whether chats and messages from before the login are synced and kept."""
-        return self is Tier.UNLIMITED
 
     @property
     def short(self) -> str:
@@ -73,7 +68,7 @@ class ArchiveState(str, Enum):
 
 
 class LoginType(str, Enum):
-    """Where the login of a channel that has several comes from."""
+    """The service that logs in, for channels that have several."""
 
     FACEBOOK = "facebook"
     INSTAGRAM = "instagram"
@@ -93,7 +88,7 @@ class OnDelete(str, Enum):
 
 
 class Existing(str, Enum):
-    """What to do where the team already has a live account of that nickname that is not ours."""
+    """What to do if the team already has a live account of that nickname that is not ours."""
 
     FAIL = "fail"
     ADOPT = "adopt"
@@ -107,7 +102,7 @@ LIMITED_TIER_MESSAGES = 1_000
 DELETION_GRACE_HOURS = 24
 
 
-#: From the way that destroys least to the one that destroys most.
+#: From the one that destroys least to the one that destroys most.
 _MILDEST_FIRST = (OnDelete.RETAIN, OnDelete.ARCHIVE, OnDelete.DELETE, OnDelete.DELETE_NOW)
 
 

@@ -1,7 +1,7 @@
 """The main job, watched: a stack buys an account, moves it to another tier and removes it.
 
-`make demo` runs it. ChatDaddy is emulated on this machine; the engine is the real `pulumi` where
-one is on PATH, else the stand-in that comes with the package. Nothing is kept.
+`make demo` runs it. ChatDaddy is emulated on this machine; the engine is the real `pulumi` if
+it is on PATH, else the stand-in that comes with the package. Nothing is kept.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def emulated() -> Iterator[httpx.Client]:
         assert server.stdout is not None
         line = next((said for said in server.stdout if "listening on" in said), "")
         if not line:
-            sys.exit("demo: the emulated ChatDaddy did not start; its own words stand above")
+            sys.exit("demo: the emulated ChatDaddy did not start; see its output above")
         with httpx.Client(base_url=line.split()[-1], trust_env=False) as http:
             yield http
     finally:
@@ -122,7 +122,7 @@ def show_cost(http: httpx.Client, step: str) -> None:
 
 
 NEXT = """\
-The same with a team of yours (the team ID and the refresh token stand at
+The same with a team of yours (find the team ID and the refresh token at
 https://app.chatdaddy.tech/settings/api; every account that `up` creates is charged):
 
   make setup          # installs the package into .venv/

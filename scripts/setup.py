@@ -1,7 +1,7 @@
 """Make `.venv/` with everything that the project's commands need; `make setup` runs it.
 
-Needs only a Python of 3.10 or later and a package index. Nothing is done where the environment
-is already what `requirements.lock` and the `pyproject.toml` files ask for.
+Needs only Python 3.10 or later and a package index. Does nothing if the environment already
+has what `requirements.lock` and the `pyproject.toml` files ask for.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def run(*command: str | Path) -> None:
     done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, check=False)
     if done.returncode:
         shown = " ".join(str(part) for part in command)
-        sys.exit(f"setup: `{shown}` ended with {done.returncode}; its own words stand above")
+        sys.exit(f"setup: `{shown}` ended with {done.returncode}; see its output above")
 
 
 def make_venv() -> None:
@@ -87,8 +87,8 @@ def main() -> None:
     pip = (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps")
     run(*pip, "-r", VENV / "installer.txt")
     uv = VENV / "bin" / "uv"
-    # Compiled once here: a run starts several processes, and where Python is told to write no
-    # bytecode (as in many containers) each would compile what it imports.
+    # Compiled once here: a run starts several processes, and if Python may not write bytecode
+    # (as in many containers), each would compile what it imports.
     compiled = ("--compile-bytecode", "--require-hashes", "--python", python)
     run(uv, "pip", "sync", "--quiet", *compiled, LOCK)
     run(

@@ -80,7 +80,7 @@ class AccessFlags:
 
 @dataclass(frozen=True)
 class Access:
-    """The settings of a command, and where each is from."""
+    """The settings of a command, and the source of each."""
 
     flags: Mapping[str, str] = field(repr=False)
     stack: Stack | None

@@ -236,7 +236,7 @@ def _stack(flags: AccessFlags) -> tuple[Check, Access | None]:
 def _team_id(access: Access) -> Check:
     if (source := access.source("teamId")) is not None:
         return right("team ID", f"{access.settings.get('teamId')} ({source})")
-    remedy = f"pulumi config set chatdaddy:teamId …, or CHATDADDY_TEAM_ID; it stands at {_API_PAGE}"
+    remedy = f"pulumi config set chatdaddy:teamId …, or CHATDADDY_TEAM_ID; find it at {_API_PAGE}"
     return wrong("team ID", "not set", remedy)
 
 
@@ -247,7 +247,7 @@ def _token(access: Access) -> Check:
             "token",
             "not set",
             "pulumi config set --secret chatdaddy:refreshToken, or CHATDADDY_REFRESH_TOKEN; "
-            f"it stands at {_API_PAGE}",
+            f"find it at {_API_PAGE}",
         )
     kind = "refresh token" if refresh_token else "API token"
     return right("token", f"{kind} ({access.source('refreshToken', 'apiToken')})")

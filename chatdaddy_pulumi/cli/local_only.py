@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from chatdaddy_pulumi.client.addresses import is_local
 from pulumi_standin.errors import EngineError
 
-#: Each setting that says where a service is, and the environment's name of it.
+#: Each setting that is the address of a service, and its variable of the environment.
 URL_KEYS = {
     f"{name}Url": f"CHATDADDY_{name.upper()}_URL"
     for name in ("base", "auth", "im", "payments", "events")
@@ -17,9 +17,9 @@ URL_KEYS = {
 def check_urls(config: Mapping[str, object], env: Mapping[str, str], whose: str) -> None:
     """Raises `EngineError` unless every ChatDaddy address in `config` is on this machine.
 
-    `config` is a stack's (`chatdaddy:baseUrl`) or an explicit provider's (`baseUrl`). What it does
-    not say the environment may (`CHATDADDY_IM_URL`), and without either it would be the real
-    ChatDaddy.
+    `config` is a stack's (`chatdaddy:baseUrl`) or an explicit provider's (`baseUrl`). The
+    environment (`CHATDADDY_IM_URL`) gives what the configuration does not; without either, the
+    address is that of the real ChatDaddy.
     """
     given = [
         (key, str(value))
@@ -33,7 +33,7 @@ def check_urls(config: Mapping[str, object], env: Mapping[str, str], whose: str)
             said.add(key)
     if "baseUrl" not in said and len(said) < len(URL_KEYS) - 1:
         raise EngineError(
-            f"{whose} has no chatdaddy:baseUrl and so means the real ChatDaddy; the stand-in "
+            f"{whose} has no chatdaddy:baseUrl, so its accounts are real; the stand-in "
             "engine drives only servers on this machine: set it to the sandbox's address "
             "(chatdaddy-pulumi sandbox serve), or use `pulumi up`"
         )

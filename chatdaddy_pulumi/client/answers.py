@@ -95,7 +95,7 @@ def _kind(call: Call, status: int) -> type[errors.ChatDaddyError]:
 
 
 def not_chatdaddy(call: Call, status: int | None) -> errors.NotChatDaddy:
-    """The answer is none of ChatDaddy's."""
+    """The answer does not come from ChatDaddy."""
     words = f"check the {BASE_URL}, and {_url_variable(call)} if that is set"
     return errors.NotChatDaddy(words, call=str(call), status=status, setting=BASE_URL.key)
 

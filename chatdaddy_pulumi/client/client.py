@@ -76,7 +76,7 @@ class ChatDaddy:
         options = options or ClientOptions()
         self._team_id = team_id.strip()
         if not self._team_id:
-            words = f"missing; it stands at {API_SETTINGS}"
+            words = f"missing; find it at {API_SETTINGS}"
             raise BadSetting(words, call=f"the {TEAM_ID}", setting=TEAM_ID.key)
         if bool(refresh_token) == bool(api_token):
             raise BadSetting(

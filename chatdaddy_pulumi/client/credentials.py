@@ -1,4 +1,4 @@
-"""Who calls, and where."""
+"""Whose credentials a client uses, and at which addresses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatdaddy_pulumi.client.options import DEFAULT_URLS, ServiceUrls
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who calls, and where. Give one of the two tokens."""
+    """A team, one of the two tokens, and the addresses of the services."""
 
     team_id: str
     refresh_token: str | None = field(default=None, repr=False)

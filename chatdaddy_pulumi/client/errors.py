@@ -95,19 +95,19 @@ class Conflict(Refused):
 
 
 class WrongTeam(Refused):
-    """The token is not one for the team that is asked for."""
+    """The token belongs to another team."""
 
     lead = "the token does not open the team"
 
 
 class NotChatDaddy(Refused):
-    """What answered is not ChatDaddy: the base URL is wrong, or something stands between."""
+    """Another server answered: the base URL is wrong, or a proxy intercepts the call."""
 
-    lead = "what answers {call} is not ChatDaddy"
+    lead = "the server that answers {call} is not ChatDaddy"
 
 
 class Retryable(ChatDaddyError):
-    """Nothing happened, it may be tried again later; the tries or the time were used up."""
+    """Nothing happened, and it may be tried again later; no tries or no time were left."""
 
 
 class Unreachable(Retryable):

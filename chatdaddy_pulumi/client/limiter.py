@@ -28,7 +28,7 @@ _WINDOW_S = 1.0
 _EVENT_S = 0.5
 #: If a limit is met again sooner than this, calls are counted over this time, too.
 _SOON_S = 3.0
-#: Fewer answers than this in so many seconds say nothing about a rate.
+#: Fewer answers than this in so many seconds are too few to estimate a rate.
 _EVIDENCE, _EVIDENCE_S = 5, 10.0
 #: How far below the rate that met a 429 calls go on; closer if it is the one that was met before.
 _BELOW, _BELOW_SURE, _SAME = 0.92, 0.95, 0.08

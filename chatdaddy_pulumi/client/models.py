@@ -19,7 +19,7 @@ from pydantic_core import from_json
 from chatdaddy_pulumi import enums
 from chatdaddy_pulumi.client.decoding import BadBody
 
-#: An ID stands in addresses and in lines for people.
+#: IDs are put into addresses and into messages.
 _USABLE_ID = r"^[!-~]*[0-9A-Za-z][!-~]*$"
 #: The accounts that a team can have: their IDs differ in four hexadecimal digits.
 _MOST_ENTRIES = 65_536
@@ -306,7 +306,7 @@ class ApiToken(_Received):
 
 
 class TeamInfo(_Received):
-    """A team; members and invite links stand in `model_extra` as the API sends them."""
+    """A team; `model_extra` has members and invite links as the API sends them."""
 
     id: str = Field(min_length=1)
     name: str | None = None

@@ -1,4 +1,4 @@
-"""Where ChatDaddy is, and how it is called: time-outs, retries, limits."""
+"""ChatDaddy's addresses, and how it is called: time-outs, retries, limits."""
 
 from __future__ import annotations
 

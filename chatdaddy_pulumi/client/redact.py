@@ -36,7 +36,7 @@ _PHONE = re.compile(
     r"(?<![\w.:/-])(?!\d{4}-\d\d-\d\d)(?!\d{1,3}(?:\.\d{1,3}){3}(?![\w.]))"
     r"\+?\(?\d(?:[ ().-]{0,2}\d){7,14}(?![\w-])"
 )
-# Nothing but digits may also stand in an address or after a name: `user:85298765432`.
+# Digits alone may also be in an address or after a name: `user:85298765432`.
 _COMPACT_PHONE = re.compile(r"(?<![\w.-])\+?\d{9,15}(?![\w-])")
 
 
@@ -93,7 +93,7 @@ def redact_data(value: Any) -> Any:
 
 
 def one_line(text: str, longest: int = 400) -> str:
-    """What a server said, fit to stand in one line: redacted, visible, and cut."""
+    """A server's words on one line: redacted, printable and cut."""
     line = texts.one_line(redact(text))
     return line if len(line) <= longest else line[: longest - 1] + "…"
 

@@ -40,7 +40,7 @@ class SingleFlight(Generic[T]):
 
 
 def _look_at(task: asyncio.Future[Any]) -> None:
-    """Fetch the outcome, so that asyncio does not complain if nobody waits for it any more."""
+    """Retrieve the outcome, so that asyncio does not warn if nothing awaits it any more."""
     if not task.cancelled():
         task.exception()
 

@@ -57,7 +57,7 @@ def _life(token: str) -> float:
 
 
 def checked(token: str, what: str, setting: str | None = None) -> SecretStr:
-    """The token as it can stand in a header; a pasted line end is taken off.
+    """The token as a header can hold it, without a pasted line end.
 
     Raises `BadSetting` if it can't be a token.
     """

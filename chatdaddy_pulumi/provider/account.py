@@ -46,7 +46,7 @@ from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
 from chatdaddy_pulumi.spec.rules import misspelt
 
-#: Inputs that the engine shows and nobody sets: `check` works them out.
+#: Inputs that `check` computes, so that the engine shows them.
 _COMPUTED = ("removal",)
 
 #: Inputs that previews and states don't show if they are what they are by default.

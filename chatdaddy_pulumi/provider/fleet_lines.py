@@ -1,4 +1,4 @@
-"""How a fleet's accounts stand in the state: a line each. Imported by programs: nothing heavy.
+"""How the state holds a fleet's accounts: one line each. Programs import it: nothing heavy.
 
 Provider hosts write the lines, programs read them for the fleet's outputs.
 """
@@ -14,11 +14,11 @@ from chatdaddy_pulumi.lifecycle.ownership import is_leftover
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.types import AccountOutput, CountsOutput
 
-#: The type tokens, which states name: never change them.
+#: The type tokens. States name them, so they never change.
 ACCOUNT = "pulumi-python:dynamic/chatdaddy:Account"
 FLEET = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 
-#: Raised if the rules get stricter, so that entries which passed before are looked at again.
+#: Raise it if the rules get stricter, so that entries which passed before are checked again.
 _RULES = 2
 
 STATES = {"o": "open", "q": "connecting", "c": "close"}
@@ -26,9 +26,9 @@ LETTERS = {state: letter for letter, state in STATES.items()}
 
 
 def entries_digest(given: Mapping[str, Any]) -> str | None:
-    """Of everything that a program says of a fleet's entries; None if some of it comes late.
+    """A digest of a fleet's entries; None if some values are not known yet.
 
-    What had the same digest before was checked before: no need to look at ten thousand entries.
+    Entries with the digest of an earlier check are not checked again.
     """
     if not isinstance(given.get("accounts"), str):
         return None
@@ -40,15 +40,15 @@ def entries_digest(given: Mapping[str, Any]) -> str | None:
 
 
 def write_line(account_id: str, state: str, terms: int, key: str, nickname: str) -> str:
-    """``acc0123… c0 alice``: ID, the state's letter and the number of the terms, key, and after a
-    tab the nickname where it is another. Keys and nicknames hold no control characters.
+    """``acc0123… c0 alice``: ID, the state's letter and the number of the arguments, key,
+    and after a tab the nickname if it differs. Keys and nicknames have no control characters.
     """
     line = f"{account_id} {LETTERS.get(state, 'c')}{terms} {key}"
     return line if nickname == key else f"{line}\t{nickname}"
 
 
 def read_lines(text: str | None) -> Iterator[tuple[str, str, int, str, str]]:
-    """What `write_line` took, of each line."""
+    """The arguments that `write_line` took, for each line."""
     for line in (text or "").split("\n"):
         if line:
             account_id, mark, rest = line.split(" ", 2)

@@ -122,10 +122,6 @@ def told(error: BaseException) -> str:
     return f"{said}. {way_on}" if way_on else said
 
 
-def not_read(error: ChatDaddyError) -> str:
-    return told(LifecycleError("the accounts can't be read", cause=error))
-
-
 def several_failed(reasons: Mapping[str, str], what: str) -> str:
     """``2 accounts could not be created:``, then key and reason, a line each."""
     return "\n".join([f"{counted(len(reasons))} {what}:", *lines(reasons)])

@@ -13,6 +13,7 @@ import sqlite3
 import stat
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from glob import escape
@@ -25,10 +26,10 @@ from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.spec.identity import Identity
 
-#: Files of runs that ended so long ago are removed, in seconds.
+#: Seconds after which the file of a run is removed.
 _KEEP_S = 24 * 3600.0
 
-#: For so long one process waits for another's write, in seconds.
+#: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
 
 _TABLES = """
@@ -83,6 +84,7 @@ class RunFile:
                 self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
             )
             self._connection.execute("pragma synchronous=off")
+            weakref.finalize(self, self._connection.close)
         yield self._connection
 
     @contextmanager
@@ -113,7 +115,7 @@ class RunFile:
         Args:
             engine: The engine's address, by which a host finds the run that it serves.
             stack: ``organization/project/stack``.
-            preview: Whether nothing is to be done.
+            preview: Whether the run is a preview.
             saved: The outputs of our resources in the saved state, by URN.
             declared: What the program declares so far.
         """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://api.chatdaddy.tech"
 
-_WHERE = "it stands at https://app.chatdaddy.tech/settings/api"
+_WHERE = "find it at https://app.chatdaddy.tech/settings/api"
 
 #: When an update compares what it holds with the team's accounts.
 VERIFY = ("up", "preview", "never")
@@ -78,7 +78,7 @@ class Settings:
         return team_id
 
     def credentials(self) -> Credentials:
-        """Who we are and where the services stand.
+        """The credentials, and the addresses of the services.
 
         Raises:
             ConfigurationError: naming the one setting that is missing or wrong, and its remedy.
@@ -151,7 +151,7 @@ class Settings:
         """``chatdaddy:verify``: ``up``, ``preview`` (and ``up``), or ``never``.
 
         Raises:
-            ConfigurationError: it is none of them.
+            ConfigurationError: it has another value.
         """
         said = self.get("verify") or "up"
         if said not in VERIFY:

@@ -271,7 +271,7 @@ class FleetState:
     most: int = 0
     #: The inputs that `read` gives back beside the entries.
     inputs: dict[str, Any] = field(default_factory=dict)
-    #: The arguments of an entry that says nothing, as JSON.
+    #: The arguments of an entry that gives none, as JSON.
     usual: str = ""
     #: The digest of the entries that are as wanted; None if something is left to do.
     settled: str | None = None

@@ -46,7 +46,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
     tier: pulumi.Output[str]
     """The tier, in the API's own words."""
     state: pulumi.Output[str]
-    """``open`` (logged in), ``connecting`` (a QR code is there to scan) or ``close``."""
+    """``open`` (logged in), ``connecting`` (there is a QR code to scan) or ``close``."""
     can_login: pulumi.Output[bool]
     """Whether ChatDaddy would let the account log in."""
     user_id: pulumi.Output[str | None]
@@ -56,7 +56,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
     owner_id: pulumi.Output[str]
     """The team or user that owns it."""
     archive_state: pulumi.Output[str | None]
-    """``archiving``, ``done`` or ``error`` where it was archived."""
+    """``archiving``, ``done`` or ``error`` if it was archived."""
     if TYPE_CHECKING:  # the SDK converts values to what it reads here, and knows no TypedDict
         settings: pulumi.Output[SettingsOutput]
         """All its settings, ChatDaddy's defaults included."""
@@ -84,26 +84,26 @@ class Account(Resource, module="chatdaddy", name="Account"):
 
         Args:
             name: The resource's name in the stack.
-            nickname: The name shown in ChatDaddy, 1 to 128 characters; the resource's name where
-                left out. ChatDaddy lets several accounts have one nickname.
+            nickname: The name shown in ChatDaddy, 1 to 128 characters; by default the resource's
+                name. ChatDaddy lets several accounts have one nickname.
             type: The channel. A change replaces the account: the new one is bought first, then
                 the old one is removed.
             tier: ``limited`` or ``unlimited``, or the API's own words.
             settings: The settings to hold, in the API's own words (``enableHistorySync`` …);
-                those that are not named are left as they are.
+                settings that are not named stay as they are.
             login_type: ``facebook`` or ``instagram``, for channels that have both. A change
                 replaces the account.
             assignees: IDs of the team members who may use it.
             on_delete: ``delete`` (24 hours of grace), ``delete_now``, ``archive`` (notes and
                 contacts stay) or ``retain`` (touch nothing, only forget).
-            existing: Where the team already has a live account of that nickname which this
-                resource does not own: ``fail`` before anything is bought, ``adopt`` it where it
+            existing: What to do if the team already has a live account of that nickname which
+                this resource does not own: ``fail`` before anything is bought, ``adopt`` it if it
                 is the only one and of the same type, or ``allow`` buying another.
             adopt: The ID of an account to take over instead of buying one; in its deletion grace
                 it is recreated. Once it is adopted, dropping the argument changes nothing.
-            connect: Open the connection, so that the QR code is there to scan.
+            connect: Open the connection, so that there is a QR code to scan.
             allow_history_loss: Let a change to a tier without chat history delete what was
-                synced. Without it the preview fails and says what would go.
+                synced. Without it the preview fails and says what would be deleted.
             opts: The resource's options. `import_` can't work for dynamic resources: use `adopt`.
         """
         opts = opts or pulumi.ResourceOptions()

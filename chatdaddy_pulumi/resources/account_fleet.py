@@ -46,9 +46,9 @@ class _Fleet(Resource, module="chatdaddy", name="AccountFleet"):
 
 
 class AccountFleet(pulumi.ComponentResource):
-    """Many accounts in one step of the engine: ten thousand cost it no more than one.
+    """Many accounts in one step of the engine, whether ten or ten thousand.
 
-    Each key is an account of its own all the same: a change of one entry touches one account, and
+    Each key is an account of its own: a change of one entry changes one account, and
     `pulumi preview --diff` shows it by its key.
     """
 
@@ -68,21 +68,21 @@ class AccountFleet(pulumi.ComponentResource):
 
         Args:
             name: The resource's name in the stack.
-            accounts: The account's arguments by key: those of `Account`, or nothing where the
-                defaults do. Keys are unique and stable; the nickname is the key where left out.
-                `load_fleet` reads them from a file.
-            defaults: Arguments of every entry that says nothing else; `settings` are merged.
+            accounts: Each account's arguments by key: those of `Account`, or None if the
+                defaults are enough. Keys are unique and stable; by default the nickname is the
+                key. `load_fleet` reads them from a file.
+            defaults: Arguments of every entry that does not give its own; `settings` are merged.
             on_delete: What removing an entry, or the fleet, does to the account: see `Account`.
-            existing: What to do where the team already has a live account of an entry's nickname
+            existing: What to do if the team already has a live account of an entry's nickname
                 that this fleet does not own: see `Account`.
             limits: How many accounts one run may buy and remove.
             concurrency: The most accounts worked on at once, 1 to 64. If left out, it begins at 16
                 and follows what the API keeps up with.
             opts: The resource's options.
 
-        Some accounts fail: the others are done and saved, the run ends red with a table of key
-        and reason, and the next `pulumi up` does what is missing. The same goes for a run that is
-        interrupted or killed.
+        If some accounts fail, the others are done and saved. The run ends with exit code 1 and a
+        list of keys and reasons, and the next `pulumi up` does what is missing. The same holds
+        for a run that is interrupted or killed.
         """
         opts = opts or pulumi.ResourceOptions()
         super().__init__("chatdaddy:index:AccountFleet", name, None, opts)
@@ -147,7 +147,7 @@ class AccountFleet(pulumi.ComponentResource):
         self._failed.apply(lambda failed: end_red(_failure_of(name, failed)))
         self.register_outputs({})
 
-    # Worked out where they are asked for: ten thousand accounts take their time.
+    # Computed on access, since ten thousand accounts take time.
 
     @property
     def accounts(self) -> pulumi.Output[Mapping[str, AccountOutput]]:
@@ -172,7 +172,7 @@ class AccountFleet(pulumi.ComponentResource):
 
     @property
     def failed(self) -> pulumi.Output[Mapping[str, str]]:
-        """Why, by key, of the accounts that the last run could not bring to what is wanted."""
+        """By key, the reason why the last run could not create or change an account."""
         return self._failed.apply(lambda failed: failed or {})
 
     def _partly_known(
@@ -234,7 +234,7 @@ def _ids(accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _as_if_bought(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """For unit tests under mocks: the accounts as asked for, with made-up IDs."""
+    """For unit tests under mocks: the declared accounts, with made-up IDs."""
     from chatdaddy_pulumi.spec.reading import read_fleet
 
     reading = read_fleet(said["accounts"], defaults=said["defaults"])
@@ -274,7 +274,7 @@ def _failure_of(name: str, failed: Mapping[str, str] | None) -> str | None:
 
 
 def _with_late(text: str, late: list[Any]) -> Any:
-    """The entries with their late values, for what the program declares."""
+    """The entries with the values that were not known yet put in their places."""
     values = dict(enumerate(late))
 
     def put(value: Any) -> Any:
@@ -290,9 +290,9 @@ def _with_late(text: str, late: list[Any]) -> Any:
 
 
 def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:
-    """The entries as JSON, and apart what is only known when it runs.
+    """The entries as JSON, and the values that are not known yet.
 
-    The SDK takes a value at a time, in Python; ten thousand entries go as one string.
+    The SDK serializes value by value, in Python; so ten thousand entries go as one string.
     """
     late: list[Any] = []
 

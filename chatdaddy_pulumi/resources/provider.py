@@ -1,4 +1,4 @@
-"""`Provider`: the team and token of some resources, for programs that serve several teams."""
+"""`Provider`: the team and the token of some resources, for programs that serve several teams."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pulumi
 
 
 class Provider(pulumi.ProviderResource):
-    """A team and the token that opens it; give it to resources as `opts.provider`.
+    """A team and a token for it; give it to resources as `opts.provider`.
 
-    Where a program serves one team, the stack's configuration (``chatdaddy:teamId``,
+    If a program serves one team, the stack's configuration (``chatdaddy:teamId``,
     ``chatdaddy:refreshToken``) is enough and no `Provider` is needed.
     """
 
@@ -31,20 +31,20 @@ class Provider(pulumi.ProviderResource):
     ) -> None:
         """Declare a provider.
 
-        What is not given comes from the stack's configuration (``chatdaddy:baseUrl`` and so on),
-        but for the team and its token.
+        An argument that is not given comes from the stack's configuration
+        (``chatdaddy:baseUrl`` and so on), except the team and its token.
 
         Args:
             name: The resource's name in the stack.
             team_id: The team whose accounts these are.
             refresh_token: A refresh token of a user of the team; kept as a secret.
             api_token: An API token, in place of a refresh token; kept as a secret.
-            base_url: Where ChatDaddy is, ``https://api.chatdaddy.tech`` where nothing says.
-            auth_url: The auth service alone, where it isn't under `base_url`.
-            im_url: The accounts' service alone.
-            payments_url: The billing service alone.
-            events_url: The webhooks' service alone.
-            concurrency: The most calls at once.
+            base_url: The address of ChatDaddy; by default ``https://api.chatdaddy.tech``.
+            auth_url: The address of the auth service, if it isn't under `base_url`.
+            im_url: The address of the accounts' service.
+            payments_url: The address of the billing service.
+            events_url: The address of the webhooks' service.
+            concurrency: How many calls are sent at once at most.
             prices: What tiers cost, as ``chatdaddy:prices``.
             client: Retries and times, as ``chatdaddy:client``.
             opts: The resource's options.

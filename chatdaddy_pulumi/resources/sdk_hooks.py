@@ -1,4 +1,4 @@
-"""Every use of a private part of Pulumi's SDK, and what its provider host leaves to us.
+"""Every use of a private part of Pulumi's SDK, and what its provider host lacks.
 
 The tests in ``tests/unit/resources/test_sdk_hooks.py`` fail if the SDK changes what is used here.
 They name the versions of the SDK that they were run with.
@@ -165,7 +165,7 @@ def raw_configuration(config: Any) -> dict[str, Any]:
 def show_tracebacks(shown: bool) -> None:
     """Show the traceback of an exception that leaves this provider host, or its last line alone.
 
-    The host formats exceptions with `traceback.format_exc`, which heeds `sys.tracebacklimit`.
+    The host formats exceptions with `traceback.format_exc`, which respects `sys.tracebacklimit`.
     """
     if shown:
         if hasattr(sys, "tracebacklimit"):
@@ -178,8 +178,8 @@ class HostProcess:
     """This provider host's process: messages to the engine, and when to stop.
 
     The SDK's host does nothing if the engine tells it to cancel, and it lives on if the engine is
-    killed. Work that buys thousands of accounts must heed both: after Ctrl-C it finishes what is
-    under way, so that it is saved; without an engine nobody would save it, so it ends at once.
+    killed. A run that buys thousands of accounts must do both: after Ctrl-C it finishes what is
+    under way, so that it is saved; without an engine nothing is saved, so it ends at once.
     """
 
     def __init__(self) -> None:
@@ -202,7 +202,7 @@ class HostProcess:
         watch.start()
 
     def stop_reason(self) -> str | None:
-        """Why no further account should be begun; None to go on."""
+        """Why no further account is started; None to go on."""
         if self._cancelled.is_set():
             return "the run was cancelled"
         if not threading.main_thread().is_alive():
@@ -222,7 +222,7 @@ class HostProcess:
         try:
             self._engine.Log(request, timeout=_MESSAGE_S)
         except grpc.RpcError:
-            return  # a message that can't be shown never stands in the way of the work
+            return  # the work goes on without the message
 
     def flush(self) -> None:
         """Wait until the engine has all messages."""
@@ -242,7 +242,7 @@ def _end_with_engine(host: str, port: int) -> None:
         try:
             with socket.create_connection((host, port), timeout=5) as connection:
                 connection.settimeout(None)
-                # The engine's server says something, then hangs up on who does not answer.
+                # The engine sends something, then closes a connection that does not answer.
                 while connection.recv(4096):
                     pass
         except ConnectionRefusedError:

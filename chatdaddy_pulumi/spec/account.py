@@ -41,10 +41,10 @@ class Arguments:
         connect: bool = False,
         on_delete: OnDelete | str = OnDelete.DELETE,
     ) -> Arguments:
-        """Of single values, words of the API; empty settings say nothing.
+        """Of single values, words of the API; empty settings are as none.
 
         Raises:
-            ValueError: a word is none of the API's.
+            ValueError: a word is not one of the API's.
         """
         said = {
             "type": AccountType(type).value,

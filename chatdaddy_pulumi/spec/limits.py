@@ -1,4 +1,4 @@
-"""How much one run may do to a fleet, as it is asked for."""
+"""How many accounts of a fleet one run may buy and remove."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Limit:
         """From ``12``, ``"12"`` or ``"10%"``.
 
         Raises:
-            ValueError: it is none of them, or out of range.
+            ValueError: it has another form, or is out of range.
         """
         if isinstance(given, float) and given.is_integer():  # JSON may not tell whole numbers
             given = int(given)
@@ -85,7 +85,7 @@ class LimitsReading(NamedTuple):
 
 
 def read_limits(given: FleetLimits | Mapping[str, Any] | str | None) -> LimitsReading:
-    """What `limits` says, and every problem of it, as ``limits.max_removals``."""
+    """The limits, and every problem by its property, such as ``limits.max_removals``."""
     if given == UNKNOWN:
         return LimitsReading(Limits(), [], list(Limits._fields))
     said: Any = vars(given) if isinstance(given, FleetLimits) else given or {}

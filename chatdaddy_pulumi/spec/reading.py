@@ -52,7 +52,7 @@ class FleetReading(NamedTuple):
     #: By key the arguments that are not known yet; by "" those of the fleet: ``accounts`` and
     #: ``defaults``. An unknown nickname is the key in the spec.
     unknown: dict[str, list[str]]
-    #: The arguments of an entry that says nothing.
+    #: The arguments of an entry that gives none.
     usual: Arguments
 
 
@@ -77,7 +77,7 @@ def read_fleet(
 
     Args:
         accounts: A mapping from keys to arguments, or to None; or `UNKNOWN`.
-        defaults: Arguments of every entry that says nothing else; `settings` are merged.
+        defaults: Arguments of every entry that does not give its own; `settings` are merged.
         on_delete: The fleet's own; `defaults` go first.
         existing: The same.
     """
@@ -184,7 +184,7 @@ class Usual:
         return _asked(self.values).arguments
 
     def with_own(self, own: _Read) -> _Read:
-        """An entry's arguments, with these if it says nothing else."""
+        """An entry's arguments, with these as defaults."""
         values = {**self.values, **own.values}
         if "settings" in own.values and "settings" in self.values:
             values["settings"] = {**self.values["settings"], **own.values["settings"]}
@@ -255,7 +255,7 @@ class Entries:
     Args:
         given: Keys and arguments, doubled keys among them.
         usual: What the fleet says for all.
-        beside: Where an argument of another entry stands, as words: `` in line 3``.
+        beside: The position of an argument of another entry, as words: `` in line 3``.
     """
 
     def __init__(

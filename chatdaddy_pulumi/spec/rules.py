@@ -1,4 +1,4 @@
-"""What each argument of an account may be: the one rule set for all that asks for accounts."""
+"""What each argument of an account may be: one rule set for programs, fleets and fleet files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NICKNAME_LENGTH = 128
 #: Characters of any other text; the API's own are a few words.
 _LONGEST_TEXT = 10_000
 
-#: How deep mappings and lists may stand in each other in one argument.
+#: How deep mappings and lists may be nested in one argument.
 _DEEPEST = 10
 
 #: Control characters, halves of characters, and what parts lines.
@@ -52,7 +52,7 @@ class Kind:
 
 
 def _one_value(test: Callable[[Any], str | None], **schema: Any) -> Kind:
-    """A value for which `test` says nothing."""
+    """A value for which `test` finds no problem."""
 
     def problems(given: Any) -> Iterator[Inner]:
         if given != UNKNOWN and (problem := test(given)):
@@ -86,7 +86,7 @@ def holds_control(text: str) -> bool:
 
 
 def nickname_problem(given: Any) -> str | None:
-    """What is wrong with a nickname, known or not."""
+    """What is wrong with a nickname."""
     if not isinstance(given, str):
         return text_problem(given)
     if given.isprintable() and len(given) <= NICKNAME_LENGTH and given.strip():
@@ -176,7 +176,7 @@ def _inside(name: str, problems: Iterable[Inner]) -> Iterator[Inner]:
 
 
 def _clean(value: Any) -> Any:
-    """Numbers that are whole, whatever brought them, and nothing that says nothing."""
+    """The value with whole numbers as integers, and without names whose value is None."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):
@@ -247,7 +247,7 @@ ENTRY: Mapping[str, Kind] = {**ACCOUNT, "aliases": _texts("old keys")}
 
 
 def argument_problems(name: str, value: Any, arguments: Mapping[str, Kind]) -> list[str]:
-    """What is wrong with an argument; None says nothing, and nothing can be wrong with it."""
+    """What is wrong with an argument. None means that it is not given, which is never wrong."""
     kind = arguments.get(name)
     if kind is None:
         return [f"is not an argument of an account{nearest(str(name), arguments)}"]
@@ -260,7 +260,7 @@ def argument_problems(name: str, value: Any, arguments: Mapping[str, Kind]) -> l
 def _unfit(value: Any, depth: int = 0) -> Iterator[Inner]:
     """Why a value can't be sent at all, whatever the argument."""
     if depth > _DEEPEST:
-        yield Inner("", f"holds more than {_DEEPEST} mappings and lists in each other")
+        yield Inner("", f"holds more than {_DEEPEST} nested mappings and lists")
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             if problem := _unfit_name(name):

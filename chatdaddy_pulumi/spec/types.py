@@ -1,6 +1,6 @@
-"""Types for those who write programs: a misspelt name or word is red in the editor.
+"""Types for people who write programs: editors mark a misspelt name or word.
 
-Nothing heavy is imported here, and nothing looks at these when a program runs.
+Imports nothing heavy. The types are not checked when a program runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Later(Protocol[T_co]):
-    """A value that another resource brings, such as an output."""
+    """A value that is known later, such as an output of another resource."""
 
     def future(self, with_unknowns: bool | None = None) -> Awaitable[T_co | None]: ...
 
@@ -80,7 +80,7 @@ Settings: TypeAlias = AccountSettings | Awaitable[Mapping[str, Any]] | Later[Map
 
 
 class FleetDefaults(TypedDict, total=False):
-    """Arguments of every entry that says nothing else."""
+    """Arguments of every entry that does not give its own."""
 
     type: Given[AccountType | TypeWord]
     """The channel."""
@@ -95,7 +95,7 @@ class FleetDefaults(TypedDict, total=False):
     existing: Given[Existing | ExistingWord]
     """What to do if the team already has a live account of that nickname."""
     connect: Given[bool]
-    """Open the connection, so that the QR code is there to scan."""
+    """Open the connection, so that there is a QR code to scan."""
     allow_history_loss: Given[bool]
     """Let a change to a tier without chat history delete what was synced."""
 

@@ -54,7 +54,7 @@ async def buy(chatdaddy: ChatDaddy, nickname: str) -> None:
 
 
 async def upgrade(chatdaddy: ChatDaddy, account_id: str) -> None:
-    """Step 11: another tier. ChatDaddy answers 400 where the account has it already."""
+    """Step 11: another tier. ChatDaddy answers 400 if the account already has it."""
     try:
         await chatdaddy.accounts.patch(account_id, AccountPatch(tier=Tier.UNLIMITED.value))
     except BadRequest as error:

@@ -27,7 +27,7 @@ Engine = Literal["stand-in", "pulumi"]
 PULUMI = shutil.which("pulumi")
 PASSPHRASE = "passphrase-of-the-tests"
 
-# For `pytest.mark.parametrize("engine", ENGINES)`: the real one is skipped where it is missing.
+# For `pytest.mark.parametrize("engine", ENGINES)`: the real one is skipped if it is missing.
 ENGINES = [
     pytest.param("stand-in", id="stand-in"),
     pytest.param(
@@ -40,7 +40,7 @@ ENGINES = [
     ),
 ]
 
-#: Only the real one where there is one, else the stand-in.
+#: The real one if there is one, else the stand-in.
 BEST_ENGINE = ENGINES[1:] if PULUMI else ENGINES[:1]
 
 #: In the command line of a provider host, of either engine.
@@ -67,7 +67,7 @@ class Run:
     output: str  # stdout, then stderr
 
     def ok(self) -> Run:
-        """Itself; fails the test where the command failed."""
+        """Itself; fails the test if the command failed."""
         assert self.exit_code == 0, self.output
         return self
 
@@ -107,7 +107,7 @@ class Stack:
         return self._call(*self._command("preview"), *args)
 
     def up(self, *args: str) -> Run:
-        """With `--yes`; add `--skip-preview` where the preview does not matter."""
+        """With `--yes`; add `--skip-preview` if the preview does not matter."""
         return self._call(*self._command("up"), "--yes", *args)
 
     def refresh(self, *args: str) -> Run:
@@ -179,7 +179,7 @@ class Stack:
         path.write_text(exported)
 
     def resources(self, type_: str = "") -> list[dict[str, Any]]:
-        """The state's resources, of one type where one is given."""
+        """The state's resources; of one type if it is given."""
         found = self.state().get("resources", [])
         return [r for r in found if r["type"] == type_ or not type_]
 

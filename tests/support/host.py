@@ -88,7 +88,7 @@ class Host:
         return answer.id, _plain(answer.properties)
 
     def read(self, id_: str, outputs: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        """The ID (empty where it is gone), the outputs and the inputs."""
+        """The ID (empty if it is gone), the outputs and the inputs."""
         request = provider_pb2.ReadRequest(id=id_, properties=self._with(outputs))
         answer = self._call("Read", request)
         return answer.id, _plain(answer.properties), _plain(answer.inputs)

@@ -70,7 +70,7 @@ class Sandbox:
         return next((a for a in self.accounts() if a["accountId"] == account_id), None)
 
     def buy(self, nickname: str = "", *, tier: str | None = None, **order: Any) -> str:
-        """Purchase an account, of type `wa` where nothing else is said; returns its ID."""
+        """Purchase an account, of type `wa` by default; returns its ID."""
         body = {"type": "wa", "nickname": nickname, **order}
         if tier is not None:
             body["tier"] = _TIERS.get(tier, tier)

@@ -115,11 +115,3 @@ def test_actions_are_pinned_by_commit() -> None:
     for file in [*files, *ROOT.glob("docs/*.md")]:
         for used in re.findall(r"^\s*(?:- )?uses: (\S+)", file.read_text(), re.MULTILINE):
             assert used.startswith("./") or re.search(r"@[0-9a-f]{40}$", used), f"{file}: {used}"
-
-
-def test_the_tour_names_what_is_there() -> None:
-    tour = (ROOT / "CONTRIBUTING.md").read_text().split("## A tour")[1].split("## ")[0]
-    for file, names in re.findall(r"`(\w+/\w+\.py)`(?:: ([^;|]*))?", tour):
-        text = (ROOT / "chatdaddy_pulumi" / file).read_text()
-        for name in re.findall(r"`([\w.]+)`", names):
-            assert f"def {name.rpartition('.')[2]}(" in text, f"{file}: {name}"

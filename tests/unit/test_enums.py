@@ -3,10 +3,6 @@ import pytest
 from chatdaddy_pulumi.enums import Tier
 
 
-def test_only_the_unlimited_tier_keeps_history() -> None:
-    assert [tier.short for tier in Tier if tier.has_history] == ["unlimited"]
-
-
 def test_a_tier_is_read_from_its_short_name_or_the_apis_word() -> None:
     assert Tier.parse("limited") is Tier.LIMITED
     assert Tier.parse("unlimited_msg_chat_history") is Tier.UNLIMITED

@@ -1,6 +1,6 @@
 """Logins on a page that this process serves: the codes, live, to put before a customer.
 
-The address holds a random part: who does not know it sees nothing. It is served on this machine
+The address holds a random part, without which the page shows nothing. It is served on this machine
 alone unless another host is asked for.
 """
 

@@ -1,4 +1,4 @@
-"""Which accounts a person means by a key, a nickname or an ID."""
+"""Which accounts a key, a nickname or an ID names."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def needs_login(account: TeamAccount) -> bool:
 
 
 def obstacle(account: TeamAccount) -> str | None:
-    """Why nobody can log in to the account by a code."""
+    """Why the account can't be logged in by a QR code."""
     if account.deleted_at is not None:
         return "is deleted"
     if account.archived:

@@ -57,7 +57,7 @@ def read_json(text: str, problems: Problems) -> Rows:
     return Rows(entries, place)
 
 
-_DEEP = f"more than {DEEPEST} mappings and lists in each other"
+_DEEP = f"more than {DEEPEST} nested mappings and lists"
 
 
 class _Unique:

@@ -85,7 +85,7 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             self._refuse(event, f"the alias *{event.anchor} is not taken here; write its value out")
         if depth > DEEPEST:
-            self._refuse(event, f"more than {DEEPEST} mappings and lists in each other")
+            self._refuse(event, f"more than {DEEPEST} nested mappings and lists")
         mark = event.start_mark
         value: Any
         if isinstance(event, yaml.ScalarEvent):

@@ -13,7 +13,7 @@ from chatdaddy_pulumi.spec.rules import key_problem, text_problem
 #: Values of a file that are looked at; a fleet of 50,000 has about half a million.
 MOST_VALUES = 1_000_000
 
-#: How deep mappings and lists may stand in each other.
+#: How deep mappings and lists may be nested.
 DEEPEST = 20
 
 
@@ -32,7 +32,7 @@ class Rows:
 
     #: Keys and what stands under them, which need not be arguments.
     entries: list[tuple[str, Any]]
-    #: Where the argument of an entry stands, by the entry's number; the entry itself for ``""``.
+    #: The position of each argument of an entry, by the entry's number; ``""`` is the entry itself.
     place: Callable[[int, str], Place]
 
 
@@ -49,7 +49,7 @@ class Node(NamedTuple):
 
 
 class Pairs(list[tuple[Node, Node]]):
-    """A mapping as it stands in the file, doubles among its keys."""
+    """A mapping as the file has it; keys may occur twice."""
 
 
 class Items(list[Node]):

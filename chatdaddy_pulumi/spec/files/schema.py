@@ -14,7 +14,7 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "tier": "'limited': 1,000 messages in a billing period, no chat history. 'unlimited': neither "
     "limit. 'limited' if it is left out.",
     "settings": "The settings to hold, in the API's words. Others are left alone.",
-    "login_type": "Where the login of a channel that has several comes from.",
+    "login_type": "The service that logs in, for channels that have several.",
     "assignees": "IDs of team members. Left alone if it is left out.",
     "on_delete": "What removing the entry does to the account: 'delete' (24 hours of grace), "
     "'delete_now', 'archive' (notes and contacts stay) or 'retain' (nothing).",

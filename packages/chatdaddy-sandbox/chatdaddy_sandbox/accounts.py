@@ -26,7 +26,7 @@ IDS_PER_TEAM = 16**4
 QR_CHANGES_S = 20
 QR_GIVEN_UP_S = 300
 
-#: What a phone that scans the code brings along, where the tier keeps history.
+#: What a phone that scans the code brings along, if the tier keeps history.
 HISTORY_CHATS = 25
 HISTORY_MESSAGES = 500
 
@@ -168,7 +168,7 @@ class Accounts:
                 where.append(f"{column} = ?")
                 values.append(wanted)
         if coexistence is not None:
-            # None of ours uses coexistence mode; the question is of `wa-business-api` alone.
+            # No account here uses coexistence mode; the question is of `wa-business-api` alone.
             where.append("0" if coexistence else "type = 'wa-business-api'")
         if assignee is not None:
             where.append("EXISTS (SELECT 1 FROM json_each(assignees) WHERE value = ?)")

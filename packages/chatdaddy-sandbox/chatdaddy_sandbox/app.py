@@ -23,7 +23,7 @@ DESCRIPTION = "An emulated ChatDaddy for trying and testing."
 
 _SERVICES = (auth.router, im.router, payments.router, events.router)
 
-#: How often what depends on time is brought up to date while nobody calls.
+#: How often what depends on time is updated while there are no calls.
 TICK_S = 0.5
 
 

@@ -125,7 +125,7 @@ class Tokens:
         self._cut_short[token] = self._clock.now() + seconds
 
     def check(self, authorization: str | None) -> Caller:
-        """Who an `Authorization` header stands for; raises `ApiError` 401 if it is nobody."""
+        """The caller that an `Authorization` header names; `ApiError` 401 if there is none."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:

@@ -220,7 +220,7 @@ def test_a_login_by_qr_code(shared: Sandbox, limited: str) -> None:
     shared.call("POST", f"/im/accounts/{limited}/close")
     assert get(shared, limited)["state"] == "close"
     shared.call("POST", f"/im/accounts/{limited}/open")
-    assert get(shared, limited)["state"] == "open", "no scan where the login is kept"
+    assert get(shared, limited)["state"] == "open", "no scan if the login is kept"
     shared.call("POST", f"/im/accounts/{limited}/close", params={"logout": "true"})
     shared.call("POST", f"/im/accounts/{limited}/open")
     assert get(shared, limited)["state"] == "connecting"

@@ -191,7 +191,7 @@ class Display:
         return f"[diff: {keys}]" if keys else ""
 
     def _line(self, row: Row, status: str, info: str) -> None:
-        """A line on a resource, where there is no tree."""
+        """A line on a resource, if there is no tree."""
         if self._live is not None or _hidden(row.urn):
             return
         style = row.color
@@ -330,5 +330,5 @@ def _outputs(step: Step) -> tuple[Props, Props]:
 
 
 def _hidden(urn: str) -> bool:
-    """Default providers come and go by themselves; nobody asked for them."""
+    """Default providers come and go by themselves; programs don't declare them."""
     return urns.is_provider(urns.type_of(urn)) and urns.name_of(urn) == "default"

@@ -139,7 +139,7 @@ class Planner:
         return any(urn in urns_ for urns_ in planned)
 
     def _untargeted(self, urn: str, old: State, registration: Registration | None) -> list[Step]:
-        """Leave a resource as it is, after what it depends on and nobody has registered yet."""
+        """Leave a resource as it is, after its dependencies that are not registered yet."""
         if old.delete:
             return []
         run = self.run

@@ -34,12 +34,12 @@ class Hosts:
         self._ahead = asyncio.ensure_future(self._start())
 
     async def start(self) -> DynamicProvider:
-        """One that nobody else has; raises `EngineError`."""
+        """One that no other resource has; raises `EngineError`."""
         ahead, self._ahead = self._ahead, None
         return await (ahead or self._start())
 
     async def close(self) -> None:
-        """End the one that nobody wanted."""
+        """End the one that is not used."""
         if self._ahead is not None:
             with contextlib.suppress(EngineError):
                 await (await self.start()).close()

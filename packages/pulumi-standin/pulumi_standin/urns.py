@@ -7,7 +7,7 @@ PROVIDER_PREFIX = "pulumi:providers:"
 
 
 def make(stack: str, project: str, parent: str, kind: str, name: str) -> str:
-    """``urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME``; the root stack is nobody's prefix."""
+    """``urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME``; the root stack is never a prefix."""
     prefix = qualified_type(parent) if parent else ""
     if prefix and prefix != ROOT_TYPE:
         kind = f"{prefix}${kind}"

@@ -1,6 +1,6 @@
 """Runs a story (commands on a stack, one after the other) and tells it so that engines compare.
 
-What the real engine made of each story is kept in `recorded/`; where `pulumi` is on PATH the story
+What the real engine made of each story is kept in `recorded/`; if `pulumi` is on PATH, the story
 is told by it anew and must still be the same. Write them again with:
 
     python packages/pulumi-standin/tests/parity.py

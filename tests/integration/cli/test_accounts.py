@@ -22,13 +22,17 @@ SCREENS = {
     "accounts-json": ("acorn", "--json"),
     "accounts-csv": ("--csv", "--tier", "unlimited"),
     "accounts-both": ("--csv", "--json"),
-    "accounts-unknown-state": ("--state", "closed"),
 }
 
 
 @pytest.mark.parametrize("name", SCREENS)
 def test_screens(command: Command, screens: Screens, name: str) -> None:
     screens.check(name, command.run("accounts", *SCREENS[name]).screen)
+
+
+@pytest.mark.locked
+def test_an_unknown_state_is_refused(command: Command, screens: Screens) -> None:
+    screens.check("accounts-unknown-state", command.run("accounts", "--state", "closed").screen)
 
 
 def test_json_and_csv_say_the_same(team: Team, command: Command) -> None:

@@ -29,6 +29,7 @@ def bare(tmp_path: Path) -> Command:
     return Command(tmp_path)
 
 
+@pytest.mark.locked
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help(bare: Command, name: str) -> None:
     bare.env["COLUMNS"] = "100"

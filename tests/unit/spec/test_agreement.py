@@ -155,7 +155,7 @@ ONE_AT_A_TIME: dict[str, Any] = {
 WORDS_OF: dict[str, list[str]] = {
     "not finite": ["settings maxMessageSync is nan, but must be a finite number"],
     "infinite": ["settings x[0] is -inf, but must be a finite number"],
-    "too deep": [f"settings x{'[0]' * 10} holds more than 10 mappings and lists in each other"],
+    "too deep": [f"settings x{'[0]' * 10} holds more than 10 nested mappings and lists"],
     "too long": ["settings x has 10,001 characters, but 10,000 are allowed"],
     "half a character": ["settings x holds characters that can't be sent"],
     "hidden": ["settings x must not hold names that begin with '__'"],

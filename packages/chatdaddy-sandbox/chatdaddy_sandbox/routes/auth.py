@@ -254,7 +254,7 @@ async def teams_get(
     includeTotal: bool = False,  # noqa: N803
     includeCreator: bool = False,  # noqa: N803
 ) -> Response:
-    """The caller's teams: here, the one that there is, where it fits the filters."""
+    """The caller's teams: the one team, if it fits the filters."""
     ids = listed(request, "id")
     name = str(service.team.detail["name"])
     fits = (not ids or service.options.team_id in ids) and (

@@ -1,0 +1,72 @@
+"""What the tour in CONTRIBUTING.md names is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "chatdaddy_pulumi"
+
+
+def answers() -> dict[str, str]:
+    """The tour's answers, by question."""
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    tour = page.partition("## A tour")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", tour, re.MULTILINE)
+    return {question: answer for question, answer in rows if question.endswith("?")}
+
+
+def test_each_question_has_an_answer_that_is_there() -> None:
+    missing = [
+        f"{question} {name}" for question, answer in answers().items() for name in _missing(answer)
+    ]
+    assert missing == []
+
+
+def test_the_tour_has_ten_questions_or_more() -> None:
+    found = answers()
+    assert len(found) >= 10
+    assert all("`" in answer or "](docs/" in answer for answer in found.values())
+
+
+def test_a_name_that_is_gone_is_found() -> None:
+    assert list(_missing("`lifecycle/tiers.py`: `no_such_rule`; `lifecycle/nowhere.py`")) == [
+        "lifecycle/tiers.py: no_such_rule",
+        "lifecycle/nowhere.py",
+    ]
+
+
+def _missing(answer: str) -> list[str]:
+    """The files, and the names after a file, that an answer gives and the tree has not."""
+    missing = []
+    defined: set[str] | None = None
+    file = ""
+    for name in re.findall(r"`([^`]+)`", answer):
+        if name.endswith(".py"):
+            file = name
+            path = next((one for one in (PACKAGE / file, ROOT / file) if one.is_file()), None)
+            defined = None if path is None else _defined(ast.parse(path.read_text()))
+            if path is None:
+                missing.append(file)
+        elif defined is not None and name not in defined:
+            missing.append(f"{file}: {name}")
+    return missing
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """The module's functions, classes and constants, and the classes' methods."""
+    found = set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+        if isinstance(node, ast.ClassDef):
+            methods = (
+                n for n in node.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
+            )
+            found |= {f"{node.name}.{method.name}" for method in methods}
+    return found
