@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help demo test open quick check fmt setup lock pulumi audit faults clean
+.PHONY: help demo test open quick check fmt setup lock pulumi audit faults bench clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ lock: setup  ## choose the dependencies' versions anew
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	  --no-emit-package chatdaddy-sandbox --no-emit-package pulumi-standin \
 	  --upgrade pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --group bench \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --upgrade --output-file bench/requirements.lock
 
 pulumi: setup  ## fetch the official Pulumi CLI with the SDK's own installer (from the internet)
 	$(BIN)/python scripts/install_pulumi.py
@@ -54,6 +57,9 @@ ENGINE ?= stand-in
 faults: setup  ## random histories with kills, for an hour: HISTORIES, KILLS, SEED, ENGINE=pulumi
 	$(BIN)/python -m tests.faults --histories $(HISTORIES) --kills $(KILLS) --seed $(SEED) \
 	  --engine $(ENGINE)
+
+bench: setup  ## measure everything and render it into the documentation; a run of hours
+	$(BIN)/python -m bench $(BENCH)
 
 clean:  ## remove what the targets made
 	rm -rf .venv examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
