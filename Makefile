@@ -62,4 +62,4 @@ bench: setup  ## measure everything and render it into the documentation; a run 
 	$(BIN)/python -m bench $(BENCH)
 
 clean:  ## remove what the targets made
-	rm -rf .venv examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv examples/quickstart/.venv .sandbox .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,12 +13,13 @@ from bench import client, criteria, emulator, files, lifecycle, results, tables
 from bench.contenders import CONTENDERS, ENGINES
 from bench.processes import ROOT
 
+QUICK = ROOT / ".bench"
 TABLES = ("contenders", "criteria", "client", "files", "emulator")
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split(":")[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes and one round")
+    parser.add_argument("--quick", action="store_true", help="small sizes, one round, into .bench/")
     parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES, metavar="TABLE")
     parser.add_argument(
         "--engine", nargs="+", choices=ENGINES, default=list(ENGINES), metavar="ENGINE"
@@ -31,7 +32,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, metavar="N")
     parser.add_argument("--patience", type=float, default=300, metavar="SECONDS")
     parser.add_argument("--render", action="store_true", help="measure nothing")
-    parser.add_argument("--output", type=Path, default=ROOT, metavar="FOLDER")
+    parser.add_argument("--output", type=Path, metavar="FOLDER")
     return parser
 
 
@@ -85,10 +86,13 @@ def render(path: Path, output: Path) -> None:
 
 def main() -> None:
     given = arguments().parse_args()
-    path = given.output / "bench" / "results.jsonl"
+    # What is measured quickly is not for the documentation.
+    output = given.output or (QUICK if given.quick else ROOT)
+    path = output / "bench" / "results.jsonl"
     if not given.render:
         measure(given, path)
-    render(path, given.output)
+    render(path, output)
+    print(f"rendered into {output}")
 
 
 if __name__ == "__main__":

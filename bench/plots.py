@@ -57,7 +57,8 @@ def _lines(rows: Sequence[Row], axes: Axes, value: Callable[[list[Row]], float])
         points = lines.setdefault((row.subject["contender"], row.engine), {})
         size = row.subject["size"]
         points[size] = max(value(rounds), points.get(size, 0))
-    for (name, engine), points in sorted(lines.items()):
+    order = list(CONTENDERS)
+    for (name, engine), points in sorted(lines.items(), key=lambda one: order.index(one[0][0])):
         style = ":" if engine == "tofu" else "-"
         axes.plot(
             sorted(points),
@@ -90,7 +91,12 @@ def _operations(rows: Sequence[Row], engine: str, value: str, unit: str, path: P
                 size: median([r for r in own if r.subject["size"] == size], "least_s")
                 for size in sorted({row.subject["size"] for row in own})
             }
-            axes.plot(list(least), list(least.values()), label="the least possible", **LEAST)
+            axes.plot(
+                list(least),
+                list(least.values()),
+                label=f"the least, with {ENGINES[engine]}",
+                **LEAST,
+            )
         else:
             axes.set_yscale("symlog", linthresh=1)
             axes.set_ylim(bottom=0)
