@@ -21,9 +21,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split(":")[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, one round, into .bench/")
     parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES, metavar="TABLE")
-    parser.add_argument(
-        "--engine", nargs="+", choices=ENGINES, default=list(ENGINES), metavar="ENGINE"
-    )
+    parser.add_argument("--engine", nargs="+", choices=ENGINES, metavar="ENGINE")
     parser.add_argument(
         "--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME"
     )
@@ -39,7 +37,7 @@ def arguments() -> argparse.ArgumentParser:
 def measure(given: argparse.Namespace, path: Path) -> None:
     quick, rounds = given.quick, given.rounds or (1 if given.quick else 3)
     run = results.begin(path, sys.argv[1:])
-    engines = tuple(given.engine)
+    engines = tuple(given.engine or (e for e in ENGINES if e != "pulumi" or not quick))
     if "contenders" in given.only:
         plan = lifecycle.Plan(
             engines,
