@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -184,19 +185,19 @@ def _contender(rounds: list[Row]) -> Sequence[str]:
 
 
 def _summary(rows: list[Row], folder: str) -> str:
-    """The main table: the greatest size that more than the fleet has, on the first engine."""
+    """The main table: the greatest size that most contenders have, on the first engine."""
     for engine in PULUMIS:
         every = [r for r in rows if r.table == "contenders" and r.engine in (engine, *TERRAFORMS)]
-        sizes = [
-            row.subject["size"]
-            for row in every
-            if row.engine == engine and CONTENDERS[row.subject["contender"]].slow
-        ]
-        if sizes:
+        found = {
+            (row.subject["size"], row.subject["contender"]) for row in every if row.engine == engine
+        }
+        if found:
             break
     else:
         return ""
-    used = [row for row in every if row.subject["size"] == max(sizes)]
+    contenders = Counter(size for size, _ in found)
+    size = max(contenders, key=lambda size: (contenders[size], size))
+    used = [row for row in every if row.subject["size"] == size]
     cells: dict[tuple[str, str], list[Row]] = {}
     for rounds in grouped(used):
         subject = rounds[0].subject
@@ -211,7 +212,7 @@ def _summary(rows: list[Row], folder: str) -> str:
 
     def state(contender: str) -> str:
         rounds = cells.get(("up", contender))
-        return f"{median(rounds, 'state_bytes') / max(sizes):,.0f} bytes" if rounds else ""
+        return f"{median(rounds, 'state_bytes') / size:,.0f} bytes" if rounds else ""
 
     lines = [
         [f"`{operation}`" if operation in ("up", "refresh", "destroy") else operation]
@@ -219,7 +220,7 @@ def _summary(rows: list[Row], folder: str) -> str:
         for operation in OPERATIONS
     ]
     lines.append(["state an account", *map(state, shown)])
-    head = [f"{max(sizes):,} accounts"]
+    head = [f"{size:,} accounts"]
     for name in shown:
         by = next(rounds[0].engine for (_, one), rounds in cells.items() if one == name)
         of = f" ({ENGINES[by]})" if by in TERRAFORMS else ""
