@@ -10,7 +10,7 @@ LOWEST_TESTS := tests/unit/resources tests/unit/client/test_models.py tests/unit
   tests/integration/cli/test_accounts.py
 
 .PHONY: help demo test stories histories quick check lowest wheels coverage fmt setup lock pulumi \
-  audit faults clean
+  audit faults bench clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -73,6 +73,9 @@ lock: setup  ## choose the dependencies' versions anew
 	echo pip-audit | $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	  --upgrade --output-file scripts/audit.lock -
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --group bench \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --upgrade --output-file bench/requirements.lock
 
 pulumi: setup  ## fetch the official Pulumi CLI with the SDK's own installer (from the internet)
 	$(BIN)/python scripts/install_pulumi.py
@@ -90,5 +93,8 @@ faults: setup  ## random histories with kills, for an hour: HISTORIES, KILLS, SE
 	$(BIN)/python -m tests.faults --histories $(HISTORIES) --kills $(KILLS) --seed $(SEED) \
 	  --engine $(ENGINE)
 
+bench: setup  ## measure everything and render it into the documentation; a run of hours
+	$(BIN)/python -m bench $(BENCH)
+
 clean:  ## remove what the targets made
-	rm -rf .venv .venv-lowest .coverage build dist examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest .coverage .bench build dist examples/quickstart/.venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
-"""Answers like ChatDaddy and does nothing else, so that the client is what is measured.
+"""Answers like ChatDaddy and does nothing else, so that the contenders are what is measured.
 
-    python bench/small_server.py [--latency-ms N] [--rate N]
+    python -m bench.server [--latency-ms N] [--rate N]
 
 Prints its port. `--rate`: calls that are taken in any second; others get a 429. Not the emulator:
 that one checks and stores, and takes more time for a call than the client does.
@@ -11,9 +11,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections import deque
+from collections import Counter, deque
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+TEAM_ID = "team-of-the-benchmark-01"
 
 
 class Api:
@@ -21,41 +24,67 @@ class Api:
 
     def __init__(self, rate: int | None) -> None:
         self.accounts: dict[str, dict[str, Any]] = {}
+        self.bought = 0
         self.rate = rate
         self.taken: deque[float] = deque()
-        self.counts = {"taken": 0, "refused": 0}
+        self.counts: Counter[str] = Counter()
 
     def answer(self, method: str, target: str, body: bytes, now: float) -> tuple[int, Any]:
-        path = urlsplit(target)
-        if path.path == "/counts":
-            return 200, self.counts
-        if path.path == "/auth/token":
+        url = urlsplit(target)
+        if url.path == "/counts":
+            counts = dict(self.counts)
+            if method == "DELETE":
+                self.counts.clear()
+            return 200, counts
+        if url.path == "/auth/token":
+            self.counts["tokens"] += 1
             return 200, {"access_token": "an-opaque-token-of-the-bench"}
         if self.rate is not None and not self._take(now, self.rate):
             self.counts["refused"] += 1
             return 429, {"message": "Too many requests"}
-        self.counts["taken"] += 1
+        path, _, account_id = url.path.partition("/accounts")
+        self.counts[f"{method} {path}/accounts"] += 1
+        if path != "/im":
+            return 404, {"message": "Not found"}
+        if method == "GET":
+            return 200, self._list({n: v[0] for n, v in parse_qs(url.query).items()})
         if method == "POST":
-            account = {
-                "accountId": f"acc{len(self.accounts):08}",
-                "ownerId": "team",
-                "state": "close",
-                "stateInfo": {},
-                "createdAt": "2026-01-01T00:00:00.000Z",
-                "updatedAt": "2026-01-01T00:00:00.000Z",
-                "canLogin": False,
-                "settings": {},
-                **json.loads(body),
-            }
-            self.accounts[account["accountId"]] = account
-            return 200, account
-        asked = {name: values[0] for name, values in parse_qs(path.query).items()}
+            return 200, self._buy(json.loads(body))
+        account = self.accounts.get(account_id[1:])
+        if account is None:
+            return 404, {"message": "Not found"}
+        if method == "PATCH":
+            account.update(json.loads(body))
+        else:
+            del self.accounts[account["accountId"]]
+        return 200, {"success": True}
+
+    def _buy(self, order: dict[str, Any]) -> dict[str, Any]:
+        account = {
+            "accountId": f"acc{TEAM_ID[:21]}{self.bought:04x}",
+            "ownerId": TEAM_ID,
+            "state": "close",
+            "stateInfo": {},
+            "createdAt": (now := f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.000Z}"),
+            "updatedAt": now,
+            "canLogin": False,
+            "settings": {},
+            **order,
+        }
+        self.bought += 1
+        self.accounts[account["accountId"]] = account
+        return account
+
+    def _list(self, asked: dict[str, str]) -> dict[str, Any]:
         if "q" in asked:
-            found = [self.accounts[asked["q"]]] if asked["q"] in self.accounts else []
+            # By ID at once; a nickname is found as people would look for it.
+            one = self.accounts.get(asked["q"])
+            every = self.accounts.values()
+            found = [one] if one else [a for a in every if asked["q"] in a.get("nickname", "")]
         else:
             found = list(self.accounts.values())
-        size, page = int(asked.get("count", 100)), int(asked.get("page", 0))
-        return 200, {"accounts": found[page * size :][:size], "total": len(found)}
+        size, page = min(int(asked.get("count", 100)), 100), int(asked.get("page", 0))
+        return {"accounts": found[page * size :][:size], "total": len(found)}
 
     def _take(self, now: float, rate: int) -> bool:
         while self.taken and self.taken[0] <= now - 1:
@@ -91,8 +120,11 @@ class Connection(asyncio.Protocol):
             loop = asyncio.get_running_loop()
             status, said = self.api.answer(method, target, rest[:length], loop.time())
             body = json.dumps(said).encode()
-            answer = f"HTTP/1.1 {status} -\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-            if self.latency_s:
+            answer = (
+                f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n"
+            ).encode() + body
+            if self.latency_s and not target.startswith("/counts"):
                 loop.call_later(self.latency_s, self.transport.write, answer)
             else:
                 self.transport.write(answer)

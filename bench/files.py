@@ -1,17 +1,12 @@
-"""`load_fleet` of 50,000 accounts, beside merely parsing the file with the usual libraries.
-
-    .venv/bin/python bench/fleet_files.py [--rows 50000] [--rounds 5]
+"""`load_fleet` beside merely parsing the file with the usual libraries.
 
 `load_fleet` checks every value by its rule, finds doubles, and knows where each value stands.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,8 +15,7 @@ from typing import Any
 
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from bench.results import Results
 from chatdaddy_pulumi import load_fleet
 
 
@@ -57,30 +51,23 @@ def write(folder: Path, rows: int) -> dict[str, Path]:
     return paths
 
 
-def seconds(work: Callable[[], Any]) -> float:
+def _seconds(work: Callable[[Path], Any], path: Path) -> float:
     began = time.perf_counter()
-    work()
+    work(path)
     return time.perf_counter() - began
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=50_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
+def run(results: Results, rows: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        paths = write(Path(folder), given.rows)
+        paths = write(Path(folder), rows)
         load_fleet(paths["csv"])  # what is imported once doesn't count
-        print(f"| {given.rows:,} accounts | load_fleet | parsing alone | ratio |")
-        print("| --- | --- | --- | --- |")
         for name, parse in PARSERS.items():
-            pairs = [
-                (seconds(lambda: load_fleet(paths[name])), seconds(lambda: parse(paths[name])))  # noqa: B023
-                for _ in range(given.rounds)
-            ]
-            own, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-            print(f"| {name.upper()} | {own:.2f} s | {theirs:.2f} s | {own / theirs:.1f} |")
-
-
-if __name__ == "__main__":
-    main()
+            for round_ in range(rounds):
+                results.add(
+                    "files",
+                    "",
+                    {"format": name, "size": rows},
+                    round_,
+                    load_s=_seconds(load_fleet, paths[name]),
+                    parse_s=_seconds(parse, paths[name]),
+                )

@@ -1,0 +1,108 @@
+"""What "fast at any concurrency" asks for, each as one measurement with its target."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.contenders import ACCOUNT, FLEET, LATENCY_MS, PULUMIS, URLLIB, Contender, least_s
+from bench.lifecycle import Empty, absent
+from bench.processes import serving
+from bench.projects import Measured, PulumiProject, measure, writes
+from bench.results import Results
+from tests.support.engine import Engine
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many accounts each criterion is measured with."""
+
+    processor: int = 2_000
+    storm: int = 1_000
+    many: int = 10_000
+    thousand: int = 1_000
+    single: int = 200
+
+    @classmethod
+    def quick(cls) -> Sizes:
+        return cls(processor=100, storm=40, many=100, thousand=100, single=10)
+
+
+#: Calls a second that the API takes in a storm of refusals.
+STORM_RATE = 20
+
+
+class Bench:
+    """Purchases in fresh stacks of one engine, beside an empty stack's `up`."""
+
+    def __init__(self, engine: Engine, folder: Path, empty: Empty) -> None:
+        self._engine, self._folder, self._empty = engine, folder, empty
+
+    def empty_s(self) -> float:
+        return self._empty.seconds(self._engine, "up")
+
+    def bought(
+        self,
+        accounts: int,
+        contender: Contender = FLEET,
+        concurrency: int | None = None,
+        rate: int | None = None,
+    ) -> Measured:
+        """One `up` that buys so many."""
+        env = [("CONCURRENCY", str(concurrency))] if concurrency else []
+        folder = self._folder / "purchases"
+        with serving(LATENCY_MS, rate) as server:
+            project = PulumiProject(self._engine, folder, contender, accounts, server, env)
+            found = measure(project, "up", server)
+        shutil.rmtree(folder)
+        if writes(found.counts) != {"POST": accounts}:
+            raise SystemExit(f"{accounts:,} were to be bought: {found.counts}")
+        return found
+
+
+def run(results: Results, engines: tuple[str, ...], sizes: Sizes, rounds: int, quick: bool) -> None:
+    with tempfile.TemporaryDirectory() as temporary, serving(LATENCY_MS) as quiet:
+        empty = Empty(Path(temporary), quiet, once=quick)
+        for round_ in range(rounds):
+            for engine in engines:
+                if engine not in PULUMIS or absent(engine):
+                    continue
+                kind: Engine = "pulumi" if engine == "pulumi" else "stand-in"
+                _measure(results, kind, Bench(kind, Path(temporary), empty), sizes, round_)
+
+
+def _measure(results: Results, engine: Engine, bench: Bench, sizes: Sizes, round_: int) -> None:
+    def add(criterion: str, size: int, **values: float) -> None:
+        subject = {"criterion": criterion, "size": size}
+        results.add("criteria", engine, subject, round_, **values)
+
+    # What a host takes to start, and for its first call, is no cost of a call.
+    one = bench.bought(1)
+    size, cost_ms = sizes.processor, {}
+    for at_once in (8, 64):
+        found = bench.bought(size, concurrency=at_once)
+        cost_ms[at_once] = (found.host_cpu_s - one.host_cpu_s) / (found.calls - one.calls) * 1000
+    add("processor", size, at_8_ms=cost_ms[8], at_64_ms=cost_ms[64])
+
+    for criterion, size in (("thousand", sizes.thousand), ("many", sizes.many)):
+        empty_s = bench.empty_s()
+        found = bench.bought(size, concurrency=64 if criterion == "many" else None)
+        add(criterion, size, seconds=found.seconds, least_s=least_s("up", size, empty_s))
+
+    size = sizes.storm
+    found = bench.bought(size, rate=STORM_RATE)
+    refused = found.counts.get("refused", 0)
+    add(
+        "storm",
+        size,
+        seconds=found.seconds,
+        least_s=math.ceil(size / STORM_RATE),
+        refused=refused / (refused + found.calls),
+    )
+
+    size = sizes.single
+    plain, own = bench.bought(size, URLLIB), bench.bought(size, ACCOUNT)
+    add("single", size, seconds=own.seconds, plain_s=plain.seconds)
