@@ -1,7 +1,6 @@
 """All accounts in one `AccountFleet`."""
 
 import os
-
 from typing import Any
 
 from chatdaddy_pulumi import AccountFleet
