@@ -119,10 +119,11 @@ class Unresolved(NamedTuple):
         It has the nickname and the type, was not there before, was made by our own user, and in
         the run's time. It may be deleted by now.
         """
-        if self.bought:
-            return account.account_id == self.bought
         note = self.note
+        # Who gives it another nickname by hand says that it is theirs.
         named = account.nickname is None or normal(account.nickname) == note.identity.nickname
+        if self.bought:
+            return named and account.account_id == self.bought
         typed = account.type in (None, note.identity.type)
         if not named or not typed or account.account_id in note.before:
             return False
@@ -196,22 +197,22 @@ def suspects(
     by_name: dict[str, list[Unresolved]] = {}
     for one in orders:
         by_name.setdefault(one.note.identity.nickname, []).append(one)
-    bought = {one.bought for several in by_name.values() for one in several}
     every = [one for several in by_name.values() for one in several]
     return {
         account.account_id: account
         for account in sorted(accounts, key=lambda account: account.account_id)
         if account.live
-        and (
-            account.account_id in bought
-            or any(
-                one.may_be(account, user_id) is not False
-                for one in (
-                    every if account.nickname is None else by_name.get(normal(account.nickname), ())
-                )
+        and any(
+            one.may_be(account, user_id) is not False
+            for one in (
+                every if account.nickname is None else by_name.get(normal(account.nickname), ())
             )
         )
     }
+
+
+def _is_its_own(one: Unresolved, account: ObservedAccount, user_id: str | None) -> bool:
+    return account.live and one.may_be(account, user_id) is True
 
 
 @dataclass(frozen=True)
@@ -249,7 +250,7 @@ def recover(
     for ref, one in unresolved.items():
         if not one.bought:
             by_identity.setdefault(one.note.identity, []).append(ref)
-        elif (bought := by_id.pop(one.bought, None)) is not None and bought.live:
+        elif (bought := by_id.pop(one.bought, None)) and _is_its_own(one, bought, user_id):
             found[ref] = bought
     by_name: dict[str, list[ObservedAccount]] = {}
     for account in by_id.values():

@@ -312,7 +312,8 @@ class AccountProvider:
         declared = context.declared(urn) if urn else None
         if state.held is None:
             waits = state.unresolved is not None and state.unresolved.until > self._host.clock()
-            if waits and declared is None:
+            # An intent that stays has it, and names what comes of it.
+            if waits and declared is None and not context.intent_checked:
                 raise NotDone(
                     f"an earlier purchase for {_name(urn)} had no answer, and its account may "
                     "still appear. Run it again in some minutes"

@@ -444,7 +444,8 @@ class FleetProvider:
                 messages.several_failed(reasons, "could not be removed; run it again")
             )
         waiting = [key for key, one in state.unresolved.items() if one.until > self._host.clock()]
-        if waiting and declared is None:
+        # An intent that stays has it, and names what comes of it.
+        if waiting and declared is None and not context.intent_checked:
             raise NotDone(
                 f"an earlier purchase for {listed(sorted(waiting))} had no answer, and its account "
                 "may still appear. All other accounts are removed; run it again in some minutes"

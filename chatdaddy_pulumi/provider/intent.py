@@ -244,8 +244,9 @@ class IntentProvider:
         state = IntentState.load(outputs)
         orders = [Unresolved(note, note.at) for note in state.notes.values()]
         orders += state.orders.values()
-        if not orders or self._host.context_of_removal().run is not None:
+        if not orders:
             return
+        facts = self._host.facts(self._host.context_of_removal())
         try:
             client = self._host.client
             view = await look(client, {one.note.identity.nickname for one in orders})
@@ -253,7 +254,7 @@ class IntentProvider:
         except (ChatDaddyError, LifecycleError):
             return
         for account_id, account in suspects(orders, view.accounts.values(), user_id).items():
-            if account_id not in self._host.removed:
+            if account_id not in self._host.removed and is_free(facts, account_id):
                 self._host.warn(messages.suspect(account_id, account.nickname))
 
 

@@ -109,14 +109,15 @@ def test_an_account_without_a_name_or_type_may_be_any_order(fact: str) -> None:
 
 
 def test_a_machine_that_remembers_the_answer_takes_that_account_and_no_other() -> None:
-    """Whatever it is called by now, and whoever bought another of the nickname."""
+    """Whatever facts are missing, and whoever bought another of the nickname."""
     one = unresolved()._replace(bought="acc2")
-    others = [account("acc1"), account("acc2", nickname="renamed", created_by=None)]
+    others = [account("acc1"), account("acc2", nickname=None, created_by=None)]
     found = recover({A: one, B: unresolved()}, others, "us")
     assert {ref: taken.account_id for ref, taken in found.accounts.items()} == {
         A: "acc2",
         B: "acc1",
     }
+    assert one.may_be(account("acc2", nickname="theirs"), "us") is False
     assert one.became("acc2", {Y})
     assert not one.became("acc3", {X})
 
