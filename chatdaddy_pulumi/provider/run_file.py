@@ -29,6 +29,9 @@ from chatdaddy_pulumi.spec.identity import Identity
 #: Seconds after which the file of a run is removed.
 _KEEP_S = 24 * 3600.0
 
+#: Raised if the files' form changes: another version of the package reads none of them.
+_FORMAT = 2
+
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
 
@@ -48,7 +51,7 @@ def folder() -> Path:
         OSError: it can't be made, or belongs to somebody else.
     """
     user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    path = Path(tempfile.gettempdir()) / f"chatdaddy-pulumi-{user}"
+    path = Path(tempfile.gettempdir()) / f"chatdaddy-pulumi-{user}-{_FORMAT}"
     path.mkdir(mode=0o700, exist_ok=True)
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode):
@@ -201,15 +204,9 @@ class RunFile:
             rows = [
                 json.loads(value) for (value,) in connection.execute("select value from declared")
             ]
+        lists = ("alias_leaves", "secrets")
         declared = [
-            Declared(
-                **{
-                    **row,
-                    "alias_leaves": tuple(row["alias_leaves"]),
-                    "secrets": tuple(row["secrets"]),
-                }
-            )
-            for row in rows
+            Declared(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows
         ]
         self._one_provider = len({one.provider for one in declared}) < 2
         return Run(

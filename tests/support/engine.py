@@ -93,7 +93,7 @@ class Stack:
     stand_in: tuple[str, ...] = ("chatdaddy_pulumi.cli", "sandbox")
 
     def __post_init__(self) -> None:
-        self.workdir.mkdir(parents=True, exist_ok=True)
+        (self.workdir / "tmp").mkdir(parents=True, exist_ok=True)
         if self.engine == "pulumi":
             (self.workdir / "backend").mkdir(exist_ok=True)
             self._call("stack", "init", self.name, "--non-interactive").ok()
@@ -235,6 +235,8 @@ class Stack:
             "PULUMI_BACKEND_URL": f"file://{self.workdir / 'backend'}",
             "PYTHONUNBUFFERED": "1",
             "NO_COLOR": "1",
+            # Engines' ports recur, and by them hosts find the runs of this folder.
+            "TMPDIR": str(self.workdir / "tmp"),
             **self.env,
         }
         env.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)

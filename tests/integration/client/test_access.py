@@ -51,7 +51,7 @@ async def test_an_api_token_serves_as_well(server: Sandbox, chatdaddy: ChatDaddy
     assert TOKEN not in server.totals()
     await chatdaddy.api_tokens.delete(made.token)
     async with client(server, api_token=made.token) as other:
-        with pytest.raises(Unauthorized, match="chatdaddy:apiToken or CHATDADDY_API_TOKEN"):
+        with pytest.raises(Unauthorized, match="CHATDADDY_API_TOKEN"):
             await other.billing.team_detail()
         assert await other.user_id() is None
 
@@ -59,8 +59,8 @@ async def test_an_api_token_serves_as_well(server: Sandbox, chatdaddy: ChatDaddy
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"refresh_token": "wrong-refresh-token-1"}, "chatdaddy:refreshToken"),
-        ({"api_token": "wrong-api-token-1"}, "chatdaddy:apiToken"),
+        ({"refresh_token": "wrong-refresh-token-1"}, "CHATDADDY_REFRESH_TOKEN"),
+        ({"api_token": "wrong-api-token-1"}, "CHATDADDY_API_TOKEN"),
     ],
 )
 async def test_a_wrong_token_names_its_setting(
@@ -79,7 +79,7 @@ async def test_a_team_that_is_not_the_users(server: Sandbox) -> None:
     async with ChatDaddy(
         "another-team", refresh_token=REFRESH_TOKEN, urls=urls, options=FAST
     ) as chatdaddy:
-        with pytest.raises(WrongTeam, match="chatdaddy:teamId"):
+        with pytest.raises(WrongTeam, match="CHATDADDY_TEAM_ID"):
             await chatdaddy.billing.team_detail()
 
 

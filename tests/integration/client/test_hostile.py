@@ -68,7 +68,7 @@ async def test_the_token_does_not_follow_a_redirect(stage: Stage, status: int, w
             if work == "read"
             else chatdaddy.accounts.purchase(Purchase(nickname="a"), known_ids=())
         )
-        with pytest.raises(ChatDaddyError, match="chatdaddy:baseUrl") as caught:
+        with pytest.raises(ChatDaddyError, match="CHATDADDY_BASE_URL") as caught:
             await call
     await elsewhere.close()
     assert elsewhere.requests == []
