@@ -136,8 +136,12 @@ class _Execution:
         """Wait a little for accounts that interrupted purchases may still bring."""
         facts, refused = self._facts, self._decisions.refused
         while True:
+            now, patience_s = facts.clock(), facts.patience_s
             waiting = [e for e in refused.values() if isinstance(e, Unresolved)]
-            ends = [e.until for e in waiting if e.until - facts.clock() <= facts.patience_s]
+            # Most accounts come soon after their purchase, whatever the longest time is.
+            soon = [min(e.until, e.began_at + patience_s) for e in waiting]
+            ends = [end for end in soon if end > now]
+            ends += [e.until for e in waiting if now < e.until <= now + patience_s]
             if not ends or self._stopped():
                 return
             await asyncio.sleep(min(_LOOK_AGAIN_S, max(0.0, min(ends) - facts.clock()) + 0.01))
