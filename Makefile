@@ -43,7 +43,7 @@ check: setup  ## format, lint, types, layers, dependencies, the oldest ones, too
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/uv pip check --quiet --python $(BIN)/python
 	@$(BIN)/python scripts/lowest.py
-	$(LOWEST)/pytest -q -p no:cacheprovider $(LOWEST_TESTS)
+	$(LOWEST)/pytest -q -p no:cacheprovider -m "not locked" $(LOWEST_TESTS)
 
 lowest: setup  ## the quick tests with the oldest dependencies that pyproject.toml allows
 	@$(BIN)/python scripts/lowest.py

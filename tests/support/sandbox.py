@@ -172,6 +172,7 @@ def start(*flags: str, port: int = 0) -> Sandbox:
         if not line and process.poll() is not None:
             break
     process.kill()
+    process.communicate()
     raise AssertionError("the sandbox did not say that it is listening")
 
 

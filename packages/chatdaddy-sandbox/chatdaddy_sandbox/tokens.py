@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,13 +21,15 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from jwt.types import Options
 
 from chatdaddy_sandbox.clock import Clock
 from chatdaddy_sandbox.errors import ApiError
 from chatdaddy_sandbox.randomness import token_hex
 from chatdaddy_sandbox.scopes import from_binary, to_binary
 from chatdaddy_sandbox.store import Store
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 #: How long an access token lasts.
 LIFETIME_S = 3600
