@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 
 import pytest
 
@@ -88,6 +89,8 @@ def test_ctrl_c_while_it_waits(own_team: Team, command: Command) -> None:
     command.env["CHATDADDY_BASE_URL"] = own_team.sandbox.url
     with command.in_terminal("accounts") as terminal:
         terminal.wait_for("reading the team's accounts")
+        while "GET /im/accounts" not in own_team.sandbox.totals():
+            time.sleep(0.05)
         terminal.type("\x03")
         assert terminal.end() == 130
         assert "Traceback" not in terminal.text
