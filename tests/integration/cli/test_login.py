@@ -307,8 +307,10 @@ class TestTerminal:
     def code_on(self, terminal: Terminal) -> str:
         """The code on the screen, once it is drawn whole."""
         while True:
-            found = list(qr.blocks(terminal.text))
-            if found and len(found[-1]) > 20:
+            whole_lines = terminal.text.rpartition("\n")[0]
+            found = list(qr.blocks(whole_lines))
+            # A code is as high as it is wide, and a line holds two rows of it.
+            if found and len(found[-1]) == (len(found[-1][0]) + 1) // 2:
                 return qr.read_text(found[-1], dark_ink=True)
             assert terminal.read(20), terminal.text
 
