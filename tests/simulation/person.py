@@ -673,6 +673,8 @@ class Person:
             words, blocks = self._words(ran, account)
             if event.kind in _REMOVALS and self._nobody_could_say(ran, account):
                 continue
+            if event.kind == "recreate" and ran.step.faults.lag_s:
+                continue  # the preview was told that it is there
             if not said.announces(_SYMBOL[event.kind], words, blocks):
                 self._found(8, f"{ran.who}: {event}, of which the preview said nothing")
         bought = {
