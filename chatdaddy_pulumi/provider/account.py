@@ -139,7 +139,8 @@ class AccountProvider:
                 await refuse_losses(facts, _named(losses(urn, todo, made), _name(urn)))
             except HistoryLoss as loss:
                 return [Problem("tier", str(loss))]
-            if not context.intent_checked or todo.held:  # the intent tells of new ones
+            # The intent tells of new ones; not of one that `--replace` names.
+            if not context.intent_checked or todo.held or context.saved(urn):
                 named = decisions.named({ref: _name(urn)})
                 wanted = Plan(acquire={_name(urn): spec})
                 told = messages.summary(wanted, named, self._host.settings.prices(), "")
