@@ -158,7 +158,12 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
         groups = facts.unresolved_alike
     else:
         groups = {identity: facts.unresolved_alike.get(identity, {})}
-    unresolved = {ref: one for alike in groups.values() for ref, one in alike.items()}
+    unresolved = {
+        ref: one
+        for alike in groups.values()
+        for ref, one in alike.items()
+        if facts.claims.acquired(ref) is None
+    }
     names = {one.nickname for one in groups if groups[one]}
     named = [account for name in names for account in facts.view.named(name)]
     bought = [found for one in unresolved.values() if (found := facts.view.get(one.bought))]
@@ -173,10 +178,11 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
 
 
 def is_free(facts: Facts, account_id: str) -> bool:
-    """Whether no resource of the stack holds the account, or has taken it over in this run."""
+    """Whether no resource of the stack holds the account, or takes it over in this run."""
     return (
         account_id not in facts.ownership.held_ids
         and account_id not in facts.bought
+        and account_id not in facts.promised
         and facts.claims.claimed(account_id) is None
     )
 

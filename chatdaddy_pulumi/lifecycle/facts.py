@@ -142,6 +142,8 @@ class Facts:
     is_coming: Callable[[str], bool] = lambda _: False
     #: The accounts that were bought in this piece of work.
     bought: set[str] = field(default_factory=set)
+    #: The accounts that entries of this piece of work are about to take over.
+    promised: Collection[str] = ()
     #: The accounts that this run was the first to miss.
     first_missed: Missed = field(default_factory=set[str])
     #: Where the provider is named explicitly: nicknames of other providers are no doubles.
