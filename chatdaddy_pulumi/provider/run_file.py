@@ -14,7 +14,7 @@ import stat
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -112,6 +112,7 @@ class RunFile:
         preview: bool,
         saved: Mapping[str, Any],
         declared: list[Declared],
+        secret_settings: Sequence[str] = (),
     ) -> RunFile:
         """Make the file of a new run; files of runs long ago are removed.
 
@@ -121,6 +122,7 @@ class RunFile:
             preview: Whether the run is a preview.
             saved: The outputs of our resources in the saved state, by URN.
             declared: What the program declares so far.
+            secret_settings: The keys of the stack's configuration that are secrets.
         """
         home = folder()
         _remove_old(home)
@@ -140,6 +142,7 @@ class RunFile:
             "preview": preview,
             "at": time.time(),
             "saved": saved,
+            "secret_settings": list(secret_settings),
         }
         with made._writing() as connection:
             connection.executemany(
@@ -217,6 +220,7 @@ class RunFile:
             saved=facts["saved"],
             declared=declared,
             claims=self,
+            secret_settings=facts.get("secret_settings", ()),
         )
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:

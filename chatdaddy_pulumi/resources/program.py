@@ -29,6 +29,12 @@ INTENT = "chatdaddy-intent"
 
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", "chatdaddy:index:Intent")
 
+#: The stack's settings, ``chatdaddy:teamId`` and so on; without tokens, which are never shown.
+_SETTINGS = (
+    *("teamId", "baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl"),
+    *("concurrency", "prices", "client", "verify"),
+)
+
 #: How often the state is read again if it can't be read, and after how many seconds.
 _READS, _READ_AGAIN_S = 40, 0.05
 
@@ -375,6 +381,7 @@ class Program:
                 preview=pulumi.runtime.is_dry_run(),
                 saved=saved,
                 declared=declared,
+                secret_settings=secret_settings(),
             )
         except OSError as error:
             raise pulumi.RunError(
@@ -421,6 +428,12 @@ def is_protected_by(opts: pulumi.ResourceOptions) -> bool:
     if opts.protect is not None:
         return bool(opts.protect)
     return opts.parent is not None and sdk_hooks.is_protected(opts.parent)
+
+
+def secret_settings() -> list[str]:
+    """The keys of the stack's configuration that are ours, and secrets."""
+    keys = [f"chatdaddy:{name}" for name in _SETTINGS]
+    return [key for key in keys if sdk_hooks.is_secret_setting(key)]
 
 
 async def secret_names(given: Mapping[str, Any]) -> list[str] | None:

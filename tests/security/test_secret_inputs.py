@@ -29,7 +29,7 @@ MARKS = {"a secret input": MARK}
 _HEAD = """\
 import os
 import pulumi
-from chatdaddy_pulumi import Account, AccountFleet
+from chatdaddy_pulumi import Account, AccountFleet, Provider
 
 STAGE = os.environ.get("STAGE", "1")
 
@@ -313,3 +313,68 @@ def test_what_an_engine_adds_to_a_complaint_is_no_secret(
     search.state("preview")
     assert search.found == [], "\n".join(search.found)
     assert server.writes() == {}
+
+
+WRONG_SETTINGS = (
+    MARK,
+    MARK * 40,
+    f"http://{MARK}.example/path",
+    f"https://user:{MARK}@host.example",
+    f"http://127.0.0.1:9/{MARK}?{MARK}",
+    f'{{"{MARK}": 1}}',
+    f'{{"retries": "{MARK}"}}',
+    f'{{"retries": 70707071.5, "max_pages": -70707072, "ca_file": "{MARK}"}}',
+)
+
+
+@pytest.mark.parametrize("value", WRONG_SETTINGS)
+def test_a_complaint_of_settings_does_not_show_a_secret(value: str) -> None:
+    for names in (("baseUrl", "concurrency"), ("imUrl", "prices", "client")):
+        said = {**dict.fromkeys(names, value), "__secrets": ",".join(names)}
+        with hosted("_intents", {**CONFIG, **said}) as one:
+            assert complaints(one, {"__urn": "urn:pulumi:dev::p::t::n"}) != "[]"
+
+
+#: Provider programs whose messages name a setting. The name of a host is not known, or known to be
+#: nobody's, without asking elsewhere: it ends in ``.invalid``.
+OF_PROVIDERS = {
+    "an inherited setting": "",
+    "a path": 'base_url=secret("http://127.0.0.1:9/" + word("path"))',
+    "a host": 'base_url=secret("https://" + word("host") + ".invalid")',
+    "another scheme": 'im_url=secret("http://" + word("host") + ".example")',
+    "a team": 'team_id=hidden("team")',
+    "a word": 'client=secret(json.dumps({word("client"): 1}))',
+    "a file": 'client=secret(json.dumps({"ca_file": "/" + word("file")}))',
+    "prices": 'prices=secret(json.dumps({word("prices"): {}}))',
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_secret_setting_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, engine: str) -> None:
+    """Of an explicit provider, and of the stack: nothing is asked at that address."""
+    given = {"TEAM": TEAM_ID, "TOKEN": REFRESH_TOKEN, "URL": server.url}
+    stack = stack_of(server, tmp_path, engine, "", **given)
+    secret = {"chatdaddy:eventsUrl": f"http://127.0.0.1:9/{MARK}-events"}
+    for key, value in secret.items():
+        stack.set_config(key, value, secret=True)
+    search = Searched(stack)
+    for title, argument in OF_PROVIDERS.items():
+        said = ['refresh_token=os.environ["TOKEN"]', argument]
+        said += [] if "team_id" in argument else ['team_id=secret(os.environ["TEAM"])']
+        said += [] if "base_url" in argument else ['base_url=secret(os.environ["URL"])']
+        (stack.project / "__main__.py").write_text(
+            f"import json\n{_HEAD}"
+            f"own = Provider('own', {', '.join(filter(None, said))})\n"
+            "opts = pulumi.ResourceOptions(provider=own)\n"
+            "Account('a', opts=opts)\n"
+            "AccountFleet('f', {'b': {}}, opts=opts)\n"
+        )
+        run = search.does(title, stack.up("--diff") if not argument else stack.preview("--diff"))
+        assert (run.exit_code == 0) == (not argument), run.output
+        assert "Traceback" not in run.output, run.output
+    search.state("preview")
+    (stack.project / "__main__.py").write_text(f"{_HEAD}Account('c')\n")
+    stack.set_config("chatdaddy:baseUrl", f"http://{MARK}-host.example/", secret=True)
+    search.does("a stack's setting", stack.preview("--diff"))
+    assert search.found == [], "\n".join(search.found)
