@@ -7,12 +7,14 @@ back what an interrupted run bought, or is bought. Previews and updates ask the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from math import ceil
 from typing import TYPE_CHECKING
 
+from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
@@ -26,6 +28,7 @@ from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import is_archived
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, identity_of
 from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
+from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity
@@ -155,23 +158,31 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
         groups = facts.unresolved_alike
     else:
         groups = {identity: facts.unresolved_alike.get(identity, {})}
-    unresolved = {ref: one for alike in groups.values() for ref, one in alike.items()}
+    unresolved = {
+        ref: one
+        for alike in groups.values()
+        for ref, one in alike.items()
+        if facts.claims.acquired(ref) is None
+    }
     names = {one.nickname for one in groups if groups[one]}
     named = [account for name in names for account in facts.view.named(name)]
     bought = [found for one in unresolved.values() if (found := facts.view.get(one.bought))]
+    bought_for_others = {one.bought for one in facts.suspected.values()}
     accounts = [
         account
         for account in [*named, *(facts.view.nameless if names else ()), *bought]
-        if is_free(facts, account.account_id)
+        if account.account_id not in bought_for_others and is_free(facts, account.account_id)
     ]
-    return recover(unresolved, accounts, facts.user_id, facts.dropped_orders)
+    besides = Counter(order.identity for order, one in facts.suspected.items() if not one.bought)
+    return recover(unresolved, accounts, facts.user_id, besides)
 
 
 def is_free(facts: Facts, account_id: str) -> bool:
-    """Whether no resource of the stack holds the account, or has taken it over in this run."""
+    """Whether no resource of the stack holds the account, or takes it over in this run."""
     return (
         account_id not in facts.ownership.held_ids
         and account_id not in facts.bought
+        and account_id not in facts.promised
         and facts.claims.claimed(account_id) is None
     )
 
@@ -247,6 +258,37 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             "account, which was to be seen or to be waited for as this run began. Run it again"
         )
     return _buy_or_adopt(facts, ref, spec)
+
+
+async def not_appeared(
+    facts: Facts, orders: Mapping[str, UnresolvedPurchase], removed: Collection[str]
+) -> list[str]:
+    """The keys of the orders whose account is not there yet and may still appear.
+
+    Args:
+        facts: What the removal knows.
+        orders: The orders, by key.
+        removed: The accounts that this run removes; none of them came of the orders.
+    """
+    waiting = {key: one for key, one in orders.items() if one.until > facts.clock()}
+    if not waiting:
+        return []
+    try:
+        view = await look(facts.client, {one.note.identity.nickname for one in waiting.values()})
+        user_id = await facts.client.user_id()
+    except ChatDaddyError:
+        return sorted(waiting)
+    free = [
+        account
+        for account in view.accounts.values()
+        if account.account_id not in removed and is_free(facts, account.account_id)
+    ]
+    for key, one in list(waiting.items()):
+        appeared = next((account for account in free if one.may_be(account, user_id)), None)
+        if appeared is not None:
+            free.remove(appeared)
+            del waiting[key]
+    return sorted(waiting)
 
 
 def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:

@@ -124,6 +124,8 @@ class _Execution:
         except ChatDaddyError as error:
             raise NotDone("nothing was done: the accounts can't be read", cause=error) from None
         approve(plan, self._decisions)
+        made = self._decisions.made.values()
+        facts.promised = {one.account.account_id for one in made if isinstance(one, TakeOver)}
         tally = self._tally
         tally.to_buy = len(self._decisions.purchases)
         tally.to_change = len(plan.change) + len(plan.bring_back)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Sent, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Order, Sent, Unresolved
 from chatdaddy_pulumi.lifecycle.team_view import TeamView
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -128,8 +128,8 @@ class Facts:
     claims: Claims = field(default_factory=LocalClaims)
     #: The orders that entries wait for; each is for what its entry asks for.
     unresolved: Mapping[Ref, Unresolved] = field(default_factory=dict)
-    #: How many accounts interrupted runs may have bought for entries that are no more.
-    dropped_orders: Mapping[Identity, int] = field(default_factory=dict)
+    #: The orders that no entry of the program waits for.
+    suspected: Mapping[Order, Unresolved] = field(default_factory=dict)
     #: Whether the intent has noted the entry; a purchase that it has not is refused.
     noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
     #: The accounts that carried the entry's nickname when the intent noted it.
@@ -142,6 +142,8 @@ class Facts:
     is_coming: Callable[[str], bool] = lambda _: False
     #: The accounts that were bought in this piece of work.
     bought: set[str] = field(default_factory=set)
+    #: The accounts that entries of this piece of work are about to take over.
+    promised: Collection[str] = ()
     #: The accounts that this run was the first to miss.
     first_missed: Missed = field(default_factory=set[str])
     #: Where the provider is named explicitly: nicknames of other providers are no doubles.

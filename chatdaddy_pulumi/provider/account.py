@@ -9,7 +9,12 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import (
+    Decisions,
+    TakeOver,
+    decide_all,
+    not_appeared,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     HistoryLoss,
@@ -134,7 +139,8 @@ class AccountProvider:
                 await refuse_losses(facts, _named(losses(urn, todo, made), _name(urn)))
             except HistoryLoss as loss:
                 return [Problem("tier", str(loss))]
-            if not context.intent_checked or todo.held:  # the intent tells of new ones
+            # The intent tells of new ones; not of one that `--replace` names.
+            if not context.intent_checked or todo.held or context.saved(urn):
                 named = decisions.named({ref: _name(urn)})
                 wanted = Plan(acquire={_name(urn): spec})
                 told = messages.summary(wanted, named, self._host.settings.prices(), "")
@@ -311,9 +317,11 @@ class AccountProvider:
         urn = context.urn_today(str(state.inputs.get("__urn") or ""), account_id)
         declared = context.declared(urn) if urn else None
         if state.held is None:
-            waits = state.unresolved is not None and state.unresolved.until > self._host.clock()
             # An intent that stays has it, and names what comes of it.
-            if waits and declared is None and not context.intent_checked:
+            if state.unresolved is None or declared is not None or context.intent_checked:
+                return
+            facts = self._host.facts(context)
+            if await not_appeared(facts, {urn: state.unresolved}, self._host.removed):
                 raise NotDone(
                     f"an earlier purchase for {_name(urn)} had no answer, and its account may "
                     "still appear. Run it again in some minutes"

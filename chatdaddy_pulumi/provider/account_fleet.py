@@ -11,7 +11,12 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, refuse_unclear
+from chatdaddy_pulumi.lifecycle.decisions import (
+    Decisions,
+    decide_all,
+    not_appeared,
+    refuse_unclear,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     LifecycleError,
@@ -443,11 +448,14 @@ class FleetProvider:
             raise LifecycleError(
                 messages.several_failed(reasons, "could not be removed; run it again")
             )
-        waiting = [key for key, one in state.unresolved.items() if one.until > self._host.clock()]
-        # An intent that stays has it, and names what comes of it.
-        if waiting and declared is None and not context.intent_checked:
+        # An intent that stays has the orders, and names what comes of them.
+        if declared is not None or context.intent_checked:
+            return
+        facts = self._host.facts(context)
+        waiting = await not_appeared(facts, state.unresolved, self._host.removed)
+        if waiting:
             raise NotDone(
-                f"an earlier purchase for {listed(sorted(waiting))} had no answer, and its account "
+                f"an earlier purchase for {listed(waiting)} had no answer, and its account "
                 "may still appear. All other accounts are removed; run it again in some minutes"
             )
 

@@ -512,9 +512,6 @@ class _Found:
         for ref, one in context.unresolved.items():
             idle = one.until > ends or ref in recovered.accounts or ref in recovered.unclear
             context.unresolved[ref] = one._replace(idle=idle)
-        for order in orders:
-            dropped = context.dropped_orders
-            dropped[order.identity] = dropped.get(order.identity, 0) + 1
 
     def _settle_adopted(self, orders: dict[Order, Unresolved], facts: Facts) -> None:
         """What a person has taken over with `adopt` came of an order."""

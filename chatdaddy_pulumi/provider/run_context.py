@@ -163,8 +163,6 @@ class RunContext:
     unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
     #: The orders that no entry waits for.
     suspected: dict[Order, Unresolved] = field(default_factory=dict)
-    #: How many accounts interrupted runs may have bought for entries that are no more.
-    dropped_orders: dict[Identity, int] = field(default_factory=dict)
     #: What the intent has noted.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
@@ -271,7 +269,7 @@ class RunContext:
             ownership=self.ownership,
             claims=self.run.claims if self.run is not None else LocalClaims(),
             unresolved=self.unresolved,
-            dropped_orders=self.dropped_orders,
+            suspected=self.suspected,
             noted=self.is_noted,
             known_before=self._known_before,
             replaced=self.replaced,
