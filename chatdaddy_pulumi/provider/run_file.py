@@ -287,8 +287,17 @@ class RunFile:
     def sends(self, ref: Ref) -> None:
         self._note_begun("+", ref)
 
-    def give_up(self, ref: Ref) -> None:
+    def give_up(self, identity: Identity, ref: Ref) -> None:
         self._note_begun("-", ref)
+        if self._one_provider:
+            if self._reserved.get(identity) == ref:
+                del self._reserved[identity]
+            return
+        with self._writing() as connection:
+            connection.execute(
+                "delete from reserved where nickname = ? and type = ? and holder = ? and key = ?",
+                (*identity, *ref),
+            )
 
     @property
     def _begun_path(self) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatdaddy_pulumi.lifecycle.facts import Claim
+from chatdaddy_pulumi.lifecycle.facts import Claim, Claims, LocalClaims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.provider.run_file import MissedFile, RunFile, begun_in, find_run
 from chatdaddy_pulumi.spec.identity import Identity
@@ -36,7 +36,7 @@ def test_a_later_run_knows_for_what_an_earlier_one_may_have_bought() -> None:
     run.sends(ALICE)
     run.sends(BOB)
     assert sent(run) == {ALICE, BOB}
-    run.give_up(ALICE)
+    run.give_up(Identity("alice", "wa"), ALICE)
     assert sent(run) == {BOB}
     run.sends(ALICE)
     assert sent(run) == {ALICE, BOB}
@@ -99,3 +99,24 @@ def test_what_a_refresh_was_the_first_to_miss_is_known_to_the_engines_other_host
     assert "acc1" not in MissedFile("127.0.0.1:2")
     assert "acc1" not in MissedFile("other:1"), "ports recur"
     assert find_run(None, "127.0.0.1:1") is None
+
+
+def claims_of(kind: str) -> Claims:
+    if kind == "in memory":
+        return LocalClaims()
+    run = a_run()
+    if kind == "file of one host":
+        run.run()
+    return run
+
+
+@pytest.mark.parametrize("kind", ["in memory", "file", "file of one host"])
+def test_who_gives_a_purchase_up_reserves_nothing(kind: str) -> None:
+    claims, alice = claims_of(kind), Identity("alice", "wa")
+    assert claims.reserve(alice, ALICE) is None
+    claims.sends(ALICE)
+    claims.give_up(alice, BOB)
+    assert claims.reserve(alice, BOB) == ALICE, "another's reservation stays"
+    claims.give_up(alice, ALICE)
+    assert claims.reserved(alice) is None
+    assert claims.reserve(alice, BOB) is None
