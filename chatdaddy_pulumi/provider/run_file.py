@@ -14,7 +14,7 @@ import stat
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -188,6 +188,10 @@ class RunFile:
         """The address of the engine whose run it is."""
         return self._fact("engine")
 
+    def stack(self) -> str:
+        """The stack whose run it is, as ``organization/project/stack``."""
+        return self._fact("stack")
+
     def boot(self) -> str:
         """When the machine was started that the run was on; "" if that is not known."""
         return self._fact("boot")
@@ -291,8 +295,17 @@ class RunFile:
     def sends(self, ref: Ref) -> None:
         self._note_begun("+", ref)
 
-    def give_up(self, ref: Ref) -> None:
+    def give_up(self, identity: Identity, ref: Ref) -> None:
         self._note_begun("-", ref)
+        if self._one_provider:
+            if self._reserved.get(identity) == ref:
+                del self._reserved[identity]
+            return
+        with self._writing() as connection:
+            connection.execute(
+                "delete from reserved where nickname = ? and type = ? and holder = ? and key = ?",
+                (*identity, *ref),
+            )
 
     @property
     def _begun_path(self) -> Path:
@@ -315,18 +328,32 @@ class RunFile:
         return found
 
 
-def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
-    """The run that a hidden input names, or the newest one of the engine that the host serves."""
+def root_of(stack: str) -> str:
+    """The URN of the root of ``organization/project/stack``."""
+    _, project, name = stack.split("/")
+    return f"urn:pulumi:{name}::{project}::pulumi:pulumi:Stack::{project}-{name}"
+
+
+def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], str]) -> Run | None:
+    """The run that a hidden input names, or else the one of the engine that the host serves.
+
+    Args:
+        hidden: The hidden input, if there is one.
+        engine: The engine's address. Addresses recur: files of earlier engines may have it, too.
+        root: Asks the engine for the root that the program of its run has told it; "" if none of
+            our programs runs, as in a destroy.
+    """
     with suppress(OSError, sqlite3.Error):
         if hidden is not None:
             path = Path(str(hidden.get("path") or ""))
             if path.parent != folder() or not path.is_file():
                 return None
             return RunFile(path).run()
+        stack_root = root()
         found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
-        for path in reversed(found):
+        for path in reversed(found) if stack_root else ():
             run_file = RunFile(path)
-            if run_file.engine() == engine:
+            if run_file.engine() == engine and root_of(run_file.stack()) == stack_root:
                 return run_file.run()
     return None
 

@@ -18,7 +18,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
-from chatdaddy_pulumi.provider.run_file import RunFile
+from chatdaddy_pulumi.provider.run_file import RunFile, root_of
 from chatdaddy_pulumi.provider.state import PART
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
@@ -388,6 +388,7 @@ class Program:
                 f"ChatDaddy: the run's file can't be made: {error}. Nothing was done. Set TMPDIR "
                 "to a folder of your own"
             ) from None
+        await sdk_hooks.tell_root(root_of(stack))
         self._file = made
         return made
 
