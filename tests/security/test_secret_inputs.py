@@ -11,11 +11,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
 from chatdaddy_pulumi import Account, AccountFleet
+from chatdaddy_pulumi.client.redact import one_line
+from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.spec import rules
+from chatdaddy_pulumi.spec.nicknames import normal
+from chatdaddy_pulumi.spec.problem import Problem
 from tests.support import leaks
 from tests.support.engine import ENGINES, Run, Stack, write_project
 from tests.support.host import Host, hosted
@@ -283,6 +288,37 @@ def test_a_complaint_of_a_fleet_does_not_show_a_secret(host: Host, kind: str) ->
     limits = {"max_purchases": value, "max_removals": value}
     said += complaints(fleet, {"__accounts": "{}", "limits": limits}, "limits[]")
     assert "must be" in said
+
+
+#: Secrets that a message may hold in another form than the program gave them.
+ODD_SECRETS = (
+    f"{MARK} +852 9876 5432 {MARK}",
+    f"https://user:word@host/{MARK} Bearer abcdefgh {MARK}",
+    f"Zoe\u0301 {MARK}",
+    f"Zo\u00e9  {MARK}\t\u202e{MARK}",
+    f'it\'s "{MARK}" \\{MARK}',
+    f"  {MARK}\u00a0{MARK} ",
+)
+
+
+def in_other_words(word: str) -> Iterator[str]:
+    """A secret as messages and servers write it."""
+    for text in (word, normal(word), normalize("NFC", word), normalize("NFD", word)):
+        yield text
+        yield one_line(f"not {text} here")
+        yield f"{text!r} and {[text]} and {chr(34) + text!r}"
+        for ascii_ in (True, False):
+            yield one_line(json.dumps({"message": f"not {text}"}, ensure_ascii=ascii_))
+        yield Problem.of("nickname", f"is {text!r}, or {text}").reason
+        yield repr(one_line(text))
+
+
+@pytest.mark.parametrize("word", ODD_SECRETS)
+def test_a_secret_in_other_words_is_masked(word: str) -> None:
+    masking = Masking()
+    masking.hide({"nickname": word}, ["nickname"])
+    for message in in_other_words(word):
+        assert MARK not in masking.mask(message), message
 
 
 #: One wrong argument a program, since an engine ends a program at its first complaint.
