@@ -124,6 +124,20 @@ def test_a_provider_of_the_state_is_not_loaded(
         assert calls_of(stack, "delete") == calls_of(stack, "read") == []
     assert len(stack.resources("pulumi-python:dynamic/toys:Toy")) == 3
 
+    # The host takes the provider from the inputs if the outputs come to nothing.
+    for outputs in ({}, {"seen": None}):
+        hostile = json.loads(json.dumps(state))
+        for resource in hostile["deployment"]["resources"]:
+            if resource["urn"].endswith("::third"):
+                resource["outputs"] = outputs
+        path.write_text(json.dumps(hostile))
+        for operation in ("refresh", "destroy"):
+            code, output = run(stack, operation)
+            assert code == 1
+            assert not touched.exists(), f"{operation} with {outputs}"
+            assert "error: the state's provider (code) is not loaded" in output
+    path.write_text(json.dumps(state))
+
     # What the program registers is loaded: the resource goes on with the program's provider.
     code, output = run(stack, "up")
     assert code == 0, output
