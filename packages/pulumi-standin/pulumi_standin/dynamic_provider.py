@@ -170,6 +170,8 @@ class DynamicProvider:
         """The host looks for the provider in the inputs if the outputs come to nothing."""
         self._trust.check(state.outputs or {})
         self._trust.check(state.inputs)
+        if "__provider" not in (state.outputs or state.inputs):
+            raise ProviderError("the state is damaged: it names no provider for this resource")
 
     async def read(self, urn: str, old: State) -> Read:
         if not await self._ready():
