@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gzip
 import itertools
@@ -296,6 +297,25 @@ def test_no_json_takes_much_time_or_memory(server: Hostile, body: bytes) -> None
             ask(server, clear(watched), ClientOptions(retry_delay_s=0, retries=0, lookup_s=0))
         assert late < 5  # in a quarter of it on an idle machine
     assert peak_mb() - before < 400
+
+
+@pytest.mark.parametrize("claims", [b"[],", b"[", b"9"], ids=["values", "depth", "digits"])
+def test_no_token_takes_much_time_or_memory(server: Hostile, claims: bytes) -> None:
+    """What a token says of itself is JSON, too."""
+    payload = base64.urlsafe_b64encode(b'{"a": [' + claims * 2_000_000 + b"1]}").decode()
+    body = json.dumps({"access_token": f"eyJhbGciOiJub25lIn0.{payload}.x"}).encode()
+    own = server.answers["POST /auth/token"]
+    server.answers["POST /auth/token"] = lambda _: body
+    before, began = peak_mb(), time.process_time()
+    try:
+        with pytest.raises(ChatDaddyError, match="is longer than") as caught:
+            ask(server, snapshot)
+    finally:
+        server.answers["POST /auth/token"] = own
+    assert is_a_clear_line(caught.value)
+    assert time.process_time() - began < 5
+    assert peak_mb() - before < 200
+    assert server.calls() == []
 
 
 def test_a_complaint_that_drips_is_known_by_its_status(server: Hostile) -> None:
