@@ -463,6 +463,41 @@ def test_a_server_that_repeats_the_token_is_not_repeated(server: Hostile) -> Non
     assert REFRESH_TOKEN not in repr(caught.value) + repr(vars(caught.value))
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://user:pass-word-1@evil.example/",
+        "//pass-word-1@evil.example",
+        "http://[::1/",
+        "http://evil.example@pass-word-1@x/",
+        "x" * 60_000,
+    ],
+)
+def test_a_redirect_is_refused_wherever_it_leads(server: Hostile, location: str) -> None:
+    server.answers[BUY] = lambda handler: handler.say({}, 302, {"Location": location})
+    with pytest.raises(Refused, match="is not followed") as caught:
+        ask(server, purchase)
+    assert is_a_clear_line(caught.value)
+    assert "pass-word-1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "(" * 60_000, "9" * 60_000, "x"]
+)
+def test_an_odd_date_spoils_no_answer(server: Hostile, date: str) -> None:
+    body = b'{"accounts": [], "total": 0}'
+
+    def answer(handler: Handler) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Date", date)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    server.answers[LIST] = answer
+    ask(server, snapshot, ClientOptions(retries=0))
+
+
 def test_an_id_can_not_lead_to_another_path(server: Hostile) -> None:
     server.otherwise = lambda handler: handler.say({"success": True})
     ask(server, lambda client: client.accounts.delete("../../auth/token?x=1#"))
