@@ -50,13 +50,13 @@ def say(text: str | Text = "", *, to: Console | None = None) -> None:
 
 def note(text: str) -> None:
     """Print a line beside the results."""
-    say(text, to=notes())
+    say(_visible_lines(text), to=notes())
 
 
 def fail(message: str) -> None:
     """Print why the command can't go on."""
     console = notes()
-    say(Text.assemble(("error: ", "bold red"), message), to=console)
+    say(Text.assemble(("error: ", "bold red"), _visible_lines(message)), to=console)
 
 
 def visible(text: str) -> str:
@@ -64,6 +64,10 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(_escaped(letter) if _unshown(letter) else letter for letter in text)
+
+
+def _visible_lines(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _unshown(letter: str) -> bool:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chatdaddy_pulumi.cli.console import ago, print_csv, print_json, visible
+from chatdaddy_pulumi.cli.console import ago, fail, note, print_csv, print_json, visible
 
 HOSTILE = {
     "colour": "a\x1b[31mb",
@@ -27,6 +27,13 @@ def test_control_characters_are_written_out(case: str) -> None:
     assert shown.startswith("a\\")
     assert shown.endswith("b")
     assert shown.isprintable()
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_errors_and_notes_act_on_no_terminal(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fail(HOSTILE[case])
+    note(HOSTILE[case])
+    assert all(line.isprintable() for line in capsys.readouterr().err.split("\n"))
 
 
 @pytest.mark.parametrize("text", ["Café", "東京", "👩‍👩‍👧", "a\u3000b", "हिन्दी", "❤️"])
