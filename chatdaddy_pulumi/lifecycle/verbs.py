@@ -323,10 +323,11 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         raise NotRemoved(account_id, adopter[0])
     if not _is_recreated(facts, ref, account_id):
         return None
-    if ref.key and ownership.is_renamed(ref.holder):
-        # The fleet has a new name, under which the engine may leave it out or have failed.
+    creates = facts.claims.checking
+    if ownership.is_renamed(ref.holder) and (ref.key or not creates):
+        # It has a new name, under which the engine may leave it out or have failed.
         raise NotRemoved(account_id, ref)
-    return ref
+    return ref if creates else None
 
 
 def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
