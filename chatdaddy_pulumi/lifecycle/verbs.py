@@ -91,6 +91,15 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     except ChatDaddyError as error:
         facts.claims.give_up(ref)
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
+    before = facts.known_before(ref)
+    if account.account_id in facts.ownership.held_ids or account.account_id in before:
+        raise Unresolved(
+            f"it is not known whether {spec.nickname!r} was bought: the answer names "
+            f"{account.account_id}, which was there before",
+            began_at=began_at,
+            until=facts.clock(),
+            sent=True,
+        )
     facts.claims.bought(account.account_id, ref)
     facts.bought.add(account.account_id)
     facts.view.add([account])
