@@ -290,7 +290,7 @@ async def remove(
         else:
             await accounts.delete(account_id, now=on_delete is OnDelete.DELETE_NOW)
     except ChatDaddyError as error:
-        if isinstance(error, NotFound) or await _is_removed(facts, account_id, error):
+        if await _is_removed(facts, account_id, error):
             return Removal.ALREADY, None
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
         raise NotDone(f"{account_id} was not {word}", cause=error) from None
@@ -298,12 +298,15 @@ async def remove(
 
 
 async def _is_removed(facts: Facts, account_id: str, error: ChatDaddyError) -> bool:
-    """Whether the removal was refused since somebody else has removed the account."""
+    """Whether the removal was refused since somebody else has removed the account.
+
+    That it is not found is no proof alone: something else than ChatDaddy may say so.
+    """
     if not isinstance(error, Refused):
         return False
     with suppress(ChatDaddyError):
         account = await facts.client.accounts.look_up(account_id)
-        return account is not None and not account.live
+        return isinstance(error, NotFound) if account is None else not account.live
     return False
 
 
