@@ -23,6 +23,9 @@ from chatdaddy_pulumi.client.setting_names import BASE_URL
 #: What is read of an answer that only says what went wrong.
 LONGEST_COMPLAINT = 64 * 1024
 
+#: A server in between waited no longer: what it had handed on may have been done.
+_GIVEN_UP = (408, 499)
+
 _NOT_JSON = f"it is not JSON; check the {BASE_URL}"
 
 
@@ -70,7 +73,7 @@ def failure(call: Call, answer: Answer) -> errors.ChatDaddyError:
     if said is None:
         # ChatDaddy says what is wrong in JSON. A 404 of something else must not count as its word
         # that an account is gone.
-        refusal = answer.status < 500 and answer.status != 429
+        refusal = answer.status < 500 and answer.status not in (429, *_GIVEN_UP)
         if refusal and (answer.status == 404 or answer.content.strip()):
             return not_chatdaddy(call, answer.status)
         said = {}
@@ -88,7 +91,7 @@ def failure(call: Call, answer: Answer) -> errors.ChatDaddyError:
 def _kind(call: Call, status: int) -> type[errors.ChatDaddyError]:
     if status == 429:
         return errors.RateLimited
-    if status < 500:
+    if status < 500 and status not in _GIVEN_UP:
         return errors.REFUSALS.get(status, errors.Refused)
     gateways = status in (502, 503, 504) and call.repeat is Repeat.IDEMPOTENT
     return errors.Unavailable if gateways or call.repeat is Repeat.READ else errors.Unknown
