@@ -1,7 +1,7 @@
-"""Buying an account once, and finding out what was bought if the answer was lost.
+"""Buys an account once, and finds it if the answer was lost.
 
 The API has no idempotency key, so a purchase is sent again only if it is certain that nothing
-happened. Otherwise the team's accounts are searched until the new one shows.
+happened. Otherwise the team's accounts are searched until the new one appears.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class _Alike:
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lose(self, known_ids: Collection[str], error: Unknown) -> _Lost:
-        """One more of them whose answer was lost."""
+        """Add a purchase whose answer was lost."""
         lost = _Lost(known_ids, error, asyncio.get_running_loop().create_future())
         self.lost.append(lost)
         return lost
 
 
 class Purchases:
-    """All purchases of a process, so that none takes another's account for its own."""
+    """All purchases of a process, so that none is given another one's account."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Purchases:
         """Buy one account that is not among `known_ids`."""
         key = (order.type, order.tier, order.nickname)
         while (alike := self._alike.setdefault(key, _Alike())).search is not None:
-            # A new account must be one of the lost purchases': buy no other until they are found.
+            # A new account must be a lost purchase's, so no other is sent until they are found.
             await asyncio.wait([alike.search])
         alike.in_flight += 1
         alike.quiet.clear()

@@ -1,7 +1,7 @@
-"""Whose an account is: the one function that decides it, for every path.
+"""Decides how an entry without an account gets one: a single function for all callers.
 
-An entry that holds nothing is carried over from an entry that leaves, takes an account over, gets
-back what an interrupted run bought, or is bought. Previews and updates ask the same function.
+It keeps the account of an entry that leaves, takes an existing account over, gets the account that
+an interrupted run bought, or a new one is bought. Previews and updates call the same function.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Buy:
-    """Nothing is there: buy. `known_ids` carry the nickname already."""
+    """Buy an account. The accounts `known_ids` have the nickname already."""
 
     known_ids: tuple[str, ...] = ()
 
@@ -68,7 +68,7 @@ Decision = Buy | TakeOver
 
 @dataclass
 class Decisions:
-    """What becomes of entries that hold nothing."""
+    """The decisions for entries that hold nothing."""
 
     made: dict[Ref, Decision]
     refused: dict[Ref, LifecycleError]
@@ -78,7 +78,7 @@ class Decisions:
         return [ref for ref, decision in self.made.items() if isinstance(decision, Buy)]
 
     def named(self, names: Mapping[Ref, str]) -> Decisions:
-        """Those of these entries, by names as the keys of no holder."""
+        """The decisions for these entries, by their names."""
         return Decisions(
             {Ref("", names[ref]): one for ref, one in self.made.items() if ref in names},
             {Ref("", names[ref]): one for ref, one in self.refused.items() if ref in names},
@@ -122,7 +122,7 @@ def _decisions(facts: Facts, wanted: Mapping[Ref, AccountSpec]) -> Decisions:
 
 
 async def _search_for_orders(facts: Facts, found: Decisions) -> bool:
-    """Search for what came of orders that a listing does not show, before it is bought again."""
+    """Before buying again, search for results of orders that a listing does not show."""
     if not facts.view.complete:
         return False
     refs = [ref for ref in found.purchases if ref in facts.unresolved]
@@ -188,7 +188,7 @@ def is_free(facts: Facts, account_id: str) -> bool:
 
 
 def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> Decision:
-    """What becomes of an entry that holds nothing.
+    """Decide for an entry that holds nothing.
 
     Raises:
         AlreadyThere: an account of the nickname is there, or other entries have the nickname.
@@ -312,12 +312,12 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
 
 
 def _is_hidden(facts: Facts, account_id: str) -> bool:
-    """Whether an account that was bought is in no listing."""
+    """Whether a bought account is in no listing."""
     return account_id != "" and facts.view.get(account_id) is None
 
 
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
-    """The account that the same entry holds already, if the engine creates the resource anew."""
+    """The account that the same entry already holds, if the engine creates the resource again."""
     held = facts.ownership.held_by(ref.holder).get(ref.key)
     if held is None or ref in facts.replaced or held.identity.type != spec.arguments.type.value:
         return None
@@ -414,7 +414,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
 
 
 def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
-    """Whether another entry of the program, of another type, buys the account in this moment."""
+    """Whether another entry of the program, of another type, is buying the account now."""
     buyer = facts.claims.reserved(identity_of(account.nickname, account.type))
     return buyer not in (None, ref) and account.account_id not in facts.known_before(ref)
 
