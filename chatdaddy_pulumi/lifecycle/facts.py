@@ -48,6 +48,13 @@ class Claims(Protocol):
     def check(self) -> None:
         """A resource of the run is checked."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether a step of the run failed before the removals."""
+
+    def fail(self) -> None:
+        """A step of the run failed; what the program would declare after it is not known."""
+
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         """Claim the account; the other entry that has claimed it before, if there is one."""
 
@@ -81,7 +88,7 @@ class LocalClaims:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self.checking = False
+        self.checking = self.failed = False
         #: The purchases that the run sent, without those that were refused.
         self.sent: dict[Ref, Sent] = {}
         self._claims: dict[str, Claim] = {}
@@ -90,6 +97,9 @@ class LocalClaims:
 
     def check(self) -> None:
         self.checking = True
+
+    def fail(self) -> None:
+        self.failed = True
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         first = self._claims.setdefault(account_id, Claim(ref, False)).ref

@@ -283,6 +283,11 @@ async def remove(
     if on_delete is OnDelete.RETAIN:
         return Removal.RETAINED, None
     facts.check_team(account_id)
+    if facts.claims.failed and facts.ownership.declaration(ref.holder) is None:
+        raise NotDone(
+            f"{account_id} was not removed: something failed in this run, and the program may "
+            "declare the account after it"
+        )
     accounts = facts.client.accounts
     try:
         if on_delete is OnDelete.ARCHIVE:

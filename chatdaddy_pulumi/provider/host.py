@@ -99,6 +99,11 @@ class Host:
         self.context.read_again()
         return self.context
 
+    def fail(self) -> None:
+        """A check, a difference or a step of the run failed."""
+        if self.context.run is not None:
+            self.context.run.claims.fail()
+
     @property
     def client(self) -> ChatDaddy:
         """The client for the configured team."""

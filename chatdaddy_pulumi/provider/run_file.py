@@ -225,14 +225,21 @@ class RunFile:
 
     @property
     def checking(self) -> bool:
-        with self._open() as connection:
-            return bool(
-                connection.execute("select 1 from facts where name = 'checking'").fetchone()
-            )
+        return bool(self._fact("checking"))
 
     def check(self) -> None:
+        self._note("checking")
+
+    @property
+    def failed(self) -> bool:
+        return bool(self._fact("failed"))
+
+    def fail(self) -> None:
+        self._note("failed")
+
+    def _note(self, fact: str) -> None:
         with self._writing() as connection:
-            connection.execute("insert or ignore into facts values ('checking', 'true')")
+            connection.execute("insert or ignore into facts values (?, 'true')", (fact,))
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         with self._writing() as connection:

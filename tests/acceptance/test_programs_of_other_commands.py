@@ -44,3 +44,17 @@ def test_what_is_declared_late_is_not_deleted_to_be_created_again(case: Case) ->
     case.server.forget_requests()
     case.stack.up("--skip-preview", "--replace", urn).ok()
     assert case.server.writes() == {}
+
+
+def test_what_would_be_declared_after_a_failure_is_not_removed(case: Case) -> None:
+    """The engine goes on to the removals, and the program has not declared everything."""
+    case.up("Account('late')")
+    program = late("").replace("Account('late', )", "Account('late')")
+    refusal = {"status": 402, "message": "Card declined"}
+    case.server.fault("POST", "/im/accounts", "status", **refusal)
+    case.program(program)
+    assert case.stack.up("--skip-preview", "--continue-on-error").exit_code != 0
+    assert live(case) == {("late", "wa")}
+    case.up(program)
+    assert live(case) == {("early", "wa"), ("late", "wa")}
+    assert case.server.writes() == {"POST /im/accounts": 1}
