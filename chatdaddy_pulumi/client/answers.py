@@ -184,7 +184,7 @@ def message(said: Mapping[str, Any], *, cut: bool = False) -> str | None:
 
 
 def _redirected(call: Call, answer: Answer) -> errors.ChatDaddyError:
-    to = urlsplit(answer.location or "").netloc or "another address"
+    to = _host_of(answer.location or "") or "another address"
     words = (
         f"it answers with a redirect to {to}, which is not followed since the token would go "
         f"along; check the {BASE_URL}, and {_url_variable(call)} if that is set"
@@ -193,6 +193,14 @@ def _redirected(call: Call, answer: Answer) -> errors.ChatDaddyError:
     after_all = answer.status == 303 and call.repeat is not Repeat.READ
     kind = errors.Unknown if after_all else errors.Refused
     return kind(words, call=str(call), status=answer.status, setting=BASE_URL.key)
+
+
+def _host_of(url: str) -> str:
+    """The host and port; without a login, and "" if there is none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _reason(status: int) -> str:

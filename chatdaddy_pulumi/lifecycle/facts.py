@@ -79,8 +79,8 @@ class Claims(Protocol):
     def sends(self, ref: Ref) -> None:
         """A purchase for the entry is about to be sent."""
 
-    def give_up(self, ref: Ref) -> None:
-        """Nothing was bought for the entry, and nothing is under way."""
+    def give_up(self, identity: Identity, ref: Ref) -> None:
+        """Nothing was bought for the entry, and nothing is under way: it reserves nothing."""
 
 
 class LocalClaims:
@@ -134,9 +134,10 @@ class LocalClaims:
     def sends(self, ref: Ref) -> None:
         self.sent[ref] = Sent(self._clock())
 
-    def give_up(self, ref: Ref) -> None:
+    def give_up(self, identity: Identity, ref: Ref) -> None:
         self.sent.pop(ref, None)
-        self._reserved = {name: one for name, one in self._reserved.items() if one != ref}
+        if self._reserved.get(identity) == ref:
+            del self._reserved[identity]
 
 
 @dataclass

@@ -89,7 +89,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
             sent=True,
         ) from None
     except ChatDaddyError as error:
-        facts.claims.give_up(ref)
+        facts.claims.give_up(spec.identity, ref)
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     before = facts.known_before(ref)
     if account.account_id in facts.ownership.held_ids or account.account_id in before:

@@ -68,6 +68,15 @@ class Host:
     def __post_init__(self) -> None:
         self.context = self._new_context(None)
 
+    def configure(self, settings: Settings) -> None:
+        """Use these settings; those that are secrets are masked."""
+        self.settings = settings
+        self._hide_settings()
+
+    def _hide_settings(self, names: Iterable[str] = ()) -> None:
+        given = self.settings.secrets(names)
+        self.hide(given, given)
+
     def enter(self, hidden: Any) -> RunContext:
         """The context of the run that a resource's hidden input names."""
         if not isinstance(hidden, Mapping) or has_unknown(hidden):
@@ -127,6 +136,7 @@ class Host:
 
     def _entered(self, run: Run) -> None:
         """Mask what the program gives as secrets in this run, and what it gave before."""
+        self._hide_settings(run.secret_settings)
         for declared in run.declared:
             self.hide(declared.given, declared.secrets)
         for urn, outputs in run.saved.items():

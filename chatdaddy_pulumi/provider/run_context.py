@@ -9,7 +9,7 @@ processes apart.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -129,6 +129,8 @@ class Run:
     claims: Claims = field(default_factory=LocalClaims)
     #: The declarations, if there are more than so many by now; [] if not.
     declared_since: Callable[[int], list[Declared]] = lambda _: []
+    #: The keys of the stack's configuration that are secrets.
+    secret_settings: Sequence[str] = ()
 
     def ownership(self, gone: Collection[str] = ()) -> Ownership:
         """What the saved state and the declarations say together, without accounts in `gone`.

@@ -14,7 +14,7 @@ import stat
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -112,6 +112,7 @@ class RunFile:
         preview: bool,
         saved: Mapping[str, Any],
         declared: list[Declared],
+        secret_settings: Sequence[str] = (),
     ) -> RunFile:
         """Make the file of a new run; files of runs long ago are removed.
 
@@ -121,6 +122,7 @@ class RunFile:
             preview: Whether the run is a preview.
             saved: The outputs of our resources in the saved state, by URN.
             declared: What the program declares so far.
+            secret_settings: The keys of the stack's configuration that are secrets.
         """
         home = folder()
         _remove_old(home)
@@ -140,6 +142,7 @@ class RunFile:
             "preview": preview,
             "at": time.time(),
             "saved": saved,
+            "secret_settings": list(secret_settings),
         }
         with made._writing() as connection:
             connection.executemany(
@@ -185,6 +188,10 @@ class RunFile:
         """The address of the engine whose run it is."""
         return self._fact("engine")
 
+    def stack(self) -> str:
+        """The stack whose run it is, as ``organization/project/stack``."""
+        return self._fact("stack")
+
     def boot(self) -> str:
         """When the machine was started that the run was on; "" if that is not known."""
         return self._fact("boot")
@@ -213,6 +220,7 @@ class RunFile:
             declared=declared,
             claims=self,
             declared_since=self._declared_since,
+            secret_settings=facts.get("secret_settings", ()),
         )
 
     def _declared_since(self, known: int) -> list[Declared]:
@@ -309,8 +317,17 @@ class RunFile:
     def sends(self, ref: Ref) -> None:
         self._note_begun("+", ref)
 
-    def give_up(self, ref: Ref) -> None:
+    def give_up(self, identity: Identity, ref: Ref) -> None:
         self._note_begun("-", ref)
+        if self._one_provider:
+            if self._reserved.get(identity) == ref:
+                del self._reserved[identity]
+            return
+        with self._writing() as connection:
+            connection.execute(
+                "delete from reserved where nickname = ? and type = ? and holder = ? and key = ?",
+                (*identity, *ref),
+            )
 
     @property
     def _begun_path(self) -> Path:
@@ -339,18 +356,32 @@ def _declared(text: str) -> Declared:
     return Declared(**{**row, **lists})
 
 
-def find_run(hidden: Mapping[str, Any] | None, engine: str) -> Run | None:
-    """The run that a hidden input names, or the newest one of the engine that the host serves."""
+def root_of(stack: str) -> str:
+    """The URN of the root of ``organization/project/stack``."""
+    _, project, name = stack.split("/")
+    return f"urn:pulumi:{name}::{project}::pulumi:pulumi:Stack::{project}-{name}"
+
+
+def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], str]) -> Run | None:
+    """The run that a hidden input names, or else the one of the engine that the host serves.
+
+    Args:
+        hidden: The hidden input, if there is one.
+        engine: The engine's address. Addresses recur: files of earlier engines may have it, too.
+        root: Asks the engine for the root that the program of its run has told it; "" if none of
+            our programs runs, as in a destroy.
+    """
     with suppress(OSError, sqlite3.Error):
         if hidden is not None:
             path = Path(str(hidden.get("path") or ""))
             if path.parent != folder() or not path.is_file():
                 return None
             return RunFile(path).run()
+        stack_root = root()
         found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
-        for path in reversed(found):
+        for path in reversed(found) if stack_root else ():
             run_file = RunFile(path)
-            if run_file.engine() == engine:
+            if run_file.engine() == engine and root_of(run_file.stack()) == stack_root:
                 return run_file.run()
     return None
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from chatdaddy_pulumi.client import BadSetting, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.addresses import parse
 from chatdaddy_pulumi.client.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ class Settings:
     """What is configured. The first layer that says something of a setting counts."""
 
     def __init__(self, raw: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        self._raw = raw
         self._layers: tuple[Callable[[str], Any], ...] = (
             raw.get,
             lambda key: raw.get(f"chatdaddy:{key}"),
@@ -42,6 +47,12 @@ class Settings:
     def get(self, key: str) -> str | None:
         """The first layer that says anything of `key`, e.g. ``teamId``."""
         return next((said for layer in self._layers if (said := _text(layer(key)))), None)
+
+    def secrets(self, names: Iterable[str] = ()) -> dict[str, Any]:
+        """What messages may show of settings that are secrets, by their names: those of `names`,
+        as the stack's configuration has them, and those that an explicit `Provider` names."""
+        own = str(self._raw.get("__secrets") or "").split(",")
+        return {name: _parts(self._raw.get(name)) for name in (*names, *own) if name}
 
     def token(self) -> tuple[str | None, str | None]:
         """The refresh token or the API token, of the first layer that has either."""
@@ -189,6 +200,19 @@ def _key_of(variable: str) -> str:
     """``CHATDADDY_TEAM_ID`` is ``chatdaddy:teamId`` in a stack."""
     first, *others = variable.removeprefix("CHATDADDY_").lower().split("_")
     return f"chatdaddy:{first}{''.join(other.capitalize() for other in others)}"
+
+
+def _parts(said: Any) -> list[Any]:
+    """A setting, and what messages show of it: an address's host, the words of some JSON."""
+    text = _text(said) or ""
+    found: list[Any] = [text]
+    if address := parse(text):
+        found += [address.text, address.host, urlsplit(address.text).netloc]
+    with suppress(ValueError):
+        known = json.loads(text)
+        keys = known if isinstance(known, dict) else ()
+        found += [known, *(key for key in keys if key not in ClientOptions.__dataclass_fields__)]
+    return found
 
 
 def _text(said: Any) -> str | None:

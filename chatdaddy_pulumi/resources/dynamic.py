@@ -68,7 +68,7 @@ class _Process:
         engine = self.sdk.engine
         self.host = Host(
             connect=client_for,
-            find_run=lambda hidden: find_run(hidden, engine),
+            find_run=lambda hidden: find_run(hidden, engine, self.sdk.root),
             begun_in=begun_in,
             first_missed=MissedFile(engine),
             show=self.sdk.log,
@@ -92,7 +92,7 @@ class DynamicProvider:
         self._provider: Any = _CLASSES[name](process.host)
 
     def configure(self, req: ConfigureRequest) -> None:
-        self._process.host.settings = Settings(raw_configuration(req.config), os.environ)
+        self._process.host.configure(Settings(raw_configuration(req.config), os.environ))
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         given = plain(news)

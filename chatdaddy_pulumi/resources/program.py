@@ -18,7 +18,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
-from chatdaddy_pulumi.provider.run_file import RunFile
+from chatdaddy_pulumi.provider.run_file import RunFile, root_of
 from chatdaddy_pulumi.provider.state import PART
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
@@ -28,6 +28,12 @@ from chatdaddy_pulumi.spec import UNKNOWN
 INTENT = "chatdaddy-intent"
 
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", "chatdaddy:index:Intent")
+
+#: The stack's settings, ``chatdaddy:teamId`` and so on; without tokens, which are never shown.
+_SETTINGS = (
+    *("teamId", "baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl"),
+    *("concurrency", "prices", "client", "verify"),
+)
 
 #: How often the state is read again if it can't be read, and after how many seconds.
 _READS, _READ_AGAIN_S = 40, 0.05
@@ -377,12 +383,14 @@ class Program:
                 preview=pulumi.runtime.is_dry_run(),
                 saved=saved,
                 declared=declared,
+                secret_settings=secret_settings(),
             )
         except OSError as error:
             raise pulumi.RunError(
                 f"ChatDaddy: the run's file can't be made: {error}. Nothing was done. Set TMPDIR "
                 "to a folder of your own"
             ) from None
+        await sdk_hooks.tell_root(root_of(stack))
         return made
 
 
@@ -422,6 +430,12 @@ def is_protected_by(opts: pulumi.ResourceOptions) -> bool:
     if opts.protect is not None:
         return bool(opts.protect)
     return opts.parent is not None and sdk_hooks.is_protected(opts.parent)
+
+
+def secret_settings() -> list[str]:
+    """The keys of the stack's configuration that are ours, and secrets."""
+    keys = [f"chatdaddy:{name}" for name in _SETTINGS]
+    return [key for key in keys if sdk_hooks.is_secret_setting(key)]
 
 
 async def secret_names(given: Mapping[str, Any]) -> list[str] | None:
