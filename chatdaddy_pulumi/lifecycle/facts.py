@@ -143,6 +143,11 @@ class Facts:
     is_coming: Callable[[str], bool] = lambda _: False
     #: The accounts that were bought in this piece of work.
     bought: set[str] = field(default_factory=set)
+    #: Whether a resource of the program was checked in this run, in any host. A destroy that runs
+    #: the program checks none.
+    is_checked: Callable[[], bool] = lambda: True
+    #: When the program began, in seconds since 1970.
+    began_at: float = 0.0
     #: The accounts that this run was the first to miss.
     first_missed: Missed = field(default_factory=set[str])
     #: Where the provider is named explicitly: nicknames of other providers are no doubles.

@@ -127,6 +127,8 @@ class Run:
     saved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
     claims: Claims = field(default_factory=LocalClaims)
+    #: See `Facts.is_checked`.
+    is_checked: Callable[[], bool] = lambda: True
 
     def ownership(self, gone: Collection[str] = ()) -> Ownership:
         """What the saved state and the declarations say together, without accounts in `gone`.
@@ -265,11 +267,14 @@ class RunContext:
 
     def facts(self, client: ChatDaddy, team_id: str, clock: Any) -> Facts:
         """What the verbs have to know."""
+        run = self.run or Run("", preview=False)
         return Facts(
             client=client,
             team_id=team_id,
             ownership=self.ownership,
-            claims=self.run.claims if self.run is not None else LocalClaims(),
+            claims=run.claims,
+            is_checked=run.is_checked,
+            began_at=run.at,
             unresolved=self.unresolved,
             dropped_orders=self.dropped_orders,
             noted=self.is_noted,

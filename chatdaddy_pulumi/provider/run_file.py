@@ -193,6 +193,16 @@ class RunFile:
         """When the machine was started that the run was on; "" if that is not known."""
         return self._fact("boot")
 
+    def enter(self) -> Run:
+        """The run, for a host that checks a resource of it."""
+        with self._writing() as connection:
+            connection.execute("insert or ignore into facts values ('checked', 'true')")
+        return self.run()
+
+    def is_checked(self) -> bool:
+        """Whether a host checks a resource of the run."""
+        return self._fact("checked") != ""
+
     def _fact(self, name: str) -> str:
         with self._open() as connection:
             row = connection.execute("select value from facts where name = ?", (name,)).fetchone()
@@ -221,6 +231,7 @@ class RunFile:
             saved=facts["saved"],
             declared=declared,
             claims=self,
+            is_checked=self.is_checked,
         )
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
@@ -344,7 +355,7 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], s
             path = Path(str(hidden.get("path") or ""))
             if path.parent != folder() or not path.is_file():
                 return None
-            return RunFile(path).run()
+            return RunFile(path).enter()
         stack_root = root()
         found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
         for path in reversed(found) if stack_root else ():
