@@ -131,6 +131,8 @@ class Run:
     declared_since: Callable[[int], list[Declared]] = lambda _: []
     #: The keys of the stack's configuration that are secrets.
     secret_settings: Sequence[str] = ()
+    #: See `Facts.is_checked`.
+    is_checked: Callable[[], bool] = lambda: True
 
     def ownership(self, gone: Collection[str] = ()) -> Ownership:
         """What the saved state and the declarations say together, without accounts in `gone`.
@@ -228,7 +230,7 @@ class RunContext:
         """Whether an intent stays that has the orders of a resource which is removed."""
         if self.intent_checked:
             return True
-        return declared is not None and self.run is not None and self.run.claims.checking
+        return declared is not None and self.run is not None and self.run.is_checked()
 
     @property
     def orders(self) -> dict[Order, Unresolved]:
@@ -304,11 +306,14 @@ class RunContext:
 
     def facts(self, client: ChatDaddy, team_id: str, clock: Any) -> Facts:
         """What the verbs have to know."""
+        run = self.run or Run("", preview=False)
         return Facts(
             client=client,
             team_id=team_id,
             ownership=self.ownership,
-            claims=self.run.claims if self.run is not None else LocalClaims(),
+            claims=run.claims,
+            is_checked=run.is_checked,
+            began_at=run.at,
             unresolved=self.unresolved,
             suspected=self.suspected,
             noted=self.is_noted,

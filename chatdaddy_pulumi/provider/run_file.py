@@ -196,6 +196,15 @@ class RunFile:
         """When the machine was started that the run was on; "" if that is not known."""
         return self._fact("boot")
 
+    def enter(self) -> Run:
+        """The run, for a host that checks a resource of it."""
+        self._note("checked")
+        return self.run()
+
+    def is_checked(self) -> bool:
+        """Whether a host checks a resource of the run."""
+        return self._fact("checked") != ""
+
     def _fact(self, name: str) -> str:
         with self._open() as connection:
             row = connection.execute("select value from facts where name = ?", (name,)).fetchone()
@@ -221,6 +230,7 @@ class RunFile:
             claims=self,
             declared_since=self._declared_since,
             secret_settings=facts.get("secret_settings", ()),
+            is_checked=self.is_checked,
         )
 
     def _declared_since(self, known: int) -> list[Declared]:
@@ -230,13 +240,6 @@ class RunFile:
             if count <= known:
                 return []
             return [_declared(row) for (row,) in connection.execute("select value from declared")]
-
-    @property
-    def checking(self) -> bool:
-        return bool(self._fact("checking"))
-
-    def check(self) -> None:
-        self._note("checking")
 
     @property
     def failed(self) -> bool:
@@ -376,7 +379,7 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], s
             path = Path(str(hidden.get("path") or ""))
             if path.parent != folder() or not path.is_file():
                 return None
-            return RunFile(path).run()
+            return RunFile(path).enter()
         stack_root = root()
         found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
         for path in reversed(found) if stack_root else ():
