@@ -126,10 +126,12 @@ class Run:
     saved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
     claims: Claims = field(default_factory=LocalClaims)
-    #: The keys of the stack's configuration that are secrets.
-    secret_settings: Sequence[str] = ()
     #: The declarations, if there are more than so many by now; [] if not.
     declared_since: Callable[[int], list[Declared]] = lambda _: []
+    #: The keys of the stack's configuration that are secrets.
+    secret_settings: Sequence[str] = ()
+    #: See `Facts.is_checked`.
+    is_checked: Callable[[], bool] = lambda: True
 
     def ownership(self, gone: Collection[str] = ()) -> Ownership:
         """The ownership that follows from the saved state and the declarations, without `gone`.
@@ -229,7 +231,7 @@ class RunContext:
         """Whether an intent stays that has the orders of a resource which is removed."""
         if self.intent_checked:
             return True
-        return declared is not None and self.run is not None and self.run.claims.checking
+        return declared is not None and self.run is not None and self.run.is_checked()
 
     @property
     def orders(self) -> dict[Order, Unresolved]:
@@ -305,11 +307,14 @@ class RunContext:
 
     def facts(self, client: ChatDaddy, team_id: str, clock: Any) -> Facts:
         """The facts for the verbs."""
+        run = self.run or Run("", preview=False)
         return Facts(
             client=client,
             team_id=team_id,
             ownership=self.ownership,
-            claims=self.run.claims if self.run is not None else LocalClaims(),
+            claims=run.claims,
+            is_checked=run.is_checked,
+            began_at=run.at,
             unresolved=self.unresolved,
             suspected=self.suspected,
             noted=self.is_noted,

@@ -105,6 +105,8 @@ class DynamicProvider:
             # The engine shows the value of a property that a complaint names, secret or not.
             failure = ("", f"{name} {reason}") if name in secrets else (name, reason)
             failures.append(CheckFailure(*map(mask, failure)))
+        if failures:
+            self._process.host.fail()
         return CheckResult(found.inputs, failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -127,9 +129,9 @@ class DynamicProvider:
         return UpdateResult(self._run(self._provider.update(id_, plain(olds), plain(news))))
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        self._run(self._provider.delete(id_, plain(props)))
+        self._run(self._provider.delete(id_, plain(props)), removes=True)
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+    def _run(self, work: Coroutine[Any, Any, T], *, removes: bool = False) -> T:
         """One line for the failures that we expect, the whole story for those that are our bugs."""
         show_tracebacks(True)
         try:
@@ -143,5 +145,7 @@ class DynamicProvider:
             )
         finally:
             self._process.sdk.flush()
+        if not removes:
+            self._process.host.fail()
         show_tracebacks(False)
         raise ChatDaddyFailure(message)

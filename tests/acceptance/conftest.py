@@ -12,8 +12,9 @@ from tests.support.engine import BEST_ENGINE, ENGINES, HOST, Stack, processes_in
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server() -> Iterator[Sandbox]:
+    """One for each test: purchases of a killed run may still come in after its test."""
     with running() as sandbox:
         yield sandbox
 
@@ -26,7 +27,6 @@ class Case:
         self.folder = folder / "project"
         self.folder.mkdir()
         (self.folder / "Pulumi.yaml").write_text("name: acceptance\nruntime: python\n")
-        server.empty()
         self.stack = Stack(
             self.folder,
             engine=engine,

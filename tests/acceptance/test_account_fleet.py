@@ -9,24 +9,16 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.acceptance.conftest import Case
-from tests.support.sandbox import REFRESH_TOKEN, Sandbox, running
+from tests.support.sandbox import REFRESH_TOKEN
 
 LIMITED = "limited_msg_no_chat_history"
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def server() -> Iterator[Sandbox]:
-    """One for each test: purchases of a killed run may still come in after its test."""
-    with running() as sandbox:
-        yield sandbox
 
 
 def fleet(entries: dict[str, Any], arguments: str = "") -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 import unicodedata
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from tests.acceptance.conftest import Case
 from tests.support.between import Between, between
+from tests.support.engine import PULUMI
 from tests.support.sandbox import TEAM_ID, UNLIMITED, Sandbox, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.stories]
@@ -34,7 +36,7 @@ TEAM_PROVIDER = (
 WITH_PROVIDER = "opts=pulumi.ResourceOptions(provider=team)"
 
 #: A client that gives up soon.
-IMPATIENT = {"read_timeout_s": 1, "lookup_s": 1, "retries": 1, "retry_delay_s": 0.1}
+IMPATIENT = {"read_timeout_s": 3, "lookup_s": 1, "retries": 1, "retry_delay_s": 0.1}
 
 
 def account(name: str, arguments: str = "") -> str:
@@ -433,7 +435,8 @@ def test_an_account_and_a_fleet_with_the_same_new_nickname_are_refused(case: Cas
 def test_a_slow_purchase_is_not_made_again(case: Case, kind: str) -> None:
     impatient(case)
     program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
-    case.server.fault("POST", "/im/accounts", "delay", delay_ms=7_000)
+    # The client gives up after 3 s, and looks for 1 s; an update waits for 30 s.
+    case.server.fault("POST", "/im/accounts", "delay", delay_ms=12_000)
     before = case.server.ledger()["purchases"]
     out = case.up(program, fails=True)
     assert "alice" in out
@@ -445,9 +448,9 @@ def test_a_slow_purchase_is_not_made_again(case: Case, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["account", "fleet"])
-def test_killed_while_it_was_bought(case: Case, kind: str) -> None:
+def test_killed_while_it_was_bought(case: Case, proxy: Between, kind: str) -> None:
     program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
-    kill_while_bought(case, program)
+    kill_while_bought(case, proxy, program)
     alice = live(case)["alice"]
     out = case.up(program)
     assert case.server.writes() == {}
@@ -456,25 +459,24 @@ def test_killed_while_it_was_bought(case: Case, kind: str) -> None:
     settle(case, program)
 
 
-def kill_while_bought(case: Case, *program: str) -> None:
+def kill_while_bought(case: Case, proxy: Between, *program: str) -> None:
+    """It is bought, and the run ends before it has the answer."""
     case.program(*program)
-    case.server.fault("POST", "/im/accounts", "delay", delay_ms=1_500)
-    case.server.forget_requests()
+    proxy.hold("POST", "/im/accounts")
     run = case.stack.start("up", "--skip-preview")
-    deadline = time.monotonic() + 60
-    while case.server.totals().get(BUY, 0) < 1 and time.monotonic() < deadline:
+    while not live(case):
+        assert run.poll() is None, run.communicate()
         time.sleep(0.05)
-    assert run.poll() is None, run.communicate()
     case.stack.kill(run)
-    while not live(case) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    case.server.clear_faults()
+    proxy.release()
 
 
 @pytest.mark.parametrize("kind", ["account", "fleet"])
-def test_bought_for_something_that_left_the_program_is_named(case: Case, kind: str) -> None:
+def test_bought_for_something_that_left_the_program_is_named(
+    case: Case, proxy: Between, kind: str
+) -> None:
     program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
-    kill_while_bought(case, program)
+    kill_while_bought(case, proxy, program)
     alice = live(case)["alice"]
     for _ in range(2):
         out = case.up(account("bob"))
@@ -646,24 +648,38 @@ def test_another_team_by_mistake(case: Case, other_team: Sandbox, kind: str) -> 
 # --- unfinished work
 
 
+def begin_to_destroy(case: Case, deletions: int) -> subprocess.Popen[str]:
+    """A destroy that has begun so many deletions, each of which takes long."""
+    case.server.fault("DELETE", "/im/accounts/{id}", "delay", times=1000, delay_ms=3_000)
+    case.server.forget_requests()
+    run = case.stack.start("destroy", "--skip-preview")
+    while case.server.totals().get(DELETE, 0) < deletions:
+        time.sleep(0.05)
+        assert run.poll() is None, run.communicate()
+    return run
+
+
+def let_calls_end(case: Case) -> None:
+    """Wait until the calls that have come in are done, and meet no fault any more."""
+    case.server.clear_faults()
+    said = case.server.requests()
+    while len(said["requests"]) < sum(said["totals"].values()):
+        time.sleep(0.05)
+        said = case.server.requests()
+
+
 @pytest.mark.parametrize("how", ["ctrl-c", "kill"])
 def test_a_destroy_is_interrupted(case: Case, how: str) -> None:
     program = fleet("team", {f"key-{n:02d}": {} for n in range(30)}, "concurrency=2")
     case.up(program)
     before = live(case)
-    case.server.fault("DELETE", "/im/accounts/{id}", "delay", times=40, delay_ms=400)
-    case.server.forget_requests()
-    run = case.stack.start("destroy", "--skip-preview")
-    while case.server.totals().get(DELETE, 0) < 6:
-        time.sleep(0.05)
-        assert run.poll() is None, run.communicate()
+    run = begin_to_destroy(case, 3)
     if how == "kill":
         case.stack.kill(run)
     else:
         os.killpg(run.pid, signal.SIGINT)
         run.communicate(timeout=60)
-    time.sleep(1)
-    case.server.clear_faults()
+    let_calls_end(case)
     gone = before.keys() - live(case).keys()
     assert 0 < len(gone) < 30
     out = case.up(program, fails=True)
@@ -677,15 +693,8 @@ def test_a_destroy_of_accounts_is_interrupted(case: Case) -> None:
     program = "\n".join(account(f"key-{n}") for n in range(12))
     case.up(program)
     before, bought = live(case), case.server.ledger()["purchases"]
-    case.server.fault("DELETE", "/im/accounts/{id}", "delay", times=40, delay_ms=700)
-    case.server.forget_requests()
-    run = case.stack.start("destroy", "--skip-preview")
-    while case.server.totals().get(DELETE, 0) < 2:
-        time.sleep(0.05)
-        assert run.poll() is None, run.communicate()
-    case.stack.kill(run)
-    time.sleep(1)
-    case.server.clear_faults()
+    case.stack.kill(begin_to_destroy(case, 2))
+    let_calls_end(case)
     gone = before.keys() - live(case).keys()
     assert gone
     run = case.stack.up("--skip-preview")
@@ -824,6 +833,21 @@ def test_delete_before_replace(case: Case) -> None:
     case.server.clear_faults()
     case.up()
     assert len(live(case)) == 1
+
+
+@pytest.mark.skipif(PULUMI is None, reason="the stand-in's destroy runs no program")
+def test_a_destroy_that_runs_the_program_is_refused(case: Case) -> None:
+    """It looks like an update that creates the resources anew, which keep their accounts."""
+    case.up(account("alice"), fleet("team", {"bob": {}}))
+    before = live(case)
+    run = case.stack.destroy("--skip-preview", "--run-program")
+    assert run.exit_code != 0, run.output
+    for account_id in before.values():
+        assert f"{account_id} was not removed" in run.output
+    assert "without --run-program" in run.output
+    assert live(case) == before
+    case.stack.destroy("--skip-preview").ok()
+    assert live(case) == {}
 
 
 # --- limits, previews, options

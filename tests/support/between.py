@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,7 +20,8 @@ _OF_THE_CONNECTION |= {"transfer-encoding", "date", "server"}
 
 
 class Between(ThreadingHTTPServer):
-    """Passes every call on. `listing` changes the answers to `GET /im/accounts`.
+    """Passes every call on. `listing` changes the answers to `GET /im/accounts`, and `hold` keeps
+    the answers to another kind of call back.
 
     A connection serves one call, so that closing the server waits for the calls under way: none
     of them uses the upstream client after it is closed.
@@ -32,6 +33,8 @@ class Between(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = httpx.Client(base_url=upstream, timeout=60, trust_env=False)
         self.listing: Change = lambda body: body
+        self.held = ("", "")
+        self.released = threading.Event()
 
     @property
     def url(self) -> str:
@@ -49,6 +52,15 @@ class Between(ThreadingHTTPServer):
 
         self.listing = change
 
+    def hold(self, method: str, path: str) -> None:
+        """Answer these calls once they are released; they are passed on at once."""
+        self.held = method, path
+
+    def release(self) -> None:
+        """Answer what is held, and all that comes."""
+        self.held = ("", "")
+        self.released.set()
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: Between
@@ -62,6 +74,12 @@ class _Handler(BaseHTTPRequestHandler):
         said = answer.content
         if self.command == "GET" and self.path.partition("?")[0] == "/im/accounts":
             said = json.dumps(self.server.listing(answer.json())).encode()
+        if (self.command, self.path) == self.server.held:
+            self.server.released.wait()
+        with suppress(ConnectionError):  # who asked may be gone
+            self._answer(answer, said)
+
+    def _answer(self, answer: httpx.Response, said: bytes) -> None:
         self.send_response(answer.status_code)
         for name, value in answer.headers.items():
             if name.lower() not in _OF_THE_CONNECTION:
@@ -85,6 +103,7 @@ def between(upstream: str) -> Iterator[Between]:
     try:
         yield server
     finally:
+        server.release()
         server.shutdown()
         thread.join()
         server.server_close()

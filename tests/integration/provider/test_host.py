@@ -131,29 +131,33 @@ def test_a_run_file_elsewhere_is_not_read(host: Host, tmp_path: Path) -> None:
     hidden = begin()
     elsewhere = tmp_path / "elsewhere.db"
     Path(hidden["path"]).rename(elsewhere)
-    inputs, _ = host.check(
-        {"nickname": "alice", "__run": {**hidden, "path": str(elsewhere)}, "__urn": URN}
-    )
-    with pytest.raises(Failure, match="was not bought"):
-        host.create(inputs)
+    with pytest.raises(Failure, match="nothing was done: the file of this run"):
+        host.check({"nickname": "alice", "__run": {**hidden, "path": str(elsewhere)}, "__urn": URN})
 
 
-@pytest.mark.parametrize("runs_a_program", [True, False])
+@pytest.mark.parametrize("run", ["destroy", "destroy with the program", "update"])
 def test_a_removal_goes_by_the_run_of_its_own_engine(
-    host: Host, server: Sandbox, runs: Path, runs_a_program: bool
+    host: Host, server: Sandbox, runs: Path, run: str
 ) -> None:
     """A destroy runs no program: what the program of an earlier engine declared, which had the
-    same address, keeps no account."""
+    same address, keeps no account. If it runs the program all the same, it checks no resource, and
+    is refused. In an update the resource is created anew, and keeps its account."""
     hidden = begin()
     notes = intended(host, hidden)
     news = {"nickname": "alice", "__run": hidden, "__urn": URN, "__intent": notes}
     account_id, outputs = host.create(host.check(news)[0])
     with a_host(server, runs) as second:
-        begin(saved={URN: outputs}, engine=second.engine.address)
-        second.engine.root = root_of(STACK) if runs_a_program else ""
-        second.delete(account_id, outputs)
+        hidden = begin(saved={URN: outputs}, engine=second.engine.address)
+        second.engine.root = "" if run == "destroy" else root_of(STACK)
+        if run == "update":
+            host.check({**news, "__run": hidden})
+        if run == "destroy with the program":
+            with pytest.raises(Failure, match=f"^ChatDaddy: {account_id} was not removed: .*alice"):
+                second.delete(account_id, outputs)
+        else:
+            second.delete(account_id, outputs)
     deleted = server.totals().get("DELETE /im/accounts/{id}", 0)
-    assert deleted == (0 if runs_a_program else 1)
+    assert deleted == (1 if run == "destroy" else 0)
 
 
 def test_without_an_answer_of_the_engine_nothing_is_removed(host: Host, server: Sandbox) -> None:
