@@ -16,8 +16,12 @@ from unicodedata import normalize
 import pytest
 
 from chatdaddy_pulumi import Account, AccountFleet
+from chatdaddy_pulumi.client.bridge import client_for
+from chatdaddy_pulumi.client.proxies import Proxy
 from chatdaddy_pulumi.client.redact import one_line
+from chatdaddy_pulumi.provider.host import Host as ProviderHost
 from chatdaddy_pulumi.provider.masking import Masking
+from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.spec import rules
 from chatdaddy_pulumi.spec.nicknames import normal
 from chatdaddy_pulumi.spec.problem import Problem
@@ -326,6 +330,15 @@ def test_a_secret_in_other_words_is_masked(word: str) -> None:
     masking.hide({"nickname": word}, ["nickname"])
     for message in in_other_words(word):
         assert MARK not in masking.mask(message), message
+
+
+def test_what_holds_secrets_does_not_show_them() -> None:
+    settings = Settings({"baseUrl": MARK, "refreshToken": MARK, "__secrets": "baseUrl"}, {})
+    host = ProviderHost(connect=client_for)
+    host.configure(settings)
+    host.hide({"nickname": f"{MARK}-1"}, ["nickname"])
+    assert MARK not in repr([settings, host, host.secrets, Proxy(True, "h", 1, MARK, MARK)])
+    assert MARK not in host.mask(MARK)
 
 
 #: One wrong argument a program, since an engine ends a program at its first complaint.
