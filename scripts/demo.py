@@ -128,7 +128,7 @@ https://app.chatdaddy.tech/settings/api; every account that `up` creates is char
   make setup          # installs the package into .venv/
   pulumi stack init dev
   pulumi config set chatdaddy:teamId YOUR-TEAM
-  pulumi config set --secret chatdaddy:refreshToken YOUR-TOKEN
+  pulumi config set --secret chatdaddy:refreshToken    # asks for it
   pulumi preview      # what it would do and cost
   pulumi up"""
 
