@@ -1,8 +1,7 @@
 """Which addresses may get a token.
 
-An address is taken apart by one pattern, and only in its plainest form, so that the host that is
-judged is the host that is called: no user, no escapes, no letters beyond ASCII, no odd ways to
-write an IP address.
+One pattern parses an address, and accepts only its plainest form: no user, no escapes, only ASCII,
+no unusual notation of an IP address. So the host that is checked is the host that is called.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def parse(url: str) -> Address | None:
 def checked(url: str, what: str, setting: str | None = None) -> str:
     """The base URL as it is called, without a slash at its end.
 
-    Raises `BadSetting` if it can't be one, or if a token would be sent over it for all to read.
+    Raises `BadSetting` if it is not a base URL, or if tokens would be sent unencrypted.
     """
     address = parse(url)
     if address is None or address.scheme not in ("http", "https"):
@@ -113,7 +112,7 @@ def is_own(host: str) -> bool:
 
 
 def _is_name(host: str) -> bool:
-    """Whether name servers can know it. A last label that is a number belongs to an IP address."""
+    """Whether it can be a DNS name. If the last label is a number, it is an IP address."""
     labels = host.split(".")
     fits = len(host) <= 253 and all(0 < len(label) <= 63 for label in labels)
     return fits and not _NUMBER.fullmatch(labels[-1])

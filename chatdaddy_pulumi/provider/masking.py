@@ -1,4 +1,4 @@
-"""Keeps what a program gives as secrets out of all that is said."""
+"""Keeps the secrets of a program out of all messages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Masking:
     _sorted: list[str] | None = field(default=None, repr=False)
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
-        """From here on mask the texts and numbers in these arguments.
+        """Mask the texts and numbers in these arguments from now on.
 
         Words that every program says, account IDs, and truth values are no secrets.
         """
@@ -69,7 +69,7 @@ class Masking:
         return self._without_beginnings(text) if _CUT in text else text
 
     def _without_beginnings(self, text: str) -> str:
-        """The text without the first characters of a secret that is cut there."""
+        """The text without the beginning of a secret that is cut off."""
         first, *others = text.split(_CUT)
         for other in others:
             for word in self._sorted or ():

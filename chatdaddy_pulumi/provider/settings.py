@@ -1,4 +1,4 @@
-"""The provider's configuration: an explicit `Provider`, the stack's, or the environment's."""
+"""The provider's configuration: from an explicit `Provider`, the stack or the environment."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ConfigurationError(Exception):
 
 
 class Settings:
-    """What is configured. The first layer that says something of a setting counts."""
+    """The configuration. A setting is taken from the first layer that has it."""
 
     def __init__(self, raw: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         self._raw = raw
@@ -45,7 +45,7 @@ class Settings:
         )
 
     def get(self, key: str) -> str | None:
-        """The first layer that says anything of `key`, e.g. ``teamId``."""
+        """The value of `key`, e.g. ``teamId``, from the first layer that has it."""
         return next((said for layer in self._layers if (said := _text(layer(key)))), None)
 
     def secrets(self, names: Iterable[str] = ()) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Settings:
         return {name: _parts(self._raw.get(name)) for name in (*names, *own) if name}
 
     def token(self) -> tuple[str | None, str | None]:
-        """The refresh token or the API token, of the first layer that has either."""
+        """The refresh token or the API token, from the first layer that has either."""
         for layer in self._layers:
             if refresh_token := _text(layer("refreshToken")):
                 return refresh_token, None
@@ -109,7 +109,7 @@ class Settings:
         )
 
     def options(self) -> ClientOptions:
-        """How patiently ChatDaddy is called: ``chatdaddy:concurrency`` and ``chatdaddy:client``.
+        """The client's options: ``chatdaddy:concurrency`` and ``chatdaddy:client``.
 
         Raises:
             ConfigurationError: one of them is not of its form.
@@ -172,7 +172,7 @@ class Settings:
         return said
 
     def problems(self) -> list[ConfigurationError]:
-        """What is wrong with the settings."""
+        """The problems of the settings."""
         found: list[ConfigurationError] = []
         for read in (self.credentials, self.options, self.prices, self.verify):
             try:
@@ -184,13 +184,13 @@ class Settings:
 
 
 def variable_of(key: str) -> str:
-    """The environment's name of a setting: ``teamId`` is ``CHATDADDY_TEAM_ID``."""
+    """The environment variable of a setting: ``CHATDADDY_TEAM_ID`` for ``teamId``."""
     words = "".join(f"_{letter}" if letter.isupper() else letter for letter in key)
     return f"CHATDADDY_{words.upper()}"
 
 
 def with_keys(text: str) -> str:
-    """The client's words, which name variables of the environment, with the stack's keys, too."""
+    """The client's message, which names environment variables, with the stack's keys added."""
     return re.sub(
         r"(?<!or )\bCHATDADDY_[A-Z_]+", lambda found: f"{_key_of(found[0])} or {found[0]}", text
     )

@@ -68,7 +68,7 @@ class _Process:
         engine = self.sdk.engine
         self.host = Host(
             connect=client_for,
-            find_run=lambda hidden: find_run(hidden, engine),
+            find_run=lambda hidden: find_run(hidden, engine, self.sdk.root),
             begun_in=begun_in,
             first_missed=MissedFile(engine),
             show=self.sdk.log,

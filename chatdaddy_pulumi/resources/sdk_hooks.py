@@ -25,10 +25,14 @@ from pulumi.output import Unknown
 from pulumi.runtime import config, mocks, rpc, settings
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2
 
+from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.spec import UNKNOWN
 
 #: Seconds that a message to the engine may take.
 _MESSAGE_S = 5.0
+
+#: Seconds that an answer of the engine may take.
+_ANSWER_S = 30.0
 
 # --- the program's side
 
@@ -134,7 +138,18 @@ async def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
     values.update(dict(outputs))
     monitor: Any = settings.get_monitor()
     request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=values)
-    call = monitor.RegisterResourceOutputs.future(request, timeout=30)
+    await _answer(monitor.RegisterResourceOutputs.future(request, timeout=_ANSWER_S))
+
+
+async def tell_root(urn: str) -> None:
+    """Tell the engine the stack's root. The SDK does not; `HostProcess.root` asks for it."""
+    engine: Any = settings.SETTINGS.engine
+    request = engine_pb2.SetRootResourceRequest(urn=urn)
+    await _answer(engine.SetRootResource.future(request, timeout=_ANSWER_S))
+
+
+async def _answer(call: Any) -> None:
+    """Wait for a call's answer, and raise its error."""
     loop = asyncio.get_running_loop()
     answered = asyncio.Event()
 
@@ -228,6 +243,26 @@ class HostProcess:
             self._engine.Log(request, timeout=_MESSAGE_S)
         except grpc.RpcError:
             return  # the work goes on without the message
+
+    def root(self) -> str:
+        """The root that the program of this engine's run has told it; "" if none has.
+
+        An engine remembers it as long as it lives, so it tells the run of this engine from those of
+        earlier ones that had the same address.
+
+        Raises:
+            NotDone: the engine does not answer.
+        """
+        if self._engine is None:
+            return ""
+        request = engine_pb2.GetRootResourceRequest()
+        try:
+            return str(self._engine.GetRootResource(request, timeout=_ANSWER_S).urn)
+        except grpc.RpcError as error:
+            raise NotDone(
+                "nothing was removed: Pulumi's engine can't be asked which run it is "
+                f"({error.code().name})"
+            ) from None
 
     def flush(self) -> None:
         """Wait until the engine has all messages."""

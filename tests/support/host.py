@@ -15,7 +15,7 @@ import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict, ParseDict
 from pulumi.dynamic.dynamic import serialize_provider
-from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
 import chatdaddy_pulumi
 
@@ -33,14 +33,21 @@ def to_struct(values: dict[str, Any]) -> struct_pb2.Struct:
 
 @dataclass
 class Engine(engine_pb2_grpc.EngineServicer):
-    """The engine's side: it keeps what the host logs."""
+    """The engine's side: it keeps what the host logs, and what a program has told it."""
 
     lines: list[str] = field(default_factory=list)
     passing: list[str] = field(default_factory=list)
+    #: The stack's root; None: it fails to answer.
+    root: str | None = ""
+    address: str = ""
 
     def Log(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802 - the protocol's
         (self.passing if request.ephemeral else self.lines).append(request.message)
         return empty_pb2.Empty()
+
+    def GetRootResource(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's
+        assert self.root is not None
+        return engine_pb2.GetRootResourceResponse(urn=self.root)
 
 
 class Failure(AssertionError):
@@ -134,9 +141,10 @@ def hosted(
     engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    engine.address = f"127.0.0.1:{port}"
     clean = {key: value for key, value in os.environ.items() if not key.startswith("CHATDADDY_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pulumi.dynamic", f"127.0.0.1:{port}"],
+        [sys.executable, "-m", "pulumi.dynamic", engine.address],
         stdout=subprocess.PIPE,
         env={**clean, "PULUMI_PROJECT": "tests", **(env or {})},
     )

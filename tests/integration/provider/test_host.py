@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatdaddy_pulumi.provider.run_context import Declared
-from chatdaddy_pulumi.provider.run_file import RunFile
+from chatdaddy_pulumi.provider.run_file import RunFile, root_of
 from tests.support.host import UNKNOWN, Failure, Host, hosted
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
@@ -28,8 +29,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def host(server: Sandbox, runs: Path) -> Iterator[Host]:
+@contextmanager
+def a_host(server: Sandbox, runs: Path) -> Iterator[Host]:
+    """A provider host of an engine of its own."""
     config = {
         "chatdaddy:teamId": TEAM_ID,
         "chatdaddy:refreshToken": REFRESH_TOKEN,
@@ -39,12 +41,21 @@ def host(server: Sandbox, runs: Path) -> Iterator[Host]:
         yield running_host
 
 
-def begin(*, preview: bool = False, saved: dict[str, Any] | None = None) -> dict[str, Any]:
+@pytest.fixture
+def host(server: Sandbox, runs: Path) -> Iterator[Host]:
+    with a_host(server, runs) as running_host:
+        yield running_host
+
+
+STACK = "organization/tests/dev"
+
+
+def begin(
+    *, preview: bool = False, saved: dict[str, Any] | None = None, engine: str = ""
+) -> dict[str, Any]:
     """A run whose program declares one account; the hidden input that names it."""
     declared = [Declared(leaf=LEAF, kind="account", given={"nickname": "alice"}, urn=URN)]
-    made = RunFile.create(
-        "", "organization/tests/dev", preview=preview, saved=saved or {}, declared=declared
-    )
+    made = RunFile.create(engine, STACK, preview=preview, saved=saved or {}, declared=declared)
     return made.hidden("")
 
 
@@ -125,3 +136,28 @@ def test_a_run_file_elsewhere_is_not_read(host: Host, tmp_path: Path) -> None:
     )
     with pytest.raises(Failure, match="was not bought"):
         host.create(inputs)
+
+
+@pytest.mark.parametrize("runs_a_program", [True, False])
+def test_a_removal_goes_by_the_run_of_its_own_engine(
+    host: Host, server: Sandbox, runs: Path, runs_a_program: bool
+) -> None:
+    """A destroy runs no program: what the program of an earlier engine declared, which had the
+    same address, keeps no account."""
+    hidden = begin()
+    notes = intended(host, hidden)
+    news = {"nickname": "alice", "__run": hidden, "__urn": URN, "__intent": notes}
+    account_id, outputs = host.create(host.check(news)[0])
+    with a_host(server, runs) as second:
+        begin(saved={URN: outputs}, engine=second.engine.address)
+        second.engine.root = root_of(STACK) if runs_a_program else ""
+        second.delete(account_id, outputs)
+    deleted = server.totals().get("DELETE /im/accounts/{id}", 0)
+    assert deleted == (0 if runs_a_program else 1)
+
+
+def test_without_an_answer_of_the_engine_nothing_is_removed(host: Host, server: Sandbox) -> None:
+    host.engine.root = None
+    with pytest.raises(Failure, match=r"^ChatDaddy: nothing was removed: Pulumi's engine can't"):
+        host.delete("acc1", {"account_id": "acc1", "__declared": {"__urn": URN}})
+    assert server.writes() == {}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chatdaddy_pulumi.lifecycle.facts import Claim
+from chatdaddy_pulumi.lifecycle.facts import Claim, Claims, LocalClaims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.provider.run_file import MissedFile, RunFile, begun_in, find_run
+from chatdaddy_pulumi.provider.run_context import Declared
+from chatdaddy_pulumi.provider.run_file import MissedFile, RunFile, begun_in, find_run, root_of
 from chatdaddy_pulumi.spec.identity import Identity
 
 ALICE, BOB = Ref("urn::alice"), Ref("urn::fleet", "bob")
@@ -20,8 +21,17 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
 
 
-def a_run() -> RunFile:
-    return RunFile.create("127.0.0.1:1", "o/p/s", preview=False, saved={}, declared=[])
+ENGINE, STACK = "127.0.0.1:1", "o/p/s"
+
+
+def a_run(engine: str = ENGINE, stack: str = STACK) -> RunFile:
+    return RunFile.create(engine, stack, preview=False, saved={}, declared=[])
+
+
+def found(root: str) -> str | None:
+    """The number of the run that a host without a hidden input finds."""
+    run = find_run(None, ENGINE, lambda: root)
+    return None if run is None else run.number
 
 
 def sent(run: RunFile) -> set[Ref]:
@@ -36,7 +46,7 @@ def test_a_later_run_knows_for_what_an_earlier_one_may_have_bought() -> None:
     run.sends(ALICE)
     run.sends(BOB)
     assert sent(run) == {ALICE, BOB}
-    run.give_up(ALICE)
+    run.give_up(Identity("alice", "wa"), ALICE)
     assert sent(run) == {BOB}
     run.sends(ALICE)
     assert sent(run) == {ALICE, BOB}
@@ -98,4 +108,45 @@ def test_what_a_refresh_was_the_first_to_miss_is_known_to_the_engines_other_host
     assert "acc2" not in MissedFile("127.0.0.1:1")
     assert "acc1" not in MissedFile("127.0.0.1:2")
     assert "acc1" not in MissedFile("other:1"), "ports recur"
-    assert find_run(None, "127.0.0.1:1") is None
+    assert found(root_of(STACK)) is None
+
+
+def test_the_newest_run_of_an_engine_that_runs_a_program_is_found() -> None:
+    a_run()
+    newer = a_run()
+    newer.declare(Declared(leaf="type::name", kind="account"))
+    assert found(root_of(STACK)) == newer.number
+
+
+def test_an_engine_without_a_program_has_no_run() -> None:
+    """As in a destroy: the file is of an earlier engine that had the same address."""
+    a_run()
+    assert found("") is None
+
+
+def test_a_run_of_another_stack_or_address_is_not_found() -> None:
+    a_run(stack="o/p/other")
+    a_run(stack="o/other/s")
+    a_run(engine="elsewhere:1")
+    assert found(root_of(STACK)) is None
+
+
+def claims_of(kind: str) -> Claims:
+    if kind == "in memory":
+        return LocalClaims()
+    run = a_run()
+    if kind == "file of one host":
+        run.run()
+    return run
+
+
+@pytest.mark.parametrize("kind", ["in memory", "file", "file of one host"])
+def test_who_gives_a_purchase_up_reserves_nothing(kind: str) -> None:
+    claims, alice = claims_of(kind), Identity("alice", "wa")
+    assert claims.reserve(alice, ALICE) is None
+    claims.sends(ALICE)
+    claims.give_up(alice, BOB)
+    assert claims.reserve(alice, BOB) == ALICE, "another's reservation stays"
+    claims.give_up(alice, ALICE)
+    assert claims.reserved(alice) is None
+    assert claims.reserve(alice, BOB) is None

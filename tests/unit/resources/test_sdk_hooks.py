@@ -18,7 +18,7 @@ import pytest
 from pulumi.dynamic import config as dynamic_config
 from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc, settings
-from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
 import chatdaddy_pulumi
 from chatdaddy_pulumi.resources import sdk_hooks
@@ -194,29 +194,42 @@ def test_outputs_that_wait_for_no_resource_are_read(mocked: None) -> None:
     assert loop.run_until_complete(read()) == (("a", False), ("b", True), None)
 
 
+class Call:
+    """A method of a stub that answers at once."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def future(self, request: Any, timeout: float) -> Call:
+        self.sent.append(request)
+        return self
+
+    def add_done_callback(self, told: Callable[[Any], None]) -> None:
+        told(self)
+
+    def result(self) -> None: ...
+
+
+def test_the_engine_is_told_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call()
+    monkeypatch.setattr(settings.SETTINGS, "engine", types.SimpleNamespace(SetRootResource=call))
+    asyncio.run(sdk_hooks.tell_root("urn:x"))
+    (request,) = call.sent
+    assert isinstance(request, engine_pb2.SetRootResourceRequest)
+    assert request.urn == "urn:x"
+    assert hasattr(engine_pb2_grpc.EngineServicer, "SetRootResource")
+
+
 def test_a_components_outputs_are_registered_by_the_monitor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The request and the stub's method are the protocol's."""
-    sent: list[Any] = []
-
-    class Answered:
-        def add_done_callback(self, told: Callable[[Any], None]) -> None:
-            told(self)
-
-        def result(self) -> None: ...
-
-    class Call:
-        def future(self, request: Any, timeout: float) -> Answered:
-            sent.append(request)
-            return Answered()
-
-    class Monitor:
-        RegisterResourceOutputs = Call()
-
-    monkeypatch.setattr(settings, "get_monitor", Monitor)
+    call = Call()
+    monkeypatch.setattr(
+        settings, "get_monitor", lambda: types.SimpleNamespace(RegisterResourceOutputs=call)
+    )
     asyncio.run(sdk_hooks.register_outputs("urn:x", {"run": "r", "at": 5.0}))
-    (request,) = sent
+    (request,) = call.sent
     assert isinstance(request, resource_pb2.RegisterResourceOutputsRequest)
     assert request.urn == "urn:x"
     assert dict(request.outputs) == {"run": "r", "at": 5.0}
@@ -270,6 +283,7 @@ def test_cancel_stops_the_work(
 def test_outside_a_host_nothing_is_changed() -> None:
     process = sdk_hooks.HostProcess()
     assert process.engine == ""
+    assert process.root() == ""
     process.log("nobody sees this")
     process.flush()
     assert process.stop_reason() is None
