@@ -9,7 +9,7 @@ LOWEST := .venv-lowest/bin
 LOWEST_TESTS := tests/unit/resources tests/unit/client/test_models.py tests/unit/test_package.py \
   tests/integration/cli/test_accounts.py
 
-.PHONY: help demo test stories histories quick check lowest wheels coverage fmt setup lock pulumi \
+.PHONY: help demo test stories histories quick check lowest dist wheels coverage fmt setup lock pulumi \
   audit faults bench clean
 
 help:  ## this list
@@ -52,10 +52,14 @@ lowest: setup  ## the quick tests with the oldest dependencies that pyproject.to
 coverage: setup  ## the quick tests, and which lines they run
 	$(BIN)/pytest -n $(WORKERS) -m "$(QUICK)" --cov --cov-report=term --cov-report=xml:.coverage/coverage.xml
 
-wheels: setup  ## build the wheels, and run the demo with them in an empty environment
-	rm -rf dist build/venv
+dist: setup  ## build the distributions, with nothing but what the lock has installed
+	rm -rf dist
 	for folder in . packages/chatdaddy-sandbox packages/pulumi-standin; do \
-	  $(BIN)/uv build --quiet --out-dir dist $$folder || exit 1; done
+	  $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist $$folder \
+	  || exit 1; done
+
+wheels: dist  ## build the wheels, and run the demo with them in an empty environment
+	rm -rf build/venv
 	$(BIN)/uv venv --quiet --seed --python $(BIN)/python build/venv
 	$(BIN)/uv pip install --quiet --python build/venv/bin/python dist/*.whl "chatdaddy-pulumi[sandbox]"
 	build/venv/bin/chatdaddy-pulumi --version

@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
-from chatdaddy_pulumi.provider.state import FleetState, saved_holder
+from chatdaddy_pulumi.provider.state import FleetState, plain, saved_holder
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity, entries
@@ -96,7 +96,7 @@ def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
     if state is None or state.get("__unresolved") or state.get("__missing_since"):
         return True
     if declared.kind == "fleet":
-        return bool(state.get("__settled") != declared.digest)
+        return bool(plain(state.get("__settled")) != declared.digest)
     before = state.get("__declared") or {}
     said = declared.given
     return any(said.get(name) not in (None, before.get(name)) for name in ("type", "login_type"))
@@ -278,7 +278,7 @@ class RunContext:
         saved = self.run.saved.get(declared.urn or "") if self.run is not None else None
         if saved is None or declared.digest is None or saved.get("__unresolved"):
             return False
-        return bool(saved.get("__settled") == declared.digest)
+        return bool(plain(saved.get("__settled")) == declared.digest)
 
     def specs(self, declared: Declared) -> dict[str, AccountSpec]:
         """What a declared resource asks for, by key; {} while that is not known."""

@@ -292,7 +292,16 @@ CONTROL = [
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
         {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://{host}/evil"},
+        {"Origin": "file://{host}"},
+        {"Origin": "http://x@{host}"},
+        {"Origin": ""},
         {"Host": "rebound.example.com"},
+        {"Host": "x@{host}"},
+        {"Host": "{host}/x"},
+        {"Host": "{host}#x"},
+        {"Host": "[::1%25x]"},
         {"Host": "127.0.0.1.example.com"},
         {"Host": ""},
     ],
@@ -301,11 +310,20 @@ CONTROL = [
 def test_a_web_page_of_another_origin_reaches_nothing(
     sandbox: Sandbox, headers: dict[str, str]
 ) -> None:
+    host = sandbox.url.partition("//")[2]
+    given = {name: value.format(host=host) for name, value in headers.items()}
     for method, path in CONTROL:
-        answer = sandbox.http.request(method, path, headers=headers, json={"advance_s": 1})
+        answer = sandbox.http.request(method, path, headers=given, json={"advance_s": 1})
         assert answer.status_code in (400, 403), f"{method} {path}: {answer.text}"
         assert "access-control-allow-origin" not in answer.headers
     assert sandbox.totals() == {}
+
+
+def test_headers_that_come_twice_reach_nothing(sandbox: Sandbox) -> None:
+    own = ("Origin", sandbox.url)
+    for others in ([("Origin", "https://example.com"), own], [own, ("Origin", "null")]):
+        answer = sandbox.http.post("/_sandbox/clock", headers=others, json={"advance_s": 1})
+        assert answer.status_code == 403
 
 
 def test_no_preflight_opens_the_control_paths(sandbox: Sandbox) -> None:
