@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from chatdaddy_pulumi.client.text import escaped
+from chatdaddy_pulumi.client.text import escaped, visible_lines
 
 
 class Failed(Exception):
@@ -46,13 +46,13 @@ def say(text: str | Text = "", *, to: Console | None = None) -> None:
 
 def note(text: str) -> None:
     """Print a line that is not a result."""
-    say(text, to=notes())
+    say(visible_lines(text), to=notes())
 
 
 def fail(message: str) -> None:
     """Print why the command can't continue."""
     console = notes()
-    say(Text.assemble(("error: ", "bold red"), message), to=console)
+    say(Text.assemble(("error: ", "bold red"), visible_lines(message)), to=console)
 
 
 def print_json(value: Any) -> None:

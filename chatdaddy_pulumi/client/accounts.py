@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -46,14 +46,20 @@ class Accounts:
     those that read raise `BadAnswer` as well, and never `Unknown`.
     """
 
-    def __init__(self, transport: Transport, options: ClientOptions) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        options: ClientOptions,
+        our_user: Callable[[], Awaitable[str | None]],
+    ) -> None:
         self._transport = transport
         self._options = options
         self._pages = Pages(options.max_pages, options.concurrency)
         self._cache = AccountCache()
         self._listing: SingleFlight[None] = SingleFlight()
         self._purchases = Purchases(
-            self._post, self._find_now, options, transport.clock, transport.random
+            *(self._post, self._find_now, our_user),
+            *(options, transport.clock, transport.random),
         )
         #: How many entries of the last listing have no usable account ID, and are left out.
         self.dropped = 0
@@ -164,6 +170,9 @@ class Accounts:
         call = _write("POST", "/accounts/{id}/recreate", account_id, repeat=Repeat.NEVER)
         try:
             account = await self._transport.ask(call, read_account)
+            if account.account_id != account_id:
+                words = f"the answer names another account, {account.account_id}"
+                raise Unknown(words, call=str(call))
         except Unknown as error:
             found = await self._look_again(account_id, error)
             if found is None or not found.live:
@@ -208,7 +217,7 @@ class Accounts:
         Goes on after this returns: see `archive_state` of the account.
         """
         call = _write("POST", "/accounts/{id}/archive", account_id)
-        await self._do(call, lambda account: account is not None and bool(account.archive_state))
+        await self._do(call, lambda account: account is not None and account.archived)
         self._cache.changed(account_id, archive_state=ArchiveProgress(type="archiving"))
 
     async def open(self, account_id: str) -> None:

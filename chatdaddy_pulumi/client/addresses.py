@@ -17,7 +17,8 @@ _HOST = r"\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?"
 _URL = re.compile(
     rf"(?P<scheme>[a-z0-9]+)://(?:(?P<login>[^/?#@\\\s]*)@)?(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?"
     r"(?P<path>/[a-z0-9._~!$&'()*+,;=:@%/-]*)?(?P<more>[?#].*)?",
-    re.IGNORECASE,
+    # Without ASCII, the signs for Kelvin and for a long s are letters, too.
+    re.IGNORECASE | re.ASCII,
 )
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.IGNORECASE)

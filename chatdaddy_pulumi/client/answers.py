@@ -23,6 +23,9 @@ from chatdaddy_pulumi.client.setting_names import BASE_URL
 #: Bytes that are read of an error response.
 LONGEST_COMPLAINT = 64 * 1024
 
+#: A server between us and ChatDaddy stopped waiting: what it had passed on may have been done.
+_GIVEN_UP = (408, 499)
+
 _NOT_JSON = f"it is not JSON; check the {BASE_URL}"
 
 
@@ -70,7 +73,7 @@ def failure(call: Call, answer: Answer) -> errors.ChatDaddyError:
     if said is None:
         # ChatDaddy answers errors in JSON. A 404 of another server does not mean that an account
         # is gone.
-        refusal = answer.status < 500 and answer.status != 429
+        refusal = answer.status < 500 and answer.status not in (429, *_GIVEN_UP)
         if refusal and (answer.status == 404 or answer.content.strip()):
             return not_chatdaddy(call, answer.status)
         said = {}
@@ -88,7 +91,7 @@ def failure(call: Call, answer: Answer) -> errors.ChatDaddyError:
 def _kind(call: Call, status: int) -> type[errors.ChatDaddyError]:
     if status == 429:
         return errors.RateLimited
-    if status < 500:
+    if status < 500 and status not in _GIVEN_UP:
         return errors.REFUSALS.get(status, errors.Refused)
     gateways = status in (502, 503, 504) and call.repeat is Repeat.IDEMPOTENT
     return errors.Unavailable if gateways or call.repeat is Repeat.READ else errors.Unknown
@@ -181,7 +184,7 @@ def message(said: Mapping[str, Any], *, cut: bool = False) -> str | None:
 
 
 def _redirected(call: Call, answer: Answer) -> errors.ChatDaddyError:
-    to = urlsplit(answer.location or "").netloc or "another address"
+    to = _host_of(answer.location or "") or "another address"
     words = (
         f"it answers with a redirect to {to}, which is not followed since the token would go "
         f"along; check the {BASE_URL}, and {_url_variable(call)} if that is set"
@@ -190,6 +193,14 @@ def _redirected(call: Call, answer: Answer) -> errors.ChatDaddyError:
     after_all = answer.status == 303 and call.repeat is not Repeat.READ
     kind = errors.Unknown if after_all else errors.Refused
     return kind(words, call=str(call), status=answer.status, setting=BASE_URL.key)
+
+
+def _host_of(url: str) -> str:
+    """The host and port; without a login, and "" if there is none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _reason(status: int) -> str:

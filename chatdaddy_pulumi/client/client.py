@@ -94,7 +94,7 @@ class ChatDaddy:
                 refresh_token or "", str(REFRESH_TOKEN), REFRESH_TOKEN.key
             )
             self._transport.tokens = tokens.AccessTokenSource(self._fetch_token)
-        self.accounts = Accounts(self._transport, options)
+        self.accounts = Accounts(self._transport, options, self.user_id)
         self.billing = Billing(self._transport)
         self.webhooks = Webhooks(self._transport, options)
         self.api_tokens = ApiTokens(self._transport, options)

@@ -20,6 +20,9 @@ PURCHASE = "POST /im/accounts"
 
 _SHORTEST_DELAY_S = 0.02
 
+#: How far our clock and ChatDaddy's may be apart, in seconds.
+_CLOCKS_APART_S = 300.0
+
 #: Called just before a purchase is sent.
 OnSend = Callable[[], None] | None
 
@@ -56,10 +59,12 @@ class Purchases:
         self,
         post: Callable[[Purchase, OnSend], Awaitable[ObservedAccount]],
         search: Callable[[str, int], Awaitable[list[ObservedAccount]]],
+        our_user: Callable[[], Awaitable[str | None]],
         options: ClientOptions,
         clock: Callable[[], float],
         random: Random,
     ) -> None:
+        self._our_user = our_user
         self._clock = clock
         self._random = random
         self._post = post
@@ -82,6 +87,12 @@ class Purchases:
         began_at = self._clock()
         try:
             account = await self._post(order, on_send)
+            if account.account_id in known_ids or account.account_id in self._claimed:
+                words = f"the answer names {account.account_id}, which was there before"
+                raise Unknown(words, call=PURCHASE, began_at=began_at)
+            if not _is_answer(account, order, began_at):
+                words = f"the answer names {account.account_id}, which is something else"
+                raise Unknown(words, call=PURCHASE, began_at=began_at)
             self._claimed.add(account.account_id)
             return account
         except ChatDaddyError as error:
@@ -127,6 +138,7 @@ class Purchases:
                         for a in await self._search(order.nickname, self._searches)
                         if _fits(a, order)
                     ]
+                    found = await self._without_others(found)
                     problem = ""
                     if not self._assign(alike, found, order):
                         break
@@ -163,12 +175,32 @@ class Purchases:
                 alike.lost.remove(lost)
         return True
 
+    async def _without_others(self, found: list[ObservedAccount]) -> list[ObservedAccount]:
+        """Without what another user bought."""
+        if all(account.created_by is None for account in found):
+            return found
+        user_id = await self._our_user()
+        return [a for a in found if None in (a.created_by, user_id) or a.created_by == user_id]
+
     def _new(self, lost: _Lost, found: list[ObservedAccount]) -> list[ObservedAccount]:
         return [
             account
             for account in found
             if account.account_id not in self._claimed and account.account_id not in lost.known_ids
         ]
+
+
+def _is_answer(account: ObservedAccount, order: Purchase, began_at: float) -> bool:
+    """Whether the account that an answer names may be what was ordered.
+
+    A proxy may repeat the answer to an earlier purchase. ChatDaddy may write a nickname in another
+    way, but then the account is new.
+    """
+    named = account.nickname is None or account.is_called(order.nickname)
+    if named and account.type in (None, order.type):
+        return True
+    made_at = account.created_at_s
+    return made_at is not None and made_at >= began_at - _CLOCKS_APART_S
 
 
 def _fits(account: ObservedAccount, order: Purchase) -> bool:

@@ -23,6 +23,8 @@ from chatdaddy_pulumi.client.tasks import SingleFlight, now
 RENEW_BEFORE_S = 120.0
 #: The documented life of an access token, for one that does not say.
 LIFE_S = 3600.0
+#: Characters of the longest token.
+_LONGEST = 16 * 1024
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -62,6 +64,10 @@ def checked(token: str, what: str, setting: str | None = None) -> SecretStr:
     Raises `BadSetting` if it can't be a token.
     """
     token = token.strip()
+    if len(token) > _LONGEST:
+        # No server takes such a header; and a JWT of any size would be read without bounds.
+        words = f"is longer than {_LONGEST:,} characters"
+        raise BadSetting(words, call=f"the {what}", setting=setting)
     hide(token)
     if not token:
         raise BadSetting("is empty", call=f"the {what}", setting=setting)

@@ -141,7 +141,7 @@ class Transport:
         """Learn from an answer's ``Date`` by how much ChatDaddy's clock is ahead of ours."""
         try:
             at = parsedate_to_datetime(text or "")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return
         if at.tzinfo is not None:
             self._ahead_s = at.timestamp() - self.clock()

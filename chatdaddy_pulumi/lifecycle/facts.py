@@ -41,6 +41,13 @@ class Missed(Protocol):
 class Claims(Protocol):
     """What the resources of one run share."""
 
+    @property
+    def checking(self) -> bool:
+        """Whether any resource of the run was checked: ``destroy --run-program`` checks none."""
+
+    def check(self) -> None:
+        """A resource of the run is checked."""
+
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         """Claim the account; the other entry that has claimed it before, if there is one."""
 
@@ -74,11 +81,15 @@ class LocalClaims:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self.checking = False
         #: The purchases that the run sent, without those that were refused.
         self.sent: dict[Ref, Sent] = {}
         self._claims: dict[str, Claim] = {}
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
+
+    def check(self) -> None:
+        self.checking = True
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         first = self._claims.setdefault(account_id, Claim(ref, False)).ref

@@ -45,6 +45,8 @@ class Note(NamedTuple):
     before: tuple[str, ...] = ()
     #: The same by ChatDaddy's own clock, or a little earlier; 0 if that is not known.
     after: float = 0.0
+    #: The user by whom the run bought; "" if that is not known.
+    by: str = ""
 
 
 class Sent(NamedTuple):
@@ -130,9 +132,10 @@ class Unresolved(NamedTuple):
         in_time = self.is_of_its_time(account)
         if in_time is False:
             return False
-        if account.created_by is not None and user_id is not None and account.created_by != user_id:
+        maker = note.by or user_id
+        if account.created_by is not None and maker is not None and account.created_by != maker:
             return False
-        facts = (account.nickname, account.type, account.created_by, user_id)
+        facts = (account.nickname, account.type, account.created_by, maker)
         if in_time is None or None in facts or not self.sure:
             return None
         return account.tier == note.tier or None
@@ -142,9 +145,12 @@ class Unresolved(NamedTuple):
         made_at = account.created_at_s
         if made_at is None:
             return None
+        # By how much ChatDaddy's clock was ahead of ours, which may have been set since.
+        ahead = self.note.after - self.note.at if self.note.after else 0.0
         if not any(
-            began - CLOCKS_APART_S <= made_at <= began + LONGEST_RUN_S
+            -CLOCKS_APART_S <= made_at - (began + shift) <= LONGEST_RUN_S
             for began in (self.since, *self.again)
+            for shift in (0.0, ahead)
         ):
             return False
         # It was noted before it was sent.

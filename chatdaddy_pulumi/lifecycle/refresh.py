@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatdaddy_pulumi.client import ChatDaddyError, NotFound
 from chatdaddy_pulumi.lifecycle.facts import Facts
-from chatdaddy_pulumi.lifecycle.held import HeldAccount, is_archived
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ async def refresh(facts: Facts, held: Mapping[K, HeldAccount]) -> Refreshed[K]:
 
 def _sort(found: Refreshed[K], key: K, one: HeldAccount, account: ObservedAccount) -> None:
     found.observed[key] = account
-    if is_archived(account):
+    if account.archived:  # another archive state, such as a new one, proves nothing
         found.gone[key] = one
     else:
         found.held[key] = HeldAccount.seen(account, one.nickname, one.arguments)

@@ -91,6 +91,15 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     except ChatDaddyError as error:
         facts.claims.give_up(spec.identity, ref)
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
+    before = facts.known_before(ref)
+    if account.account_id in facts.ownership.held_ids or account.account_id in before:
+        raise Unresolved(
+            f"it is not known whether {spec.nickname!r} was bought: the answer names "
+            f"{account.account_id}, which was there before",
+            began_at=began_at,
+            until=facts.clock(),
+            sent=True,
+        )
     facts.claims.bought(account.account_id, ref)
     facts.bought.add(account.account_id)
     facts.view.add([account])
@@ -281,7 +290,7 @@ async def remove(
         else:
             await accounts.delete(account_id, now=on_delete is OnDelete.DELETE_NOW)
     except ChatDaddyError as error:
-        if isinstance(error, NotFound) or await _is_removed(facts, account_id, error):
+        if await _is_removed(facts, account_id, error):
             return Removal.ALREADY, None
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
         raise NotDone(f"{account_id} was not {word}", cause=error) from None
@@ -289,12 +298,15 @@ async def remove(
 
 
 async def _is_removed(facts: Facts, account_id: str, error: ChatDaddyError) -> bool:
-    """Whether the removal was refused because somebody else has removed the account."""
+    """Whether the removal was refused because somebody else has removed the account.
+
+    A 404 alone does not prove it: another server than ChatDaddy may have answered.
+    """
     if not isinstance(error, Refused):
         return False
     with suppress(ChatDaddyError):
         account = await facts.client.accounts.look_up(account_id)
-        return account is not None and not account.live
+        return isinstance(error, NotFound) if account is None else not account.live
     return False
 
 
@@ -323,10 +335,11 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         raise NotRemoved(account_id, adopter[0])
     if not _is_recreated(facts, ref, account_id):
         return None
-    if ref.key and ownership.is_renamed(ref.holder):
-        # The fleet has a new name, under which the engine may leave it out or have failed.
+    creates = facts.claims.checking
+    if ownership.is_renamed(ref.holder) and (ref.key or not creates):
+        # It has a new name, under which the engine may leave it out or have failed.
         raise NotRemoved(account_id, ref)
-    return ref
+    return ref if creates else None
 
 
 def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:

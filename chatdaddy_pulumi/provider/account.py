@@ -93,7 +93,7 @@ class AccountProvider:
         for warning in misspelt(reading.spec.arguments.settings or {}):
             self._host.warn(f"{_name(urn)}: {warning}", urn)
         if hidden is not None:
-            context.register(urn)
+            context.register(urn, given.get("on_delete"))
             if not olds and not {*_REPLACING} & {*reading.unknown}:
                 self._replace_by_order(context, urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
@@ -318,7 +318,7 @@ class AccountProvider:
         declared = context.declared(urn) if urn else None
         if state.held is None:
             # An intent that stays has it, and names what comes of it.
-            if state.unresolved is None or declared is not None or context.intent_checked:
+            if state.unresolved is None or context.keeps_orders(declared):
                 return
             facts = self._host.facts(context)
             if await not_appeared(facts, {urn: state.unresolved}, self._host.removed):
@@ -327,7 +327,7 @@ class AccountProvider:
                     "still appear. Run it again in some minutes"
                 )
             return
-        on_delete = _on_delete(state.inputs, declared.given if declared else {})
+        on_delete = _on_delete(state.inputs, {"on_delete": context.on_delete(declared)})
         self._host.removed.add(state.held.account_id)
         if on_delete is OnDelete.RETAIN:
             return

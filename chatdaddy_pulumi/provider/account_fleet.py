@@ -118,7 +118,7 @@ class FleetProvider:
             *configuration_problems(self._host.settings),
         ]
         if hidden is not None:
-            context.register(urn)
+            context.register(urn, news.get("on_delete"))
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
         if same and texts_in(olds) == texts_for(entries_in(olds)):
             kept = {name: olds[name] for name in _ENTRIES if name in olds}
@@ -425,10 +425,9 @@ class FleetProvider:
         self._host.removed |= {one.account_id for one in state.held.values()}
         todo = Plan(remove=dict(state.held), held=dict(state.held))
         declared = context.declared(urn) if urn else None
-        if declared is not None:
-            new = declared.given.get("on_delete")
-            if isinstance(new, str) and new in {way.value for way in OnDelete}:
-                todo = _with_removal(todo, OnDelete(new))
+        new = context.on_delete(declared)
+        if isinstance(new, str) and new in {way.value for way in OnDelete}:
+            todo = _with_removal(todo, OnDelete(new))
         if all(one.arguments.on_delete is OnDelete.RETAIN for one in todo.remove.values()):
             return
         concurrency = read_concurrency(state.inputs.get("concurrency"))[0] or DEFAULT_CONCURRENCY
@@ -449,7 +448,7 @@ class FleetProvider:
                 messages.several_failed(reasons, "could not be removed; run it again")
             )
         # An intent that stays has the orders, and names what comes of them.
-        if declared is not None or context.intent_checked:
+        if context.keeps_orders(declared):
             return
         facts = self._host.facts(context)
         waiting = await not_appeared(facts, state.unresolved, self._host.removed)

@@ -87,6 +87,7 @@ class Host:
             run = self.find_run(hidden)
             self.context = self._new_context(run, str(hidden.get("provider") or ""))
             if run is not None:
+                run.claims.check()
                 self._entered(run)
         return self.context
 
@@ -105,6 +106,7 @@ class Host:
             if run is not None:
                 self.context = self._new_context(run)
                 self._entered(run)
+        self.context.read_again()
         return self.context
 
     @property

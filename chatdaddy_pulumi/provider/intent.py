@@ -211,6 +211,7 @@ class IntentProvider:
                 max_age=30,
                 at_least=len(context.ownership.held_ids),
             )
+            user_id = await self._host.client.user_id()
         except ChatDaddyError as error:
             raise NotDone("nothing was bought: the accounts can't be read", cause=error) from None
         after = self._host.client.server_time() or 0.0
@@ -228,6 +229,7 @@ class IntentProvider:
                     tuple(sorted(before)),
                 ),
                 after=after,
+                by=user_id or "",
             )
         context.notes = notes
         shown: dict[str, Any] = {

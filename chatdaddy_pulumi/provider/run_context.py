@@ -128,6 +128,8 @@ class Run:
     claims: Claims = field(default_factory=LocalClaims)
     #: The keys of the stack's configuration that are secrets.
     secret_settings: Sequence[str] = ()
+    #: The declarations, if there are more than so many by now; [] if not.
+    declared_since: Callable[[int], list[Declared]] = lambda _: []
 
     def ownership(self, gone: Collection[str] = ()) -> Ownership:
         """The ownership that follows from the saved state and the declarations, without `gone`.
@@ -173,25 +175,61 @@ class RunContext:
     #: Whether the intent takes part in this run (it does not if `--target` leaves it out).
     intent_checked: bool = False
     replaced: set[Ref] = field(default_factory=set)
+    #: The resources that were declared after this host had read the run: the intent knows nothing
+    #: of them.
+    late: set[str] = field(default_factory=set)
     #: The Accounts, by URN, whose replacement was told.
     told_replaced: set[str] = field(default_factory=set)
     #: See `Host.first_missed`.
     first_missed: Missed = field(default_factory=set[str])
     #: See `Host.refreshed`.
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
+    _on_delete: dict[str, Any] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
     _fleets: dict[str, FleetState] = field(default_factory=dict)
 
-    def register(self, urn: str) -> None:
+    def register(self, urn: str, on_delete: Any) -> None:
         """Note that a resource is checked in this run.
 
         The intent's notes that have only its type and name, since its URN was not known, get its
         URN.
+
+        Args:
+            urn: The resource.
+            on_delete: How the program wants its accounts removed.
         """
         self.checked.add(urn)
+        self._on_delete[urn] = on_delete
+        if self.declared(urn) is None:
+            self.read_again()
         leaf = leaf_of(urn)
         _rename(self.notes, leaf, urn)
         _rename(self.unresolved, leaf, urn)
+
+    def read_again(self) -> None:
+        """Take over what the program declares late: in an `apply`, or after it has waited."""
+        if self.run is None:
+            return
+        known = {name_of(one) for one in self.run.declared}
+        late = self.run.declared_since(len(self.run.declared))
+        late = [one for one in late if name_of(one) not in known and one.leaf not in known]
+        if late:
+            self.late |= {name_of(one) for one in late}
+            self.run.declared += late
+            self.__dict__.pop("ownership", None)
+            self.__dict__.pop("_matching", None)
+
+    def on_delete(self, declared: Declared | None) -> Any:
+        """How the program wants a resource's accounts removed; None if it does not say."""
+        if declared is None:
+            return None
+        return self._on_delete.get(name_of(declared), declared.given.get("on_delete"))
+
+    def keeps_orders(self, declared: Declared | None) -> bool:
+        """Whether an intent stays that has the orders of a resource which is removed."""
+        if self.intent_checked:
+            return True
+        return declared is not None and self.run is not None and self.run.claims.checking
 
     @property
     def orders(self) -> dict[Order, Unresolved]:
@@ -317,7 +355,7 @@ class RunContext:
 
     def _is_late(self, ref: Ref) -> bool:
         declared = self.declared(ref.holder)
-        if declared is None:
+        if declared is None or name_of(declared) in self.late:
             return True
         holder = self.ownership.declaration(ref.holder)
         known = holder.entries if holder is not None else None

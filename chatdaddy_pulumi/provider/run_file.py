@@ -208,13 +208,8 @@ class RunFile:
                 name: json.loads(value)
                 for name, value in connection.execute("select name, value from facts")
             }
-            rows = [
-                json.loads(value) for (value,) in connection.execute("select value from declared")
-            ]
-        lists = ("alias_leaves", "secrets")
-        declared = [
-            Declared(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows
-        ]
+            rows = [value for (value,) in connection.execute("select value from declared")]
+        declared = [_declared(row) for row in rows]
         self._one_provider = len({one.provider for one in declared}) < 2
         return Run(
             number=facts["number"],
@@ -225,7 +220,27 @@ class RunFile:
             declared=declared,
             claims=self,
             secret_settings=facts.get("secret_settings", ()),
+            declared_since=self._declared_since,
         )
+
+    def _declared_since(self, known: int) -> list[Declared]:
+        """The declarations, if there are more of them by now than are known."""
+        with self._open() as connection:
+            (count,) = connection.execute("select count(*) from declared").fetchone()
+            if count <= known:
+                return []
+            return [_declared(row) for (row,) in connection.execute("select value from declared")]
+
+    @property
+    def checking(self) -> bool:
+        with self._open() as connection:
+            return bool(
+                connection.execute("select 1 from facts where name = 'checking'").fetchone()
+            )
+
+    def check(self) -> None:
+        with self._writing() as connection:
+            connection.execute("insert or ignore into facts values ('checking', 'true')")
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         with self._writing() as connection:
@@ -326,6 +341,12 @@ class RunFile:
             if what != "-":
                 found[Ref(holder, key)] = Sent(at, account_id)
         return found
+
+
+def _declared(text: str) -> Declared:
+    row = json.loads(text)
+    lists = {name: tuple(row[name]) for name in ("alias_leaves", "secrets")}
+    return Declared(**{**row, **lists})
 
 
 def root_of(stack: str) -> str:

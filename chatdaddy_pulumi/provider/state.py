@@ -224,6 +224,7 @@ def _write_unresolved(one: Unresolved) -> str:
             "at": note.at,
             "before": list(note.before),
             **({"after": note.after} if note.after else {}),
+            **({"by": note.by} if note.by else {}),
             "since": one.since,
             **({"again": list(one.again)} if one.again else {}),
             "until": one.until,
@@ -243,6 +244,7 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
         *(Identity(said["nickname"], said["type"]), said["tier"], said["at"]),
         before=tuple(said["before"]),
         after=said.get("after", 0.0),
+        by=said.get("by", ""),
     )
     return Unresolved(
         *(note, said["since"], said["until"], tuple(said.get("again", ()))),
@@ -411,23 +413,25 @@ class IntentState:
                 found[Ref(group["holder"], key)] = Note(
                     *(identity, tier, group["at"], tuple(before.get(key, ()))),
                     after=group.get("after", 0.0),
+                    by=group.get("by", ""),
                 )
         return cls(found, read_orders(plain(outputs.get("__unresolved"))))
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
-        groups: dict[tuple[str, float, float], list[tuple[Ref, Note]]] = {}
+        groups: dict[tuple[str, float, float, str], list[tuple[Ref, Note]]] = {}
         for ref, note in sorted(self.notes.items()):
-            groups.setdefault((ref.holder, note.at, note.after), []).append((ref, note))
+            groups.setdefault((ref.holder, note.at, note.after, note.by), []).append((ref, note))
         text = to_json(
             [
                 {
                     "holder": holder,
                     "at": at,
                     **({"after": after} if after else {}),
+                    **({"by": by} if by else {}),
                     "lines": "\n".join(_note_line(ref.key, note) for ref, note in noted),
                     "before": {ref.key: note.before for ref, note in noted if note.before},
                 }
-                for (holder, at, after), noted in groups.items()
+                for (holder, at, after, by), noted in groups.items()
             ]
         )
         told = {"__notes": text}

@@ -81,6 +81,8 @@ class _Declaration:
     waits_for: tuple[Any, ...] = ()
     #: Set once it is constructed; the inputs are read later.
     resource: pulumi.Resource | None = None
+    #: Adds it to the run's file, if that is made or being made.
+    adding: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
         """Wait for everything that the registration waits for, except the run."""
@@ -201,7 +203,6 @@ class Program:
 
     _declarations: list[_Declaration] = field(default_factory=list)
     _intents: dict[str, tuple[_Mark, _Intent]] = field(default_factory=dict)
-    _file: RunFile | None = None
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
     _gates: dict[str, _Gate] = field(default_factory=dict)
@@ -247,9 +248,8 @@ class Program:
             waits_for=(opts.depends_on, opts.deleted_with),
         )
         self._declarations.append(declaration)
-        if self._file is not None:
-            late: Any = self._add(declaration)
-            pulumi.Output.from_input(late)
+        if self._opening is not None:
+            declaration.adding = asyncio.ensure_future(self._add(declaration))
         hidden = {
             "__run": self._hidden(own_provider, declaration),
             "__urn": declaration.urn or self._own_urn(declaration),
@@ -339,6 +339,8 @@ class Program:
 
     async def _hidden(self, provider: str, declaration: _Declaration | None) -> dict[str, Any]:
         opened = await self._open()
+        if declaration is not None and declaration.adding is not None:
+            await declaration.adding
         if declaration is not None and declaration.urn is None:
             declaration.urn = await self._own_urn(declaration)
             opened.declare(await declaration.known())
@@ -389,7 +391,6 @@ class Program:
                 "to a folder of your own"
             ) from None
         await sdk_hooks.tell_root(root_of(stack))
-        self._file = made
         return made
 
 

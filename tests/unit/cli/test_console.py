@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chatdaddy_pulumi.cli.console import ago, print_csv, print_json
+from chatdaddy_pulumi.cli.console import ago, fail, note, print_csv, print_json
 
 HOSTILE = {
     "colour": "a\x1b[31mb",
@@ -19,6 +19,13 @@ HOSTILE = {
     "bell": "a\x07b",
     "half a character": "a\ud800b",
 }
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_errors_and_notes_act_on_no_terminal(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fail(HOSTILE[case])
+    note(HOSTILE[case])
+    assert all(line.isprintable() for line in capsys.readouterr().err.split("\n"))
 
 
 @pytest.mark.parametrize("case", HOSTILE)
