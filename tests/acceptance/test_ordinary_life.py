@@ -893,7 +893,7 @@ def test_an_account_without_a_nickname_breaks_nothing(case: Case, proxy: Between
     assert live(case) == {"somebody": theirs}
 
 
-def test_a_take_over_fails_and_the_run_goes_on(case: Case) -> None:
+def test_a_take_over_fails_and_the_run_continues(case: Case) -> None:
     case.up(account("alice", "tier='unlimited'"))
     alice = live(case)["alice"]
     # Its tier would delete the chats, so the take-over is refused.

@@ -156,7 +156,7 @@ WITH_MORE = [
 
 
 @pytest.mark.parametrize("url", OWN)
-def test_a_token_goes_unencrypted_over_ones_own_network(url: str) -> None:
+def test_a_token_may_be_sent_unencrypted_in_a_private_network(url: str) -> None:
     ServiceUrls.from_base(url)
 
 
@@ -168,7 +168,7 @@ def test_a_token_goes_unencrypted_over_ones_own_network(url: str) -> None:
         *((url, "only scheme, host and path|unencrypted") for url in WITH_MORE),
     ],
 )
-def test_a_token_goes_to_no_odd_or_other_address(url: str, says: str) -> None:
+def test_a_token_is_sent_to_no_unusual_or_other_address(url: str, says: str) -> None:
     for given in ({"base": url}, {"im": url}):
         with pytest.raises(BadSetting, match=says) as caught:
             ServiceUrls.from_base(**given)

@@ -1,8 +1,8 @@
 """Who may reach the emulator: this machine's own programs, and its own page.
 
-A web page of another origin must not steer the emulator through the browser of whoever runs it,
-neither directly (its `Origin` gives it away) nor by a name that it points at this machine (DNS
-rebinding: then `Host` is that name).
+A web page of another origin must not call the emulator from a browser on this machine: neither
+directly (its `Origin` shows it) nor through a name that resolves to this machine (DNS rebinding:
+its `Host` is that name).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _values(scope: Scope, name: bytes) -> list[str]:
 def _known(host: str, options: Options) -> bool:
     if is_loopback(host) or host in (options.host.lower(), *options.allow_hosts):
         return True
-    # Whoever had it listen on every address reaches it by one of them; a name could be rebound.
+    # If it listens on all addresses, any address of the machine is right; a name could be rebound.
     if options.host in ("0.0.0.0", "::"):  # noqa: S104
         try:
             ipaddress.ip_address(host)

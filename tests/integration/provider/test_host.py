@@ -136,7 +136,7 @@ def test_a_run_file_elsewhere_is_not_read(host: Host, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("run", ["destroy", "destroy with the program", "update"])
-def test_a_removal_goes_by_the_run_of_its_own_engine(
+def test_a_removal_uses_the_run_of_its_own_engine(
     host: Host, server: Sandbox, runs: Path, run: str
 ) -> None:
     """A destroy runs no program: what the program of an earlier engine declared, which had the
