@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -348,15 +349,25 @@ def _fail(waiter: asyncio.Future[None], error: Exception) -> None:
 
 async def _open(host: str, port: int, tls: ssl.SSLContext | None) -> Connection:
     loop = asyncio.get_running_loop()
+    # An address has no other to try; and a race that is cancelled may leave its socket open.
+    delay = None if _is_address(host) else _NEXT_ADDRESS_S
     try:
         _, connection = await loop.create_connection(
-            Connection, host, port, happy_eyeballs_delay=_NEXT_ADDRESS_S
+            Connection, host, port, happy_eyeballs_delay=delay
         )
     except OSError as error:
         if error.errno is None and _all_refused(str(error)):
             raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused") from error
         raise
     return connection if tls is None else await connection.start_tls(tls, host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _all_refused(several: str) -> bool:
