@@ -138,8 +138,8 @@ class Declaration:
 
 
 @dataclass
-class _Gate:
-    """Lets one resource that may buy go first, until its step has saved the begun mark.
+class _FirstPurchase:
+    """Makes one resource that may buy go first, until its step has saved the begun mark.
 
     A hook saves the mark, in a step of the engine. The engine accepts it only while it assigns no
     other step to a worker. If all workers were in hooks that wait for the mark, none would ever
@@ -152,29 +152,29 @@ class _Gate:
     #: How many resources that may buy are not finished.
     buyers: int = 0
     #: Set while the others may go: there are no buyers, or the mark is saved.
-    open: asyncio.Event = field(default_factory=asyncio.Event)
+    others_may_go: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def expect(self) -> None:
+    def announce(self) -> None:
         """Announce a resource that may buy."""
         self.buyers += 1
 
-    async def pass_by(self) -> None:
+    async def wait_as_other(self) -> None:
         """Return if the mark is saved, or if no resource that may buy is left."""
         if self.buyers:
-            await self.open.wait()
+            await self.others_may_go.wait()
 
     def save(self) -> None:
         """Note that the mark is saved."""
         self.marked.set()
-        self.open.set()
+        self.others_may_go.set()
 
     def _over(self) -> None:
         self.first.release()
         self.buyers -= 1
         if not self.buyers:
-            self.open.set()
+            self.others_may_go.set()
 
-    async def enter(self, resource: pulumi.Resource) -> None:
+    async def wait_as_buyer(self, resource: pulumi.Resource) -> None:
         """Return if the mark is saved, or if the resource goes first."""
         await self.first.acquire()
         if self.marked.is_set():
@@ -205,7 +205,7 @@ class Program:
     _intents: dict[str, tuple[_Mark, _Intent]] = field(default_factory=dict)
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
-    _gates: dict[str, _Gate] = field(default_factory=dict)
+    _first_purchases: dict[str, _FirstPurchase] = field(default_factory=dict)
 
     def declare(
         self,
@@ -305,7 +305,7 @@ class Program:
                 pulumi.ResourceOptions(provider=provider),
             )
             self._intents[name] = mark, intent
-            self._gates.setdefault(name, _Gate())
+            self._first_purchases.setdefault(name, _FirstPurchase())
         return self._intents[name][1]
 
     async def _holds_secrets(self, provider: str) -> bool | None:
@@ -316,12 +316,12 @@ class Program:
 
     async def _mark(self, provider: str) -> None:
         """Save once, just before the first purchase, that this run begins to buy."""
-        gate = self._gates[provider]
-        if gate.saving is None:
-            gate.saving = asyncio.ensure_future(self._save_mark(provider, gate))
-        await asyncio.wait({gate.saving}, timeout=_MARK_S)
+        first_purchase = self._first_purchases[provider]
+        if first_purchase.saving is None:
+            first_purchase.saving = asyncio.ensure_future(self._save_mark(provider, first_purchase))
+        await asyncio.wait({first_purchase.saving}, timeout=_MARK_S)
 
-    async def _save_mark(self, provider: str, gate: _Gate) -> None:
+    async def _save_mark(self, provider: str, first_purchase: _FirstPurchase) -> None:
         mark, _ = self._intents[provider]
         urn = await mark.urn.future()
         opened = await self._open()
@@ -333,7 +333,7 @@ class Program:
         }
         assert urn is not None
         await sdk_hooks.register_outputs(urn, said)
-        gate.save()
+        first_purchase.save()
 
     # --- the run's file
 
@@ -346,12 +346,16 @@ class Program:
             opened.declare(await declaration.known())
         if declaration is not None and declaration.resource is not None:
             await declaration.ready()
-            gate = self._gates[provider]
+            first_purchase = self._first_purchases[provider]
             buys = may_buy(await declaration.known(), opened.saved)
             if buys:
-                gate.expect()
+                first_purchase.announce()
             await self._intents[provider][1].urn.future()
-            await (gate.enter(declaration.resource) if buys else gate.pass_by())
+            await (
+                first_purchase.wait_as_buyer(declaration.resource)
+                if buys
+                else first_purchase.wait_as_other()
+            )
         return opened.hidden(provider)
 
     async def _own_urn(self, declaration: _Declaration) -> str:

@@ -257,7 +257,7 @@ class _ProgramSide:
         self._monitor = monitor
         self._program = program
         self._failed: list[str] = []
-        self._gates: dict[str, _Gate] = {}
+        self._first_purchases: dict[str, _FirstPurchase] = {}
         self._registered: dict[str, Registered] = {}
         self._components: set[str] = set()
         self._file: _RunFile | None = None
@@ -273,7 +273,7 @@ class _ProgramSide:
             block.name: asyncio.ensure_future(self._component_of(block)) for block in fleets
         }
         opening = asyncio.ensure_future(self._open())
-        self._gates = {block.provider: _Gate() for block in program.blocks}
+        self._first_purchases = {block.provider: _FirstPurchase() for block in program.blocks}
         intents = {
             name: asyncio.ensure_future(self._intent(name, opening))
             for name in dict.fromkeys(block.provider for block in program.blocks)
@@ -346,19 +346,19 @@ class _ProgramSide:
 
     async def _begin(self, provider: str) -> None:
         """Save that something may be bought from now on, once for each run and provider."""
-        gate = self._gates[provider]
-        if gate.saving is None:
-            gate.saving = asyncio.ensure_future(self._save_mark(provider, gate))
-        await asyncio.wait({gate.saving}, timeout=_MARK_S)
+        first_purchase = self._first_purchases[provider]
+        if first_purchase.saving is None:
+            first_purchase.saving = asyncio.ensure_future(self._save_mark(provider, first_purchase))
+        await asyncio.wait({first_purchase.saving}, timeout=_MARK_S)
 
-    async def _save_mark(self, provider: str, gate: _Gate) -> None:
+    async def _save_mark(self, provider: str, first_purchase: _FirstPurchase) -> None:
         preview = self._monitor.dry_run
         said = {
             "run": UNKNOWN if preview else self._run.number,
             "at": UNKNOWN if preview else self._run.loop.wall_clock(),
         }
         await self._monitor.register_outputs(self._monitor.urn(self._mark_goal(provider)), said)
-        gate.marked.set()
+        first_purchase.marked.set()
 
     # --- a block
 
@@ -420,7 +420,7 @@ class _ProgramSide:
         }
         registration: asyncio.Future[Registered] = self._run.loop.create_future()
         if may_buy(self._declared(block), self._file.run.saved):
-            await self._gates[block.provider].enter(registration)
+            await self._first_purchases[block.provider].enter(registration)
         answer = await self._monitor.register(
             replace(
                 goal,
@@ -439,7 +439,7 @@ class _ProgramSide:
             self._failed += [f"{block.name} {key}: {why}" for key, why in reasons.items()]
 
 
-class _Gate:
+class _FirstPurchase:
     """Lets one resource that may buy go first, until its step has saved the begun mark."""
 
     def __init__(self) -> None:
