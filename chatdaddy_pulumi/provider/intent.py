@@ -565,7 +565,10 @@ class _Found:
         problems: dict[str, str] = {}
         for ref, (saved, declared) in held.items():
             before = self._context.refreshed.get(saved.account_id) or saved
-            if ref in seen.gone:
+            is_gone = ref in seen.gone
+            if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref, saved, declared):
+                continue  # as when `delete_before_replace` has removed it, and nothing was bought
+            if is_gone:
                 problems[ref.label] = f"{before.account_id} is gone from ChatDaddy"
                 continue
             now = seen.held[ref]
@@ -578,6 +581,11 @@ class _Found:
         if problems:
             raise NotDone(messages.otherwise(problems))
         return True
+
+    def _is_replaced(self, ref: Ref, held: HeldAccount, declared: Declared) -> bool:
+        """Whether the program wants another account in its place."""
+        spec = self._context.specs(declared).get(ref.key)
+        return spec is not None and spec.arguments.kind != held.arguments.kind
 
     # --- what is about to be bought
 

@@ -42,6 +42,18 @@ def test_an_update_compares_what_it_holds_with_the_team(stack: Stack, server: Sa
     assert server.writes() == {"POST /im/accounts/{id}/recreate": 1}
 
 
+def test_what_is_replaced_may_be_removed_already(stack: Stack, server: Sandbox) -> None:
+    """As after `delete_before_replace`, if nothing was bought then."""
+    stack.up({"alice": account(), "customers": fleet({"bob": {}})})
+    old = {stack.of("alice").id, stack.ids()["bob"]}
+    for account_id in old:
+        server.call("DELETE", f"/im/accounts/{account_id}").raise_for_status()
+    server.forget_requests()
+    stack.up({"alice": account(type="mock"), "customers": fleet({"bob": {"type": "mock"}})})
+    assert server.writes()["POST /im/accounts"] == 2
+    assert not old & stack.all_ids()
+
+
 def test_verification_can_be_had_in_previews_or_never(stack: Stack, server: Sandbox) -> None:
     program = {"alice": account()}
     stack.up(program)
