@@ -61,8 +61,8 @@ __all__ = [
     "load_fleet",
 ]
 
-#: The modules of the public names that are imported on first use, so that the client and the
-#: command, which are in this package too, don't import Pulumi.
+#: Public names whose modules are imported on first use, so that the client and the command, which
+#: are in this package too, don't import Pulumi.
 _MODULES = {
     "Account": "chatdaddy_pulumi.resources.account",
     "AccountFleet": "chatdaddy_pulumi.resources.account_fleet",

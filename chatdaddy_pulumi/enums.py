@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class Tier(str, Enum):
-    """What an account may do and what its day costs (the guide, step 11).
+    """What an account may do, and what it costs (the guide, step 11).
 
     ``LIMITED`` stops sending at 1,000 messages in a billing period and has no chat history;
     ``UNLIMITED`` has neither limit.
@@ -38,7 +38,7 @@ class Tier(str, Enum):
 
 
 class AccountType(str, Enum):
-    """The channel an account is."""
+    """The channel of an account."""
 
     WHATSAPP = "wa"
     WHATSAPP_BUSINESS_API = "wa-business-api"
@@ -60,7 +60,7 @@ class AccountState(str, Enum):
 
 
 class ArchiveState(str, Enum):
-    """How far the archiving of an account has come."""
+    """The progress of archiving an account."""
 
     ARCHIVING = "archiving"
     ERROR = "error"

@@ -1,7 +1,7 @@
-"""The main job, watched: a stack buys an account, moves it to another tier and removes it.
+"""A demonstration: a stack buys an account, moves it to another tier and removes it.
 
-`make demo` runs it. ChatDaddy is emulated on this machine; the engine is the real `pulumi` if
-it is on PATH, else the stand-in that comes with the package. Nothing is kept.
+`make demo` runs it. ChatDaddy is emulated on this machine. The engine is `pulumi` if it is on
+PATH, otherwise the stand-in engine of this repository. Nothing is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.panel import Panel
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +30,7 @@ console = Console(highlight=False)
 
 @contextmanager
 def emulated() -> Iterator[httpx.Client]:
-    """The emulator in a process of its own, for as long as the demonstration lasts."""
+    """Run the emulated ChatDaddy in a process of its own."""
     server = subprocess.Popen(
         [
             *(*COMMAND, "sandbox", "serve", "--port", "0"),
@@ -95,7 +94,7 @@ class Engine:
 
 
 def quickstart(folder: Path) -> Path:
-    """A copy of the quickstart, so that the stack's files stay out of the repository."""
+    """Copy the quickstart, so that the stack's files stay out of the repository."""
     project = folder / "quickstart"
     project.mkdir()
     shutil.copy(ROOT / "examples" / "quickstart" / "__main__.py", project)
@@ -107,11 +106,11 @@ def quickstart(folder: Path) -> Path:
 
 
 def show_cost(http: httpx.Client, step: str) -> None:
-    """The calls that the step made, and what ChatDaddy charged so far."""
+    """Print the calls that the step made, and what ChatDaddy has charged so far."""
     calls: dict[str, Any] = http.get("/_sandbox/requests").json()["totals"]
     http.delete("/_sandbox/requests")
     cents = sum(int(entry["cents"]) for entry in http.get("/_sandbox/ledger").json()["entries"])
-    table = Table(title=f"What {step} asked of ChatDaddy", title_justify="left")
+    table = Table(title=f"Calls to ChatDaddy for {step}", title_justify="left")
     table.add_column("call")
     table.add_column("times", justify="right")
     for call, times in sorted(calls.items()):
@@ -122,15 +121,35 @@ def show_cost(http: httpx.Client, step: str) -> None:
 
 
 NEXT = """\
-The same with a team of yours (find the team ID and the refresh token at
-https://app.chatdaddy.tech/settings/api; every account that `up` creates is charged):
+The same program with a team of yours, in this folder. Each account that `up` creates is charged.
+Find the team ID and the refresh token at https://app.chatdaddy.tech/settings/api
 
-  make setup          # installs the package into .venv/
   pulumi stack init dev
   pulumi config set chatdaddy:teamId YOUR-TEAM
-  pulumi config set --secret chatdaddy:refreshToken YOUR-TOKEN
-  pulumi preview      # what it would do and cost
-  pulumi up"""
+  pulumi config set --secret chatdaddy:refreshToken   # asks for the token
+  pulumi preview                                      # what it would do, and what that costs
+  pulumi up
+
+In a project of your own, install the package from its repository, since it is not on PyPI yet:
+
+  pip install "chatdaddy-pulumi[cli] @ {source}"
+"""
+
+
+def source() -> str:
+    """Where pip finds the package: the repository that was cloned, or this folder."""
+    try:
+        asked = subprocess.run(
+            ["git", "config", "--get", "remote.origin.url"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return ROOT.as_uri()
+    url = asked.stdout.strip()
+    return f"git+{url}" if "://" in url else ROOT.as_uri()
 
 
 def main() -> None:
@@ -139,8 +158,8 @@ def main() -> None:
         which = (
             f"the real Pulumi engine ({shutil.which('pulumi')})"
             if engine.real
-            else "the stand-in engine of this package (no `pulumi` is on PATH; "
-            "`make pulumi` fetches the official one)"
+            else "the stand-in engine of this repository (no `pulumi` is on PATH; "
+            "`make pulumi` installs the official CLI)"
         )
         console.print(f"Engine: {which}\nChatDaddy: emulated on this machine; nothing is real")
         engine.run("preview")
@@ -152,7 +171,9 @@ def main() -> None:
         show_cost(http, "the tier change")
         engine.run("destroy", "--yes", "--skip-preview")
         show_cost(http, "the removal")
-    console.print(Panel(NEXT, title="Next", title_align="left"))
+    # Not in a panel, whose borders would be pasted too.
+    console.rule("Next", align="left")
+    console.print(NEXT.format(source=source()), markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pulumi.automation import PulumiCommand
 def main() -> None:
     try:
         command = PulumiCommand.install()
-    except Exception as error:  # the installer raises whatever its download met
+    except Exception as error:  # the installer raises the exceptions of its download
         sys.exit(
             f"The Pulumi CLI could not be fetched: {error}\n"
             "It comes from get.pulumi.com; see https://www.pulumi.com/docs/install/ for other ways."

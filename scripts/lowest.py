@@ -1,7 +1,7 @@
 """Make `.venv-lowest/`, with the oldest dependencies that pyproject.toml allows.
 
-`make lowest` and `make check` run tests there, so that the lower bounds are true. The tools of the
-tests are the newest that go with these.
+`make lowest` and `make check` run tests there, to prove the lower bounds. The test tools are the
+newest versions that work with these dependencies.
 """
 
 from __future__ import annotations

@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / ".ready"
-#: `pulumi` looks Pulumi.yaml's `virtualenv` up from the folder that its `main` names.
+#: `pulumi` looks for Pulumi.yaml's `virtualenv` in the folder that `main` names.
 QUICKSTART_VENV = ROOT / "examples" / "quickstart" / ".venv"
 #: The distributions that are developed here.
 LOCAL = (ROOT / "packages" / "chatdaddy-sandbox", ROOT / "packages" / "pulumi-standin", ROOT)
 
 
 def wanted() -> str:
-    """What the environment is made from, as one digest."""
+    """A digest of everything that the environment is made from."""
     projects = [(folder / "pyproject.toml").read_text() for folder in LOCAL]
     parts = [sys.version, str(ROOT), LOCK.read_text(), *projects]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

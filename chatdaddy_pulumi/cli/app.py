@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 from chatdaddy_pulumi.cli import INTERRUPTED, accounts, doctor, fleet, login, no_sandbox
-from chatdaddy_pulumi.cli.console import Failed, fail, visible
+from chatdaddy_pulumi.cli.console import Failed, fail
+from chatdaddy_pulumi.client.text import escaped
 from chatdaddy_pulumi.version import __version__
 
 
@@ -26,7 +27,7 @@ class _Root(TyperGroup):
         except ChatDaddyError as error:
             from chatdaddy_pulumi.provider.settings import with_keys
 
-            fail(visible(with_keys(str(error))))
+            fail(escaped(with_keys(str(error))))
             raise typer.Exit(1) from None
         except typer.Abort:  # Ctrl-C at a question
             raise typer.Exit(INTERRUPTED) from None

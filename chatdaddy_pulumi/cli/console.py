@@ -1,7 +1,7 @@
 """What the commands print: tables, JSON, CSV, errors and progress.
 
 Results go to stdout; errors, notes and progress go to stderr. Colour and progress are for
-terminals alone. Text from the API or a file is shown with its control characters made visible.
+terminals alone. Text from the API or a file is shown with its unsafe characters escaped.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import csv
 import json
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -19,10 +18,7 @@ from typing import Any, NamedTuple, TextIO
 from rich.console import Console
 from rich.text import Text
 
-#: Joins the parts of one emoji, or keeps letters apart: harmless, and part of nicknames.
-_JOINERS = "\u200c\u200d"
-#: Control and format characters, halves of characters, and what separates lines.
-_UNSHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+from chatdaddy_pulumi.client.text import escaped, visible_lines
 
 
 class Failed(Exception):
@@ -50,46 +46,30 @@ def say(text: str | Text = "", *, to: Console | None = None) -> None:
 
 def note(text: str) -> None:
     """Print a line beside the results."""
-    say(text, to=notes())
+    say(visible_lines(text), to=notes())
 
 
 def fail(message: str) -> None:
     """Print why the command can't go on."""
     console = notes()
-    say(Text.assemble(("error: ", "bold red"), message), to=console)
-
-
-def visible(text: str) -> str:
-    """The text with its control characters written out, so that it can't steer a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(_escaped(letter) if _unshown(letter) else letter for letter in text)
-
-
-def _unshown(letter: str) -> bool:
-    return letter not in _JOINERS and unicodedata.category(letter) in _UNSHOWN
-
-
-def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode()
+    say(Text.assemble(("error: ", "bold red"), visible_lines(message)), to=console)
 
 
 def print_json(value: Any) -> None:
-    """Print JSON that no terminal takes for more than text."""
+    """Print JSON that is exact, and in which unsafe characters are JSON's escapes."""
     for line in json.dumps(value, indent=2, ensure_ascii=False).split("\n"):
-        sys.stdout.write(line if line.isprintable() else "".join(map(_in_json, line)))
-        sys.stdout.write("\n")
+        sys.stdout.write(f"{escaped(line, _in_json)}\n")
 
 
-def _in_json(letter: str) -> str:
-    return json.dumps(letter)[1:-1] if _unshown(letter) else letter
+def _in_json(character: str) -> str:
+    return json.dumps(character)[1:-1]
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a header and rows."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([visible(cell) for cell in row] for row in rows)
+    writer.writerows([escaped(cell) for cell in row] for row in rows)
 
 
 class Cell(NamedTuple):
@@ -99,8 +79,8 @@ class Cell(NamedTuple):
     style: str = ""
 
     def styled(self) -> Text:
-        """As the console prints it, its control characters made visible."""
-        return Text(visible(self.text), self.style)
+        """As the console prints it, its unsafe characters escaped."""
+        return Text(escaped(self.text), self.style)
 
 
 #: Columns of a terminal that an elastic column keeps at least.

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chatdaddy_pulumi.cli.access import Access, AccessFlags
-from chatdaddy_pulumi.cli.console import Cell, Failed, plural, print_json, say, visible
+from chatdaddy_pulumi.cli.console import Cell, Failed, plural, print_json, say
 from chatdaddy_pulumi.cli.groups import grouped
 from chatdaddy_pulumi.cli.team import TeamAccount, list_team
+from chatdaddy_pulumi.client.text import escaped
 from chatdaddy_pulumi.enums import Tier
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _show(checks: Sequence[Check]) -> None:
         mark, style = _MARKS[check.verdict]
         say(Cell(f"{mark} {check.name:{width}}  {check.found}", style).styled())
         if check.remedy:
-            say(f"  {'':{width}}  → {visible(check.remedy)}")
+            say(f"  {'':{width}}  → {escaped(check.remedy)}")
 
 
 # --- this machine

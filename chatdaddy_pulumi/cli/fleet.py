@@ -15,10 +15,10 @@ from chatdaddy_pulumi.cli import compare, entries, export
 from chatdaddy_pulumi.cli.access import Access, AccessFlags
 from chatdaddy_pulumi.cli.compare import Comparison
 from chatdaddy_pulumi.cli.console import Cell, Failed, note, plural, print_json, say
-from chatdaddy_pulumi.cli.console import visible as shown
 from chatdaddy_pulumi.cli.export import Format
 from chatdaddy_pulumi.cli.groups import grouped
 from chatdaddy_pulumi.cli.team import Filter, TeamAccount, list_team, read_team
+from chatdaddy_pulumi.client.text import escaped
 from chatdaddy_pulumi.spec.problem import more
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _tell_left_out(left_out: list[tuple[TeamAccount, str]]) -> None:
         return
     note(f"\nnot exported: {plural(len(left_out), 'account')}")
     for account, reason in left_out:
-        note(f"  {shown(account.label)}: {shown(reason)}")
+        note(f"  {escaped(account.label)}: {escaped(reason)}")
 
 
 def _tell_next(folder: Path, access: Access) -> None:
@@ -236,9 +236,9 @@ def _show(found: Comparison, name: str) -> None:
         if not lines:
             continue
         say(f"{title}: {len(lines):,}")
-        width = max(len(shown(key)) for key, _ in lines[:_SHOWN])
+        width = max(len(escaped(key)) for key, _ in lines[:_SHOWN])
         for key, text in lines[:_SHOWN]:
-            say(Cell(f"  {mark} {shown(key):{width}}  {shown(text)}".rstrip(), style).styled())
+            say(Cell(f"  {mark} {escaped(key):{width}}  {escaped(text)}".rstrip(), style).styled())
         if rest := more(len(lines), _SHOWN):
             say(f"    {rest} (--json shows all)")
     taken_over = f"; {len(found.adopt):,} taken over if no stack holds them" if found.adopt else ""

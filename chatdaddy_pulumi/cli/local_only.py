@@ -39,7 +39,8 @@ def check_urls(config: Mapping[str, object], env: Mapping[str, str], whose: str)
         )
     for key, url in given:
         if not is_local(url):
+            # The address is not shown: it may be a secret, or hold one.
             raise EngineError(
-                f"{whose} has {key} {url}, which is not on this machine; the stand-in engine "
+                f"{whose} has a {key} that is not on this machine; the stand-in engine "
                 "drives only servers on this machine: for real accounts use `pulumi up`"
             )

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chatdaddy_pulumi.cli.console import Failed, visible
+from chatdaddy_pulumi.cli.console import Failed
+from chatdaddy_pulumi.client.text import escaped
 
 _NAMESPACE = "chatdaddy:"
 
@@ -169,7 +170,7 @@ def _call(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
     found = next((line for line in lines if line.startswith("error: ")), lines[-1] if lines else "")
-    return visible(found.removeprefix("error: ")) or f"`pulumi` ended with {done.returncode}"
+    return escaped(found.removeprefix("error: ")) or f"`pulumi` ended with {done.returncode}"
 
 
 def _held(resources: list[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -15,10 +15,10 @@ class AccountCache:
         self._accounts: dict[str, ObservedAccount] | None = None
         self._by_nickname: dict[str, dict[str, None]] | None = None
         self._handed_out = False
-        #: Accounts whose state after a write of ours is not known until they are read.
+        #: Accounts that must be read again, since the effect of our last write is not known.
         self.uncertain: set[str] = set()
         self._uncertain_meanwhile: set[str] = set()
-        # When the last listing began, and the one that runs.
+        # When the last listing began, and when the current one did.
         self._as_of = self._began_at = float("-inf")
         # Accounts that this process wrote to: their listed state may be behind, and some writes
         # take effect later, so each read of them asks ChatDaddy.
@@ -36,7 +36,7 @@ class AccountCache:
         return account_id in self._written
 
     def all(self) -> Mapping[str, ObservedAccount]:
-        """The accounts by ID; what is handed out does not change any more."""
+        """The accounts by ID. A mapping that was returned never changes."""
         self._handed_out = True
         return MappingProxyType(self._accounts or {})
 
@@ -69,7 +69,7 @@ class AccountCache:
         self._during_listing = None
 
     def listed(self, accounts: dict[str, ObservedAccount]) -> None:
-        """Take over a listing, with the writes that were made while it ran."""
+        """Store a listing, updated with the writes that were made while it ran."""
         self._accounts, self._by_nickname, self._handed_out = accounts, None, False
         self._as_of, self.uncertain = self._began_at, self._uncertain_meanwhile
         meanwhile, self._during_listing = self._during_listing or {}, None
@@ -87,7 +87,7 @@ class AccountCache:
         self._put(account_id, None)
 
     def changed(self, account_id: str, **known: object) -> None:
-        """An account was changed: these fields, or in a way that is not known."""
+        """Note a change of an account: the changed fields, or that they are not known."""
         self._written.add(account_id)
         old = self.get(account_id)
         if old is not None and known:
@@ -98,11 +98,11 @@ class AccountCache:
             self.uncertain.add(account_id)
 
     def wrote_to_connection(self, account_id: str) -> None:
-        """An account was opened or closed: its state changes at some later time."""
+        """Note that an account was opened or closed: its state changes later."""
         self._written.add(account_id)
 
     def learned(self, account_id: str, account: ObservedAccount | None) -> None:
-        """An account was read after a write of uncertain effect."""
+        """Note an account that was read after a write with an unknown effect."""
         self._put(account_id, account)
 
     def _put(self, account_id: str, account: ObservedAccount | None) -> None:

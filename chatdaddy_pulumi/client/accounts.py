@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -46,14 +46,20 @@ class Accounts:
     those that read raise `BadAnswer` as well, and never `Unknown`.
     """
 
-    def __init__(self, transport: Transport, options: ClientOptions) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        options: ClientOptions,
+        our_user: Callable[[], Awaitable[str | None]],
+    ) -> None:
         self._transport = transport
         self._options = options
         self._pages = Pages(options.max_pages, options.concurrency)
         self._cache = AccountCache()
         self._listing: SingleFlight[None] = SingleFlight()
         self._purchases = Purchases(
-            self._post, self._find_now, options, transport.clock, transport.random
+            *(self._post, self._find_now, our_user),
+            *(options, transport.clock, transport.random),
         )
         #: How many entries of the last listing have no usable account ID, and are left out.
         self.dropped = 0
@@ -70,9 +76,9 @@ class Accounts:
     async def snapshot(self, *, max_age: float | None = None) -> Mapping[str, ObservedAccount]:
         """The team's accounts by ID, as of at most `max_age` seconds ago (0: listed anew).
 
-        Listed once, however many wait for it, and kept up to date by this client's own writes;
-        only the connection's state of accounts that it opened or closed may be behind. The
-        mapping that is returned does not change any more.
+        Concurrent callers share one listing, and this client's own writes update it. Only the
+        connection state of accounts that it opened or closed may be outdated. The returned
+        mapping never changes.
         """
         since = self._oldest(max_age)
         while not self._cache.listed_since(since):
@@ -83,8 +89,8 @@ class Accounts:
     async def get(self, account_id: str) -> ObservedAccount | None:
         """One account, or None if the team has none of that ID. Never lists the team.
 
-        Taken from a fresh snapshot if there is one and this client has not written to the account;
-        else one call.
+        It comes from a fresh snapshot if there is one and this client has not written to the
+        account, otherwise from one call.
         """
         if self._fresh() and not self._cache.wrote_to(account_id):
             listed = self._cache.get(account_id)
@@ -101,9 +107,9 @@ class Accounts:
         return (await self._search(account_id, account_id)).get(account_id)
 
     async def read(self, account_id: str) -> ObservedAccount | None:
-        """One account, if many may be read in a row, as in a refresh of a whole fleet.
+        """One account, for callers that read many in a row, as in a refresh of a fleet.
 
-        A lone read is one call; as soon as there are several, all share one snapshot.
+        A single read is one call. Several reads at the same time share one snapshot.
         """
         others = await self._others_read()
         if others and not self._fresh() and not self._cache.wrote_to(account_id):
@@ -111,7 +117,7 @@ class Accounts:
         return await self.get(account_id)
 
     async def _others_read(self) -> bool:
-        """Whether this read is one of several, at once or soon after each other."""
+        """Whether there are several reads, at the same time or soon after each other."""
         recent = self._read_at >= self._oldest()
         self._read_at = now()
         self._reads += 1
@@ -146,7 +152,7 @@ class Accounts:
         known_ids: Collection[str] | None = None,
         on_send: Callable[[], None] | None = None,
     ) -> ObservedAccount:
-        """Buy an account. Costs money at once. Sent once, whatever the network does.
+        """Buy an account. This costs money at once. It is sent once, whatever the network does.
 
         `known_ids`: the accounts that the team had before; without them those of the same
         nickname are looked up first. `on_send` is called just before it is sent. Raises `Refused`
@@ -164,6 +170,9 @@ class Accounts:
         call = _write("POST", "/accounts/{id}/recreate", account_id, repeat=Repeat.NEVER)
         try:
             account = await self._transport.ask(call, read_account)
+            if account.account_id != account_id:
+                words = f"the answer names another account, {account.account_id}"
+                raise Unknown(words, call=str(call))
         except Unknown as error:
             found = await self._look_again(account_id, error)
             if found is None or not found.live:
@@ -177,14 +186,14 @@ class Accounts:
     async def patch(self, account_id: str, change: AccountPatch) -> None:
         """Change what is set in `change`.
 
-        Raises `BadRequest` among others for the tier that the account already has; but not
-        if only a repetition after a lost answer met it.
+        Raises `BadRequest`, for example if the account already has the tier; but not if only a
+        repetition after a lost answer got that response.
         """
         call = _write("PATCH", "/accounts/{id}", account_id, body=change.body())
         await self._do(call, lambda account: account is not None and _is_so(account, change))
         given = change.model_dump(exclude_unset=True)
         if "settings" in given or "credentials" in given:
-            given = {}  # merged or replaced: not documented
+            given = {}  # merged or replaced: it is not documented
         self._cache.changed(account_id, **given)
 
     async def delete(self, account_id: str, *, now: bool = False) -> None:
@@ -208,7 +217,7 @@ class Accounts:
         Goes on after this returns: see `archive_state` of the account.
         """
         call = _write("POST", "/accounts/{id}/archive", account_id)
-        await self._do(call, lambda account: account is not None and bool(account.archive_state))
+        await self._do(call, lambda account: account is not None and account.archived)
         self._cache.changed(account_id, archive_state=ArchiveProgress(type="archiving"))
 
     async def open(self, account_id: str) -> None:
@@ -235,9 +244,9 @@ class Accounts:
     # --- internal
 
     async def _do(self, call: Call, done: Callable[[ObservedAccount | None], bool]) -> None:
-        """An idempotent write; `done` tells whether an account shows its effect.
+        """Send an idempotent write; `done` tells whether an account shows its effect.
 
-        If an answer was lost, a refusal of the repetition may only mean that it was done.
+        After a lost answer, a refusal of the repetition may mean that the first attempt worked.
         """
         try:
             await self._transport.do(call)
@@ -294,7 +303,7 @@ class Accounts:
         return [account for account in found.values() if account.is_called(nickname)]
 
     async def _search(self, text: str, wanted: str | None = None) -> dict[str, ObservedAccount]:
-        """The accounts that match; the one whose ID is `wanted` may be all that is returned."""
+        """The accounts that match; perhaps only the one with the ID `wanted`, if it is found."""
         found = await self._in_time(self._pages.matches(self._fetch(q=text), _LIST, wanted))
         if wanted in found.accounts:
             return found.accounts
@@ -315,14 +324,14 @@ class Accounts:
         return found.accounts
 
     async def _find_now(self, nickname: str, searches: int) -> list[ObservedAccount]:
-        """The accounts of that nickname as of now; by a listing if many searches run at once."""
+        """The accounts of that nickname now; from a listing if many searches run at once."""
         if len(self._cache) and searches > len(self._cache) / self._options.page_size:
             await self.snapshot(max_age=0)
             return self._cache.named(nickname)
         return await self._search_nickname(nickname)
 
     async def _look_again(self, account_id: str, error: ChatDaddyError) -> ObservedAccount | None:
-        """The account as it is now, after a write whose answer was lost ended with `error`."""
+        """The account as it is now, after a write that ended with `error` and lost an answer."""
         try:
             return await self.look_up(account_id)
         except ChatDaddyError:
@@ -333,7 +342,7 @@ class Accounts:
         return await self._in_time(self._pages.all(self._fetch(), _LIST))
 
     async def _in_time(self, reading: Coroutine[Any, Any, Listing]) -> Listing:
-        """What reading the pages gives, if that is over in time."""
+        """The result of reading the pages, with a time-out."""
         seconds = self._options.listing_timeout_s
         with anyio.move_on_after(seconds):
             return await reading

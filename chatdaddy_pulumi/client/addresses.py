@@ -1,8 +1,7 @@
 """Which addresses may get a token.
 
-An address is taken apart by one pattern, and only in its plainest form, so that the host that is
-judged is the host that is called: no user, no escapes, no letters beyond ASCII, no odd ways to
-write an IP address.
+One pattern parses an address, and accepts only its plainest form: no user, no escapes, only ASCII,
+no unusual notation of an IP address. So the host that is checked is the host that is called.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ _HOST = r"\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?"
 _URL = re.compile(
     rf"(?P<scheme>[a-z0-9]+)://(?:(?P<login>[^/?#@\\\s]*)@)?(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?"
     r"(?P<path>/[a-z0-9._~!$&'()*+,;=:@%/-]*)?(?P<more>[?#].*)?",
-    re.IGNORECASE,
+    # Without ASCII, the signs for Kelvin and for a long s are letters, too.
+    re.IGNORECASE | re.ASCII,
 )
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.IGNORECASE)
@@ -76,7 +76,7 @@ def parse(url: str) -> Address | None:
 def checked(url: str, what: str, setting: str | None = None) -> str:
     """The base URL as it is called, without a slash at its end.
 
-    Raises `BadSetting` if it can't be one, or if a token would be sent over it for all to read.
+    Raises `BadSetting` if it is not a base URL, or if tokens would be sent unencrypted.
     """
     address = parse(url)
     if address is None or address.scheme not in ("http", "https"):
@@ -112,7 +112,7 @@ def is_own(host: str) -> bool:
 
 
 def _is_name(host: str) -> bool:
-    """Whether name servers can know it. A last label that is a number belongs to an IP address."""
+    """Whether it can be a DNS name. If the last label is a number, it is an IP address."""
     labels = host.split(".")
     fits = len(host) <= 253 and all(0 < len(label) <= 63 for label in labels)
     return fits and not _NUMBER.fullmatch(labels[-1])

@@ -1,4 +1,4 @@
-"""What an answer, or the lack of one, means: which error, and its words."""
+"""Turns a failed call into its error: from the answer, or from the lack of one."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ from chatdaddy_pulumi.client.calls import Call, Repeat
 from chatdaddy_pulumi.client.redact import one_line
 from chatdaddy_pulumi.client.setting_names import BASE_URL
 
-#: What is read of an answer that only says what went wrong.
+#: Bytes that are read of an error response.
 LONGEST_COMPLAINT = 64 * 1024
+
+#: A server between us and ChatDaddy stopped waiting: what it had passed on may have been done.
+_GIVEN_UP = (408, 499)
 
 _NOT_JSON = f"it is not JSON; check the {BASE_URL}"
 
@@ -51,7 +54,7 @@ class Answer:
 
 
 def done(call: Call, answer: Answer) -> errors.ChatDaddyError | None:
-    """What is wrong with an answer that says at most that something was done."""
+    """What is wrong with an answer that has no content but success; None if nothing."""
     try:
         said = from_json(answer.content) if answer.content.strip() else None
     except ValueError:
@@ -63,14 +66,14 @@ def done(call: Call, answer: Answer) -> errors.ChatDaddyError | None:
 
 
 def failure(call: Call, answer: Answer) -> errors.ChatDaddyError:
-    """What an answer other than 2xx means for the call."""
+    """The error for an answer other than 2xx."""
     if 300 <= answer.status < 400:
         return _redirected(call, answer)
     said = answer.said()
     if said is None:
-        # ChatDaddy says what is wrong in JSON. A 404 of something else must not count as its word
-        # that an account is gone.
-        refusal = answer.status < 500 and answer.status != 429
+        # ChatDaddy answers errors in JSON. A 404 of another server does not mean that an account
+        # is gone.
+        refusal = answer.status < 500 and answer.status not in (429, *_GIVEN_UP)
         if refusal and (answer.status == 404 or answer.content.strip()):
             return not_chatdaddy(call, answer.status)
         said = {}
@@ -88,7 +91,7 @@ def failure(call: Call, answer: Answer) -> errors.ChatDaddyError:
 def _kind(call: Call, status: int) -> type[errors.ChatDaddyError]:
     if status == 429:
         return errors.RateLimited
-    if status < 500:
+    if status < 500 and status not in _GIVEN_UP:
         return errors.REFUSALS.get(status, errors.Refused)
     gateways = status in (502, 503, 504) and call.repeat is Repeat.IDEMPOTENT
     return errors.Unavailable if gateways or call.repeat is Repeat.READ else errors.Unknown
@@ -101,12 +104,12 @@ def not_chatdaddy(call: Call, status: int | None) -> errors.NotChatDaddy:
 
 
 def _url_variable(call: Call) -> str:
-    """The variable that says where the call's service is, apart from the base URL."""
+    """The environment variable with the address of the call's service, apart from the base URL."""
     return f"CHATDADDY_{call.service.upper()}_URL"
 
 
 def lost(call: Call, reason: str, silent_s: float = 0.0) -> errors.ChatDaddyError:
-    """There was no answer, or none that could be read to its end."""
+    """The error if there was no answer, or none that could be read to its end."""
     if call.repeat is Repeat.READ:
         return errors.Unavailable(reason, call=str(call))
     return errors.Unknown(reason, call=str(call), silent_s=silent_s)
@@ -120,7 +123,7 @@ def not_understood(call: Call, problem: str) -> errors.ChatDaddyError:
 
 
 def first_problem(invalid: ValidationError) -> str:
-    """Field and complaint, without what was given: it may be secret."""
+    """The field and what is wrong with it, without its value, which may be secret."""
     details = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
     if details["type"] == "json_invalid":
         return _NOT_JSON
@@ -131,7 +134,7 @@ def first_problem(invalid: ValidationError) -> str:
 
 
 def not_connected(call: Call, error: httpx.HTTPError, url: str) -> errors.Unreachable:
-    """Why there is no connection, in words that name the setting to look at."""
+    """Why there is no connection, with the setting that may be wrong."""
     host = urlsplit(url).netloc
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -159,7 +162,7 @@ def not_connected(call: Call, error: httpx.HTTPError, url: str) -> errors.Unreac
 
 
 def retry_after(value: str | None, now_s: float) -> float | None:
-    """Seconds to wait, of either form that HTTP has: a number, or a date."""
+    """Seconds to wait, from either form of ``Retry-After``: a number, or a date."""
     if not value:
         return None
     try:
@@ -173,7 +176,7 @@ def retry_after(value: str | None, now_s: float) -> float | None:
 
 
 def message(said: Mapping[str, Any], *, cut: bool = False) -> str | None:
-    """ChatDaddy's own words; the last one is left out if they are cut: it may be half a secret."""
+    """ChatDaddy's own message. If it is cut, the last word is left out: it may be half a secret."""
     words = said.get("message")
     if not isinstance(words, str) or not words.strip():
         return None
@@ -181,15 +184,23 @@ def message(said: Mapping[str, Any], *, cut: bool = False) -> str | None:
 
 
 def _redirected(call: Call, answer: Answer) -> errors.ChatDaddyError:
-    to = urlsplit(answer.location or "").netloc or "another address"
+    to = _host_of(answer.location or "") or "another address"
     words = (
         f"it answers with a redirect to {to}, which is not followed since the token would go "
         f"along; check the {BASE_URL}, and {_url_variable(call)} if that is set"
     )
-    # "See Other" is what comes after something was done.
+    # 303 "See Other" is sent after the request was processed.
     after_all = answer.status == 303 and call.repeat is not Repeat.READ
     kind = errors.Unknown if after_all else errors.Refused
     return kind(words, call=str(call), status=answer.status, setting=BASE_URL.key)
+
+
+def _host_of(url: str) -> str:
+    """The host and port; without a login, and "" if there is none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _reason(status: int) -> str:
@@ -207,7 +218,7 @@ def _help_link(data: Any) -> str | None:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The exception and what lies behind it, attempts at several addresses included."""
+    """The exception and its causes, including attempts at several addresses."""
     found: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:

@@ -40,7 +40,7 @@ class ApiTokens:
         return found
 
     async def create(self, reason: str, scopes: Sequence[str]) -> ApiToken:
-        """Make a token with those scopes; sent once, looked for if the answer is lost."""
+        """Create a token with those scopes. Sent once; if the answer is lost, it is looked for."""
         body = {"reason": reason, "scopes": [str(scope) for scope in scopes]}
         call = Call("POST", "auth", "/api-token", body=body, repeat=Repeat.NEVER)
         made = await create_once(

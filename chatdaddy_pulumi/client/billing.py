@@ -51,7 +51,7 @@ class Billing:
         return await self._transport.ask(Call("GET", "payments", path, (account_id,)), _ACCESS)
 
     async def refresh_access(self, *, usage: bool = False) -> None:
-        """Have limits (and usage) computed anew, as after a purchase."""
+        """Make ChatDaddy compute limits (and usage) again, as after a purchase."""
         await self._transport.do(
             Call(
                 "POST",
@@ -68,7 +68,7 @@ class Billing:
         return (await self._transport.ask(call, _PRODUCTS)).products
 
     async def prepare(self, item: str, account_id: str | None = None) -> None:
-        """Make sure that one more of the item can be charged; does nothing below the limit.
+        """Make sure that one more of the item can be charged. Below the limit, this does nothing.
 
         Raises `Refused` if the team can't be charged.
         """

@@ -1,7 +1,7 @@
-"""From threads to the one event loop: Pulumi's provider host calls from four worker threads.
+"""Runs the client's coroutines for threads: Pulumi's provider host calls from four of them.
 
-The loop runs in a daemon thread, which starts at first use (again after a fork) and ends cleanly
-when the interpreter exits. What all clients of a process share is kept here.
+One event loop runs in a daemon thread. It starts at first use (again after a fork) and ends cleanly
+when the interpreter exits. The clients of a process share it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Credentials", "client_for", "run"]
 
 T = TypeVar("T")
 
-#: Seconds that open calls get to end when the interpreter exits.
+#: Seconds for open calls to end when the interpreter exits.
 _SHUTDOWN_S = 2.0
 
 
@@ -66,7 +66,7 @@ class _Bridge:
             return self._clients[key]
 
     def _certificates(self, ca_file: str | None) -> ssl.SSLContext:
-        """Read once: that takes a while."""
+        """Read once, since reading takes a while."""
         key = (ca_file, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         if key not in self._tls:
             self._tls[key] = tls_context(ca_file, os.environ)
@@ -104,7 +104,7 @@ _bridge = _Bridge()
 
 
 def _forget() -> None:
-    """In a forked child: the parent's loop, sockets and locks are not the child's."""
+    """Begin again in a forked child, which can't use the parent's loop, sockets and locks."""
     global _bridge
     _bridge = _Bridge()
 
@@ -123,9 +123,9 @@ def client_for(credentials: Credentials, options: ClientOptions | None = None) -
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run the coroutine on the shared event loop while this thread waits; its result.
+    """Run the coroutine on the shared event loop, and return its result to this thread.
 
-    An interruption of the thread (as by Ctrl-C) cancels the coroutine.
+    If the thread is interrupted (as by Ctrl-C), the coroutine is cancelled.
     """
     loop = _bridge.loop()
     try:

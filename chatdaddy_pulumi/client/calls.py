@@ -1,4 +1,4 @@
-"""The calls to ChatDaddy, and what repeating them would do."""
+"""The calls to ChatDaddy, and whether they may be repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chatdaddy_pulumi.client.errors import BadSetting
 
 
 class Repeat(Enum):
-    """What repeating a call would do."""
+    """The effect of repeating a call."""
 
     READ = "changes nothing"
     IDEMPOTENT = "changes what was changed already"
@@ -36,7 +36,7 @@ class Call:
 
     @property
     def template(self) -> str:
-        """Which call it is, whatever the IDs: ``PATCH /im/accounts/{id}``."""
+        """The name of the call, without IDs: ``PATCH /im/accounts/{id}``."""
         return f"{self.method} /{self.service}{self.path}"
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The client: one a process and team."""
+"""The client: one for each process and team."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ _TOKEN_ANSWER = TypeAdapter(TokenAnswer).validate_json
 class ChatDaddy:
     """ChatDaddy's API for one team. Its methods may be awaited concurrently on one event loop.
 
-    One connection pool and one token serve all calls. Give either `refresh_token` (renewed
-    access tokens) or `api_token`; raises `BadSetting` for neither, both, or one that can't be.
+    All calls share one connection pool and one token. Give either `refresh_token` (from which
+    access tokens are made) or `api_token`. Raises `BadSetting` for neither, both, or a wrong one.
 
     `clock` gives seconds since 1970; waits are measured by the event loop's own time. Proxies and
     certificates are taken from `environment`, unless there is a `transport`, which is closed with
@@ -94,7 +94,7 @@ class ChatDaddy:
                 refresh_token or "", str(REFRESH_TOKEN), REFRESH_TOKEN.key
             )
             self._transport.tokens = tokens.AccessTokenSource(self._fetch_token)
-        self.accounts = Accounts(self._transport, options)
+        self.accounts = Accounts(self._transport, options, self.user_id)
         self.billing = Billing(self._transport)
         self.webhooks = Webhooks(self._transport, options)
         self.api_tokens = ApiTokens(self._transport, options)
@@ -106,7 +106,7 @@ class ChatDaddy:
         return MappingProxyType(self._transport.calls)
 
     async def check(self) -> Identity:
-        """Prove by one call that the token opens the team; whose token it is.
+        """Prove by one call that the token is valid for the team, and return whose token it is.
 
         A refresh token is exchanged for an access token, an API token is validated. Raises
         `Unauthorized` (the token is wrong), `WrongTeam` (it is for another team), `Unreachable`
@@ -162,7 +162,7 @@ class ChatDaddy:
         await self.aclose()
 
     async def token_claims(self) -> Mapping[str, Any]:
-        """What the token says of its user, team and scope, as the claims of a JWT."""
+        """The token's user, team and scope, as the claims of a JWT."""
         token = (await self._transport.tokens.get()).get_secret_value()
         return tokens.claims(token) or await self.api_tokens.validate(token)
 
@@ -189,7 +189,7 @@ class ChatDaddy:
         raise self._no_token(refusal)
 
     def _no_token(self, refusal: Refused) -> ChatDaddyError:
-        """Why ChatDaddy gives no access token, by the setting that is to blame."""
+        """The error if ChatDaddy gives no access token, with the setting that is wrong."""
         said = refusal.message
         about_team = isinstance(refusal, Forbidden) or "team" in said.lower()
         details: dict[str, Any] = {
@@ -226,7 +226,7 @@ class ChatDaddy:
         )
 
     def _check_team(self, found: Identity, token: Setting) -> None:
-        """Raise `WrongTeam` if the token says that it is for another team."""
+        """Raise `WrongTeam` if the token is for another team, as far as it says."""
         if found.team_id not in (None, self._team_id):
             raise WrongTeam(
                 f"the {token} is for team {found.team_id!r}, but the {TEAM_ID} is "

@@ -52,7 +52,7 @@ Origin = tuple[str, str, int | None]
 
 
 class _Routes(httpx.AsyncBaseTransport):
-    """Each origin over its own connections; no other is called."""
+    """Sends requests to these origins, each over its own connections, and to no other."""
 
     def __init__(self, pools: Mapping[Origin, httpx.AsyncBaseTransport]) -> None:
         self._pools = pools
@@ -68,7 +68,7 @@ class _Routes(httpx.AsyncBaseTransport):
 
 
 def tls_context(ca_file: str | None, environment: Mapping[str, str]) -> ssl.SSLContext:
-    """Certificates: certifi's, or those of SSL_CERT_FILE or SSL_CERT_DIR; and `ca_file`'s."""
+    """Trust certifi's certificates, or those of SSL_CERT_FILE or SSL_CERT_DIR; and `ca_file`'s."""
     cert_file, cert_dir = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
     what = f"SSL_CERT_FILE={cert_file!r}" if cert_file else f"SSL_CERT_DIR={cert_dir!r}"
     try:

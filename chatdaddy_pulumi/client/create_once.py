@@ -1,4 +1,4 @@
-"""Creating what must not be created twice, but can be looked for."""
+"""Creates something that must not be created twice, and looks for it if the answer is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def create_once(
     fits: Callable[[T], bool],
     options: ClientOptions,
 ) -> T:
-    """What `post` created; if its answer was lost, the one thing that is new and fits.
+    """Return what `post` created; if its answer was lost, the only new thing that fits.
 
     Raises what `post` raises; `Unknown` if nothing or several things are new.
     """

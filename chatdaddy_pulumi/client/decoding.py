@@ -1,14 +1,14 @@
-"""Bodies of answers: unpacked, and refused before they are parsed if there is too much in them."""
+"""Decompresses the bodies of answers, and refuses those that are too large to be parsed."""
 
 from __future__ import annotations
 
 import zlib
 
-#: What is asked for, and so the only packing that is understood.
+#: The only compression that is requested and understood.
 ACCEPT_ENCODING = "gzip"
 
-#: JSON with more values than this is not parsed. An account has some 40 of them. (The parser itself
-#: bounds how deep they are nested and how many digits a number has.)
+#: JSON with more values than this is not parsed. An account has about 40. (The parser itself limits
+#: nesting and the digits of a number.)
 MOST_VALUES = 1_000_000
 
 _STEP = 64 * 1024
@@ -23,7 +23,7 @@ class TooLong(BadBody):
 
 
 class Body:
-    """Gathers a body of up to `most` bytes, unpacked."""
+    """Collects a body of up to `most` bytes, decompressed."""
 
     def __init__(self, encoding: str | None, most: int) -> None:
         """`encoding` is the answer's ``Content-Encoding``; raises `BadBody` for an odd one."""
@@ -38,7 +38,7 @@ class Body:
             raise BadBody(f"its Content-Encoding {', '.join(codings)[:60]!r} was not asked for")
 
     def add(self, piece: bytes) -> None:
-        """Raises `TooLong` once there is too much of it; `content` holds what is allowed."""
+        """Raises `TooLong` if it becomes too long; `content` has the part that is allowed."""
         if self._unpack is None:
             self._append(piece)
             return
@@ -53,7 +53,7 @@ class Body:
             self._append(unpacked)
 
     def end(self) -> None:
-        """All was received; raises `BadBody` if something is missing."""
+        """End the body. Raises `BadBody` if something is missing."""
         if self._unpack is not None and not self._unpack.eof:
             raise BadBody("its gzip data ends too early")
 

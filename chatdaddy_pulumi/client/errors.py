@@ -65,13 +65,13 @@ class BadSetting(ChatDaddyError, ValueError):
 
 
 class Refused(ChatDaddyError):
-    """ChatDaddy said no (4xx): nothing happened."""
+    """ChatDaddy refused the call (4xx): nothing happened."""
 
     lead = "ChatDaddy refused {call}"
 
 
 class BadRequest(Refused):
-    """400; among others for a patch to the tier that the account already has."""
+    """400, for example for a patch to the tier that the account already has."""
 
 
 class Unauthorized(Refused):
@@ -107,7 +107,7 @@ class NotChatDaddy(Refused):
 
 
 class Retryable(ChatDaddyError):
-    """Nothing happened, and it may be tried again later; no tries or no time were left."""
+    """Nothing happened, and the call may be tried again later. Attempts or time are used up."""
 
 
 class Unreachable(Retryable):
@@ -136,8 +136,8 @@ class Unknown(ChatDaddyError):
     """The answer was lost: what was asked for may have happened.
 
     `began_at`: when the call was sent, in seconds since 1970 (0 if it is not known). `silent_s`:
-    for how long the server had said nothing when the answer was given up; 0 if it did answer, but
-    not so that one knows.
+    for how long the server had sent nothing when the client gave up; 0 if there was an answer that
+    does not tell the outcome.
     """
 
     lead = "it is not known whether {call} was done"
@@ -162,7 +162,7 @@ class Unknown(ChatDaddyError):
 
 
 class UnknownPurchase(Unknown):
-    """A purchase whose answer was lost, and which could not be found out.
+    """A purchase whose answer was lost, and whose outcome could not be found.
 
     `candidates` holds the IDs of the new accounts that would fit: none, or several.
     """
@@ -187,9 +187,9 @@ class BadAnswer(ChatDaddyError):
 
 
 class BrokenListing(BadAnswer):
-    """The listing of the accounts shows fewer of them than it says that there are.
+    """The listing of the accounts has fewer of them than its total.
 
-    Nothing follows from what is missing in it.
+    An account that is missing in it may exist.
     """
 
     lead = "the answers to {call} contradict each other"

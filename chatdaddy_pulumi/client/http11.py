@@ -1,9 +1,10 @@
 """HTTP/1.1 over asyncio: a pool of connections to one origin, as a transport of httpx.
 
-httpx's own pool looks at all connections for each request, so that a call costs the more processor
-time the more run at once. Here a call takes the connection that was used last, or makes one, and
-costs the same at any concurrency. The exceptions are httpx's: `ConnectError`, `ConnectTimeout` and
-`ProxyError` mean that nothing of the request was sent, all others that it may have been.
+httpx's own pool looks at all connections for each request, so the processor time of a call grows
+with the number of concurrent calls. Here a call uses the connection that was used last, or makes a
+new one, and costs the same at any concurrency. The exceptions are httpx's: `ConnectError`,
+`ConnectTimeout` and `ProxyError` mean that nothing of the request was sent; all others mean that it
+may have been sent.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ from chatdaddy_pulumi.client.addresses import DEFAULT_PORTS, Address, is_own
 from chatdaddy_pulumi.client.proxies import Proxy
 from chatdaddy_pulumi.client.tasks import now
 
-#: What may be received before it is read: then the server has to wait.
+#: Bytes that may be received before they are read; then the server has to wait.
 _MOST_BUFFERED = 256 * 1024
 #: Informational answers (1xx) before the one that counts.
 _MOST_HINTS = 20
 #: The longest head of an answer.
 _LONGEST_HEAD = 64 * 1024
-#: Seconds until another of the host's addresses is tried, too.
+#: Seconds after which the host's next address is tried, too.
 _NEXT_ADDRESS_S = 0.25
 
 
 class ConnectionPool(httpx.AsyncBaseTransport):
     """Connections to one origin, directly or through a tunnel of a proxy.
 
-    There are as many as requests at once; those that are free are kept for `keep_idle_s`.
+    There are as many as concurrent requests. Idle ones are kept for `keep_idle_s`.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         self._proxy = proxy
         self._proxy_tls = tls if proxy is not None and proxy.tls else None
         self._keep_idle_s = keep_idle_s
-        #: The one that was free last is at the end.
+        #: Idle connections; the one that was used last is at the end.
         self._idle: list[Connection] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -75,7 +76,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         await asyncio.gather(*(connection.closed for connection in idle))
 
     def release(self, connection: Connection) -> None:
-        """A request is over: keep its connection for the next, if it can be used again."""
+        """After a request, keep its connection for the next one if it can be used again."""
         if connection.again():
             connection.free_since = now()
             self._idle.append(connection)
@@ -106,7 +107,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
         if self._tls is None and not connection.own:
-            # The name says one's own machine, and leads elsewhere.
+            # The name stands for this machine, but resolves to another one.
             connection.abort()
             raise httpx.ConnectError(f"{host} is not this machine")
         return connection
@@ -138,7 +139,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer; its connection is free again once it is read."""
+    """The body of an answer. After it is read, its connection can be used again."""
 
     def __init__(self, pool: ConnectionPool, connection: Connection, timeout: float | None) -> None:
         self._pool = pool
@@ -189,7 +190,7 @@ class Connection(asyncio.Protocol):
         await self._write(data, timeout)
 
     async def head(self, timeout: float | None) -> h11.Response:
-        """The head of the answer, after some that say that it is on its way."""
+        """The head of the answer, after informational ones (1xx)."""
         for _ in range(_MOST_HINTS):
             event = await self._event(timeout)
             if isinstance(event, h11.Response):
@@ -215,7 +216,7 @@ class Connection(asyncio.Protocol):
         return (await self.head(None)).status_code
 
     async def start_tls(self, tls: ssl.SSLContext, host: str) -> Connection:
-        """The encrypted connection inside of this one, which is over if that fails."""
+        """The encrypted connection inside this one. If that fails, this one is closed."""
         inner = Connection()
         assert self._transport is not None
         try:
@@ -241,12 +242,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Nothing came since it is free, not even its end."""
+        """Whether nothing was received since it became idle, not even its end."""
         assert self._transport is not None
         return not (self._ended or self._received or self._transport.is_closing())
 
     def again(self) -> bool:
-        """Make it ready for another request; False if that can't be."""
+        """Make it ready for another request; False if that is impossible."""
         if not (self._http.our_state is self._http.their_state is h11.DONE):
             return False
         if self._http.trailing_data[0]:
@@ -310,7 +311,7 @@ class Connection(asyncio.Protocol):
             self._http.receive_data(data)
 
     async def _read(self, timeout: float | None) -> bytes:
-        """What was received meanwhile; empty at the end."""
+        """The bytes that were received since; empty at the end."""
         while not self._received:
             if self._ended:
                 if self._problem is not None:
@@ -325,7 +326,7 @@ class Connection(asyncio.Protocol):
         return data
 
     async def _wait(self, timeout: float | None, late: Exception) -> None:
-        """Until something happens; raises `late` if nothing does."""
+        """Wait until something happens; raise `late` if nothing does."""
         waiter = self._waiter = self._loop.create_future()
         timer = None if timeout is None else self._loop.call_later(timeout, _fail, waiter, late)
         try:
@@ -359,5 +360,5 @@ async def _open(host: str, port: int, tls: ssl.SSLContext | None) -> Connection:
 
 
 def _all_refused(several: str) -> bool:
-    """Whether each of a host's addresses refused: asyncio says it in one text."""
+    """Whether each of a host's addresses refused, which asyncio reports as one text."""
     return 0 < several.count("[Errno ") == several.count(f"[Errno {errno.ECONNREFUSED}]")

@@ -1,10 +1,11 @@
-"""How many calls run at once, and how many begin in a second: as many as ChatDaddy takes.
+"""Limits concurrent calls and calls per second to what ChatDaddy accepts.
 
-ChatDaddy publishes no rate limit, so both are learned. Calls at once begin at 16 and grow as long
-as the answers do not get slower. A 429 that comes although calls were answered shortly before tells
-how many a second are taken: from then on calls begin at even intervals, a little slower than that.
-The rate then rises again along a cubic curve, as TCP CUBIC's window does: slowly near the rate that
-met the 429, faster the longer it is past it; and the more slowly, the more often that was tried.
+ChatDaddy publishes no rate limit, so both limits are learned. Concurrent calls begin at 16, and
+grow while the answers do not get slower. If a 429 comes although calls were answered shortly
+before, the rate of those answers is the accepted rate. From then on calls begin at even intervals,
+a little slower than that. The rate then rises again along a cubic curve, as TCP CUBIC's window
+does: slowly near the rate that got the 429, then faster. Each further 429 at that rate makes the
+curve flatter.
 """
 
 from __future__ import annotations
@@ -22,31 +23,31 @@ from chatdaddy_pulumi.client.tasks import now
 START = 16
 MOST = 64
 
-#: A limit is taken to be counted over so many seconds.
+#: A rate limit is assumed to be counted over this many seconds.
 _WINDOW_S = 1.0
-#: 429s within so many seconds are one event: what was kept in reserve is used up meanwhile.
+#: 429s within this many seconds count as one event.
 _EVENT_S = 0.5
-#: If a limit is met again sooner than this, calls are counted over this time, too.
+#: If a limit is met again within this many seconds, calls are counted over this time, too.
 _SOON_S = 3.0
-#: Fewer answers than this in so many seconds are too few to estimate a rate.
+#: Fewer answers than this are too few to estimate a rate.
 _EVIDENCE, _EVIDENCE_S = 5, 10.0
-#: How far below the rate that met a 429 calls go on; closer if it is the one that was met before.
+#: The part of the rate that got a 429 at which calls continue: more if that rate got one before.
 _BELOW, _BELOW_SURE, _SAME = 0.92, 0.95, 0.08
-#: The part of that rate near which they stay for long.
+#: The part of that rate at which the curve has its plateau.
 _PLATEAU = 0.98
-#: Seconds until they are there: at first, and each time longer.
+#: Seconds until the plateau: the first, and the factor for each further one.
 _RECOVERY_S, _LONGER, _LONGER_SURE, _LONGEST_S = 1.0, 2.0, 4.0, 10.0
-#: Or so many times as long as the last pause, so that pauses take few percent of the time.
+#: Or this many times the last pause, so that pauses take only a few percent of the time.
 _PAUSES = 25
-#: A first 429 says nothing if so many calls that began after it were taken, and few were not.
+#: A first 429 is ignored if this many calls that began after it were accepted, and few were not.
 _SPURIOUS = 3
-#: A rate that holds nothing back grows to so many times what is used.
+#: A rate that delays no call grows to at most this many times the used rate.
 _UNUSED = 2.0
-#: Calls that are late may catch up for so long.
+#: Seconds for which late calls may catch up.
 _CATCH_UP_S = 0.02
-#: Answers may take so much longer than usual before no more calls are made at once.
+#: If answers take this many times longer than usual, no concurrent calls are added.
 _SLOWER, _SLOWER_S = 1.5, 0.02
-#: How fast the usual time of an answer follows what is seen.
+#: The weight of a new answer in the usual time of an answer.
 _SMOOTH, _FORGET = 0.125, 1.005
 
 
@@ -54,14 +55,14 @@ _SMOOTH, _FORGET = 0.125, 1.005
 class _Rate:
     """Calls a second, learned from a 429."""
 
-    #: What ChatDaddy took, a second.
+    #: Calls per second that ChatDaddy accepted.
     taken: float
-    #: The part of it with which calls went on.
+    #: The part of it at which calls continued.
     below: float
     learned_at: float
     #: Seconds from then until the plateau.
     recovery_s: float
-    #: The calls that began in this time were counted for it.
+    #: Seconds over which calls were counted for it.
     since: float
     until: float
 
@@ -71,14 +72,14 @@ class _Rate:
         return self.taken * (_PLATEAU + (_PLATEAU - self.below) * way**3)
 
     def one_less(self, began_at: float) -> None:
-        """A call that was counted was turned away, too."""
+        """Correct the rate: a call that was counted got a 429, too."""
         if self.since < began_at <= self.until:
             self.taken = max(1.0, self.taken - 1 / (self.until - self.since))
 
 
 @dataclass
 class _First:
-    """What came of the calls that were under way at the first 429."""
+    """The outcomes of the calls that were in flight at the first 429."""
 
     since: float
     until: float
@@ -86,7 +87,7 @@ class _First:
     refused: int = 1
 
     def judge(self, began_at: float) -> None:
-        """A call that began then was taken."""
+        """Note that a call that began then was accepted."""
         self.taken += self.since <= began_at < self.until
 
     @property
@@ -95,7 +96,7 @@ class _First:
 
 
 class _Calls:
-    """When the latest calls began that were not turned away."""
+    """When the latest accepted calls began."""
 
     def __init__(self) -> None:
         self._began: deque[float] = deque()
@@ -125,13 +126,13 @@ class _Calls:
 class ConcurrencyLimiter:
     """Lets calls begin: at most `limit` at once, at the learned rate, and none during a pause.
 
-    A call that was turned away by a 429 keeps its place in the line.
+    A call that got a 429 keeps its place in the queue.
     """
 
     def __init__(self, most: int = MOST, *, danger_s: float = float("inf")) -> None:
         """At most `most` at once, fewer if answers take `danger_s` seconds."""
         self.limit = float(min(START, most))
-        #: 429s in a row, bursts counted once: the exponent of the pause between them.
+        #: 429s in a row, each burst counted once. It is the exponent of the pause between them.
         self.streak = 0
         self._most = most
         self._danger_s = danger_s
@@ -142,7 +143,7 @@ class ConcurrencyLimiter:
         self._cut_at = self._event_at = float("-inf")
         self._first: _First | None = None
         self._throttled = False
-        # After two refusals in a row, one call at a time, until one is taken.
+        # After two refusals in a row, one call at a time is sent until one is accepted.
         self._probing = False
         self._rate: _Rate | None = None
         self._calls = _Calls()
@@ -154,12 +155,12 @@ class ConcurrencyLimiter:
         self._timer: asyncio.TimerHandle | None = None
 
     def ticket(self) -> int:
-        """A place in the line for a call and its repetitions."""
+        """A place in the queue for a call and its repetitions."""
         return next(self._tickets)
 
     @asynccontextmanager
     async def slot(self, ticket: int) -> AsyncIterator[float]:
-        """Time for one try, and when that begins; `ticket` is its place in the line."""
+        """Wait until one attempt may begin; gives the time when it does. `ticket` is its place."""
         if self._line or self._wait_s() is not None:
             began_at = await self._wait(ticket)
         else:
@@ -171,7 +172,7 @@ class ConcurrencyLimiter:
 
     @property
     def pause_left(self) -> float:
-        """Seconds until calls go through again."""
+        """Seconds until the pause ends."""
         return max(0.0, self._opens_at - now())
 
     @property
@@ -187,7 +188,7 @@ class ConcurrencyLimiter:
         return min(rate, max(self._rate.taken, _UNUSED * used))
 
     def answered(self, kind: str, took_s: float) -> None:
-        """A call was answered, by something else than a 429; `kind` says which call it was."""
+        """Note an answer other than 429; `kind` says which call it was."""
         self._probing = False
         if now() - self._event_at >= _EVENT_S:
             self.streak = 0
@@ -201,7 +202,7 @@ class ConcurrencyLimiter:
             self._adapt_to(latency)
 
     def throttled(self, began_at: float) -> None:
-        """A call that began at `began_at` was answered with 429."""
+        """Note a 429 for a call that began at `began_at`."""
         self._calls.turned_away(began_at)
         if began_at < self._cut_at:
             if self._rate is not None:
@@ -223,7 +224,7 @@ class ConcurrencyLimiter:
         self._throttled = True
 
     def pause(self, seconds: float) -> None:
-        """Let nothing through for that long."""
+        """Let no call begin for that long."""
         self._opens_at = max(self._opens_at, now() + seconds)
         self._pause_s = seconds
 
@@ -234,9 +235,9 @@ class ConcurrencyLimiter:
     # --- what is learned
 
     def _learn(self, began_at: float, moment: float) -> None:
-        """How many calls a second were taken until one that began at `began_at` was not."""
+        """Calls per second that were accepted until one that began at `began_at` was not."""
         if self._rate is not None and not self._calls.between(self._cut_at, began_at):
-            self._rate.learned_at = moment  # nothing was taken since: no news
+            self._rate.learned_at = moment  # nothing was accepted since: nothing is learned
             return
         since = began_at - _WINDOW_S
         if self._calls.between(since, began_at) < _EVIDENCE:
@@ -253,7 +254,7 @@ class ConcurrencyLimiter:
             taken = min(taken, old.at(began_at))
             sure = abs(taken - old.taken) <= _SAME * old.taken
             if sure:
-                # What was counted is a little too low, what was tried a little too high.
+                # The counted rate is a little too low, the attempted one a little too high.
                 taken = (taken + min(old.at(began_at), taken * (1 + _SAME))) / 2
             below = _BELOW_SURE if sure else _BELOW
             factor = _LONGER_SURE if sure else _LONGER
@@ -264,7 +265,7 @@ class ConcurrencyLimiter:
         self._rate = _Rate(taken, below, moment, recovery_s, began_at - seconds, began_at)
 
     def _latency(self, kind: str, took_s: float) -> tuple[float, float]:
-        """How long answers take at the moment, and how long they take usually."""
+        """Learn how long answers take now, and how long they usually take."""
         recent, usual = self._usual.get(kind, (took_s, took_s))
         recent += (took_s - recent) * _SMOOTH
         usual = min(recent, usual * _FORGET)
@@ -272,7 +273,7 @@ class ConcurrencyLimiter:
         return recent, usual
 
     def _adapt_to(self, latency: tuple[float, float]) -> None:
-        """More calls at once while the answers are as quick as ever."""
+        """Allow more concurrent calls while the answers do not get slower."""
         recent, usual = latency
         if recent > self._danger_s:
             self.limit = max(1.0, self.limit - 1 / self.limit)
@@ -280,10 +281,10 @@ class ConcurrencyLimiter:
             quickly = not self._throttled or self._rate is not None
             self.limit = min(self._most, self.limit + (0.5 if quickly else 1 / self.limit))
 
-    # --- the line
+    # --- the queue
 
     def _wait_s(self) -> float | None:
-        """Seconds until a call may begin; None if one may now, infinite if one must end first."""
+        """Seconds until a call may begin; None if it may now, infinite if one must end first."""
         if self._busy >= (1 if self._probing else int(self.limit)):
             return float("inf")
         moment = now()

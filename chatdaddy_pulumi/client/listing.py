@@ -1,8 +1,8 @@
-"""Reading a paged list to its end, though neither the page base nor the page size is documented.
+"""Reads a paged list to its end, although neither the page base nor the page size is documented.
 
-Right if the first page is number 0 and if it is 1, if the server gives fewer accounts than asked
-for, if it gives no total, and if accounts come or go between two pages. A list that contradicts
-itself is an error: an account that is missing from it may be there.
+It works whether the first page is number 0 or 1, and if the server returns fewer accounts than
+requested, or no total, or if accounts are added or removed between two pages. A list that
+contradicts itself is an error, since an account that is missing in it may exist.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from chatdaddy_pulumi.client.errors import BadAnswer, BrokenListing
 from chatdaddy_pulumi.client.models import AccountPage, ObservedAccount
 from chatdaddy_pulumi.client.tasks import all_of
 
-#: The page of that number; None is the first one, whatever its number.
+#: Reads the page with that number; None is the first page, whatever its number.
 Fetch = Callable[[int | None], Awaitable[AccountPage]]
 
-#: How often a list that changes while it is read is read in all.
+#: How often a list is read in all if it changes while it is read.
 _ROUNDS = 3
 
 
 @dataclass
 class Listing:
-    """What one pass over the pages found."""
+    """The result of reading the pages once."""
 
     accounts: dict[str, ObservedAccount] = field(default_factory=dict)
     #: Entries without a usable account ID.
@@ -40,7 +40,7 @@ class Listing:
     gap: bool = False
 
     def add(self, page: AccountPage) -> int:
-        """Take a page in; how many of its accounts are new."""
+        """Add a page; return how many of its accounts are new."""
         before = len(self.accounts)
         self.accounts.update({account.account_id: account for account in page.accounts})
         new = len(self.accounts) - before
@@ -52,22 +52,22 @@ class Listing:
 
     @property
     def entries(self) -> int:
-        """How many accounts it shows, those included whose ID can't be read."""
+        """How many accounts it shows, including those whose ID can't be read."""
         return len(self.accounts) + self.dropped
 
     @property
     def moved(self) -> bool:
-        """Accounts came or went while it was read."""
+        """Whether accounts were added or removed while it was read."""
         return self.repeated or len(self.totals) > 1
 
     @property
     def short(self) -> bool:
-        """It shows fewer accounts than it says that there are."""
+        """Whether it shows fewer accounts than its total."""
         return self.gap or self.entries < max(self.totals, default=0)
 
     @property
     def steady(self) -> bool:
-        """Nothing came or went meanwhile, and it shows what it says."""
+        """Whether nothing changed while it was read, and it shows as many accounts as its total."""
         return not self.moved and not self.gap and self.totals <= {self.entries}
 
 
@@ -82,9 +82,9 @@ class Pages:
     async def all(self, fetch: Fetch, call: str) -> Listing:
         """Every account: the first page, then all others at once.
 
-        A list that changes under the reading is read again; if it never holds still, it is all
-        that any reading saw. Raises `BrokenListing` if the list shows fewer accounts than it says
-        that there are, also when read once more.
+        A list that changes while it is read is read again. If it changes each time, the result is
+        the union of all readings. Raises `BrokenListing` if the list shows fewer accounts than its
+        total, also if it is read once more.
         """
         seen: dict[str, ObservedAccount] = {}
         last: Listing | None = None
@@ -115,10 +115,10 @@ class Pages:
         return together
 
     async def matches(self, fetch: Fetch, call: str, wanted: str | None = None) -> Listing:
-        """The accounts that match a search: few, so page by page, until none is new.
+        """The accounts that match a search, page by page until no account is new.
 
-        Ends as soon as the account whose ID is `wanted` is found. A search that contradicts
-        itself is made once more; see `short` of what is returned.
+        It ends as soon as the account with the ID `wanted` is found. A search that contradicts
+        itself is repeated once; see `short` of the result.
         """
         found = Listing()
         for _ in range(2):
@@ -209,6 +209,6 @@ def _ids(accounts: Iterable[ObservedAccount]) -> set[str]:
 
 
 def _same(one: AccountPage, other: AccountPage) -> bool:
-    """Whether two pages are the same one, give or take accounts that came or went."""
+    """Whether two pages are the same one, apart from accounts that were added or removed."""
     both = _ids(one.accounts) & _ids(other.accounts)
     return 2 * len(both) > len(other.accounts)

@@ -1,4 +1,4 @@
-"""What goes over the wire. Unknown fields and unknown enum values are kept; times are ISO 8601.
+"""The API's data. Unknown fields and unknown enum values are kept; times are ISO 8601.
 
 `repr()` shows no phone number, QR code or token.
 """
@@ -48,7 +48,7 @@ class _Received(BaseModel):
     )
 
     def __repr_args__(self) -> Any:
-        """Only the fields we know to be harmless: unknown ones may hold anything."""
+        """Show only fields that are known to be harmless: unknown ones may hold secrets."""
         known = type(self).model_fields
         return [
             (name, value)
@@ -68,7 +68,7 @@ class ArchiveProgress(_Received):
 class ObservedAccount(_Received):
     """One channel of a team, as ChatDaddy shows it: a WhatsApp number, an Instagram page …
 
-    Only `account_id` is certain. A fact that an answer lacks, or that is of a wrong type there, is
+    Only `account_id` is always there. An attribute that an answer lacks, or has in a wrong type, is
     None: not known.
     """
 
@@ -114,7 +114,7 @@ class ObservedAccount(_Received):
         return epoch_seconds(self.created_at)
 
     def is_called(self, nickname: str) -> bool:
-        """Whether that is its nickname; see `plain_nickname`."""
+        """Whether this is its nickname; see `plain_nickname`."""
         return self.nickname is not None and plain_nickname(self.nickname) == plain_nickname(
             nickname
         )
@@ -189,7 +189,7 @@ def read_page(content: bytes) -> AccountPage:
 
 
 def _parsed(content: bytes, error: ValidationError) -> Any:
-    """The JSON that did not validate; raises that error if it is not even JSON."""
+    """The JSON that failed validation. Raises the validation error if it is not JSON."""
     try:
         return from_json(content)
     except ValueError:
@@ -197,7 +197,7 @@ def _parsed(content: bytes, error: ValidationError) -> Any:
 
 
 def _readable_part(given: Any) -> ObservedAccount:
-    """The account without its facts of a wrong type."""
+    """The account without its attributes of a wrong type."""
     try:
         return ObservedAccount.model_validate(given)
     except ValidationError as error:
@@ -207,7 +207,7 @@ def _readable_part(given: Any) -> ObservedAccount:
             raise
     readable = {name: value for name, value in given.items() if name not in wrong}
     if "deletedAt" in wrong and given["deletedAt"] is not False:
-        # Whatever it says, it marks a deletion.
+        # Any value means that the account is deleted.
         readable["deletedAt"] = str(given["deletedAt"])
     if "archiveState" in wrong and isinstance(given["archiveState"], str):
         readable["archiveState"] = {"type": given["archiveState"]}
@@ -228,7 +228,7 @@ class Purchase(_Sent):
 
 
 class AccountPatch(_Sent):
-    """What to change of an account; what is not given stays as it is."""
+    """Changes of an account. Fields that are not given stay as they are."""
 
     nickname: str | None = None
     tier: str | None = None

@@ -1,4 +1,4 @@
-"""ChatDaddy's addresses, and how it is called: time-outs, retries, limits."""
+"""ChatDaddy's addresses, and options for calling it: time-outs, retries, limits."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ClientOptions:
     `retries` and `retry_delay_s` are those of ChatDaddy's official client.
     """
 
-    #: The most calls in flight at once. They begin at 16 and follow what ChatDaddy keeps up with.
+    #: The most concurrent calls. They begin at 16 and grow while ChatDaddy does not get slower.
     concurrency: int = 64
     #: Tries after the first, if nothing happened or the call is idempotent.
     retries: int = 3
@@ -76,7 +76,7 @@ class ClientOptions:
     total_timeout_s: float = 180.0
     #: For how long a purchase whose answer was lost is looked for.
     lookup_s: float = 30.0
-    #: For so long after it was sent, a purchase of a run that was killed may still be done.
+    #: How long after it was sent a purchase of a killed run may still succeed.
     slowest_purchase_s: float = 900.0
     #: Accounts asked for in one page; servers may give fewer.
     page_size: int = 100
@@ -84,13 +84,13 @@ class ClientOptions:
     max_pages: int = 2_000
     #: For reading all pages of one listing.
     listing_timeout_s: float = 600.0
-    #: The longest pages of one listing in all, in bytes, unpacked.
+    #: The most bytes of all pages of one listing, decompressed.
     max_listing_bytes: int = 256 * 1024 * 1024
     #: Age up to which a listing of the team's accounts serves further reads.
     snapshot_max_age_s: float = 60.0
     #: For how long a lone read waits for others to share a listing with.
     batch_window_s: float = 0.03
-    #: The longest answer that is read, in bytes.
+    #: The most bytes of an answer, decompressed.
     max_answer_bytes: int = 32 * 1024 * 1024
     #: A file with a further certificate authority (PEM); also SSL_CERT_FILE is honoured.
     ca_file: str | None = None

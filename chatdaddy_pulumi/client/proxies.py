@@ -15,7 +15,7 @@ from chatdaddy_pulumi.client.redact import hide
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy, and what to say to it."""
+    """A proxy, and the headers for it."""
 
     tls: bool
     host: str
@@ -47,7 +47,7 @@ def proxy_for(address: Address, environment: Mapping[str, str]) -> Proxy | None:
 
 
 def _proxy(variable: str, value: str) -> Proxy:
-    # What it says is not shown: it may hold a password.
+    # Its value is not shown: it may have a password.
     found = parse(value if "://" in value else f"http://{value}")
     if found is None or found.path.strip("/") or found.more is not None:
         words = "is not an address such as 'http://proxy.example:3128'"
@@ -72,9 +72,9 @@ def _proxy(variable: str, value: str) -> Proxy:
 
 
 def _named(name: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """The variable and its value; the lower-case name wins, also if it is empty.
+    """The variable and its value. The lower-case name takes precedence, also if it is empty.
 
-    HTTP_PROXY may come from a request's header if this is a CGI process.
+    In a CGI process HTTP_PROXY is ignored: it may come from a request's header.
     """
     if name in environment:
         variable = name

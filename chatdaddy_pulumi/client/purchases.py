@@ -1,7 +1,7 @@
-"""Buying an account once, and finding out what was bought if the answer was lost.
+"""Buys an account once, and finds it if the answer was lost.
 
 The API has no idempotency key, so a purchase is sent again only if it is certain that nothing
-happened. Otherwise the team's accounts are searched until the new one shows.
+happened. Otherwise the team's accounts are searched until the new one appears.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from chatdaddy_pulumi.client.tasks import now
 PURCHASE = "POST /im/accounts"
 
 _SHORTEST_DELAY_S = 0.02
+
+#: How far our clock and ChatDaddy's may be apart, in seconds.
+_CLOCKS_APART_S = 300.0
 
 #: Called just before a purchase is sent.
 OnSend = Callable[[], None] | None
@@ -43,23 +46,25 @@ class _Alike:
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lose(self, known_ids: Collection[str], error: Unknown) -> _Lost:
-        """One more of them whose answer was lost."""
+        """Add a purchase whose answer was lost."""
         lost = _Lost(known_ids, error, asyncio.get_running_loop().create_future())
         self.lost.append(lost)
         return lost
 
 
 class Purchases:
-    """All purchases of a process, so that none takes another's account for its own."""
+    """All purchases of a process, so that none is given another one's account."""
 
     def __init__(
         self,
         post: Callable[[Purchase, OnSend], Awaitable[ObservedAccount]],
         search: Callable[[str, int], Awaitable[list[ObservedAccount]]],
+        our_user: Callable[[], Awaitable[str | None]],
         options: ClientOptions,
         clock: Callable[[], float],
         random: Random,
     ) -> None:
+        self._our_user = our_user
         self._clock = clock
         self._random = random
         self._post = post
@@ -75,13 +80,19 @@ class Purchases:
         """Buy one account that is not among `known_ids`."""
         key = (order.type, order.tier, order.nickname)
         while (alike := self._alike.setdefault(key, _Alike())).search is not None:
-            # A new account must be one of the lost purchases': buy no other until they are found.
+            # A new account must be a lost purchase's, so no other is sent until they are found.
             await asyncio.wait([alike.search])
         alike.in_flight += 1
         alike.quiet.clear()
         began_at = self._clock()
         try:
             account = await self._post(order, on_send)
+            if account.account_id in known_ids or account.account_id in self._claimed:
+                words = f"the answer names {account.account_id}, which was there before"
+                raise Unknown(words, call=PURCHASE, began_at=began_at)
+            if not _is_answer(account, order, began_at):
+                words = f"the answer names {account.account_id}, which is something else"
+                raise Unknown(words, call=PURCHASE, began_at=began_at)
             self._claimed.add(account.account_id)
             return account
         except ChatDaddyError as error:
@@ -127,6 +138,7 @@ class Purchases:
                         for a in await self._search(order.nickname, self._searches)
                         if _fits(a, order)
                     ]
+                    found = await self._without_others(found)
                     problem = ""
                     if not self._assign(alike, found, order):
                         break
@@ -163,12 +175,32 @@ class Purchases:
                 alike.lost.remove(lost)
         return True
 
+    async def _without_others(self, found: list[ObservedAccount]) -> list[ObservedAccount]:
+        """Without what another user bought."""
+        if all(account.created_by is None for account in found):
+            return found
+        user_id = await self._our_user()
+        return [a for a in found if None in (a.created_by, user_id) or a.created_by == user_id]
+
     def _new(self, lost: _Lost, found: list[ObservedAccount]) -> list[ObservedAccount]:
         return [
             account
             for account in found
             if account.account_id not in self._claimed and account.account_id not in lost.known_ids
         ]
+
+
+def _is_answer(account: ObservedAccount, order: Purchase, began_at: float) -> bool:
+    """Whether the account that an answer names may be what was ordered.
+
+    A proxy may repeat the answer to an earlier purchase. ChatDaddy may write a nickname in another
+    way, but then the account is new.
+    """
+    named = account.nickname is None or account.is_called(order.nickname)
+    if named and account.type in (None, order.type):
+        return True
+    made_at = account.created_at_s
+    return made_at is not None and made_at >= began_at - _CLOCKS_APART_S
 
 
 def _fits(account: ObservedAccount, order: Purchase) -> bool:

@@ -1,7 +1,7 @@
-"""Whether a call is tried again, when, and which error is raised in the end.
+"""Decides whether and when a call is tried again, and which error is raised in the end.
 
-No retry library is used: those for httpx decide by the status alone, while here it matters
-whether something may have happened, and a pause is shared by all calls.
+No retry library is used: those for httpx decide only by the status. Here it matters whether the
+call may have had an effect, and all calls share a pause.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from chatdaddy_pulumi.client.tasks import now
 
 
 def delay(times: int, options: ClientOptions, random: Random) -> float:
-    """Seconds after so many failures: exponential, and up to half taken off at random."""
+    """Seconds to wait after this many failures: exponential, minus up to half at random."""
     whole = options.retry_delay_s * 2.0 ** min(times, 30)
     return min(whole, options.retry_delay_max_s) * random.uniform(0.5, 1.0)
 
 
 @dataclass
 class Retries:
-    """The tries of one call so far."""
+    """The attempts of one call."""
 
     call: Call
     options: ClientOptions
-    #: When the whole call has to be over; counts from the first try.
+    #: When the whole call must end, counted from the first attempt.
     ends_at: float = float("inf")
     failed: int = 0
     limited: int = 0
@@ -39,7 +39,7 @@ class Retries:
     _maybe_done: bool = False
 
     def begin(self) -> float:
-        """A try begins; how many seconds it has. Raises the last error if there are none left."""
+        """Begin an attempt, and return its seconds. Raises the last error if none are left."""
         begins_at = now()
         self.ends_at = min(self.ends_at, begins_at + self.options.total_timeout_s)
         if self.error is not None and begins_at > self.ends_at:
@@ -66,7 +66,7 @@ class Retries:
         return more and now() + wait <= self._last_start()
 
     def outcome(self, error: errors.ChatDaddyError) -> errors.ChatDaddyError:
-        """The error to raise: that an earlier try may have been done is not forgotten."""
+        """The error to raise. It says whether an earlier attempt may have had an effect."""
         if self._lost is not None and isinstance(error, errors.Retryable):
             error = errors.Unknown(
                 f"an earlier answer was lost, and then: {error.message}",
@@ -87,6 +87,6 @@ class Retries:
         return again and self.call.repeat is not Repeat.NEVER
 
     def _last_start(self) -> float:
-        """When the last try may begin: a purchase that we cut short would be an unknown one."""
+        """When the last attempt may begin: a purchase that is cut off has an unknown outcome."""
         early = self.options.total_timeout_s / 2 if self.call.repeat is Repeat.NEVER else 0.0
         return self.ends_at - early

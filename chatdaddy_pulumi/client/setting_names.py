@@ -1,4 +1,4 @@
-"""What the client's settings are called, for messages that name one."""
+"""The names of the client's settings, for messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ API_SETTINGS = "https://app.chatdaddy.tech/settings/api"
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting: `key` is also the `setting` of the errors that blame it."""
+    """A setting. `key` is also the `setting` of errors that it caused."""
 
     what: str
     key: str

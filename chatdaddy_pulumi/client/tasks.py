@@ -15,9 +15,9 @@ def now() -> float:
 
 
 class SingleFlight(Generic[T]):
-    """Runs one piece of work at a time, whose outcome everyone who asked meanwhile gets.
+    """Runs one piece of work at a time, and gives its outcome to all who ask while it runs.
 
-    A caller that is cancelled does not take the work away from the others.
+    If a caller is cancelled, the work goes on for the others.
     """
 
     def __init__(self) -> None:
@@ -40,13 +40,13 @@ class SingleFlight(Generic[T]):
 
 
 def _look_at(task: asyncio.Future[Any]) -> None:
-    """Retrieve the outcome, so that asyncio does not warn if nothing awaits it any more."""
+    """Retrieve the outcome, so that asyncio does not warn if nobody awaits it."""
     if not task.cancelled():
         task.exception()
 
 
 async def all_of(work: Iterable[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
-    """What each of them gives, in their order, so many at once.
+    """The results in order, with at most this many running at once.
 
     The first failure cancels the others and is raised.
     """

@@ -1,7 +1,7 @@
-"""The bearer token: fetched once for all callers and renewed in time, or an API token as it is.
+"""The bearer token: an API token, or an access token that is shared and renewed in time.
 
-The rules are those of the official client's token factory: renew 2 minutes before the end, one
-token a team, one pending request however many wait.
+The rules are those of the official client's token factory: a token is renewed 2 minutes before its
+end, each team has one token, and concurrent callers share one request.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from chatdaddy_pulumi.client.tasks import SingleFlight, now
 RENEW_BEFORE_S = 120.0
 #: The documented life of an access token, for one that does not say.
 LIFE_S = 3600.0
+#: Characters of the longest token.
+_LONGEST = 16 * 1024
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def identity(said: Mapping[str, Any]) -> Identity:
 
 
 def _life(token: str) -> float:
-    """Seconds a fresh token lasts, by its own two times: the local clock may be wrong."""
+    """Seconds that a new token lasts, by its own two times, since the local clock may be wrong."""
     said = claims(token)
     try:
         life = float(said["exp"]) - float(said["iat"])
@@ -62,6 +64,10 @@ def checked(token: str, what: str, setting: str | None = None) -> SecretStr:
     Raises `BadSetting` if it can't be a token.
     """
     token = token.strip()
+    if len(token) > _LONGEST:
+        # No server takes such a header; and a JWT of any size would be read without bounds.
+        words = f"is longer than {_LONGEST:,} characters"
+        raise BadSetting(words, call=f"the {what}", setting=setting)
     hide(token)
     if not token:
         raise BadSetting("is empty", call=f"the {what}", setting=setting)
@@ -80,7 +86,7 @@ class _Secretive:
 
 
 class ApiTokenSource(_Secretive):
-    """An API token: it never expires, so it can't be renewed if it is refused."""
+    """An API token. It never expires, so it can't be renewed if it is refused."""
 
     setting: Setting = API_TOKEN
 
@@ -115,7 +121,7 @@ class AccessTokenSource(_Secretive):
         return await self._renewal.run(self._renew)
 
     def refused(self, token: SecretStr) -> bool:
-        """ChatDaddy answered 401 to this token. Whether another may be had."""
+        """Note that ChatDaddy answered 401 to this token; return whether there may be another."""
         if token == self._token:
             self._token = None
         return True

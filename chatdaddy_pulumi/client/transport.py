@@ -1,4 +1,4 @@
-"""One call over HTTP: sent, tried again if that is safe, and its result or error."""
+"""Sends one call over HTTP, tries it again if that is safe, and gives its result or error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ log = logging.getLogger("chatdaddy_pulumi.client")
 
 #: Seconds for reading why a call was refused.
 _COMPLAINT_S = 5.0
-#: Pieces of an answer after which others get their turn, however fast more pieces come.
+#: Pieces of an answer after which other tasks run, however fast more pieces arrive.
 _PIECES = 64
 
 _HEADERS = {
@@ -74,8 +74,8 @@ class Transport:
         self._options = options
         self._ahead_s: float | None = None
         self._limiter = ConcurrencyLimiter(options.concurrency, danger_s=options.read_timeout_s / 4)
-        # Not an `httpx.AsyncClient`: that follows redirects, keeps cookies and logs addresses, or
-        # has to be told not to, and costs as much as all the rest.
+        # Not an `httpx.AsyncClient`: by default it follows redirects, keeps cookies and logs
+        # addresses, and it costs as much time as all the rest.
         self._http = http
 
     async def close(self) -> None:
@@ -84,7 +84,7 @@ class Transport:
         await self._http.aclose()
 
     async def ask(self, call: Call, parse: Callable[[bytes], T]) -> T:
-        """The call's answer as what `parse` makes of it; see `send` for what is raised."""
+        """The answer, parsed by `parse`; see `send` for the exceptions."""
 
         def read(got: Answer) -> T | errors.ChatDaddyError:
             try:
@@ -95,11 +95,11 @@ class Transport:
         return await self.send(call, read)
 
     async def do(self, call: Call) -> None:
-        """A call whose answer says at most that it was done; see `send`."""
+        """Send a call whose answer has no content but success; see `send`."""
         await self.send(call, lambda got: done(call, got))
 
     async def send(self, call: Call, read: Callable[[Answer], T | errors.ChatDaddyError]) -> T:
-        """What `read` makes of the 2xx answer, after as many tries as are safe.
+        """The 2xx answer, read by `read`, after as many attempts as are safe.
 
         Raises `Refused` (4xx), `Retryable` (nothing happened, tries used up), `Unknown` (it may
         have happened; never for a read), or `BadAnswer` (a read that can't be understood).
@@ -141,7 +141,7 @@ class Transport:
         """Learn from an answer's ``Date`` by how much ChatDaddy's clock is ahead of ours."""
         try:
             at = parsedate_to_datetime(text or "")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return
         if at.tzinfo is not None:
             self._ahead_s = at.timestamp() - self.clock()
@@ -151,7 +151,7 @@ class Transport:
         return None if self._ahead_s is None else self.clock() + self._ahead_s
 
     def _adapt(self, call: Call, answer: Answer, started_at: float) -> None:
-        """Fewer calls, and none for a while, after a 429; more again otherwise."""
+        """After a 429, slow calls down and pause; after another answer, speed up again."""
         if answer.status == 429:
             self._limiter.throttled(started_at)
             pause = delay(self._limiter.streak - 1, self._options, self.random)
@@ -162,7 +162,7 @@ class Transport:
             self._limiter.answered(call.template, now() - started_at)
 
     def _refuse_long_pause(self, call: Call) -> None:
-        """Fail at once rather than wait for longer than a call may last."""
+        """Fail at once if the wait would be longer than a call may last."""
         pause = self._limiter.pause_left
         if pause > self._options.total_timeout_s:
             asked = f"ChatDaddy asks to wait {pause:.0f} s before the next call"
@@ -171,7 +171,7 @@ class Transport:
     def _request(
         self, call: Call, url: str, token: SecretStr | None, seconds: float
     ) -> httpx.Request:
-        # The time must not be over while connecting: then it would seem that a request was lost.
+        # The time-out must not end while connecting, or the request would count as lost.
         connect_s = min(self._options.connect_timeout_s, seconds / 2)
         timeouts = {"connect": connect_s, "read": self._options.read_timeout_s}
         headers = dict(_HEADERS)
@@ -189,11 +189,11 @@ class Transport:
     async def _try(
         self, call: Call, url: str, token: SecretStr | None, seconds: float, begins_at: float
     ) -> Answer | errors.ChatDaddyError:
-        """One try: the answer, or what went wrong without one.
+        """Make one attempt: return the answer, or the error if there is none.
 
         The error is returned, not raised: an exception of httpx in its context would hold the
-        request and so the token. Whatever goes wrong once the request may be on its way means
-        that the answer was lost.
+        request and so the token. After the request may have been sent, any error means that the
+        answer was lost.
         """
         try:
             request = self._request(call, url, token, seconds)
@@ -228,7 +228,7 @@ class Transport:
         return lost(call, reason, now() - heard.at)
 
     async def _whole(self, response: httpx.Response, heard: _LastHeard) -> Answer:
-        """The answer with its body; of one that is no success, as much as comes soon."""
+        """The answer with its body; of an error response, as much as arrives soon."""
         heard.at = now()
         headers = response.headers
         self._read_date(headers.get("Date"))
@@ -242,7 +242,7 @@ class Transport:
             await _gather(response, body, heard)
             body.end()
             return replace(answer, content=bytes(body.content))
-        # The status says what it is; the body only says why.
+        # The status tells the kind of error; the body only tells why.
         body = Body(None, LONGEST_COMPLAINT)
         cut = True
         with anyio.move_on_after(min(_COMPLAINT_S, self._options.read_timeout_s)):
@@ -256,7 +256,7 @@ class Transport:
 
 
 async def _gather(response: httpx.Response, body: Body, heard: _LastHeard) -> None:
-    """Read the body; small pieces without end do not keep others from their turn."""
+    """Read the body. Endless small pieces do not keep other tasks from running."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
     pieces = 0
     async for piece in response.stream:
@@ -279,7 +279,7 @@ def _outcome(
     got: Answer | errors.ChatDaddyError,
     read: Callable[[Answer], T | errors.ChatDaddyError],
 ) -> T | errors.ChatDaddyError:
-    """What the answer comes to. That it can't be read does not mean that nothing happened."""
+    """The result of the answer. If it can't be read, the call may still have had an effect."""
     if isinstance(got, errors.ChatDaddyError):
         return got
     try:

@@ -47,7 +47,7 @@ class Webhooks:
     ) -> Webhook:
         """Subscribe `url` to events such as ``message-insert``, of some or all accounts.
 
-        Sent once; if the answer is lost, the new webhook is looked for.
+        It is sent once. If the answer is lost, the new webhook is looked for.
         """
         body = _body(url=url, events=events, accounts=accounts, enabled=enabled, schema=schema)
         call = Call("POST", "events", "/subscriptions", body=body, repeat=Repeat.NEVER)

@@ -1,1 +1,1 @@
-"""What a change means, as the ChatDaddy guide has it; plain values in and out, no Pulumi."""
+"""The life of accounts, by the rules of the ChatDaddy guide: plain values in and out, no Pulumi."""

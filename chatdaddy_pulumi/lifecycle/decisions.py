@@ -1,18 +1,20 @@
-"""Whose an account is: the one function that decides it, for every path.
+"""Decides how an entry without an account gets one: a single function for all callers.
 
-An entry that holds nothing is carried over from an entry that leaves, takes an account over, gets
-back what an interrupted run bought, or is bought. Previews and updates ask the same function.
+It keeps the account of an entry that leaves, takes an existing account over, gets the account that
+an interrupted run bought, or a new one is bought. Previews and updates call the same function.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from math import ceil
 from typing import TYPE_CHECKING
 
+from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
@@ -26,6 +28,7 @@ from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import is_archived
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, identity_of
 from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
+from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity
@@ -45,7 +48,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Buy:
-    """Nothing is there: buy. `known_ids` carry the nickname already."""
+    """Buy an account. The accounts `known_ids` have the nickname already."""
 
     known_ids: tuple[str, ...] = ()
 
@@ -65,7 +68,7 @@ Decision = Buy | TakeOver
 
 @dataclass
 class Decisions:
-    """What becomes of entries that hold nothing."""
+    """The decisions for entries that hold nothing."""
 
     made: dict[Ref, Decision]
     refused: dict[Ref, LifecycleError]
@@ -75,7 +78,7 @@ class Decisions:
         return [ref for ref, decision in self.made.items() if isinstance(decision, Buy)]
 
     def named(self, names: Mapping[Ref, str]) -> Decisions:
-        """Those of these entries, by names as the keys of no holder."""
+        """The decisions for these entries, by their names."""
         return Decisions(
             {Ref("", names[ref]): one for ref, one in self.made.items() if ref in names},
             {Ref("", names[ref]): one for ref, one in self.refused.items() if ref in names},
@@ -119,7 +122,7 @@ def _decisions(facts: Facts, wanted: Mapping[Ref, AccountSpec]) -> Decisions:
 
 
 async def _search_for_orders(facts: Facts, found: Decisions) -> bool:
-    """Search for what came of orders that a listing does not show, before it is bought again."""
+    """Before buying again, search for results of orders that a listing does not show."""
     if not facts.view.complete:
         return False
     refs = [ref for ref in found.purchases if ref in facts.unresolved]
@@ -155,29 +158,37 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
         groups = facts.unresolved_alike
     else:
         groups = {identity: facts.unresolved_alike.get(identity, {})}
-    unresolved = {ref: one for alike in groups.values() for ref, one in alike.items()}
+    unresolved = {
+        ref: one
+        for alike in groups.values()
+        for ref, one in alike.items()
+        if facts.claims.acquired(ref) is None
+    }
     names = {one.nickname for one in groups if groups[one]}
     named = [account for name in names for account in facts.view.named(name)]
     bought = [found for one in unresolved.values() if (found := facts.view.get(one.bought))]
+    bought_for_others = {one.bought for one in facts.suspected.values()}
     accounts = [
         account
         for account in [*named, *(facts.view.nameless if names else ()), *bought]
-        if is_free(facts, account.account_id)
+        if account.account_id not in bought_for_others and is_free(facts, account.account_id)
     ]
-    return recover(unresolved, accounts, facts.user_id, facts.dropped_orders)
+    besides = Counter(order.identity for order, one in facts.suspected.items() if not one.bought)
+    return recover(unresolved, accounts, facts.user_id, besides)
 
 
 def is_free(facts: Facts, account_id: str) -> bool:
-    """Whether no resource of the stack holds the account, or has taken it over in this run."""
+    """Whether no resource of the stack holds the account, or takes it over in this run."""
     return (
         account_id not in facts.ownership.held_ids
         and account_id not in facts.bought
+        and account_id not in facts.promised
         and facts.claims.claimed(account_id) is None
     )
 
 
 def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> Decision:
-    """What becomes of an entry that holds nothing.
+    """Decide for an entry that holds nothing.
 
     Raises:
         AlreadyThere: an account of the nickname is there, or other entries have the nickname.
@@ -249,6 +260,37 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     return _buy_or_adopt(facts, ref, spec)
 
 
+async def not_appeared(
+    facts: Facts, orders: Mapping[str, UnresolvedPurchase], removed: Collection[str]
+) -> list[str]:
+    """The keys of the orders whose account is not there yet and may still appear.
+
+    Args:
+        facts: What the removal knows.
+        orders: The orders, by key.
+        removed: The accounts that this run removes; none of them came of the orders.
+    """
+    waiting = {key: one for key, one in orders.items() if one.until > facts.clock()}
+    if not waiting:
+        return []
+    try:
+        view = await look(facts.client, {one.note.identity.nickname for one in waiting.values()})
+        user_id = await facts.client.user_id()
+    except ChatDaddyError:
+        return sorted(waiting)
+    free = [
+        account
+        for account in view.accounts.values()
+        if account.account_id not in removed and is_free(facts, account.account_id)
+    ]
+    for key, one in list(waiting.items()):
+        appeared = next((account for account in free if one.may_be(account, user_id)), None)
+        if appeared is not None:
+            free.remove(appeared)
+            del waiting[key]
+    return sorted(waiting)
+
+
 def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
     """Refuse to remove accounts, given by key, if it can't be told whether other entries mean them.
 
@@ -270,12 +312,12 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
 
 
 def _is_hidden(facts: Facts, account_id: str) -> bool:
-    """Whether an account that was bought is in no listing."""
+    """Whether a bought account is in no listing."""
     return account_id != "" and facts.view.get(account_id) is None
 
 
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
-    """The account that the same entry holds already, if the engine creates the resource anew."""
+    """The account that the same entry already holds, if the engine creates the resource again."""
     held = facts.ownership.held_by(ref.holder).get(ref.key)
     if held is None or ref in facts.replaced or held.identity.type != spec.arguments.type.value:
         return None
@@ -372,7 +414,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
 
 
 def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
-    """Whether another entry of the program, of another type, buys the account in this moment."""
+    """Whether another entry of the program, of another type, is buying the account now."""
     buyer = facts.claims.reserved(identity_of(account.nickname, account.type))
     return buyer not in (None, ref) and account.account_id not in facts.known_before(ref)
 

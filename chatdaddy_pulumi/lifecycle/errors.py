@@ -1,4 +1,4 @@
-"""Refusals of ours, before or after ChatDaddy was asked: each is one line for a person."""
+"""Refusals of this package, before or after a call to ChatDaddy: each is one line for a person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class LifecycleError(Exception):
-    """What was not done, why, and the ways on.
+    """What was not done, why, and what to do.
 
     `cause` is ChatDaddy's refusal, if there was one.
     """
@@ -20,15 +20,15 @@ class LifecycleError(Exception):
 
 
 class AlreadyThere(LifecycleError):
-    """An account of that nickname is there, and it is not this entry's to take or to buy beside."""
+    """An account has the nickname, and the entry may neither take it over nor buy another."""
 
 
 class CannotAdopt(LifecycleError):
-    """The account to take over is not there, is not what was asked for, or is somebody else's."""
+    """The account to take over does not exist, has another type, or is somebody else's."""
 
 
 class HistoryLoss(LifecycleError):
-    """A tier change would delete what was synced, and nobody said that it may."""
+    """A tier change would delete chats, and that is not allowed."""
 
 
 class NotDone(LifecycleError):
@@ -36,7 +36,7 @@ class NotDone(LifecycleError):
 
 
 class Unresolved(NotDone):
-    """Whether an earlier purchase was made is not known yet, so nothing is bought."""
+    """The outcome of an earlier purchase is not known yet, so nothing is bought."""
 
     def __init__(
         self, message: str, *, began_at: float = 0.0, until: float = 0.0, sent: bool = False
@@ -58,7 +58,7 @@ class NotNoted(NotDone):
 
 
 class NotRemoved(LifecycleError):
-    """Another entry, the taker, is to take the account over, so it is not removed."""
+    """Another entry, the taker, will take the account over, so it is not removed."""
 
     def __init__(self, account_id: str, taker: Ref) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Carrying a plan out: all at once, each account once, and nothing lost if some fail."""
+"""Executes a plan: many accounts at once, each account once. If some fail, the others are saved."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.verbs import Removal
 from chatdaddy_pulumi.spec.account import AccountSpec
 
-#: How old, in seconds, the listing may be that the intent made moments before.
+#: The maximum age, in seconds, of the listing that the intent made before.
 _JUST_NOW_S = 30.0
 
-#: After so many failures in a row (at least twice the calls at once) nothing more is tried.
+#: After this many failures in a row (and at least twice the concurrency) nothing more is tried.
 _FAILURES_IN_A_ROW = 25
 
 #: Seconds between two looks for an account that an interrupted purchase may still bring.
@@ -32,10 +32,10 @@ _LOOK_AGAIN_S = 5.0
 #: Seconds between two looks whether another entry has taken an account over.
 _OTHERS_AGAIN_S = 0.25
 
-#: For so many seconds a resource is awaited that is to take an account over and is not there yet.
+#: Seconds to wait for a resource that will take an account over and is not registered yet.
 _OTHERS_COME_S = 3.0
 
-#: Accounts at once, if nothing is said.
+#: Accounts at once by default.
 DEFAULT_CONCURRENCY = 64
 
 
@@ -52,19 +52,19 @@ async def execute(
 ) -> Outcome:
     """Do what the plan says, up to `concurrency` accounts at once.
 
-    What fails is told by key, and the rest is done all the same. A purchase that a limit of the
-    team refuses is tried once more after the removals.
+    Failures are returned by key, and do not stop the other accounts. A purchase that a limit of the
+    team refuses is tried again after the removals.
 
     Args:
-        facts: Where it begins.
+        facts: What is known at the start.
         holder: The URN of the resource whose accounts these are.
         plan: What to do.
         concurrency: Accounts at once.
         tally: Counted up while it runs.
-        stopped: Asked before each account; a reason ends the run, what is under way is finished.
-        approve: Raises if what is decided is more than may be done; nothing is done then.
-        others_s: For so many seconds an account that leaves waits for the entry that is to take it
-            over, if that is of a resource that is worked on at the same time.
+        stopped: Called before each account. A reason ends the run; work that has begun is finished.
+        approve: Raises if the decisions exceed what is allowed. Then nothing is done.
+        others_s: Seconds for which a leaving account waits for the entry that will take it over, if
+            that entry's resource is worked on at the same time.
 
     Raises:
         LifecycleError: the team's accounts could not be read, or `approve` refused; nothing was
@@ -112,10 +112,10 @@ class _Execution:
     def _ref(self, key: str) -> Ref:
         return Ref(self._holder, key)
 
-    # --- before
+    # --- decisions
 
     async def decide(self, approve: Callable[[Plan, Decisions], None]) -> None:
-        """Look at the team if something is to be acquired, and decide for all entries at once."""
+        """If entries need accounts, look at the team and decide for all of them at once."""
         plan, facts = self._plan, self._facts
         wanted = {self._ref(key): spec for key, spec in plan.wanted.items()}
         try:
@@ -124,6 +124,8 @@ class _Execution:
         except ChatDaddyError as error:
             raise NotDone("nothing was done: the accounts can't be read", cause=error) from None
         approve(plan, self._decisions)
+        made = self._decisions.made.values()
+        facts.promised = {one.account.account_id for one in made if isinstance(one, TakeOver)}
         tally = self._tally
         tally.to_buy = len(self._decisions.purchases)
         tally.to_change = len(plan.change) + len(plan.bring_back)
@@ -138,7 +140,7 @@ class _Execution:
         while True:
             now, patience_s = facts.clock(), facts.patience_s
             waiting = [e for e in refused.values() if isinstance(e, Unresolved)]
-            # Most accounts come soon after their purchase, whatever the longest time is.
+            # Most accounts appear soon after their purchase, whatever the longest time is.
             soon = [min(e.until, e.began_at + patience_s) for e in waiting]
             ends = [end for end in soon if end > now]
             ends += [e.until for e in waiting if now < e.until <= now + patience_s]
@@ -178,7 +180,7 @@ class _Execution:
         await asyncio.gather(*(worker() for _ in range(self._concurrency)))
 
     async def _try(self, job: _Job) -> None:
-        """Do it; whatever goes wrong, the other accounts go on and are saved."""
+        """Do it. If it fails, the other accounts still continue and are saved."""
         try:
             await job.do()
             self._failures_in_a_row = 0
@@ -206,7 +208,7 @@ class _Execution:
         return f"{self._failures_in_a_row} others failed in a row"
 
     def second_round(self) -> Iterable[_Job]:
-        """The purchases that a limit refused, now that the removals have made room."""
+        """Try the purchases again that a limit refused, since the removals have made room."""
         again, self._refused_by_limit = self._refused_by_limit, []
         self._failures_in_a_row = 0
         self._second = True
@@ -215,8 +217,8 @@ class _Execution:
     async def await_others(self, seconds: float) -> None:
         """The accounts that other resources take over, which are worked on at the same time.
 
-        Some of these resources may come after this one only, since they depend on it. What such
-        one takes over stays listed here, and the next run finds that it has it.
+        Some of these resources may depend on this one, so they come later. The accounts that they
+        take over stay listed here, and the next run finds that the other resource has them.
         """
         began = self._facts.clock()
         while self._awaited and self._facts.clock() < began + seconds and not self._stopped():
@@ -254,7 +256,7 @@ class _Execution:
         source = decision.source if isinstance(decision, TakeOver) else None
         self.outcome.done.append(Done(key, account.account_id, what, other=source))
         self.outcome.observed[key] = account
-        # From here on the account is held; what is still amiss is told, and seen in the next run.
+        # From here on the account is held. What still fails is reported, and the next run sees it.
         asked = spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
         held = HeldAccount.seen(account, spec.nickname, asked)
         self.outcome.held[key] = held
@@ -321,7 +323,7 @@ class _Execution:
 
 
 class _Later(Exception):
-    """A limit of the team refused a purchase, and removals are about to make room."""
+    """A limit of the team refused a purchase, and removals will make room."""
 
 
 def _is_limit(error: BaseException | None) -> bool:

@@ -1,4 +1,4 @@
-"""What a piece of work has to know: one object that is passed on to every verb."""
+"""The facts for a piece of work: one object that is passed to each verb."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Sent, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Order, Sent, Unresolved
 from chatdaddy_pulumi.lifecycle.team_view import TeamView
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -23,7 +23,7 @@ _ID_LENGTH = 3 + _TEAM_CHARACTERS + 4
 
 
 class Claim(NamedTuple):
-    """Who has said in this run that it takes an account over, and whether it has done so."""
+    """A claim in this run to take an account over: by which entry, and whether it has done so."""
 
     ref: Ref
     fulfilled: bool
@@ -39,46 +39,57 @@ class Missed(Protocol):
 
 
 class Claims(Protocol):
-    """What the resources of one run tell each other."""
+    """What the resources of one run share."""
+
+    @property
+    def checking(self) -> bool:
+        """Whether any resource of the run was checked: ``destroy --run-program`` checks none."""
+
+    def check(self) -> None:
+        """A resource of the run is checked."""
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         """Claim the account; the other entry that has claimed it before, if there is one."""
 
     def fulfil(self, account_id: str, ref: Ref) -> None:
-        """The entry has the account now, bought or taken over."""
+        """Note that the entry has the account now, bought or taken over."""
 
     def bought(self, account_id: str, ref: Ref) -> None:
-        """The entry has bought the account."""
+        """Note that the entry has bought the account."""
 
     def claimed(self, account_id: str) -> Claim | None:
-        """The claim on an account that was taken over, or is to be."""
+        """The claim on an account that was taken over, or will be."""
 
     def acquired(self, ref: Ref) -> str | None:
         """The account that the entry has bought or taken over in this run."""
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        """Reserve a nickname and type for a purchase; another entry that has them in this run."""
+        """Reserve a nickname and type for a purchase; return the other entry that has them."""
 
     def reserved(self, identity: Identity) -> Ref | None:
         """The entry that has reserved the nickname and type in this run."""
 
     def sends(self, ref: Ref) -> None:
-        """A purchase for the entry is about to be sent."""
+        """Note that a purchase for the entry is about to be sent."""
 
     def give_up(self, identity: Identity, ref: Ref) -> None:
         """Nothing was bought for the entry, and nothing is under way: it reserves nothing."""
 
 
 class LocalClaims:
-    """Claims within one process, for a run that has no other."""
+    """Claims within one process, for a run with a single process."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self.checking = False
         #: The purchases that the run sent, without those that were refused.
         self.sent: dict[Ref, Sent] = {}
         self._claims: dict[str, Claim] = {}
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
+
+    def check(self) -> None:
+        self.checking = True
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         first = self._claims.setdefault(account_id, Claim(ref, False)).ref
@@ -121,7 +132,7 @@ class LocalClaims:
 
 @dataclass
 class Facts:
-    """The client, who holds what, and what earlier runs left."""
+    """The client, the ownership of accounts, and the orders of earlier runs."""
 
     client: ChatDaddy
     team_id: str
@@ -129,32 +140,34 @@ class Facts:
     claims: Claims = field(default_factory=LocalClaims)
     #: The orders that entries wait for; each is for what its entry asks for.
     unresolved: Mapping[Ref, Unresolved] = field(default_factory=dict)
-    #: How many accounts interrupted runs may have bought for entries that are no more.
-    dropped_orders: Mapping[Identity, int] = field(default_factory=dict)
-    #: Whether the intent has noted the entry; a purchase that it has not is refused.
+    #: The orders that no entry of the program waits for.
+    suspected: Mapping[Order, Unresolved] = field(default_factory=dict)
+    #: Whether the intent has noted the entry. A purchase that it has not noted is refused.
     noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
     #: The accounts that carried the entry's nickname when the intent noted it.
     known_before: Callable[[Ref], Collection[str]] = lambda _: ()
-    #: The entries whose old account makes room for one of another type.
+    #: The entries whose old account is replaced by one of another type.
     replaced: set[Ref] = field(default_factory=set)
     #: Whether no listing showed the account when it was last looked for.
     is_missing: Callable[[str], bool] = lambda _: False
-    #: Whether the resource is to come in this run, and is not registered yet.
+    #: Whether the resource will come in this run, and is not registered yet.
     is_coming: Callable[[str], bool] = lambda _: False
     #: The accounts that were bought in this piece of work.
     bought: set[str] = field(default_factory=set)
+    #: The accounts that entries of this piece of work are about to take over.
+    promised: Collection[str] = ()
     #: The accounts that this run was the first to miss.
     first_missed: Missed = field(default_factory=set[str])
-    #: Where the provider is named explicitly: nicknames of other providers are no doubles.
+    #: The explicit provider. Nicknames of other providers are no duplicates.
     provider: str = ""
     view: TeamView = field(default_factory=TeamView)
-    #: Our own user, by whom purchases of interrupted runs are told; None if it is not known.
+    #: The user of the token, which purchases of interrupted runs must have; None if not known.
     user_id: str | None = None
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
-    #: For so many seconds an update waits for accounts that interrupted purchases may bring.
+    #: Seconds for which an update waits for the accounts of interrupted purchases.
     patience_s: float = 45.0
-    #: How old a listing may be that a refresh reads from, in seconds.
+    #: The maximum age of a listing for a refresh, in seconds.
     client_max_age_s: float = 60.0
 
     @cached_property
@@ -179,7 +192,7 @@ class Facts:
 
 
 def is_of_team(account_id: str, team_id: str) -> bool:
-    """Whether the account may be the team's, by the form of IDs that the API documents."""
+    """Whether the account may belong to the team, by the documented form of IDs."""
     if len(team_id) < _TEAM_CHARACTERS or len(account_id) != _ID_LENGTH:
         return True
     return account_id[3:-4] == team_id[:_TEAM_CHARACTERS]

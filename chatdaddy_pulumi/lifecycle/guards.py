@@ -1,4 +1,4 @@
-"""What a preview refuses: changes that would delete chats, all of them at once."""
+"""Refuses changes that would delete chats, in the preview and all of them at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, messages_used, usage
 from chatdaddy_pulumi.spec.account import AccountSpec
 
-#: For so many accounts it is looked up how many messages they have sent; a call each.
+#: The number of messages sent is read for at most this many accounts, with a call for each.
 _LOOKED_UP = 24
 
 

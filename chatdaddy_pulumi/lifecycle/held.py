@@ -1,5 +1,4 @@
-"""An account that a resource holds: what was asked for when it was last worked on, and what is
-otherwise."""
+"""An account that a resource holds: what the last run asked for, and what differs from it."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class HeldAccount(NamedTuple):
-    """One account. `nickname` and `arguments` are as they were asked for."""
+    """One account. `nickname` and `arguments` are those of the last create or update."""
 
     account_id: str
     nickname: str
@@ -36,7 +35,7 @@ class HeldAccount(NamedTuple):
 
     @property
     def identity(self) -> Identity:
-        """By its nickname as it was last seen."""
+        """Its identity, with the nickname as it was last seen."""
         nickname = (self.drift or {}).get("nickname", self.nickname)
         return identity_of(nickname, self.arguments.type.value)
 
@@ -53,15 +52,15 @@ class HeldAccount(NamedTuple):
 
     @property
     def missing_since(self) -> float | None:
-        """Since when no listing shows it, in seconds since 1970."""
+        """Since when no listing shows it, in seconds since 1970; None if one does."""
         found: float | None = (self.drift or {}).get("missing")
         return found
 
     def differences(self, spec: AccountSpec) -> dict[str, Any]:
         """What a patch has to change, by the account's attributes; {} if nothing.
 
-        Of the settings only those count that the program names: the rest are ChatDaddy's defaults
-        or somebody else's.
+        Only the settings that the program names count. The others are ChatDaddy's defaults, or
+        somebody else's.
         """
         wanted = spec.arguments
         if self.drift is None and wanted.text == self.arguments.text:
@@ -84,9 +83,9 @@ class HeldAccount(NamedTuple):
 def differences_seen(
     account: ObservedAccount, nickname: str, arguments: Arguments
 ) -> dict[str, Any] | None:
-    """What of the account is otherwise than asked for, as it is; None if nothing.
+    """The account's attributes that differ from what was asked for; None if there are none.
 
-    A fact that is missing in an answer says nothing.
+    An attribute that an answer lacks is not a difference.
     """
     drift: dict[str, Any] = {}
     if account.nickname is not None and not same(account.nickname, nickname):

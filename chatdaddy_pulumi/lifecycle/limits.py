@@ -1,4 +1,4 @@
-"""How much one run may do to a fleet: a cut-off file must not delete a company."""
+"""The limits of what one run may do to a fleet, so that a truncated file does not delete it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chatdaddy_pulumi.lifecycle.errors import TooMuch
 from chatdaddy_pulumi.lifecycle.listing import listed
 from chatdaddy_pulumi.spec.limits import Limit
 
-#: If nothing is said, this share of the fleet may go in one run, rounded up.
+#: By default, one run may remove this share of the fleet, rounded up.
 USUAL_REMOVALS_PERCENT = 10
 
 _SHOWN = 20
@@ -19,7 +19,7 @@ def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wante
     """Refuse a run that would take more accounts away than allowed.
 
     Raises:
-        TooMuch: naming the keys, the limit, and the two ways on.
+        TooMuch: with the keys, the limit, and two remedies.
     """
     keys = list(removed)
     if limit is not None:
@@ -49,7 +49,7 @@ def check_purchases(bought: Iterable[str], held: int, limit: Limit | None) -> No
         limit: What is allowed.
 
     Raises:
-        TooMuch: naming the keys, the limit, and the way on.
+        TooMuch: with the keys, the limit, and the remedy.
     """
     keys = list(bought)
     if limit is None or (limit.number is None and not held) or len(keys) <= limit.of(held):

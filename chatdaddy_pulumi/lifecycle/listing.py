@@ -1,4 +1,4 @@
-"""Many keys and reasons in few lines. Imported by programs: nothing heavy here."""
+"""Lists of keys and reasons in few lines. Programs import this module: it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from chatdaddy_pulumi.spec.problem import more
 
-#: Keys of a kind that are named; the rest is counted.
+#: The most keys of a kind that are named. The others are counted.
 NAMED = 20
 _REASONS = 40
 
 
 def lines(reasons: Mapping[str, str]) -> list[str]:
-    """``  alice, bob: why``: a line a reason."""
+    """A line for each reason: ``  alice, bob: why``."""
     by_reason: dict[str, list[str]] = {}
     for key, reason in reasons.items():
         by_reason.setdefault(reason, []).append(key)

@@ -1,4 +1,4 @@
-"""What a run over the accounts of a resource came to."""
+"""The outcome of a run over the accounts of a resource."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """How far a run is; counted up while it runs."""
+    """The progress of a run, counted while it runs."""
 
     to_buy: int = 0
     bought: int = 0
@@ -42,7 +42,7 @@ class Tally:
 
 
 class Done(NamedTuple):
-    """What was done for a key."""
+    """The work that was done for a key."""
 
     key: str
     account_id: str

@@ -1,8 +1,8 @@
 """Who holds an account, who takes it over, and which accounts leave.
 
-Two facts decide it: what the resources of the stack hold by the saved state, and what the program
-declares. An account whose entry leaves one place and comes in another is carried over: it is
-neither bought nor removed.
+Ownership follows from two facts: what the resources of the stack hold in the saved state, and what
+the program declares. If an entry leaves one place and appears in another, its account is carried
+over: it is neither bought nor removed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from chatdaddy_pulumi.spec.nicknames import normal
 _T = TypeVar("_T")
 
 
-#: What parts a key from the ID of an account that was replaced and is not removed yet.
+#: Separates a key from the ID of an account that was replaced and is not removed yet.
 REPLACED = "\x1f"
-#: Follows the key of an account that the entry of another resource is about to take over.
+#: The suffix of the key of an account that another resource's entry will take over.
 LEFT = "\x1e"
 
 
 def entry_key(key: str) -> str:
-    """The entry's key, of one that a state keeps beside it."""
+    """The entry's key, from the key of an account that a state keeps beside it."""
     return key.partition(REPLACED)[0].removesuffix(LEFT)
 
 
@@ -52,16 +52,16 @@ class SavedAccount(NamedTuple):
     """An account in the saved state."""
 
     account_id: str
-    #: As it was asked for.
+    #: The identity that was asked for.
     identity: Identity
-    #: As it was last seen, if it was renamed by hand.
+    #: The identity as it was last seen, if the account was renamed by hand.
     seen: Identity | None = None
     #: Whether no listing showed it, though nothing said that it is gone.
     missing: bool = False
 
     @property
     def identities(self) -> set[Identity]:
-        """By these an entry elsewhere can mean it."""
+        """The identities by which an entry elsewhere can refer to it."""
         return {self.identity} if self.seen is None else {self.identity, self.seen}
 
 
@@ -86,12 +86,12 @@ class SavedHolder:
 
     urn: str
     accounts: Mapping[str, SavedAccount]
-    #: The accounts that were replaced, with their kind, and of which it is not known that they are
-    #: removed: no entry's, and no stranger's.
+    #: The accounts that were replaced, with their kind, if it is not known that they are removed.
+    #: They belong to no entry, but to the resource.
     replaced: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, gone: Collection[str]) -> SavedHolder:
-        """The same without these accounts."""
+        """A copy without these accounts."""
         if not gone:
             return self
         left = {key: one for key, one in self.accounts.items() if one.account_id not in gone}
@@ -99,7 +99,7 @@ class SavedHolder:
         return SavedHolder(self.urn, left, replaced)
 
     def without_left(self, account_id: str) -> SavedHolder:
-        """The same without an account that it has left to another resource."""
+        """A copy without an account that another resource has taken over."""
         left = {
             key: one
             for key, one in self.accounts.items()
@@ -130,7 +130,7 @@ def leaf_of(urn: str) -> str:
 
 
 class Named(Protocol):
-    """What a declared resource is told by."""
+    """What identifies a declared resource."""
 
     @property
     def leaf(self) -> str: ...
@@ -149,10 +149,10 @@ def name_of(declared: Named) -> str:
 
 
 class Matching(Generic[_Named]):
-    """Which declared resource each resource of the saved state is.
+    """Matches declared resources with resources of the saved state.
 
-    As the engine finds them: under its own URN, and only a resource that is not saved under that
-    is found by an alias. One whose URN is not known yet is told by its leaf.
+    The rules are the engine's: a resource matches its own URN. Only if that is not in the state, an
+    alias matches. If its URN is not known yet, its leaf matches.
     """
 
     def __init__(self, declared: Collection[_Named], saved: Collection[str]) -> None:
@@ -190,7 +190,7 @@ class Matching(Generic[_Named]):
 
 @dataclass(frozen=True)
 class Ownership:
-    """What the saved state and the program's declarations say together."""
+    """The saved state and the program's declarations, combined."""
 
     saved: Iterable[SavedHolder] = ()
     declared: Iterable[DeclaredHolder] = ()
@@ -209,7 +209,7 @@ class Ownership:
             if key.endswith(LEFT)
         }
         if left:
-            # Once another resource lists it, it is that one's alone.
+            # If another resource lists it, it belongs only to that one.
             for holder in list(found.values()):
                 taken = {
                     one.account_id
@@ -245,7 +245,7 @@ class Ownership:
 
     @cached_property
     def leaving(self) -> list[Holding]:
-        """The accounts whose entries are declared no more, unless another entry has them."""
+        """The accounts whose entries are no longer declared, unless another entry has them."""
         found = []
         for holder in self._saved.values():
             declared = self.declaration(holder.urn)
@@ -275,7 +275,7 @@ class Ownership:
 
     @cached_property
     def _moves(self) -> tuple[dict[Ref, Holding], dict[Ref, list[Holding]]]:
-        """What is carried over by entry, and the entries for which several accounts fit."""
+        """The carried-over accounts by entry, and the entries for which several accounts fit."""
         carried: dict[Ref, Holding] = {}
         unclear: dict[Ref, list[Holding]] = {}
         fitting = self._fitting
@@ -289,8 +289,8 @@ class Ownership:
 
     @cached_property
     def _fitting(self) -> dict[Ref, list[Holding]]:
-        """The accounts that leave and that an entry which holds nothing may mean: by its aliases,
-        or else by a nickname under which they were asked for or seen, and the type."""
+        """The leaving accounts that may belong to an entry without an account: by its aliases, or
+        by type and a nickname that was asked for or seen."""
         found: dict[Ref, list[Holding]] = {}
         adopted = {entry.adopt for _, entry in self._arriving if entry.adopt}
         leaving = {one.account_id: one for one in self.leaving if one.account_id not in adopted}
@@ -320,7 +320,7 @@ class Ownership:
         return self._find(self._moves[0], ref)
 
     def unclear(self, ref: Ref) -> list[Holding]:
-        """The accounts that leave and fit the entry, if it can't be told which one it takes."""
+        """The leaving accounts that fit the entry, if it is ambiguous which one it takes."""
         return self._find(self._moves[1], ref) or []
 
     @cached_property
@@ -330,7 +330,7 @@ class Ownership:
 
     @cached_property
     def contested(self) -> dict[str, Ref]:
-        """By account that leaves: an entry that it fits, if it can't be told which one it takes."""
+        """By leaving account: an entry that it fits, if it is ambiguous which one it takes."""
         return {
             account.account_id: ref
             for ref, accounts in sorted(self._moves[1].items(), reverse=True)
@@ -347,7 +347,7 @@ class Ownership:
         return found
 
     def also_adopted_by(self, account_id: str, ref: Ref) -> list[Ref]:
-        """The other entries that are to take the account over with ``adopt``."""
+        """The other entries that will take the account over with ``adopt``."""
         return [one for one in self._adopts.get(account_id, ()) if not self._is(one, ref)]
 
     @cached_property
@@ -398,19 +398,19 @@ class Ownership:
         return self._matching.saved_urns.get(urn, urn) != urn
 
     def held_by(self, urn: str) -> Mapping[str, SavedAccount]:
-        """What a resource holds by the saved state, by its URN of today or in the saved state."""
+        """A resource's holder in the saved state, by its current URN or its URN there."""
         saved = self._matching.saved_urns.get(urn, urn)
         return self._saved[saved].accounts if saved in self._saved else {}
 
     def replaced_in(self, urn: str) -> Mapping[str, str]:
-        """The accounts of a resource that were replaced, with their kind, and of which it is not
-        known that they are removed."""
+        """The replaced accounts of a resource, with their kind, if it is not known that they are
+        removed."""
         saved = self._matching.saved_urns.get(urn, urn)
         return self._saved[saved].replaced if saved in self._saved else {}
 
     @cached_property
     def held_ids(self) -> frozenset[str]:
-        """Every account that any resource of the stack holds."""
+        """All accounts that resources of the stack hold."""
         return frozenset(
             one.account_id for saved in self._saved.values() for one in saved.accounts.values()
         )
@@ -422,7 +422,7 @@ class Ownership:
         return frozenset(one.account_id for one in accounts if one.missing)
 
     def _same_entry(self, saved: Ref, ref: Ref) -> bool:
-        """Whether a saved entry is that of a declared resource, under its URN of today."""
+        """Whether a saved entry belongs to a declared resource, by its current URN."""
         if saved.key != ref.key:
             return False
         if saved.holder == ref.holder:

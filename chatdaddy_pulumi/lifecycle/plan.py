@@ -1,4 +1,4 @@
-"""From what a resource holds to what the program wants: which accounts are touched, and how."""
+"""Compares what a resource holds with what the program wants: which accounts change, and how."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Change = tuple[HeldAccount, AccountSpec]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, by key. A key stands in one of the mappings at most, but for `moved`."""
+    """The work, by key. Apart from `moved`, a key is in at most one of the mappings."""
 
     #: No account yet: carried over, taken over, recovered or bought.
     acquire: dict[str, AccountSpec] = field(default_factory=dict)
-    #: Of another type or login type: another account is bought, then the old one removed.
+    #: Another type or login type: another account is bought, then the old one is removed.
     replace: dict[str, Change] = field(default_factory=dict)
-    #: Deleted by somebody else, and still in its grace: brought back.
+    #: Deleted by somebody else, less than 24 hours ago: brought back.
     bring_back: dict[str, Change] = field(default_factory=dict)
-    #: Patched, its connection opened, or only its removal agreed otherwise (no call).
+    #: Patched, or its connection opened, or only another `on_delete` (no call).
     change: dict[str, Change] = field(default_factory=dict)
     #: No longer wanted.
     remove: dict[str, HeldAccount] = field(default_factory=dict)
-    #: Keys that came for keys that went: the old key by the new one.
+    #: Renamed keys: the old key by the new one.
     moved: dict[str, str] = field(default_factory=dict)
-    #: What is held after the renames: by new key.
+    #: The held accounts after the renames, by new key.
     held: dict[str, HeldAccount] = field(default_factory=dict)
 
     @property
@@ -59,12 +59,12 @@ def plan(
     wanted: Mapping[str, AccountSpec],
     moved: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Compare; pure, and linear in the number of accounts.
+    """Make a plan. It has no side effects, and its time is linear in the number of accounts.
 
     Args:
         held: What the resource holds, by key.
         wanted: What the program wants, by key.
-        moved: The old key by the new one, of entries that only changed their key.
+        moved: The old key by the new one, for entries of which only the key changed.
     """
     made = Plan(moved=dict(moved or {}))
     if made.moved:

@@ -1,4 +1,4 @@
-"""What an account costs. ChatDaddy publishes one price; the others are the user's to set."""
+"""What an account costs. ChatDaddy publishes one price; users can configure the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chatdaddy_pulumi.enums import Tier
 
 
 class Price(BaseModel):
-    """What an account of one tier costs, in USD; None where it isn't known."""
+    """What an account of one tier costs, in USD; None if it is not known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,7 +39,7 @@ class Prices:
 
     @classmethod
     def parse(cls, configured: str | None) -> Prices:
-        """The published prices, and over them the configured ones: JSON, by a tier's short name.
+        """The published prices, overridden by the configured ones: JSON, by a tier's short name.
 
         Raises:
             ValueError: it isn't of that form.

@@ -1,4 +1,4 @@
-"""What an interrupted run may have bought.
+"""Finds what an interrupted run may have bought.
 
 The API has no idempotency key, and what a killed run bought is in no state. So before anything is
 bought, the *intent* notes the entries and the accounts that carry their nicknames already, and a
@@ -21,22 +21,22 @@ from chatdaddy_pulumi.spec.nicknames import normal
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
 
-#: How far our clock and ChatDaddy's may be apart, in seconds.
+#: The maximum difference between this machine's clock and ChatDaddy's, in seconds.
 CLOCKS_APART_S = 300.0
 
-#: How far the clocks of ChatDaddy's own servers may be apart, in seconds.
+#: The maximum difference between the clocks of ChatDaddy's servers, in seconds.
 SERVERS_APART_S = 2.0
 
-#: For so long after its begun mark a run may have bought, in seconds.
+#: How long after its begun mark a run may have bought, in seconds.
 LONGEST_RUN_S = 30 * 60.0
 
 
-#: So many interrupted runs in a row are kept in mind.
+#: The most interrupted runs in a row that an order keeps.
 _RUNS_KEPT = 20
 
 
 class Note(NamedTuple):
-    """An entry that is about to be bought, and who carried its nickname before."""
+    """An entry that is about to be bought, and the accounts that had its nickname before."""
 
     identity: Identity
     tier: str
@@ -45,6 +45,8 @@ class Note(NamedTuple):
     before: tuple[str, ...] = ()
     #: The same by ChatDaddy's own clock, or a little earlier; 0 if that is not known.
     after: float = 0.0
+    #: The user by whom the run bought; "" if that is not known.
+    by: str = ""
 
 
 class Sent(NamedTuple):
@@ -57,7 +59,7 @@ class Sent(NamedTuple):
 
 
 class Order(NamedTuple):
-    """By what orders are told apart."""
+    """What identifies an order."""
 
     #: The entry that it is for.
     ref: Ref
@@ -87,17 +89,17 @@ class Unresolved(NamedTuple):
         return max(self.since, *self.again) if self.again else self.since
 
     def begun_again(self, at: float) -> Unresolved:
-        """The same, after another run that may have bought."""
+        """The order after another run that may have bought."""
         if at in (self.since, *self.again):
             return self
         return self._replace(again=(*self.again, at)[-_RUNS_KEPT:])
 
     def besides(self, account_id: str) -> Unresolved:
-        """The same, after its entry has bought this account without waiting any longer."""
+        """The order after its entry has bought this account without waiting any longer."""
         return self._replace(note=self.note._replace(before=(*self.note.before, account_id)))
 
     def merged(self, other: Unresolved) -> Unresolved:
-        """What both know of one order."""
+        """Two records of one order, combined."""
         found = self
         for at in (other.since, *other.again):
             found = found.begun_again(at)
@@ -120,7 +122,7 @@ class Unresolved(NamedTuple):
         the run's time. It may be deleted by now.
         """
         note = self.note
-        # Who gives it another nickname by hand says that it is theirs.
+        # A person who gives it another nickname by hand claims it.
         named = account.nickname is None or normal(account.nickname) == note.identity.nickname
         if self.bought:
             return named and account.account_id == self.bought
@@ -130,9 +132,10 @@ class Unresolved(NamedTuple):
         in_time = self.is_of_its_time(account)
         if in_time is False:
             return False
-        if account.created_by is not None and user_id is not None and account.created_by != user_id:
+        maker = note.by or user_id
+        if account.created_by is not None and maker is not None and account.created_by != maker:
             return False
-        facts = (account.nickname, account.type, account.created_by, user_id)
+        facts = (account.nickname, account.type, account.created_by, maker)
         if in_time is None or None in facts or not self.sure:
             return None
         return account.tier == note.tier or None
@@ -142,9 +145,12 @@ class Unresolved(NamedTuple):
         made_at = account.created_at_s
         if made_at is None:
             return None
+        # By how much ChatDaddy's clock was ahead of ours, which may have been set since.
+        ahead = self.note.after - self.note.at if self.note.after else 0.0
         if not any(
-            began - CLOCKS_APART_S <= made_at <= began + LONGEST_RUN_S
+            -CLOCKS_APART_S <= made_at - (began + shift) <= LONGEST_RUN_S
             for began in (self.since, *self.again)
+            for shift in (0.0, ahead)
         ):
             return False
         # It was noted before it was sent.
@@ -274,7 +280,7 @@ def recover(
         if not appeared:
             continue
         doubtful = any(fit is None for options in fits.values() for fit in options.values())
-        # What was deleted since was an order of the run, too.
+        # An account that was deleted since may also be one of the run's orders.
         orders = len(refs) + (besides or {}).get(identity, 0)
         if doubtful or len(fitting) > orders:
             unclear |= {ref: tuple(appeared) for ref in refs if fits[ref]}

@@ -1,4 +1,4 @@
-"""What became of the accounts that a resource holds: one look at the team for all of them."""
+"""Reads the accounts that a resource holds, with one listing of the team for all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatdaddy_pulumi.client import ChatDaddyError, NotFound
 from chatdaddy_pulumi.lifecycle.facts import Facts
-from chatdaddy_pulumi.lifecycle.held import HeldAccount, is_archived
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ class Refreshed(Generic[K]):
 
 
 async def refresh(facts: Facts, held: Mapping[K, HeldAccount]) -> Refreshed[K]:
-    """Read the accounts. One in its deletion grace is marked, one that no listing shows too.
+    """Read the accounts. Mark those that were just deleted, and those that no listing shows.
 
-    Gone needs proof: an archive, or an answer by the account's ID that it is not there.
+    An account counts as gone only if that is proven: it is archived, or ChatDaddy answers a request
+    for its ID that it does not exist.
 
     Raises:
         WrongTeam: the accounts belong to another team.
@@ -69,7 +70,7 @@ async def refresh(facts: Facts, held: Mapping[K, HeldAccount]) -> Refreshed[K]:
 
 def _sort(found: Refreshed[K], key: K, one: HeldAccount, account: ObservedAccount) -> None:
     found.observed[key] = account
-    if is_archived(account):
+    if account.archived:  # another archive state, such as a new one, proves nothing
         found.gone[key] = one
     else:
         found.held[key] = HeldAccount.seen(account, one.nickname, one.arguments)

@@ -1,4 +1,4 @@
-"""The team's accounts, as far as a run has to know them, in as few calls as possible."""
+"""The team's accounts that a run must know, read with as few calls as possible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Accounts that one call lists.
 PAGE = 100
 
-#: So many nicknames are looked up one by one, whatever the size of the team.
+#: Up to this many nicknames are looked up one by one, whatever the size of the team.
 FEW = 3
 
 
@@ -38,7 +38,7 @@ class TeamView:
 
     @property
     def nameless(self) -> list[ObservedAccount]:
-        """Those whose nickname the answers did not tell."""
+        """Those whose nickname was missing in the answers."""
         return [one for one in self._named.get("", {}).values() if one.nickname is None]
 
     @property
@@ -65,8 +65,8 @@ async def look(
 ) -> TeamView:
     """The accounts of these nicknames and IDs, as of at most `max_age` seconds ago.
 
-    Looked up one by one, or in a listing of the whole team, which is a call for every hundred of
-    its accounts: whatever costs less. `at_least` is how many the team has as far as is known.
+    They are looked up one by one, or in a listing of the whole team, which is a call for every
+    hundred of its accounts, whichever needs fewer calls. `at_least` is the known size of the team.
 
     Raises:
         ChatDaddyError: ChatDaddy could not be asked, or its listing contradicts itself.
@@ -90,6 +90,6 @@ async def look(
 
 
 def _spellings(nickname: str) -> set[str]:
-    """The forms of a nickname that ChatDaddy's search may tell apart."""
+    """The forms of a nickname that ChatDaddy's search may distinguish."""
     plain = normal(nickname)
     return {plain, normalize("NFD", plain)}

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def loses_history(old: str | None, new: Tier) -> bool:
-    """Whether the change deletes synced chats. A tier we don't know is taken to have history."""
+    """Whether the change deletes synced chats. An unknown tier counts as one with history."""
     return new is Tier.LIMITED and old != Tier.LIMITED.value
 
 
 def short(tier: str | None) -> str:
-    """The tier's name as people type it; the API's own if it is one that we don't know."""
+    """The tier's short name; the API's own name if the tier is unknown."""
     try:
         return Tier(tier).short
     except ValueError:
@@ -33,7 +33,7 @@ def short(tier: str | None) -> str:
 
 
 def consequences(old: str | None, new: Tier) -> str:
-    """What a change of tier means for the person who uses the account, in one line."""
+    """The consequences of a change of tier for the account's user, in one line."""
     change = f"tier {short(old)} → {new.short}"
     if loses_history(old, new):
         return (
@@ -69,7 +69,7 @@ def usage(used: int | None) -> str:
 async def refuse_history_loss(
     facts: Facts, label: str, account_id: str, *, seen: str | None, new: Tier, allowed: bool
 ) -> None:
-    """Refuse a change that deletes history, with everything that it would do.
+    """Refuse a change that deletes history, and list its consequences.
 
     Raises:
         HistoryLoss: the change loses history and is not allowed; nothing is changed.

@@ -1,7 +1,7 @@
-"""What can be done to an account: buy, take over, change, bring back, remove.
+"""The verbs for an account: buy, take over, change, bring back, remove.
 
-Each verb refuses by itself what must not be done, with facts that are read then, so that no plan
-can get around it.
+Each verb itself refuses what must not be done, with facts that it reads then. So no plan can avoid
+the check.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.facts import Facts
     from chatdaddy_pulumi.spec.account import AccountSpec
 
-#: After a lost answer, a server that was silent for so long may take this many times longer.
+#: After a lost answer, the work may take this many times as long as the server was silent.
 _SLOWER_STILL = 10.0
 
 
@@ -91,6 +91,15 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     except ChatDaddyError as error:
         facts.claims.give_up(spec.identity, ref)
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
+    before = facts.known_before(ref)
+    if account.account_id in facts.ownership.held_ids or account.account_id in before:
+        raise Unresolved(
+            f"it is not known whether {spec.nickname!r} was bought: the answer names "
+            f"{account.account_id}, which was there before",
+            began_at=began_at,
+            until=facts.clock(),
+            sent=True,
+        )
     facts.claims.bought(account.account_id, ref)
     facts.bought.add(account.account_id)
     facts.view.add([account])
@@ -98,7 +107,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
 
 
 def _order(spec: AccountSpec) -> Purchase:
-    """The purchase; what the program says nothing of is not sent."""
+    """The purchase. Arguments that the program does not give are not sent."""
     asked = spec.arguments
     said = {
         "type": asked.type.value,
@@ -206,8 +215,8 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
     send = dict(wanted)
     try:
         if "settings" in send:
-            # Nowhere is it stated whether the API merges a patch into the settings or replaces
-            # them; with those that are there sent along, both come to the same.
+            # It is not documented whether the API merges a patch into the settings or replaces
+            # them. If the current ones are sent along, both have the same result.
             now = await facts.client.accounts.get(held.account_id)
             send["settings"] = {**((now.settings if now else None) or {}), **send["settings"]}
         await _patch(facts, held.account_id, send)
@@ -243,10 +252,10 @@ async def open_connection(facts: Facts, account_id: str) -> None:
 
 
 class Removal(Enum):
-    """What became of an account that leaves."""
+    """The outcome for a leaving account."""
 
     REMOVED = "removed"
-    #: ChatDaddy had it as deleted or archived: nothing was left to do.
+    #: It was already deleted or archived at ChatDaddy.
     ALREADY = "removed already"
     RETAINED = "retained"
     #: Another entry takes it over later in the run.
@@ -261,10 +270,10 @@ async def remove(
     """Delete, archive or leave an account of this entry, unless another entry has it.
 
     Returns:
-        What became of it, and the entry that has it now.
+        The outcome, and the entry that has it now.
 
     Raises:
-        NotRemoved: another entry is to take it over and has not done so yet.
+        NotRemoved: another entry will take it over and has not done so yet.
         WrongTeam: it belongs to another team than the configured one.
         NotDone: ChatDaddy refused or could not be asked; it is as it was, or on its way.
     """
@@ -281,7 +290,7 @@ async def remove(
         else:
             await accounts.delete(account_id, now=on_delete is OnDelete.DELETE_NOW)
     except ChatDaddyError as error:
-        if isinstance(error, NotFound) or await _is_removed(facts, account_id, error):
+        if await _is_removed(facts, account_id, error):
             return Removal.ALREADY, None
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
         raise NotDone(f"{account_id} was not {word}", cause=error) from None
@@ -289,12 +298,15 @@ async def remove(
 
 
 async def _is_removed(facts: Facts, account_id: str, error: ChatDaddyError) -> bool:
-    """Whether the removal was refused since somebody else has removed the account."""
+    """Whether the removal was refused because somebody else has removed the account.
+
+    A 404 alone does not prove it: another server than ChatDaddy may have answered.
+    """
     if not isinstance(error, Refused):
         return False
     with suppress(ChatDaddyError):
         account = await facts.client.accounts.look_up(account_id)
-        return account is not None and not account.live
+        return isinstance(error, NotFound) if account is None else not account.live
     return False
 
 
@@ -302,8 +314,8 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
     """The other entry that has the account.
 
     Raises:
-        NotRemoved: it is to take it over, and has not done so yet.
-        LifecycleError: it can't be told whether another entry takes it over.
+        NotRemoved: it will take it over, and has not done so yet.
+        LifecycleError: it is ambiguous whether another entry takes it over.
     """
     ownership = facts.ownership
     holder = ownership.holder_of(account_id, but=ref)
@@ -323,10 +335,11 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         raise NotRemoved(account_id, adopter[0])
     if not _is_recreated(facts, ref, account_id):
         return None
-    if ref.key and ownership.is_renamed(ref.holder):
-        # The fleet has a new name, under which the engine may leave it out or have failed.
+    creates = facts.claims.checking
+    if ownership.is_renamed(ref.holder) and (ref.key or not creates):
+        # It has a new name, under which the engine may leave it out or have failed.
         raise NotRemoved(account_id, ref)
-    return ref
+    return ref if creates else None
 
 
 def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:

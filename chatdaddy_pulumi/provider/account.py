@@ -1,4 +1,4 @@
-"""`Account`: check, diff, create, read, update, delete. It is a fleet of one, with the key ""."""
+"""`Account`: check, diff, create, read, update, delete. A fleet of one, with the key ""."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import (
+    Decisions,
+    TakeOver,
+    decide_all,
+    not_appeared,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     HistoryLoss,
@@ -46,16 +51,16 @@ from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
 from chatdaddy_pulumi.spec.rules import misspelt
 
-#: Inputs that `check` computes, so that the engine shows them.
+#: Inputs that `check` computes for the engine to show.
 _COMPUTED = ("removal",)
 
-#: Inputs that previews and states don't show if they are what they are by default.
+#: Inputs that previews and states leave out if they have their default values.
 _QUIET = {"connect": False, "allow_history_loss": False, "existing": Existing.FAIL.value}
 
 #: Inputs of ours that are kept in the state.
 _KEPT = ("__urn", "__secrets")
 
-#: The attributes that every account has, whether an answer holds them or not.
+#: The attributes that each account has, even if an answer lacks them.
 _LASTING = ("nickname", "type", "tier", "state", "settings", "owner_id", "created_at")
 
 #: The inputs whose change replaces the account.
@@ -68,7 +73,7 @@ class AccountProvider:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    # --- before anything is done
+    # --- checks and previews
 
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         hidden = news.get("__run")
@@ -88,7 +93,7 @@ class AccountProvider:
         for warning in misspelt(reading.spec.arguments.settings or {}):
             self._host.warn(f"{_name(urn)}: {warning}", urn)
         if hidden is not None:
-            context.register(urn)
+            context.register(urn, given.get("on_delete"))
             if not olds and not {*_REPLACING} & {*reading.unknown}:
                 self._replace_by_order(context, urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
@@ -105,7 +110,7 @@ class AccountProvider:
     def _replace_by_order(
         self, context: RunContext, urn: str, spec: AccountSpec, given: Mapping[str, Any]
     ) -> None:
-        """With `--replace` the engine asks for no difference."""
+        """With `--replace` the engine calls no `diff`."""
         old = AccountState.load(context.saved(urn))
         if old.held is not None and old.held.arguments.kind != spec.arguments.kind:
             names = [one for one in _REPLACING if given.get(one) != old.inputs.get(one)]
@@ -114,7 +119,7 @@ class AccountProvider:
     async def _refused(
         self, context: RunContext, urn: str, spec: AccountSpec, todo: Plan
     ) -> list[Problem]:
-        """What would stop the purchase, or the take-over, found in the preview."""
+        """Find in the preview what would stop the purchase or the take-over."""
         ref = Ref(urn)
         facts = self._host.facts(context)
         try:
@@ -134,7 +139,8 @@ class AccountProvider:
                 await refuse_losses(facts, _named(losses(urn, todo, made), _name(urn)))
             except HistoryLoss as loss:
                 return [Problem("tier", str(loss))]
-            if not context.intent_checked or todo.held:  # the intent tells of new ones
+            # The intent tells of new ones; not of one that `--replace` names.
+            if not context.intent_checked or todo.held or context.saved(urn):
                 named = decisions.named({ref: _name(urn)})
                 wanted = Plan(acquire={_name(urn): spec})
                 told = messages.summary(wanted, named, self._host.settings.prices(), "")
@@ -189,7 +195,7 @@ class AccountProvider:
         given: Mapping[str, Any],
         names: list[str],
     ) -> None:
-        """Another account is bought in the place of the old one; said once."""
+        """Warn once that another account is bought to replace the old one."""
         if old.held is None or urn in context.told_replaced:
             return
         context.replaced.add(Ref(urn))
@@ -217,7 +223,7 @@ class AccountProvider:
                 told = consequences(held.tier, spec.arguments.tier)
                 self._host.log(f"{_name(urn)} ({held.account_id}): {told}", urn=urn)
 
-    # --- doing it
+    # --- changes
 
     async def create(self, news: dict[str, Any]) -> Created:
         urn = str(news.get("__urn") or "")
@@ -246,7 +252,7 @@ class AccountProvider:
         return Created(held.account_id, state.dump(_secrets(news)))
 
     def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
-        """The accounts that the old side of a replacement holds, without one that is kept."""
+        """The accounts that the old resource of a replacement holds, without one that is kept."""
         old = AccountState.load(self._host.context.saved(urn))
         found = dict(old.replaced)
         if old.held is not None:
@@ -257,7 +263,7 @@ class AccountProvider:
     def _unresolved(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: Unresolved
     ) -> Created:
-        """The purchase's outcome is not known: that is saved, and the run ends with an error."""
+        """Save that the purchase's outcome is not known, and end the run with an error."""
         note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
         context = self._host.context
         noted = context.note_of(Ref(urn))
@@ -311,15 +317,17 @@ class AccountProvider:
         urn = context.urn_today(str(state.inputs.get("__urn") or ""), account_id)
         declared = context.declared(urn) if urn else None
         if state.held is None:
-            waits = state.unresolved is not None and state.unresolved.until > self._host.clock()
             # An intent that stays has it, and names what comes of it.
-            if waits and declared is None and not context.intent_checked:
+            if state.unresolved is None or context.keeps_orders(declared):
+                return
+            facts = self._host.facts(context)
+            if await not_appeared(facts, {urn: state.unresolved}, self._host.removed):
                 raise NotDone(
                     f"an earlier purchase for {_name(urn)} had no answer, and its account may "
                     "still appear. Run it again in some minutes"
                 )
             return
-        on_delete = _on_delete(state.inputs, declared.given if declared else {})
+        on_delete = _on_delete(state.inputs, {"on_delete": context.on_delete(declared)})
         self._host.removed.add(state.held.account_id)
         if on_delete is OnDelete.RETAIN:
             return
@@ -332,7 +340,7 @@ class AccountProvider:
         elif became is Removal.ALREADY:
             self._host.log(f"{state.held.account_id}: {messages.REMOVED_ALREADY}", urn=urn)
 
-    # --- looking
+    # --- refresh
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = AccountState.load(outputs)
@@ -355,7 +363,7 @@ class AccountProvider:
             self._host.warn(messages.drift_of(label, held), urn)
         seen = state.facts
         if "" in found.observed:
-            # A fact that is missing in an answer stays as it was.
+            # An attribute that an answer lacks stays as it was.
             seen = {name: seen[name] for name in _LASTING if name in seen}
             seen |= facts_of(found.observed[""])
         secrets = _secrets(state.inputs)
@@ -433,7 +441,7 @@ def _secrets(inputs: Mapping[str, Any]) -> list[str]:
 
 
 def _on_delete(inputs: Mapping[str, Any], news: Mapping[str, Any] | None = None) -> OnDelete:
-    """How the account is removed: of old and new the milder one."""
+    """How the account is removed: of the old and the new way, the one that destroys less."""
     found = OnDelete(inputs.get("on_delete") or OnDelete.DELETE)
     said = (news or {}).get("on_delete")
     try:
@@ -443,7 +451,7 @@ def _on_delete(inputs: Mapping[str, Any], news: Mapping[str, Any] | None = None)
 
 
 def _differs(todo: Plan, spec: AccountSpec, before: Mapping[str, Any]) -> bool:
-    """Whether there is something to do, or to note."""
+    """Whether there is something to do or to save."""
     if todo.bring_back or todo.acquire:
         return True
     for held, _ in todo.change.values():
@@ -458,7 +466,7 @@ def _changed(
     spec: AccountSpec,
     error: LifecycleError | None,
 ) -> dict[str, Any]:
-    """The attributes with what a change has made of them."""
+    """The attributes after a change."""
     if error is not None:
         return facts
     asked = spec.arguments

@@ -11,7 +11,12 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, refuse_unclear
+from chatdaddy_pulumi.lifecycle.decisions import (
+    Decisions,
+    decide_all,
+    not_appeared,
+    refuse_unclear,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     LifecycleError,
@@ -60,7 +65,7 @@ from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import FleetReading, read_fleet
 from chatdaddy_pulumi.spec.rules import misspelt
 
-#: Of the inputs those that the state keeps beside the entries.
+#: The inputs that the state keeps beside the entries.
 _KEPT = (
     "defaults",
     "on_delete",
@@ -75,7 +80,7 @@ _KEPT = (
 #: Seconds between two lines of progress: each is a call to the engine.
 _PROGRESS_EVERY_S = 0.5
 
-#: For so many seconds an update waits for the fleets that take its accounts over.
+#: Seconds for which an update waits for the fleets that take its accounts over.
 _OTHERS_S = 20.0
 
 
@@ -88,10 +93,10 @@ class FleetProvider:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        #: The last entries that were read: each call of the engine's brings them anew.
+        #: The entries that were read last, since each call of the engine passes them again.
         self._read: tuple[str, FleetReading] | None = None
 
-    # --- before anything is done
+    # --- checks and previews
 
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         hidden = news.get("__run")
@@ -113,7 +118,7 @@ class FleetProvider:
             *configuration_problems(self._host.settings),
         ]
         if hidden is not None:
-            context.register(urn)
+            context.register(urn, news.get("on_delete"))
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
         if same and texts_in(olds) == texts_for(entries_in(olds)):
             kept = {name: olds[name] for name in _ENTRIES if name in olds}
@@ -124,7 +129,7 @@ class FleetProvider:
         if reading.unknown.get(""):
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
-        # A change is shown in the form that the state has, or it would look like more than it is.
+        # A change is shown in the form of the state; otherwise more would seem to change.
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))
         checked |= _hidden(shown(_in_words(reading), texts), news)
@@ -137,7 +142,7 @@ class FleetProvider:
     async def _refused_at_first(
         self, context: RunContext, urn: str, reading: FleetReading, news: Mapping[str, Any]
     ) -> list[Problem]:
-        """What would stop the first run, or a replacement, found before anything is done."""
+        """Find what would stop the first run, or a replacement, before anything is done."""
         state = context.fleet(urn)
         try:
             await self._approve(
@@ -220,7 +225,7 @@ class FleetProvider:
     def _moved(
         self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
     ) -> dict[str, str]:
-        """The entries that only changed their key: the old key by the new one."""
+        """The entries of which only the key changed: the old key by the new one."""
         if urn not in context.checked:
             return {}
         new = [key for key in reading.specs if key not in state.held]
@@ -302,7 +307,7 @@ class FleetProvider:
             key: held
             for key, held in todo.removals.items()
             if _goes_to(context, Ref(urn, key), held) is None
-            and not (key in state.held and is_leftover(key))  # it was approved of before
+            and not (key in state.held and is_leftover(key))  # it was approved before
         }
         if not removed:
             return
@@ -317,7 +322,7 @@ class FleetProvider:
         held_now = sum(not is_leftover(key) for key in state.held)
         check_removals(sorted(removed), held_now, limit, len(reading.specs))
 
-    # --- doing it
+    # --- changes
 
     async def create(self, news: dict[str, Any]) -> Created:
         urn = str(news.get("__urn") or "")
@@ -420,10 +425,9 @@ class FleetProvider:
         self._host.removed |= {one.account_id for one in state.held.values()}
         todo = Plan(remove=dict(state.held), held=dict(state.held))
         declared = context.declared(urn) if urn else None
-        if declared is not None:
-            new = declared.given.get("on_delete")
-            if isinstance(new, str) and new in {way.value for way in OnDelete}:
-                todo = _with_removal(todo, OnDelete(new))
+        new = context.on_delete(declared)
+        if isinstance(new, str) and new in {way.value for way in OnDelete}:
+            todo = _with_removal(todo, OnDelete(new))
         if all(one.arguments.on_delete is OnDelete.RETAIN for one in todo.remove.values()):
             return
         concurrency = read_concurrency(state.inputs.get("concurrency"))[0] or DEFAULT_CONCURRENCY
@@ -443,15 +447,18 @@ class FleetProvider:
             raise LifecycleError(
                 messages.several_failed(reasons, "could not be removed; run it again")
             )
-        waiting = [key for key, one in state.unresolved.items() if one.until > self._host.clock()]
-        # An intent that stays has it, and names what comes of it.
-        if waiting and declared is None and not context.intent_checked:
+        # An intent that stays has the orders, and names what comes of them.
+        if context.keeps_orders(declared):
+            return
+        facts = self._host.facts(context)
+        waiting = await not_appeared(facts, state.unresolved, self._host.removed)
+        if waiting:
             raise NotDone(
-                f"an earlier purchase for {listed(sorted(waiting))} had no answer, and its account "
+                f"an earlier purchase for {listed(waiting)} had no answer, and its account "
                 "may still appear. All other accounts are removed; run it again in some minutes"
             )
 
-    # --- looking
+    # --- refresh
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = FleetState.load(outputs)
@@ -493,7 +500,7 @@ class FleetProvider:
     # --- the entries
 
     def _reading(self, news: Mapping[str, Any]) -> tuple[str, FleetReading]:
-        """The entries as JSON text with late values in their places, and what they ask for."""
+        """The entries as JSON text with late values filled in, and the accounts they ask for."""
         accounts, late = news.get("__accounts"), news.get("__late") or []
         shared = {name: news.get(name) for name in ("defaults", "on_delete", "existing")}
         signature = to_json([accounts, late, shared])
@@ -511,7 +518,7 @@ class FleetProvider:
 
 
 def _hidden(properties: dict[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties, marked as secrets if the program gave a part of the entries as one."""
+    """The properties. If the program gave a part of the entries as a secret, all are marked."""
     if not news.get("__secrets"):
         return properties
     return {
@@ -521,7 +528,7 @@ def _hidden(properties: dict[str, Any], news: Mapping[str, Any]) -> dict[str, An
 
 
 class _Refused(LifecycleError):
-    """Entries that can't be had."""
+    """Entries that would fail."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("refused")
@@ -542,13 +549,13 @@ def _refuse(decisions: Decisions, patience_ends: float) -> None:
 
 
 def _purchases(decisions: Decisions) -> list[Ref]:
-    """What may be bought, purchases that wait for an earlier one included."""
+    """The entries that may be bought, including those that wait for an earlier purchase."""
     waiting = [ref for ref, e in decisions.refused.items() if isinstance(e, Unresolved)]
     return [*decisions.purchases, *waiting]
 
 
 def _known(todo: Plan, reading: FleetReading) -> Plan:
-    """The plan without the changes that the preview doesn't know yet."""
+    """The plan without the changes that are not known in the preview."""
     change = {key: one for key, one in todo.change.items() if key not in reading.unknown}
     return Plan(
         acquire=todo.acquire, replace=todo.replace, bring_back=todo.bring_back, change=change
@@ -556,7 +563,7 @@ def _known(todo: Plan, reading: FleetReading) -> Plan:
 
 
 def _goes_to(context: RunContext, ref: Ref, held: HeldAccount) -> Ref | None:
-    """The other entry that takes the account over, or has it, so that it is not removed."""
+    """The other entry that has the account or takes it over; then it is not removed."""
     ownership = context.ownership
     adopters = ownership.also_adopted_by(held.account_id, ref)
     return (
@@ -567,7 +574,7 @@ def _goes_to(context: RunContext, ref: Ref, held: HeldAccount) -> Ref | None:
 
 
 def _milder(todo: Plan, usual: Arguments) -> Plan:
-    """`on_delete` changed together with the removal: the one that destroys less counts."""
+    """If `on_delete` changes together with the removal, use the one that destroys less."""
     return _with_removal(todo, usual.on_delete)
 
 
@@ -616,7 +623,7 @@ def _digest_of(news: Mapping[str, Any]) -> str | None:
 
 
 def _with_late(value: Any, late: list[Any]) -> Any:
-    """Put the late values in their places."""
+    """Fill the late values in."""
     if isinstance(value, dict):
         if value.keys() == {"__late"}:
             return late[value["__late"]]
@@ -632,7 +639,7 @@ def _settings_of(reading: FleetReading) -> set[str]:
 
 
 def _as_found(state: FleetState) -> dict[str, Any]:
-    """The inputs that would have made the accounts what they are: previews show what differs."""
+    """The inputs that would result in the accounts as they are, so that previews show drift."""
     usual = Arguments.read(state.usual) if state.usual else Arguments.of()
     words = {
         key: in_words(key, held.nickname, held.arguments, usual)
@@ -655,7 +662,7 @@ def _in_words(reading: FleetReading) -> dict[str, str]:
 
 
 def _row(inputs: Mapping[str, Any]) -> str:
-    """The fleet's own URN: messages stand in its row."""
+    """The fleet's own URN. Messages are shown in its row."""
     urn = str(inputs.get("__urn") or "")
     if urn:
         return urn
@@ -667,7 +674,7 @@ def _row(inputs: Mapping[str, Any]) -> str:
 
 
 class _Progress:
-    """Tells while the block runs: ``412/5,000 purchased``."""
+    """Shows progress while the block runs: ``412/5,000 purchased``."""
 
     def __init__(self, host: Host, tally: Tally, urn: str) -> None:
         self._host = host

@@ -1,9 +1,9 @@
-"""What `pulumi preview --diff` shows of the entries, and the state keeps: a few words each.
+"""The short descriptions of entries that `pulumi preview --diff` shows and the state keeps.
 
-The engine shows every value of a mapping in which one changes, and of a text only the lines that
-change. It also spends time on each value, whether it changes or not. So the entries of a small
-fleet are a mapping, and those of a larger one are lines of a text. A comparison of texts takes
-time with the square of the lines that change, so a text has a few thousand lines at most.
+If one value of a mapping changes, the engine shows all of them; of a text it shows only the lines
+that change. It also spends time on each value, even if nothing changes. So the entries of a small
+fleet are a mapping, and those of a larger one are the lines of a text. The time of comparing texts
+grows with the square of the changed lines, so a text has a few thousand lines at most.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _MOST_IN_TEXT = 2_000
 
 
 def texts_for(entries: int) -> int:
-    """In how many texts so many entries are shown; 0: as a mapping."""
+    """The number of texts for this many entries; 0 means a mapping."""
     if entries <= _MOST_IN_MAPPING:
         return 0
     return 1 << max(0, (entries - 1) // _MOST_IN_TEXT).bit_length()
 
 
 def shown(words: Mapping[str, str], texts: int) -> dict[str, Any]:
-    """The inputs that show the entries, of their words by key."""
+    """The inputs that show the entries, from their descriptions by key."""
     if not texts:
         return {"accounts": dict(words)}
     found: list[list[str]] = [[] for _ in range(texts)]
     for key, said in words.items():
-        # In brackets: the engine takes lines that are YAML for a mapping, and shows all of it.
+        # In brackets, since the engine takes lines that are YAML for a mapping and shows all of it.
         found[crc32(key.encode()) % texts].append(f"[{key}] {said}\n")
     lines = ["".join(sorted(text)) for text in found]
     if texts == 1:
@@ -46,12 +46,12 @@ def shown(words: Mapping[str, str], texts: int) -> dict[str, Any]:
 
 
 def texts_in(inputs: Mapping[str, Any]) -> int:
-    """In how many texts the inputs show the entries."""
+    """The number of texts in which the inputs show the entries."""
     return int(inputs.get("__texts") or 0)
 
 
 def entries_in(inputs: Mapping[str, Any]) -> int:
-    """How many entries the inputs show."""
+    """The number of entries that the inputs show."""
     accounts, texts = inputs.get("accounts"), texts_in(inputs)
     if isinstance(accounts, Mapping):
         return sum(str(text).count("\n") for text in accounts.values()) if texts else len(accounts)
@@ -59,7 +59,7 @@ def entries_in(inputs: Mapping[str, Any]) -> int:
 
 
 def in_words(key: str, nickname: str, asked: Arguments, usual: Arguments) -> str:
-    """``limited``, or ``unlimited, nickname: Alice Ltd``: the tier, and what is not as usual."""
+    """The tier, and what differs from the default: ``unlimited, nickname: Alice Ltd``."""
     words = _in_words(asked, usual)
     return words if nickname == key else f"{words}, nickname: {visible(nickname)}"
 
@@ -87,7 +87,7 @@ def _besides(said: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
 
 
 def seen_in_words(key: str, held: HeldAccount, usual: Arguments) -> str:
-    """The same of an account as it was found."""
+    """The same description of an account as it was found."""
     seen = held.drift or {}
     asked = held.arguments
     said = {name: getattr(asked, name) for name in _NAMED}

@@ -1,6 +1,7 @@
-"""How the state holds a fleet's accounts: one line each. Programs import it: nothing heavy.
+"""The form of a fleet's accounts in the state: one line for each.
 
-Provider hosts write the lines, programs read them for the fleet's outputs.
+Provider hosts write the lines, and programs read them for the fleet's outputs. Programs import this
+module, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from chatdaddy_pulumi.spec.types import AccountOutput, CountsOutput
 ACCOUNT = "pulumi-python:dynamic/chatdaddy:Account"
 FLEET = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 
-#: Raise it if the rules get stricter, so that entries which passed before are checked again.
+#: Increase it if the rules get stricter, so that entries that passed before are checked again.
 _RULES = 2
 
 STATES = {"o": "open", "q": "connecting", "c": "close"}
@@ -40,15 +41,16 @@ def entries_digest(given: Mapping[str, Any]) -> str | None:
 
 
 def write_line(account_id: str, state: str, terms: int, key: str, nickname: str) -> str:
-    """``acc0123… c0 alice``: ID, the state's letter and the number of the arguments, key,
-    and after a tab the nickname if it differs. Keys and nicknames have no control characters.
+    """A line such as ``acc0123… c0 alice``: the ID, the state's letter with the number of the
+    arguments, the key; if the nickname differs, a tab and the nickname. Keys and nicknames have no
+    control characters.
     """
     line = f"{account_id} {LETTERS.get(state, 'c')}{terms} {key}"
     return line if nickname == key else f"{line}\t{nickname}"
 
 
 def read_lines(text: str | None) -> Iterator[tuple[str, str, int, str, str]]:
-    """The arguments that `write_line` took, for each line."""
+    """The numbers of the arguments that `write_line` was given, for each line."""
     for line in (text or "").split("\n"):
         if line:
             account_id, mark, rest = line.split(" ", 2)

@@ -1,6 +1,6 @@
-"""Resources of versions 0.1.x that are no more: an intent for each account and fleet.
+"""Resources that only versions 0.1.x had: an intent for each account and fleet.
 
-Their states load, refresh and destroy; there is nothing to do for them.
+Their states can still be loaded, refreshed and destroyed, which does nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a provider host knows, and what its providers share."""
+"""A provider host: the objects that its providers share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Log(Protocol):
     def __call__(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
     ) -> None:
-        """`severity` is ``info`` or ``warning``; `passing` puts the line on the status line."""
+        """Show it. `severity` is ``info`` or ``warning``; a `passing` line is only a status."""
 
 
 def silent(message: str, *, severity: str = "info", urn: str = "", passing: bool = False) -> None:
@@ -45,28 +45,38 @@ class Host:
 
     connect: Callable[[Credentials, ClientOptions], ChatDaddy]
     settings: Settings = field(default_factory=lambda: Settings({}, os.environ))
-    #: The run that a resource's hidden input describes; None: of the engine that this host serves.
+    #: Gives the run that a hidden input names; for None, the run of the engine that this host
+    #: serves.
     find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
-    #: The purchases that an earlier run sent, by entry; None if this machine does not know.
+    #: Gives the purchases that an earlier run sent, by entry; None if this machine does not know.
     begun_in: Callable[[str], Mapping[Ref, Sent] | None] = lambda _: None
     show: Log = silent
-    #: Why no further account should be begun; None to go on.
+    #: Gives the reason to begin no further account; None to go on.
     stop_reason: Callable[[], str | None] = lambda: None
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
     context: RunContext = field(init=False)
-    #: The accounts as this host has read them in a refresh; None: gone. A refresh that belongs to
-    #: an update comes before the program, which still reads the state of before it.
+    #: The accounts as this host has read them in a refresh; None if an account is gone. A refresh
+    #: in an update is before the program, which still reads the state from before the refresh.
     refreshed: dict[str, HeldAccount | None] = field(default_factory=dict)
     #: The accounts that no listing showed for the first time, in this run of the engine.
     first_missed: Missed = field(default_factory=set[str])
-    #: What is never shown.
+    #: Secrets, which are never shown.
     secrets: Masking = field(default_factory=Masking)
     #: The accounts that this host has been told to remove.
     removed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.context = self._new_context(None)
+
+    def configure(self, settings: Settings) -> None:
+        """Use these settings; those that are secrets are masked."""
+        self.settings = settings
+        self._hide_settings()
+
+    def _hide_settings(self, names: Iterable[str] = ()) -> None:
+        given = self.settings.secrets(names)
+        self.hide(given, given)
 
     def enter(self, hidden: Any) -> RunContext:
         """The context of the run that a resource's hidden input names."""
@@ -77,6 +87,7 @@ class Host:
             run = self.find_run(hidden)
             self.context = self._new_context(run, str(hidden.get("provider") or ""))
             if run is not None:
+                run.claims.check()
                 self._entered(run)
         return self.context
 
@@ -89,12 +100,13 @@ class Host:
         )
 
     def context_of_removal(self) -> RunContext:
-        """The context for a removal, also if no resource was checked in this host."""
+        """The context for a removal, for which no resource may have been checked in this host."""
         if self.context.run is None:
             run = self.find_run(None)
             if run is not None:
                 self.context = self._new_context(run)
                 self._entered(run)
+        self.context.read_again()
         return self.context
 
     @property
@@ -103,7 +115,7 @@ class Host:
         return self.connect(self.settings.credentials(), self.settings.options())
 
     def facts(self, context: RunContext) -> Facts:
-        """What the verbs have to know in this run."""
+        """The facts for the verbs in this run."""
         options = self.settings.options()
         facts = context.facts(self.client, self.settings.team_id, self.clock)
         facts.patience_s = options.lookup_s + 15
@@ -111,15 +123,16 @@ class Host:
         return facts
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
-        """From here on mask the texts in these arguments, which the program gave as secrets."""
+        """Mask the texts in these arguments, which the program gave as secrets, from now on."""
         self.secrets.hide(given, names)
 
     def mask(self, text: str) -> str:
-        """The text without secrets, and with nothing in it that acts on a terminal."""
+        """The text without secrets, and with unsafe characters escaped."""
         return visible_lines(self.secrets.mask(text))
 
     def _entered(self, run: Run) -> None:
-        """Mask what the program gives as secrets in this run, and what it gave before."""
+        """Mask the secrets of the program in this run, and those that it gave before."""
+        self._hide_settings(run.secret_settings)
         for declared in run.declared:
             self.hide(declared.given, declared.secrets)
         for urn, outputs in run.saved.items():
@@ -158,7 +171,7 @@ class Created(NamedTuple):
 
 
 class Read(NamedTuple):
-    """`id` is "" if the resource is gone; `inputs` is None if they are as they were."""
+    """The result of a read. `id` is "" if the resource is gone; `inputs` is None if unchanged."""
 
     id: str
     outputs: dict[str, Any]
@@ -166,12 +179,12 @@ class Read(NamedTuple):
 
 
 def configuration_problems(settings: Settings) -> list[Problem]:
-    """What is wrong with the settings, found in the preview."""
+    """The problems of the settings, found in the preview."""
     return [Problem(error.property, error.reason) for error in settings.problems()]
 
 
 def split_unknowns(news: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What can be checked now, and what a preview doesn't know yet (whole properties)."""
+    """The inputs that can be checked now, and the names of those that are not known yet."""
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
     for key, value in news.items():

@@ -1,8 +1,8 @@
-"""The intent: one resource for each program and provider, before all others of ours.
+"""The intent: one resource for each program and provider, before all others of this package.
 
-It proves that the token opens the team, compares what the stack holds with the team's accounts
-(in an update), saves what is about to be bought before it is, and names what an interrupted run
-may have bought. It changes nothing at ChatDaddy.
+It proves that the token is valid for the team, compares what the stack holds with the team's
+accounts (in an update), saves what is about to be bought, and names what an interrupted run may
+have bought. It changes nothing at ChatDaddy.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _RUN, _RUN_AT, _UNRESOLVED = _SAVED = "__run_number", "__run_at", "__unresolved"
 
 @dataclass(frozen=True)
 class _Entry:
-    """A declared entry of this provider's."""
+    """A declared entry of this provider."""
 
     ref: Ref
     declared: Declared
@@ -75,7 +75,7 @@ class _Entry:
 
 
 class _Kept(NamedTuple):
-    """An account of the saved state that the program keeps, and the resource that is to have it."""
+    """An account of the saved state that the program keeps, and the resource that will hold it."""
 
     held: HeldAccount
     declared: Declared
@@ -94,11 +94,11 @@ class _LastRun:
 
     @classmethod
     def read(cls, olds: Mapping[str, Any], mark: Mapping[str, Any], host: Host) -> _LastRun | None:
-        """None if it bought nothing."""
+        """The last run; None if it bought nothing."""
         at, marked_at = _number(olds.get(_RUN_AT)), _number(mark.get("at"))
         marked_by = str(mark.get("run") or "")
         number = _text(olds.get(_RUN))
-        if number is None:  # a state of before: the mark alone has a run's number
+        if number is None:  # an older state: only the mark has the number of a run
             number = marked_by if marked_at >= at - 1 else ""
         known = host.begun_in(number) if number else None
         if known is not None:
@@ -113,8 +113,8 @@ class _LastRun:
     def order(self, ref: Ref, note: Note, options: ClientOptions) -> Unresolved | None:
         """The order that it may have sent for a noted entry."""
         if self.known is None:
-            # A fleet whose work had ended would have saved that; a single account is saved only
-            # if it was bought, so its purchase may as well have been refused.
+            # A fleet whose work had ended would have saved that. A single account is saved only if
+            # it was bought, so its purchase may also have been refused.
             sure = leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
             until = self.began + options.slowest_purchase_s
             return Unresolved(note, self.began, until, sure=sure)
@@ -193,7 +193,7 @@ class IntentProvider:
         return await self._note(news)
 
     async def _note(self, news: dict[str, Any]) -> dict[str, Any]:
-        """Note what is about to be bought, with who carries the nicknames now."""
+        """Note what is about to be bought, and the accounts that have the nicknames now."""
         context = self._host.context
         run = context.run
         if run is None:
@@ -211,6 +211,7 @@ class IntentProvider:
                 max_age=30,
                 at_least=len(context.ownership.held_ids),
             )
+            user_id = await self._host.client.user_id()
         except ChatDaddyError as error:
             raise NotDone("nothing was bought: the accounts can't be read", cause=error) from None
         after = self._host.client.server_time() or 0.0
@@ -228,6 +229,7 @@ class IntentProvider:
                     tuple(sorted(before)),
                 ),
                 after=after,
+                by=user_id or "",
             )
         context.notes = notes
         shown: dict[str, Any] = {
@@ -240,7 +242,7 @@ class IntentProvider:
         return Read(id, outputs)
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
-        """Forget it, and name what an interrupted run may have bought. Nothing is removed."""
+        """Forget the intent, and name what an interrupted run may have bought. Remove nothing."""
         state = IntentState.load(outputs)
         orders = [Unresolved(note, note.at) for note in state.notes.values()]
         orders += state.orders.values()
@@ -259,7 +261,7 @@ class IntentProvider:
 
 
 class _Found:
-    """What a run finds before anything is done."""
+    """The situation that a run finds before it does anything."""
 
     def __init__(
         self,
@@ -310,8 +312,8 @@ class _Found:
     def _own_ids(self) -> list[str]:
         """The accounts that this provider's resources hold by the saved state.
 
-        The state does not tell the provider of a resource that the program drops; but if it has
-        one intent only, there never was another provider.
+        The state does not tell the provider of a resource that the program drops. If the state has
+        only one intent, there never was another provider.
         """
         alone = [urn for urn in self._saved if type_of(urn) == INTENT_TYPE] == [self._urn]
         found: list[str] = []
@@ -339,8 +341,8 @@ class _Found:
         return found
 
     def _held(self) -> dict[Ref, _Kept]:
-        """What this provider's resources are to hold in this run and are saved to hold, moved
-        accounts included: by the entry that is to have it."""
+        """The accounts that this provider's resources hold in the saved state and keep in this run,
+        moved ones included: by the entry that will hold them."""
         ownership = self._context.ownership
         found: dict[Ref, _Kept] = {}
         for urn, outputs in self._saved.items():
@@ -367,8 +369,8 @@ class _Found:
     # --- the orders of earlier runs
 
     def _outcome_is_known(self, holder: str) -> bool:
-        """Whether a resource's state tells all that came of its purchases in the last run: a
-        fleet's work came to its end, or an account's purchase had no answer."""
+        """Whether a resource's state has all outcomes of its purchases in the last run: because a
+        fleet's work ended, or because it says that an account's purchase had no answer."""
         urn = self._today(Ref(holder)).holder
         saved = self._saved.get(urn)
         if self._last is None or saved is None:
@@ -377,12 +379,12 @@ class _Found:
             unresolved = AccountState.load(saved).unresolved
             return unresolved is not None and unresolved.latest >= self._last.at
         worked_in = saved.get("__worked_in")
-        if not worked_in:  # a state of before: it has no run's number
+        if not worked_in:  # an older state, without the number of a run
             return _number(saved.get("__worked_at")) > self._last.began
         return bool(worked_in == self._last.number)
 
     def _open_orders(self) -> dict[Order, Unresolved]:
-        """The orders that the state tells of, as far as the state alone does not settle them."""
+        """The orders in the state, without those that the state itself settles."""
         found: dict[Order, Unresolved] = {}
         for saved, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items():
             order = Order(self._today(saved.ref), saved.identity)
@@ -403,7 +405,7 @@ class _Found:
         return sent.account_id if sent is not None else ""
 
     def _add_sent(self, found: dict[Order, Unresolved]) -> None:
-        """Add what the last run may have sent of what was noted."""
+        """Add orders for the noted purchases that the last run may have sent."""
         last = self._last
         if last is None:
             return
@@ -417,7 +419,7 @@ class _Found:
             if own is not None and own[0] == sent.bought:
                 continue
             if order not in found:
-                # An older note's order is settled since.
+                # The order of an older note is settled by now.
                 if note.at >= last.at - 1:
                     found[order] = sent
             elif last.known is not None or not found[order].idle:
@@ -451,7 +453,7 @@ class _Found:
         return seen[0], identities
 
     def _today(self, ref: Ref) -> Ref:
-        """The entry by its URN of today, if it was named by type and name alone."""
+        """The entry by its current URN, if it was named only by type and name."""
         if ref.holder.startswith("urn:"):
             return ref
         known = [*self._saved, *(one.urn for one in self._run.declared if one.urn)]
@@ -460,14 +462,16 @@ class _Found:
         )
 
     async def _look_for(self, orders: dict[Order, Unresolved], facts: Facts) -> None:
-        """Look at what may have come of them; `facts` has the view then. Without those whose
-        account is known to be gone."""
+        """Look for the results of the orders, and put the view into `facts`.
+
+        Orders whose account is known to be gone are dropped.
+        """
         names = {order.identity.nickname for order in orders}
         least = len(facts.ownership.held_ids)
         facts.view = view = await look(facts.client, names, max_age=60, at_least=least)
         facts.user_id = await facts.client.user_id()
         if view.complete:
-            # A listing may hide what a search finds.
+            # A search may find what a listing lacks.
             lost = {name for name in names if not any(one.live for one in view.named(name))}
             for found in await asyncio.gather(*(look(facts.client, {name}) for name in lost)):
                 view.add(found.accounts.values())
@@ -483,7 +487,7 @@ class _Found:
     def _settle_unresolved(
         self, orders: dict[Order, Unresolved], entries: list[_Entry], facts: Facts
     ) -> None:
-        """Which orders are settled, which entries wait for one, and which nobody waits for."""
+        """Sort the orders: settled ones, those that an entry waits for, and the others."""
         context, ownership = self._context, facts.ownership
         now = self._host.clock()
         for order, one in list(orders.items()):
@@ -512,12 +516,9 @@ class _Found:
         for ref, one in context.unresolved.items():
             idle = one.until > ends or ref in recovered.accounts or ref in recovered.unclear
             context.unresolved[ref] = one._replace(idle=idle)
-        for order in orders:
-            dropped = context.dropped_orders
-            dropped[order.identity] = dropped.get(order.identity, 0) + 1
 
     def _settle_adopted(self, orders: dict[Order, Unresolved], facts: Facts) -> None:
-        """What a person has taken over with `adopt` came of an order."""
+        """Settle an order whose account a person has taken over with `adopt`."""
         adopted = {one.adopt for own in self._mine() for one in (own.holder.entries or {}).values()}
         for account_id in sorted(one for one in adopted if one in facts.ownership.held_ids):
             account = facts.view.get(account_id)
@@ -527,7 +528,7 @@ class _Found:
                     break
 
     def _wants_one(self, entry: _Entry, ownership: Ownership) -> bool:
-        """Whether the entry is to get an account that no entry of the program has had."""
+        """Whether the entry will get an account that no entry of the program has had."""
         if entry.identity.adopt:
             return False
         held = ownership.held_by(entry.ref.holder).get(entry.ref.key)
@@ -536,7 +537,7 @@ class _Found:
         return held.identity.type != entry.identity.type or self._makes_room(entry)
 
     def _name_suspects(self, facts: Facts) -> None:
-        """Name what an interrupted run may have bought, and nobody wants."""
+        """Name what an interrupted run may have bought, and no entry asks for."""
         suspected = self._context.suspected
         taken = {one.account_id for one in recovered_now(facts).accounts.values()}
         taken |= {str(one.identity.adopt) for one in self._declared_entries()}
@@ -548,7 +549,7 @@ class _Found:
     # --- verification
 
     async def _verify(self, facts: Facts) -> bool:
-        """Compare what is held with the team's accounts; whether the team was asked."""
+        """Compare what is held with the team's accounts; return whether the team was listed."""
         when = self._host.settings.verify()
         if when == "never" or (self._run.preview and when != "preview"):
             return False
@@ -619,7 +620,7 @@ class _Found:
         return spec is not None and spec.arguments.login_type is not held.arguments.login_type
 
     def _says_login_type(self, declared: Declared) -> bool:
-        """Whether some entry may have one: few do, and to read a large fleet takes long."""
+        """Whether any entry may have one, since few do and reading a large fleet takes long."""
         name = declared.urn or declared.leaf
         if name not in self._login_types:
             self._login_types[name] = "login_type" in str(declared.given)
@@ -657,7 +658,7 @@ class _Found:
             self._host.log(hint.replace("set aliases", "keep the nickname, or set aliases"))
 
     def _leaving_accounts(self) -> dict[str, HeldAccount]:
-        """The accounts of resources that the program drops, and that nobody takes over."""
+        """The accounts of dropped resources that no other entry takes over."""
         found: dict[str, HeldAccount] = {}
         dropped = [urn for urn in self._saved if self._context.declared(urn) is None]
         if not any(type_of(urn) in (ACCOUNT_TYPE, FLEET_TYPE) for urn in dropped):
@@ -665,7 +666,7 @@ class _Found:
         ownership = self._context.ownership
         for one in ownership.leaving:
             if ownership.declaration(one.ref.holder) is not None:
-                continue  # a fleet that is still declared tells its own removals
+                continue  # a fleet that is still declared shows its own removals
             if one.account_id in ownership.moved:
                 continue
             if ownership.also_adopted_by(one.account_id, one.ref):
@@ -680,7 +681,7 @@ class _Found:
 
 
 def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:
-    """Whether the account is what the program wants, whatever the state says."""
+    """Whether the account is as the program wants it, whatever the state says."""
     if now.deleted or now.missing_since is not None:
         return False
     return spec is not None and not now.differences(spec)

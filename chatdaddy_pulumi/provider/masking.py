@@ -1,14 +1,18 @@
-"""Keeps what a program gives as secrets out of all that is said."""
+"""Keeps the secrets of a program out of all messages."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 from typing import Any
+from unicodedata import normalize
 
-from chatdaddy_pulumi.client.redact import written
+from chatdaddy_pulumi.client.redact import MASK as HIDDEN
+from chatdaddy_pulumi.client.redact import redact, written
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.provider.state import PART
@@ -41,7 +45,7 @@ class Masking:
     _sorted: list[str] | None = None
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
-        """From here on mask the texts and numbers in these arguments.
+        """Mask the texts and numbers in these arguments from now on.
 
         Words that every program says, account IDs, and truth values are no secrets.
         """
@@ -65,7 +69,7 @@ class Masking:
         return self._without_beginnings(text) if _CUT in text else text
 
     def _without_beginnings(self, text: str) -> str:
-        """The text without the first characters of a secret that is cut there."""
+        """The text without the beginning of a secret that is cut off."""
         first, *others = text.split(_CUT)
         for other in others:
             for word in self._sorted or ():
@@ -88,13 +92,31 @@ def _without(text: str, word: str) -> str:
     return text
 
 
-def _forms(word: str) -> Iterator[str]:
+#: How JSON writes a text.
+_JSON = (
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+)
+#: What may be done to a text on its way into a message, one after another.
+_STEPS: tuple[tuple[Callable[[str], str], ...], ...] = (
+    (partial(normalize, "NFC"), partial(normalize, "NFD")),
+    _JSON,
+    (redact,),
+    (lambda text: " ".join(text.split()),),
+    # Python takes the other quotes if a text has one kind of them, and escapes both if it has both.
+    (lambda text: repr(text)[1:-1], lambda text: repr(f"{text}\"'")[1:-4]),
+    (visible, lambda text: printable(text, len(text))),
+    _JSON,
+)
+
+
+def _forms(word: str) -> set[str]:
     """The text as messages write it."""
-    yield from written(word)
-    yield repr(word)[1:-1]
-    yield visible(word)
-    yield printable(word, len(word))
-    yield " ".join(word.split())
+    found = {word}
+    for step in _STEPS:
+        found |= {write(one) for one in found for write in step}
+    # A long text may be redacted as a whole.
+    return {one for one in found | written(word) if len(one) >= _SHORTEST and one != HIDDEN}
 
 
 def _texts(value: Any, *, keys: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What people who run Pulumi read: refusals with the way on, summaries, drift."""
+"""The messages for people who run Pulumi: refusals with what to do, summaries, drift."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 BILLING = "https://app.chatdaddy.tech/settings/billing"
 API_SETTINGS = "https://app.chatdaddy.tech/settings/api"
 
-#: What goes and what stays if an account is removed, for previews.
+#: What is removed with an account and what stays, for previews.
 WHAT_GOES = {
     OnDelete.DELETE: (
         "the account and all its data go; "
@@ -54,7 +54,7 @@ WHAT_GOES = {
     OnDelete.RETAIN: "nothing: the account stays as it is, and is billed on",
 }
 
-#: How a removal is told in a summary.
+#: How a summary describes a removal.
 REMOVED = {
     OnDelete.DELETE: f"deleted, {DELETION_GRACE_HOURS} h to undo",
     OnDelete.DELETE_NOW: "deleted at once",
@@ -62,7 +62,7 @@ REMOVED = {
     OnDelete.RETAIN: "only forgotten",
 }
 
-#: How a removal is told for which nothing was left to do.
+#: How a summary describes a removal that had nothing left to do.
 REMOVED_ALREADY = "removed already: ChatDaddy had it as deleted or archived"
 
 _DAYS_A_MONTH = 30
@@ -72,7 +72,7 @@ _DAYS_A_MONTH = 30
 
 
 def advice(error: BaseException | None) -> str:
-    """The way on after a failure, or "" if its own message says it all."""
+    """What to do after a failure; "" if its own message says that."""
     if isinstance(error, Unresolved) and error.until:
         return (
             "Run `pulumi up` again: it looks for the account first, and takes it over if it is "
@@ -117,7 +117,7 @@ def advice(error: BaseException | None) -> str:
 
 
 def told(error: BaseException) -> str:
-    """One line: what was not done, ChatDaddy's words, and the way on."""
+    """One line: what was not done, ChatDaddy's message, and what to do."""
     said, way_on = with_keys(str(error)), advice(error)
     return f"{said}. {way_on}" if way_on else said
 
@@ -240,7 +240,7 @@ def _removals(removals: Mapping[str, HeldAccount]) -> Iterable[str]:
 
 
 def cost(tiers: Iterable[Tier], prices: Prices) -> str:
-    """``2.00 USD now, +3.00 USD a month``; what is not known is said."""
+    """``2.00 USD now, +3.00 USD a month``. It also says which prices are not known."""
     wanted = list(tiers)
     now = [prices.of(tier).purchase for tier in wanted]
     total = sum(price for price in now if price is not None)
@@ -269,7 +269,7 @@ def _month_of(tier: str | None, prices: Prices) -> float | None:
 
 
 def rename_hint(plan: Plan, decisions: Decisions) -> str:
-    """A hint if an entry goes and another comes that may be the same account under a new key."""
+    """A hint if a removed entry and a new one may be the same account under a new key."""
     bought = [
         ref.key
         for ref in decisions.purchases
@@ -288,7 +288,7 @@ def rename_hint(plan: Plan, decisions: Decisions) -> str:
 
 
 def drift_of(label: str, held: HeldAccount) -> str:
-    """Drift, with both remedies, the safe one first."""
+    """Drift, with both remedies. The safe one is first."""
     seen = dict(held.drift or {})
     texts = []
     if "missing" in seen:
@@ -328,7 +328,7 @@ def drift_of(label: str, held: HeldAccount) -> str:
 
 
 def otherwise(problems: Mapping[str, str]) -> str:
-    """An update found that accounts are not as the state says."""
+    """The message for an update that found accounts that are not as the state says."""
     is_ = "is" if len(problems) == 1 else "are"
     return (
         f"{counted(len(problems))} {is_} not as the state says; nothing was done. "
@@ -371,7 +371,7 @@ def results(outcome: Outcome, tally: Tally) -> list[str]:
 
 
 def unfinished(name: str) -> str:
-    """A resource with work left, of which the program hands over nothing."""
+    """The message for a resource with work left, for which the program passes no run."""
     return (
         f"{name}: work of an earlier run is left, and ignore_changes=['*'] keeps it from being "
         "done. Take ignore_changes off until `pulumi up` is green"
@@ -379,7 +379,7 @@ def unfinished(name: str) -> str:
 
 
 def suspect(account_id: str, nickname: str | None) -> str:
-    """An account that an interrupted run may have bought, and that no entry wants."""
+    """The message for an account that an interrupted run may have bought, and no entry wants."""
     return (
         f"{account_id} ({nickname!r}) may have been bought by an interrupted run, and no entry "
         f"has it. To keep it, declare it with adopt={account_id!r}; if nobody needs it, delete it "

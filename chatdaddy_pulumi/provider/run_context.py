@@ -1,15 +1,14 @@
-"""What is known of one run: what the program declares, what the stack's saved state holds, and
-what the resources of the run tell each other.
+"""One run: what the program declares, what the stack's saved state holds, and what the resources of
+the run tell each other.
 
-The program makes a `Run` and hands it to its provider hosts; each host has one `RunContext`, which
-is passed on. The program puts the run's facts in a folder of its own, since it and its hosts are
-processes apart.
+The program makes a `Run` and passes it to its provider hosts in a file, since they are separate
+processes. Each host has one `RunContext`, which is passed to all functions.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -61,7 +60,7 @@ class Declared:
     secrets: tuple[str, ...] = ()
 
     def specs(self) -> dict[str, AccountSpec]:
-        """What it asks for, by key; without what is not known yet, or wrong."""
+        """The identities it asks for, by key, without those that are not known yet, or wrong."""
         if self.kind == "account":
             spec = read_account(self.given).spec
             return {} if spec is None else {"": spec}
@@ -105,7 +104,7 @@ def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class _Lazy(Generic[T]):
-    """An iterable that is worked out at each iteration."""
+    """An iterable that is computed at each iteration."""
 
     iterate: Callable[[], Iterator[T]]
 
@@ -127,11 +126,15 @@ class Run:
     saved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
     claims: Claims = field(default_factory=LocalClaims)
+    #: The keys of the stack's configuration that are secrets.
+    secret_settings: Sequence[str] = ()
+    #: The declarations, if there are more than so many by now; [] if not.
+    declared_since: Callable[[int], list[Declared]] = lambda _: []
 
     def ownership(self, gone: Collection[str] = ()) -> Ownership:
-        """What the saved state and the declarations say together, without accounts in `gone`.
+        """The ownership that follows from the saved state and the declarations, without `gone`.
 
-        It is worked out when it is asked for: a run that changes nothing never asks.
+        It is computed on demand: a run that changes nothing does not need it.
         """
         return Ownership(_Lazy(lambda: self._saved_holders(gone)), _Lazy(self._declared_holders))
 
@@ -153,7 +156,7 @@ def _rename(found: dict[Ref, T], old: str, new: str) -> None:
 
 @dataclass
 class RunContext:
-    """What one provider host knows of the run."""
+    """A provider host's knowledge of the run."""
 
     run: Run | None = None
     #: The explicit provider that this host serves; "" for the default one.
@@ -163,8 +166,6 @@ class RunContext:
     unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
     #: The orders that no entry waits for.
     suspected: dict[Order, Unresolved] = field(default_factory=dict)
-    #: How many accounts interrupted runs may have bought for entries that are no more.
-    dropped_orders: dict[Identity, int] = field(default_factory=dict)
     #: What the intent has noted.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
@@ -174,26 +175,65 @@ class RunContext:
     #: Whether the intent takes part in this run (it does not if `--target` leaves it out).
     intent_checked: bool = False
     replaced: set[Ref] = field(default_factory=set)
+    #: The resources that were declared after this host had read the run: the intent knows nothing
+    #: of them.
+    late: set[str] = field(default_factory=set)
     #: The Accounts, by URN, whose replacement was told.
     told_replaced: set[str] = field(default_factory=set)
     #: See `Host.first_missed`.
     first_missed: Missed = field(default_factory=set[str])
     #: See `Host.refreshed`.
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
+    _on_delete: dict[str, Any] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
     _fleets: dict[str, FleetState] = field(default_factory=dict)
 
-    def register(self, urn: str) -> None:
-        """A resource is checked in this run; what was noted by its type and name alone, while its
-        URN was not known, is its own."""
+    def register(self, urn: str, on_delete: Any) -> None:
+        """Note that a resource is checked in this run.
+
+        The intent's notes that have only its type and name, since its URN was not known, get its
+        URN.
+
+        Args:
+            urn: The resource.
+            on_delete: How the program wants its accounts removed.
+        """
         self.checked.add(urn)
+        self._on_delete[urn] = on_delete
+        if self.declared(urn) is None:
+            self.read_again()
         leaf = leaf_of(urn)
         _rename(self.notes, leaf, urn)
         _rename(self.unresolved, leaf, urn)
 
+    def read_again(self) -> None:
+        """Take over what the program declares late: in an `apply`, or after it has waited."""
+        if self.run is None:
+            return
+        known = {name_of(one) for one in self.run.declared}
+        late = self.run.declared_since(len(self.run.declared))
+        late = [one for one in late if name_of(one) not in known and one.leaf not in known]
+        if late:
+            self.late |= {name_of(one) for one in late}
+            self.run.declared += late
+            self.__dict__.pop("ownership", None)
+            self.__dict__.pop("_matching", None)
+
+    def on_delete(self, declared: Declared | None) -> Any:
+        """How the program wants a resource's accounts removed; None if it does not say."""
+        if declared is None:
+            return None
+        return self._on_delete.get(name_of(declared), declared.given.get("on_delete"))
+
+    def keeps_orders(self, declared: Declared | None) -> bool:
+        """Whether an intent stays that has the orders of a resource which is removed."""
+        if self.intent_checked:
+            return True
+        return declared is not None and self.run is not None and self.run.claims.checking
+
     @property
     def orders(self) -> dict[Order, Unresolved]:
-        """All orders that are not settled, each with the entry that waits for it now."""
+        """All open orders, each with the entry that waits for it now."""
         waited = {Order(ref, one.note.identity): one for ref, one in self.unresolved.items()}
         return {**self.suspected, **waited}
 
@@ -210,7 +250,7 @@ class RunContext:
         return self.run.ownership(gone)
 
     def declared(self, urn: str) -> Declared | None:
-        """The declaration of a resource, by its URN of today or in the saved state."""
+        """The declaration of a resource, by its current URN or its URN in the saved state."""
         return self._matching.declaration(urn)
 
     @cached_property
@@ -224,7 +264,7 @@ class RunContext:
     def urn_today(self, urn: str, account_id: str = "") -> str:
         """The URN under which the program declares a resource of the saved state.
 
-        `urn` may be older than the state, which tells the resource by the account that it lists.
+        `urn` may be older than the state. Then the resource is found by the account that it lists.
         """
         if account_id:
             urn = self.ownership.saved_holder_of(account_id, urn)
@@ -232,7 +272,7 @@ class RunContext:
         return urn if declared is None or declared.urn is None else declared.urn
 
     def is_settled(self, declared: Declared) -> bool:
-        """Whether a fleet's entries are those that it was last brought to, by the saved state."""
+        """Whether a fleet's entries are those of its last complete update, by the saved state."""
         saved = self.run.saved.get(declared.urn or "") if self.run is not None else None
         if saved is None or declared.digest is None or saved.get("__unresolved"):
             return False
@@ -251,27 +291,27 @@ class RunContext:
         return spec.arguments.tier.value if spec is not None else ""
 
     def saved(self, urn: str) -> Mapping[str, Any]:
-        """The saved outputs of a resource, by its URN of today or in the saved state; {} if it is
-        not there."""
+        """The saved outputs of a resource, by its current URN or its URN in the saved state; {} if
+        there are none."""
         if self.run is None:
             return {}
         return self.run.saved.get(self._matching.saved_urns.get(urn, urn)) or {}
 
     def fleet(self, urn: str) -> FleetState:
-        """What the saved state keeps of a fleet."""
+        """A fleet's saved state."""
         if urn not in self._fleets:
             self._fleets[urn] = FleetState.load(self.saved(urn))
         return self._fleets[urn]
 
     def facts(self, client: ChatDaddy, team_id: str, clock: Any) -> Facts:
-        """What the verbs have to know."""
+        """The facts for the verbs."""
         return Facts(
             client=client,
             team_id=team_id,
             ownership=self.ownership,
             claims=self.run.claims if self.run is not None else LocalClaims(),
             unresolved=self.unresolved,
-            dropped_orders=self.dropped_orders,
+            suspected=self.suspected,
             noted=self.is_noted,
             known_before=self._known_before,
             replaced=self.replaced,
@@ -297,8 +337,8 @@ class RunContext:
     def is_noted(self, ref: Ref, identity: Identity) -> bool:
         """Whether a purchase for the entry could be found again if this run is interrupted.
 
-        An entry whose nickname the program does not know before the update is not noted; a person
-        is asked about it, if the run is interrupted.
+        An entry is not noted if the program does not know its nickname before the update. If the
+        run is interrupted, a person is asked about such an entry.
         """
         if not self.intent_checked:
             return False
@@ -306,7 +346,7 @@ class RunContext:
         return (note is not None and note.identity == identity) or self._is_late(ref)
 
     def note_of(self, ref: Ref) -> Note | None:
-        """What the intent has noted of the entry."""
+        """The intent's note of the entry."""
         return self.notes.get(ref)
 
     def _known_before(self, ref: Ref) -> Collection[str]:
@@ -315,7 +355,7 @@ class RunContext:
 
     def _is_late(self, ref: Ref) -> bool:
         declared = self.declared(ref.holder)
-        if declared is None:
+        if declared is None or name_of(declared) in self.late:
             return True
         holder = self.ownership.declaration(ref.holder)
         known = holder.entries if holder is not None else None

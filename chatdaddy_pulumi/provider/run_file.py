@@ -1,7 +1,7 @@
-"""How the program hands a run to its provider hosts: one SQLite file in a private folder.
+"""The file through which a program and its provider hosts share a run: a private SQLite file.
 
-The program and its hosts are processes of their own. SQLite gives them what they share one after
-another: the program's declarations, and the claims of the resources.
+The program and its hosts are separate processes. SQLite serializes their access to what they share:
+the program's declarations, and the claims of the resources.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import stat
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -29,7 +29,7 @@ from chatdaddy_pulumi.spec.identity import Identity
 #: Seconds after which the file of a run is removed.
 _KEEP_S = 24 * 3600.0
 
-#: Raised if the files' form changes: another version of the package reads none of them.
+#: Increase it if the form of the files changes: then other versions of the package ignore them.
 _FORMAT = 2
 
 #: Seconds that a process waits for another's write.
@@ -70,9 +70,9 @@ class RunFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
-        #: The outputs of our resources in the saved state, as the program has read them.
+        #: The outputs of this package's resources in the saved state, as the program has read them.
         self.saved: Mapping[str, Any] = {}
-        #: What this process has bought: nobody else can hold that yet.
+        #: The accounts that this process has bought, which nobody else can hold yet.
         self._bought: dict[Ref, str] = {}
         self._bought_by: dict[str, Claim] = {}
         self._reserved: dict[Identity, Ref] = {}
@@ -82,7 +82,7 @@ class RunFile:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         if self._connection is None:
-            # The bridge's loop is the only thread that uses it.
+            # Only the thread of the bridge's event loop uses it.
             self._connection = sqlite3.connect(
                 self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
             )
@@ -112,8 +112,9 @@ class RunFile:
         preview: bool,
         saved: Mapping[str, Any],
         declared: list[Declared],
+        secret_settings: Sequence[str] = (),
     ) -> RunFile:
-        """Make the file of a new run; files of runs long ago are removed.
+        """Make the file of a new run, and remove the files of old runs.
 
         Args:
             engine: The engine's address, by which a host finds the run that it serves.
@@ -121,6 +122,7 @@ class RunFile:
             preview: Whether the run is a preview.
             saved: The outputs of our resources in the saved state, by URN.
             declared: What the program declares so far.
+            secret_settings: The keys of the stack's configuration that are secrets.
         """
         home = folder()
         _remove_old(home)
@@ -140,6 +142,7 @@ class RunFile:
             "preview": preview,
             "at": time.time(),
             "saved": saved,
+            "secret_settings": list(secret_settings),
         }
         with made._writing() as connection:
             connection.executemany(
@@ -151,7 +154,7 @@ class RunFile:
         return made
 
     def declare(self, one: Declared) -> None:
-        """Add a declaration, or what is known of it by now."""
+        """Add a declaration, or update it with what is known by now."""
         value = {
             "leaf": one.leaf,
             "kind": one.kind,
@@ -176,13 +179,13 @@ class RunFile:
         return self.path.stem.rpartition("-")[2]
 
     def hidden(self, provider: str) -> dict[str, Any]:
-        """What a resource's hidden input says of the run."""
+        """The value of a resource's hidden input."""
         return {"number": self.number, "path": str(self.path), "provider": provider}
 
     # --- the hosts' side
 
     def engine(self) -> str:
-        """The address of the engine whose run it is."""
+        """The address of the engine of the run."""
         return self._fact("engine")
 
     def stack(self) -> str:
@@ -190,7 +193,7 @@ class RunFile:
         return self._fact("stack")
 
     def boot(self) -> str:
-        """When the machine was started that the run was on; "" if that is not known."""
+        """When the run's machine was started; "" if it is not known."""
         return self._fact("boot")
 
     def _fact(self, name: str) -> str:
@@ -199,19 +202,14 @@ class RunFile:
         return str(json.loads(row[0])) if row else ""
 
     def run(self) -> Run:
-        """The run as the program has described it so far."""
+        """The run, as far as the program has described it."""
         with self._open() as connection:
             facts = {
                 name: json.loads(value)
                 for name, value in connection.execute("select name, value from facts")
             }
-            rows = [
-                json.loads(value) for (value,) in connection.execute("select value from declared")
-            ]
-        lists = ("alias_leaves", "secrets")
-        declared = [
-            Declared(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows
-        ]
+            rows = [value for (value,) in connection.execute("select value from declared")]
+        declared = [_declared(row) for row in rows]
         self._one_provider = len({one.provider for one in declared}) < 2
         return Run(
             number=facts["number"],
@@ -221,7 +219,28 @@ class RunFile:
             saved=facts["saved"],
             declared=declared,
             claims=self,
+            secret_settings=facts.get("secret_settings", ()),
+            declared_since=self._declared_since,
         )
+
+    def _declared_since(self, known: int) -> list[Declared]:
+        """The declarations, if there are more of them by now than are known."""
+        with self._open() as connection:
+            (count,) = connection.execute("select count(*) from declared").fetchone()
+            if count <= known:
+                return []
+            return [_declared(row) for (row,) in connection.execute("select value from declared")]
+
+    @property
+    def checking(self) -> bool:
+        with self._open() as connection:
+            return bool(
+                connection.execute("select 1 from facts where name = 'checking'").fetchone()
+            )
+
+    def check(self) -> None:
+        with self._writing() as connection:
+            connection.execute("insert or ignore into facts values ('checking', 'true')")
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         with self._writing() as connection:
@@ -266,7 +285,7 @@ class RunFile:
         return None if row is None else str(row[0])
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        if self._one_provider:  # then this process makes all purchases
+        if self._one_provider:  # in this case, this process makes all purchases
             first = self._reserved.setdefault(identity, ref)
             return None if first == ref else first
         with self._writing() as connection:
@@ -308,7 +327,7 @@ class RunFile:
         return self.path.with_name(f"{self.path.name}-begun")
 
     def _note_begun(self, what: str, ref: Ref, account_id: str = "") -> None:
-        """A line in a file that outlives the process: thousands of purchases cost no time."""
+        """Append a line to a file that outlives the process. Thousands of lines take no time."""
         if self._begun_fd is None:
             self._begun_fd = os.open(self._begun_path, os.O_WRONLY | os.O_APPEND)
         os.write(self._begun_fd, f"{json.dumps([what, *ref, time.time(), account_id])}\n".encode())
@@ -322,6 +341,12 @@ class RunFile:
             if what != "-":
                 found[Ref(holder, key)] = Sent(at, account_id)
         return found
+
+
+def _declared(text: str) -> Declared:
+    row = json.loads(text)
+    lists = {name: tuple(row[name]) for name in ("alias_leaves", "secrets")}
+    return Declared(**{**row, **lists})
 
 
 def root_of(stack: str) -> str:
@@ -359,17 +384,17 @@ def begun_in(number: str) -> Mapping[Ref, Sent] | None:
     with suppress(OSError, sqlite3.Error, ValueError):
         for path in folder().glob(f"*-{escape(number)}.db"):
             found = RunFile(path)
-            # What was not on the disk when the machine went down is not there.
+            # If the machine went down, the last lines may not have reached the disk.
             if found.boot() and found.boot() == _boot():
                 return found.begun()
     return None
 
 
 class MissedFile:
-    """The accounts that no listing showed for the first time in a run of the engine.
+    """The accounts that a run of the engine was the first to miss in a listing.
 
-    A refresh that belongs to an update comes before the program, and maybe in another host than the
-    update: another configuration is another process.
+    A refresh in an update is before the program, and may be in another host than the update, since
+    another configuration has another process.
     """
 
     def __init__(self, engine: str) -> None:
@@ -396,7 +421,7 @@ class MissedFile:
 
 
 def _boot() -> str:
-    """What tells this start of the machine from others; "" if nothing does."""
+    """Identifies this start of the machine; "" if it is not known."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""

@@ -1,12 +1,16 @@
-"""The provider's configuration: an explicit `Provider`, the stack's, or the environment's."""
+"""The provider's configuration: from an explicit `Provider`, the stack or the environment."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from chatdaddy_pulumi.client import BadSetting, ClientOptions, ServiceUrls
+from chatdaddy_pulumi.client.addresses import parse
 from chatdaddy_pulumi.client.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -30,9 +34,10 @@ class ConfigurationError(Exception):
 
 
 class Settings:
-    """What is configured. The first layer that says something of a setting counts."""
+    """The configuration. A setting is taken from the first layer that has it."""
 
     def __init__(self, raw: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        self._raw = raw
         self._layers: tuple[Callable[[str], Any], ...] = (
             raw.get,
             lambda key: raw.get(f"chatdaddy:{key}"),
@@ -40,11 +45,17 @@ class Settings:
         )
 
     def get(self, key: str) -> str | None:
-        """The first layer that says anything of `key`, e.g. ``teamId``."""
+        """The value of `key`, e.g. ``teamId``, from the first layer that has it."""
         return next((said for layer in self._layers if (said := _text(layer(key)))), None)
 
+    def secrets(self, names: Iterable[str] = ()) -> dict[str, Any]:
+        """What messages may show of settings that are secrets, by their names: those of `names`,
+        as the stack's configuration has them, and those that an explicit `Provider` names."""
+        own = str(self._raw.get("__secrets") or "").split(",")
+        return {name: _parts(self._raw.get(name)) for name in (*names, *own) if name}
+
     def token(self) -> tuple[str | None, str | None]:
-        """The refresh token or the API token, of the first layer that has either."""
+        """The refresh token or the API token, from the first layer that has either."""
         for layer in self._layers:
             if refresh_token := _text(layer("refreshToken")):
                 return refresh_token, None
@@ -98,7 +109,7 @@ class Settings:
         )
 
     def options(self) -> ClientOptions:
-        """How patiently ChatDaddy is called: ``chatdaddy:concurrency`` and ``chatdaddy:client``.
+        """The client's options: ``chatdaddy:concurrency`` and ``chatdaddy:client``.
 
         Raises:
             ConfigurationError: one of them is not of its form.
@@ -161,7 +172,7 @@ class Settings:
         return said
 
     def problems(self) -> list[ConfigurationError]:
-        """What is wrong with the settings."""
+        """The problems of the settings."""
         found: list[ConfigurationError] = []
         for read in (self.credentials, self.options, self.prices, self.verify):
             try:
@@ -173,13 +184,13 @@ class Settings:
 
 
 def variable_of(key: str) -> str:
-    """The environment's name of a setting: ``teamId`` is ``CHATDADDY_TEAM_ID``."""
+    """The environment variable of a setting: ``CHATDADDY_TEAM_ID`` for ``teamId``."""
     words = "".join(f"_{letter}" if letter.isupper() else letter for letter in key)
     return f"CHATDADDY_{words.upper()}"
 
 
 def with_keys(text: str) -> str:
-    """The client's words, which name variables of the environment, with the stack's keys, too."""
+    """The client's message, which names environment variables, with the stack's keys added."""
     return re.sub(
         r"(?<!or )\bCHATDADDY_[A-Z_]+", lambda found: f"{_key_of(found[0])} or {found[0]}", text
     )
@@ -189,6 +200,19 @@ def _key_of(variable: str) -> str:
     """``CHATDADDY_TEAM_ID`` is ``chatdaddy:teamId`` in a stack."""
     first, *others = variable.removeprefix("CHATDADDY_").lower().split("_")
     return f"chatdaddy:{first}{''.join(other.capitalize() for other in others)}"
+
+
+def _parts(said: Any) -> list[Any]:
+    """A setting, and what messages show of it: an address's host, the words of some JSON."""
+    text = _text(said) or ""
+    found: list[Any] = [text]
+    if address := parse(text):
+        found += [address.text, address.host, urlsplit(address.text).netloc]
+    with suppress(ValueError):
+        known = json.loads(text)
+        keys = known if isinstance(known, dict) else ()
+        found += [known, *(key for key in keys if key not in ClientOptions.__dataclass_fields__)]
+    return found
 
 
 def _text(said: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Every property that is stored, as typed classes. States of all released versions load.
+"""All stored properties, as typed classes. They load the states of all released versions.
 
 Properties that begin with two underscores are not shown by the engine.
 """
@@ -44,7 +44,7 @@ ACCOUNT_TYPE, FLEET_TYPE = ACCOUNT, FLEET
 INTENT_TYPE = "pulumi-python:dynamic/chatdaddy:Intent"
 MARK_TYPE = "chatdaddy:index:Intent"
 
-#: Marks the name of an argument of which only parts are secrets.
+#: Marks the name of an argument that has secret parts but is not a secret as a whole.
 PART = "[]"
 
 #: The mark that the protocol puts on secrets.
@@ -52,12 +52,12 @@ _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d7
 
 
 def secret(value: Any) -> Any:
-    """The value as the protocol marks secrets: the engine encrypts it wherever it stands."""
+    """The value, marked as a secret for the protocol, so that the engine encrypts it anywhere."""
     return {_SIGNATURE: _SECRET, "value": value}
 
 
 def plain(value: Any) -> Any:
-    """The value without marks of secrets."""
+    """The value without the marks of secrets."""
     if isinstance(value, dict):
         if value.get(_SIGNATURE) == _SECRET and "value" in value:
             return plain(value["value"])
@@ -103,10 +103,10 @@ class AccountState:
     cost: dict[str, float] = field(default_factory=dict)
     #: A purchase whose outcome is not known.
     unresolved: Unresolved | None = None
-    #: Why the last run could not do all of its work.
+    #: Why the last run could not finish its work.
     failed: str | None = None
-    #: The accounts in whose place it came, with their kind (`Arguments.kind`); the next update
-    #: forgets them.
+    #: The accounts that it replaced, with their kind (`Arguments.kind`). The next update forgets
+    #: them.
     replaced: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -153,7 +153,7 @@ class AccountState:
         return given, names
 
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
-        """The outputs; those named in `secrets` are marked, and what holds them."""
+        """The outputs. Those named in `secrets` are marked, and what contains them."""
         hidden = set(secrets)
         outputs: dict[str, Any] = {
             name: secret(value) if name in hidden else value
@@ -162,7 +162,7 @@ class AccountState:
         }
         nickname = self.facts.get("nickname") or ""
         if holds_control(nickname):
-            # Engines show a text of several lines as it is.
+            # Engines print a text of several lines without escapes.
             shown = {"__nickname": nickname, "nickname": visible(nickname)}
             outputs |= {k: secret(v) if "nickname" in hidden else v for k, v in shown.items()}
         if self.facts.get("user_id"):
@@ -186,7 +186,7 @@ class AccountState:
 
 
 def arguments_of(inputs: Mapping[str, Any]) -> Arguments:
-    """The arguments that checked inputs hold."""
+    """The arguments in checked inputs."""
     names = ("type", "tier", "settings", "login_type", "assignees", "connect", "on_delete")
     return Arguments.of(**{name: inputs[name] for name in names if inputs.get(name) is not None})
 
@@ -224,6 +224,7 @@ def _write_unresolved(one: Unresolved) -> str:
             "at": note.at,
             "before": list(note.before),
             **({"after": note.after} if note.after else {}),
+            **({"by": note.by} if note.by else {}),
             "since": one.since,
             **({"again": list(one.again)} if one.again else {}),
             "until": one.until,
@@ -243,6 +244,7 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
         *(Identity(said["nickname"], said["type"]), said["tier"], said["at"]),
         before=tuple(said["before"]),
         after=said.get("after", 0.0),
+        by=said.get("by", ""),
     )
     return Unresolved(
         *(note, said["since"], said["until"], tuple(said.get("again", ()))),
@@ -260,12 +262,12 @@ class FleetState:
     """What the state keeps of an `AccountFleet`."""
 
     held: dict[str, HeldAccount] = field(default_factory=dict)
-    #: Why, by key, of the accounts that the last run could not bring to what is wanted.
+    #: By key, why the last run could not make the account as it is wanted.
     failed: dict[str, str] = field(default_factory=dict)
     unresolved: dict[str, Unresolved] = field(default_factory=dict)
-    #: When its last work ended, in seconds since 1970; its keys' outcomes are known since.
+    #: When its last work ended, in seconds since 1970. From then on, all outcomes are known.
     worked_at: float = 0.0
-    #: The number of the run that it was last worked on in.
+    #: The number of the run that last worked on it.
     worked_in: str = ""
     #: The most accounts that it has held.
     most: int = 0
@@ -273,7 +275,7 @@ class FleetState:
     inputs: dict[str, Any] = field(default_factory=dict)
     #: The arguments of an entry that gives none, as JSON.
     usual: str = ""
-    #: The digest of the entries that are as wanted; None if something is left to do.
+    #: The digest of the entries if all accounts are as wanted; None if work is left.
     settled: str | None = None
 
     @classmethod
@@ -312,7 +314,7 @@ class FleetState:
         return {"accounts": entries, "defaults": [self.inputs.get("defaults"), shared]}, names
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
-        """The outputs; `hidden`: what tells of the entries is marked as secret."""
+        """The outputs. If `hidden`, everything about the entries is marked as secret."""
         shown = {key: one for key, one in self.held.items() if not is_leftover(key)}
         tiers = Counter(_short(one.tier) for one in shown.values())
         states = Counter(one.state for one in shown.values())
@@ -352,7 +354,7 @@ def _short(tier: str | None) -> str:
 
 
 def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
-    """A line an account, in the order of the keys; the arguments that the lines number."""
+    """A line for each account, in the order of the keys; and the arguments, which lines number."""
     arguments: dict[str, int] = {}
     lines = []
     for key in sorted(held):
@@ -389,9 +391,9 @@ def first_account(outputs: Mapping[str, Any]) -> list[str]:
 class IntentState:
     """What the state keeps of a program's intent."""
 
-    #: The entries that were noted last, with who carried their nicknames before.
+    #: The entries that were noted last, and the accounts that had their nicknames before.
     notes: dict[Ref, Note] = field(default_factory=dict)
-    #: The orders as they were when the intent was last worked on, for its removal.
+    #: The orders at the last create or update of the intent, for its removal.
     orders: dict[Order, Unresolved] = field(default_factory=dict)
 
     @classmethod
@@ -411,23 +413,25 @@ class IntentState:
                 found[Ref(group["holder"], key)] = Note(
                     *(identity, tier, group["at"], tuple(before.get(key, ()))),
                     after=group.get("after", 0.0),
+                    by=group.get("by", ""),
                 )
         return cls(found, read_orders(plain(outputs.get("__unresolved"))))
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
-        groups: dict[tuple[str, float, float], list[tuple[Ref, Note]]] = {}
+        groups: dict[tuple[str, float, float, str], list[tuple[Ref, Note]]] = {}
         for ref, note in sorted(self.notes.items()):
-            groups.setdefault((ref.holder, note.at, note.after), []).append((ref, note))
+            groups.setdefault((ref.holder, note.at, note.after, note.by), []).append((ref, note))
         text = to_json(
             [
                 {
                     "holder": holder,
                     "at": at,
                     **({"after": after} if after else {}),
+                    **({"by": by} if by else {}),
                     "lines": "\n".join(_note_line(ref.key, note) for ref, note in noted),
                     "before": {ref.key: note.before for ref, note in noted if note.before},
                 }
-                for (holder, at, after), noted in groups.items()
+                for (holder, at, after, by), noted in groups.items()
             ]
         )
         told = {"__notes": text}
@@ -439,12 +443,12 @@ class IntentState:
         }
 
 
-#: How a note's tier is written if it is the usual one, or not known.
+#: How a note's tier is written if it is the default one, or not known.
 _TIERS = {"": Tier.LIMITED.value, "?": ""}
 
 
 def _note_line(key: str, note: Note) -> str:
-    """Key, nickname, type and tier, with what is usual left out."""
+    """Key, nickname, type and tier, without default values."""
     nickname, type_ = note.identity
     parts = [
         key,
@@ -478,7 +482,7 @@ def read_orders(text: str | None) -> dict[Order, Unresolved]:
 
 
 def type_of(urn: str) -> str:
-    """The resource's own type, of its URN."""
+    """The resource's own type, from its URN."""
     return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
 
 
@@ -494,13 +498,13 @@ def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], li
 
 
 def is_renamed(outputs: Mapping[str, Any], urn: str) -> bool:
-    """Whether a resource has another URN in its outputs: its removal goes by what stands there."""
+    """Whether a resource's outputs have another URN, which its removal would use."""
     before = plain(outputs.get("__declared") or {}).get("__urn")
     return before not in (None, urn)
 
 
 def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
-    """What a resource of the saved state holds; None if it holds no accounts."""
+    """A resource of the saved state as a holder; None if it holds no accounts."""
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = AccountState.load(outputs)

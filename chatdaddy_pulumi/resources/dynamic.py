@@ -92,7 +92,7 @@ class DynamicProvider:
         self._provider: Any = _CLASSES[name](process.host)
 
     def configure(self, req: ConfigureRequest) -> None:
-        self._process.host.settings = Settings(raw_configuration(req.config), os.environ)
+        self._process.host.configure(Settings(raw_configuration(req.config), os.environ))
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         given = plain(news)

@@ -29,6 +29,12 @@ INTENT = "chatdaddy-intent"
 
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", "chatdaddy:index:Intent")
 
+#: The stack's settings, ``chatdaddy:teamId`` and so on; without tokens, which are never shown.
+_SETTINGS = (
+    *("teamId", "baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl"),
+    *("concurrency", "prices", "client", "verify"),
+)
+
 #: How often the state is read again if it can't be read, and after how many seconds.
 _READS, _READ_AGAIN_S = 40, 0.05
 
@@ -75,6 +81,8 @@ class _Declaration:
     waits_for: tuple[Any, ...] = ()
     #: Set once it is constructed; the inputs are read later.
     resource: pulumi.Resource | None = None
+    #: Adds it to the run's file, if that is made or being made.
+    adding: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
         """Wait for all that the registration waits for, but for the run."""
@@ -195,7 +203,6 @@ class Program:
 
     _declarations: list[_Declaration] = field(default_factory=list)
     _intents: dict[str, tuple[_Mark, _Intent]] = field(default_factory=dict)
-    _file: RunFile | None = None
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
     _gates: dict[str, _Gate] = field(default_factory=dict)
@@ -241,9 +248,8 @@ class Program:
             waits_for=(opts.depends_on, opts.deleted_with),
         )
         self._declarations.append(declaration)
-        if self._file is not None:
-            late: Any = self._add(declaration)
-            pulumi.Output.from_input(late)
+        if self._opening is not None:
+            declaration.adding = asyncio.ensure_future(self._add(declaration))
         hidden = {
             "__run": self._hidden(own_provider, declaration),
             "__urn": declaration.urn or self._own_urn(declaration),
@@ -333,6 +339,8 @@ class Program:
 
     async def _hidden(self, provider: str, declaration: _Declaration | None) -> dict[str, Any]:
         opened = await self._open()
+        if declaration is not None and declaration.adding is not None:
+            await declaration.adding
         if declaration is not None and declaration.urn is None:
             declaration.urn = await self._own_urn(declaration)
             opened.declare(await declaration.known())
@@ -375,6 +383,7 @@ class Program:
                 preview=pulumi.runtime.is_dry_run(),
                 saved=saved,
                 declared=declared,
+                secret_settings=secret_settings(),
             )
         except OSError as error:
             raise pulumi.RunError(
@@ -382,7 +391,6 @@ class Program:
                 "to a folder of your own"
             ) from None
         await sdk_hooks.tell_root(root_of(stack))
-        self._file = made
         return made
 
 
@@ -422,6 +430,12 @@ def is_protected_by(opts: pulumi.ResourceOptions) -> bool:
     if opts.protect is not None:
         return bool(opts.protect)
     return opts.parent is not None and sdk_hooks.is_protected(opts.parent)
+
+
+def secret_settings() -> list[str]:
+    """The keys of the stack's configuration that are ours, and secrets."""
+    keys = [f"chatdaddy:{name}" for name in _SETTINGS]
+    return [key for key in keys if sdk_hooks.is_secret_setting(key)]
 
 
 async def secret_names(given: Mapping[str, Any]) -> list[str] | None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
+
+from chatdaddy_pulumi.resources.program import secret_names
+from chatdaddy_pulumi.resources.sdk_hooks import is_secret_setting
+
+#: What is always a secret, and so is not named as one.
+_TOKENS = ("refreshToken", "apiToken")
 
 
 class Provider(pulumi.ProviderResource):
@@ -71,11 +79,22 @@ class Provider(pulumi.ProviderResource):
         }
         # The engine tells a provider of its own arguments alone. A stack that is tried on a sandbox
         # must not call the real ChatDaddy because of that.
-        stack = pulumi.Config("chatdaddy")
         settings |= {
-            key: stack.get(key)
+            key: _of_stack(key)
             for key, value in settings.items()
-            if value is None and key not in ("teamId", "refreshToken", "apiToken")
+            if value is None and key not in ("teamId", *_TOKENS)
         }
-        given = {key: value for key, value in settings.items() if value is not None}
-        super().__init__("pulumi-python", name, given, opts)
+        given: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
+        super().__init__("pulumi-python", name, {**given, "__secrets": _secrets(given)}, opts)
+
+
+def _of_stack(key: str) -> pulumi.Input[str] | None:
+    """A setting of the stack's configuration; a secret stays one."""
+    stack = pulumi.Config("chatdaddy")
+    return stack.get_secret(key) if is_secret_setting(f"chatdaddy:{key}") else stack.get(key)
+
+
+async def _secrets(given: dict[str, Any]) -> str | None:
+    """The settings that are secrets, for the provider host, which gets all values in clear."""
+    found = await secret_names({k: value for k, value in given.items() if k not in _TOKENS})
+    return ",".join(found) if found else None

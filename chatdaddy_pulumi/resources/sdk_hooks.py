@@ -22,7 +22,7 @@ import grpc
 import pulumi
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.output import Unknown
-from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime import config, mocks, rpc, settings
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2
 
 from chatdaddy_pulumi.lifecycle.errors import NotDone
@@ -78,6 +78,11 @@ def _address_of(stub: Any) -> str:
         return str(channel.target().decode())
     except AttributeError:
         return ""
+
+
+def is_secret_setting(key: str) -> bool:
+    """Whether a key of the stack's configuration, such as ``chatdaddy:baseUrl``, is a secret."""
+    return config.is_config_secret(key) or key in config.get_config_secret_keys_env()
 
 
 async def known_urn(resource: pulumi.Resource) -> str | None:

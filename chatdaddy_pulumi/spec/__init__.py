@@ -1,7 +1,7 @@
-"""What may be asked for: the arguments of an account, of a fleet and of its limits.
+"""The arguments of an account, of a fleet and of its limits, and their rules.
 
-One rule set for all that asks: an `Account`, a fleet from a mapping, a fleet from a file. Programs
-import parts of it at every preview, so nothing heavy is imported here.
+The rules are the same for an `Account`, a fleet from a mapping and a fleet from a file. Programs
+import parts of this package at every preview, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 def has_unknown(value: Any) -> bool:
-    """Whether the value, or one inside it, is not known yet."""
+    """Whether the value, or a part of it, is not known yet."""
     if isinstance(value, Mapping):
         return any(map(has_unknown, value.values()))
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""An account that is asked for: plain values, ten thousands of them."""
+"""An account that a program asks for: plain values, since there may be tens of thousands."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chatdaddy_pulumi.spec.nicknames import normal
 
 @dataclass(frozen=True)
 class Arguments:
-    """What is asked of an account, apart from what is its own; alike accounts share one object.
+    """The arguments that accounts may share; accounts with equal arguments share one object.
 
-    `text` is the same as JSON, which the state keeps; by it alone arguments are compared.
+    `text` is the arguments as JSON, which the state keeps. Only `text` is compared.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Arguments:
         connect: bool = False,
         on_delete: OnDelete | str = OnDelete.DELETE,
     ) -> Arguments:
-        """Of single values, words of the API; empty settings are as none.
+        """Make arguments from single values, in the API's words. Empty settings count as none.
 
         Raises:
             ValueError: a word is not one of the API's.
@@ -65,7 +65,7 @@ class Arguments:
 
     @property
     def kind(self) -> str:
-        """What can't be changed about an account: its type, and its login type if that is said."""
+        """What can't be changed about an account: its type, and its login type if it is given."""
         words = [self.type.value, *([] if self.login_type is None else [self.login_type.value])]
         return " ".join(words)
 
@@ -102,7 +102,7 @@ def _read(text: str) -> Arguments:
 
 
 class AccountSpec(NamedTuple):
-    """An account that is asked for: by an `Account`, or by an entry of a fleet."""
+    """An account that an `Account` or an entry of a fleet asks for."""
 
     nickname: str
     arguments: Arguments
@@ -115,5 +115,5 @@ class AccountSpec(NamedTuple):
 
     @property
     def identity(self) -> Identity:
-        """By what the account is told from others before it has an ID."""
+        """What identifies the account before it has an ID."""
         return Identity(normal(self.nickname), self.arguments.type.value)

@@ -1,6 +1,6 @@
-"""Who is who among the accounts that a program declares, read from its raw arguments.
+"""The identities of the accounts that a program declares, read from its raw arguments.
 
-For the program's side: what is wrong is left to the check, and nothing heavy is imported.
+The program uses this, so nothing heavy is imported. Wrong arguments are left to the check.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from chatdaddy_pulumi.spec.nicknames import normal
 
 
 class Identity(NamedTuple):
-    """By what an account is told from others before it has an ID."""
+    """What identifies an account before it has an ID."""
 
-    #: In the form that nicknames are compared in.
+    #: In its normal form, for comparisons.
     nickname: str
     #: The API's word.
     type: str
 
 
 class DeclaredIdentity(NamedTuple):
-    """The same of a raw entry; None for what is not known yet, or wrong."""
+    """The identity of a raw entry. Values that are not known yet, or wrong, are None."""
 
     #: As it was given; the key if none was.
     nickname: str | None

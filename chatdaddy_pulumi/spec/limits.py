@@ -22,10 +22,9 @@ class FleetLimits:
     """
 
     max_purchases: int | str | None = None
-    """No bound if left out."""
+    """There is no limit if it is left out."""
     max_removals: int | str | None = None
-    """A share of the fleet if left out; and never all of it. Removing the whole fleet at its end
-    is not limited."""
+    """The default is a share of the fleet, and never all of it. `pulumi destroy` is not limited."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Limit:
         Raises:
             ValueError: it has another form, or is out of range.
         """
-        if isinstance(given, float) and given.is_integer():  # JSON may not tell whole numbers
+        if isinstance(given, float) and given.is_integer():  # JSON may have whole numbers as floats
             given = int(given)
         if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
             return cls(number=given)
@@ -61,7 +60,7 @@ class Limit:
         return cls.parse(float(match[1]))
 
     def of(self, held: int) -> int:
-        """How many accounts that is; a share of an account counts as none."""
+        """The number of accounts, rounded down."""
         if self.number is not None:
             return self.number
         return int(held * (self.percent or 0) / 100)
@@ -71,7 +70,7 @@ class Limit:
 
 
 class Limits(NamedTuple):
-    """A fleet's limits, read; None if nothing is said, or known yet."""
+    """A fleet's limits. A limit that is not given, or not known yet, is None."""
 
     max_purchases: Limit | None = None
     max_removals: Limit | None = None
@@ -110,7 +109,7 @@ def read_limits(given: FleetLimits | Mapping[str, Any] | str | None) -> LimitsRe
 
 
 def read_concurrency(given: Any) -> tuple[int | None, list[Problem]]:
-    """The most accounts worked on at once; None if nothing is said, or known yet."""
+    """The most accounts worked on at once; None if it is not given, or not known yet."""
     if given is None or given == UNKNOWN:
         return None, []
     whole = isinstance(given, (int, float)) and not isinstance(given, bool)

@@ -1,4 +1,4 @@
-"""When two nicknames are one: a file that is saved again may spell an accent otherwise."""
+"""Whether two nicknames are the same: an editor may save an accent in another encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with what is asked for, in words for a person."""
+"""Problems of arguments, in words for a person."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Problem(NamedTuple):
 
     @classmethod
     def of(cls, property: str, reason: str) -> Problem:
-        """Of texts that hold what somebody wrote: they are cut, and move no terminal's cursor."""
+        """Make a problem from texts that may have user input: they are cut and escaped."""
         return cls(printable(property, _LONGEST_NAME), printable(reason, _LONGEST))
 
 
 def printable(text: str, most: int) -> str:
-    """The text in at most so many characters, each of which shows."""
+    """The text, cut to this many characters, all of them visible."""
     cut = text if len(text) <= most else f"{text[:most]}…"
     if cut.isprintable():
         return cut
@@ -33,18 +33,18 @@ def printable(text: str, most: int) -> str:
 
 
 def more(count: int, named: int) -> str:
-    """``and 3 more``, if there are more than the named ones."""
+    """``and 3 more``, if there are more than those that are named."""
     return f"and {count - named:,} more" if count > named else ""
 
 
 def shown(value: Any) -> str:
-    """A value in few words."""
+    """A short description of a value."""
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, (list, tuple, set, frozenset)):
         return "a list"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        value = int(value)  # JSON may not tell whole numbers
+        value = int(value)  # JSON may have whole numbers as floats
     if isinstance(value, int) and abs(value) > 10**_LONGEST_VALUE:
         return "a number of more than 60 digits"
     if isinstance(value, str):

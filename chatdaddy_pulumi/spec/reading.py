@@ -1,7 +1,7 @@
-"""From raw arguments to the accounts that are asked for, and every problem at once.
+"""Reads raw arguments into the accounts that a program asks for, and finds all problems at once.
 
-Values that are not known yet (`UNKNOWN`) are right for all that can be said now; of such an
-argument the specs hold its default.
+Values that are not known yet (`UNKNOWN`) pass the checks. The specs have the argument's default
+instead.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from chatdaddy_pulumi.spec.rules import (
     nickname_problem,
 )
 
-#: Problems that are told; a mapping of another kind would have one an entry.
+#: The most problems that are reported: a mapping of another kind would have one for each entry.
 MOST_PROBLEMS = 50
 
-#: What is an entry's own; entries that are alike in all else are read once.
+#: Arguments that each entry has for itself. Entries that are equal in all others are read once.
 _OWN = ("nickname", "adopt", "aliases")
 
 
@@ -46,7 +46,7 @@ class AccountReading(NamedTuple):
 class FleetReading(NamedTuple):
     """A fleet's arguments, read."""
 
-    #: By key, without the entries that have problems of their own.
+    #: By key, without the entries that have problems.
     specs: dict[str, AccountSpec]
     problems: list[Problem]
     #: By key the arguments that are not known yet; by "" those of the fleet: ``accounts`` and
@@ -57,7 +57,7 @@ class FleetReading(NamedTuple):
 
 
 def read_account(given: Mapping[str, Any]) -> AccountReading:
-    """An `Account`'s arguments; names that begin with ``__`` are none."""
+    """Read an `Account`'s arguments. Names that begin with ``__`` are ignored."""
     said = {name: value for name, value in given.items() if not str(name).startswith("__")}
     read = _read(said, ACCOUNT)
     problems = [Problem.of(name, reason) for name, reason in read.problems]
@@ -78,8 +78,8 @@ def read_fleet(
     Args:
         accounts: A mapping from keys to arguments, or to None; or `UNKNOWN`.
         defaults: Arguments of every entry that does not give its own; `settings` are merged.
-        on_delete: The fleet's own; `defaults` go first.
-        existing: The same.
+        on_delete: The fleet's own; `defaults` take precedence.
+        existing: The fleet's own; `defaults` take precedence.
     """
     shared = _read({"on_delete": on_delete, "existing": existing}, SHARED)
     problems = [Problem.of(name, reason) for name, reason in shared.problems]
@@ -122,7 +122,7 @@ def _few(problems: list[Problem]) -> list[Problem]:
 class _Read(NamedTuple):
     """Arguments, read."""
 
-    #: The good ones, by name.
+    #: The right ones, by name.
     values: dict[str, Any]
     problems: list[tuple[str, str]]
     #: Names.
@@ -130,7 +130,7 @@ class _Read(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """All of a spec but what is one account's own."""
+    """The arguments of a spec that accounts may share."""
 
     arguments: Arguments
     existing: Existing
@@ -145,7 +145,7 @@ class _Asked(NamedTuple):
 
 
 def _read(given: Mapping[Any, Any], arguments: Mapping[str, Kind]) -> _Read:
-    """Of the given arguments those that may be there, in the order of the rules."""
+    """The given arguments that are allowed, in the order of the rules."""
     read = _Read({}, [], [])
     named = [name for name in arguments if name in given]
     for name in (*named, *(name for name in given if name not in arguments)):
@@ -174,7 +174,7 @@ _OF_ARGUMENTS = ("type", "tier", "settings", "login_type", "assignees", "connect
 
 @dataclass(frozen=True)
 class Usual:
-    """What the fleet says for all of its entries."""
+    """The arguments that the fleet gives for all of its entries."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
@@ -200,7 +200,7 @@ class Usual:
 
 
 def _usual(defaults: Any, shared: _Read) -> tuple[Usual, list[Problem]]:
-    """The defaults with the fleet's own arguments, and what is wrong with the defaults."""
+    """The defaults with the fleet's own arguments, and the problems of the defaults."""
     if defaults == UNKNOWN:
         return Usual({}, tuple(SHARED)), []
     if defaults is not None and not isinstance(defaults, Mapping):
@@ -221,7 +221,7 @@ def _usual(defaults: Any, shared: _Read) -> tuple[Usual, list[Problem]]:
 
 
 class Wrong(NamedTuple):
-    """What is wrong with an entry: its number, the argument ("" for the entry itself), and why."""
+    """A problem of an entry: its number, the argument ("" for the entry itself), and the reason."""
 
     entry: int
     argument: str
@@ -229,7 +229,7 @@ class Wrong(NamedTuple):
 
 
 class _Alike(NamedTuple):
-    """What entries share that are alike in all but their own arguments."""
+    """The result for entries that are equal in all arguments but their own."""
 
     asked: _Asked
     problems: list[tuple[str, str]]
@@ -241,7 +241,7 @@ class _Alike(NamedTuple):
 
 
 class _Who(NamedTuple):
-    """What of an entry is held against the others."""
+    """The parts of an entry that are compared with other entries."""
 
     entry: int
     nickname: str
@@ -250,11 +250,11 @@ class _Who(NamedTuple):
 
 
 class Entries:
-    """The entries of a fleet, from a mapping or a file, each read and held against the others.
+    """The entries of a fleet, from a mapping or a file, each read and compared with the others.
 
     Args:
-        given: Keys and arguments, doubled keys among them.
-        usual: What the fleet says for all.
+        given: Keys and arguments, including duplicate keys.
+        usual: The arguments that the fleet gives for all entries.
         beside: The position of an argument of another entry, as words: `` in line 3``.
     """
 
@@ -312,7 +312,7 @@ class Entries:
     def _own(
         self, number: int, key: str | None, own: Mapping[str, Any]
     ) -> tuple[str | None, str | None, tuple[str, ...], list[str]]:
-        """Nickname, `adopt` and aliases, as far as they are good; and what is not known."""
+        """Nickname, `adopt` and aliases if they are right, and the names of those not known yet."""
         late = []
         nickname, adopt, aliases = own.get("nickname"), own.get("adopt"), own.get("aliases")
         if nickname is None:
@@ -344,7 +344,7 @@ class Entries:
         return nickname, adopt, known, late
 
     def _alike(self, own: Mapping[str, Any]) -> _Alike:
-        """What the arguments say that entries share; each combination is read once."""
+        """The result for the shared arguments; each combination is read once."""
         signature = _signature(own)
         if signature in self._seen:
             return self._seen[signature]
@@ -365,7 +365,7 @@ class Entries:
     def _add(self, number: int, argument: str, reason: str) -> None:
         self.wrong.append(Wrong(number, argument, reason))
 
-    # --- against each other
+    # --- comparing entries
 
     def _check_keys(self) -> None:
         keys = [key for key, _ in self.given]
@@ -379,7 +379,7 @@ class Entries:
                 self._add(number, "", f"the key is given twice; the first time{where}")
 
     def _check_nicknames(self) -> None:
-        """Two of one nickname and type could not be told apart."""
+        """Refuse equal nickname and type: nothing would distinguish the accounts."""
         if len({who.identity for who in self._who}) == len(self._who):
             return
         groups: dict[tuple[str, str], list[_Who]] = {}
@@ -431,7 +431,7 @@ class Entries:
 
 
 def _signature(own: Mapping[str, Any]) -> str | None:
-    """The same for arguments that are alike, whatever they are."""
+    """A key that is equal for equal arguments, whatever their values are."""
     if not own:
         return ""
     try:
@@ -441,7 +441,7 @@ def _signature(own: Mapping[str, Any]) -> str | None:
 
 
 def _apart(nickname: str, other: str) -> str:
-    """In what two nicknames differ that are the same to a person."""
+    """How two nicknames differ that look the same to a person."""
     return (
         "" if nickname == other else " (spaces around it and the spelling of accents don't count)"
     )

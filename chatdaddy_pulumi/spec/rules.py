@@ -1,4 +1,4 @@
-"""What each argument of an account may be: one rule set for programs, fleets and fleet files."""
+"""The rules of each argument of an account, for programs, fleets and fleet files alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST_TEXT = 10_000
 #: How deep mappings and lists may be nested in one argument.
 _DEEPEST = 10
 
-#: Control characters, halves of characters, and what parts lines.
+#: Unicode categories of control characters, surrogates, and line and paragraph separators.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 #: Settings that the API has for itself.
@@ -32,7 +32,7 @@ INTERNAL_SETTINGS = ("coexistenceContactsSynced",)
 
 
 class Inner(NamedTuple):
-    """What is wrong, and where inside an argument: ``[0]``, ``keepDeletedMessages.fromMe``."""
+    """A problem, and its place inside an argument: ``[0]``, ``keepDeletedMessages.fromMe``."""
 
     place: str
     reason: str
@@ -40,7 +40,7 @@ class Inner(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value must be, and what becomes of a value that is."""
+    """What a value must be, and how it is converted."""
 
     #: As JSON Schema, for editors.
     schema: Mapping[str, Any]
@@ -81,7 +81,7 @@ def _count_problem(given: Any) -> str | None:
 
 
 def holds_control(text: str) -> bool:
-    """Whether control characters are in the text, which no program may give for a nickname."""
+    """Whether the text has control characters, which a program may not use in a nickname."""
     return _CONTROL.search(text) is not None
 
 
@@ -151,7 +151,7 @@ def _texts(of: str) -> Kind:
 
 
 def _mapping(of: str, kinds: Mapping[str, Kind], *, others: bool = True) -> Kind:
-    """A mapping in which names have kinds of their own."""
+    """A mapping in which each known name has its own kind of value."""
 
     def problems(given: Any) -> Iterator[Inner]:
         if given == UNKNOWN:
@@ -170,7 +170,7 @@ def _mapping(of: str, kinds: Mapping[str, Kind], *, others: bool = True) -> Kind
 
 
 def _inside(name: str, problems: Iterable[Inner]) -> Iterator[Inner]:
-    """The problems of a value inside another, with its place there."""
+    """The problems of a nested value, with its place."""
     for place, reason in problems:
         yield Inner(f"{name}.{place}" if place and place[0] != "[" else name + place, reason)
 
@@ -194,14 +194,14 @@ _COUNT = _one_value(_count_problem, type="integer", minimum=0)
 
 
 class _Silenced(str, Enum):
-    """Of which live streams the comments are silenced."""
+    """The live streams whose comments are silenced."""
 
     ONGOING = "ongoing-live"
     LIVE = "all-live"
     ALL = "all"
 
 
-#: The settings that the API documents; others are let through, since it may learn more.
+#: The settings that the API documents. Others are allowed, since the API may get more.
 SETTINGS: Mapping[str, Kind] = {
     "notifyUsers": _texts("user IDs"),
     "enableHistorySync": _BOOLEAN,
@@ -220,7 +220,7 @@ SETTINGS: Mapping[str, Kind] = {
     "combineWaAndWabaContacts": _BOOLEAN,
 }
 
-#: What entries share: defaults hold these, and most entries say one of a few things.
+#: Arguments that entries may share: defaults may have them, and their values vary little.
 SHARED: Mapping[str, Kind] = {
     "type": _word(AccountType),
     "tier": _word(Tier, {tier.short: tier for tier in Tier}),
@@ -233,7 +233,7 @@ SHARED: Mapping[str, Kind] = {
     "allow_history_loss": _BOOLEAN,
 }
 
-#: What is one account's own.
+#: Arguments that each account has for itself.
 OWN: Mapping[str, Kind] = {
     "nickname": _one_value(nickname_problem, type="string", minLength=1, maxLength=NICKNAME_LENGTH),
     "adopt": _one_value(account_id_problem, type="string", pattern=f"^{_ACCOUNT_ID.pattern}$"),
@@ -247,7 +247,7 @@ ENTRY: Mapping[str, Kind] = {**ACCOUNT, "aliases": _texts("old keys")}
 
 
 def argument_problems(name: str, value: Any, arguments: Mapping[str, Kind]) -> list[str]:
-    """What is wrong with an argument. None means that it is not given, which is never wrong."""
+    """What is wrong with an argument. The value None means "not given", which is never wrong."""
     kind = arguments.get(name)
     if kind is None:
         return [f"is not an argument of an account{nearest(str(name), arguments)}"]
@@ -296,7 +296,7 @@ def _unfit_text(text: str) -> str | None:
 
 
 def misspelt(settings: Iterable[str]) -> list[str]:
-    """A warning for each setting that is not known, but nearly; the API may know more."""
+    """A warning for each unknown setting whose name is close to a known one."""
     return [
         f"the setting {name!r} is not known{hint}"
         for name in settings

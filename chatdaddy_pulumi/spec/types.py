@@ -1,6 +1,6 @@
-"""Types for people who write programs: editors mark a misspelt name or word.
+"""Types for programs: with them, editors mark a misspelt name or value.
 
-Imports nothing heavy. The types are not checked when a program runs.
+This module imports nothing heavy. The types are not checked when a program runs.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ ExistingWord = Literal["fail", "adopt", "allow"]
 
 
 class KeepDeletedMessages(TypedDict, total=False):
-    """Whose messages stay when they are deleted on the phone."""
+    """Whose messages stay if they are deleted on the phone."""
 
     fromMe: Given[bool]
 
 
 class CommentsSilence(TypedDict, total=False):
-    """Of which live streams the comments are silenced."""
+    """The live streams whose comments are silenced."""
 
     category: Given[Literal["ongoing-live", "all-live", "all"]]
 
 
 class AccountSettings(TypedDict, total=False):
-    """The settings that the API documents, in its own words."""
+    """The settings that the API documents, with its own names."""
 
     notifyUsers: Given[Sequence[Given[str]]]
     """IDs of the users who are notified."""
@@ -80,7 +80,7 @@ Settings: TypeAlias = AccountSettings | Awaitable[Mapping[str, Any]] | Later[Map
 
 
 class FleetDefaults(TypedDict, total=False):
-    """Arguments of every entry that does not give its own."""
+    """Arguments for each entry that does not have its own."""
 
     type: Given[AccountType | TypeWord]
     """The channel."""
@@ -108,7 +108,7 @@ class AccountArgs(FleetDefaults, total=False):
     adopt: Given[str]
     """The ID of an account to take over instead of buying one."""
     aliases: Sequence[str]
-    """Keys that the entry had before: a key that changes with its alias is the same account."""
+    """Keys that the entry had before, so that a renamed entry keeps its account."""
 
 
 class FleetLimitsArgs(TypedDict, total=False):

@@ -41,8 +41,9 @@ async def list_accounts(chatdaddy: ChatDaddy) -> None:
 async def buy(chatdaddy: ChatDaddy, nickname: str) -> None:
     """Step 8: a purchase, which costs money at once."""
     there = await chatdaddy.accounts.find(nickname)
-    if any(account.live for account in there):
-        sys.exit(f"{nickname!r} is there already: {there[0].account_id}")
+    for account in there:
+        if account.live:
+            sys.exit(f"{nickname!r} is there already: {account.account_id}")
     order = Purchase(nickname=nickname, tier=Tier.LIMITED.value)
     try:
         account = await chatdaddy.accounts.purchase(

@@ -10,12 +10,12 @@ max_removals = config.get_int("maxRemovals") or 0
 customers = AccountFleet(
     "customers",
     load_fleet("fleet.csv"),
-    on_delete=OnDelete.ARCHIVE,  # who leaves keeps notes and contacts
+    on_delete=OnDelete.ARCHIVE,  # notes and contacts stay
     limits=FleetLimits(
         max_purchases=config.get_int("maxPurchases"),
         max_removals=max_removals,
     ),
-    # Neither `pulumi destroy` nor a program that lost this line removes the company's accounts.
+    # Neither `pulumi destroy` nor a program without this line removes the company's accounts.
     opts=pulumi.ResourceOptions(protect=max_removals == 0),
 )
 

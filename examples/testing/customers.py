@@ -1,4 +1,4 @@
-"""What the stack consists of, apart from `__main__.py` so that tests can import it."""
+"""The stack's resources, in a module of their own so that tests can import them."""
 
 import pulumi
 
@@ -8,7 +8,7 @@ CUSTOMERS = {"acorn-bakery": "pro", "birch-sons": "basic", "cedar-dental": "basi
 
 
 def declare(customers: dict[str, str]) -> AccountFleet:
-    """An account for each customer, on the tier of the customer's plan."""
+    """An account for each customer, with the tier of the customer's plan."""
     tiers = {"pro": Tier.UNLIMITED, "basic": Tier.LIMITED}
     fleet = AccountFleet(
         "customers",

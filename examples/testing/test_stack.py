@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parent
 
 
 class Stack:
-    """A copy of the project, and a server that stands for ChatDaddy."""
+    """A copy of the project, and an emulated ChatDaddy."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, url

@@ -6,7 +6,7 @@ import pulumi
 
 
 class Mocks(pulumi.runtime.Mocks):
-    """Every resource has the outputs that its inputs say."""
+    """Each resource's outputs are its inputs."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         return f"{args.name}-id", args.inputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gzip
 import itertools
@@ -298,6 +299,25 @@ def test_no_json_takes_much_time_or_memory(server: Hostile, body: bytes) -> None
     assert peak_mb() - before < 400
 
 
+@pytest.mark.parametrize("claims", [b"[],", b"[", b"9"], ids=["values", "depth", "digits"])
+def test_no_token_takes_much_time_or_memory(server: Hostile, claims: bytes) -> None:
+    """What a token says of itself is JSON, too."""
+    payload = base64.urlsafe_b64encode(b'{"a": [' + claims * 2_000_000 + b"1]}").decode()
+    body = json.dumps({"access_token": f"eyJhbGciOiJub25lIn0.{payload}.x"}).encode()
+    own = server.answers["POST /auth/token"]
+    server.answers["POST /auth/token"] = lambda _: body
+    before, began = peak_mb(), time.process_time()
+    try:
+        with pytest.raises(ChatDaddyError, match="is longer than") as caught:
+            ask(server, snapshot)
+    finally:
+        server.answers["POST /auth/token"] = own
+    assert is_a_clear_line(caught.value)
+    assert time.process_time() - began < 5
+    assert peak_mb() - before < 200
+    assert server.calls() == []
+
+
 def test_a_complaint_that_drips_is_known_by_its_status(server: Hostile) -> None:
     def drip(handler: Handler) -> None:
         handler.send_response(400)
@@ -441,6 +461,41 @@ def test_a_server_that_repeats_the_token_is_not_repeated(server: Hostile) -> Non
     assert is_a_clear_line(caught.value)
     assert "eyJ" not in repr(caught.value) + repr(vars(caught.value))
     assert REFRESH_TOKEN not in repr(caught.value) + repr(vars(caught.value))
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://user:pass-word-1@evil.example/",
+        "//pass-word-1@evil.example",
+        "http://[::1/",
+        "http://evil.example@pass-word-1@x/",
+        "x" * 60_000,
+    ],
+)
+def test_a_redirect_is_refused_wherever_it_leads(server: Hostile, location: str) -> None:
+    server.answers[BUY] = lambda handler: handler.say({}, 302, {"Location": location})
+    with pytest.raises(Refused, match="is not followed") as caught:
+        ask(server, purchase)
+    assert is_a_clear_line(caught.value)
+    assert "pass-word-1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "(" * 60_000, "9" * 60_000, "x"]
+)
+def test_an_odd_date_spoils_no_answer(server: Hostile, date: str) -> None:
+    body = b'{"accounts": [], "total": 0}'
+
+    def answer(handler: Handler) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Date", date)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    server.answers[LIST] = answer
+    ask(server, snapshot, ClientOptions(retries=0))
 
 
 def test_an_id_can_not_lead_to_another_path(server: Hostile) -> None:

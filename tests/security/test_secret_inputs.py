@@ -11,11 +11,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
 from chatdaddy_pulumi import Account, AccountFleet
+from chatdaddy_pulumi.client.redact import one_line
+from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.spec import rules
+from chatdaddy_pulumi.spec.nicknames import normal
+from chatdaddy_pulumi.spec.problem import Problem
 from tests.support import leaks
 from tests.support.engine import ENGINES, Run, Stack, write_project
 from tests.support.host import Host, hosted
@@ -29,7 +34,7 @@ MARKS = {"a secret input": MARK}
 _HEAD = """\
 import os
 import pulumi
-from chatdaddy_pulumi import Account, AccountFleet
+from chatdaddy_pulumi import Account, AccountFleet, Provider
 
 STAGE = os.environ.get("STAGE", "1")
 
@@ -285,6 +290,37 @@ def test_a_complaint_of_a_fleet_does_not_show_a_secret(host: Host, kind: str) ->
     assert "must be" in said
 
 
+#: Secrets that a message may hold in another form than the program gave them.
+ODD_SECRETS = (
+    f"{MARK} +852 9876 5432 {MARK}",
+    f"https://user:word@host/{MARK} Bearer abcdefgh {MARK}",
+    f"Zoe\u0301 {MARK}",
+    f"Zo\u00e9  {MARK}\t\u202e{MARK}",
+    f'it\'s "{MARK}" \\{MARK}',
+    f"  {MARK}\u00a0{MARK} ",
+)
+
+
+def in_other_words(word: str) -> Iterator[str]:
+    """A secret as messages and servers write it."""
+    for text in (word, normal(word), normalize("NFC", word), normalize("NFD", word)):
+        yield text
+        yield one_line(f"not {text} here")
+        yield f"{text!r} and {[text]} and {chr(34) + text!r}"
+        for ascii_ in (True, False):
+            yield one_line(json.dumps({"message": f"not {text}"}, ensure_ascii=ascii_))
+        yield Problem.of("nickname", f"is {text!r}, or {text}").reason
+        yield repr(one_line(text))
+
+
+@pytest.mark.parametrize("word", ODD_SECRETS)
+def test_a_secret_in_other_words_is_masked(word: str) -> None:
+    masking = Masking()
+    masking.hide({"nickname": word}, ["nickname"])
+    for message in in_other_words(word):
+        assert MARK not in masking.mask(message), message
+
+
 #: One wrong argument a program, since an engine ends a program at its first complaint.
 PROGRAMS = (
     'Account("a", tier=hidden("tier"))',
@@ -313,3 +349,68 @@ def test_what_an_engine_adds_to_a_complaint_is_no_secret(
     search.state("preview")
     assert search.found == [], "\n".join(search.found)
     assert server.writes() == {}
+
+
+WRONG_SETTINGS = (
+    MARK,
+    MARK * 40,
+    f"http://{MARK}.example/path",
+    f"https://user:{MARK}@host.example",
+    f"http://127.0.0.1:9/{MARK}?{MARK}",
+    f'{{"{MARK}": 1}}',
+    f'{{"retries": "{MARK}"}}',
+    f'{{"retries": 70707071.5, "max_pages": -70707072, "ca_file": "{MARK}"}}',
+)
+
+
+@pytest.mark.parametrize("value", WRONG_SETTINGS)
+def test_a_complaint_of_settings_does_not_show_a_secret(value: str) -> None:
+    for names in (("baseUrl", "concurrency"), ("imUrl", "prices", "client")):
+        said = {**dict.fromkeys(names, value), "__secrets": ",".join(names)}
+        with hosted("_intents", {**CONFIG, **said}) as one:
+            assert complaints(one, {"__urn": "urn:pulumi:dev::p::t::n"}) != "[]"
+
+
+#: Provider programs whose messages name a setting. The name of a host is not known, or known to be
+#: nobody's, without asking elsewhere: it ends in ``.invalid``.
+OF_PROVIDERS = {
+    "an inherited setting": "",
+    "a path": 'base_url=secret("http://127.0.0.1:9/" + word("path"))',
+    "a host": 'base_url=secret("https://" + word("host") + ".invalid")',
+    "another scheme": 'im_url=secret("http://" + word("host") + ".example")',
+    "a team": 'team_id=hidden("team")',
+    "a word": 'client=secret(json.dumps({word("client"): 1}))',
+    "a file": 'client=secret(json.dumps({"ca_file": "/" + word("file")}))',
+    "prices": 'prices=secret(json.dumps({word("prices"): {}}))',
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_secret_setting_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, engine: str) -> None:
+    """Of an explicit provider, and of the stack: nothing is asked at that address."""
+    given = {"TEAM": TEAM_ID, "TOKEN": REFRESH_TOKEN, "URL": server.url}
+    stack = stack_of(server, tmp_path, engine, "", **given)
+    secret = {"chatdaddy:eventsUrl": f"http://127.0.0.1:9/{MARK}-events"}
+    for key, value in secret.items():
+        stack.set_config(key, value, secret=True)
+    search = Searched(stack)
+    for title, argument in OF_PROVIDERS.items():
+        said = ['refresh_token=os.environ["TOKEN"]', argument]
+        said += [] if "team_id" in argument else ['team_id=secret(os.environ["TEAM"])']
+        said += [] if "base_url" in argument else ['base_url=secret(os.environ["URL"])']
+        (stack.project / "__main__.py").write_text(
+            f"import json\n{_HEAD}"
+            f"own = Provider('own', {', '.join(filter(None, said))})\n"
+            "opts = pulumi.ResourceOptions(provider=own)\n"
+            "Account('a', opts=opts)\n"
+            "AccountFleet('f', {'b': {}}, opts=opts)\n"
+        )
+        run = search.does(title, stack.up("--diff") if not argument else stack.preview("--diff"))
+        assert (run.exit_code == 0) == (not argument), run.output
+        assert "Traceback" not in run.output, run.output
+    search.state("preview")
+    (stack.project / "__main__.py").write_text(f"{_HEAD}Account('c')\n")
+    stack.set_config("chatdaddy:baseUrl", f"http://{MARK}-host.example/", secret=True)
+    search.does("a stack's setting", stack.preview("--diff"))
+    assert search.found == [], "\n".join(search.found)

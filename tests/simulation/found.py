@@ -534,4 +534,11 @@ FOUND: dict[str, History] = {
         _edit(Change("option", ("acct98", "ignore_changes", False))),
         _up(),
     ),
+    "all accounts leave after their purchases had no answer and were done later": _history(
+        _edit(_account("acct1", _entry(1)), _account("acct2", _entry(2, tier=UNLIMITED))),
+        _up(_SLOW),
+        WaitStep(450.0),
+        GoBackStep("dev", 1),
+        _up(),
+    ),
 }

@@ -292,7 +292,11 @@ class Person:
             and other.operation == "up"
             and not other.done
             and ran.began_at - other.ended_at < _NOBODY_KNOWS_S
-            and (other.killed or other.step.machine != ran.step.machine)
+            and (
+                other.killed
+                or "it is not known whether" in other.text
+                or other.step.machine != ran.step.machine
+            )
             for other in self._runs.values()
             if other is not ran
         )
@@ -642,7 +646,13 @@ class Person:
         faults = ran.step.faults
         if faults.lag_s or faults.short or faults.null_facts or not ran.program.blocks:
             return
+        # An intent that leaves with all of its provider's resources names them for the last time.
+        leaves = all(block.provider for block in ran.program.blocks)
         for account in self._lost_ones(ran.stack):
+            if leaves:
+                if account.id in ran.text:
+                    self._let_go.add(account.id)
+                continue
             settled = account.created_at < ran.began_at
             if settled and account.team == ran.team and account.id not in ran.text:
                 self._found(
@@ -663,6 +673,8 @@ class Person:
             words, blocks = self._words(ran, account)
             if event.kind in _REMOVALS and self._nobody_could_say(ran, account):
                 continue
+            if event.kind == "recreate" and ran.step.faults.lag_s:
+                continue  # the preview was told that it is there
             if not said.announces(_SYMBOL[event.kind], words, blocks):
                 self._found(8, f"{ran.who}: {event}, of which the preview said nothing")
         bought = {
@@ -728,6 +740,8 @@ class Person:
             yield "the engine protects something"
         if "is to take it over and has not done so" in ran.text:
             yield "a move that is not done in one run"
+        if "Take ignore_changes off" in ran.text:
+            yield "what ignores all changes can't finish work of before"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"
         yield from self._excuses_of_entries(ran, program)

@@ -82,6 +82,8 @@ class Declaration:
     provider: str = ""
     protect: bool = False
     retain: bool = False
+    #: Whether it is declared after the hosts have read the run, as in an `apply`.
+    late: bool = False
 
     def arguments(self, name: str) -> dict[str, Any]:
         """As the program's side hands them on."""
@@ -93,9 +95,11 @@ class Declaration:
         return f"{ROOT}{COMPONENT}${FLEET_TYPE}::{name}"
 
 
-def account(*, protect: bool = False, retain: bool = False, **given: Any) -> Declaration:
+def account(
+    *, protect: bool = False, retain: bool = False, late: bool = False, **given: Any
+) -> Declaration:
     """An `Account` with these arguments."""
-    return Declaration("account", given, protect=protect, retain=retain)
+    return Declaration("account", given, protect=protect, retain=retain, late=late)
 
 
 def fleet(
@@ -207,9 +211,13 @@ class Stack:
             if read.inputs is not None:
                 one.inputs = read.inputs
 
-    def destroy(self) -> None:
-        """Remove every resource, the intent last."""
-        host = self.host(None)
+    def destroy(self, program: Program | None = None) -> None:
+        """Remove every resource, the intent last.
+
+        Args:
+            program: ``--run-program``; what it declares is not checked.
+        """
+        host = self.host(None if program is None else _Engine(self, program, preview=False).run)
         for urn in reversed(list(self.saved)):
             self._remove(host, urn, self.saved[urn])
             del self.saved[urn]
@@ -313,6 +321,7 @@ class _Engine:
             for name, one in program.items()
             for urn in [one.urn(name)]
         ]
+        early = [one for one in declared if not program[one.leaf.rpartition("::")[2]].late]
         claims = LocalClaims(stack.clock)
         stack.sent[f"run-{stack.runs}"] = claims.sent
         self.run = Run(
@@ -322,7 +331,8 @@ class _Engine:
             stack="organization/tests/dev",
             at=stack.clock(),
             saved=saved,
-            declared=declared,
+            declared=early,
+            declared_since=lambda known: declared if len(declared) > known else [],
         )
         self.host = stack.host(self.run if program else None)
         self.hidden = {"number": self.run.number, "path": "", "provider": ""}

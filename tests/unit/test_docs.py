@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
+import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
+import typer
 import yaml
+
+from chatdaddy_pulumi.cli.app import app
+from chatdaddy_pulumi.cli.entries import problems_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +57,13 @@ def test_python_in_it_parses(page: Path) -> None:
 
 
 #: In these pages each Python block is a program or script of its own, which is run.
-RUNNABLE = ("docs/test-your-stack.md", "docs/import.md", "docs/account.md")
+RUNNABLE = (
+    "README.md",
+    "docs/account.md",
+    "docs/account-fleet.md",
+    "docs/import.md",
+    "docs/test-your-stack.md",
+)
 
 
 def python_blocks() -> list[tuple[str, str]]:
@@ -65,6 +79,7 @@ def test_python_in_it_runs_when_pasted(page: str, block: str) -> None:
     """Under Pulumi's mocks, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", block if "set_mocks" in block else MOCKS + block],
+        cwd=ROOT / "examples" / "fleet-yaml",  # has a fleet.yaml
         capture_output=True,
         text=True,
         check=False,
@@ -101,6 +116,59 @@ def test_shell_in_it_can_be_pasted(page: Path) -> None:
         commands = "\n".join(line.partition(" #")[0] for line in block.splitlines())
         assert "…" not in commands, f"{page.name}: {commands}"
         assert not re.search(r"\w+ \| \w+ \| \w+", commands), f"{page.name}: {commands}"
+
+
+#: Wait for a person to type something, and so take the next line of a block for it.
+ASKS = (
+    r"pulumi config set --secret \S+\s*$",
+    r"pulumi (up|refresh|destroy)\b(?!.*--yes)",
+    r"sandbox (up|refresh|destroy)\b(?!.*--yes)",
+    r"gh secret set",
+    r"read -",
+)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_line_of_a_block_answers_a_question(page: Path) -> None:
+    """A command that asks is the last one of its block."""
+    for block in shell_blocks(page):
+        for command in block[:-1]:
+            assert not any(re.search(one, command) for one in ASKS), f"{page.name}: {command}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_command_has_what_is_to_be_pasted(page: Path) -> None:
+    """Each command and option is known, and each argument is right."""
+    root = typer.main.get_command(app)
+    for command in itertools.chain.from_iterable(shell_blocks(page)):
+        for part in command.split("&&"):
+            name, *words = shlex.split(part.rstrip(" &").partition(" > ")[0])
+            if Path(name).name != "chatdaddy-pulumi":
+                continue
+            known: Any = root
+            while words and (found := getattr(known, "commands", {}).get(words[0])):
+                known, words = found, words[1:]
+            known.make_context(known.name, words)
+
+
+def shell_blocks(page: Path) -> list[list[str]]:
+    """The commands of each block, without comments."""
+    found = []
+    for block in re.findall(r"^ *```sh\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE):
+        lines = re.sub(r"\s*\\\n\s*", " ", block).splitlines()
+        commands = [re.sub(r"(^|\s+)#.*", "", line).strip() for line in lines]
+        found.append([command for command in commands if command])
+    return found
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_fleet_files_in_it_are_right(page: Path) -> None:
+    for kind, block in re.findall(r"```(yaml|csv)\n(.*?)```", page.read_text(), re.DOTALL):
+        if kind == "csv" or re.search(r"^accounts:", block, re.MULTILINE):
+            with tempfile.NamedTemporaryFile("w", suffix=f".{kind}") as file:
+                file.write(block)
+                file.flush()
+                assert problems_of(Path(file.name)) == []
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chatdaddy_pulumi.cli.access import Access, AccessFlags
-from chatdaddy_pulumi.cli.console import Failed, note, plural, say, visible
+from chatdaddy_pulumi.cli.console import Failed, note, plural, say
 from chatdaddy_pulumi.cli.entries import in_folder
 from chatdaddy_pulumi.cli.groups import grouped
 from chatdaddy_pulumi.cli.team import list_team
+from chatdaddy_pulumi.client.text import escaped
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.cli.login.session import Login
@@ -116,7 +117,7 @@ def login(
     missing = [one for one in logins if one.phase is not Phase.DONE]
     for one in missing:
         if not one.finished:
-            note(f"not logged in: {visible(one.account.label)}")
+            note(f"not logged in: {escaped(one.account.label)}")
     if missing:
         raise typer.Exit(1)
 

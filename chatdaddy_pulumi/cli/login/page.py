@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import NamedTuple
 
-from chatdaddy_pulumi.cli.console import Failed, note, say, visible
+from chatdaddy_pulumi.cli.console import Failed, note, say
 from chatdaddy_pulumi.cli.login import qr
 from chatdaddy_pulumi.cli.login.session import Login, Logins, Phase
 from chatdaddy_pulumi.cli.login.terminal import outcome, spaced
 from chatdaddy_pulumi.client.addresses import is_loopback
+from chatdaddy_pulumi.client.text import escaped
 
 _STATIC = {
     "": ("page.html", "text/html; charset=utf-8"),
@@ -149,7 +150,7 @@ class Page:
 def _shown(login: Login) -> dict[str, str | None]:
     """What the page says of an account: no number, and no ID if there is a nickname."""
     return {
-        "name": visible(login.account.nickname or login.account.id),
+        "name": escaped(login.account.nickname or login.account.id),
         "phase": login.phase.value,
         "picture": _picture_path(login) if login.phase is Phase.CODE else None,
         "pin": spaced(login.code or "") if login.phase is Phase.PIN else None,
@@ -175,7 +176,7 @@ async def run(logins: Logins, every: float, host: str, port: int) -> None:
         while unfinished := [login for login in logins.all if not login.finished]:
             await logins.step(unfinished)
             for login in _news(logins, told):
-                say(visible(outcome(login)))
+                say(escaped(outcome(login)))
             if not all(login.finished for login in logins.all):
                 await asyncio.sleep(every)
         try:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chatdaddy_pulumi.cli.console import Failed, note, visible
+from chatdaddy_pulumi.cli.console import Failed, note
 from chatdaddy_pulumi.cli.entries import FileEntry, in_folder, read_entries
 from chatdaddy_pulumi.cli.stack import Stack
 from chatdaddy_pulumi.cli.team import TeamAccount
+from chatdaddy_pulumi.client.text import escaped
 from chatdaddy_pulumi.enums import AccountType
 from chatdaddy_pulumi.spec.nearest import did_you_mean
 from chatdaddy_pulumi.spec.nicknames import same
@@ -62,7 +63,7 @@ def resolve(words: Iterable[str], team: Sequence[TeamAccount], keys: Keys) -> li
         else:
             problems.append(f"{word!r} is no key, nickname or ID{_nearest(word, team, keys)}")
     if problems:
-        raise Failed(visible("; ".join(problems)))
+        raise Failed(escaped("; ".join(problems)))
     return list(found.values())
 
 

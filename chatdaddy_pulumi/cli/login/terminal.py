@@ -13,9 +13,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from chatdaddy_pulumi.cli.console import note, out, say, visible
+from chatdaddy_pulumi.cli.console import note, out, say
 from chatdaddy_pulumi.cli.login import qr
 from chatdaddy_pulumi.cli.login.session import Login, Logins, Phase
+from chatdaddy_pulumi.client.text import escaped
 
 _HOW = "On the phone: WhatsApp, Settings, Linked devices, Link a device."
 _HOW_BY_PIN = f"{_HOW} Then: link with phone number instead."
@@ -69,16 +70,16 @@ class _Plain:
     def show(self, login: Login, _number: int, _total: int) -> None:
         now = (login.account.id, login.phase, login.code)
         if login.reason and not login.finished and login.reason != self._reason:
-            note(visible(f"{login.account.label}: {login.reason}"))
+            note(escaped(f"{login.account.label}: {login.reason}"))
         self._reason = login.reason
         if now == self._last or login.phase is Phase.WAITING:
             return
         before, self._last = self._last, now
-        label = visible(login.account.label)
+        label = escaped(login.account.label)
         if login.finished:
-            say(visible(outcome(login)))
+            say(escaped(outcome(login)))
         elif login.phase is Phase.PIN:
-            say(f"{label}: type {visible(spaced(login.code or ''))} on the phone")
+            say(f"{label}: type {escaped(spaced(login.code or ''))} on the phone")
         else:
             again = before is not None and before[0] == login.account.id
             say(f"{label}: {'the code has changed' if again else 'scan this code'}")
@@ -102,7 +103,7 @@ class _Screen:
                 yield
         finally:
             for login in self._done:
-                say(visible(outcome(login)), to=self._console)
+                say(escaped(outcome(login)), to=self._console)
 
     def show(self, login: Login, number: int, total: int) -> None:
         if login.finished:
@@ -111,10 +112,10 @@ class _Screen:
 
     def _page(self, login: Login, number: int, total: int) -> Group:
         counted = f"{number} of {total}   " if total > 1 else ""
-        title = Text(f"{counted}{visible(login.account.label)}", "bold")
+        title = Text(f"{counted}{escaped(login.account.label)}", "bold")
         keys = f"{'Enter: the next account.   ' if total > 1 else ''}Ctrl-C: stop."
         how = _HOW_BY_PIN if login.phase is Phase.PIN else _HOW
-        trouble = visible(login.reason or "")
+        trouble = escaped(login.reason or "")
         return Group(
             *(title, Text(), self._code(login), Text(trouble, "yellow")),
             *(Text(how), Text(keys, "dim")),
@@ -122,7 +123,7 @@ class _Screen:
 
     def _code(self, login: Login) -> Text:
         if login.phase is Phase.PIN:
-            return Text(visible(spaced(login.code or "")), "bold")
+            return Text(escaped(spaced(login.code or "")), "bold")
         if login.phase is not Phase.CODE or login.code is None:
             return Text("waiting for the code …")
         plain = self._console.no_color or self._console.color_system is None

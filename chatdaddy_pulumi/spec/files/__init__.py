@@ -14,7 +14,7 @@ _SHOWN = 20
 
 
 class WrongFile(Exception):
-    """A fleet file that can't be read, or in which something is wrong."""
+    """A fleet file that can't be read, or that has problems."""
 
 
 def load_fleet(

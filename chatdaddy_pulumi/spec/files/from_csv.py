@@ -1,6 +1,7 @@
-"""CSV: a header with ``key`` and arguments, a row an account, an empty cell for nothing said.
+"""CSV: a header with ``key`` and arguments, and a row for each account.
 
-Cells are separated by commas, or by semicolons if the header is: spreadsheets save either.
+An empty cell is an argument that is not given. Cells are separated by commas, or by semicolons if
+the header is, since spreadsheets save either form.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def read_csv(text: str, problems: Problems) -> Rows:
     """The entries.
 
     Raises:
-        Unreadable: its header or its quotes are such that no row can be told.
+        Unreadable: the header or the quotes are wrong, so no row can be read.
     """
     lines = list(io.StringIO(text, newline=""))
     for number, text in enumerate(lines, 1):
@@ -68,14 +69,14 @@ def read_csv(text: str, problems: Problems) -> Rows:
 
 
 def _separator(lines: list[str]) -> str:
-    """What separates the header's cells."""
+    """The separator of the header's cells."""
     header = next((line.strip() for line in lines if line.strip()), "")
     names = [name.strip('"') for name in header.split(";")]
     return ";" if "key" in names and len(names) > 1 else ","
 
 
 def _records(lines: list[str], separator: str) -> list[tuple[int, list[str]]]:
-    """The rows that hold anything, each with the number of its first line."""
+    """The rows that are not empty, each with the number of its first line."""
     reader = csv.reader(lines, strict=True, delimiter=separator)
     records = []
     before = 0
@@ -119,7 +120,7 @@ def _known(name: str) -> bool:
 
 
 def _reader(name: str) -> Callable[[str], Any]:
-    """From a cell's text to the argument's value; what doesn't fit is left for the rules."""
+    """Convert a cell's text to the argument's value; what doesn't fit is left to the rules."""
     top, _, setting = name.partition(".")
     kind = SETTINGS.get(setting, "any") if setting else ARGUMENTS[top]
     return _READERS[kind]
@@ -167,7 +168,7 @@ def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _column(line: str, cell: int, separator: str) -> int:
-    """Where the cell begins, from 1."""
+    """The column at which the cell begins, from 1."""
     quoted, seen = False, 0
     for at, letter in enumerate(line, 1):
         if seen == cell:

@@ -1,4 +1,4 @@
-"""JSON: read by the standard parser, and a second time for the places where something is wrong."""
+"""JSON: read by the standard parser, and a second time for the places of problems."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST_NUMBER = 40
 
 
 class _Odd(Exception):
-    """Valid, but it needs the second reading: doubles, or no mapping of mappings."""
+    """Valid JSON that needs the second reading: duplicate keys, or no mapping of mappings."""
 
 
 def read_json(text: str, problems: Problems) -> Rows:
@@ -61,7 +61,7 @@ _DEEP = f"more than {DEEPEST} nested mappings and lists"
 
 
 class _Unique:
-    """Makes the mappings, as long as no key is doubled and there are not too many of them."""
+    """Creates the mappings, and refuses duplicate keys and too many values."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -98,7 +98,7 @@ def _quickly(root: Any) -> list[tuple[str, Any]]:
 
 
 class _Places:
-    """Reads valid JSON once more, with the place of every value."""
+    """Reads valid JSON again, with the place of each value."""
 
     def __init__(self, text: str) -> None:
         self._lines = [0, *(found.end() for found in re.finditer("\n", text))]

@@ -1,4 +1,4 @@
-"""YAML, by its parser's events: three times as fast as loading it, and with every place."""
+"""YAML, read from the parser's events: three times as fast as loading it, and with places."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def read_yaml(text: str, problems: Problems) -> Rows:
     """The entries.
 
     Raises:
-        Unreadable: it is not YAML, or holds what a fleet file can't: aliases, tags, a second
-            document.
+        Unreadable: it is not YAML, or has something that a fleet file may not have: aliases,
+            tags, a second document.
     """
     events = yaml.parse(text, Loader=_Loader)
     try:
@@ -57,12 +57,12 @@ def _tab(text: str, line: int) -> Place | None:
 
 
 class _Builder:
-    """Makes nodes of the events; stops at what would grow."""
+    """Makes nodes from the events; refuses anything that could make the result grow."""
 
     def __init__(self, events: Iterator[Any]) -> None:
         self._events = events
         self._resolver: Any = yaml.SafeLoader("")
-        #: What plain scalars are; most of a file's are a few words, again and again.
+        #: The values of plain scalars, since most files repeat a few.
         self._tags: dict[str, str] = {}
         self._count = 0
 

@@ -1,4 +1,4 @@
-"""What is wrong with a fleet file, and where."""
+"""The problems of a fleet file, and their places."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatdaddy_pulumi.spec.problem import more, printable
 #: Line and column, from 1.
 Place = tuple[int, int]
 
-#: Problems whose place is worked out; a file of another kind has one a line.
+#: The most problems that are kept: a file of another kind has one in each line.
 _KEPT = 1_000
 
 _LONGEST = 300

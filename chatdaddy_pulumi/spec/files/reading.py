@@ -1,4 +1,4 @@
-"""From a file's bytes to a fleet's accounts and the problems found."""
+"""Reads a file's bytes into a fleet's accounts and problems."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SPREADSHEET = "is a spreadsheet; save it as CSV UTF-8, and give that file"
 def read_file(
     path: str | os.PathLike[str], format: str | None = None
 ) -> tuple[dict[str, dict[str, Any]], Problems]:
-    """The accounts by key, and what is wrong; the accounts are only good if nothing is."""
+    """The accounts by key, and the problems. If there are problems, don't use the accounts."""
     problems = Problems(str(path))
     try:
         with _uncollected():
@@ -62,8 +62,8 @@ def check(rows: Rows, problems: Problems) -> None:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the collector, which takes half of the time over and over: no cycles are made here,
-    and what is read is bounded."""
+    """Turn the garbage collector off, which would take half of the time. Reading makes no cycles,
+    and its size is limited."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -86,7 +86,7 @@ def _format(path: str | os.PathLike[str], given: str | None) -> str:
 
 def _text(path: str | os.PathLike[str]) -> str:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe could keep it waiting for ever
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe could wait forever
             raise Unreadable((1, 1), "is not a file")
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
@@ -95,7 +95,9 @@ def _text(path: str | os.PathLike[str]) -> str:
         raise Unreadable((1, 1), f"can't be read from {os.getcwd()}: {said}") from None
     if len(data) > LARGEST:
         raise Unreadable((1, 1), f"has more than {LARGEST:,} bytes; split the fleet")
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # a zip as of Excel 2007, and before
+    if data.startswith(
+        (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+    ):  # the formats of Excel since 2007 (zip), and before
         raise Unreadable((1, 1), _SPREADSHEET)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise Unreadable((1, 1), "is UTF-16; save it as UTF-8")

@@ -1,4 +1,4 @@
-"""What every format is read into, and the values of YAML and JSON with their places."""
+"""The common form of all formats, and the values of YAML and JSON with their places."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatdaddy_pulumi.spec.files.problems import Place, Problems
 from chatdaddy_pulumi.spec.problem import shown
 from chatdaddy_pulumi.spec.rules import key_problem, text_problem
 
-#: Values of a file that are looked at; a fleet of 50,000 has about half a million.
+#: The most values of a file; a fleet of 50,000 has about half a million.
 MOST_VALUES = 1_000_000
 
 #: How deep mappings and lists may be nested.
@@ -18,7 +18,7 @@ DEEPEST = 20
 
 
 class Unreadable(Exception):
-    """The file ends the reading here: nothing after this place can be told."""
+    """Reading ends at this place: nothing after it can be understood."""
 
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(message)
@@ -28,9 +28,9 @@ class Unreadable(Exception):
 
 @dataclass
 class Rows:
-    """A file's entries in its order, doubles among them."""
+    """A file's entries in order, including duplicates."""
 
-    #: Keys and what stands under them, which need not be arguments.
+    #: Keys and their values, which need not be arguments.
     entries: list[tuple[str, Any]]
     #: The position of each argument of an entry, by the entry's number; ``""`` is the entry itself.
     place: Callable[[int, str], Place]
@@ -59,8 +59,9 @@ class Items(list[Node]):
 def rows_of(root: Node, problems: Problems) -> Rows:
     """The entries of a YAML or JSON document.
 
-    Either a mapping from keys to arguments, or ``accounts`` with such a mapping; or in the
-    mapping's place a list of arguments that hold their ``key``. ``$schema`` is for editors.
+    A document is a mapping from keys to arguments, or has such a mapping under ``accounts``. In
+    place of the mapping, it may have a list of arguments with a ``key`` each. ``$schema`` is for
+    editors.
     """
     accounts = root
     if isinstance(root.value, Pairs):
@@ -122,7 +123,7 @@ def _entries(pairs: Pairs, problems: Problems) -> Rows:
 
 
 def plain(node: Node, problems: Problems) -> Any:
-    """The value without places; doubles among a mapping's keys are problems."""
+    """The value without places. Duplicate keys of a mapping are problems."""
     if isinstance(node.value, Items):
         return [plain(item, problems) for item in node.value]
     if not isinstance(node.value, Pairs):

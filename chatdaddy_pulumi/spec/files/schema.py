@@ -1,4 +1,4 @@
-"""The arguments of a fleet file's entries and what each is, for editors and for CSV's cells."""
+"""The JSON Schema of fleet files, for editors, and the types of CSV's cells."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def tier_of(arguments: Mapping[str, Any]) -> str:
 def schema() -> dict[str, Any]:
     """JSON Schema of a fleet file (YAML or JSON), for editors.
 
-    Draft 7, which editors know best. Both forms of `load_fleet` are in it: entries by their keys,
-    under ``accounts`` or at the top, and lists of entries that hold their ``key``.
+    It is draft 7, which editors support best. It has all forms of `load_fleet`: entries by their
+    keys, under ``accounts`` or at the top, and lists of entries with their ``key``.
     """
     arguments = _described()
     key = {
@@ -109,7 +109,7 @@ def schema() -> dict[str, Any]:
 
 
 def _described() -> dict[str, dict[str, Any]]:
-    """The arguments as an editor wants them: with descriptions, and without internal settings."""
+    """The arguments for an editor: with descriptions, and without internal settings."""
     found = {
         name: {**said, "description": _DESCRIPTIONS[name]} for name, said in properties().items()
     }

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pulumi_standin.visible import visible
+
 if TYPE_CHECKING:  # the engine is loaded once a command runs
     from pulumi_standin.provider_trust import MayLoad
     from pulumi_standin.workspace import MayReach
@@ -225,5 +227,5 @@ def _run(operation: str, given: dict[str, Any]) -> None:
 
 
 def _stop(message: str) -> None:
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {visible(message)}", err=True)
     raise typer.Exit(1)

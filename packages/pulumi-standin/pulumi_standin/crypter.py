@@ -45,10 +45,10 @@ class Crypter:
         version, encoded, probe = salt.split(":", 2) if salt.count(":") >= 2 else ("", "", "")
         if version != "v1":
             raise EngineError(f"the encryption salt {salt[:12]!r}… is not one of Pulumi's (v1:…)")
-        crypter = cls(_key(passphrase, b64decode(encoded)), salt)
         try:
+            crypter = cls(_key(passphrase, b64decode(encoded)), salt)
             known = crypter.decrypt(probe) == "pulumi"
-        except EngineError:
+        except (EngineError, ValueError):
             known = False
         if not known:
             raise EngineError("incorrect passphrase: check PULUMI_CONFIG_PASSPHRASE")

@@ -166,10 +166,17 @@ class DynamicProvider:
         answer = await self._call("Update", request)
         return _outputs(answer.properties, new.inputs)
 
+    def _check_saved(self, state: State) -> None:
+        """The host looks for the provider in the inputs if the outputs come to nothing."""
+        self._trust.check(state.outputs or {})
+        self._trust.check(state.inputs)
+        if "__provider" not in (state.outputs or state.inputs):
+            raise ProviderError("the state is damaged: it names no provider for this resource")
+
     async def read(self, urn: str, old: State) -> Read:
         if not await self._ready():
             return Read("", {}, {})
-        self._trust.check(old.outputs or {})
+        self._check_saved(old)
         request = provider_pb2.ReadRequest(
             id=old.id,
             urn=urn,
@@ -187,7 +194,7 @@ class DynamicProvider:
 
     async def delete(self, state: State) -> None:
         await self._ready()
-        self._trust.check(state.outputs or {})
+        self._check_saved(state)
         request = provider_pb2.DeleteRequest(
             id=state.id,
             urn=state.urn,

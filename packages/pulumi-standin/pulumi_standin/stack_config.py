@@ -64,12 +64,13 @@ def set_config(
 
 
 def pairs(arguments: list[str], option: str) -> dict[str, str]:
-    """``KEY=VALUE`` arguments as a mapping; raises `EngineError`."""
+    """``KEY=VALUE`` arguments as a mapping; raises `EngineError`, which shows no argument, since it
+    may be a secret."""
     out = {}
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not key or not equals:
-            raise EngineError(f"{option} {argument!r}: expected KEY=VALUE")
+            raise EngineError(f"{option}: expected KEY=VALUE")
         out[key] = value
     return out
 

@@ -6,7 +6,7 @@ import copy
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args, get_origin, get_type_hints
 
 from pulumi_standin import urns
 from pulumi_standin.values import (
@@ -170,23 +170,52 @@ def to_json(state: State, vault: Cipher | None) -> dict[str, Any]:
     return out
 
 
-def from_json(data: dict[str, Any], vault: Cipher) -> State:
-    """Read one of a deployment's `resources`."""
+def from_json(data: Any, vault: Cipher) -> State:
+    """Read one of a deployment's `resources`; raises `ValueError` if it is none."""
+    said = of_shape(data, dict[str, Any], "a resource")
+    keys = dict((*_PLAIN, ("id", "id"), ("delete", "delete"), ("resource_hooks", "resourceHooks")))
     state = State(
-        urn=data["urn"],
-        type=data["type"],
-        custom=data["custom"],
-        inputs=WireProps(decode(data.get("inputs", {}), vault)),
-        outputs=WireProps(decode(data.get("outputs", {}), vault)),
-        id=data.get("id", ""),
-        delete=data.get("delete", False),
-        replacement_trigger=decode(data.get("replacementTrigger"), vault),
-        resource_hooks=data.get("resourceHooks", {}),
+        **{
+            name: of_shape(said.get(name), _SHAPES[name], name)
+            for name in ("urn", "type", "custom")
+        },
+        inputs=WireProps(decode(of_shape(said.get("inputs"), _PROPS, "inputs"), vault)),
+        outputs=WireProps(decode(of_shape(said.get("outputs"), _PROPS, "outputs"), vault)),
+        replacement_trigger=decode(said.get("replacementTrigger"), vault),
     )
-    for attribute, key in _PLAIN:
-        if key in data:
-            setattr(state, attribute, data[key])
+    for attribute, key in keys.items():
+        if key in said:
+            setattr(state, attribute, of_shape(said[key], _SHAPES[attribute], key))
+    for urn in {state.urn, *state.depends_on()}:
+        if not urns.is_urn(urn):
+            raise ValueError("a URN is not one")
     return state
+
+
+_PROPS = dict[str, Any]
+#: The types of what a state holds, by attribute.
+_SHAPES = get_type_hints(State)
+
+
+def of_shape(value: Any, shape: Any, what: str) -> Any:
+    """The value, which a state holds, if it is of that type; what is empty may be null.
+
+    Raises `ValueError`, whose message shows nothing of the value.
+    """
+    kind, parts = get_origin(shape) or shape, get_args(shape)
+    if kind is Any:
+        return value
+    if value is None and kind is not bool:
+        return kind()
+    if kind is float and type(value) is int:
+        return value
+    if type(value) is not kind:
+        raise ValueError(f"{what} is not of its type")
+    if kind is list:
+        return [of_shape(one, parts[0], what) for one in value]
+    if kind is dict:
+        return {key: of_shape(one, parts[1], what) for key, one in value.items()}
+    return value
 
 
 def encode(value: Any, vault: Cipher | None) -> Any:

@@ -14,6 +14,11 @@ def make(stack: str, project: str, parent: str, kind: str, name: str) -> str:
     return f"urn:pulumi:{stack}::{project}::{kind}::{name}"
 
 
+def is_urn(text: str) -> bool:
+    """Whether it has the parts of a URN."""
+    return text.startswith("urn:") and text.count("::") >= 3
+
+
 def qualified_type(urn: str) -> str:
     return urn.split("::", 3)[2]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -92,13 +93,12 @@ class Workspace:
         """Read the state and the configuration; raises `EngineError`."""
         self.deployment = self.file.read()
         self.trust = ProviderTrust(self.settings.may_load)
-        kept = (self.deployment.get("secrets_providers") or {}).get("state") or {}
-        salt = stack_config.stack_salt(self.project, self.stack) or kept.get("salt", "")
+        salt = stack_config.stack_salt(self.project, self.stack) or self._salt_of(self.deployment)
         phrase = passphrase(self.env)
         self.crypter = Crypter.open(phrase, salt) if salt else Crypter.new(phrase)
-        self.interrupted = self.deployment.get("pending_operations", [])
-        if self.settings.clear_pending_creates:
-            self.interrupted = []
+        self.interrupted = []
+        if not self.settings.clear_pending_creates:
+            self.interrupted = self._interrupted_of(self.deployment)
         self.resources = self._resources_of(self.deployment)
         plain = stack_config.pairs(self.settings.config, "--config")
         secret = stack_config.pairs(self.settings.secrets, "--secret")
@@ -116,12 +116,38 @@ class Workspace:
 
     def _resources_of(self, deployment: dict[str, Any]) -> list[State]:
         crypter = self.crypter
+        salt = self._salt_of(deployment)
+        if salt not in ("", crypter.salt):
+            crypter = Crypter.open(passphrase(self.env), salt)
+        with self._undamaged():
+            found = states.of_shape(deployment.get("resources"), list[Any], "resources")
+            return [states.from_json(data, crypter) for data in found]
+
+    def _salt_of(self, deployment: dict[str, Any]) -> str:
+        with self._undamaged():
+            found: Any = deployment
+            for name in ("secrets_providers", "state"):
+                found = states.of_shape(found.get(name), dict[str, Any], name)
+            return str(states.of_shape(found.get("salt"), str, "salt"))
+
+    def _interrupted_of(self, deployment: dict[str, Any]) -> list[dict[str, Any]]:
+        """What an earlier run left pending."""
+        with self._undamaged():
+            what = "pending_operations"
+            found = states.of_shape(deployment.get(what), list[dict[str, Any]], what)
+            for one in found:
+                states.of_shape(one.get("type"), str, what)
+                resource = states.of_shape(one.get("resource"), dict[str, Any], what)
+                if not urns.is_urn(states.of_shape(resource.get("urn"), str, what)):
+                    raise ValueError(f"{what} has no URN")
+            return list(found)
+
+    @contextmanager
+    def _undamaged(self) -> Iterator[None]:
+        """Turns whatever a damaged state leads to into one line."""
         try:
-            kept = (deployment.get("secrets_providers") or {}).get("state") or {}
-            if kept.get("salt", crypter.salt) != crypter.salt:
-                crypter = Crypter.open(passphrase(self.env), kept["salt"])
-            return [states.from_json(data, crypter) for data in deployment.get("resources", [])]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             what = f"{type(error).__name__}: {error}"
             raise EngineError(f"the state {self.file.path} is damaged ({what})") from error
 

@@ -124,6 +124,20 @@ def test_a_provider_of_the_state_is_not_loaded(
         assert calls_of(stack, "delete") == calls_of(stack, "read") == []
     assert len(stack.resources("pulumi-python:dynamic/toys:Toy")) == 3
 
+    # The host takes the provider from the inputs if the outputs come to nothing.
+    for outputs in ({}, {"seen": None}):
+        hostile = json.loads(json.dumps(state))
+        for resource in hostile["deployment"]["resources"]:
+            if resource["urn"].endswith("::third"):
+                resource["outputs"] = outputs
+        path.write_text(json.dumps(hostile))
+        for operation in ("refresh", "destroy"):
+            code, output = run(stack, operation)
+            assert code == 1
+            assert not touched.exists(), f"{operation} with {outputs}"
+            assert "error: the state's provider (code) is not loaded" in output
+    path.write_text(json.dumps(state))
+
     # What the program registers is loaded: the resource goes on with the program's provider.
     code, output = run(stack, "up")
     assert code == 0, output
@@ -140,9 +154,32 @@ def test_a_damaged_state_is_told_in_one_line(
     (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
     folder = tmp_path / ".sandbox"
     folder.mkdir()
-    for resources in ([7], [{}], [{"urn": "u"}], {"a": 1}):
-        deployment = {"version": 3, "deployment": {"resources": resources}}
+    good = {"urn": "urn:pulumi:dev::shop::t::n", "type": "t", "custom": True}
+    deep: Any = 1
+    for _ in range(900):
+        deep = {"a": deep}
+    for damaged in (
+        *({"resources": one} for one in ([7], [{}], [{"urn": "u"}], {"a": 1})),
+        *({"resources": [{**good, **one}]} for one in _DAMAGE),
+        {"resources": [{**good, "outputs": deep}]},
+        *({"pending_operations": one} for one in ([7], "x", [{"type": "creating"}])),
+        *({"secrets_providers": one} for one in (7, {"state": {"salt": 7}})),
+    ):
+        deployment = {"version": 3, "deployment": damaged}
         (folder / "dev.json").write_text(json.dumps(deployment))
         with pytest.raises(EngineError, match="is damaged") as refused:
             operations.preview(Settings(cwd=tmp_path), Console(file=io.StringIO()))
         assert "\n" not in str(refused.value)
+
+
+_DAMAGE: tuple[dict[str, Any], ...] = (
+    {"urn": "\x1b[31m"},
+    {"urn": 7},
+    {"parent": "p"},
+    {"provider": "nonsense"},
+    {"dependencies": "abc"},
+    {"propertyDependencies": {"a": "b"}},
+    {"customTimeouts": {"create": "x"}},
+    {"inputs": [1]},
+    {"protect": "no"},
+)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from parity import toys
+from pulumi_standin import command
 
 MARK = "the-mark-of-the-stack"
 
@@ -40,3 +43,24 @@ def test_messages_progress_and_differences(tmp_path: Path) -> None:
     assert "same" not in changed.partition("Resources:")[0]
     assert MARK not in output + changed
     assert "hush" not in output + changed + str(stack.state())
+
+
+def test_an_error_shows_no_secret_and_acts_on_no_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "x")
+    app = typer.Typer()
+    command.add_to(app)
+    folder = tmp_path / "a\x1b]0;owned\x07\u202eb"
+    folder.mkdir()
+
+    def error(*arguments: str) -> str:
+        ran = CliRunner().invoke(app, ["preview", "--cwd", str(folder), *arguments])
+        assert ran.exit_code == 1
+        assert ran.output.rstrip("\n").isprintable()
+        return ran.output
+
+    assert "a\\x1b]0;owned" in error()
+    (folder / "Pulumi.yaml").write_text("name: x\nruntime: python\n")
+    assert "--secret: expected KEY=VALUE" in error("--secret", f"={MARK}")
+    assert MARK not in error("--secret", f"={MARK}") + error("--config", MARK)

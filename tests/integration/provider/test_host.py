@@ -138,22 +138,23 @@ def test_a_run_file_elsewhere_is_not_read(host: Host, tmp_path: Path) -> None:
         host.create(inputs)
 
 
-@pytest.mark.parametrize("runs_a_program", [True, False])
+@pytest.mark.parametrize("run", ["update", "destroy"])
 def test_a_removal_goes_by_the_run_of_its_own_engine(
-    host: Host, server: Sandbox, runs: Path, runs_a_program: bool
+    host: Host, server: Sandbox, runs: Path, run: str
 ) -> None:
-    """A destroy runs no program: what the program of an earlier engine declared, which had the
-    same address, keeps no account."""
+    """A destroy runs no program: what the program of an earlier engine with the same address
+    declared keeps no account. An update creates the resource anew, and keeps its account."""
     hidden = begin()
     notes = intended(host, hidden)
     news = {"nickname": "alice", "__run": hidden, "__urn": URN, "__intent": notes}
     account_id, outputs = host.create(host.check(news)[0])
     with a_host(server, runs) as second:
-        begin(saved={URN: outputs}, engine=second.engine.address)
-        second.engine.root = root_of(STACK) if runs_a_program else ""
+        hidden = begin(saved={URN: outputs}, engine=second.engine.address)
+        host.check({**news, "__run": hidden})
+        second.engine.root = root_of(STACK) if run == "update" else ""
         second.delete(account_id, outputs)
     deleted = server.totals().get("DELETE /im/accounts/{id}", 0)
-    assert deleted == (0 if runs_a_program else 1)
+    assert deleted == (0 if run == "update" else 1)
 
 
 def test_without_an_answer_of_the_engine_nothing_is_removed(host: Host, server: Sandbox) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -29,6 +30,8 @@ JWT = "eyJhbGciOiJFUzI1NiJ9.eyJ1c2VyIjp7ImlkIjoidSJ9fQ.c2lnbmF0dXJl"
         "Authorization: Bearer abcdef123456",
         "the number +852 9876 5432 is taken",
         "the number (852) 98765432 is taken",
+        "the number +852\u00a09876\t5432 is taken",
+        "the number +852\u20119876\u200b5432 is taken",
         "85298765432",
         "+1-202-555-0143.",
         '{"user":"+85298765432"}',
@@ -84,6 +87,10 @@ AWKWARD = 'pa"ss/w\\ö+rd &100%'
         quote(AWKWARD, safe=""),
         quote(AWKWARD, safe="").lower(),
         quote_plus(AWKWARD),
+        # Encoders of other languages escape more, or less.
+        quote(AWKWARD, safe="/&+"),
+        quote(quote(AWKWARD, safe="")),
+        json.dumps(AWKWARD)[1:-1].replace("&", "\\u0026").replace("+", "\\u002B"),
     ],
 )
 def test_a_secret_is_known_as_json_and_urls_write_it(written: str) -> None:
@@ -126,15 +133,19 @@ def test_threads_may_hide_and_redact_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["httpx", "httpcore.http11", "httpcore.connection", "aiohttp.client", "asyncio"]
+    "name",
+    [
+        *("httpx", "httpcore.http11", "httpcore.connection", "aiohttp.client", "asyncio"),
+        *("hpack.hpack", "aiohttp.websocket", "h2.connection.of.tests"),
+    ],
 )
 def test_the_logs_of_http_libraries_are_redacted(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     hide("api-token-of-the-logs")
-    filter_logs()
-    filter_logs()
     logger = logging.getLogger(name)
+    filter_logs()
+    filter_logs()
     assert sum(isinstance(one, RedactingFilter) for one in logger.filters) == 1
     with caplog.at_level(logging.DEBUG):
         logger.debug("headers=%r", [(b"Authorization", b"Bearer api-token-of-the-logs")])
@@ -144,6 +155,35 @@ def test_the_logs_of_http_libraries_are_redacted(
             logger.exception("failed")
     assert "api-token-of-the-logs" not in caplog.text
     assert "ValueError" in caplog.text
+
+
+class _Anew(logging.Formatter):
+    """Writes the exception anew, as formatters for JSON do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        shown = self.formatException(record.exc_info) if record.exc_info else record.exc_text
+        return f"{record.getMessage()} {shown}"
+
+
+def test_an_exception_in_a_log_is_redacted_for_all_formatters() -> None:
+    hide("api-token-of-the-logs")
+    filter_logs()
+    logger, written = logging.getLogger("httpx"), StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(_Anew())
+    logger.addHandler(handler)
+    try:
+        raise ValueError("api-token-of-the-logs")
+    except ValueError:
+        logger.exception("failed")
+    finally:
+        logger.removeHandler(handler)
+    assert f"ValueError: {MASK}" in written.getvalue()
+    assert "api-token-of-the-logs" not in written.getvalue()
+
+
+def test_a_number_that_comes_together_on_one_line_is_masked() -> None:
+    assert one_line("the number +852 9876\n5432") == f"the number {MASK}"
 
 
 def test_short_words_are_never_taken_for_secrets() -> None:

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from chatdaddy_pulumi.client.text import one_line, visible
+from chatdaddy_pulumi.client.text import escaped, one_line, visible
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,11 @@ def test_what_can_be_seen_stays(text: str) -> None:
 def test_what_would_act_or_hide_is_made_visible(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert visible(shown) == shown
+
+
+@pytest.mark.parametrize("text", ["Café", "東京", "👩‍👩‍👧", "a\u3000b", "a\u00a0b", "हिन्दी", "❤️"])
+def test_other_spaces_stay_unless_a_message_is_made(text: str) -> None:
+    assert escaped(text) == text
 
 
 def test_no_character_is_let_through_that_acts_or_hides() -> None:

@@ -95,6 +95,22 @@ def test_what_was_made_before_the_note_by_chatdaddys_own_clock_is_not_certain(
     assert one.may_be(account(created_at=at(made_at)), "us") is expected
 
 
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+def test_our_clock_may_be_wrong_by_more_than_a_run_lasts(ahead: float) -> None:
+    one = unresolved()
+    one = one._replace(note=one.note._replace(after=BEGAN + ahead))
+    assert one.may_be(account(created_at=at(ahead + 10)), "us") is True
+    assert one.may_be(account(created_at=at(ahead + LONGEST_RUN_S + 1)), "us") is not True
+
+
+def test_another_user_may_find_what_a_run_bought() -> None:
+    one = unresolved()
+    one = one._replace(note=one.note._replace(by="them"))
+    assert one.may_be(account(created_by="them"), "us") is True
+    assert one.may_be(account(created_by="us"), "us") is False
+    assert one.may_be(account(created_by="them"), None) is True
+
+
 def test_an_order_that_may_have_been_refused_proves_nothing() -> None:
     found = recover({A: unresolved()._replace(sure=False)}, [account()], "us")
     assert found.accounts == {}

@@ -192,3 +192,38 @@ def test_of_two_of_one_nickname_the_one_that_nobody_wants_is_named(
     assert stack.lines.warnings == []
     assert team.live() == stack.all_ids()
     assert team.purchases == 3
+
+
+# --- what another user, another clock and another's answer make of it
+
+
+def test_another_user_of_the_team_finds_what_a_killed_run_bought(team: Team, stack: Stack) -> None:
+    wanted = allow({"a": {}})
+    killed_up(team, stack, wanted, done=True)
+    (bought,) = team.live()
+    team.user = "a colleague"
+    stack.move_to_another_machine()
+    stack.up(wanted)
+    assert stack.ids() == {"a": bought}
+    assert team.purchases == 1
+
+
+def test_an_answer_that_names_an_account_of_another_entry_is_no_purchase(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.up(allow({"a": {}}))
+    (first,) = team.live()
+    wanted = allow({"a": {}, "b": {}})
+    buying = team.purchase
+
+    async def repeated(*args: Any, **more: Any) -> Any:
+        await buying(*args, **more)
+        return team.all[first]
+
+    monkeypatch.setattr(team, "purchase", repeated)
+    stack.up(wanted)
+    assert stack.ids() == {"a": first}
+    monkeypatch.undo()
+    stack.up(wanted)
+    assert set(stack.ids().values()) == team.live()
+    assert team.purchases == 2
