@@ -215,9 +215,13 @@ class Stack:
         """Remove every resource, the intent last.
 
         Args:
-            program: ``--run-program``; what it declares is not checked.
+            program: ``--run-program``; what it declares is registered, and not checked.
         """
-        host = self.host(None if program is None else _Engine(self, program, preview=False).run)
+        run = None if program is None else _Engine(self, program, preview=False).run
+        for name, one in (program or {}).items():
+            assert run is not None
+            run.claims.register(one.urn(name))
+        host = self.host(run)
         for urn in reversed(list(self.saved)):
             self._remove(host, urn, self.saved[urn])
             del self.saved[urn]
