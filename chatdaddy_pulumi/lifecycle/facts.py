@@ -48,17 +48,6 @@ class Claims(Protocol):
     def check(self) -> None:
         """A resource of the run is checked."""
 
-    def register(self, urn: str) -> None:
-        """The program's registration of a resource is over."""
-
-    def is_destroyed(self, urn: str) -> bool:
-        """Whether a declared resource is removed for good, by ``destroy --run-program``.
-
-        Its registration is over, and nothing was checked. A resource that an update creates anew is
-        deleted first, and its registration ends after that. With ``--target``, the update may have
-        checked nothing before.
-        """
-
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         """Claim the account; the other entry that has claimed it before, if there is one."""
 
@@ -93,7 +82,6 @@ class LocalClaims:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self.checking = False
-        self._registered: set[str] = set()
         #: The purchases that the run sent, without those that were refused.
         self.sent: dict[Ref, Sent] = {}
         self._claims: dict[str, Claim] = {}
@@ -102,12 +90,6 @@ class LocalClaims:
 
     def check(self) -> None:
         self.checking = True
-
-    def register(self, urn: str) -> None:
-        self._registered.add(urn)
-
-    def is_destroyed(self, urn: str) -> bool:
-        return urn in self._registered and not self.checking
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         first = self._claims.setdefault(account_id, Claim(ref, False)).ref

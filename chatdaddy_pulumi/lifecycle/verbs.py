@@ -335,7 +335,7 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         raise NotRemoved(account_id, adopter[0])
     if not _is_recreated(facts, ref, account_id):
         return None
-    creates = not facts.claims.is_destroyed(ref.holder)
+    creates = facts.claims.checking
     if ownership.is_renamed(ref.holder) and (ref.key or not creates):
         # It has a new name, under which the engine may leave it out or have failed.
         raise NotRemoved(account_id, ref)

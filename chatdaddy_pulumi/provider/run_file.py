@@ -38,7 +38,6 @@ _WAIT_S = 30.0
 _TABLES = """
 create table facts (name text primary key, value text);
 create table declared (leaf text, urn text, value text);
-create table registered (urn text primary key);
 create table claims (account_id text primary key, holder text, key text, fulfilled integer);
 create table reserved (nickname text, type text, holder text, key text,
                        primary key (nickname, type));
@@ -242,18 +241,6 @@ class RunFile:
     def check(self) -> None:
         with self._writing() as connection:
             connection.execute("insert or ignore into facts values ('checking', 'true')")
-
-    def register(self, urn: str) -> None:
-        with self._writing() as connection:
-            connection.execute("insert or ignore into registered values (?)", (urn,))
-
-    def is_destroyed(self, urn: str) -> bool:
-        if self.checking:
-            return False
-        with self._open() as connection:
-            return bool(
-                connection.execute("select 1 from registered where urn = ?", (urn,)).fetchone()
-            )
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         with self._writing() as connection:

@@ -10,7 +10,6 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
@@ -134,11 +133,8 @@ class Declaration:
 
     def is_of(self, resource: pulumi.Resource) -> None:
         """Tell which resource it is."""
-        if self._declaration is not None and self._program is not None:
+        if self._declaration is not None:
             self._declaration.resource = resource
-            # The SDK waits for outputs before the program ends.
-            over: Any = self._program.registered(resource)
-            pulumi.Output.from_input(over)
 
 
 @dataclass
@@ -210,7 +206,6 @@ class Program:
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
     _gates: dict[str, _Gate] = field(default_factory=dict)
-    _checking: bool = False
 
     def declare(
         self,
@@ -261,17 +256,6 @@ class Program:
             "__intent": getattr(intent, "__notes"),
         }
         return Declaration(hidden, declaration, self)
-
-    async def registered(self, resource: pulumi.Resource) -> None:
-        """Note that the resource's registration is over, if the run may be a destroy."""
-        if pulumi.runtime.is_dry_run():
-            return
-        with suppress(Exception):  # the engine tells of it
-            urn = await resource.urn.future()
-            opened = await self._open()
-            self._checking = self._checking or opened.checking
-            if urn is not None and not self._checking:
-                opened.register(urn)
 
     async def before(self, declaration: _Declaration) -> tuple[Mapping[str, Any] | None, Declared]:
         """The resource's saved outputs, None if it is new, and what is declared of it."""

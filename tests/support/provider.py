@@ -215,13 +215,9 @@ class Stack:
         """Remove every resource, the intent last.
 
         Args:
-            program: ``--run-program``; what it declares is registered, and not checked.
+            program: ``--run-program``; what it declares is not checked.
         """
-        run = None if program is None else _Engine(self, program, preview=False).run
-        for name, one in (program or {}).items():
-            assert run is not None
-            run.claims.register(one.urn(name))
-        host = self.host(run)
+        host = self.host(None if program is None else _Engine(self, program, preview=False).run)
         for urn in reversed(list(self.saved)):
             self._remove(host, urn, self.saved[urn])
             del self.saved[urn]

@@ -150,16 +150,3 @@ def test_who_gives_a_purchase_up_reserves_nothing(kind: str) -> None:
     claims.give_up(alice, ALICE)
     assert claims.reserved(alice) is None
     assert claims.reserve(alice, BOB) is None
-
-
-@pytest.mark.parametrize("kind", ["in memory", "file", "file of one host"])
-def test_what_is_registered_is_destroyed_if_nothing_is_checked(kind: str) -> None:
-    """An update with --target may delete a resource to create it anew before it checks any; then
-    its registration is not over."""
-    claims = claims_of(kind)
-    assert not claims.is_destroyed("urn::alice")
-    claims.register("urn::alice")
-    assert claims.is_destroyed("urn::alice")
-    assert not claims.is_destroyed("urn::bob")
-    claims.check()
-    assert not claims.is_destroyed("urn::alice")
