@@ -5,11 +5,11 @@ WORKERS ?= 2
 SEED ?= 1
 QUICK := not slow and not real_engine and not stories
 LOWEST := .venv-lowest/bin
-# Those that fail first if a dependency is too old: they touch each of them.
+# These tests use each dependency, so they fail first if one is too old.
 LOWEST_TESTS := tests/unit/resources tests/unit/client/test_models.py tests/unit/test_package.py \
   tests/integration/cli/test_accounts.py
 
-.PHONY: help demo test stories histories quick check lowest wheels coverage fmt setup lock pulumi \
+.PHONY: help demo test stories histories quick check lowest dist wheels coverage fmt setup lock pulumi \
   audit faults bench clean
 
 help:  ## this list
@@ -21,10 +21,10 @@ setup:  ## make .venv/ with the command in .venv/bin/
 demo: setup  ## buy, change and remove accounts on an emulated ChatDaddy, and watch it
 	@$(BIN)/python scripts/demo.py
 
-test: setup  ## all tests but for the stories
+test: setup  ## all tests except the stories
 	$(BIN)/pytest -n $(WORKERS) -m "not stories"
 
-stories: setup  ## ordinary life of whole stacks, in real processes, on the real engine if it is there
+stories: setup  ## the ordinary life of whole stacks, in real processes, on the real engine if it is there
 	$(BIN)/pytest -n $(WORKERS) -m stories
 
 SECONDS_OF_HISTORIES ?= 3600
@@ -33,10 +33,10 @@ histories: setup  ## random histories in virtual time, for an hour: SEED, SECOND
 	$(BIN)/python -m tests.simulation --seed $(SEED) --histories 1000000 \
 	  --seconds $(SECONDS_OF_HISTORIES) --shrink
 
-quick: setup  ## the tests that one runs while working: under a minute
+quick: setup  ## the tests to run while you work: under a minute
 	$(BIN)/pytest -n $(WORKERS) -m "$(QUICK)"
 
-check: setup  ## format, lint, types, layers, dependencies, the oldest ones, too
+check: setup  ## format, lint, types, layers, dependencies, also the oldest allowed ones
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -52,20 +52,24 @@ lowest: setup  ## the quick tests with the oldest dependencies that pyproject.to
 coverage: setup  ## the quick tests, and which lines they run
 	$(BIN)/pytest -n $(WORKERS) -m "$(QUICK)" --cov --cov-report=term --cov-report=xml:.coverage/coverage.xml
 
-wheels: setup  ## build the wheels, and run the demo with them in an empty environment
-	rm -rf dist build/venv
+dist: setup  ## build the distributions, with nothing but what the lock has installed
+	rm -rf dist
 	for folder in . packages/chatdaddy-sandbox packages/pulumi-standin; do \
-	  $(BIN)/uv build --quiet --out-dir dist $$folder || exit 1; done
+	  $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist $$folder \
+	  || exit 1; done
+
+wheels: dist  ## build the wheels, and run the demo with them in an empty environment
+	rm -rf build/venv
 	$(BIN)/uv venv --quiet --seed --python $(BIN)/python build/venv
 	$(BIN)/uv pip install --quiet --python build/venv/bin/python dist/*.whl "chatdaddy-pulumi[sandbox]"
 	build/venv/bin/chatdaddy-pulumi --version
 	build/venv/bin/python scripts/demo.py
 
-fmt: setup  ## put the format right, and what lint can mend
+fmt: setup  ## correct the format, and what lint can correct
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: setup  ## choose the dependencies' versions anew
+lock: setup  ## choose the dependencies' versions again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --all-extras --group dev \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	  --no-emit-package chatdaddy-sandbox --no-emit-package pulumi-standin \
@@ -77,10 +81,10 @@ lock: setup  ## choose the dependencies' versions anew
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	  --upgrade --output-file bench/requirements.lock
 
-pulumi: setup  ## fetch the official Pulumi CLI with the SDK's own installer (from the internet)
+pulumi: setup  ## install the official Pulumi CLI with the SDK's own installer (from the internet)
 	$(BIN)/python scripts/install_pulumi.py
 
-audit: setup  ## look the locked dependencies up in PyPI's list of vulnerabilities (internet)
+audit: setup  ## check the locked dependencies against PyPI's list of vulnerabilities (internet)
 	$(BIN)/uv venv --quiet --clear .venv/audit
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/audit/bin/python scripts/audit.lock
 	.venv/audit/bin/pip-audit --disable-pip --require-hashes --strict -r requirements.lock
@@ -93,7 +97,7 @@ faults: setup  ## random histories with kills, for an hour: HISTORIES, KILLS, SE
 	$(BIN)/python -m tests.faults --histories $(HISTORIES) --kills $(KILLS) --seed $(SEED) \
 	  --engine $(ENGINE)
 
-bench: setup  ## measure everything and render it into the documentation; a run of hours
+bench: setup  ## measure everything and render it into the documentation; takes hours
 	$(BIN)/python -m bench $(BENCH)
 
 clean:  ## remove what the targets made

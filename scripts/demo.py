@@ -7,6 +7,7 @@ PATH, otherwise the stand-in engine of this repository. Nothing is kept.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -148,7 +149,8 @@ def source() -> str:
         )
     except FileNotFoundError:
         return ROOT.as_uri()
-    url = asked.stdout.strip()
+    # A login in it may be a token.
+    url = re.sub(r"(?<=://)[^/]*@", "", asked.stdout.strip())
     return f"git+{url}" if "://" in url else ROOT.as_uri()
 
 

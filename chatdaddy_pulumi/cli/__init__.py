@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-#: As shells report a command that Ctrl-C ended.
+#: The exit code that shells report for a command that Ctrl-C ended.
 INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command; says which extra to install if one is missing."""
+    """Run the command. If an extra is missing, say how to install it."""
     try:
         from chatdaddy_pulumi.cli.app import app
         from chatdaddy_pulumi.cli.console import quiet_streams
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _let_go() -> None:
-    """Write what is left; whoever reads may have gone, as `head` does, and that is no failure."""
+    """Flush the output. It is no failure if the reader has ended, as `head` does."""
     for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
         try:
             stream.flush()

@@ -1,4 +1,4 @@
-"""Who calls ChatDaddy: the flags, the stack in the current folder, the environment, in this order.
+"""Team, token and address: from the flags, the stack in the current folder, or the environment.
 
 No flag takes a token itself: other users of the machine can read a process's arguments.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What else a setting can be given by.
+#: The flags that can give a setting.
 _FLAGS = {
     "chatdaddy:teamId": "; or give --team-id",
     "chatdaddy:refreshToken": "; or give --refresh-token-file or --ask-token",
@@ -33,7 +33,7 @@ _FLAGS = {
 
 @dataclass(frozen=True)
 class AccessFlags:
-    """What the flags say of team, token and stack."""
+    """The flags for team, token and stack."""
 
     cwd: Annotated[
         Path,
@@ -43,7 +43,7 @@ class AccessFlags:
         str | None,
         typer.Option("-s", "--stack", help="The stack.  [default: the selected one]"),
     ] = None
-    no_stack: Annotated[bool, typer.Option("--no-stack", help="Leave the project's stack out.")] = (
+    no_stack: Annotated[bool, typer.Option("--no-stack", help="Ignore the project's stack.")] = (
         False
     )
     team_id: Annotated[str | None, typer.Option("--team-id", metavar="ID", help="The team.")] = None
@@ -55,15 +55,15 @@ class AccessFlags:
         Path | None,
         typer.Option(metavar="FILE", help="Read the API token from a file; - is stdin."),
     ] = None
-    ask_token: Annotated[
-        bool, typer.Option("--ask-token", help="Ask for the refresh token, unseen.")
-    ] = False
+    ask_token: Annotated[bool, typer.Option("--ask-token", help="Ask for the refresh token.")] = (
+        False
+    )
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Where ChatDaddy is, such as a sandbox.")
     ] = None
 
     def said(self) -> dict[str, str]:
-        """The settings that the flags say, tokens read or asked for."""
+        """The settings that the flags give. Tokens are read or asked for."""
         if sum(map(bool, (self.refresh_token_file, self.api_token_file, self.ask_token))) > 1:
             raise Failed(
                 "give one of --refresh-token-file, --api-token-file and --ask-token", code=2
@@ -99,13 +99,13 @@ class Access:
 
     @property
     def settings(self) -> Any:
-        """The layers as the providers see them."""
+        """The settings, with the same layers as in the providers."""
         from chatdaddy_pulumi.provider.settings import Settings
 
         return Settings({**self.configuration, **self.flags}, os.environ)
 
     def source(self, *keys: str) -> str | None:
-        """Which layer is the first that says any of the settings."""
+        """The first layer that has any of the settings."""
         if any(self.flags.get(key) for key in keys):
             return "flags"
         if any(self.configuration.get(f"chatdaddy:{key}", "").strip() for key in keys):
@@ -146,10 +146,10 @@ class Access:
             raise Failed(f"{error.property} {error.reason}") from None
 
     def options(self) -> ClientOptions:
-        """How patiently ChatDaddy is called.
+        """The client's options.
 
         Raises:
-            Failed: a setting is not of its form.
+            Failed: a setting is wrong.
         """
         from chatdaddy_pulumi.provider.settings import ConfigurationError
 
@@ -160,7 +160,7 @@ class Access:
         return options
 
     def run(self, work: Callable[[ChatDaddy], Coroutine[Any, Any, T]]) -> T:
-        """What the work makes of a client of the team.
+        """Run the work with a client of the team, and return its result.
 
         Raises:
             Failed: the settings are wrong.
@@ -174,7 +174,7 @@ class Access:
         credentials, options = self.credentials(), self.options()
 
         async def whole() -> T:
-            # Each read is of now: the commands wait for changes that others make.
+            # No read is from a snapshot: the commands wait for changes that others make.
             client = ChatDaddy(
                 credentials.team_id,
                 refresh_token=credentials.refresh_token,

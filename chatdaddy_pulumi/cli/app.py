@@ -1,4 +1,4 @@
-"""The command's tree: each command, or group of commands, is a module beside this one."""
+"""The command's tree. Each command, or group of commands, has a module in this package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chatdaddy_pulumi.version import __version__
 
 
 class _Root(TyperGroup):
-    """Every command's failures end here: one line, and the exit code."""
+    """Shows the failure of any command as one line, and sets the exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         from chatdaddy_pulumi.client import ChatDaddyError

@@ -1,6 +1,6 @@
-"""A fleet file against the team: what `pulumi up` would come to if no state were there.
+"""Compares a fleet file with the team: what `pulumi up` would do if there were no state.
 
-An entry's account is the one that it names by `adopt`, else the live one of its nickname.
+An entry's account is the one that `adopt` names, otherwise the live account with its nickname.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chatdaddy_pulumi.spec.nicknames import normal
 
 @dataclass(frozen=True)
 class Change:
-    """One argument of an account that is not as the entry has it."""
+    """An argument of an account that differs from the entry."""
 
     name: str
     before: Any
@@ -26,19 +26,19 @@ class Change:
 
 @dataclass
 class Comparison:
-    """Every entry is in exactly one of the lists but `adopt`; `extra` are accounts."""
+    """Each entry is in exactly one list, apart from `adopt`. `extra` has accounts."""
 
     #: No account of the team fits.
     buy: list[FileEntry] = field(default_factory=list)
     #: Deleted, and brought back by `adopt`.
     bring_back: list[tuple[FileEntry, TeamAccount]] = field(default_factory=list)
     change: list[tuple[FileEntry, TeamAccount, list[Change]]] = field(default_factory=list)
-    #: `pulumi up` would refuse them, and why.
+    #: Entries that `pulumi up` would refuse, and why.
     refused: list[tuple[FileEntry, str]] = field(default_factory=list)
     same: list[tuple[FileEntry, TeamAccount]] = field(default_factory=list)
-    #: Live accounts that no entry stands for.
+    #: Live accounts without an entry.
     extra: list[TeamAccount] = field(default_factory=list)
-    #: Of `same` and `change` those that `adopt` or `existing` takes over if no stack holds them.
+    #: The entries of `same` and `change` that take an account over if no stack holds it.
     adopt: list[tuple[FileEntry, TeamAccount]] = field(default_factory=list)
 
     @property
@@ -48,7 +48,7 @@ class Comparison:
 
 
 def compare(entries: Sequence[FileEntry], team: Iterable[TeamAccount]) -> Comparison:
-    """Compare; linear in the number of entries and accounts."""
+    """Compare, in a time that is linear in the number of entries and accounts."""
     accounts = {account.id: account for account in team}
     live = [account for account in accounts.values() if account.live]
     adopted = {entry.adopt for entry in entries if entry.adopt}
@@ -92,7 +92,7 @@ def _account_of(
         return fit[0]
     if len(named) > 1:
         ids = ", ".join(account.id for account in named)
-        found.refused.append((entry, f"several accounts have this nickname ({ids}); say adopt"))
+        found.refused.append((entry, f"several accounts have this nickname ({ids}); set adopt"))
         return None
     if not named:
         found.buy.append(entry)
@@ -123,7 +123,7 @@ def _sort_in(entry: FileEntry, account: TeamAccount, found: Comparison) -> None:
 
 
 def changes_of(entry: FileEntry, account: TeamAccount) -> list[Change]:
-    """What the entry has otherwise; of the settings only those that it names count."""
+    """The differences of the entry. Only the settings that it names count."""
     from chatdaddy_pulumi.lifecycle.held import differences_seen
 
     seen: Any = account  # it has what is looked at

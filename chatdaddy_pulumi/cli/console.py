@@ -1,7 +1,7 @@
-"""What the commands print: tables, JSON, CSV, errors and progress.
+"""The output of the commands: tables, JSON, CSV, errors and progress.
 
-Results go to stdout; errors, notes and progress go to stderr. Colour and progress are for
-terminals alone. Text from the API or a file is shown with its unsafe characters escaped.
+Results go to stdout; errors, notes and progress go to stderr. Colour and progress are shown only on
+terminals. Text from the API or a file is shown with its unsafe characters escaped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from chatdaddy_pulumi.client.text import escaped, visible_lines
 
 
 class Failed(Exception):
-    """The command can't go on; the message is for people, and says what to do."""
+    """The command can't continue. The message is for people, and says what to do."""
 
     def __init__(self, message: str, code: int = 1) -> None:
         super().__init__(message)
@@ -40,17 +40,17 @@ def notes() -> Console:
 
 
 def say(text: str | Text = "", *, to: Console | None = None) -> None:
-    """Print a line as it is, however long."""
+    """Print a line without wrapping it."""
     (to or out()).print(text, soft_wrap=True)
 
 
 def note(text: str) -> None:
-    """Print a line beside the results."""
+    """Print a line that is not a result."""
     say(visible_lines(text), to=notes())
 
 
 def fail(message: str) -> None:
-    """Print why the command can't go on."""
+    """Print why the command can't continue."""
     console = notes()
     say(Text.assemble(("error: ", "bold red"), visible_lines(message)), to=console)
 
@@ -83,7 +83,7 @@ class Cell(NamedTuple):
         return Text(escaped(self.text), self.style)
 
 
-#: Columns of a terminal that an elastic column keeps at least.
+#: The least width of an elastic column, in columns of the terminal.
 _NARROWEST = 12
 _GAP = "  "
 
@@ -107,7 +107,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], elastic: 
 
 @contextmanager
 def progress(label: str, count: Callable[[], str] = str) -> Iterator[None]:
-    """Show on a terminal that long work goes on; `count` says how far, such as ``page 12``."""
+    """Show the progress of long work on a terminal; `count` says how far: ``page 12``."""
     console = notes()
     if not console.is_terminal:
         yield
@@ -148,7 +148,7 @@ def plural(number: int, noun: str) -> str:
 
 
 def quiet_streams() -> None:
-    """Show what an output's encoding lacks as an escape, rather than fail."""
+    """Show characters that an output's encoding lacks as escapes, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         _lenient(stream)
 

@@ -1,4 +1,4 @@
-"""`chatdaddy-pulumi doctor`: whether everything is there that a run needs, and the remedies."""
+"""`chatdaddy-pulumi doctor`: checks everything that a run needs, and says what to do."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _OLDEST_PYTHON = (3, 10)
 _ROOM = 16**4
 _LITTLE_ROOM = 1_000
 
-#: Numbers in a token's scope, and what fails without it.
+#: The number of each scope in a token, and what fails without the scope.
 _SCOPES: Mapping[str, tuple[int, str]] = {
     "ACCOUNT_READ": (31, "nothing works"),
     "ACCOUNT_CREATE": (30, "no purchase, no account brought back"),
@@ -55,7 +55,7 @@ _ITEMS = {
 
 
 class Verdict(str, Enum):
-    """What was found of one thing."""
+    """The result of a check."""
 
     RIGHT = "right"
     WARNING = "warning"
@@ -169,7 +169,7 @@ def _engine() -> Check:
     if (path := shutil.which("pulumi")) is None:
         install = "install the Pulumi CLI: https://www.pulumi.com/docs/install/"
         if _has_standin():
-            found = "the stand-in alone, which drives only servers on this machine"
+            found = "only the stand-in, which works only with servers on this machine"
             return warning("engine", found, f"for real accounts, {install}")
         return wrong("engine", "no `pulumi` on PATH", install)
     try:
@@ -180,7 +180,7 @@ def _engine() -> Check:
     except (OSError, subprocess.TimeoutExpired):
         version = ""
     if not version:
-        return wrong("engine", f"{path} does not say its version", "install the Pulumi CLI anew")
+        return wrong("engine", f"{path} does not tell its version", "install the Pulumi CLI again")
     return right("engine", f"Pulumi CLI {version.removeprefix('v')}")
 
 
@@ -215,14 +215,14 @@ def _configuration_and_team(flags: AccessFlags) -> Iterable[Check]:
 
 def _unchecked(*names: str) -> Iterable[Check]:
     for name in names:
-        yield Check(name, Verdict.NOT_CHECKED, "not checked, since something before it is wrong")
+        yield Check(name, Verdict.NOT_CHECKED, "not checked, since an earlier check failed")
 
 
 def _stack(flags: AccessFlags) -> tuple[Check, Access | None]:
     try:
         access = Access.of(flags)
     except Failed as error:
-        remedy = "see the message; --no-stack leaves the stack out"
+        remedy = "see the message; --no-stack ignores the stack"
         return wrong("stack", str(error), remedy), None
     if access.stack is None:
         return right("stack", "none in this folder"), access
@@ -261,14 +261,14 @@ def _address(access: Access) -> Check:
         hosts = access.hosts()
         access.options()
     except (Failed, ChatDaddyError) as error:
-        return wrong("address", str(error), "set it right, or leave it out")
+        return wrong("address", str(error), "correct it, or leave it out")
     source = access.source("baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl")
-    return right("address", f"{', '.join(hosts)} ({source or 'that of ChatDaddy itself'})")
+    return right("address", f"{', '.join(hosts)} ({source or 'the default'})")
 
 
 # --- the team
 
-#: By the setting that an error blames.
+#: By the setting that caused an error.
 _REMEDIES = {
     "teamId": f"set the right team ID, or a token of one of its users: see {_API_PAGE}",
     "refreshToken": f"get another token at {_API_PAGE}, and set it",
@@ -280,7 +280,7 @@ _TEAM_CHECKS = ("access", "scopes", "team", "billing", "auto-charge", "accounts"
 
 @dataclass(frozen=True)
 class _Seen:
-    """What ChatDaddy answers; an exception in the place of what it refuses."""
+    """ChatDaddy's answers. A refused call has its exception instead."""
 
     claims: Mapping[str, Any]
     team: Any
@@ -332,21 +332,21 @@ def _raise_bugs(answer: object) -> None:
 def _user(claims: Mapping[str, Any]) -> Check:
     user = claims.get("user")
     known = user if isinstance(user, dict) else {}
-    name = known.get("fullName") or known.get("id") or "a user that is not named"
-    return right("access", f"ChatDaddy takes the token, which is of {name}")
+    name = known.get("fullName") or known.get("id") or "an unknown user"
+    return right("access", f"ChatDaddy accepts the token of {name}")
 
 
 def _scopes(claims: Mapping[str, Any]) -> Check:
     said = claims.get("scope")
     if not isinstance(said, str):
-        return warning("scopes", "the token does not say", "nothing, if all else works")
+        return warning("scopes", "the token does not tell", "nothing, if everything else works")
     missing = _missing(_SCOPES, said)
     more = _missing(_MORE_SCOPES, said)
     if missing or more:
         told = "; ".join(f"no {name}: {without}" for name, without in {**missing, **more}.items())
         remedy = "ask an admin of the team for a role with these scopes, or for another token"
         return (wrong if missing else warning)("scopes", told, remedy)
-    return right("scopes", f"all that are needed ({', '.join((*_SCOPES, *_MORE_SCOPES))})")
+    return right("scopes", f"all required ones ({', '.join((*_SCOPES, *_MORE_SCOPES))})")
 
 
 def _missing(scopes: Mapping[str, tuple[int, str]], said: str) -> dict[str, str]:
@@ -385,7 +385,9 @@ def _auto_charge(detail: TeamDetail) -> Check:
     ]
     on = [tier.short for tier, item in _ITEMS.items() if item in detail.auto_charge_items]
     if not missing:
-        return right("auto-charge", f"on for {' and '.join(on) or 'none, but days are left'}")
+        return right(
+            "auto-charge", f"on for {' and '.join(on) or 'no tier, but paid days are left'}"
+        )
     names = " and ".join(tier.short for tier in missing)
     items = ", ".join(_ITEMS[tier] for tier in missing)
     found = f"off for {names}: purchases of that tier may be refused"
@@ -394,7 +396,7 @@ def _auto_charge(detail: TeamDetail) -> Check:
 
 
 def _left(detail: TeamDetail, item: str) -> float:
-    """The account-days that are paid for and not used, as far as the API says."""
+    """The account-days that are paid for and not used, as far as the API tells."""
     limit, used = detail.access.limits.get(item), detail.usage.get(item)
     if isinstance(limit, (int, float)) and isinstance(used, (int, float)):
         return limit - used

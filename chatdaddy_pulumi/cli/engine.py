@@ -1,6 +1,6 @@
 """`chatdaddy-pulumi sandbox up|preview|refresh|destroy|outputs`: the stand-in engine.
 
-It drives servers on this machine only, and loads from a state no providers but ours.
+It works only with servers on this machine, and loads only this package's providers from a state.
 """
 
 from __future__ import annotations

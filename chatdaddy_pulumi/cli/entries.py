@@ -1,6 +1,6 @@
-"""A fleet file's entries as the commands know them.
+"""A fleet file's entries, for the commands.
 
-The one place where the command reads fleet files and applies the rules of their entries.
+Only this module of the command reads fleet files and applies the rules of their entries.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def problems_of(file: Path, format: str | None = None) -> list[str]:
 
 
 def arguments_in(file: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """What a file says, by key, and its problems."""
+    """The arguments in a file, by key, and its problems."""
     from chatdaddy_pulumi.spec.files.reading import read_file
 
     accounts, problems = read_file(file)
@@ -93,7 +93,7 @@ def in_folder(folder: Path) -> Path | None:
 
 
 def keys_by_adopted(file: Path) -> dict[str, str]:
-    """The keys of a file by the IDs of the accounts that they take over; none if it is not there.
+    """The keys of a file by the IDs that `adopt` names; none if there is no file.
 
     Raises:
         Failed: it has problems.

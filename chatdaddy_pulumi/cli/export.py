@@ -1,4 +1,4 @@
-"""A team's accounts as a Pulumi project: which of them, under which keys, and the files.
+"""Writes a team's accounts as a Pulumi project: chooses accounts and keys, and writes the files.
 
 `pulumi up` on it takes the accounts over as they are: it buys nothing and changes nothing.
 """
@@ -27,7 +27,7 @@ from chatdaddy_pulumi.spec.rules import INTERNAL_SETTINGS
 
 SCHEMA_FILE = "fleet.schema.json"
 
-#: Characters of a key, apart from what keeps it apart from others.
+#: The most characters of a key, without the suffix that makes it unique.
 _LONGEST_KEY = 60
 
 
@@ -41,7 +41,7 @@ class Format(str, Enum):
 
 @dataclass
 class Export:
-    """What a fleet file will hold, and what it can't."""
+    """The entries of a fleet file, and the accounts that it can't have."""
 
     #: An entry's arguments by key.
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -58,9 +58,9 @@ def plan(
     """The entries of the chosen accounts.
 
     Args:
-        team: Every account: keys don't depend on which of them are chosen.
-        chosen: Those to export.
-        keys_before: Keys by account ID, of an earlier export: they stay.
+        team: All accounts, since keys don't depend on which of them are chosen.
+        chosen: The accounts to export.
+        keys_before: The keys of an earlier export, by account ID. They stay.
         with_settings: Write the settings and assignees as they are.
     """
     made = Export()
@@ -106,7 +106,7 @@ def obstacle(account: TeamAccount) -> str | None:
 
 
 def _arguments(account: TeamAccount, shared_name: bool, with_settings: bool) -> dict[str, Any]:
-    """The arguments that say what the account is, and nothing that would change it."""
+    """The arguments that describe the account as it is, so that nothing would change it."""
     said: dict[str, Any] = {"nickname": account.nickname}
     if account.type != AccountType.WHATSAPP.value:
         said["type"] = account.type
@@ -133,13 +133,13 @@ def _arguments(account: TeamAccount, shared_name: bool, with_settings: bool) -> 
 def keys_of(team: Iterable[TeamAccount], before: Mapping[str, str]) -> dict[str, str]:
     """A key for each account, made from its nickname: unique, whatever the order of the team.
 
-    Of equal ones the oldest account has the plain key, the others the end of their ID as well. So
-    an account that is bought later changes no key.
+    If keys are equal, the oldest account has the plain key, and the others have the end of their ID
+    added. So an account that is bought later changes no key.
     """
     accounts = list(team)
     found = {one.id: before[one.id] for one in accounts if one.id in before}
     taken = set(found.values())
-    # What is gone makes room for what lives.
+    # Live accounts have precedence over removed ones.
     for account in sorted(accounts, key=lambda one: (not one.live, one.created_at or "", one.id)):
         if account.id in found:
             continue
@@ -163,7 +163,7 @@ def _endless(options: list[str]) -> Iterable[str]:
 def slug(nickname: str) -> str:
     """The nickname's letters and digits, in lower case, words separated by hyphens.
 
-    Latin letters lose their accents, others stay; nothing may be left, as of an emoji.
+    Latin letters lose their accents; other letters stay. The result may be empty, as for an emoji.
     """
     plain = []
     for letter in unicodedata.normalize("NFC", nickname).lower():
@@ -218,8 +218,8 @@ def write(
     if there and not overwrite:
         names = ", ".join(path.name for path in there)
         raise Failed(
-            f"{folder} holds {names} already; choose another folder, or write the fleet file anew "
-            "with --overwrite, which keeps its keys and leaves the program as it is"
+            f"{folder} holds {names} already; choose another folder, or write the fleet file "
+            "again with --overwrite, which keeps its keys and does not change the program"
         )
     stay = {folder / "__main__.py", folder / "Pulumi.yaml"} & set(there)
     others = [name for name in files.NAMES if name != fleet.name and (folder / name).exists()]
@@ -236,7 +236,7 @@ def write(
 
 
 def _replace(path: Path, text: str, export: Export | None) -> None:
-    """Write a file as a whole; a fleet file is read back first, and must say what was meant."""
+    """Write a file atomically. A fleet file is first read back and compared."""
     aside = path.with_name(f".new.{path.name}")
     try:
         aside.write_text(text, encoding="utf-8", newline="")
@@ -251,7 +251,7 @@ def _check(file: Path, export: Export) -> None:
     found, problems = files.arguments_in(file)
     wrong = [key for key, said in export.entries.items() if found.get(key) != said]
     if problems or wrong or len(found) != len(export.entries):
-        first = problems[0] if problems else f"the entry {wrong[0]!r} reads otherwise"
+        first = problems[0] if problems else f"the entry {wrong[0]!r} reads back differently"
         raise Failed(
             f"{file.suffix[1:].upper()} can't hold this fleet ({first}); use another --format"
         )
@@ -260,7 +260,7 @@ def _check(file: Path, export: Export) -> None:
 def _yaml(entries: Mapping[str, Any], team: str) -> str:
     import yaml
 
-    # Not by the C library, which writes emojis as numbers.
+    # Not with the C library, which writes emojis as numbers.
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, data: Any) -> bool:
             return True

@@ -1,4 +1,4 @@
-"""`chatdaddy-pulumi fleet …`: fleet files, alone and against the team."""
+"""`chatdaddy-pulumi fleet …`: checks fleet files, and compares them with the team."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from chatdaddy_pulumi.spec.problem import more
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy
 
-#: Of `fleet diff`: as `diff` has it.
+#: Exit codes of `fleet diff`, the same as those of `diff`.
 DIFFERENT, TROUBLE = 1, 2
 
-#: Lines of a kind that are shown.
+#: The most lines of each kind that are shown.
 _SHOWN = 20
 
 FileFormat = Annotated[
@@ -148,7 +148,7 @@ _URLS = ("baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl")
 
 
 def _team_and_lock(access: Access) -> tuple[list[TeamAccount], bool]:
-    """The accounts, and whether the team is locked as far as the token may know."""
+    """The accounts, and whether the team is locked, if the token may read that."""
     from chatdaddy_pulumi.client import ChatDaddyError
 
     async def work(client: ChatDaddy) -> tuple[list[TeamAccount], bool]:
@@ -171,7 +171,7 @@ def _tell_left_out(left_out: list[tuple[TeamAccount, str]]) -> None:
 
 
 def _tell_next(folder: Path, access: Access) -> None:
-    """What to type now."""
+    """Show the next commands."""
     said = ["\nnext:", f"  cd {folder}"]
     from chatdaddy_pulumi.client.addresses import is_local
 
@@ -221,7 +221,7 @@ def diff(
 
 @contextmanager
 def _trouble() -> Iterator[None]:
-    """What goes wrong here ends with the code for trouble."""
+    """Make failures in the block end with the exit code for trouble."""
     from chatdaddy_pulumi.client import ChatDaddyError
     from chatdaddy_pulumi.provider.settings import with_keys
 

@@ -1,4 +1,4 @@
-"""The stand-in engine drives servers on this machine only; real accounts need `pulumi up`."""
+"""The stand-in engine works only with servers on this machine; real accounts need `pulumi up`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_urls(config: Mapping[str, object], env: Mapping[str, str], whose: str)
     if "baseUrl" not in said and len(said) < len(URL_KEYS) - 1:
         raise EngineError(
             f"{whose} has no chatdaddy:baseUrl, so its accounts are real; the stand-in "
-            "engine drives only servers on this machine: set it to the sandbox's address "
+            "engine works only with servers on this machine: set it to the sandbox's address "
             "(chatdaddy-pulumi sandbox serve), or use `pulumi up`"
         )
     for key, url in given:
@@ -42,5 +42,5 @@ def check_urls(config: Mapping[str, object], env: Mapping[str, str], whose: str)
             # The address is not shown: it may be a secret, or hold one.
             raise EngineError(
                 f"{whose} has a {key} that is not on this machine; the stand-in engine "
-                "drives only servers on this machine: for real accounts use `pulumi up`"
+                "works only with servers on this machine: for real accounts use `pulumi up`"
             )

@@ -1,4 +1,4 @@
-"""Secrets for `sandbox up` that are in no argument of the process: typed unseen, or in a file."""
+"""Secrets for `sandbox up` that are not in the process's arguments: typed, or in a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chatdaddy_pulumi.cli.console import Failed
 
 
 def read_secrets(given: Iterable[str], files: Iterable[str]) -> list[str]:
-    """``KEY=VALUE`` of each: a KEY alone is asked for, a KEY=FILE is read.
+    """``KEY=VALUE`` for each: the value of a single KEY is asked for, that of KEY=FILE is read.
 
     Raises:
         Failed: a file can't be read, or there is no terminal to ask in.
@@ -22,7 +22,7 @@ def read_secrets(given: Iterable[str], files: Iterable[str]) -> list[str]:
 
 
 def ask(what: str) -> str:
-    """A secret that is typed unseen; only from a terminal."""
+    """Ask for a secret on the terminal, without showing it."""
     if not sys.stdin.isatty():
         raise Failed(f"there is no terminal to ask for {what} in; give it in a file", code=2)
     return str(typer.prompt(what, hide_input=True, err=True))

@@ -1,7 +1,7 @@
 """The Pulumi stack in the current folder: its configuration, and the accounts in its state.
 
-The configuration is read from the stack's file with the passphrase, as far as that goes, and from
-the Pulumi CLI otherwise. The state is the stand-in engine's if there is one, else the CLI's.
+The configuration is read from the stack's file with the passphrase if that is enough, otherwise
+from the Pulumi CLI. The state is the stand-in engine's if there is one, otherwise the CLI's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PULUMI_S = 60
 
 
 class _NotHere(Exception):
-    """The stack's file alone does not say it; the Pulumi CLI may."""
+    """The stack's file is not enough; the Pulumi CLI may help."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Stack:
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         return f"stack {self.name}" if self.name else f"project {self.root.name}"
 
     @property
     def short_name(self) -> str | None:
-        """The name without organization and project: files are named by it."""
+        """The name without organization and project, as in the names of files."""
         return self.name.rpartition("/")[2] if self.name else None
 
     @property
@@ -104,18 +104,18 @@ class Stack:
         return {key: opened.get(key) or _text(value) for key, value in said.items()}
 
     def _pulumi(self, *arguments: str, why: str = "") -> dict[str, Any]:
-        """What a command of the Pulumi CLI answers, as JSON."""
+        """The output of a Pulumi CLI command, as JSON."""
         if shutil.which("pulumi") is None:
             raise Failed(
                 f"{self.label} can't be read: {why or 'the Pulumi CLI reads it'}, and there is no "
-                "`pulumi` on PATH; mend that, or leave the stack out with --no-stack"
+                "`pulumi` on PATH; correct that, or ignore the stack with --no-stack"
             )
         done = _call(self.root, *arguments, *(("--stack", self.name) if self.name else ()))
         if done.returncode:
             told = f"{why}, and the Pulumi CLI says: " if why else ""
             raise Failed(
                 f"{self.label} can't be read: {told}{_last_line(done)}; "
-                "mend that, or leave the stack out with --no-stack"
+                "correct that, or ignore the stack with --no-stack"
             )
         return _json(done.stdout, f"`pulumi {' '.join(arguments)}`")
 
@@ -123,7 +123,8 @@ class Stack:
 def find(folder: Path, name: str | None = None) -> Stack | None:
     """The stack of that name, or the one that is selected, of the project in or above a folder.
 
-    None: there is no project. A project without a selected stack has a configuration of its own.
+    Returns None if there is no project. A project without a selected stack still has a
+    configuration.
 
     Raises:
         Failed: a stack is named, but there is no project.
@@ -138,7 +139,7 @@ def find(folder: Path, name: str | None = None) -> Stack | None:
 
 
 def _selected(root: Path) -> str | None:
-    """The stack that `pulumi stack select` chose, or the only one that has left files here."""
+    """The stack that `pulumi stack select` chose, or the only one with files here."""
     if shutil.which("pulumi"):
         done = _call(root, "stack", "--show-name")
         if done.returncode == 0 and (name := done.stdout.strip()):
@@ -163,7 +164,7 @@ def _call(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     except subprocess.TimeoutExpired:
         raise Failed(
             f"`pulumi {' '.join(arguments)}` did not answer within {_PULUMI_S} s; "
-            "--no-stack leaves the stack out"
+            "--no-stack ignores the stack"
         ) from None
 
 
@@ -174,7 +175,7 @@ def _last_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def _held(resources: list[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """From a state's resources to account IDs by name or key."""
+    """The account IDs in a state's resources, by name or key."""
     from chatdaddy_pulumi.provider.state import saved_holder
 
     found: dict[str, set[str]] = {}
@@ -183,17 +184,17 @@ def _held(resources: list[Mapping[str, Any]]) -> dict[str, list[str]]:
         try:
             holder = saved_holder(urn, resource.get("outputs") or {})
         except (AttributeError, KeyError, TypeError, ValueError):
-            continue  # its entries are secrets, or it is of a later version
+            continue  # its entries are secrets, or a later version wrote it
         for key, one in holder.accounts.items() if holder else ():
             found.setdefault(key or urn.rpartition("::")[2], set()).add(one.account_id)
     return {name: sorted(ids) for name, ids in found.items()}
 
 
-# --- secrets by passphrase, as the `passphrase` secrets provider keeps them
+# --- secrets of the `passphrase` secrets provider
 
 
 def _decrypted(sealed: Mapping[str, str], salt: str) -> dict[str, str]:
-    """The secrets in the clear: AES-256-GCM, the key derived from passphrase and salt."""
+    """The decrypted secrets: AES-256-GCM, with a key from passphrase and salt."""
     passphrase = _passphrase()
     version, _, rest = salt.partition(":")
     if version != "v1":
@@ -254,7 +255,7 @@ def _json(text: str, what: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise Failed(f"{what} is not the JSON that is expected; --no-stack leaves the stack out")
+        raise Failed(f"{what} is not the expected JSON; --no-stack ignores the stack")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The team's accounts as the commands know them, and the options that choose among them."""
+"""The team's accounts for the commands, and the options that filter them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Status(str, Enum):
-    """What `--state` takes: the connection's state, or how an account has left the team."""
+    """The values of `--state`: the connection's state, or how an account was removed."""
 
     OPEN = "open"
     CONNECTING = "connecting"
@@ -28,7 +28,7 @@ class Status(str, Enum):
 
 
 class TierName(str, Enum):
-    """What `--tier` takes."""
+    """The values of `--tier`."""
 
     LIMITED = "limited"
     UNLIMITED = "unlimited"
@@ -37,7 +37,7 @@ class TierName(str, Enum):
 
 @dataclass(frozen=True)
 class TeamAccount:
-    """An account of the team; None is what the API does not say."""
+    """An account of the team. Attributes that the API does not tell are None."""
 
     id: str
     nickname: str | None = None
@@ -64,7 +64,7 @@ class TeamAccount:
 
     @classmethod
     def seen(cls, account: Any) -> TeamAccount:
-        """From what the API client gives."""
+        """Make it from an account of the API client."""
         info = account.state_info or {}
         archive = account.archive_state
         error = account.error
@@ -106,7 +106,7 @@ class TeamAccount:
 
     @property
     def short_tier(self) -> str:
-        """The tier as people type it; the API's own word if it is a new one."""
+        """The tier's short name; the API's own name if the tier is unknown."""
         try:
             return Tier(self.tier).short if self.tier else TierName.NONE.value
         except ValueError:
@@ -140,7 +140,7 @@ def _text(value: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which accounts: each option that is given must fit."""
+    """Filters accounts: each given option must fit."""
 
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="A part of nickname, ID or number.")
@@ -170,14 +170,14 @@ class Filter:
 
 
 def ordered(accounts: Iterable[TeamAccount]) -> list[TeamAccount]:
-    """By nickname, the oldest first of equal ones: the same whatever the API's order."""
+    """Sort by nickname, then by age, so that the API's order does not matter."""
     return sorted(
         accounts, key=lambda one: ((one.nickname or "").casefold(), one.created_at or "", one.id)
     )
 
 
 async def list_team(client: ChatDaddy) -> list[TeamAccount]:
-    """Every account of the team, deleted and archived ones too, ordered; terminals show progress.
+    """All accounts of the team, including deleted and archived ones, sorted. Shows progress.
 
     Raises:
         ChatDaddyError: the accounts can't be read.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from chatdaddy_pulumi.client.addresses import DEFAULT_PORTS, Address, is_loopback, parse
@@ -20,8 +20,8 @@ class Proxy:
     tls: bool
     host: str
     port: int
-    user: str | None
-    password: str | None
+    user: str | None = field(repr=False)
+    password: str | None = field(repr=False)
 
 
 def proxy_for(address: Address, environment: Mapping[str, str]) -> Proxy | None:

@@ -68,6 +68,10 @@ class NotRemoved(LifecycleError):
         self.taker = taker
 
 
+class StillDeclared(LifecycleError):
+    """The program declares an entry that has the account, and nothing says that it will keep it."""
+
+
 class WrongTeam(LifecycleError):
     """The accounts belong to another team than the configured one."""
 

@@ -42,11 +42,11 @@ class Claims(Protocol):
     """What the resources of one run share."""
 
     @property
-    def checking(self) -> bool:
-        """Whether any resource of the run was checked: ``destroy --run-program`` checks none."""
+    def failed(self) -> bool:
+        """Whether a step of the run failed before the removals."""
 
-    def check(self) -> None:
-        """A resource of the run is checked."""
+    def fail(self) -> None:
+        """A step of the run failed; what the program would declare after it is not known."""
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         """Claim the account; the other entry that has claimed it before, if there is one."""
@@ -81,15 +81,15 @@ class LocalClaims:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self.checking = False
+        self.failed = False
         #: The purchases that the run sent, without those that were refused.
         self.sent: dict[Ref, Sent] = {}
         self._claims: dict[str, Claim] = {}
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
 
-    def check(self) -> None:
-        self.checking = True
+    def fail(self) -> None:
+        self.failed = True
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         first = self._claims.setdefault(account_id, Claim(ref, False)).ref
@@ -156,6 +156,11 @@ class Facts:
     bought: set[str] = field(default_factory=set)
     #: The accounts that entries of this piece of work are about to take over.
     promised: Collection[str] = ()
+    #: Whether a resource of the program was checked in this run, in any host. A destroy that runs
+    #: the program checks none.
+    is_checked: Callable[[], bool] = lambda: True
+    #: When the program began, in seconds since 1970.
+    began_at: float = 0.0
     #: The accounts that this run was the first to miss.
     first_missed: Missed = field(default_factory=set[str])
     #: The explicit provider. Nicknames of other providers are no duplicates.

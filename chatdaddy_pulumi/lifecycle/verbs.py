@@ -6,6 +6,7 @@ the check.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from enum import Enum
 from functools import partial
@@ -35,6 +36,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     NotDone,
     NotNoted,
     NotRemoved,
+    StillDeclared,
     Unresolved,
 )
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
@@ -48,6 +50,10 @@ if TYPE_CHECKING:
 
 #: After a lost answer, the work may take this many times as long as the server was silent.
 _SLOWER_STILL = 10.0
+
+#: For so many seconds after the program began its first resource may be checked, and how often it
+#: is asked for.
+_FIRST_CHECK_S, _CHECK_AGAIN_S = 10.0, 0.25
 
 
 async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
@@ -274,15 +280,26 @@ async def remove(
 
     Raises:
         NotRemoved: another entry will take it over and has not done so yet.
+        StillDeclared: the program declares an entry that has it, and may be run by a destroy.
         WrongTeam: it belongs to another team than the configured one.
         NotDone: ChatDaddy refused or could not be asked; it is as it was, or on its way.
     """
     other = _has_now(facts, ref, account_id)
     if other is not None:
+        if not await _is_checked(facts):
+            raise StillDeclared(
+                f"{account_id} was not removed: the program declares {other.label}, which has it, "
+                "and this run checks none of its resources, so nothing says who keeps it"
+            )
         return Removal.LET_GO, other
     if on_delete is OnDelete.RETAIN:
         return Removal.RETAINED, None
     facts.check_team(account_id)
+    if facts.claims.failed and facts.ownership.declaration(ref.holder) is None:
+        raise NotDone(
+            f"{account_id} was not removed: something failed in this run, and the program may "
+            "declare the account after it"
+        )
     accounts = facts.client.accounts
     try:
         if on_delete is OnDelete.ARCHIVE:
@@ -295,6 +312,15 @@ async def remove(
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
         raise NotDone(f"{account_id} was not {word}", cause=error) from None
     return Removal.REMOVED, None
+
+
+async def _is_checked(facts: Facts) -> bool:
+    """Whether this run checks a resource of the program; it may be about to check the first."""
+    while not facts.is_checked():
+        if facts.clock() >= facts.began_at + _FIRST_CHECK_S:
+            return False
+        await asyncio.sleep(_CHECK_AGAIN_S)
+    return True
 
 
 async def _is_removed(facts: Facts, account_id: str, error: ChatDaddyError) -> bool:
@@ -335,11 +361,10 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         raise NotRemoved(account_id, adopter[0])
     if not _is_recreated(facts, ref, account_id):
         return None
-    creates = facts.claims.checking
-    if ownership.is_renamed(ref.holder) and (ref.key or not creates):
-        # It has a new name, under which the engine may leave it out or have failed.
+    if ref.key and ownership.is_renamed(ref.holder):
+        # The fleet has a new name, under which the engine may leave it out or have failed.
         raise NotRemoved(account_id, ref)
-    return ref if creates else None
+    return ref
 
 
 def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.text import visible_lines
+from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
@@ -85,10 +86,13 @@ class Host:
         known = self.context.run
         if known is None or known.number != hidden.get("number"):
             run = self.find_run(hidden)
+            if run is None:
+                raise NotDone(
+                    f"nothing was done: the file of this run, {hidden.get('path')}, is not found. "
+                    "The program and the engine need one TMPDIR, whose files stay while they run"
+                )
             self.context = self._new_context(run, str(hidden.get("provider") or ""))
-            if run is not None:
-                run.claims.check()
-                self._entered(run)
+            self._entered(run)
         return self.context
 
     def _new_context(self, run: Run | None, provider: str = "") -> RunContext:
@@ -108,6 +112,11 @@ class Host:
                 self._entered(run)
         self.context.read_again()
         return self.context
+
+    def fail(self) -> None:
+        """A check, a difference or a step of the run failed."""
+        if self.context.run is not None:
+            self.context.run.claims.fail()
 
     @property
     def client(self) -> ChatDaddy:

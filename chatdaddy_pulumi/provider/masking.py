@@ -40,9 +40,9 @@ _ACCOUNT_ID = re.compile(r"acc[A-Za-z0-9_-]{4,60}")
 class Masking:
     """The secret texts that a provider host has met."""
 
-    _words: set[str] = field(default_factory=set)
+    _words: set[str] = field(default_factory=set, repr=False)
     #: The same, the longest first, since one may be a part of another; None if it is to be sorted.
-    _sorted: list[str] | None = None
+    _sorted: list[str] | None = field(default=None, repr=False)
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
         """Mask the texts and numbers in these arguments from now on.

@@ -25,6 +25,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotNoted,
     NotRemoved,
+    StillDeclared,
     TooMuch,
     Unresolved,
 )
@@ -85,6 +86,11 @@ def advice(error: BaseException | None) -> str:
         )
     if isinstance(error, NotRemoved):
         return "Run `pulumi up` again once the other entry has it"
+    if isinstance(error, StillDeclared):
+        return (
+            "Run `pulumi destroy` without --run-program to remove it, or `pulumi up` without "
+            "--target to keep it"
+        )
     if isinstance(error, LifecycleError):
         return advice(error.cause) if error.cause is not None else ""
     if not isinstance(error, ChatDaddyError):

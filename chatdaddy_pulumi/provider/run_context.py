@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
-from chatdaddy_pulumi.provider.state import FleetState, saved_holder
+from chatdaddy_pulumi.provider.state import FleetState, plain, saved_holder
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity, entries
@@ -96,7 +96,7 @@ def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
     if state is None or state.get("__unresolved") or state.get("__missing_since"):
         return True
     if declared.kind == "fleet":
-        return bool(state.get("__settled") != declared.digest)
+        return bool(plain(state.get("__settled")) != declared.digest)
     before = state.get("__declared") or {}
     said = declared.given
     return any(said.get(name) not in (None, before.get(name)) for name in ("type", "login_type"))
@@ -126,10 +126,12 @@ class Run:
     saved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
     claims: Claims = field(default_factory=LocalClaims)
-    #: The keys of the stack's configuration that are secrets.
-    secret_settings: Sequence[str] = ()
     #: The declarations, if there are more than so many by now; [] if not.
     declared_since: Callable[[int], list[Declared]] = lambda _: []
+    #: The keys of the stack's configuration that are secrets.
+    secret_settings: Sequence[str] = ()
+    #: See `Facts.is_checked`.
+    is_checked: Callable[[], bool] = lambda: True
 
     def ownership(self, gone: Collection[str] = ()) -> Ownership:
         """The ownership that follows from the saved state and the declarations, without `gone`.
@@ -229,7 +231,7 @@ class RunContext:
         """Whether an intent stays that has the orders of a resource which is removed."""
         if self.intent_checked:
             return True
-        return declared is not None and self.run is not None and self.run.claims.checking
+        return declared is not None and self.run is not None and self.run.is_checked()
 
     @property
     def orders(self) -> dict[Order, Unresolved]:
@@ -276,7 +278,7 @@ class RunContext:
         saved = self.run.saved.get(declared.urn or "") if self.run is not None else None
         if saved is None or declared.digest is None or saved.get("__unresolved"):
             return False
-        return bool(saved.get("__settled") == declared.digest)
+        return bool(plain(saved.get("__settled")) == declared.digest)
 
     def specs(self, declared: Declared) -> dict[str, AccountSpec]:
         """What a declared resource asks for, by key; {} while that is not known."""
@@ -305,11 +307,14 @@ class RunContext:
 
     def facts(self, client: ChatDaddy, team_id: str, clock: Any) -> Facts:
         """The facts for the verbs."""
+        run = self.run or Run("", preview=False)
         return Facts(
             client=client,
             team_id=team_id,
             ownership=self.ownership,
-            claims=self.run.claims if self.run is not None else LocalClaims(),
+            claims=run.claims,
+            is_checked=run.is_checked,
+            began_at=run.at,
             unresolved=self.unresolved,
             suspected=self.suspected,
             noted=self.is_noted,

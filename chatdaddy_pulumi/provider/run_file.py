@@ -196,6 +196,15 @@ class RunFile:
         """When the run's machine was started; "" if it is not known."""
         return self._fact("boot")
 
+    def enter(self) -> Run:
+        """The run, for a host that checks a resource of it."""
+        self._note("checked")
+        return self.run()
+
+    def is_checked(self) -> bool:
+        """Whether a host checks a resource of the run."""
+        return self._fact("checked") != ""
+
     def _fact(self, name: str) -> str:
         with self._open() as connection:
             row = connection.execute("select value from facts where name = ?", (name,)).fetchone()
@@ -219,8 +228,9 @@ class RunFile:
             saved=facts["saved"],
             declared=declared,
             claims=self,
-            secret_settings=facts.get("secret_settings", ()),
             declared_since=self._declared_since,
+            secret_settings=facts.get("secret_settings", ()),
+            is_checked=self.is_checked,
         )
 
     def _declared_since(self, known: int) -> list[Declared]:
@@ -232,15 +242,15 @@ class RunFile:
             return [_declared(row) for (row,) in connection.execute("select value from declared")]
 
     @property
-    def checking(self) -> bool:
-        with self._open() as connection:
-            return bool(
-                connection.execute("select 1 from facts where name = 'checking'").fetchone()
-            )
+    def failed(self) -> bool:
+        return bool(self._fact("failed"))
 
-    def check(self) -> None:
+    def fail(self) -> None:
+        self._note("failed")
+
+    def _note(self, fact: str) -> None:
         with self._writing() as connection:
-            connection.execute("insert or ignore into facts values ('checking', 'true')")
+            connection.execute("insert or ignore into facts values (?, 'true')", (fact,))
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         with self._writing() as connection:
@@ -369,7 +379,7 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], s
             path = Path(str(hidden.get("path") or ""))
             if path.parent != folder() or not path.is_file():
                 return None
-            return RunFile(path).run()
+            return RunFile(path).enter()
         stack_root = root()
         found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
         for path in reversed(found) if stack_root else ():

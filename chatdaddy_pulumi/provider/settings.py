@@ -100,7 +100,7 @@ class Settings:
             raise ConfigurationError(
                 "chatdaddy:refreshToken",
                 "is not set, nor is chatdaddy:apiToken: `pulumi config set --secret "
-                f"chatdaddy:refreshToken …` or CHATDADDY_REFRESH_TOKEN; {_WHERE}",
+                f"chatdaddy:refreshToken` (it asks) or CHATDADDY_REFRESH_TOKEN; {_WHERE}",
             )
         services = {name: self.url(f"{name}Url") for name in ("auth", "im", "payments", "events")}
         urls = ServiceUrls.from_base(self.url("baseUrl") or DEFAULT_BASE_URL, **services)

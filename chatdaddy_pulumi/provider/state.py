@@ -330,6 +330,8 @@ class FleetState:
             )
         told["__declared"] = self.inputs
         told["__usual"] = self.usual
+        if self.settled:
+            told["__settled"] = self.settled
         if hidden:
             told = {name: secret(value) for name, value in told.items()}
         return {
@@ -339,7 +341,6 @@ class FleetState:
                 "tier": dict(sorted(tiers.items())),
                 "state": dict(sorted(states.items())),
             },
-            **({"__settled": self.settled} if self.settled else {}),
             "__worked_at": self.worked_at,
             "__worked_in": self.worked_in,
             "__most": max(self.most, len(shown)),

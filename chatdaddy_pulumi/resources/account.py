@@ -1,4 +1,4 @@
-"""`Account`: one ChatDaddy account. What happens to it is in `provider.account`."""
+"""`Account`: one ChatDaddy account. Its operations are in `provider.account`."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from chatdaddy_pulumi.spec.types import (
 
 
 class Account(Resource, module="chatdaddy", name="Account"):
-    """A ChatDaddy account: one WhatsApp number, or one of the other channels.
+    """A ChatDaddy account: a WhatsApp number, or an account of another channel.
 
-    Creating it **purchases** it, which is charged at once (the guide: 1 USD); a change of `tier`,
-    `nickname`, `settings` or `assignees` patches it; removing it does what `on_delete` says.
+    Creating it **purchases** it, which is charged at once (the guide: 1 USD). A change of `tier`,
+    `nickname`, `settings` or `assignees` patches it. Removing it does what `on_delete` says.
     """
 
     account_id: pulumi.Output[str]
@@ -52,12 +52,12 @@ class Account(Resource, module="chatdaddy", name="Account"):
     user_id: pulumi.Output[str | None]
     """The phone number that is logged in. A secret, since it is a person's."""
     created_at: pulumi.Output[str]
-    """When it was purchased, ISO 8601."""
+    """When it was purchased, in ISO 8601."""
     owner_id: pulumi.Output[str]
     """The team or user that owns it."""
     archive_state: pulumi.Output[str | None]
     """``archiving``, ``done`` or ``error`` if it was archived."""
-    if TYPE_CHECKING:  # the SDK converts values to what it reads here, and knows no TypedDict
+    if TYPE_CHECKING:  # the SDK converts values to this type, and does not know TypedDict
         settings: pulumi.Output[SettingsOutput]
         """All its settings, ChatDaddy's defaults included."""
         cost: pulumi.Output[CostOutput]
@@ -89,8 +89,8 @@ class Account(Resource, module="chatdaddy", name="Account"):
             type: The channel. A change replaces the account: the new one is bought first, then
                 the old one is removed.
             tier: ``limited`` or ``unlimited``, or the API's own words.
-            settings: The settings to hold, in the API's own words (``enableHistorySync`` …);
-                settings that are not named stay as they are.
+            settings: The settings to keep, with the API's own names (``enableHistorySync`` …).
+                Settings that are not named stay as they are.
             login_type: ``facebook`` or ``instagram``, for channels that have both. A change
                 replaces the account.
             assignees: IDs of the team members who may use it.
@@ -99,11 +99,12 @@ class Account(Resource, module="chatdaddy", name="Account"):
             existing: What to do if the team already has a live account of that nickname which
                 this resource does not own: ``fail`` before anything is bought, ``adopt`` it if it
                 is the only one and of the same type, or ``allow`` buying another.
-            adopt: The ID of an account to take over instead of buying one; in its deletion grace
-                it is recreated. Once it is adopted, dropping the argument changes nothing.
+            adopt: The ID of an account to take over instead of buying one. If it was deleted less
+                than 24 hours ago, it is recreated. Once it is adopted, dropping the argument
+                changes nothing.
             connect: Open the connection, so that there is a QR code to scan.
             allow_history_loss: Let a change to a tier without chat history delete what was
-                synced. Without it the preview fails and says what would be deleted.
+                synced. Otherwise the preview fails and says what would be deleted.
             opts: The resource's options. `import_` can't work for dynamic resources: use `adopt`.
         """
         opts = opts or pulumi.ResourceOptions()
@@ -136,7 +137,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 **given,
                 **declared.inputs,
                 "__secrets": secret_names(given),
-                # Outputs: named here, so that the SDK makes attributes of them.
+                # Outputs are named here so that the SDK makes attributes of them.
                 **dict.fromkeys(_OUTPUTS),
                 "__failed": None,
             },

@@ -1,5 +1,6 @@
-"""`AccountFleet`: thousands of accounts as one resource. What happens to them is in
-`provider.account_fleet`."""
+"""`AccountFleet`: thousands of accounts as one resource.
+
+Its operations are in `provider.account_fleet`."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ class _Fleet(Resource, module="chatdaddy", name="AccountFleet"):
 
 
 class AccountFleet(pulumi.ComponentResource):
-    """Many accounts in one step of the engine, whether ten or ten thousand.
+    """Many accounts in one step of the engine, even ten thousand.
 
     Each key is an account of its own: a change of one entry changes one account, and
     `pulumi preview --diff` shows it by its key.
@@ -71,7 +72,7 @@ class AccountFleet(pulumi.ComponentResource):
             accounts: Each account's arguments by key: those of `Account`, or None if the
                 defaults are enough. Keys are unique and stable; by default the nickname is the
                 key. `load_fleet` reads them from a file.
-            defaults: Arguments of every entry that does not give its own; `settings` are merged.
+            defaults: Arguments for each entry that does not have its own; `settings` are merged.
             on_delete: What removing an entry, or the fleet, does to the account: see `Account`.
             existing: What to do if the team already has a live account of an entry's nickname
                 that this fleet does not own: see `Account`.
@@ -108,7 +109,7 @@ class AccountFleet(pulumi.ComponentResource):
             protect=is_protected_by(opts),
             old_names=old_names(opts, name),
         )
-        # As a plain value: a child that depends on its parent's output would wait for itself.
+        # A plain value, since a child that depends on its parent's output would wait for itself.
         urn: Any = self.urn.future()
         fleet = _Fleet(
             PROVIDERS["_fleet"],
@@ -153,14 +154,14 @@ class AccountFleet(pulumi.ComponentResource):
     def accounts(self) -> pulumi.Output[Mapping[str, AccountOutput]]:
         """By key: ``account_id``, ``nickname``, ``type``, ``tier`` and ``state``.
 
-        In a preview of a fleet that changes, the accounts that do not change are known by their
-        key, as in ``fleet.accounts["alice"]``; the mapping as a whole is not.
+        In a preview of a fleet that changes, accounts that do not change are known by their key, as
+        in ``fleet.accounts["alice"]``. The mapping as a whole is not known.
         """
         return self._partly_known(self._held.apply(accounts_of), lambda before: before.accounts)
 
     @property
     def account_ids(self) -> pulumi.Output[Mapping[str, str]]:
-        """The accounts' IDs by key. In a preview those of accounts that stay are known by key."""
+        """The accounts' IDs by key. In a preview, those of accounts that stay are known."""
         return self._partly_known(
             self._held.apply(lambda held: _ids(accounts_of(held))), lambda before: before.ids
         )
@@ -178,7 +179,7 @@ class AccountFleet(pulumi.ComponentResource):
     def _partly_known(
         self, whole: pulumi.Output[Any], part: Callable[[_Before], Mapping[str, Any]]
     ) -> pulumi.Output[Any]:
-        """The output; in a preview that does not know the whole, with what stays as it is."""
+        """The output. If a preview does not know it as a whole, the unchanged parts are known."""
         if not pulumi.runtime.is_dry_run() or sdk_hooks.under_mocks():
             return whole
 
@@ -196,7 +197,7 @@ _OUTPUTS = ("__held", "__terms", "__drift", "counts", "failed")
 
 
 class _Before(NamedTuple):
-    """What a fleet has before a preview, of what it has after."""
+    """The part of a fleet's outputs that a preview knows, since it does not change."""
 
     #: All entries that the program declares, as far as they are known.
     keys: Collection[str]
@@ -234,7 +235,7 @@ def _ids(accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _as_if_bought(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """For unit tests under mocks: the declared accounts, with made-up IDs."""
+    """The declared accounts, with made-up IDs, for unit tests under mocks."""
     from chatdaddy_pulumi.spec.reading import read_fleet
 
     reading = read_fleet(said["accounts"], defaults=said["defaults"])
@@ -261,7 +262,7 @@ def _counts_as_if_bought(held: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _failure_of(name: str, failed: Mapping[str, str] | None) -> str | None:
-    """A line that says how many failed, then key and reason."""
+    """A line with the number of failures, then lines with keys and reasons."""
     if not failed:
         return None
     return "\n".join(
@@ -274,7 +275,7 @@ def _failure_of(name: str, failed: Mapping[str, str] | None) -> str | None:
 
 
 def _with_late(text: str, late: list[Any]) -> Any:
-    """The entries with the values that were not known yet put in their places."""
+    """The entries with late values filled in."""
     values = dict(enumerate(late))
 
     def put(value: Any) -> Any:
@@ -292,7 +293,7 @@ def _with_late(text: str, late: list[Any]) -> Any:
 def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:
     """The entries as JSON, and the values that are not known yet.
 
-    The SDK serializes value by value, in Python; so ten thousand entries go as one string.
+    The SDK serializes each value in Python, which is slow, so ten thousand entries are one string.
     """
     late: list[Any] = []
 

@@ -1,7 +1,7 @@
-"""From Pulumi's dynamic provider host to the providers over plain values.
+"""Connects Pulumi's dynamic provider host with the providers over plain values.
 
-The host (`python -m pulumi.dynamic`) calls a provider from 4 threads; every call runs its
-coroutine on the one event loop of `client.bridge`, over the one client of the process and team.
+The host (`python -m pulumi.dynamic`) calls a provider from 4 threads. Each call runs its coroutine
+on the event loop of `client.bridge`, with one client for each process and team.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ T = TypeVar("T")
 
 
 class ChatDaddyFailure(Exception):
-    """What a person reads; the host prints the class's name before the message."""
+    """An error for a person. The host prints the class's name before the message."""
 
 
-# The host shows an exception as a traceback's last line, with the module if it has one.
+# The host shows the last line of a traceback, with the exception's module if it has one.
 ChatDaddyFailure.__name__ = ChatDaddyFailure.__qualname__ = "ChatDaddy"
 ChatDaddyFailure.__module__ = "builtins"
 
@@ -61,7 +61,7 @@ _CLASSES = {
 
 
 class _Process:
-    """What the providers of this process share."""
+    """The objects that the providers of this process share."""
 
     def __init__(self) -> None:
         self.sdk = HostProcess()
@@ -80,12 +80,12 @@ _process = _Process()
 
 
 def provider_of(name: str) -> DynamicProvider:
-    """The provider that states name so."""
+    """The provider with this name in states."""
     return DynamicProvider(name, _process)
 
 
 class DynamicProvider:
-    """One of our providers, as the SDK's host calls it."""
+    """A provider of this package, in the form that the SDK's host calls."""
 
     def __init__(self, name: str, process: _Process) -> None:
         self._process = process
@@ -102,9 +102,11 @@ class DynamicProvider:
         secrets = {name.removesuffix(PART) for name in named} if isinstance(named, list) else ()
         failures = []
         for name, reason in found.failures:
-            # The engine shows the value of a property that a complaint names, secret or not.
+            # The engine shows the value of a property that has a problem, even if it is secret.
             failure = ("", f"{name} {reason}") if name in secrets else (name, reason)
             failures.append(CheckFailure(*map(mask, failure)))
+        if failures:
+            self._process.host.fail()
         return CheckResult(found.inputs, failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -127,10 +129,10 @@ class DynamicProvider:
         return UpdateResult(self._run(self._provider.update(id_, plain(olds), plain(news))))
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        self._run(self._provider.delete(id_, plain(props)))
+        self._run(self._provider.delete(id_, plain(props)), removes=True)
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """One line for the failures that we expect, the whole story for those that are our bugs."""
+    def _run(self, work: Coroutine[Any, Any, T], *, removes: bool = False) -> T:
+        """Show expected failures as one line, and bugs of this package with their traceback."""
         show_tracebacks(True)
         try:
             return run(work)
@@ -143,5 +145,7 @@ class DynamicProvider:
             )
         finally:
             self._process.sdk.flush()
+        if not removes:
+            self._process.host.fail()
         show_tracebacks(False)
         raise ChatDaddyFailure(message)

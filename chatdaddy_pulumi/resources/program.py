@@ -1,7 +1,7 @@
 """The program's side of a run: what it declares, what the saved state holds, and the intent.
 
-One `Program` belongs to one root resource, so that a process that runs a preview and an update one
-after the other (the Automation API) has one for each.
+Each root resource has one `Program`. So a process that runs a preview and then an update (the
+Automation API) has one for each.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SETTINGS = (
     *("concurrency", "prices", "client", "verify"),
 )
 
-#: How often the state is read again if it can't be read, and after how many seconds.
+#: How often the state is read again if reading fails, and the seconds between.
 _READS, _READ_AGAIN_S = 40, 0.05
 
 _ATTRIBUTE = "_chatdaddy_program"
@@ -54,19 +54,19 @@ def program() -> Program:
 
 
 class _Mark(pulumi.ComponentResource):
-    """Carries the begun mark: when the last run began to buy."""
+    """Has the begun mark: when the last run began to buy."""
 
     def __init__(self, name: str) -> None:
         super().__init__("chatdaddy:index:Intent", name, None, None)
 
 
 class _Intent(Resource, module="chatdaddy", name="Intent"):
-    """What the program is about to buy, in the state before it buys."""
+    """Saves what the program is about to buy in the state, before it buys."""
 
 
 @dataclass
 class _Declaration:
-    """A resource of ours, with arguments that may still be outputs."""
+    """A resource of this package, with arguments that may still be outputs."""
 
     leaf: str
     kind: Any
@@ -77,7 +77,7 @@ class _Declaration:
     provider: str
     protect: bool
     retain: bool
-    #: What the registration waits for beside the arguments, in any form of `depends_on`.
+    #: What the registration waits for besides the arguments, in any form of `depends_on`.
     waits_for: tuple[Any, ...] = ()
     #: Set once it is constructed; the inputs are read later.
     resource: pulumi.Resource | None = None
@@ -85,19 +85,19 @@ class _Declaration:
     adding: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
-        """Wait for all that the registration waits for, but for the run."""
+        """Wait for everything that the registration waits for, except the run."""
         for output in _outputs_in(self.given):
             await output.future()
         for one in await _resources_in(self.waits_for):
             await one.urn.future()
 
     async def is_secret(self) -> bool:
-        """Whether what is known of the arguments holds a secret."""
+        """Whether the known arguments have a secret."""
         outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
         return any(secret for _, secret in outputs.values())
 
     async def known(self) -> Declared:
-        """As far as it is known without waiting for a resource."""
+        """The declaration, as far as it is known without waiting for a resource."""
         urn = self.urn
         if urn is None and self.parent is not None:
             parent = await sdk_hooks.known_urn(self.parent)
@@ -118,7 +118,7 @@ class _Declaration:
 
 @dataclass
 class Declaration:
-    """What a resource of ours needs of its program."""
+    """What a resource of this package needs from its program."""
 
     #: The hidden inputs.
     inputs: dict[str, Any]
@@ -132,7 +132,7 @@ class Declaration:
         return await self._program.before(self._declaration)
 
     def is_of(self, resource: pulumi.Resource) -> None:
-        """Tell which resource it is."""
+        """Set the resource that this belongs to."""
         if self._declaration is not None:
             self._declaration.resource = resource
 
@@ -141,21 +141,21 @@ class Declaration:
 class _Gate:
     """Lets one resource that may buy go first, until its step has saved the begun mark.
 
-    The mark is saved by a hook, in a step of the engine's, and the engine takes it only while it
-    hands no other step to a worker. If the workers were all in hooks that wait for the mark, none
-    would ever end; if other steps wait for a worker, the mark waits for them.
+    A hook saves the mark, in a step of the engine. The engine accepts it only while it assigns no
+    other step to a worker. If all workers were in hooks that wait for the mark, none would ever
+    end. If other steps wait for a worker, the mark waits for them.
     """
 
     first: asyncio.Lock = field(default_factory=asyncio.Lock)
     marked: asyncio.Event = field(default_factory=asyncio.Event)
     saving: asyncio.Task[None] | None = None
-    #: How many resources that may buy are not over yet.
+    #: How many resources that may buy are not finished.
     buyers: int = 0
     #: Set while the others may go: there are no buyers, or the mark is saved.
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
     def expect(self) -> None:
-        """A resource that may buy will enter."""
+        """Announce a resource that may buy."""
         self.buyers += 1
 
     async def pass_by(self) -> None:
@@ -164,7 +164,7 @@ class _Gate:
             await self.open.wait()
 
     def save(self) -> None:
-        """The mark is saved."""
+        """Note that the mark is saved."""
         self.marked.set()
         self.open.set()
 
@@ -183,7 +183,7 @@ class _Gate:
         asyncio.ensure_future(self._leave(resource))  # noqa: RUF006 - the loop holds it
 
     async def _leave(self, resource: pulumi.Resource) -> None:
-        """The next one goes when the mark is saved, or when this one is over without it."""
+        """Let the next one go if the mark is saved, or if this one is finished without it."""
         over = asyncio.ensure_future(resource.urn.future())
         marked = asyncio.ensure_future(self.marked.wait())
         await asyncio.wait({over, marked}, return_when=asyncio.FIRST_COMPLETED)
@@ -192,14 +192,14 @@ class _Gate:
         self._over()
 
 
-#: For so long a step waits for the mark, in seconds; it is saved in milliseconds, unless steps
-#: that the gate does not know of hold all workers.
+#: Seconds for which a step waits for the mark. Saving it takes milliseconds, unless steps of other
+#: packages occupy all workers.
 _MARK_S = 5.0
 
 
 @dataclass
 class Program:
-    """What one run of a program declares of ours."""
+    """What one run of a program declares of this package."""
 
     _declarations: list[_Declaration] = field(default_factory=list)
     _intents: dict[str, tuple[_Mark, _Intent]] = field(default_factory=dict)
@@ -218,7 +218,7 @@ class Program:
         protect: bool,
         old_names: Sequence[str] = (),
     ) -> Declaration:
-        """Note a resource of ours.
+        """Note a resource of this package.
 
         Args:
             kind: ``account`` or ``fleet``.
@@ -227,7 +227,7 @@ class Program:
             given: Its arguments as the program gave them.
             opts: Its options.
             protect: Whether the program protects it.
-            old_names: Names that it had, as the child of a component whose aliases they are.
+            old_names: Earlier names, if it is the child of a component with aliases.
         """
         if sdk_hooks.under_mocks():
             return Declaration({})
@@ -315,7 +315,7 @@ class Program:
         return any([await one.is_secret() for one in own]) or None
 
     async def _mark(self, provider: str) -> None:
-        """Save that this run begins to buy: once, just before the first purchase."""
+        """Save once, just before the first purchase, that this run begins to buy."""
         gate = self._gates[provider]
         if gate.saving is None:
             gate.saving = asyncio.ensure_future(self._save_mark(provider, gate))
@@ -355,8 +355,8 @@ class Program:
         return opened.hidden(provider)
 
     async def _own_urn(self, declaration: _Declaration) -> str:
-        """The resource's own URN. It is no output: a child that depends on its parent's output
-        would wait for itself."""
+        """The resource's own URN. It is not an output, since a child that depends on its parent's
+        output would wait for itself."""
         if declaration.urn is not None or declaration.parent is None:
             return declaration.urn or _root_urn(declaration.leaf)
         parent = await declaration.parent.urn.future()
@@ -395,7 +395,7 @@ class Program:
 
 
 def end_red(failed: str | None) -> None:
-    """Fail the run after everything that was done is saved.
+    """Fail the run, after everything that was done is saved.
 
     Raises:
         pulumi.RunError: something failed.
@@ -405,13 +405,13 @@ def end_red(failed: str | None) -> None:
 
 
 def provider_name(opts: pulumi.ResourceOptions) -> str:
-    """The name of the explicit `Provider` among a resource's options; "" for the default one."""
+    """The name of the explicit `Provider` in a resource's options; "" for the default one."""
     provider = provider_of(opts)
     return "" if provider is None else provider.pulumi_resource_name
 
 
 def provider_of(opts: pulumi.ResourceOptions) -> pulumi.ProviderResource | None:
-    """The explicit `Provider` of a resource with these options, its parents' included."""
+    """The explicit `Provider` of a resource with these options, its own or its parents'."""
     if opts.provider is not None:
         return opts.provider
     providers = opts.providers
@@ -439,7 +439,7 @@ def secret_settings() -> list[str]:
 
 
 async def secret_names(given: Mapping[str, Any]) -> list[str] | None:
-    """The arguments that the program gives as secrets, wherever the mark stands in them."""
+    """The arguments that the program gives as secrets, as a whole or in part."""
     found = []
     for name, value in given.items():
         if await _is_secret(value):
@@ -450,7 +450,7 @@ async def secret_names(given: Mapping[str, Any]) -> list[str] | None:
 def _known_secrets(
     given: Mapping[str, Any], outputs: Mapping[int, tuple[Any, bool]]
 ) -> Iterator[str]:
-    """The same, as far as it is known without waiting for a resource."""
+    """The same, as far as they are known without waiting for a resource."""
     for name, value in given.items():
         if any(outputs.get(id(one), (None, False))[1] for one in _outputs_in(value)):
             yield _secret_name(name, value)
@@ -471,7 +471,7 @@ async def _is_secret(value: Any) -> bool:
 
 
 async def _read_state(stack: str) -> Mapping[str, Any] | None:
-    """The answer of the engine, which may be writing the state's file just now."""
+    """The answer of the engine, which may be writing the state's file at the same time."""
     for again in range(_READS, -1, -1):
         try:
             found: Mapping[str, Any] | None = await asyncio.ensure_future(
@@ -480,7 +480,7 @@ async def _read_state(stack: str) -> Mapping[str, Any] | None:
                 )
             )
             return found
-        except Exception:  # the SDK raises nothing that is more exact
+        except Exception:  # the SDK raises no more specific exception
             if not again:
                 raise
             await asyncio.sleep(_READ_AGAIN_S)
@@ -488,7 +488,7 @@ async def _read_state(stack: str) -> Mapping[str, Any] | None:
 
 
 async def _saved_outputs(stack: str) -> dict[str, Any]:
-    """The outputs of our resources in the stack's saved state, by URN."""
+    """The outputs of this package's resources in the stack's saved state, by URN."""
     answer = await _read_state(stack)
     outputs: Mapping[str, Any] = (answer or {}).get("outputs") or {}
     return {
@@ -499,12 +499,12 @@ async def _saved_outputs(stack: str) -> dict[str, Any]:
 
 
 def _without_numbers(outputs: dict[str, Any]) -> dict[str, Any]:
-    """Without the phone number, which no host needs: the run's file is not encrypted."""
+    """Drop the phone number, which no host needs, since the run's file is not encrypted."""
     return {name: value for name, value in outputs.items() if name != "user_id"}
 
 
 def _json(value: Any) -> Any:
-    """Plain values, with what can't be JSON left out."""
+    """Plain values, without what JSON can't represent."""
     return json.loads(json.dumps(value, default=lambda _: None))
 
 
@@ -520,7 +520,7 @@ def _outputs_in(value: Any) -> Iterator[pulumi.Output[Any]]:
 
 
 def _known(value: Any, outputs: Mapping[int, tuple[Any, bool]]) -> Any:
-    """The value with what is known of its outputs; `UNKNOWN` for the others."""
+    """The value with its known outputs; the others are `UNKNOWN`."""
     if isinstance(value, pulumi.Output):
         return _known(outputs[id(value)][0], outputs) if id(value) in outputs else UNKNOWN
     if isinstance(value, Mapping):
@@ -546,12 +546,12 @@ async def _resources_in(depends_on: Any) -> list[pulumi.Resource]:
 
 
 def _root_urn(leaf: str) -> str:
-    """The URN of a resource without a parent, of its ``type::name``."""
+    """The URN of a resource without a parent, from its ``type::name``."""
     return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{leaf}"
 
 
 def _child_urn(parent: str, leaf: str) -> str:
-    """The URN of a child, of its parent's URN and its own ``type::name``."""
+    """The URN of a child, from its parent's URN and its own ``type::name``."""
     types, _, _ = parent.rpartition("::")
     if types.endswith("::pulumi:pulumi:Stack"):
         return f"{types.removesuffix('pulumi:pulumi:Stack')}{leaf}"

@@ -1,8 +1,8 @@
-"""How states name our providers: the one contract that may never change.
+"""The names of the providers in states, which must never change.
 
-Every dynamic resource carries its provider in its state, pickled, and destroy and refresh load
-that old string. So what is pickled is a name and nothing else: a global of the package
-``chatdaddy_pulumi`` (`PROVIDERS` below). The code behind a name may move; the names may not.
+The state of each dynamic resource has its provider as a pickle, and destroy and refresh load that
+old pickle. So the pickle is only a name: a global of the package ``chatdaddy_pulumi`` (`PROVIDERS`
+below). The code behind a name may move, but the names may not change.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from chatdaddy_pulumi.resources import sdk_hooks
 if TYPE_CHECKING:
     from chatdaddy_pulumi.resources.dynamic import DynamicProvider
 
-sdk_hooks.silence_interrupts()  # every resource of ours imports this module, in every program
+sdk_hooks.silence_interrupts()  # each program imports this module with each resource
 
 
 class ProviderReference(ResourceProvider):
-    """A provider by its name; its implementation is imported in the provider host alone.
+    """A provider by its name. Only the provider host imports its implementation.
 
-    That keeps pydantic and httpx out of programs, which pay for their imports at every preview.
+    So programs don't import pydantic and httpx, which would take time at every preview.
     """
 
-    #: The string holds no code and no secret; encrypting it would cost a round for each resource.
+    #: The pickle has no code and no secret. Encrypting it would take a call for each resource.
     serialize_as_secret_always = False
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
         self._loaded: DynamicProvider | None = None
-        self.__module__ = "chatdaddy_pulumi"  # where pickle looks the name up
+        self.__module__ = "chatdaddy_pulumi"  # where pickle looks for the name
 
     def __reduce__(self) -> str:
         return self._name
@@ -77,8 +77,8 @@ class ProviderReference(ResourceProvider):
         self._provider.delete(_id, _props)
 
 
-#: Never remove or rename an entry: old states name it. `_baseline` and `_intent` are those of
-#: versions 0.1.x, which kept an intent for each resource; they are only forgotten.
+#: Never remove or rename an entry: old states have it. `_baseline` and `_intent` are from versions
+#: 0.1.x, which had an intent for each resource. Such resources are only forgotten.
 PROVIDERS = {
     name: ProviderReference(name)
     for name in ("_account", "_baseline", "_fleet", "_intent", "_intents")

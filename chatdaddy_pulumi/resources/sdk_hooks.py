@@ -1,4 +1,4 @@
-"""Every use of a private part of Pulumi's SDK, and what its provider host lacks.
+"""All uses of private parts of Pulumi's SDK, and additions to its provider host.
 
 The tests in ``tests/unit/resources/test_sdk_hooks.py`` fail if the SDK changes what is used here.
 They name the versions of the SDK that they were run with.
@@ -38,10 +38,10 @@ _ANSWER_S = 30.0
 
 
 def silence_interrupts() -> None:
-    """Print no traceback if the program ends by an interrupt; other errors are as they were.
+    """Print no traceback if the program is interrupted; other errors stay as they are.
 
-    If a preview or an update fails, the engine interrupts the program, and Python would print a
-    traceback of Pulumi's own event loop above the one line that says what is wrong.
+    If a preview or an update fails, the engine interrupts the program. Python would then print a
+    traceback of Pulumi's event loop above the line that says what is wrong.
     """
     before = sys.excepthook
 
@@ -72,7 +72,7 @@ def _command_line() -> list[str]:
 
 
 def _address_of(stub: Any) -> str:
-    """The address that a stub of the SDK's calls."""
+    """The address that a stub of the SDK calls."""
     try:
         channel = stub.Log._channel
         return str(channel.target().decode())
@@ -100,11 +100,11 @@ def is_protected(resource: pulumi.Resource) -> bool:
 
 
 async def plain_outputs(outputs: Iterable[pulumi.Output[Any]]) -> dict[int, tuple[Any, bool]]:
-    """The outputs that wait for no resource, as a secret of the configuration does not.
+    """The outputs that wait for no resource, such as a secret of the configuration.
 
     Returns:
         By the output's `id`: its value, and whether it is a secret. Outputs of resources are left
-        out, and never waited for: a resource of ours may wait for this answer.
+        out and never waited for, since a resource of this package may wait for this result.
     """
     reading = {id(one): asyncio.ensure_future(_read(one)) for one in outputs}
     for _ in range(_TURNS):
@@ -124,15 +124,15 @@ async def _read(output: pulumi.Output[Any]) -> tuple[Any, bool, set[Any]]:
     return await output.future(), await output.is_secret(), await output.resources()
 
 
-#: Turns of the event loop after which an output that waits for nothing is there.
+#: Iterations of the event loop after which an output that waits for nothing has its value.
 _TURNS = 100
 
 
 async def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
-    """Save a component's outputs at once; once for each component and run.
+    """Save a component's outputs now, once for each component and run.
 
-    The SDK's threads may all be waiting for registrations (with ``--parallel 1`` there is one), so
-    this needs none of them.
+    All threads of the SDK may be waiting for registrations (with ``--parallel 1`` there is only
+    one), so this uses none of them.
     """
     values = struct_pb2.Struct()
     values.update(dict(outputs))
@@ -154,7 +154,7 @@ async def _answer(call: Any) -> None:
     answered = asyncio.Event()
 
     def wake(_call: Any) -> None:
-        with suppress(RuntimeError):  # the program has ended meanwhile
+        with suppress(RuntimeError):  # the program has ended by now
             loop.call_soon_threadsafe(answered.set)
 
     call.add_done_callback(wake)
@@ -166,7 +166,7 @@ async def _answer(call: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value of the host's, with the unknown ones as `UNKNOWN`."""
+    """A value from the host, with unknown values as `UNKNOWN`."""
     if isinstance(value, Unknown):
         return UNKNOWN
     if rpc.is_rpc_secret(value):
@@ -183,7 +183,7 @@ def raw_configuration(config: Any) -> dict[str, Any]:
 
 
 def show_tracebacks(shown: bool) -> None:
-    """Show the traceback of an exception that leaves this provider host, or its last line alone.
+    """Show the whole traceback of an exception that leaves this provider host, or its last line.
 
     The host formats exceptions with `traceback.format_exc`, which respects `sys.tracebacklimit`.
     """
@@ -195,11 +195,11 @@ def show_tracebacks(shown: bool) -> None:
 
 
 class HostProcess:
-    """This provider host's process: messages to the engine, and when to stop.
+    """This provider host's process: sends messages to the engine, and stops if it must.
 
-    The SDK's host does nothing if the engine tells it to cancel, and it lives on if the engine is
-    killed. A run that buys thousands of accounts must do both: after Ctrl-C it finishes what is
-    under way, so that it is saved; without an engine nothing is saved, so it ends at once.
+    The SDK's host ignores the engine's request to cancel, and goes on if the engine is killed. A
+    run that buys thousands of accounts must react to both. After Ctrl-C it finishes the work that
+    has begun, so that it is saved. Without an engine nothing is saved, so it ends at once.
     """
 
     def __init__(self) -> None:
@@ -213,8 +213,8 @@ class HostProcess:
         if ":" not in self.engine:
             return
         self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(self.engine))
-        # The server holds the method itself, so only its code can still be exchanged: the code of
-        # a function that finds the event among its defaults.
+        # The server has a reference to the method, so only its code can be replaced: by the code of
+        # a function that has the event among its defaults.
         servicer.Cancel.__code__ = _cancel.__code__
         servicer.Cancel.__defaults__ = (self._cancelled, empty_pb2.Empty)
         host, _, port = self.engine.rpartition(":")
@@ -232,7 +232,7 @@ class HostProcess:
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
     ) -> None:
-        """Show a line. It is sent from a thread of its own, in order; `flush` waits for it."""
+        """Show a line. A separate thread sends lines in order; `flush` waits for it."""
         if self._engine is not None:
             self._messages.submit(self._send, message, severity, urn, passing)
 
@@ -242,7 +242,7 @@ class HostProcess:
         try:
             self._engine.Log(request, timeout=_MESSAGE_S)
         except grpc.RpcError:
-            return  # the work goes on without the message
+            return  # the work continues without the message
 
     def root(self) -> str:
         """The root that the program of this engine's run has told it; "" if none has.
@@ -271,13 +271,13 @@ class HostProcess:
 
 
 def _cancel(self, request, context, cancelled=None, answer=None):  # type: ignore[no-untyped-def]
-    """`Cancel` of the host. Runs among the host's globals, so it uses its defaults alone."""
+    """`Cancel` of the host. It runs with the host's globals, so it uses only its defaults."""
     cancelled.set()
     return answer()
 
 
 def _end_with_engine(host: str, port: int) -> None:
-    """Wait on a connection that ends when the engine does; then end this process."""
+    """Wait for the end of a connection to the engine, which ends with it; then end this process."""
     while True:
         try:
             with socket.create_connection((host, port), timeout=5) as connection:

@@ -108,7 +108,7 @@ def test_a_downgrade_is_refused_in_the_preview_then_allowed(case: Case) -> None:
     assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
 
 
-def test_a_removal_says_what_goes(case: Case) -> None:
+def test_a_removal_says_what_is_deleted(case: Case) -> None:
     case.up(alice('on_delete="archive"'))
     assert "notes and contacts stay" in case.preview("")
     case.up()
@@ -169,7 +169,7 @@ def test_a_renamed_resource_does_not_lose_its_account(case: Case) -> None:
     assert case.account()["accountId"] == account_id
 
 
-def test_a_provider_takes_the_rest_from_the_stack(case: Case) -> None:
+def test_a_provider_takes_its_other_settings_from_the_stack(case: Case) -> None:
     """Above all where ChatDaddy is: what is tried on a sandbox must stay there."""
     case.up(
         "from chatdaddy_pulumi import Provider",

@@ -18,6 +18,7 @@ import pytest
 
 from tests.acceptance.conftest import Case
 from tests.support.between import Between, between
+from tests.support.engine import PULUMI
 from tests.support.sandbox import TEAM_ID, UNLIMITED, Sandbox, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.stories]
@@ -834,6 +835,21 @@ def test_delete_before_replace(case: Case) -> None:
     assert len(live(case)) == 1
 
 
+@pytest.mark.skipif(PULUMI is None, reason="the stand-in's destroy runs no program")
+def test_a_destroy_that_runs_the_program_is_refused(case: Case) -> None:
+    """It looks like an update that creates the resources anew, which keep their accounts."""
+    case.up(account("alice"), fleet("team", {"bob": {}}))
+    before = live(case)
+    run = case.stack.destroy("--skip-preview", "--run-program")
+    assert run.exit_code != 0, run.output
+    for account_id in before.values():
+        assert f"{account_id} was not removed" in run.output
+    assert "without --run-program" in run.output
+    assert live(case) == before
+    case.stack.destroy("--skip-preview").ok()
+    assert live(case) == {}
+
+
 # --- limits, previews, options
 
 
@@ -877,7 +893,7 @@ def test_an_account_without_a_nickname_breaks_nothing(case: Case, proxy: Between
     assert live(case) == {"somebody": theirs}
 
 
-def test_a_take_over_fails_and_the_run_goes_on(case: Case) -> None:
+def test_a_take_over_fails_and_the_run_continues(case: Case) -> None:
     case.up(account("alice", "tier='unlimited'"))
     alice = live(case)["alice"]
     # Its tier would delete the chats, so the take-over is refused.

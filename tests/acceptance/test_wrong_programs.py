@@ -31,7 +31,9 @@ def server() -> Iterator[Sandbox]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
-def test_a_wrong_program_is_told_what_to_do(program: Path, server: Sandbox, tmp_path: Path) -> None:
+def test_a_wrong_program_gets_a_message_with_a_remedy(
+    program: Path, server: Sandbox, tmp_path: Path
+) -> None:
     project = tmp_path / "project"
     project.mkdir()
     (project / "Pulumi.yaml").write_text("name: wrong\nruntime: python\n")

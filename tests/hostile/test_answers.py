@@ -363,7 +363,7 @@ def test_one_listing_is_bounded_in_bytes_and_in_time(server: Hostile) -> None:
 
 
 @pytest.mark.parametrize("piece", [b"1\r\n \r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
-def test_small_pieces_without_end_let_time_outs_fire(server: Hostile, piece: bytes) -> None:
+def test_endless_small_pieces_do_not_delay_time_outs(server: Hostile, piece: bytes) -> None:
     def pour(handler: Handler) -> None:
         if piece.startswith(b"1"):
             handler.send_response(200)

@@ -55,6 +55,24 @@ def test_the_audit_is_pinned() -> None:
     assert re.search(r"^pip-audit==", LOCKS[1].read_text(), re.M)
 
 
+def test_a_release_is_built_where_nothing_runs_without_a_hash() -> None:
+    """Tests install what has no hash, such as the oldest dependencies; so they run elsewhere."""
+    release = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    assert [step["run"] for step in release["build"]["steps"] if "run" in step] == ["make dist"]
+    assert not [step for step in release["publish"]["steps"] if "run" in step]
+    recipe = (ROOT / "Makefile").read_text().partition("\ndist:")[2].partition("\n\n")[0]
+    assert "--no-build-isolation" in recipe
+    assert "install" not in recipe.partition("\n")[2]
+
+
+def test_the_pulumi_command_has_a_version() -> None:
+    for file in (*ROOT.glob(".github/**/*.yml"), *GITOPS.glob(".github/**/*.yml")):
+        text = file.read_text()
+        assert text.count("pulumi/actions@") == len(
+            re.findall(r"pulumi-version: 3\.\d+\.\d+", text)
+        )
+
+
 def jobs() -> dict[str, dict[str, Any]]:
     """The jobs of the infrastructure repository, with their file's environment."""
     found = {}

@@ -16,8 +16,12 @@ from unicodedata import normalize
 import pytest
 
 from chatdaddy_pulumi import Account, AccountFleet
+from chatdaddy_pulumi.client.bridge import client_for
+from chatdaddy_pulumi.client.proxies import Proxy
 from chatdaddy_pulumi.client.redact import one_line
+from chatdaddy_pulumi.provider.host import Host as ProviderHost
 from chatdaddy_pulumi.provider.masking import Masking
+from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.spec import rules
 from chatdaddy_pulumi.spec.nicknames import normal
 from chatdaddy_pulumi.spec.problem import Problem
@@ -83,8 +87,9 @@ def stack_of(server: Sandbox, folder: Path, engine: str, program: str, **env: st
 class Searched:
     """Runs a stack's operations, and searches what each printed and left behind."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+    def __init__(self, stack: Stack, *, all_secret: bool = False) -> None:
+        """`all_secret`: each resource of ours has a secret."""
+        self._stack, self._all_secret = stack, all_secret
         self.found: list[str] = []
         self.said = ""
 
@@ -106,6 +111,12 @@ class Searched:
                 for name, value in (resource.get(part) or {}).items():
                     if MARK in json.dumps({name: value}):
                         self.found.append(f"{title}: {resource['urn']} {part}.{name}")
+                    if self._all_secret and name in DIGESTS and isinstance(value, str):
+                        self.found.append(f"{title}: a digest of {resource['urn']}, {part}.{name}")
+
+
+#: What the state holds of entries: whoever has a digest can try guesses.
+DIGESTS = ("__said", "__settled")
 
 
 #: Right words in each argument that takes free text, in every place where a secret can stand.
@@ -183,7 +194,7 @@ for fleet in (whole, entries, values, defaults, within):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_secret_input_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, engine: str) -> None:
     stack = stack_of(server, tmp_path, engine, RIGHT, STAGE="1")
-    search = Searched(stack)
+    search = Searched(stack, all_secret=True)
     search.does("preview", stack.preview("--diff")).ok()
     plan = str(tmp_path / "work" / "plan.json")
     if engine == "pulumi":  # the stand-in has neither
@@ -319,6 +330,15 @@ def test_a_secret_in_other_words_is_masked(word: str) -> None:
     masking.hide({"nickname": word}, ["nickname"])
     for message in in_other_words(word):
         assert MARK not in masking.mask(message), message
+
+
+def test_what_holds_secrets_does_not_show_them() -> None:
+    settings = Settings({"baseUrl": MARK, "refreshToken": MARK, "__secrets": "baseUrl"}, {})
+    host = ProviderHost(connect=client_for)
+    host.configure(settings)
+    host.hide({"nickname": f"{MARK}-1"}, ["nickname"])
+    assert MARK not in repr([settings, host, host.secrets, Proxy(True, "h", 1, MARK, MARK)])
+    assert MARK not in host.mask(MARK)
 
 
 #: One wrong argument a program, since an engine ends a program at its first complaint.

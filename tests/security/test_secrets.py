@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -145,6 +146,20 @@ def test_nothing_secret_is_tracked_by_git() -> None:
         pytest.skip("not a git checkout")
     odd = re_private_keys(root, listed.stdout.split("\0"))
     assert odd == []
+
+
+def test_nobody_is_told_to_give_a_token_as_an_argument() -> None:
+    """Others on the machine see arguments, and the shell's history keeps them."""
+    root = Path(__file__).parents[2]
+    shown = [*root.glob("*.md"), *root.glob("scripts/*.py")]
+    for folder in ("docs", "examples", "chatdaddy_pulumi"):
+        shown += [*(root / folder).rglob("*.md"), *(root / folder).rglob("*.py")]
+    given = re.compile(
+        r"--secret\W+chatdaddy:(refresh|api)Token (?! *[#(])(?!sandbox-refresh-token)\S"
+        r"|-H \S*authorization: \S+ \$"
+    )
+    found = [f"{file}: {told[0]}" for file in shown if (told := given.search(file.read_text()))]
+    assert found == []
 
 
 def re_private_keys(root: Path, names: list[str]) -> list[str]:

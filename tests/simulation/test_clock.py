@@ -21,7 +21,7 @@ def test_time_jumps_to_the_next_timer() -> None:
     assert run(work) == [("short", 0.5), ("long", 86_400.0 * 3)]
 
 
-def test_waiting_for_nothing_is_told() -> None:
+def test_waiting_for_nothing_is_reported() -> None:
     async def work(loop: Loop) -> None:
         await loop.create_future()
 

@@ -42,7 +42,7 @@ def test_a_ratio_is_the_median_of_the_rounds_own_ratios(tmp_path: Path) -> None:
     ]
 
 
-def test_a_new_run_takes_the_place_of_what_it_measured_again(tmp_path: Path) -> None:
+def test_a_new_measurement_replaces_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     measured(path, "first", [(2.0, 1.0)] * 3)
     measured(path, "first", [(20.0, 1.0)], size=1_000)

@@ -1,7 +1,7 @@
-"""Logins on a page that this process serves: the codes, live, to put before a customer.
+"""Logins on a page that this process serves: it shows the codes, live, for example to a customer.
 
-The address holds a random part, without which the page shows nothing. It is served on this machine
-alone unless another host is asked for.
+The address has a random part, without which the page shows nothing. The page is served only on this
+machine unless another host is given.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _HEADERS = {
 
 _LONGEST_HEAD = 8_192
 _READ_S = 10.0
-#: For how long the page is served after the last login, so that it can show it.
+#: Seconds for which the page is served after the last login, to show it.
 _LINGER_S = 5.0
 
 
@@ -127,7 +127,7 @@ class Page:
         return self._picture(path)
 
     def _called_rightly(self, headers: list[str]) -> bool:
-        """Whether the browser was sent here by this machine's name: no site can pose as it."""
+        """Whether the browser used a name of this machine, which no other site can have."""
         named = [line.partition(":")[2].strip() for line in headers if line[:5].lower() == "host:"]
         hosts = {self._host, "localhost", f"[{self._host}]"}
         return len(named) == 1 and named[0] in {f"{host}:{self._port}" for host in hosts}
@@ -148,7 +148,7 @@ class Page:
 
 
 def _shown(login: Login) -> dict[str, str | None]:
-    """What the page says of an account: no number, and no ID if there is a nickname."""
+    """What the page shows of an account: no number, and no ID if there is a nickname."""
     return {
         "name": escaped(login.account.nickname or login.account.id),
         "phase": login.phase.value,
@@ -158,7 +158,7 @@ def _shown(login: Login) -> dict[str, str | None]:
 
 
 def _picture_path(login: Login) -> str:
-    """Another one for each code, so that the browser shows the new one."""
+    """A part of the address that changes with the code, so that the browser loads it again."""
     said = f"{login.account.id} {login.code}"
     return f"code-{hashlib.sha256(said.encode()).hexdigest()[:24]}.svg"
 

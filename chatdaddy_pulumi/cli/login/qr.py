@@ -7,10 +7,10 @@ import io
 import segno
 from rich.text import Text
 
-#: Light modules around the code.
+#: The margin of light modules around the code.
 _BORDER = 2
 
-#: Two modules, one above the other, by whether the upper and the lower one is dark.
+#: A character for two modules, by whether the upper and the lower one are dark.
 _DARK_INK = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
 _LIGHT_INK = {(not upper, not lower): ink for (upper, lower), ink in _DARK_INK.items()}
 
@@ -19,7 +19,7 @@ _PAPER = "#000000 on #ffffff"
 
 
 def _made(text: str) -> segno.QRCode:
-    """As small as it can be: the screen is no crumpled paper."""
+    """As small as possible: a screen needs no error correction for damage."""
     return segno.make_qr(text, error="l", boost_error=False)
 
 
@@ -27,8 +27,8 @@ def lines(text: str, *, dark_ink: bool) -> list[str]:
     """The code's lines, two modules a character.
 
     Args:
-        text: What the code says.
-        dark_ink: Characters are dark, on light paper; else light, on a dark terminal.
+        text: The content of the code.
+        dark_ink: Characters are dark on a light background; otherwise light on a dark one.
     """
     rows = [[bool(module) for module in row] for row in _made(text).matrix_iter(border=_BORDER)]
     rows += [[False] * len(rows[0])] * (len(rows) % 2)

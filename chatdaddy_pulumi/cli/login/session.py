@@ -1,4 +1,4 @@
-"""Logging in: the connection is opened, its code is renewed, until a phone has scanned it."""
+"""Logs accounts in: opens the connection and renews its code until a phone has scanned it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 #: Seconds between two attempts to open a connection, or to change how it logs in.
 _AGAIN_S = 5.0
-#: A connection that closes so often at once is not opened any more.
+#: A connection that closes this often right after it was opened is not opened again.
 _OPENED_AT_MOST = 20
 #: Accounts on a page of the API's list.
 _PAGE = 100
 
 
 class Phase(str, Enum):
-    """How far a login is."""
+    """The progress of a login."""
 
     WAITING = "waiting"
     CODE = "code"
@@ -37,7 +37,7 @@ class Phase(str, Enum):
 
 @dataclass
 class Login:
-    """One account on its way to be logged in."""
+    """The login of one account."""
 
     account: TeamAccount
     phase: Phase = Phase.WAITING
@@ -57,7 +57,7 @@ class Login:
 
 
 class Logins:
-    """Moves logins on, a step at a time."""
+    """Advances logins step by step."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Logins:
         self.all = [Login(account) for account in accounts]
 
     async def step(self, logins: Sequence[Login]) -> None:
-        """Look at these accounts once, and do what each needs next.
+        """Read these accounts once, and do the next step of each.
 
         Raises:
             ChatDaddyError: the accounts can't be read, and trying again would not help.
@@ -95,7 +95,7 @@ class Logins:
         await asyncio.gather(*(self._move(login, seen.get(login.account.id)) for login in logins))
 
     async def _look(self, ids: Sequence[str]) -> dict[str, TeamAccount]:
-        """The accounts as they are now, by whatever takes fewer calls."""
+        """The accounts as they are now, with as few calls as possible."""
         if len(ids) <= max(1, self._pages):
             found = await asyncio.gather(*map(self._client.accounts.look_up, ids))
         else:

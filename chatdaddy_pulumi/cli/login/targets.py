@@ -1,4 +1,4 @@
-"""Which accounts a key, a nickname or an ID names."""
+"""Finds the accounts that a key, a nickname or an ID names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chatdaddy_pulumi.spec.nicknames import same
 
 @dataclass(frozen=True)
 class Keys:
-    """What keys stand for: IDs in a stack's state, entries of a fleet file."""
+    """The meaning of keys: IDs in a stack's state, entries of a fleet file."""
 
     held: Mapping[str, Sequence[str]] = field(default_factory=dict)
     entries: Mapping[str, FileEntry] = field(default_factory=dict)
@@ -45,7 +45,7 @@ def resolve(words: Iterable[str], team: Sequence[TeamAccount], keys: Keys) -> li
     """The accounts of the words, each once, in their order.
 
     Raises:
-        Failed: a word stands for no account, for several, or for one that can't be logged in.
+        Failed: a word names no account, several, or one that can't be logged in.
     """
     found: dict[str, TeamAccount] = {}
     problems = []

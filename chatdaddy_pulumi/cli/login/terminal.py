@@ -42,7 +42,7 @@ async def run(logins: Logins, every: float) -> None:
 
 
 def outcome(login: Login) -> str:
-    """What became of a login, in a line."""
+    """The outcome of a login, as one line."""
     if login.phase is Phase.DONE:
         number = login.account.shown_number
         return f"{login.account.label}: logged in{f' as {number}' if number else ''}"
@@ -89,7 +89,7 @@ class _Plain:
 
 
 class _Screen:
-    """For terminals: the whole screen, drawn anew as the code changes."""
+    """For terminals: uses the whole screen, and draws it again if the code changes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

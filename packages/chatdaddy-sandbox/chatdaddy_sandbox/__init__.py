@@ -1,6 +1,6 @@
 """An emulated ChatDaddy on this machine: its four services over HTTP, with the guide's rules.
 
-It is written from the documentation of the API alone and shares no code with our client, so that
-the two never agree by construction. `chatdaddy_sandbox.app.create_app` makes it for a test's own
-process, `chatdaddy_sandbox.server.serve` listens.
+It is written only from the documentation of the API, and shares no code with our client. So a
+mistake in one of them is not repeated in the other. `chatdaddy_sandbox.app.create_app` makes it for
+a test's own process, `chatdaddy_sandbox.server.serve` listens.
 """

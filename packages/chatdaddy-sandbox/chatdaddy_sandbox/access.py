@@ -1,14 +1,14 @@
 """Who may reach the emulator: this machine's own programs, and its own page.
 
-A web page of another origin must not steer the emulator through the browser of whoever runs it,
-neither directly (its `Origin` gives it away) nor by a name that it points at this machine (DNS
-rebinding: then `Host` is that name).
+A web page of another origin must not call the emulator from a browser on this machine: neither
+directly (its `Origin` shows it) nor through a name that resolves to this machine (DNS rebinding:
+its `Host` is that name).
 """
 
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+import re
 
 from starlette.types import Scope
 
@@ -28,41 +28,38 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def host_name(netloc: str) -> str:
-    """The name in `name:port` or `[address]:port`, in lower case."""
-    try:
-        return urlsplit(f"//{netloc}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _netloc(origin: str) -> str | None:
-    """The host and port of an origin, in lower case; None if it is not one."""
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return None
-
-
 def refusal(scope: Scope, options: Options) -> str | None:
     """Why a call is refused; None if it may go on."""
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    netloc = headers.get(b"host", "")
-    host = host_name(netloc)
+    netloc, *others = _values(scope, b"host") or [""]
+    found = _NETLOC.fullmatch(netloc)
+    if found is None or others:
+        return "the call does not say plainly which host it is for"
+    host = found["name"].strip("[]")
     if not _known(host, options):
         return f'the host "{host}" is not allowed here; start the sandbox with --allow-host {host}'
-    origin = headers.get(b"origin")
-    if origin is not None and _netloc(origin) != netloc.lower():
+    own = {f"http://{netloc}", f"https://{netloc}"}  # the latter before a proxy of one's own
+    if not own.issuperset(_values(scope, b"origin")):
         return "calls from other origins are not allowed"
-    if headers.get(b"sec-fetch-site") == "cross-site" and scope["path"] != "/":
+    # A page of another port of this machine is of the same site.
+    own_site = {"same-origin", "none"}
+    if scope["path"] != "/" and not own_site.issuperset(_values(scope, b"sec-fetch-site")):
         return "calls from other sites are not allowed"
     return None
+
+
+#: A name or an address, and a port, in the plain form in which browsers write them.
+_NETLOC = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
+
+def _values(scope: Scope, name: bytes) -> list[str]:
+    """A header's values, in lower case, of each time that it was sent."""
+    return [value.decode("latin-1").lower() for key, value in scope["headers"] if key == name]
 
 
 def _known(host: str, options: Options) -> bool:
     if is_loopback(host) or host in (options.host.lower(), *options.allow_hosts):
         return True
-    # Whoever had it listen on every address reaches it by one of them; a name could be rebound.
+    # If it listens on all addresses, any address of the machine is right; a name could be rebound.
     if options.host in ("0.0.0.0", "::"):  # noqa: S104
         try:
             ipaddress.ip_address(host)

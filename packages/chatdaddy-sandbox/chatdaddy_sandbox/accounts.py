@@ -1,4 +1,4 @@
-"""The rules of accounts: the guide's and the API's documentation, as behaviour."""
+"""The behaviour of accounts, by the guide and the API's documentation."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ IDS_PER_TEAM = 16**4
 QR_CHANGES_S = 20
 QR_GIVEN_UP_S = 300
 
-#: What a phone that scans the code brings along, if the tier keeps history.
+#: The chats and messages that a login syncs, if the tier keeps history.
 HISTORY_CHATS = 25
 HISTORY_MESSAGES = 500
 
-#: The columns of what `edit` sets as it is.
+#: The columns that `edit` sets without conversion.
 _EDITED = {
     "type": "type",
     "state": "state",
@@ -47,7 +47,7 @@ MOCK = "mock"
 
 
 def has_history(tier: str | None) -> bool:
-    """Whether a tier keeps what is synced at login; an account without a tier is a full one."""
+    """Whether a tier keeps what is synced at login. An account without a tier keeps it, too."""
     return tier != LIMITED
 
 
@@ -70,7 +70,7 @@ class Accounts:
     # --- reading
 
     def find(self, account_id: str) -> Row:
-        """The account, be it live, archived or in its deletion grace; raises 404 otherwise."""
+        """The account, whether live, archived or in its deletion grace; otherwise raises 404."""
         row = self._store.one("SELECT * FROM accounts WHERE id = ?", account_id)
         if row is None:
             raise ApiError(404, f'Account "{account_id}" not found')
@@ -130,7 +130,7 @@ class Accounts:
         return info
 
     def qr(self, row: Row) -> str:
-        """The text of the code to scan now; another one every `QR_CHANGES_S` seconds."""
+        """The text of the current code, which changes every `QR_CHANGES_S` seconds."""
         turn = int((self._clock.now() - row["connecting_since"]) // QR_CHANGES_S)
         return "2@" + ",".join(_digest(row, turn, part)[:44] for part in range(3))
 
@@ -202,7 +202,7 @@ class Accounts:
         return [self.shown(row) for row in rows], total if with_total else None
 
     def snapshot(self) -> Listing:
-        """The accounts as they are now, to be listed later on."""
+        """Copy the accounts as they are now, for later listings."""
         self._snapshots += 1
         table = f"snapshot_{self._snapshots}"
         self._store.run(f"CREATE TEMP TABLE {table} AS SELECT * FROM accounts")  # noqa: S608
@@ -347,7 +347,7 @@ class Accounts:
         if self.find(account_id)["disconnect_flag"] is not None:
             self._change(account_id, {"disconnect_flag": None})
 
-    # --- what happens to an account from outside
+    # --- events outside of the API
 
     def scan(self, account_id: str, phone: str | None = None) -> dict[str, Any]:
         """A person logs in on the phone: the account is open, and synced if the tier does it."""
@@ -444,7 +444,7 @@ class Accounts:
     # --- time
 
     def settle(self) -> None:
-        """Do what has come due by now."""
+        """Do what is due."""
         now = self._clock.now()
         for row in self._store.all("SELECT id FROM accounts WHERE remove_at <= ?", now):
             account_id = row["id"]
@@ -459,7 +459,7 @@ class Accounts:
             self._next_qr(row, now)
 
     def _next_qr(self, row: Row, now: float) -> None:
-        """Another code, or the end of waiting for a scan."""
+        """Show the next code, or end the wait for a scan."""
         waited = now - row["connecting_since"]
         if waited < QR_GIVEN_UP_S:
             turn = int(waited // QR_CHANGES_S)

@@ -1,4 +1,4 @@
-"""Money: what a purchase and an account's day cost, what the team has used, who may be charged."""
+"""Money: the prices of purchases and account-days, the team's usage, and its auto-charge items."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Billing:
         return now + DAY_S
 
     def charge_days(self) -> None:
-        """Charge every account-day that has begun since the last time."""
+        """Charge the account-days that have begun since the last call."""
         now = self._clock.now()
         if self._store.value("SELECT 1 FROM accounts WHERE paid_until <= ? LIMIT 1", now) is None:
             return
@@ -158,7 +158,7 @@ class Billing:
 
     @property
     def period(self) -> int:
-        """The number of the billing period that it is."""
+        """The number of the current billing period."""
         return int((self._clock.now() - self.created_at) // PERIOD_S)
 
     @property

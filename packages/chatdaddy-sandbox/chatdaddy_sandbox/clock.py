@@ -1,4 +1,4 @@
-"""The service's clock: a source of time, moved forward by whatever tests have asked for."""
+"""The service's clock: a source of time, plus the time by which tests have advanced it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Clock:
         self.offset_s = float(store.get_meta("clock_offset_s", "0") or 0)
 
     def machine(self) -> float:
-        """The time of the source, which no test moves."""
+        """The time of the source, without the tests' advances."""
         return self._source()
 
     def now(self) -> float:

@@ -30,9 +30,9 @@ _BATCH = 100
 async def deliver(service: Service) -> None:
     """Post queued events until cancelled.
 
-    A subscription's events go out one by one, in their order as long as none fails; each is an
-    HTTP POST of `{"event": …, "data": […]}`, and any 2xx answer is success. A listener that is slow
-    or gone holds up no other.
+    A subscription's events are sent one by one, in order unless one fails. Each is an HTTP POST of
+    `{"event": …, "data": […]}`, and any 2xx answer is success. A slow or missing listener does not
+    delay the others.
     """
     waiting = service.webhooks.waiting
     await waiting.wait()
@@ -87,7 +87,7 @@ async def _post(service: Service, client: httpx.AsyncClient, row: Row) -> None:
         answer = await client.post(
             row["url"], content=row["body"], headers={"content-type": "application/json"}
         )
-    except Exception as error:  # whatever a URL or a listener does, the others get theirs
+    except Exception as error:  # a failure of one URL or listener must not stop the others
         _note(service, row, result=f"{type(error).__name__}: {error}".rstrip(": "), done=False)
         return
     _note(service, row, result=str(answer.status_code), done=answer.is_success)

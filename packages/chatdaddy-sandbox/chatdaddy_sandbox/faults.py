@@ -1,4 +1,4 @@
-"""Failures on order: what tests ask the next calls to meet."""
+"""Faults that tests order for the next calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STATUS_MESSAGES = {
 
 @dataclass
 class Fault:
-    """What the next `times` calls that fit `method` and `path` meet."""
+    """A fault for the next `times` calls that fit `method` and `path`."""
 
     method: str
     path: str
@@ -59,7 +59,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, first come first served; a call meets at most one."""
+    """The active faults, in their order. A call gets at most one."""
 
     def __init__(self, source: random.Random) -> None:
         self._random = source

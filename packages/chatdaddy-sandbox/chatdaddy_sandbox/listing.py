@@ -1,4 +1,4 @@
-"""What a list of accounts is made from, if a fault makes it lag behind or leave some out."""
+"""The source of a list of accounts, which a fault can make outdated or incomplete."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class Listing:
     omit: int = 0
 
 
-#: A list as it should be.
+#: A correct list.
 WHOLE = Listing()

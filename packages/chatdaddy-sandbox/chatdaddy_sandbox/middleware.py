@@ -1,4 +1,4 @@
-"""What every call passes: who may call, the record of calls, and the faults that were ordered."""
+"""Handles each call first: checks who may call, records the call, and applies faults."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class Middleware:
             await self._app(scope, receive, send)
 
     async def finish(self) -> None:
-        """Wait for the slow calls whose clients have given up."""
+        """Wait for slow calls whose clients have given up."""
         while self._slow:
             await asyncio.wait(set(self._slow))
 
     def close(self) -> None:
-        """Close the database; what is still slow is not done any more."""
+        """Close the database. Slow calls that still wait are not done any more."""
         for task in self._slow:
             task.cancel()
         self.service.store.close()
@@ -115,7 +115,7 @@ class Middleware:
             receive = await _taken_in(receive)
             await self._sleep(fault.delay_ms / 1000)
         if fault.action == "drop_before":
-            # Read the call first: what is left unread would make the end a reset.
+            # Read the call first: with unread data, closing the connection would reset it.
             while (await receive()).get("more_body"):
                 pass
             await self._cut(scope, receive)
@@ -129,7 +129,7 @@ class Middleware:
             await self._spoil(fault, scope, receive, send)
 
     async def _do_slowly(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do the work late, and also if the client is not there any more."""
+        """Do the work late, also if the client has gone."""
         receive = await _taken_in(receive)
         client_waits = True
 
@@ -166,7 +166,7 @@ class Middleware:
         await answer(scope, receive, send)
 
     async def _spoil(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do the work, then send something else than its answer."""
+        """Do the work, then send something other than its answer."""
         hands_out_token = scope["path"] == "/auth/token"
         if fault.action == "expire_token" and not hands_out_token:
             headers = dict(scope["headers"])

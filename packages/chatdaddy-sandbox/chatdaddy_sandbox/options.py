@@ -26,7 +26,7 @@ class ListOrder(str, Enum):
 
 
 class WebhookTargets(str, Enum):
-    """Where events are really posted to."""
+    """The URLs to which events are posted."""
 
     LOCAL = "local"
     ANY = "any"

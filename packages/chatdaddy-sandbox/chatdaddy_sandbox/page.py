@@ -1,4 +1,4 @@
-"""The page's HTML. Everything that came from outside goes through `escape`."""
+"""The page's HTML. All text from outside is escaped with `escape`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TIERS = {LIMITED: "limited", UNLIMITED: "unlimited", None: "full"}
 
 
 def page(service: Service, q: str, *, style: str, script: str, nonce: str) -> str:
-    """The whole page; `main` is what it replaces by itself every second."""
+    """The whole page. It replaces `main` every second."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -215,7 +215,7 @@ def _calls(service: Service) -> str:
 
 
 def _short(service: Service, path: str) -> str:
-    """A path with account IDs cut down to what tells them apart."""
+    """A path with account IDs shortened to the characters that distinguish them."""
     return escape(path.replace(f"/acc{service.options.team_id[:21]}", "/…"))
 
 
@@ -268,7 +268,7 @@ def _deliveries(service: Service) -> str:
 
 
 def _without_secrets(url: str) -> str:
-    """A URL without what may be a password in it: the user's, and the query."""
+    """A URL without the parts that may have a password: the user and the query."""
     try:
         parts = urlsplit(url)
     except ValueError:

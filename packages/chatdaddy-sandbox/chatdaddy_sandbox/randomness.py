@@ -1,11 +1,11 @@
-"""Where random texts come from: the system, or a seed that repeats them."""
+"""Random texts: from the system, or from a seed that repeats them."""
 
 from __future__ import annotations
 
 import base64
 import random
 
-#: The system's own source, which nobody can foresee.
+#: The system's source, which nobody can predict.
 SYSTEM = random.SystemRandom()
 
 

@@ -1,4 +1,4 @@
-"""The calls that came in: the last ones, how many of each kind, how many at once."""
+"""The received calls: the latest ones, the number of each kind, and the most at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serving the emulator over HTTP, until it is told to end."""
+"""Serves the emulator over HTTP until a signal ends it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ServeError(Exception):
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens, and takes SIGTERM and SIGINT for a wish to end, not for a failure."""
+    """Says when it listens, and ends without an error on SIGTERM and SIGINT."""
 
     def __init__(self, config: uvicorn.Config, ready: str) -> None:
         super().__init__(config)

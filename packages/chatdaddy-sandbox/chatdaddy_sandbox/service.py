@@ -1,4 +1,4 @@
-"""The emulated service as a whole: what is in its database, and what only this process knows."""
+"""The emulated service as a whole: its database, and what is only in this process's memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chatdaddy_sandbox.webhooks import Webhooks
 
 
 class Service:
-    """Everything that the routes use."""
+    """The objects that the routes use."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Service:
             )
 
     def settle(self) -> None:
-        """Bring everything that depends on time up to now, in one transaction."""
+        """Update everything that depends on time, in one transaction."""
         with self.store.transaction():
             self.billing.charge_days()
             self.accounts.settle()

@@ -1,7 +1,8 @@
-"""Where the emulated service keeps everything: one SQLite file, or memory.
+"""The database of the emulated service: one SQLite file, or memory.
 
-One connection, used from one thread. Each call of the API is one transaction that ends before the
-answer is sent, so a process killed at any moment has kept every answered call and no half of one.
+There is one connection, used from one thread. Each call of the API is one transaction, which is
+committed before the answer is sent. So if the process is killed, each answered call is kept as a
+whole.
 """
 
 from __future__ import annotations
@@ -193,7 +194,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it or nothing; within another transaction, part of that one."""
+        """An atomic block; within another transaction, it is a part of that one."""
         if self.connection.in_transaction:
             yield
             return

@@ -25,7 +25,7 @@ USER_EMAIL = "owner@sandbox.invalid"
 USER_PHONE = 85200000000
 USER_PASSWORD = "sandbox-password"  # noqa: S105
 
-#: A refresh token dies after so many days without use.
+#: A refresh token ends after this many days without use.
 REFRESH_TOKEN_DAYS = 14
 
 _INVITE_LINK_DAYS = 7
@@ -83,7 +83,7 @@ class Team:
             raise ApiError(401, "Incorrect phone number or password")
 
     def keep_refresh_token(self) -> None:
-        """The refresh token was used: its 14 days begin anew."""
+        """Note that the refresh token was used: its 14 days begin again."""
         self._store.set_meta("refresh_token_used_at", repr(self._clock.now()))
 
     def refresh_token_ends(self) -> float:

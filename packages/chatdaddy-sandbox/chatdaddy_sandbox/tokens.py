@@ -1,4 +1,4 @@
-"""Access tokens: ES256 JWTs signed here, and API tokens; who a bearer token stands for."""
+"""Access tokens (ES256 JWTs that this process signs) and API tokens, and their callers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _signature_algorithm() -> ec.ECDSA:
 
 _SIGNATURE = _signature_algorithm()
 
-# Times are held against the service's own clock.
+# Times are compared with the service's own clock.
 _ONLY_THE_SIGNATURE: Options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
 
@@ -100,8 +100,8 @@ class Tokens:
     def issue(self, user: dict[str, Any], scopes: Collection[str]) -> str:
         """A signed access token of one hour.
 
-        Its times are the machine's, so that a client whose clock nobody moved can live with it;
-        `clockOffset` remembers how far the service's own clock was ahead.
+        Its times are those of the machine, which is also the client's clock. `clockOffset` says how
+        far the service's own clock was ahead.
         """
         now = int(self._clock.machine())
         claims = {
@@ -115,7 +115,7 @@ class Tokens:
         return self._signed(claims)
 
     def _signed(self, claims: dict[str, Any]) -> str:
-        """An ES256 JWT; one and the same for one and the same claims, so that runs repeat."""
+        """An ES256 JWT. Equal claims give an equal token, so that runs can be repeated."""
         parts = [{"alg": "ES256", "typ": "JWT"}, claims]
         text = ".".join(_base64(json.dumps(p, separators=(",", ":")).encode()) for p in parts)
         signature = self._key.sign(text.encode(), _SIGNATURE)
@@ -123,7 +123,7 @@ class Tokens:
         return f"{text}.{_base64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
     def cut_short(self, token: str, seconds: float = 0) -> None:
-        """Refuse a token after so many seconds, whatever it says itself."""
+        """Refuse a token after this many seconds, whatever its own times are."""
         self._cut_short[token] = self._clock.now() + seconds
 
     def check(self, authorization: str | None) -> Caller:
@@ -145,7 +145,7 @@ class Tokens:
         return caller
 
     def forget(self, token: str) -> None:
-        """Look an API token up anew at its next use."""
+        """Read an API token from the database again at its next use."""
         self._known.pop(token, None)
 
     def _read(self, token: str) -> tuple[Caller, float]:

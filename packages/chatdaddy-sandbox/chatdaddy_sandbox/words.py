@@ -1,10 +1,10 @@
-"""The words and numbers of ChatDaddy's documentation that the rules are about."""
+"""The values of ChatDaddy's documentation that the rules use."""
 
 from __future__ import annotations
 
 #: The tier that keeps no chat history and stops sending in a billing period (the guide, step 11).
 LIMITED = "limited_msg_no_chat_history"
-#: The tier without these two bounds.
+#: The tier without these two limits.
 UNLIMITED = "unlimited_msg_chat_history"
 
 #: Messages after which the limited tier stops sending until the next billing period (the guide).

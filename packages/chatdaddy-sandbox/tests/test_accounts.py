@@ -226,7 +226,7 @@ def test_a_login_by_qr_code(shared: Sandbox, limited: str) -> None:
     assert get(shared, limited)["state"] == "connecting"
 
 
-def test_a_code_that_nobody_scans_is_given_up(shared: Sandbox, limited: str) -> None:
+def test_a_code_that_nobody_scans_expires(shared: Sandbox, limited: str) -> None:
     shared.call("POST", f"/im/accounts/{limited}/open")
     shared.advance(301)
     account = get(shared, limited)

@@ -89,7 +89,7 @@ def test_pages_of_other_origins_are_kept_out(shared: Sandbox, headers: dict[str,
         assert shared.http.get("/", headers=headers).status_code == 403
 
 
-def test_its_own_page_is_let_in(shared: Sandbox) -> None:
+def test_its_own_page_is_allowed(shared: Sandbox) -> None:
     headers = {"origin": shared.url, "sec-fetch-site": "same-origin"}
     answer = shared.http.post("/_sandbox/clock", json={"advance_s": 0}, headers=headers)
     assert answer.status_code == 200

@@ -18,7 +18,7 @@ from tests.support.sandbox import Sandbox, running, start
 
 
 @pytest.mark.slow
-def test_a_killed_server_comes_back_with_everything(tmp_path: Path) -> None:
+def test_a_killed_server_keeps_everything(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.db"
     first = start("--db", str(file))
     account_id = first.buy("kept", tier="unlimited")
@@ -101,7 +101,7 @@ def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
         (("--port", "{taken}"), "give another --port"),
     ],
 )
-def test_what_can_not_be_served_is_said_in_a_line(
+def test_a_server_that_can_not_start_says_why_in_one_line(
     shared: Sandbox, flags: tuple[str, str], message: str
 ) -> None:
     taken = shared.url.rpartition(":")[2]

@@ -84,7 +84,7 @@ def test_who_does_not_wait_has_asked_all_the_same(faulty: Sandbox) -> None:
         time.sleep(0.1)
 
 
-def test_a_slow_purchase_is_made_though_nobody_waits(faulty: Sandbox) -> None:
+def test_a_slow_purchase_is_made_although_its_client_has_gone(faulty: Sandbox) -> None:
     order = {"type": "wa", "nickname": faulty.unique("slow")}
     faulty.fault("POST", "/im/accounts", "slow", delay_ms=1500)
     with pytest.raises(httpx.ReadTimeout):

@@ -141,7 +141,7 @@ def test_api_tokens_are_made_used_validated_and_deleted(shared: Sandbox) -> None
     assert gone.status_code == 401
 
 
-def test_an_api_token_gives_no_more_than_its_maker_has(shared: Sandbox) -> None:
+def test_an_api_token_has_at_most_the_scopes_of_its_creator(shared: Sandbox) -> None:
     reader = bearer(log_in(shared, scopes=["ACCOUNT_READ"]).json()["access_token"])
     body = {"reason": "more", "scopes": ["ACCOUNT_READ", "ACCOUNT_CREATE"]}
     answer = shared.http.post("/auth/api-token", json=body, headers=reader)

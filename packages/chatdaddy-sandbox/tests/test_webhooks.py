@@ -98,7 +98,7 @@ def settled(sandbox: Sandbox, subscription_id: str) -> list[dict[str, Any]]:
         time.sleep(0.02)
 
 
-def test_an_accounts_life_is_told_in_order(
+def test_an_accounts_events_are_sent_in_order(
     shared: Sandbox, listener: Listener, subscribe: Any
 ) -> None:
     subscribe(listener.url)
@@ -118,7 +118,7 @@ def test_an_accounts_life_is_told_in_order(
     assert gone == {"accountId": account_id}
 
 
-def test_only_what_was_asked_for_is_told(
+def test_only_subscribed_events_are_sent(
     shared: Sandbox, listener: Listener, subscribe: Any
 ) -> None:
     mine, other = shared.buy(), shared.buy()

@@ -1,4 +1,4 @@
-"""Resources that go by a new URN, by an alias: the state names the new one everywhere.
+"""Resources with a new URN, by an alias: the state uses the new one everywhere.
 
 The rules are those of `Snapshot.NormalizeURNReferences` (pkg/resource/deploy/snapshot.go).
 """

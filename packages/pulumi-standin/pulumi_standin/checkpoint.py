@@ -1,4 +1,4 @@
-"""What the state is at a moment of a run; it is saved at every step, whole or not at all."""
+"""The state during a run. It is saved at every step, atomically."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VERSION = f"v{version('pulumi')}"
 
 
 class Checkpoint:
-    """What the state is at this moment of a run: the base, and what the run has done to it.
+    """The current state of a run: the state before the run, and the run's changes.
 
     The rules are those of the engine's snapshot manager (pkg/backend/snapshot.go).
     """
@@ -54,11 +54,11 @@ class Checkpoint:
         self._done.add(state)
 
     def resources(self) -> list[State]:
-        """In an order in which everything comes after what it depends on."""
+        """The resources, in an order in which each comes after its dependencies."""
         return [s for s in (*self._new, *self.base) if s not in self._done]
 
     async def save(self) -> None:
-        """Return once what is so now is on the disk; who waits at the same time shares a write."""
+        """Return once the current state is on the disk. Concurrent callers share a write."""
         if self._file is None:
             return
         self._asked += 1
@@ -89,7 +89,7 @@ class Checkpoint:
             f'{{"resource":{self._encode(state)},"type":"{kind}"}}'
             for state, kind in self._pending.items()
         ]
-        # A create that was cut off may have made something: only a person can tell, so it stays.
+        # An interrupted create may have created something. Only a person can know, so it stays.
         operations += [json.dumps(op) for op in self.interrupted if op["type"] == "creating"]
         if operations:
             parts.append(f'"pending_operations":[{",".join(operations)}]')

@@ -13,9 +13,9 @@ from pulumi_standin.steps import Delete, RemovePendingReplace, Step, left_alone
 
 
 async def plan_deletions(run: Run, planner: Planner) -> tuple[list[Step], list[list[Step]]]:
-    """Steps for what is left as it is, and for what is deleted, in waves.
+    """Steps for resources that stay as they are, and for those that are deleted, in groups.
 
-    Deleted is what is marked for it or was not registered, as far as the run is for it.
+    A resource is deleted if it is marked for it or was not registered, and if the run includes it.
     Raises `Failed` (shown already).
     """
     allowed = await _may_be_deleted(run, planner)
@@ -61,7 +61,7 @@ async def _may_be_deleted(run: Run, planner: Planner) -> set[str] | None:
 
 
 def _check_targets(run: Run, steps: dict[State, Step]) -> None:
-    """Refuse to delete what depends on a target and is none, unless that was asked for."""
+    """Refuse to delete a resource that depends on a target but is none, unless it is allowed."""
     if run.options.target_dependents:
         return
     refused = [state.urn for state in steps if state.urn not in run.options.targets]

@@ -1,4 +1,4 @@
-"""What is replaced or deleted because something that it depends on is.
+"""Resources that are replaced or deleted because a resource that they depend on is.
 
 The rules are those of `calculateDependentReplacements` and `findDependentCascadeReplacements` in
 step_generator.go.
@@ -14,7 +14,7 @@ from pulumi_standin.values import UNKNOWN
 
 
 async def dependents_to_replace(run: Run, root: State, settled: set[str]) -> list[State]:
-    """What is replaced if `root` is, in order; `settled` are URNs that were planned already."""
+    """The resources that are replaced if `root` is, in order; URNs in `settled` are planned."""
     replaced = {root.urn}
     found: list[State] = []
     for state in run.graph.depending_on(root, settled):

@@ -1,6 +1,6 @@
 """One run over a stack, from its beginning to its end.
 
-Ties the program, the planner and the executor together; the rules are those of
+It connects the program, the planner and the executor. The rules are those of
 pkg/resource/deploy/deployment_executor.go.
 """
 
@@ -51,7 +51,7 @@ class Deployment:
         self._defaults: dict[str, asyncio.Future[str]] = {}
 
     async def execute(self, program: Program | None) -> bool:
-        """Do it; says whether all went well."""
+        """Do it; returns whether everything succeeded."""
         run = self._run
         try:
             await self._execute(program)
@@ -104,7 +104,7 @@ class Deployment:
             raise Failed
 
     async def _unless_over(self, work: Coroutine[Any, Any, None]) -> None:
-        """Wait for `work`, but no longer than the run goes on."""
+        """Wait for `work`, at most until the run ends."""
         task = asyncio.ensure_future(work)
         over = asyncio.ensure_future(self._run.over.wait())
         await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,7 +115,7 @@ class Deployment:
         await task
 
     async def register(self, goal: Goal) -> Answer:
-        """Bring a resource about; raises `Cancelled` if the run ends before."""
+        """Create or update a resource; raises `Cancelled` if the run ends before."""
         run = self._run
         self._trust.register(goal.properties)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

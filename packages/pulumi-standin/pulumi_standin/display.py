@@ -1,7 +1,7 @@
-"""What a run looks like to people.
+"""The output of a run for people.
 
-Without a terminal each step is a line as it begins and ends, as the real CLI prints them; on a
-terminal the steps are a tree that is drawn anew while they run. What is said below is the same.
+Without a terminal, a line is printed if a step begins or ends, as the real CLI does. On a terminal,
+the steps are a tree that is drawn again while they run. The text below the steps is the same.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Display:
         self._root = root  # the stack's URN
         self._preview = preview
         self._diff = diff
-        # Shorter ones would hide half of every word; the real CLI shows them, too.
+        # Masking shorter ones would hide parts of most words; the real CLI shows them, too.
         self._secrets = sorted((s for s in secrets if len(s) > 2), key=len, reverse=True)
         self._show_secrets = show_secrets
         self._show_outputs = show_outputs
@@ -319,7 +319,7 @@ def console() -> Console:
 
 
 def _is_terminal(console: Console) -> bool:
-    """Whether people watch: the environment alone (``FORCE_COLOR``) makes no terminal."""
+    """Whether it is a terminal. ``FORCE_COLOR`` in the environment does not make it one."""
     return console.is_terminal and not console.is_dumb_terminal and console.file.isatty()
 
 

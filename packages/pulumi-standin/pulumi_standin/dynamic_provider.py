@@ -41,7 +41,7 @@ class DynamicProvider:
         self._configured: asyncio.Task[None] | None = None
 
     async def configure(self, urn: str, identifier: str, config: Props) -> None:
-        """Give it its configuration; a failure shows at its first use, as in the engine."""
+        """Give it its configuration. A failure is reported at its first use, as in the engine."""
         if contains_unknowns({k: v for k, v in config.items() if k != "version"}):
             self._known = False
             return
@@ -132,7 +132,7 @@ class DynamicProvider:
     ) -> tuple[str, Props]:
         known = await self._ready()
         if preview:
-            # The host does not support previews, so what is given stands for what will be.
+            # The host does not support previews, so the inputs are used as the outputs.
             return "", inputs if known else {}
         self._trust.check(inputs)
         request = provider_pb2.CreateRequest(
@@ -207,7 +207,7 @@ class DynamicProvider:
         await self._call("Delete", request)
 
     async def cancel(self) -> None:
-        """Ask it to wind down what is under way."""
+        """Ask it to finish its work and stop."""
         with contextlib.suppress(grpc.aio.AioRpcError):
             await self._stub.Cancel(empty_pb2.Empty(), timeout=1)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Something a person can mend; the message is one line for them."""
+    """Something that a person can correct; the message is one line for them."""
 
 
 class Failed(Exception):
-    """A step or the program failed, and why has been shown already."""
+    """A step or the program failed, and the reason has been shown."""

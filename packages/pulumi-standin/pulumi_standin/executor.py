@@ -1,4 +1,4 @@
-"""Running steps, several at once; the rules are those of step_executor.go."""
+"""Runs steps, several at once; the rules are those of step_executor.go."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EXPECTED = (StepFailed, ProviderError, HookFailed, Unsupported, EngineError)
 
 
 class Events(Protocol):
-    """Who shows the steps."""
+    """Shows the steps."""
 
     def started(self, step: Step) -> None: ...
     def ended(self, step: Step, *, ok: bool) -> None: ...
@@ -58,7 +58,7 @@ class Executor:
             await self.submit(steps)
 
     async def submit(self, steps: list[Step]) -> None:
-        """Run `steps` one after the other, beside what else is under way, when there is room."""
+        """Run `steps` one after the other, in parallel with other steps, if a worker is free."""
         await self._slots.acquire()
         if self._run.over.is_set():
             self._slots.release()
@@ -68,12 +68,12 @@ class Executor:
         task.add_done_callback(self._tasks.discard)
 
     async def settle(self) -> None:
-        """Wait for all that is under way."""
+        """Wait for all running steps."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
     def needed_by_errored(self) -> set[State]:
-        """What the failed steps' resources depend on: it must not be deleted."""
+        """The dependencies of the failed steps' resources, which must not be deleted."""
         needed: set[State] = set()
         for step in self._errored:
             for state in {step.state, step.old or step.state}:

@@ -1,4 +1,4 @@
-"""What a program wants a resource to be: a registration as it comes in, read."""
+"""A registration of a resource by the program, parsed."""
 
 from __future__ import annotations
 

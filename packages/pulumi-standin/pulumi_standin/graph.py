@@ -1,4 +1,4 @@
-"""Who depends on whom, in a list in which every resource comes after what it depends on.
+"""The dependencies in a list in which each resource comes after those that it depends on.
 
 The rules are those of pkg/resource/graph/dependency_graph.go.
 """
@@ -73,7 +73,7 @@ class Graph:
         return found
 
     def waves(self, deleted: list[State]) -> list[list[State]]:
-        """`deleted` in groups, each safe to delete at once, those that others need last."""
+        """`deleted` in groups that are safe to delete at once; those that others need come last."""
         left = dict.fromkeys(deleted)
         needs = {state: self.dependencies_of(state) for state in deleted}
         waves: list[list[State]] = []

@@ -1,6 +1,6 @@
-"""What the commands `sandbox up|preview|refresh|destroy|outputs` do.
+"""The operations behind the commands `sandbox up|preview|refresh|destroy|outputs`.
 
-Each returns the exit code and raises `EngineError` for what a person can mend.
+Each returns the exit code, and raises `EngineError` for something that a person can correct.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FAILED = 1
 
 @dataclass(frozen=True)
 class _Kind:
-    """What is done to a stack, and what it is called."""
+    """An operation on a stack, and its names."""
 
     noun: str
     title: str
@@ -142,7 +142,7 @@ def _verdict(workspace: Workspace, ok: bool, changes: int, what: str) -> int:
 
 
 def _once(workspace: Workspace, kind: _Kind, *, dry_run: bool) -> tuple[bool, int]:
-    """One run; says whether all went well and how many resources it changed, or would."""
+    """One run; returns whether it succeeded, and how many resources it changed, or would."""
     settings = workspace.settings
     title = f"Previewing {kind.noun}" if dry_run else kind.title
     display = workspace.display(title, preview=dry_run)

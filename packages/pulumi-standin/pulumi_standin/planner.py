@@ -1,4 +1,4 @@
-"""From what the program registers to the steps that get there.
+"""Plans the steps for what the program registers.
 
 The rules are those of pkg/resource/deploy/step_generator.go.
 """
@@ -33,7 +33,7 @@ from pulumi_standin.values import Props, contains_unknowns, deep_equals, unwrap
 
 
 class Planner:
-    """Works out the steps of one run; one registration at a time."""
+    """Plans the steps of one run, one registration at a time."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -215,7 +215,7 @@ class Planner:
                 self._skipped_creates.discard(urn)
         return steps
 
-    # --- finding what was there
+    # --- finding the old resource
 
     def _find_old(self, urn: str, goal: Goal) -> tuple[State | None, bool]:
         run = self.run
@@ -321,7 +321,7 @@ class Planner:
                 self.run.error(new.urn, f"{what} has a problem: {failure.reason}")
         return bool(failures)
 
-    # --- what to do about it
+    # --- choosing the steps
 
     def _recreate(self, old: State, new: State, registration: Registration) -> list[Step]:
         self.run.deleting.discard(new.urn)
@@ -403,7 +403,7 @@ class Planner:
         self.replaced.add(urn)
         self.operated.add(urn)
         if provider is not None and not self._replace_asked(urn, old):
-            # What was carried over from the old one is worked out afresh for the new one.
+            # What was copied from the old one is computed again for the new one.
             new.inputs, failures = await provider.check(urn, None, goal.properties, run.dry_run)
             if self._report(new, failures):
                 raise Failed

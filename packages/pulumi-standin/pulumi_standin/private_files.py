@@ -1,7 +1,7 @@
-"""Files that hold secrets: readable by their owner alone, and never reached through a link.
+"""Files with secrets: only their owner can read them, and links to them are refused.
 
-A project may come from anywhere: what stands where the stand-in engine keeps its files is not to
-be trusted. So nothing is written into a file that was there; a new one takes its place.
+A project may come from anywhere, so existing files in place of the engine's files are not trusted.
+Nothing is written into an existing file: a new one replaces it.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def read(path: Path) -> str | None:
 
 
 def write(path: Path, text: str) -> None:
-    """Put a new file in the place of what was there, whole or not at all; raises `EngineError`.
+    """Replace the file atomically; raises `EngineError`.
 
-    Who reads it sees the old text or the new one, also after a crash.
+    A reader sees the old text or the new one, also after a crash.
     """
     if refusal := _refusal(path):
         raise EngineError(refusal)
     try:
-        # Made exclusively, with mode 0600, under a name that nobody can foresee.
+        # Created exclusively, with mode 0600 and a name that nobody can predict.
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix=_draft(path), suffix=".tmp")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Starting the program and the provider hosts, and stopping them."""
+"""Starts and stops the program and the provider hosts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Child:
             self._process.send_signal(signal.SIGINT)
 
     async def stop(self, *, patience: float = _PATIENCE) -> int:
-        """End it: closing its input is the request, killing it the end of patience."""
+        """End it by closing its input. If it does not end in time, kill it."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -98,7 +98,7 @@ async def _start(python: str, arguments: list[str], env: dict[str, str], cwd: Pa
             stdout=PIPE,
             stderr=PIPE,
             limit=_LINE_LIMIT,
-            # Ctrl-C in the terminal is for the engine alone, which then winds its children down.
+            # Only the engine gets Ctrl-C from the terminal. It then ends its children.
             start_new_session=True,
         )
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the engine asks of a provider, and what it makes of the answers."""
+"""The engine's calls to a provider, and their results."""
 
 from __future__ import annotations
 

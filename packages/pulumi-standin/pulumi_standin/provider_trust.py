@@ -1,8 +1,8 @@
 """Which providers of a state may be loaded.
 
-A state holds each provider as a pickle, and to load a pickle is to run what it says. The program
-of a run is trusted, and so is what it registers. What only the state says is loaded if it is the
-name of something and no more, and if that name is one that may be loaded.
+A state has each provider as a pickle, and loading a pickle runs code. The program of a run is
+trusted, and so are the providers that it registers. A provider that only the state has is loaded if
+its pickle is only a name, and if that name is allowed.
 """
 
 from __future__ import annotations

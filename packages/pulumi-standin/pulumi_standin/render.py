@@ -15,7 +15,7 @@ _STYLES = {"+": "green", "-": "red", "~": "yellow", " ": ""}
 
 
 def shown(props: Props) -> Props:
-    """Without the keys that are the engine's own affair."""
+    """The properties without the engine's internal keys."""
     return {key: value for key, value in props.items() if not key.startswith("__")}
 
 
@@ -49,7 +49,7 @@ def whole(sign: str, key: str, value: Any, indent: int) -> Iterator[Line]:
 
 
 def difference(old: Props, new: Props, indent: int, *, all_keys: bool = False) -> Iterator[Line]:
-    """What tells two property maps apart, nested as they are; `all_keys` shows the rest as well."""
+    """The differences of two property maps, nested; `all_keys` includes equal values."""
     keys = sorted(old.keys() | new.keys())
     if not all_keys:
         keys = [k for k in keys if not (k in old and k in new and deep_equals(old[k], new[k]))]

@@ -1,4 +1,4 @@
-"""What the parts of one run share: its options, the resources before it, what it has found."""
+"""The data that the parts of one run share: its options, the old resources, its results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pulumi_standin.values import Props, contains_secrets, unwrap
 
 
 class Cancelled(Exception):
-    """The run is over: what still waits for an answer gets none."""
+    """The run is over, so a pending request gets no answer."""
 
 
 class Messages(Protocol):
@@ -109,7 +109,7 @@ class Run:
     # --- failures
 
     def fail(self, urn: str = "", text: str = "") -> None:
-        """The run has failed: begin nothing new."""
+        """Note that the run has failed, and begin nothing new."""
         if text:
             self.error(urn, text)
         self.failed = True
@@ -128,14 +128,14 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        """The last word on a run in which a step failed or that was cancelled, or nothing."""
+        """The final message for a run that was cancelled or in which a step failed, or nothing."""
         if not (self.step_failed or self.cancelled):
             return ""
         kind = "preview" if self.dry_run else "update"
         return f"{kind} {'failed' if self.failed else 'canceled'}"
 
     def stop(self) -> None:
-        """Begin nothing new; what is under way is waited for."""
+        """Begin nothing new, and wait for running steps."""
         self.over.set()
         for waiting in self._waiting:
             if not waiting.done():

@@ -1,4 +1,4 @@
-"""What a run does, one step a resource; the rules are those of pkg/resource/deploy/step.go."""
+"""The steps of a run, each one operation; the rules are those of pkg/resource/deploy/step.go."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class StepFailed(Exception):
-    """The step did not do what it was for; the message is for people."""
+    """The step failed; the message is for people."""
 
 
 class Protected(StepFailed):
@@ -81,15 +81,15 @@ class Step:
             self.registration.done(Answer(self.new, result))
 
     async def begin_checkpoint(self, run: Run) -> None:
-        """Note in the state that it is under way."""
+        """Note in the state that it has begun."""
 
     async def end_checkpoint(self, run: Run, *, ok: bool) -> None:
-        """Note in the state what came of it."""
+        """Note its result in the state."""
 
 
 @dataclass(eq=False)
 class Same(Step):
-    """Nothing to do; what the program changed besides is kept in the state.
+    """Nothing to do; the program's other changes are saved in the state.
 
     `untargeted` for a resource that is left as it is because the run is limited to others.
     """

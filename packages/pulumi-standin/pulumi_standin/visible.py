@@ -1,18 +1,18 @@
-"""Text as it may be printed: nothing in it acts on a terminal, and nothing hides."""
+"""Makes text safe to print: no character steers a terminal or is invisible."""
 
 from __future__ import annotations
 
 import json
 import unicodedata
 
-#: Control and format characters, halves of characters, and what separates lines.
+#: Unicode categories of control and format characters, surrogates and line separators.
 _UNSHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-#: Joiners make one sign of two, as in emoji: between such they stay.
+#: Joiners combine two characters into one sign, as in emoji. They stay between such characters.
 _JOINERS = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
-    """The text with escapes for what is not to be seen; ends of lines and tabs stay."""
+    """The text with its unsafe characters as escapes; line ends and tabs stay."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(text, place) for place in range(len(text)))

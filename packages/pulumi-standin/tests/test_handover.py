@@ -14,7 +14,7 @@ from tests.support.engine import PULUMI, Stack
 @pytest.mark.slow
 @pytest.mark.real_engine
 @pytest.mark.skipif(PULUMI is None, reason="`pulumi` is not on PATH")
-def test_either_engine_goes_on_with_the_other_ones_state(tmp_path: Path) -> None:
+def test_either_engine_continues_with_the_others_state(tmp_path: Path) -> None:
     secrets = {"toys:mark": "mark of the stack"}
     ours = toys("stand-in", tmp_path, "life", secrets=secrets, stage="1")
     ours.up("--skip-preview").ok()

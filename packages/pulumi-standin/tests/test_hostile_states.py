@@ -57,7 +57,7 @@ class Evil:
         ("", None),
     ],
 )
-def test_names_are_told_from_code(provider: str, name: str | None) -> None:
+def test_names_are_distinguished_from_code(provider: str, name: str | None) -> None:
     assert name_of(provider) == name
 
 
@@ -147,7 +147,7 @@ def test_a_provider_of_the_state_is_not_loaded(
     assert code == 1, "a refresh comes before the program"
 
 
-def test_a_damaged_state_is_told_in_one_line(
+def test_a_damaged_state_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)

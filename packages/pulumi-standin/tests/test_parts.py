@@ -70,7 +70,7 @@ def test_what_was_read_is_written_as_it_is_now() -> None:
     ("a", "b"),
     [(True, 1), (0, False), ([1], [True]), ({"a": Secret(1)}, {"a": 1}), ("1", 1), (None, {})],
 )
-def test_what_python_takes_for_equal_is_not_always(a: Any, b: Any) -> None:
+def test_values_that_python_takes_for_equal_may_differ(a: Any, b: Any) -> None:
     assert not deep_equals(a, b)
     assert not deep_equals({"x": [a]}, {"x": [b]})
     assert deep_equals({"x": [a], "y": 1.0}, {"y": 1, "x": [a]})

@@ -65,7 +65,7 @@ def test_drafts_of_a_killed_run_are_removed(tmp_path: Path) -> None:
         assert not draft.exists()
 
 
-def test_a_state_is_no_link(tmp_path: Path, other: Path) -> None:
+def test_a_state_that_is_a_link_is_refused(tmp_path: Path, other: Path) -> None:
     file = StateFile(tmp_path / "dev.json")
     file.path.symlink_to(other)
     for use in (file.read, lambda: file.write(STATE)):
@@ -86,7 +86,7 @@ def test_a_state_that_is_a_second_name_of_a_file_leaves_that_file_alone(
 
 
 @pytest.mark.parametrize("linked", [os.symlink, os.link])
-def test_a_lock_is_no_link(tmp_path: Path, other: Path, linked: object) -> None:
+def test_a_lock_that_is_a_link_is_refused(tmp_path: Path, other: Path, linked: object) -> None:
     assert callable(linked)
     linked(other, tmp_path / "dev.lock")
     with pytest.raises(EngineError, match=r"is a link|a file of its own"):
@@ -95,7 +95,7 @@ def test_a_lock_is_no_link(tmp_path: Path, other: Path, linked: object) -> None:
     assert mode(other) == 0o644
 
 
-def test_a_folder_of_states_is_no_link(tmp_path: Path) -> None:
+def test_a_folder_of_states_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / ".sandbox").symlink_to("elsewhere")
     file = StateFile(tmp_path / ".sandbox" / "dev.json")
@@ -116,7 +116,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         file.locked().__enter__()
 
 
-def test_a_stacks_configuration_is_written_likewise(tmp_path: Path, other: Path) -> None:
+def test_a_stacks_configuration_is_written_privately(tmp_path: Path, other: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
     project = load(tmp_path)
     path = project.stack_file("dev")

@@ -36,7 +36,7 @@ def test_an_unknown_state_is_refused(command: Command, screens: Screens) -> None
     screens.check("accounts-unknown-state", command.run("accounts", "--state", "closed").screen)
 
 
-def test_json_and_csv_say_the_same(team: Team, command: Command) -> None:
+def test_json_and_csv_have_the_same_accounts(team: Team, command: Command) -> None:
     told = json.loads(command.run("accounts", "--all", "--json").ok().out)["accounts"]
     assert {one["id"] for one in told} == set(team.ids.values())
     rows = list(csv.DictReader(io.StringIO(command.run("accounts", "--all", "--csv").ok().out)))
@@ -68,7 +68,7 @@ def test_no_colour_where_it_is_not_wanted(command: Command) -> None:
     assert "\x1b[32m" not in terminal.raw
 
 
-def test_a_reader_that_ends_early_is_no_failure_to_tell(command: Command) -> None:
+def test_a_reader_that_ends_early_is_no_failure(command: Command) -> None:
     process = command.start("accounts", "--all", "--json")
     assert process.stdout is not None
     process.stdout.close()

@@ -96,7 +96,7 @@ def test_a_folder_that_cannot_be_written(command: Command) -> None:
     assert len([line for line in ran.err.splitlines() if line.startswith("error")]) == 1
 
 
-def test_a_locked_team_is_told(own_team: Team, command: Command) -> None:
+def test_a_locked_team_is_reported(own_team: Team, command: Command) -> None:
     own_team.buy("acorn", "Acorn Bakery", tier="limited")
     own_team.sandbox.call("PATCH", "/payments/team-detail", json={"lockAccount": True})
     command.env["CHATDADDY_BASE_URL"] = own_team.sandbox.url

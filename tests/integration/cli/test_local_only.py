@@ -83,7 +83,7 @@ def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_explicit_provider_is_refused_likewise(tmp_path: Path) -> None:
+def test_an_explicit_provider_is_refused_too(tmp_path: Path) -> None:
     program = f"""
 import pulumi
 pulumi.ProviderResource("pulumi-python", "team-b", {{"baseUrl": "{REAL}"}})
@@ -97,7 +97,7 @@ pulumi.ProviderResource("pulumi-python", "team-b", {{"baseUrl": "{REAL}"}})
 
 
 @pytest.mark.slow
-def test_a_provider_that_the_state_remembers_is_refused_likewise(tmp_path: Path) -> None:
+def test_a_provider_in_the_state_is_refused_too(tmp_path: Path) -> None:
     """A state of real accounts may have been copied here: its own configuration counts."""
     project = copy_project(TOYS, tmp_path / "project")
     log = {"TOYS_LOG": str(tmp_path / "log")}

@@ -139,7 +139,9 @@ def test_several_one_after_the_other(
     }
 
 
-def test_all_takes_those_that_need_it(own_team: Team, login: Callable[..., Watched]) -> None:
+def test_all_takes_the_accounts_that_need_a_login(
+    own_team: Team, login: Callable[..., Watched]
+) -> None:
     for name in ("open", "connecting", "close", "insta", "old", "gone"):
         kind = {"type": "instagram"} if name == "insta" else {}
         own_team.buy(name, name.title(), tier="limited", **kind)
@@ -188,7 +190,7 @@ def test_timeout(own_team: Team, command: Command, screens: Callable[[str, Ran],
     screens("login-timeout", ran)
 
 
-def test_what_cannot_be_logged_in_is_said_at_once(
+def test_what_can_not_be_logged_in_is_reported_at_once(
     own_team: Team, command: Command, screens: Callable[[str, Ran], None]
 ) -> None:
     own_team.buy("acorn", "Acorn Bakery", tier="limited")
@@ -212,7 +214,9 @@ def test_what_cannot_be_logged_in_is_said_at_once(
     }
 
 
-def test_an_account_that_goes_meanwhile(own_team: Team, login: Callable[..., Watched]) -> None:
+def test_an_account_that_disappears_during_a_login(
+    own_team: Team, login: Callable[..., Watched]
+) -> None:
     own_team.buy("acorn", "Acorn Bakery", tier="limited")
     running = login("Acorn Bakery")
     running.wait_for_code()
@@ -283,7 +287,7 @@ class TestKeys:
             own_team.scan(name, "85261000001")
         assert running.end().exit_code == 0
 
-    def test_a_broken_file_is_left_out_and_said(self, own_team: Team, command: Command) -> None:
+    def test_a_broken_file_is_ignored_with_a_note(self, own_team: Team, command: Command) -> None:
         own_team.buy("acorn", "Acorn Bakery", tier="limited")
         (command.folder / "fleet.yaml").write_text("accounts: [")
         ran = command.run("login", "shop-1")

@@ -69,7 +69,7 @@ def test_who_does_not_know_the_address_gets_nothing(served: Served) -> None:
         assert http.get(address, headers={"X": "y" * 10_000}).status_code == 400
 
 
-def test_it_says_names_and_nothing_else(own_team: Team, served: Served) -> None:
+def test_it_shows_only_names(own_team: Team, served: Served) -> None:
     with httpx.Client(trust_env=False) as http:
         state = http.get(f"{served.address}state")
         while any(one["phase"] == "waiting" for one in state.json()["accounts"]):

@@ -40,7 +40,7 @@ async def test_an_expired_token_is_renewed_once_for_all(nickname: str) -> None:
         assert server.ledger()["purchases"] == 2
 
 
-async def test_an_api_token_serves_as_well(server: Sandbox, chatdaddy: ChatDaddy) -> None:
+async def test_an_api_token_works_too(server: Sandbox, chatdaddy: ChatDaddy) -> None:
     made = await chatdaddy.api_tokens.create("tests", ["PAYMENTS_READ"])
     server.forget_requests()
     async with client(server, api_token=made.token) as other:
@@ -129,5 +129,5 @@ async def test_a_token_service_that_is_down_for_a_moment(
     assert len(bought(server, nickname)) == 1
 
 
-async def test_the_user_stands_in_the_token(chatdaddy: ChatDaddy) -> None:
+async def test_the_token_names_the_user(chatdaddy: ChatDaddy) -> None:
     assert await chatdaddy.user_id() == "user-sandbox"

@@ -70,7 +70,7 @@ def one_urls(server: Sandbox) -> ServiceUrls:
     return ServiceUrls.from_base(server.url)
 
 
-def test_what_the_work_raises_comes_out() -> None:
+def test_exceptions_of_the_work_are_raised() -> None:
     async def fail() -> None:
         raise KeyError("x")
 

@@ -189,7 +189,7 @@ async def test_a_silent_server_is_given_up_and_its_connection_is_closed() -> Non
         await asyncio.wait_for(closed.wait(), 2)
 
 
-async def test_a_call_that_is_given_up_takes_its_connection_along() -> None:
+async def test_a_cancelled_call_closes_its_connection() -> None:
     def serve(server: Raw) -> Serve:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             while await server.request(reader):

@@ -224,9 +224,7 @@ WRITES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.name)
-async def test_harmless_writes_are_repeated_and_end_as_they_say(
-    server: Sandbox, nickname: str, write: Write
-) -> None:
+async def test_harmless_writes_are_repeated(server: Sandbox, nickname: str, write: Write) -> None:
 
     for number, fault in enumerate(FAULTS):
         server.clear_faults()

@@ -176,7 +176,7 @@ async def test_retry_after_may_be_a_date(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "nan", "inf", "Mon, 99 Foo 2026", "1e999"])
-async def test_a_retry_after_that_says_nothing(stage: Stage, value: str) -> None:
+async def test_a_retry_after_that_can_not_be_read(stage: Stage, value: str) -> None:
     async def later(line: str, headers: dict[str, str], body: bytes) -> bytes:
         if len(stage.requests) == 1:
             return answer(429, "{}", Retry_After=value)
@@ -194,7 +194,7 @@ async def test_success_false_is_a_refusal(stage: Stage) -> None:
             await chatdaddy.accounts.archive("acc1")
 
 
-async def test_every_call_says_who_calls(stage: Stage) -> None:
+async def test_every_call_has_the_token(stage: Stage) -> None:
     url = await stage.serve(saying({"accounts": [], "total": 0}))
     async with at(url) as chatdaddy:
         await chatdaddy.accounts.snapshot()

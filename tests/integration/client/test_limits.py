@@ -31,7 +31,7 @@ async def test_a_burst_of_429s_fails_nothing(server: Sandbox, nickname: str) -> 
     assert len(bought(server, f"{nickname}-7")) == 1
 
 
-async def test_a_server_that_takes_so_many_a_second_is_not_overrun(stage: Stage) -> None:
+async def test_a_server_with_a_rate_limit_is_not_overloaded(stage: Stage) -> None:
     """60 calls against a limit of 100 a second, all at once: all succeed, with few turned away."""
     taken: deque[float] = deque()
     refused = 0

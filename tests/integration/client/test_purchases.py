@@ -188,7 +188,7 @@ async def test_a_purchase_that_lands_too_late_is_reported_and_seen_by_the_next_l
         assert second.account_id not in {one.account_id for one in found}
 
 
-async def test_a_listing_that_fails_too_is_said(
+async def test_a_listing_that_also_fails_is_reported(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     server.fault(*BUY, "drop_after")

@@ -20,7 +20,7 @@ TOKEN = "POST /auth/token"
 
 
 @pytest.mark.slow
-async def test_a_thousand_reads_cost_one_token_and_each_page_once(tmp_path: Path) -> None:
+async def test_a_thousand_reads_need_one_token_and_each_page_once(tmp_path: Path) -> None:
     file = tmp_path / "thousand.db"
     with running("--db", str(file)) as server:
         async with client(server) as chatdaddy:

@@ -170,7 +170,7 @@ def test_adopt_recreates_an_account_in_its_grace(stack: Stack, server: Sandbox) 
 
 
 @pytest.mark.parametrize("kind", ["nowhere", "another type", "archived", "another's"])
-def test_what_cannot_be_adopted_is_told_in_the_preview(
+def test_the_preview_reports_what_can_not_be_adopted(
     stack: Stack, server: Sandbox, kind: str
 ) -> None:
     theirs = server.buy("alice", type="mock" if kind == "another type" else "wa", tier="limited")
@@ -496,7 +496,7 @@ def test_removing_what_is_gone_is_success(stack: Stack, server: Sandbox) -> None
 # --- bad input
 
 
-def test_every_problem_is_told_at_once_by_its_property(stack: Stack, server: Sandbox) -> None:
+def test_all_problems_are_reported_at_once_by_property(stack: Stack, server: Sandbox) -> None:
     wrong = {"nickname": "", "tier": "limitd", "type": "whatsapp", "on_delete": "burn", "bogus": 1}
     with pytest.raises(Refused) as refusal:
         stack.preview(one(**wrong))

@@ -83,7 +83,7 @@ def test_a_fleet_is_bought_changed_and_removed_account_by_account(
     assert live(server) == {}
 
 
-def test_what_fails_is_told_and_done_next_time(fleet: OneFleet, server: Sandbox) -> None:
+def test_failures_are_reported_and_done_in_the_next_run(fleet: OneFleet, server: Sandbox) -> None:
     accounts = {f"k{number:02}": {} for number in range(20)}
     server.fault("POST", "/im/accounts", "status", times=3, status=402)
     failed = fleet.up(accounts)
@@ -182,7 +182,7 @@ def test_an_account_in_its_grace_is_adopted_by_bringing_it_back(
     assert live(server) == {"alice": there}
 
 
-def test_what_cannot_be_adopted_is_told_at_the_preview(fleet: OneFleet, server: Sandbox) -> None:
+def test_the_preview_reports_what_can_not_be_adopted(fleet: OneFleet, server: Sandbox) -> None:
     mock = buy_by_hand(server, "mock", type="mock")
     accounts = {"alice": {"adopt": "acc-nowhere"}, "bob": {"adopt": mock}}
     with pytest.raises(Refused) as refused:
@@ -212,7 +212,7 @@ def test_an_account_moves_to_another_key_by_adopting_it(fleet: OneFleet, server:
         ("retain", None),
     ],
 )
-def test_each_entry_is_removed_as_it_says(
+def test_each_entry_is_removed_by_its_own_on_delete(
     fleet: OneFleet, server: Sandbox, on_delete: str, call: str | None
 ) -> None:
     fleet.up({"alice": {"on_delete": on_delete}, "bob": {}})
@@ -246,7 +246,7 @@ def test_removals_that_fail_are_repeated(fleet: OneFleet, server: Sandbox) -> No
     assert live(server) == fleet.ids
 
 
-def test_a_destroy_that_fails_says_what_is_left(fleet: OneFleet, server: Sandbox) -> None:
+def test_a_failed_destroy_names_what_is_left(fleet: OneFleet, server: Sandbox) -> None:
     fleet.up(people("alice", "bob"))
     server.fault("DELETE", "/im/accounts/*", "status", times=1, status=403)
     with pytest.raises(Failed, match="1 account could not be removed"):
@@ -296,7 +296,7 @@ def test_purchases_can_be_limited(fleet: OneFleet, server: Sandbox) -> None:
         fleet.preview(people("alice", "bob", "carol"), limits={"max_purchases": 1})
 
 
-def test_what_is_misspelt_is_told_with_what_was_meant(fleet: OneFleet, server: Sandbox) -> None:
+def test_a_misspelt_name_is_reported_with_a_suggestion(fleet: OneFleet, server: Sandbox) -> None:
     with pytest.raises(Refused) as refused:
         fleet.preview({"alice": {"teir": "unlimited"}}, limits={"max_removal": 3})
     assert refused.value.failures == {
@@ -377,7 +377,7 @@ def test_a_refresh_shows_what_is_otherwise_by_key(fleet: OneFleet, server: Sandb
     assert fleet.preview(accounts) == set()
 
 
-def test_a_change_of_an_account_that_is_gone_is_told(fleet: OneFleet, server: Sandbox) -> None:
+def test_a_change_of_a_missing_account_is_reported(fleet: OneFleet, server: Sandbox) -> None:
     fleet.up(people("alice", "bob"))
     path = f"/im/accounts/{fleet.ids['alice']}"
     server.call("DELETE", path, params={"deleteNow": "true"}).raise_for_status()

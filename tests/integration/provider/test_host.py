@@ -131,30 +131,33 @@ def test_a_run_file_elsewhere_is_not_read(host: Host, tmp_path: Path) -> None:
     hidden = begin()
     elsewhere = tmp_path / "elsewhere.db"
     Path(hidden["path"]).rename(elsewhere)
-    inputs, _ = host.check(
-        {"nickname": "alice", "__run": {**hidden, "path": str(elsewhere)}, "__urn": URN}
-    )
-    with pytest.raises(Failure, match="was not bought"):
-        host.create(inputs)
+    with pytest.raises(Failure, match="nothing was done: the file of this run"):
+        host.check({"nickname": "alice", "__run": {**hidden, "path": str(elsewhere)}, "__urn": URN})
 
 
-@pytest.mark.parametrize("run", ["update", "destroy"])
-def test_a_removal_goes_by_the_run_of_its_own_engine(
+@pytest.mark.parametrize("run", ["destroy", "destroy with the program", "update"])
+def test_a_removal_uses_the_run_of_its_own_engine(
     host: Host, server: Sandbox, runs: Path, run: str
 ) -> None:
-    """A destroy runs no program: what the program of an earlier engine with the same address
-    declared keeps no account. An update creates the resource anew, and keeps its account."""
+    """A destroy runs no program: what the program of an earlier engine declared, which had the
+    same address, keeps no account. If it runs the program all the same, it checks no resource, and
+    is refused. In an update the resource is created anew, and keeps its account."""
     hidden = begin()
     notes = intended(host, hidden)
     news = {"nickname": "alice", "__run": hidden, "__urn": URN, "__intent": notes}
     account_id, outputs = host.create(host.check(news)[0])
     with a_host(server, runs) as second:
         hidden = begin(saved={URN: outputs}, engine=second.engine.address)
-        host.check({**news, "__run": hidden})
-        second.engine.root = root_of(STACK) if run == "update" else ""
-        second.delete(account_id, outputs)
+        second.engine.root = "" if run == "destroy" else root_of(STACK)
+        if run == "update":
+            host.check({**news, "__run": hidden})
+        if run == "destroy with the program":
+            with pytest.raises(Failure, match=f"^ChatDaddy: {account_id} was not removed: .*alice"):
+                second.delete(account_id, outputs)
+        else:
+            second.delete(account_id, outputs)
     deleted = server.totals().get("DELETE /im/accounts/{id}", 0)
-    assert deleted == (0 if run == "update" else 1)
+    assert deleted == (1 if run == "destroy" else 0)
 
 
 def test_without_an_answer_of_the_engine_nothing_is_removed(host: Host, server: Sandbox) -> None:

@@ -95,7 +95,9 @@ def test_a_run_that_never_began_to_buy_licenses_nothing(stack: Stack, server: Sa
         stack.preview(program)
 
 
-def test_what_may_have_been_bought_and_nobody_wants_is_named(stack: Stack, server: Sandbox) -> None:
+def test_an_unwanted_account_that_may_have_been_bought_is_named(
+    stack: Stack, server: Sandbox
+) -> None:
     """In each run, with its ID and the two ways out; it is not touched."""
     kept = {"bob": account()}
     stack.up(kept)

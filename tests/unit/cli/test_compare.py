@@ -78,7 +78,7 @@ def test_changes() -> None:
     ]
 
 
-def test_what_the_file_says_nothing_of_is_no_difference() -> None:
+def test_what_the_file_does_not_name_is_no_difference() -> None:
     there = account(settings={"geoLocation": "HK"}, assignees=["u1"])
     assert not compare([entry()], [there]).different
 
@@ -109,7 +109,7 @@ def test_equal_nicknames_take_one_account_each() -> None:
     assert [one.key for one in found.buy] == ["b"]
 
 
-def test_an_account_that_is_adopted_is_nobody_else_s() -> None:
+def test_an_adopted_account_is_given_to_nobody_else() -> None:
     entries = [
         entry("a", nickname="a", existing="allow"),
         entry("b", nickname="a", adopt="acc1111"),

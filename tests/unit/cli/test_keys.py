@@ -150,7 +150,7 @@ def test_an_archive_that_failed_is_no_obstacle() -> None:
     assert export.obstacle(account(1, archive="error")) is None
 
 
-def test_equal_nicknames_say_so_to_each_other() -> None:
+def test_equal_nicknames_are_reported_with_each_other() -> None:
     team = [account(1, "Alice"), account(2, "Alice "), account(3, "Bob")]
     made = export.plan(team, team)
     assert [said.get("existing") for said in made.entries.values()] == ["allow", "allow", None]

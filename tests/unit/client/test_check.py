@@ -59,14 +59,14 @@ async def check(handler: Handler, **token: str) -> Identity:
             assert sum(chatdaddy.calls.values()) == 1
 
 
-def test_one_call_tells_whose_token_it_is() -> None:
+def test_one_call_returns_whose_token_it_is() -> None:
     found = asyncio.run(check(gives(jwt(id="u1", teamId="team-1"))))
     assert found == Identity("u1", "team-1")
     said = {"user": {"id": "u1", "teamId": "team-1"}, "scope": "1"}
     assert asyncio.run(check(says(200, said), api_token="api-token-of-the-check")) == found
 
 
-def test_a_token_that_says_nothing_is_taken_at_its_word() -> None:
+def test_a_token_without_claims_is_accepted() -> None:
     assert asyncio.run(check(gives("an-opaque-token"))) == Identity()
 
 

@@ -10,7 +10,7 @@ from chatdaddy_pulumi.client import errors
 CALL = "POST /im/accounts"
 
 
-def test_one_line_says_what_chatdaddy_said_and_where_help_is() -> None:
+def test_an_error_is_one_line_with_chatdaddys_message_and_help_link() -> None:
     error = errors.PaymentRequired(
         "No card\non file",
         call=CALL,
@@ -38,7 +38,9 @@ def test_one_line_says_what_chatdaddy_said_and_where_help_is() -> None:
         (errors.BadSetting("x", call="the team ID"), ValueError),
     ],
 )
-def test_each_kind_tells_what_is_known(error: errors.ChatDaddyError, kind: type[Exception]) -> None:
+def test_each_kind_of_failure_has_its_own_type(
+    error: errors.ChatDaddyError, kind: type[Exception]
+) -> None:
     assert isinstance(error, kind)
     assert isinstance(error, errors.ChatDaddyError)
     assert "\n" not in str(error)

@@ -148,7 +148,7 @@ FAULTS: dict[str, Callable[[AccountPage], AccountPage]] = {
 
 @pytest.mark.parametrize("base", [0, 1])
 @pytest.mark.parametrize("change", FAULTS.values(), ids=FAULTS)
-def test_a_list_that_shows_fewer_than_it_says_is_read_once_more_and_then_an_error(
+def test_a_list_with_fewer_accounts_than_its_total_is_read_again_and_then_refused(
     change: Callable[[AccountPage], AccountPage], base: int
 ) -> None:
     faulty = Faulty(Server(accounts(25), 10, base), lambda _, page: change(page))

@@ -98,7 +98,7 @@ def test_a_secret_is_known_as_json_and_urls_write_it(written: str) -> None:
     assert redact(f"<{written}>") == f"<{MASK}>"
 
 
-def test_a_secret_that_is_a_part_of_another_leaves_nothing_of_it() -> None:
+def test_a_secret_inside_another_is_masked_with_it() -> None:
     for secret in ("part-of-it", "a-part-of-it-all", "part-of-it-all"):
         hide(secret)
     assert redact("x a-part-of-it-all y") == f"x {MASK} y"
@@ -182,7 +182,7 @@ def test_an_exception_in_a_log_is_redacted_for_all_formatters() -> None:
     assert "api-token-of-the-logs" not in written.getvalue()
 
 
-def test_a_number_that_comes_together_on_one_line_is_masked() -> None:
+def test_a_number_that_is_joined_on_one_line_is_masked() -> None:
     assert one_line("the number +852 9876\n5432") == f"the number {MASK}"
 
 

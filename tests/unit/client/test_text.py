@@ -45,7 +45,7 @@ def test_other_spaces_stay_unless_a_message_is_made(text: str) -> None:
     assert escaped(text) == text
 
 
-def test_no_character_is_let_through_that_acts_or_hides() -> None:
+def test_no_unsafe_character_is_left() -> None:
     for code in range(sys.maxunicode + 1):
         shown = visible(chr(code))
         assert shown.isprintable()

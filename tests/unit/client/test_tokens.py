@@ -101,7 +101,7 @@ async def test_a_failed_renewal_does_not_take_a_token_that_still_serves(clock: C
         await source.get()
 
 
-async def test_refused_tokens_are_fetched_anew_once() -> None:
+async def test_refused_tokens_are_renewed_once() -> None:
     service = Service()
     source = AccessTokenSource(service.fetch)
     token = await source.get()
@@ -140,7 +140,7 @@ def test_tokens_that_are_no_jwt_are_lived_with(token: str) -> None:
     assert tokens._life(token) == tokens.LIFE_S
 
 
-def test_the_user_stands_in_the_token() -> None:
+def test_the_token_names_the_user() -> None:
     found = tokens.identity(tokens.claims(jwt(user={"id": "u1", "teamId": "t"})))
     assert (found.user_id, found.team_id) == ("u1", "t")
     for odd in (jwt(user={"id": 7}), jwt(user="u1")):

@@ -75,7 +75,7 @@ carol,,,,HK,false,5,u1; u2,archive
         ("excel.csv", b"\xef\xbb\xbf" + AS_CSV.replace("\n", "\r\n").encode()),
     ],
 )
-def test_every_format_says_the_same(tmp_path: Path, name: str, content: str | bytes) -> None:
+def test_every_format_gives_the_same_fleet(tmp_path: Path, name: str, content: str | bytes) -> None:
     assert load(tmp_path, name, content) == FLEET
 
 
@@ -287,7 +287,9 @@ def test_csv_of_a_spreadsheet_with_semicolons(tmp_path: Path) -> None:
     ("name", "content"),
     [("fleet.xlsx", b"PK\x03\x04rest"), ("fleet.csv", b"PK\x03\x04rest"), ("fleet.ods", b"x")],
 )
-def test_a_spreadsheet_is_told_how_to_be_saved(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_spreadsheet_is_refused_with_how_to_save_it(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
     assert problems_of(tmp_path, name, content) == [
         ":1:1: is a spreadsheet; save it as CSV UTF-8, and give that file"
     ]

@@ -65,7 +65,7 @@ def test_an_entry_that_stays_holds_its_account() -> None:
     assert found.moved == {}
 
 
-def test_an_entry_that_goes_leaves_its_account() -> None:
+def test_a_removed_entry_retains_its_account() -> None:
     found = Ownership([saved("f", {"a": "acc1", "b": "acc2"})], [declared("f", {"a": "a"})])
     assert [one.account_id for one in found.leaving] == ["acc2"]
     assert found.holder_of("acc2", but=Ref("x")) is None
@@ -90,7 +90,7 @@ def test_an_account_that_two_hold_does_not_leave_with_one() -> None:
 
 
 @pytest.mark.parametrize("to", ["f", "g"])
-def test_one_that_comes_for_one_that_goes_is_the_same(to: str) -> None:
+def test_a_new_key_for_a_removed_one_is_a_rename(to: str) -> None:
     """Within a resource it is a rename, between two it is a move."""
     entries = {"f": declared("f", {}), to: declared(to, {"new": "a"})}
     found = Ownership([saved("f", {"a": "acc1"})], list(entries.values()))
@@ -109,14 +109,14 @@ def test_two_that_fit_are_unclear() -> None:
     assert found.contested == {"acc1": ref, "acc2": ref}, "so neither is removed"
 
 
-def test_aliases_say_which_one_it_is() -> None:
+def test_aliases_resolve_an_ambiguity() -> None:
     held = saved("f", {"a": "acc1", "b": "acc2"})
     new = {"c": DeclaredIdentity("c", "wa", aliases=("b",)), "d": "a"}
     found = Ownership([held], [declared("f", new)])
     assert found.moved == {"acc2": Ref(urn("f"), "c"), "acc1": Ref(urn("f"), "d")}
 
 
-def test_the_asked_nickname_and_the_seen_one_both_say_which_one_it_is() -> None:
+def test_an_account_is_found_by_the_asked_and_the_seen_nickname() -> None:
     renamed = SavedAccount("acc1", Identity("a", "wa"), Identity("b", "wa"))
     holder = SavedHolder(urn("f"), {"a": renamed})
     for nickname in ("a", "b"):
@@ -160,13 +160,13 @@ def test_a_resource_is_known_under_its_old_name() -> None:
     assert found.holder_of("acc1", but=Ref(urn("new"), "a")) is None
 
 
-def test_a_resource_whose_urn_is_not_known_is_told_by_its_leaf() -> None:
+def test_a_resource_without_a_known_urn_is_found_by_its_leaf() -> None:
     found = Ownership([saved("f", {"a": "acc1"})], [declared("f", {"a": "a"}, known=False)])
     assert found.leaving == []
     assert found.carried_to(Ref(urn("f"), "a")) is None
 
 
-def test_doubles_are_told_for_each_provider() -> None:
+def test_duplicates_are_reported_for_each_provider() -> None:
     one, other = declared("f", {"a": "x"}), declared("g", {"b": "x"})
     identity = Identity("x", "wa")
     assert Ownership((), [one, other]).doubles(Ref(urn("f"), "a"), "", identity) == [
@@ -217,7 +217,7 @@ def test_every_saved_account_stays_or_leaves_and_never_both(found: Ownership) ->
 
 
 @given(found=ownerships())
-def test_an_account_is_carried_to_one_entry_that_held_nothing(found: Ownership) -> None:
+def test_an_account_is_carried_over_to_one_entry(found: Ownership) -> None:
     moved = list(found.moved.values())
     assert len(moved) == len(set(moved))
     assert all(found.carried_to(ref) for ref in moved)

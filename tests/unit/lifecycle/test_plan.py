@@ -46,7 +46,7 @@ def test_what_is_as_wanted_needs_no_plan(wanted: dict[str, AccountSpec]) -> None
 
 
 @given(held=st.dictionaries(NAMES, HELD, min_size=1), new=NAMES)
-def test_a_key_that_changes_is_no_removal(held: dict[str, HeldAccount], new: str) -> None:
+def test_a_changed_key_is_no_removal(held: dict[str, HeldAccount], new: str) -> None:
     old = sorted(held)[0]
     if new in held:
         return
@@ -113,7 +113,7 @@ def test_a_plan_in_one_line() -> None:
     )
 
 
-def test_what_is_not_known_of_the_price_is_said() -> None:
+def test_unknown_prices_are_reported() -> None:
     made = plan({}, {"a": spec("a", asked(UNLIMITED)), "b": spec("b")})
     decisions = Decisions({Ref("us", "a"): Buy(), Ref("us", "b"): Buy()}, {})
     assert summary(made, decisions, Prices.parse(None), "us") == (

@@ -68,7 +68,7 @@ A, B = Ref("urn:f", "a"), Ref("urn:f", "b")
     ],
     ids=str,
 )
-def test_an_account_is_ours_only_if_every_fact_says_so(
+def test_an_account_is_ours_only_if_every_fact_fits(
     changes: dict[str, Any], expected: bool | None
 ) -> None:
     assert unresolved().may_be(account(**changes), "us") is expected
@@ -124,7 +124,7 @@ def test_an_account_without_a_name_or_type_may_be_any_order(fact: str) -> None:
     assert set(found.unclear) == {A}
 
 
-def test_a_machine_that_remembers_the_answer_takes_that_account_and_no_other() -> None:
+def test_a_machine_that_knows_the_answer_takes_only_that_account() -> None:
     """Whatever facts are missing, and whoever bought another of the nickname."""
     one = unresolved()._replace(bought="acc2")
     others = [account("acc1"), account("acc2", nickname=None, created_by=None)]
@@ -148,7 +148,7 @@ def test_an_entry_gets_its_own_order() -> None:
     assert assign(orders, {B: X, A: X}) == {A: Order(A, X), B: Order(B, X)}
 
 
-def test_an_order_that_its_entry_does_not_want_goes_to_another_of_the_nickname() -> None:
+def test_an_unwanted_order_is_given_to_another_entry_of_the_nickname() -> None:
     assert assign([Order(A, X)], {A: Y, B: X}) == {B: Order(A, X)}
 
 

@@ -74,7 +74,9 @@ def test_a_move_that_ended_half_way_is_taken_back(team: Team, stack: Stack) -> N
     assert team.purchases == 2
 
 
-def test_what_is_left_to_an_account_goes_as_that_account_goes(team: Team, stack: Stack) -> None:
+def test_a_moved_account_is_removed_by_its_new_resources_on_delete(
+    team: Team, stack: Stack
+) -> None:
     """The fleet that still lists it has no say any more."""
     stack.up({"a": fleet({"k0": {}, "k1": {}})})
     stack.up({"a": fleet({"k1": {}}), "b": account(nickname="k0", on_delete="retain")})
@@ -83,7 +85,7 @@ def test_what_is_left_to_an_account_goes_as_that_account_goes(team: Team, stack:
     assert set(stack.held("a")) == {"k1"}
 
 
-def test_a_move_that_is_not_clear_is_told_before_the_limit_of_removals(
+def test_an_ambiguous_move_is_reported_before_the_limit_of_removals(
     team: Team, stack: Stack
 ) -> None:
     """And the way on that the message names is one."""

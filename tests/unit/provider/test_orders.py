@@ -131,7 +131,7 @@ def test_a_purchase_that_never_came_is_made_again(team: Team, stack: Stack) -> N
     assert stack.preview(wanted) == set()
 
 
-def test_one_that_comes_after_another_was_bought_is_named(team: Team, stack: Stack) -> None:
+def test_a_late_account_is_named_if_another_was_bought(team: Team, stack: Stack) -> None:
     wanted = allow({"a": {}})
     killed_up(team, stack, wanted, done=False)
     team.clock += 16 * MINUTE
@@ -174,9 +174,7 @@ def test_an_entry_that_wants_another_type_does_not_get_it(team: Team, stack: Sta
     assert old not in stack.all_ids()
 
 
-def test_of_two_of_one_nickname_the_one_that_nobody_wants_is_named(
-    team: Team, stack: Stack
-) -> None:
+def test_of_two_accounts_of_a_nickname_the_unwanted_one_is_named(team: Team, stack: Stack) -> None:
     """In each run, until a person adopts it."""
     both = {"a": {"nickname": "x"}, "b": {"nickname": "x"}, "c": {}}
     with killed(team, after=2), pytest.raises(Killed):

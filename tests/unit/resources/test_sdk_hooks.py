@@ -141,11 +141,11 @@ def test_an_interrupt_prints_no_traceback_and_other_errors_do(
     assert seen == [ValueError]
 
 
-def test_a_program_under_mocks_is_told(mocked: None) -> None:
+def test_a_program_under_mocks_is_recognised(mocked: None) -> None:
     assert sdk_hooks.under_mocks()
 
 
-def test_a_program_without_mocks_is_told() -> None:
+def test_a_program_without_mocks_is_recognised() -> None:
     assert not sdk_hooks.under_mocks()
 
 
@@ -210,7 +210,7 @@ class Call:
     def result(self) -> None: ...
 
 
-def test_the_engine_is_told_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_gets_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call()
     monkeypatch.setattr(settings.SETTINGS, "engine", types.SimpleNamespace(SetRootResource=call))
     asyncio.run(sdk_hooks.tell_root("urn:x"))

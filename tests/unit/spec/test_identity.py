@@ -39,7 +39,7 @@ def test_a_fleet_has_defaults() -> None:
     assert entries("fleet", {"accounts": accounts, **given_}) == expected
 
 
-def test_what_is_not_known_or_wrong_is_nobody() -> None:
+def test_unknown_and_wrong_entries_have_no_identity() -> None:
     assert entries("account", {"nickname": UNKNOWN})[""].identity is None
     assert entries("account", {"nickname": "a", "type": UNKNOWN})[""].identity is None
     assert entries("account", {"nickname": "a", "type": "whatsapp"})[""].type is None
@@ -51,7 +51,9 @@ def test_what_is_not_known_or_wrong_is_nobody() -> None:
 
 
 @given(fleet=GOOD_FLEET, kind=st.none() | st.sampled_from(["wa", "sms"]))
-def test_a_good_entry_is_who_the_check_takes_it_for(fleet: dict[str, Any], kind: Any) -> None:
+def test_a_right_entry_has_the_identity_that_the_check_finds(
+    fleet: dict[str, Any], kind: Any
+) -> None:
     defaults = {"type": kind}
     specs = read_fleet(fleet, defaults=defaults).specs
     found = entries("fleet", {"accounts": json.dumps(fleet), "defaults": defaults})

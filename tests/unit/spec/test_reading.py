@@ -25,7 +25,7 @@ def problems(accounts: Any, **arguments: Any) -> dict[str, str]:
 # --- one account
 
 
-def test_an_account_that_says_everything() -> None:
+def test_an_account_with_all_attributes() -> None:
     found = read_account(
         {
             "nickname": "Alice",
@@ -60,7 +60,7 @@ def test_an_account_that_says_everything() -> None:
     )
 
 
-def test_an_account_that_says_nothing_else() -> None:
+def test_an_account_with_only_an_id() -> None:
     said = {"nickname": "Alice ", "tier": None, "settings": None, "adopt": None}
     assert read_account(said).spec == AccountSpec("Alice ", Arguments.of())
 
@@ -90,7 +90,7 @@ def test_what_is_known_of_it_is_checked_all_the_same() -> None:
 # --- a fleet
 
 
-def test_defaults_hold_if_an_entry_says_nothing_else() -> None:
+def test_defaults_apply_if_an_entry_has_no_own_value() -> None:
     found = read_fleet(
         {
             "alice": {"tier": "limited", "settings": {"geoLocation": "DE"}, "existing": None},
@@ -183,7 +183,7 @@ def test_a_wrong_key(key: Any, reason: str) -> None:
     assert property_.isprintable()
 
 
-def test_of_many_problems_the_first_are_told() -> None:
+def test_the_first_of_many_problems_are_shown() -> None:
     found = read_fleet({f"k{number}": {"tier": "x"} for number in range(1_000)}).problems
     assert len(found) == 51
     assert found[-1] == ("accounts", "has 950 more problems")
@@ -214,7 +214,7 @@ def test_another_type_is_another_account() -> None:
     ]
 
 
-def test_two_of_a_nickname_are_allowed_if_each_says_so() -> None:
+def test_two_of_a_nickname_are_allowed_if_each_allows_it() -> None:
     allow = {"nickname": "x", "existing": "allow"}
     assert problems({"a": allow, "b": allow, "c": allow}) == {}
     assert problems({"a": {"nickname": "x"}, "b": {"nickname": "x"}}, existing="allow") == {}
@@ -286,7 +286,7 @@ def test_a_fleet_that_is_not_known_at_all() -> None:
 
 @settings(max_examples=200)
 @given(fleet=GOOD_FLEET, data=st.data())
-def test_whatever_is_not_known_is_no_problem(fleet: dict[str, Any], data: st.DataObject) -> None:
+def test_unknown_values_are_no_problem(fleet: dict[str, Any], data: st.DataObject) -> None:
     fleet = copy.deepcopy(fleet)
     late: dict[str, set[str]] = {}
     for key, own in fleet.items():

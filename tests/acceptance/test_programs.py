@@ -1,11 +1,10 @@
-"""The program is run for `destroy`, or declares resources while it runs."""
+"""Programs that declare resources while they run, or do not reach their provider hosts."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.acceptance.conftest import Case
-from tests.support.engine import PULUMI
 
 pytestmark = [pytest.mark.slow, pytest.mark.stories]
 
@@ -25,13 +24,6 @@ def late(arguments: str) -> str:
     )
 
 
-@pytest.mark.skipif(PULUMI is None, reason="the stand-in has no --run-program")
-def test_a_destroy_that_runs_the_program_removes_everything(case: Case) -> None:
-    case.up("Account('alice')", "AccountFleet('f', {'x': {}, 'y': {}})")
-    case.stack.destroy("--run-program").ok()
-    assert live(case) == set()
-
-
 def test_what_is_declared_late_is_kept_as_the_program_says(case: Case) -> None:
     case.up(late("on_delete='delete'"))
     case.up(late("on_delete='retain', type='mock'"))
@@ -44,3 +36,29 @@ def test_what_is_declared_late_is_not_deleted_to_be_created_again(case: Case) ->
     case.server.forget_requests()
     case.stack.up("--skip-preview", "--replace", urn).ok()
     assert case.server.writes() == {}
+
+
+def test_what_would_be_declared_after_a_failure_is_not_removed(case: Case) -> None:
+    """The engine goes on to the removals, and the program has not declared everything."""
+    case.up("Account('late')")
+    program = late("").replace("Account('late', )", "Account('late')")
+    refusal = {"status": 402, "message": "Card declined"}
+    case.server.fault("POST", "/im/accounts", "status", **refusal)
+    case.program(program)
+    assert case.stack.up("--skip-preview", "--continue-on-error").exit_code != 0
+    assert live(case) == {("late", "wa")}
+    case.up(program)
+    assert live(case) == {("early", "wa"), ("late", "wa")}
+    assert case.server.writes() == {"POST /im/accounts": 1}
+
+
+def test_another_folder_for_the_programs_temporary_files_is_refused(case: Case) -> None:
+    case.up("Account('alice')")
+    alice = case.account()["accountId"]
+    other = case.stack.workdir / "other"
+    other.mkdir()
+    folder = f"import tempfile\ntempfile.tempdir = {str(other)!r}"
+    output = case.up(folder, f"Account('bob', nickname='alice', adopt={alice!r})", fails=True)
+    assert "TMPDIR" in output
+    assert case.server.writes() == {}
+    assert case.account()["accountId"] == alice
