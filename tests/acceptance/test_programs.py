@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.acceptance.conftest import Case
+from tests.support.engine import PULUMI
 
 pytestmark = [pytest.mark.slow, pytest.mark.stories]
 
@@ -62,3 +63,40 @@ def test_another_folder_for_the_programs_temporary_files_is_refused(case: Case) 
     assert "TMPDIR" in output
     assert case.server.writes() == {}
     assert case.account()["accountId"] == alice
+
+
+#: A resource that is deleted and created anew if its value changes.
+THING = """
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
+
+class Things(ResourceProvider):
+    serialize_as_secret_always = False
+
+    def create(self, props):
+        return CreateResult(f"thing-{props['value']}", props)
+
+    def diff(self, id, olds, news):
+        replaces = [] if olds["value"] == news["value"] else ["value"]
+        return DiffResult(bool(replaces), replaces, delete_before_replace=True)
+
+class Thing(Resource):
+    def __init__(self, name, value):
+        super().__init__(Things(), name, {"value": value})
+"""
+
+
+@pytest.mark.skipif(PULUMI is None, reason="the stand-in has no replace_with")
+def test_what_is_replaced_with_a_target_is_not_deleted(case: Case) -> None:
+    """It is deleted to be created anew before anything of the run is checked."""
+    opts = "pulumi.ResourceOptions(replace_with=[thing], delete_before_replace=True)"
+    alice = f"Account('alice', on_delete='delete_now', opts={opts})"
+    case.up(THING, "thing = Thing('thing', 1)", alice)
+    before = case.account()
+    case.program(THING, "thing = Thing('thing', 2)", alice)
+    case.server.forget_requests()
+    urn = "urn:pulumi:dev::acceptance::pulumi-python:dynamic:Resource::thing"
+    case.stack.up("--skip-preview", "--target", urn)
+    assert case.server.writes() == {}
+    case.up()
+    assert case.server.writes() == {}
+    assert case.account() == before

@@ -1,5 +1,7 @@
 """A program that reads the state of its own stack, and saves a component's outputs from a hook."""
 
+import time
+
 import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi.runtime import rpc
@@ -28,9 +30,19 @@ def read(name: str) -> "dict[str, object]":
     }
 
 
+def read_own(name: str) -> "dict[str, object]":
+    """The same of this stack, whose file the real engine may be writing just now."""
+    for _ in range(40):
+        try:
+            return read(name)
+        except Exception:
+            time.sleep(0.05)
+    return read(name)
+
+
 full = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-own = read(full)
-assert own == read(pulumi.get_stack()) == read(f"organization/{pulumi.get_stack()}")
+own = read_own(full)
+assert own == read_own(pulumi.get_stack()) == read_own(f"organization/{pulumi.get_stack()}")
 note({"method": "saved", "own": own})
 if other := config.get("other"):
     read(other)
