@@ -14,11 +14,6 @@ from tests.support.team import Team
 
 
 @pytest.fixture
-def team() -> Team:
-    return Team()
-
-
-@pytest.fixture
 def driver(team: Team) -> OneFleet:
     return OneFleet(in_memory(team))
 

@@ -7,18 +7,8 @@ import re
 import pytest
 
 from chatdaddy_pulumi.client import BadRequest
-from tests.support.provider import Program, Refused, Stack, account, fleet, in_memory
+from tests.support.provider import Program, Refused, Stack, account, fleet
 from tests.support.team import Team
-
-
-@pytest.fixture
-def team() -> Team:
-    return Team()
-
-
-@pytest.fixture
-def stack(team: Team) -> Stack:
-    return in_memory(team)
 
 
 def test_the_preview_of_a_move_removes_nothing(team: Team, stack: Stack) -> None:

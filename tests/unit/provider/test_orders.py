@@ -17,22 +17,11 @@ from tests.support.provider import (
     Stack,
     account,
     fleet,
-    in_memory,
     killed,
 )
 from tests.support.team import Team
 
 MINUTE = 60.0
-
-
-@pytest.fixture
-def team() -> Team:
-    return Team()
-
-
-@pytest.fixture
-def stack(team: Team) -> Stack:
-    return in_memory(team)
 
 
 @contextmanager

@@ -7,19 +7,8 @@ import pytest
 from chatdaddy_pulumi.client import NotFound, Unknown
 from chatdaddy_pulumi.client.models import ArchiveProgress
 from chatdaddy_pulumi.provider.account import AccountProvider
-from tests.support.provider import Failed, Late, Program, Stack, account, fleet, in_memory
+from tests.support.provider import Failed, Late, Program, Stack, account, fleet
 from tests.support.team import Team
-
-
-@pytest.fixture
-def team() -> Team:
-    return Team()
-
-
-@pytest.fixture
-def stack(team: Team) -> Stack:
-    return in_memory(team)
-
 
 BOTH: Program = {"alice": account(), "f": fleet({"x": {}, "y": {}})}
 
