@@ -6,7 +6,6 @@ import json
 import random
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.support.between import between
 from tests.support.command import Command
 from tests.support.engine import ENGINES, PASSPHRASE, Engine, Stack
 from tests.support.sandbox import LIMITED, UNLIMITED, Sandbox, running
+from tests.support.shell import paste
 
 ROOT = Path(__file__).parents[2]
 
@@ -246,23 +246,12 @@ def test_a_new_user_with_a_team_of_thirty(sandbox: Sandbox, tmp_path: Path) -> N
         commands[1] = commands[1].partition("&&")[0]
         up = "chatdaddy-pulumi sandbox up --yes"
     script = "\n".join(["set -e", *commands]).replace("pulumi up", up)
-    environment = {**user.environment(), "NO_COLOR": "1"}
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    printed = paste(script, tmp_path, {**user.environment(), "NO_COLOR": "1"})
     assert sandbox.writes() == {}
     folder = tmp_path / "accounts"
     accounts = yaml.safe_load((folder / "fleet.yaml").read_text())["accounts"]
     assert sorted(said["adopt"] for said in accounts.values()) == sorted(ids)
-    assert "30 taken over" in done.stdout
+    assert "30 taken over" in printed
     assert user.run("fleet", "diff", str(folder / "fleet.yaml")).exit_code == 0
     secret = sandbox.refresh_token.encode()
     kept = [path for path in folder.rglob("*") if path.is_file()]

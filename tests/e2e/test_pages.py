@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.engine import PASSPHRASE
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
+from tests.support.shell import paste
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,16 +81,7 @@ def test_shell_runs_when_pasted(page: str, sandbox: Sandbox, tmp_path: Path) -> 
             )
         script.append(f"if {command}\nthen exit 1; fi" if refused else f"{command} || exit 1")
     assert len(script) > 1
-    done = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
-        cwd=clone,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    paste("\n".join(script), clone)
     assert sandbox.writes() == PAGES[page]
 
 
