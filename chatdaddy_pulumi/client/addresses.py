@@ -57,9 +57,9 @@ def parse(url: str) -> Address | None:
     host, port = found["host"].lower(), found["port"]
     if host.startswith("["):
         host = host[1:-1]
-        plain = _ip(host) is not None
+        plain = ip_of(host) is not None
     else:
-        plain = _is_name(host) or _ip(host) is not None
+        plain = _is_name(host) or ip_of(host) is not None
     if not plain or (port is not None and not 0 < int(port) < 65_536):
         return None
     scheme = found["scheme"].lower()
@@ -95,7 +95,7 @@ def checked(url: str, what: str, setting: str | None = None) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether the host is this machine, by its address or as ``localhost``."""
-    ip = _ip(host)
+    ip = ip_of(host)
     return host == "localhost" if ip is None else ip in _OWN_NETWORKS[0] or ip in _OWN_NETWORKS[4]
 
 
@@ -107,7 +107,7 @@ def is_local(url: str) -> bool:
 
 def is_own(host: str) -> bool:
     """This machine, or an address that is only in one's own network."""
-    ip = _ip(host)
+    ip = ip_of(host)
     return is_loopback(host) or any(ip in network for network in _OWN_NETWORKS if ip is not None)
 
 
@@ -118,7 +118,7 @@ def _is_name(host: str) -> bool:
     return fits and not _NUMBER.fullmatch(labels[-1])
 
 
-def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def ip_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:

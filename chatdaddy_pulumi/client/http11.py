@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -20,7 +19,7 @@ from typing import Any
 import h11
 import httpx
 
-from chatdaddy_pulumi.client.addresses import DEFAULT_PORTS, Address, is_own
+from chatdaddy_pulumi.client.addresses import DEFAULT_PORTS, Address, ip_of, is_own
 from chatdaddy_pulumi.client.proxies import Proxy
 from chatdaddy_pulumi.client.tasks import now
 
@@ -350,7 +349,7 @@ def _fail(waiter: asyncio.Future[None], error: Exception) -> None:
 async def _open(host: str, port: int, tls: ssl.SSLContext | None) -> Connection:
     loop = asyncio.get_running_loop()
     # An address has no other to try; and a race that is cancelled may leave its socket open.
-    delay = None if _is_address(host) else _NEXT_ADDRESS_S
+    delay = _NEXT_ADDRESS_S if ip_of(host) is None else None
     try:
         _, connection = await loop.create_connection(
             Connection, host, port, happy_eyeballs_delay=delay
@@ -360,14 +359,6 @@ async def _open(host: str, port: int, tls: ssl.SSLContext | None) -> Connection:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused") from error
         raise
     return connection if tls is None else await connection.start_tls(tls, host)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _all_refused(several: str) -> bool:
