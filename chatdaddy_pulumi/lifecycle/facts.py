@@ -42,6 +42,13 @@ class Claims(Protocol):
     """What the resources of one run share."""
 
     @property
+    def checked(self) -> bool:
+        """Whether a resource of the program was checked in this run, in any host.
+
+        A destroy that runs the program checks none.
+        """
+
+    @property
     def failed(self) -> bool:
         """Whether a step of the run failed before the removals."""
 
@@ -81,6 +88,7 @@ class LocalClaims:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self.checked = True
         self.failed = False
         #: The purchases that the run sent, without those that were refused.
         self.sent: dict[Ref, Sent] = {}
@@ -156,9 +164,6 @@ class Facts:
     bought: set[str] = field(default_factory=set)
     #: The accounts that entries of this piece of work are about to take over.
     promised: Collection[str] = ()
-    #: Whether a resource of the program was checked in this run, in any host. A destroy that runs
-    #: the program checks none.
-    is_checked: Callable[[], bool] = lambda: True
     #: When the program began, in seconds since 1970.
     began_at: float = 0.0
     #: The accounts that this run was the first to miss.

@@ -295,7 +295,7 @@ async def remove(
     if on_delete is OnDelete.RETAIN:
         return Removal.RETAINED, None
     facts.check_team(account_id)
-    if facts.claims.failed and facts.ownership.declaration(ref.holder) is None:
+    if facts.ownership.declaration(ref.holder) is None and facts.claims.failed:
         raise NotDone(
             f"{account_id} was not removed: something failed in this run, and the program may "
             "declare the account after it"
@@ -316,7 +316,7 @@ async def remove(
 
 async def _is_checked(facts: Facts) -> bool:
     """Whether this run checks a resource of the program; it may be about to check the first."""
-    while not facts.is_checked():
+    while not facts.claims.checked:
         if facts.clock() >= facts.began_at + _FIRST_CHECK_S:
             return False
         await asyncio.sleep(_CHECK_AGAIN_S)

@@ -130,8 +130,6 @@ class Run:
     declared_since: Callable[[int], list[Declared]] = lambda _: []
     #: The keys of the stack's configuration that are secrets.
     secret_settings: Sequence[str] = ()
-    #: See `Facts.is_checked`.
-    is_checked: Callable[[], bool] = lambda: True
 
     def ownership(self, gone: Collection[str] = ()) -> Ownership:
         """The ownership that follows from the saved state and the declarations, without `gone`.
@@ -212,8 +210,10 @@ class RunContext:
         """Take over what the program declares late: in an `apply`, or after it has waited."""
         if self.run is None:
             return
-        known = {name_of(one) for one in self.run.declared}
         late = self.run.declared_since(len(self.run.declared))
+        if not late:
+            return
+        known = {name_of(one) for one in self.run.declared}
         late = [one for one in late if name_of(one) not in known and one.leaf not in known]
         if late:
             self.late |= {name_of(one) for one in late}
@@ -231,7 +231,7 @@ class RunContext:
         """Whether an intent stays that has the orders of a resource which is removed."""
         if self.intent_checked:
             return True
-        return declared is not None and self.run is not None and self.run.is_checked()
+        return declared is not None and self.run is not None and self.run.claims.checked
 
     @property
     def orders(self) -> dict[Order, Unresolved]:
@@ -313,7 +313,6 @@ class RunContext:
             team_id=team_id,
             ownership=self.ownership,
             claims=run.claims,
-            is_checked=run.is_checked,
             began_at=run.at,
             unresolved=self.unresolved,
             suspected=self.suspected,

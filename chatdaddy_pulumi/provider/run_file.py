@@ -201,9 +201,9 @@ class RunFile:
         self._note("checked")
         return self.run()
 
-    def is_checked(self) -> bool:
-        """Whether a host checks a resource of the run."""
-        return self._fact("checked") != ""
+    @property
+    def checked(self) -> bool:
+        return bool(self._fact("checked"))
 
     def _fact(self, name: str) -> str:
         with self._open() as connection:
@@ -230,7 +230,6 @@ class RunFile:
             claims=self,
             declared_since=self._declared_since,
             secret_settings=facts.get("secret_settings", ()),
-            is_checked=self.is_checked,
         )
 
     def _declared_since(self, known: int) -> list[Declared]:
