@@ -100,7 +100,7 @@ class Searched:
                 self.found.append(f"{title} prints: {line.strip()[:300]}")
         for leak in leaks.in_files([self._stack.workdir.parent], MARKS):
             # By its file a program hands the run to its hosts: SECURITY.md says so.
-            if not leaks.is_of_a_run(Path(leak.place)):
+            if not leaks.is_run_file(Path(leak.place)):
                 self.found.append(f"{title} leaves it in {leak.place}")
         return run
 
