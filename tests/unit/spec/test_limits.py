@@ -87,6 +87,6 @@ def test_concurrency_of_another_form_is_refused(given_: Any) -> None:
 
 
 @given(JSON)
-def test_anything_is_read_or_refused(anything: Any) -> None:
+def test_any_content_is_read_or_refused(anything: Any) -> None:
     for problem in (*read_limits(anything).problems, *read_concurrency(anything)[1]):
         assert problem.reason.isprintable()

@@ -302,7 +302,7 @@ def test_unknown_values_are_no_problem(fleet: dict[str, Any], data: st.DataObjec
 
 @settings(max_examples=200)
 @given(accounts=FLEET | JSON, defaults=JSON, on_delete=JSON, existing=JSON)
-def test_anything_is_read_or_refused(
+def test_any_content_is_read_or_refused(
     accounts: Any, defaults: Any, on_delete: Any, existing: Any
 ) -> None:
     found = read_fleet(accounts, defaults=defaults, on_delete=on_delete, existing=existing)
