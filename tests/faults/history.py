@@ -369,7 +369,9 @@ class History:
         ]
         for nickname, account_id in told:
             if account_id in self.world.foreign:
-                raise Violation(f"told to adopt somebody else's {account_id} for {nickname!r}")
+                raise Violation(
+                    f"the message says to adopt somebody else's {account_id} for {nickname!r}"
+                )
             for entry in player.program.wanted().values():
                 if entry.nickname == nickname and entry.adopt is None:
                     entry.adopt = account_id

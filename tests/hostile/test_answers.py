@@ -171,7 +171,7 @@ def checked_error(
             return await work(client)
         except ChatDaddyError as error:
             if not assert_one_line(error):
-                raise AssertionError(f"not a clear line: {str(error)!r}") from error
+                raise AssertionError(f"not one line: {str(error)!r}") from error
             raise
 
     return checked
@@ -422,14 +422,14 @@ def test_an_error_body_of_100_mb_is_read_in_part(server: Hostile) -> None:
     assert assert_one_line(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["every page new", "the same page", "a total out of this world"])
+@pytest.mark.parametrize("kind", ["every page new", "the same page", "an absurd total"])
 def test_endless_pages_end(server: Hostile, kind: str) -> None:
     numbers = itertools.count()
 
     def page(_: Handler) -> Any:
         first = 0 if kind == "the same page" else next(numbers) * 10
         accounts = [{**ACCOUNT, "accountId": f"acc{first + n:06}"} for n in range(10)]
-        total = 10**15 if kind == "a total out of this world" else first + 1000
+        total = 10**15 if kind == "an absurd total" else first + 1000
         return {"accounts": accounts, "total": total}
 
     server.answers[LIST] = page

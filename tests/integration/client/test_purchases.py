@@ -91,7 +91,7 @@ async def test_an_older_account_of_the_same_nickname_is_never_taken_for_ours(
 @pytest.mark.parametrize(
     "other", [{"tier": UNLIMITED}, {"type": "mock"}, {"nickname": "{} the second"}]
 )
-async def test_a_new_account_that_does_not_fit_is_not_taken(
+async def test_a_new_account_that_does_not_match_is_not_taken(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str, other: dict[str, str]
 ) -> None:
     await chatdaddy.accounts.find(nickname)
@@ -105,7 +105,7 @@ async def test_a_new_account_that_does_not_fit_is_not_taken(
         await chatdaddy.accounts.purchase(limited(nickname), known_ids=known)
 
 
-async def test_several_new_accounts_that_fit_are_reported_and_not_guessed_at(
+async def test_several_matching_new_accounts_are_reported(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     known_before: set[str] = set()

@@ -162,7 +162,7 @@ def test_adopt_buys_nothing_and_patches_what_differs(stack: Stack, server: Sandb
     assert stack.preview(one()) == set(), "dropping adopt changes nothing"
 
 
-def test_adopt_recreates_an_account_in_its_grace(stack: Stack, server: Sandbox) -> None:
+def test_adopt_recreates_an_account_in_its_grace_period(stack: Stack, server: Sandbox) -> None:
     theirs = server.buy("alice", tier="limited")
     server.call("DELETE", f"/im/accounts/{theirs}")
     server.forget_requests()
@@ -421,7 +421,7 @@ def test_an_archived_account_leaves_the_state(stack: Stack, server: Sandbox) -> 
     assert stack.all_ids() == set()
 
 
-def test_an_account_deleted_by_hand_is_brought_back_in_its_grace(
+def test_an_account_deleted_by_hand_is_restored_in_its_grace_period(
     stack: Stack, server: Sandbox
 ) -> None:
     account_id = bought(stack, server)

@@ -158,7 +158,7 @@ def test_new_entries_are_looked_up_in_later_previews_too(fleet: OneFleet, server
     assert fleet.preview(people("alice", "bob"), existing="allow") == {"intent", "fleet"}
 
 
-def test_existing_accounts_are_adopted_or_bought_beside(fleet: OneFleet, server: Sandbox) -> None:
+def test_an_existing_nickname_is_adopted_or_bought_again(fleet: OneFleet, server: Sandbox) -> None:
     there = buy_by_hand(server, "alice")
     also = buy_by_hand(server, "bob")
     accounts = {"alice": {"existing": "adopt"}, "bob": {"existing": "allow"}}
