@@ -234,32 +234,32 @@ def _summary(rows: list[Row], folder: str) -> str:
 
 # --- the other tables
 
-_CRITERIA_HEAD = ("", "accounts", "engine", "measured", "beside", "ratio", "rounds")
+_CRITERIA_HEAD = ("", "accounts", "engine", "measured", "compared with", "ratio", "rounds")
 
 
 def _criterion(rounds: list[Row]) -> Sequence[str]:
     criterion, size = rounds[0].subject["criterion"], rounds[0].subject["size"]
-    measured, beside = "", ""
+    measured, reference = "", ""
     if criterion == "processor":
-        what = "processor time a call of the provider host: 64 at once, beside 8"
-        measured, beside = (f"{median(rounds, f'at_{n}_ms'):.2f} ms" for n in (64, 8))
+        what = "processor time a call of the provider host: 64 at once, compared with 8"
+        measured, reference = (f"{median(rounds, f'at_{n}_ms'):.2f} ms" for n in (64, 8))
         times = ratio(rounds, "at_64_ms", "at_8_ms")
     elif criterion == "single":
-        what = "`up` of `Account`s, beside plain resources (urllib)"
-        measured, beside = (seconds(median(rounds, name)) for name in ("seconds", "plain_s"))
+        what = "`up` of `Account`s, compared with plain resources (urllib)"
+        measured, reference = (seconds(median(rounds, name)) for name in ("seconds", "plain_s"))
         times = ratio(rounds, "seconds", "plain_s")
     else:
         what = {
-            "thousand": "`up` of a fleet by default, beside the least",
-            "many": "`up` of a fleet, 64 at once, beside the least",
-            "storm": "`up` of a fleet, of an API that takes 20 calls a second, beside the least",
+            "thousand": "`up` of a fleet by default, compared with the least possible",
+            "many": "`up` of a fleet, 64 at once, compared with the least possible",
+            "storm": "`up` of a fleet, at most 20 calls a second, compared with the least possible",
         }[criterion]
-        measured, beside = (seconds(median(rounds, name)) for name in ("seconds", "least_s"))
+        measured, reference = (seconds(median(rounds, name)) for name in ("seconds", "least_s"))
         times = ratio(rounds, "seconds", "least_s")
     if criterion == "storm":
         measured += f", {median(rounds, 'refused'):.1%} of the calls refused"
     engine = ENGINES[rounds[0].engine]
-    return what, f"{size:,}", engine, measured, beside, f"{times:.2f}", str(len(rounds))
+    return what, f"{size:,}", engine, measured, reference, f"{times:.2f}", str(len(rounds))
 
 
 _CLIENT_HEAD = (

@@ -183,13 +183,13 @@ class Person:
         self._runs[f"{ran.who} preview"] = ran
         meant = self._meant.setdefault(ran.stack, {})
         if ran.program is not None:
-            self._understand(ran, ran.program, meant)
+            self._find_meant(ran, ran.program, meant)
         ran.meant = dict(meant)
         ran.drifted = set(self._touched.get(ran.stack, ()))
-        ran.strangers = self._strangers(ran)
+        ran.strangers = self._accounts_of_others(ran)
         ran.may_buy, ran.unsure = self._may_buy(ran)
 
-    def _understand(self, ran: Ran, program: Program, meant: dict[int, str]) -> None:
+    def _find_meant(self, ran: Ran, program: Program, meant: dict[int, str]) -> None:
         """Find the account that each entry means: the one it had, if that can be recognised.
 
         An entry in the place of another one means the account of that place. Nobody can know that a
@@ -219,7 +219,7 @@ class Person:
             if account_id in taken or not told:
                 del meant[wish.uid]
 
-    def _strangers(self, ran: Ran) -> dict[Name, list[str]]:
+    def _accounts_of_others(self, ran: Ran) -> dict[Name, list[str]]:
         """Accounts of others that every listing shows, by name."""
         faults = ran.step.faults
         if faults.short or faults.null_facts:
@@ -567,11 +567,11 @@ class Person:
         if ran.operation == "refresh":
             self._check_refresh(ran)
         if ran.operation == "up":
-            self._check_said(ran)
+            self._check_announced(ran)
             if ran.done and ran.whole:
                 self._check_green(ran)
                 self._check_named(ran)
-            self._check_went_through(ran)
+            self._check_succeeded(ran)
 
     def _check_team(self, ran: Ran) -> None:
         if ran.killed or ran.step.refresh or ran.step.stop or ran.step.targets:
@@ -595,7 +595,7 @@ class Person:
             self._found(6, f"{ran.who}: {ran.operation} went through with {what}")
         protected = "cannot be deleted" in ran.text
         named = ran.team in ran.text or protected or not ran.token_ok
-        if ran.program is not None and list(self._excuses_of_entries(ran, ran.program)):
+        if ran.program is not None and list(self._accepted_reasons_of_entries(ran, ran.program)):
             return  # something else may be refused first
         if foreign and ran.step.faults == CALM and not named:
             self._found(6, f"{ran.who}: the team {ran.team} is not named: {ran.text}")
@@ -667,17 +667,17 @@ class Person:
                     "bought and nobody has",
                 )
 
-    def _check_said(self, ran: Ran) -> None:
+    def _check_announced(self, ran: Ran) -> None:
         """The preview announced each change, by the entry's key or by the nickname."""
         if ran.preview is None or ran.program is None:
             return
-        said = Said(ran.preview)
+        said = Announcements(ran.preview)
         for event in self._world.events:
             if event.who != ran.who or event.kind in ("chats_lost", "purged"):
                 continue
             account = self._world.accounts[event.account_id]
             words, blocks = self._words(ran, account)
-            if event.kind in _REMOVALS and self._nobody_could_say(ran, account):
+            if event.kind in _REMOVALS and self._is_beyond_preview(ran, account):
                 continue
             if event.kind == "recreate" and ran.step.faults.lag_s:
                 continue  # the preview was told that the account exists
@@ -701,7 +701,7 @@ class Person:
                     8, f"{ran.who} took {_named(account)} over, and the preview did not say so"
                 )
 
-    def _nobody_could_say(self, ran: Ran, account: Account) -> bool:
+    def _is_beyond_preview(self, ran: Ran, account: Account) -> bool:
         """Whether no code of ours can report the account in the preview: the program declares
         nothing
         of its provider, or the intent is not a target.
@@ -729,16 +729,16 @@ class Person:
         blocks |= {wish.block.name for wish in wishes if wish.block.kind == "account"}
         return words, blocks
 
-    def _check_went_through(self, ran: Ran) -> None:
+    def _check_succeeded(self, ran: Ran) -> None:
         """Without faults, everything that is clear to a person succeeds."""
         if ran.killed or ran.green or not ran.step.calm or not ran.whole:
             return
-        excuses = list(self._excuses(ran))
-        if not excuses:
+        reasons = list(self._accepted_reasons(ran))
+        if not reasons:
             phase = "the update" if ran.update is not None else "the preview"
             self._found(0, f"{ran.who}: {phase} failed without a reason: {ran.text}")
 
-    def _excuses(self, ran: Ran) -> Iterator[str]:
+    def _accepted_reasons(self, ran: Ran) -> Iterator[str]:
         """The reasons for which a person accepts that the command was refused."""
         program = ran.program
         assert program is not None
@@ -752,14 +752,14 @@ class Person:
             yield "what ignores all changes can't finish work of before"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"
-        yield from self._excuses_of_entries(ran, program)
+        yield from self._accepted_reasons_of_entries(ran, program)
 
-    def _excuses_of_entries(self, ran: Ran, program: Program) -> Iterator[str]:
+    def _accepted_reasons_of_entries(self, ran: Ran, program: Program) -> Iterator[str]:
         wishes = list(program.wishes())
         accounts = {wish.uid: self._account(ran.meant.get(wish.uid)) for wish in wishes}
         if any(block.provider for block in program.blocks):
             yield "explicit providers"
-        yield from self._excuses_of_program(ran, program, wishes)
+        yield from self._accepted_reasons_of_program(ran, program, wishes)
         names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
@@ -789,7 +789,9 @@ class Person:
             if account.id in touched or account.gone or not account.live:
                 yield f"{wish.label} drifted"
 
-    def _excuses_of_program(self, ran: Ran, program: Program, wishes: list[Wish]) -> Iterator[str]:
+    def _accepted_reasons_of_program(
+        self, ran: Ran, program: Program, wishes: list[Wish]
+    ) -> Iterator[str]:
         wanted = {ran.meant.get(wish.uid) for wish in wishes}
         names = Counter(name for block in program.blocks for name in (block.name, *block.old_names))
         if any(count > 1 for count in names.values()):
@@ -857,7 +859,7 @@ _SYMBOL = {
 }
 
 
-class Said:
+class Announcements:
     """What a preview announced: parts that begin with a mark, replacements, and steps."""
 
     def __init__(self, preview: Outcome) -> None:
