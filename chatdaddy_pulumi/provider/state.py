@@ -316,7 +316,7 @@ class FleetState:
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         """The outputs. If `hidden`, everything about the entries is marked as secret."""
         shown = {key: one for key, one in self.held.items() if not is_leftover(key)}
-        tiers = Counter(_short(one.tier) for one in shown.values())
+        tiers = Counter(one.tier for one in shown.values())
         states = Counter(one.state for one in shown.values())
         told: dict[str, Any] = _write_held(self.held)
         if self.failed:
@@ -338,7 +338,7 @@ class FleetState:
             **told,
             "counts": {
                 "total": len(shown),
-                "tier": dict(sorted(tiers.items())),
+                "tier": dict(sorted((_short(tier), count) for tier, count in tiers.items())),
                 "state": dict(sorted(states.items())),
             },
             "__worked_at": self.worked_at,

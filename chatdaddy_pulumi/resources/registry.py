@@ -49,9 +49,9 @@ class ProviderReference(ResourceProvider):
     @property
     def _provider(self) -> DynamicProvider:
         if self._loaded is None:
-            loaded: DynamicProvider = import_module(
-                "chatdaddy_pulumi.resources.dynamic"
-            ).provider_of(self._name)
+            with sdk_hooks.fast_start():
+                module = import_module("chatdaddy_pulumi.resources.dynamic")
+            loaded: DynamicProvider = module.provider_of(self._name)
             self._loaded = loaded
         return self._loaded
 

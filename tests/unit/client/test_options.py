@@ -89,3 +89,11 @@ def test_clients_and_credentials_neither_show_nor_pickle_secrets() -> None:
         assert "secret" not in repr(vars(one)) or isinstance(one, Credentials)
         with pytest.raises(TypeError, match="pickled"):
             pickle.dumps(one)
+
+
+def test_certificates_are_not_read_for_services_without_tls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    local = "http://127.0.0.1:1"
+    ChatDaddy("t", api_token="token-123", urls=ServiceUrls.from_base(local))

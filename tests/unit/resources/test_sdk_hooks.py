@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import importlib.util
+import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -306,3 +307,29 @@ def test_a_failure_is_shown_by_pythons_traceback_module(dynamic_host: types.Modu
     """So that `sys.tracebacklimit` reduces it to one line."""
     assert "traceback" in vars(dynamic_host)
     assert "format_exc" in Path(dynamic_host.main.__code__.co_filename).read_text()
+
+
+#: Prints whether httpx has imported rich, whether its command is hidden, and if garbage collection
+#: is as Python sets it.
+START = """
+import gc, sys
+from chatdaddy_pulumi.resources import sdk_hooks
+usual = gc.get_threshold()
+if len(sys.argv) > 1:
+    DynamicResourceProviderServicer = object
+with sdk_hooks.fast_start():
+    import httpx
+print("rich" in sys.modules, "httpx._main" in sys.modules, gc.get_threshold() == usual)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"), [([], "True True True"), (["host"], "False False False")]
+)
+def test_only_a_host_starts_without_the_command_of_httpx(
+    arguments: list[str], printed: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", START, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == printed
