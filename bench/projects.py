@@ -66,6 +66,7 @@ class PulumiProject:
             # Use the stand-in's own command, since the project's command refuses serialised
             # providers.
             stand_in=("pulumi_standin",),
+            shortcuts=False,
         )
 
     def run(self, operation: Operation) -> None:
