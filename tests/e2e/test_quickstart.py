@@ -11,6 +11,8 @@ import pytest
 from tests.support.engine import ENGINES, Stack
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 ROOT = Path(__file__).parents[2]
 
 

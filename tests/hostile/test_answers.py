@@ -145,6 +145,7 @@ ODD_PAGE = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -203,6 +204,7 @@ def test_a_body_of_100_mb_is_cut_off(server: Hostile) -> None:
     assert peak_mb() - before < 150
 
 
+@pytest.mark.slow
 def test_a_body_that_decompresses_to_1_gb_is_cut_off(server: Hostile) -> None:
     packed = gzip.compress(b" " * 2**26) * 16
     server.answers[LIST] = lambda handler: handler.say(packed, headers={"Content-Encoding": "gzip"})
@@ -271,6 +273,7 @@ MANY: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", MANY.values(), ids=MANY)
 def test_no_json_takes_much_time_or_memory(server: Hostile, body: bytes) -> None:
     """Parsing blocks the event loop, so time-outs would not fire meanwhile."""
@@ -368,6 +371,7 @@ def test_one_listing_is_bounded_in_bytes_and_in_time(server: Hostile) -> None:
     assert len(server.asked) < 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", [b"1\r\n \r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
 def test_endless_small_chunks_do_not_delay_time_outs(server: Hostile, piece: bytes) -> None:
     def pour(handler: Handler) -> None:
@@ -386,6 +390,7 @@ def test_endless_small_chunks_do_not_delay_time_outs(server: Hostile, piece: byt
     assert time.monotonic() - began < 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

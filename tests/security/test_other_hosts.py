@@ -240,6 +240,7 @@ def test_only_the_services_are_called() -> None:
         asyncio.run(work())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "env"),
     [
@@ -335,6 +336,7 @@ def test_no_preflight_opens_the_control_paths(sandbox: Sandbox) -> None:
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+@pytest.mark.slow
 def test_the_sandbox_listens_only_on_loopback(sandbox: Sandbox) -> None:
     port = int(sandbox.url.rpartition(":")[2])
     others = {

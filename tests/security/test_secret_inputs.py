@@ -271,6 +271,7 @@ def reported(host: Host, news: dict[str, Any], *secrets: str) -> str:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WRONG)
 def test_an_error_does_not_show_a_secret(host: Host, kind: str) -> None:
     """For each argument of an account, without calls to ChatDaddy."""
@@ -282,6 +283,7 @@ def test_an_error_does_not_show_a_secret(host: Host, kind: str) -> None:
     assert "must be" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WRONG)
 def test_an_error_of_a_fleet_does_not_show_a_secret(host: Host, kind: str) -> None:
     value, said, fleet = WRONG[kind], "", host.also("_fleet")
@@ -383,6 +385,7 @@ WRONG_SETTINGS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", WRONG_SETTINGS)
 def test_an_error_of_settings_does_not_show_a_secret(value: str) -> None:
     for names in (("baseUrl", "concurrency"), ("imUrl", "prices", "client")):

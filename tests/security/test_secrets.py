@@ -112,6 +112,7 @@ def test_the_search_finds_encoded_secrets(tmp_path: Path, written: str) -> None:
     file.unlink()
 
 
+@pytest.mark.slow
 def test_only_the_owner_can_read_files_with_secrets(sandbox: Sandbox, tmp_path: Path) -> None:
     stack = stack_of(sandbox, tmp_path)
     before = os.umask(0o022)
@@ -125,6 +126,7 @@ def test_only_the_owner_can_read_files_with_secrets(sandbox: Sandbox, tmp_path: 
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
+@pytest.mark.slow
 def test_only_the_owner_can_read_the_sandbox_database(tmp_path: Path) -> None:
     from tests.support.sandbox import running
 

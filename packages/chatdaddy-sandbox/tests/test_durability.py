@@ -16,8 +16,9 @@ import pytest
 from chatdaddy_sandbox.store import Store, StoreError
 from tests.support.sandbox import Sandbox, running, start
 
+pytestmark = pytest.mark.slow  # each test starts processes
 
-@pytest.mark.slow
+
 def test_a_killed_server_keeps_everything(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.db"
     first = start("--db", str(file))

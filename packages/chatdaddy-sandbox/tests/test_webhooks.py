@@ -151,6 +151,7 @@ def test_events_are_sent_only_to_this_machine_by_default(shared: Sandbox, subscr
     assert found == ["not sent: not on this machine; --webhooks any sends it"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
     [

@@ -147,6 +147,7 @@ def test_a_provider_of_the_state_is_not_loaded(
     assert code == 1, "a refresh comes before the program"
 
 
+@pytest.mark.slow
 def test_a_damaged_state_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

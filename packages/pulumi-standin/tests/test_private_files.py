@@ -133,6 +133,7 @@ def test_a_stacks_configuration_is_written_privately(tmp_path: Path, other: Path
     assert other.read_text() == "config: {}\n"
 
 
+@pytest.mark.slow
 def test_a_file_that_can_not_be_written_leaves_no_draft(tmp_path: Path) -> None:
     (tmp_path / "dev.json").mkdir()
     with pytest.raises(EngineError, match="can't be written"):

@@ -13,6 +13,8 @@ from tests.integration.cli.conftest import Team
 from tests.support.command import ANSI, Command
 from tests.support.screens import Screens
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 SCREENS = {
     "accounts": (),
     "accounts-all": ("--all",),

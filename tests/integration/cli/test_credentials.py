@@ -14,6 +14,8 @@ from tests.support.command import Command
 from tests.support.engine import PASSPHRASE
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 needs_pulumi = [
     pytest.mark.real_engine,
     pytest.mark.skipif(shutil.which("pulumi") is None, reason="`pulumi` is not on PATH"),

@@ -14,6 +14,8 @@ from tests.integration.cli.conftest import SCREENS, Team
 from tests.support.command import COMMAND, Command, Ran
 from tests.support.screens import Screens
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 ITEMS = ["limitedMsgNoHistoryAccountDay", "unlimitedMsgHistoryAccountDay"]
 
 

@@ -14,6 +14,8 @@ from tests.support.engine import Stack
 from tests.support.sandbox import Sandbox, running
 from tests.support.screens import Screens
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 FORMATS = ("yaml", "json", "csv")
 
 
@@ -103,7 +105,6 @@ def test_a_locked_team_is_reported(own_team: Team, command: Command) -> None:
     assert "The team is locked" in command.run("fleet", "export", "-o", "out").ok().err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("order", ["oldest", "newest"])
 def test_keys_do_not_depend_on_the_order_of_the_list(
     command: Command, tmp_path: Path, order: str
@@ -182,7 +183,6 @@ def test_diff_without_an_answer_ends_with_2(command: Command) -> None:
     assert ran.err.startswith("error: can't connect")
 
 
-@pytest.mark.slow
 def test_diff_says_what_up_does(own_team: Team, command: Command, tmp_path: Path) -> None:
     """Without a state, the diff shows the purchases and changes that `up` makes."""
     sandbox: Sandbox = own_team.sandbox

@@ -11,6 +11,8 @@ from tests.integration.cli.conftest import SCREENS
 from tests.support.command import Command
 from tests.support.screens import Screens
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 COMMANDS = {
     "": (),
     "accounts": ("accounts",),

@@ -11,6 +11,8 @@ from tests.integration.cli.conftest import Team
 from tests.support.command import Command
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 KEY = "chatdaddy:refreshToken"
 
 

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 #: Runs the command as if a package is not installed.
 WITHOUT = "import sys; sys.modules[{!r}] = None; from chatdaddy_pulumi.cli import main; main()"
 

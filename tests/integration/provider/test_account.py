@@ -540,6 +540,7 @@ def test_a_missing_or_wrong_setting_is_named_in_the_preview(
     assert server.totals() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

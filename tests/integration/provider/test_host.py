@@ -15,6 +15,8 @@ from chatdaddy_pulumi.provider.run_file import RunFile, root_of
 from tests.support.host import UNKNOWN, Failure, Host, hosted
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 ROOT = "urn:pulumi:dev::tests::"
 LEAF = "pulumi-python:dynamic/chatdaddy:Account::alice"
 URN = ROOT + LEAF

@@ -276,6 +276,7 @@ RULES: dict[str, Callable[[], Rule]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latency_s", [0.002, 0.05, 0.2])
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_a_thousand_purchases_at_20_a_second(rule: Callable[[], Rule], latency_s: float) -> None:
@@ -285,6 +286,7 @@ def test_a_thousand_purchases_at_20_a_second(rule: Callable[[], Rule], latency_s
     assert api.refused <= 0.05 * (api.taken + api.refused)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latency_s", [0.002, 0.05])
 @pytest.mark.parametrize("rule", [*RULES.values()][:3], ids=[*RULES][:3])
 def test_the_same_if_each_429_asks_for_a_pause(rule: Callable[[], Rule], latency_s: float) -> None:
@@ -293,6 +295,7 @@ def test_the_same_if_each_429_asks_for_a_pause(rule: Callable[[], Rule], latency
     assert api.refused <= 0.05 * (api.taken + api.refused)
 
 
+@pytest.mark.slow
 def test_an_api_without_a_limit_is_used_to_its_capacity() -> None:
     api = Api(lambda _: True, 0.05)
     assert run(seconds_for(api, 2_000)) < 1.25 * 2_000 / 64 * 0.05
@@ -312,6 +315,7 @@ def test_a_lower_limit_is_found_again_after_a_higher_one() -> None:
     assert api.refused < 0.1 * api.taken
 
 
+@pytest.mark.slow
 def test_a_minute_of_refusals_is_survived() -> None:
     began_at: list[float] = []
 

@@ -45,6 +45,7 @@ def test_other_spaces_are_kept_except_in_messages(text: str) -> None:
     assert escaped(text) == text
 
 
+@pytest.mark.slow
 def test_no_unsafe_character_is_left() -> None:
     for code in range(sys.maxunicode + 1):
         shown = visible(chr(code))
