@@ -247,7 +247,6 @@ class _Execution:
         decision = self._decisions.made[ref]
         if isinstance(decision, TakeOver):
             account = await verbs.take_over(self._facts, ref, spec, decision)
-            self._tally.taken_over += 1
             what: Reason | str = decision.reason
         else:
             account = await self._buy(ref, spec)

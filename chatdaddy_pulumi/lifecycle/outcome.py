@@ -21,7 +21,6 @@ class Tally:
 
     to_buy: int = 0
     bought: int = 0
-    taken_over: int = 0
     to_change: int = 0
     changed: int = 0
     to_remove: int = 0

@@ -23,7 +23,6 @@ from chatdaddy_pulumi.client import (
 )
 from chatdaddy_pulumi.enums import OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.decisions import (
-    Buy,
     TakeOver,
     decide,
     recovered_now,
@@ -32,14 +31,13 @@ from chatdaddy_pulumi.lifecycle.decisions import (
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
     CannotAdopt,
-    LifecycleError,
     NotDone,
     NotNoted,
     NotRemoved,
     StillDeclared,
     Unresolved,
 )
-from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, refuse_history_loss
 
@@ -388,17 +386,3 @@ async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:
         return await facts.client.accounts.look_up(account_id)
     except ChatDaddyError as error:
         raise NotDone(f"{account_id} can't be read", cause=error) from None
-
-
-__all__ = [
-    "Buy",
-    "LifecycleError",
-    "Removal",
-    "bring_back",
-    "buy",
-    "change",
-    "differences_seen",
-    "open_connection",
-    "remove",
-    "take_over",
-]

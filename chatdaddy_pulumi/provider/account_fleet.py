@@ -30,7 +30,7 @@ from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, execute
 from chatdaddy_pulumi.lifecycle.guards import losses, refuse_losses
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
-from chatdaddy_pulumi.lifecycle.listing import listed
+from chatdaddy_pulumi.lifecycle.listing import NAMED, listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
@@ -473,10 +473,10 @@ class FleetProvider:
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
-        for key, held in list(found.drifted.items())[: messages.NAMED]:
+        for key, held in list(found.drifted.items())[:NAMED]:
             self._host.warn(messages.drift_of(key, held), row)
-        if len(found.drifted) > messages.NAMED:
-            self._host.warn(f"and {len(found.drifted) - messages.NAMED:,} more drifted", row)
+        if len(found.drifted) > NAMED:
+            self._host.warn(f"and {len(found.drifted) - NAMED:,} more drifted", row)
         if found.gone:
             gone = [f"{key} ({one.account_id})" for key, one in sorted(found.gone.items())]
             self._host.warn(f"gone from ChatDaddy: {listed(gone)}", row)

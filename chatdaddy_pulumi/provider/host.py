@@ -18,7 +18,7 @@ from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
-from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
+from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.provider.state import secrets_of
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.problem import Problem
@@ -171,7 +171,6 @@ class Checked(NamedTuple):
 class Difference(NamedTuple):
     changes: bool
     replaces: list[str] = []  # noqa: RUF012 - never changed
-    delete_before_replace: bool = False
 
 
 class Created(NamedTuple):
@@ -201,6 +200,3 @@ def split_unknowns(news: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
             continue
         (unknown if has_unknown(value) else known)[key] = value
     return known, unknown
-
-
-__all__ = ["ConfigurationError", "Host", "Settings"]

@@ -26,11 +26,10 @@ from chatdaddy_pulumi.lifecycle.errors import (
     NotNoted,
     NotRemoved,
     StillDeclared,
-    TooMuch,
     Unresolved,
 )
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.listing import NAMED, counted, lines, listed
+from chatdaddy_pulumi.lifecycle.listing import counted, lines, listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
@@ -391,6 +390,3 @@ def suspect(account_id: str, nickname: str | None) -> str:
         f"has it. To keep it, declare it with adopt={account_id!r}; if nobody needs it, delete it "
         "in ChatDaddy. It is not touched"
     )
-
-
-__all__ = ["NAMED", "TooMuch"]

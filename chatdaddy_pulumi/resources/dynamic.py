@@ -111,11 +111,7 @@ class DynamicProvider:
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         found = self._run(self._provider.diff(id_, plain(olds), plain(news)))
-        return DiffResult(
-            changes=found.changes,
-            replaces=found.replaces,
-            delete_before_replace=found.delete_before_replace,
-        )
+        return DiffResult(changes=found.changes, replaces=found.replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         found = self._run(self._provider.create(plain(props)))

@@ -23,9 +23,10 @@ from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
-from chatdaddy_pulumi.provider.host import ConfigurationError, Host, Settings
+from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
 from chatdaddy_pulumi.provider.run_context import Declared, Run, may_buy
+from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
@@ -227,7 +228,7 @@ class CoreHost:
 
     async def diff(self, kind: str, id: str, olds: Props, news: Props) -> engine.Diff:
         found = await self._do(lambda: self._providers[kind].diff(id, olds, news))
-        return engine.Diff(found.changes, tuple(found.replaces), found.delete_before_replace)
+        return engine.Diff(found.changes, tuple(found.replaces))
 
     async def create(self, kind: str, news: Props) -> tuple[str, Props]:
         made = await self._do(lambda: self._providers[kind].create(news))
