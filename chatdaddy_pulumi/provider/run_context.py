@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
-from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, LocalClaims, Missed
+from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import (
     DeclaredHolder,
@@ -125,7 +125,7 @@ class Run:
     #: The outputs of our own resources in the saved state, by URN.
     saved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
-    claims: Claims = field(default_factory=LocalClaims)
+    claims: Claims = field(default_factory=Claims)
     #: The declarations, if there are more than so many by now; [] if not.
     declared_since: Callable[[int], list[Declared]] = lambda _: []
     #: The keys of the stack's configuration that are secrets.

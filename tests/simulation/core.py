@@ -16,7 +16,7 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
-from chatdaddy_pulumi.lifecycle.facts import LocalClaims
+from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
@@ -147,9 +147,9 @@ class CoreRun:
         stopping = self._deployment is not None and self._deployment.stopping
         return "the run was interrupted" if stopping else None
 
-    def claims(self) -> LocalClaims:
+    def claims(self) -> Claims:
         """What the resources of the run tell each other, and what is kept of it beyond the run."""
-        claims = LocalClaims(self.loop.wall_clock)
+        claims = Claims(self.loop.wall_clock)
         self.begun[self.number] = claims.sent
         return claims
 
