@@ -44,7 +44,7 @@ class Ref(NamedTuple):
     @property
     def label(self) -> str:
         """``alice`` of ``Account alice``, or ``customers/alice`` of a fleet's entry."""
-        name, key = self.holder.rpartition("::")[2], entry_key(self.key)
+        name, key = short_name(self.holder), entry_key(self.key)
         return f"{name}/{key}" if key else name
 
 
@@ -108,54 +108,57 @@ class SavedHolder:
         return SavedHolder(self.urn, left, self.replaced)
 
 
-@dataclass(frozen=True)
-class DeclaredHolder:
-    """A resource that the program declares.
+class DeclaredHolder(Protocol):
+    """A resource that the program declares."""
 
-    `urn` is None while it is not known; `leaf` (``type::name``) is always known. `entries` is None
-    if the program does not know them yet.
-    """
+    @property
+    def leaf(self) -> str:
+        """``type::name``; always known."""
 
-    leaf: str
-    urn: str | None = None
-    alias_leaves: tuple[str, ...] = ()
-    provider: str = ""
-    entries: Mapping[str, DeclaredIdentity] | None = None
+    @property
+    def urn(self) -> str | None:
+        """None while it is not known."""
+
+    @property
+    def alias_leaves(self) -> tuple[str, ...]: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def entries(self) -> Mapping[str, DeclaredIdentity] | None:
+        """By key; None while the program does not know them."""
+
+
+_Declared = TypeVar("_Declared", bound=DeclaredHolder)
+
+
+def type_of(urn: str) -> str:
+    """A resource's own type, from its URN or its leaf."""
+    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
+
+
+def short_name(urn: str) -> str:
+    """A resource's name, from its URN or its leaf."""
+    return urn.rpartition("::")[2]
 
 
 def leaf_of(urn: str) -> str:
     """A URN's own type and name, without those of its parents."""
-    types, _, name = urn.rpartition("::")
-    return f"{types.rpartition('::')[2].rpartition('$')[2]}::{name}"
+    return f"{type_of(urn)}::{short_name(urn)}"
 
 
-class Named(Protocol):
-    """What identifies a declared resource."""
-
-    @property
-    def leaf(self) -> str: ...
-    @property
-    def urn(self) -> str | None: ...
-    @property
-    def alias_leaves(self) -> tuple[str, ...]: ...
-
-
-_Named = TypeVar("_Named", bound=Named)
-
-
-def name_of(declared: Named) -> str:
+def name_of(declared: DeclaredHolder) -> str:
     """The URN of a declared resource, or its leaf while the URN is not known."""
     return declared.urn or declared.leaf
 
 
-class Matching(Generic[_Named]):
+class Matching(Generic[_Declared]):
     """Matches declared resources with resources of the saved state.
 
     The rules are the engine's: a resource matches its own URN. Only if that is not in the state, an
     alias matches. If its URN is not known yet, its leaf matches.
     """
 
-    def __init__(self, declared: Collection[_Named], saved: Collection[str]) -> None:
+    def __init__(self, declared: Collection[_Declared], saved: Collection[str]) -> None:
         self._saved = saved
         self._by_name = {name_of(one): one for one in declared}
         self._found = {urn: self._by_name[urn] for urn in saved if urn in self._by_name}
@@ -165,7 +168,7 @@ class Matching(Generic[_Named]):
         for urn, one in self._found.items():
             self.saved_urns.setdefault(name_of(one), urn)
 
-    def _match_leaves(self, loose: list[_Named]) -> None:
+    def _match_leaves(self, loose: list[_Declared]) -> None:
         if not loose:
             return
         leaves: dict[str, list[str]] = {}
@@ -179,7 +182,7 @@ class Matching(Generic[_Named]):
                 for urn in leaves.get(leaf, ()):
                     self._found.setdefault(urn, one)
 
-    def declaration(self, urn: str) -> _Named | None:
+    def declaration(self, urn: str) -> _Declared | None:
         """The declaration of a resource, by its URN of today or in the saved state; None if the
         program drops it."""
         found = self._found.get(urn)

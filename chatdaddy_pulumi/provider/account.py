@@ -26,7 +26,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.execution import execute
 from chatdaddy_pulumi.lifecycle.guards import losses, refuse_losses
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Note
 from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
@@ -91,7 +91,7 @@ class AccountProvider:
             return Checked(news, failures)
         urn = str(news.get("__urn") or "")
         for warning in misspelt(reading.spec.arguments.settings or {}):
-            self._host.warn(f"{_name(urn)}: {warning}", urn)
+            self._host.warn(f"{short_name(urn)}: {warning}", urn)
         if hidden is not None:
             context.register(urn, given.get("on_delete"))
             if not olds and not {*_REPLACING} & {*reading.unknown}:
@@ -127,7 +127,7 @@ class AccountProvider:
             if ref not in decisions.made and ref not in decisions.refused:
                 decisions = await decide_all(facts, {ref: spec}, max_age=60)
         except ChatDaddyError as error:
-            raise NotDone(f"{_name(urn)} was not bought", cause=error) from None
+            raise NotDone(f"{short_name(urn)} was not bought", cause=error) from None
         refused = decisions.refused.get(ref)
         if isinstance(refused, Missing):
             return []  # the update saves that it is missing
@@ -136,13 +136,13 @@ class AccountProvider:
         if refused is None:
             made = Decisions({ref: decisions.made[ref]} if ref in decisions.made else {}, {})
             try:
-                await refuse_losses(facts, _named(losses(urn, todo, made), _name(urn)))
+                await refuse_losses(facts, _named(losses(urn, todo, made), short_name(urn)))
             except HistoryLoss as loss:
                 return [Problem("tier", str(loss))]
             # The intent tells of new ones; not of one that `--replace` names.
             if not context.intent_checked or todo.held or context.saved(urn):
-                named = decisions.named({ref: _name(urn)})
-                wanted = Plan(acquire={_name(urn): spec})
+                named = decisions.named({ref: short_name(urn)})
+                wanted = Plan(acquire={short_name(urn): spec})
                 told = messages.summary(wanted, named, self._host.settings.prices(), "")
                 self._host.log(told, urn=urn)
             return []
@@ -160,7 +160,7 @@ class AccountProvider:
         if not registered and context.intent_checked:
             # The program hands over nothing (`ignore_changes`).
             if state.held is None:
-                self._host.warn(messages.unfinished(_name(state.inputs.get("__urn") or "")))
+                self._host.warn(messages.unfinished(short_name(state.inputs.get("__urn") or "")))
             return Difference(False)
         before = state.inputs
         replaces = [
@@ -209,7 +209,7 @@ class AccountProvider:
             else "A new account is bought first"
         )
         self._host.warn(
-            f"{_name(urn)} is replaced since {' and '.join(names)} changed. {first}. "
+            f"{short_name(urn)} is replaced since {' and '.join(names)} changed. {first}. "
             f"Then of the old account {old.held.account_id}: {goes}",
             urn,
         )
@@ -217,11 +217,11 @@ class AccountProvider:
     async def _guard(self, context: RunContext, urn: str, todo: Plan) -> None:
         losing = losses(urn, todo, Decisions({}, {}))
         if losing:
-            await refuse_losses(self._host.facts(context), _named(losing, _name(urn)))
+            await refuse_losses(self._host.facts(context), _named(losing, short_name(urn)))
         for held, spec in todo.change.values():
             if context.preview and "tier" in held.differences(spec):
                 told = consequences(held.tier, spec.arguments.tier)
-                self._host.log(f"{_name(urn)} ({held.account_id}): {told}", urn=urn)
+                self._host.log(f"{short_name(urn)} ({held.account_id}): {told}", urn=urn)
 
     # --- changes
 
@@ -237,7 +237,7 @@ class AccountProvider:
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         if error is not None:
             self._host.warn(
-                f"{_name(urn)} is yours ({held.account_id}), but {messages.told(error)}", urn
+                f"{short_name(urn)} is yours ({held.account_id}), but {messages.told(error)}", urn
             )
         inputs = _stored(news)
         if not held.arguments.connect:
@@ -266,12 +266,12 @@ class AccountProvider:
         """Save that the purchase's outcome is not known, and end the run with an error."""
         note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
         context = self._host.context
-        noted = context.note_of(Ref(urn))
+        noted = context.notes.get(Ref(urn))
         state = AccountState(
             replaced=self._replaced(urn),
             inputs=_stored(news),
             unresolved=UnresolvedPurchase(noted or note, error.began_at, error.until),
-            failed=f"{_name(urn)}: {messages.told(error)}",
+            failed=f"{short_name(urn)}: {messages.told(error)}",
         )
         number = hashlib.sha256(f"{urn}{error.began_at}".encode()).hexdigest()[:8]
         return Created(f"unresolved-{number}", state.dump(_secrets(news)))
@@ -280,7 +280,7 @@ class AccountProvider:
         urn = str(news.get("__urn") or "")
         state, spec = AccountState.load(olds), _spec(news)
         if state.held is None:
-            raise NotDone(f"{_name(urn)}: it is not known yet whether it was bought")
+            raise NotDone(f"{short_name(urn)}: it is not known yet whether it was bought")
         outcome = await self._work(urn, plan({"": state.held}, {"": spec}))
         if outcome.failed:
             raise outcome.failed[""]
@@ -306,7 +306,7 @@ class AccountProvider:
         )
         for line in messages.results(outcome, Tally()):
             if not line.startswith(("1 bought:", "1 changed:")):
-                self._host.log(f"{_name(urn)}: {line}", urn=urn)
+                self._host.log(f"{short_name(urn)}: {line}", urn=urn)
         return outcome
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
@@ -323,7 +323,7 @@ class AccountProvider:
             facts = self._host.facts(context)
             if await not_appeared(facts, {urn: state.unresolved}, self._host.removed):
                 raise NotDone(
-                    f"an earlier purchase for {_name(urn)} had no answer, and its account may "
+                    f"an earlier purchase for {short_name(urn)} had no answer, and its account may "
                     "still appear. Run it again in some minutes"
                 )
             return
@@ -349,7 +349,7 @@ class AccountProvider:
             return Read(id, outputs)
         facts = self._host.facts(self._host.context)
         urn = str(state.inputs.get("__urn") or "")
-        label = _name(urn) if urn else repr(state.held.nickname)
+        label = short_name(urn) if urn else repr(state.held.nickname)
         try:
             found = await refresh(facts, {"": state.held})
         except ChatDaddyError as error:
@@ -378,10 +378,6 @@ class AccountProvider:
             inputs["assignees"] = (held.drift or {})["assignees"]
         marked = {name: secret(v) if name in secrets else v for name, v in inputs.items()}
         return Read(id, now.dump(secrets), marked)
-
-
-def _name(urn: str) -> str:
-    return urn.rpartition("::")[2]
 
 
 def _named(losing: Mapping[str, str], name: str) -> dict[str, str]:

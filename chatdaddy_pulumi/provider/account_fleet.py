@@ -32,7 +32,7 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
 from chatdaddy_pulumi.lifecycle.listing import NAMED, listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
-from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Note
 from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
@@ -199,7 +199,7 @@ class FleetProvider:
         Raises:
             LifecycleError: an account leaves its place for one here.
         """
-        name = urn.rpartition("::")[2]
+        name = short_name(urn)
         if state.failed or state.unresolved:
             self._host.warn(messages.unfinished(name), urn)
         coming = {
@@ -338,7 +338,7 @@ class FleetProvider:
         for key, held in FleetState.load(outputs).held.items():
             if state.held and not is_leftover(key):
                 facts.claims.fulfil(held.account_id, Ref(urn, key))
-        return Created(f"{urn.rpartition('::')[2]}-{number}", outputs)
+        return Created(f"{short_name(urn)}-{number}", outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         return await self._work(FleetState.load(olds), news)
@@ -411,7 +411,7 @@ class FleetProvider:
             ref, error = Ref(urn, key), outcome.failed.get(key)
             before = context.unresolved.get(ref)
             if isinstance(error, Unresolved) and error.sent:
-                note = context.note_of(ref) or _note(spec, error.began_at)
+                note = context.notes.get(ref) or _note(spec, error.began_at)
                 found[key] = UnresolvedPurchase(note, error.began_at, error.until)
             elif before is not None and before.note.identity == spec.identity:
                 found[key] = before

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.text import visible
@@ -20,7 +20,14 @@ from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, leaf_of
+from chatdaddy_pulumi.lifecycle.ownership import (
+    Ownership,
+    Ref,
+    SavedAccount,
+    leaf_of,
+    short_name,
+    type_of,
+)
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
@@ -53,13 +60,11 @@ from chatdaddy_pulumi.provider.state import (
     read_orders,
     saved_holder,
     secret,
-    type_of,
     write_orders,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
-from chatdaddy_pulumi.spec.nicknames import normal
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity
 
 #: Inputs of the intent that are saved in every update and never shown.
 _RUN, _RUN_AT, _UNRESOLVED = _SAVED = "__run_number", "__run_at", "__unresolved"
@@ -72,13 +77,6 @@ class _Entry:
     ref: Ref
     declared: Declared
     identity: DeclaredIdentity
-
-
-class _Kept(NamedTuple):
-    """An account of the saved state that the program keeps, and the resource that will hold it."""
-
-    held: HeldAccount
-    declared: Declared
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,7 @@ class IntentProvider:
     async def create(self, news: dict[str, Any]) -> Created:
         urn = str(news.get("__urn") or "")
         number = hashlib.sha256(urn.encode()).hexdigest()[:8]
-        return Created(f"{leaf_of(urn).rpartition('::')[2]}-{number}", await self._note(news))
+        return Created(f"{short_name(urn)}-{number}", await self._note(news))
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         return await self._note(news)
@@ -223,15 +221,10 @@ class IntentProvider:
             own = context.ownership.held_by(entry.ref.holder).get(entry.ref.key)
             before = {account.account_id for account in view.named(identity.nickname)}
             before |= {own.account_id} if own is not None else set()
+            spec = context.specs(entry.declared).get(entry.ref.key)
+            tier = "" if spec is None else spec.arguments.tier.value
             notes[entry.ref] = Note(
-                *(
-                    identity,
-                    context.tier_of(entry.declared, entry.ref.key),
-                    run.at,
-                    tuple(sorted(before)),
-                ),
-                after=after,
-                by=user_id or "",
+                *(identity, tier, run.at, tuple(sorted(before))), after=after, by=user_id or ""
             )
         context.notes = notes
         shown: dict[str, Any] = {
@@ -338,34 +331,25 @@ class _Found:
             if self._context.is_settled(one):
                 continue
             name = one.urn or self._context.saved_urn(one) or one.leaf
-            for key, identity in (one.holder.entries or {}).items():
+            for key, identity in (one.entries or {}).items():
                 found.append(_Entry(Ref(name, key), one, identity))
         return found
 
-    def _held(self) -> dict[Ref, _Kept]:
+    def _held(self) -> dict[Ref, HeldAccount]:
         """The accounts that this provider's resources hold in the saved state and keep in this run,
         moved ones included: by the entry that will hold them."""
         ownership = self._context.ownership
-        found: dict[Ref, _Kept] = {}
-        for urn, outputs in self._saved.items():
-            if type_of(urn) == ACCOUNT_TYPE:
-                alone = AccountState.load(outputs).held
-                accounts = {} if alone is None else {"": alone}
-            elif type_of(urn) == FLEET_TYPE:
-                accounts = self._context.fleet(urn).held
-            else:
-                continue
+        found: dict[Ref, HeldAccount] = {}
+        for urn in self._saved:
             here = self._context.declared(urn)
-            known = None if here is None else here.holder.entries
-            for key, held in accounts.items():
+            known = None if here is None else here.entries
+            for key, held in self._context.held_in(urn).items():
                 stays = here is not None and (known is None or key in known)
                 own = Ref(self._context.urn_today(urn), key)
                 ref = own if stays else ownership.moved.get(held.account_id)
                 declared = None if ref is None else self._context.declared(ref.holder)
-                if ref is None or declared is None:
-                    continue
-                if declared.provider == self._context.provider:
-                    found[ref] = _Kept(held, declared)
+                if ref and declared and declared.provider == self._context.provider:
+                    found[ref] = held
         return found
 
     # --- the orders of earlier runs
@@ -391,14 +375,15 @@ class _Found:
         for saved, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items():
             order = Order(self._today(saved.ref), saved.identity)
             own = self._own(order.ref)
-            bought_since = own is not None and own[0] == self._bought_last(order.ref)
-            found[order] = one.besides(own[0]) if own and bought_since and not one.bought else one
+            if own and own.account_id == self._bought_last(order.ref) and not one.bought:
+                one = one.besides(own.account_id)
+            found[order] = one
         self._add_sent(found)
         self._add_unanswered(found)
         return {
             order: one
             for order, one in found.items()
-            if not ((own := self._own(order.ref)) and one.became(*own))
+            if not ((own := self._own(order.ref)) and one.became(own.account_id, {own.identity}))
         }
 
     def _bought_last(self, ref: Ref) -> str:
@@ -418,7 +403,7 @@ class _Found:
                 continue
             order = Order(self._today(ref), note.identity)
             own = self._own(order.ref)
-            if own is not None and own[0] == sent.bought:
+            if own is not None and own.account_id == sent.bought:
                 continue
             if order not in found:
                 # The order of an older note is settled by now.
@@ -440,19 +425,9 @@ class _Found:
                 order = Order(Ref(urn, key), one.note.identity)
                 found[order] = one.merged(found[order]) if order in found else one
 
-    def _own(self, ref: Ref) -> tuple[str, set[Identity]] | None:
-        """The account that an entry holds, as it was asked for and as it was seen."""
-        seen = self._context.ownership.held_by(ref.holder).get(ref.key)
-        if seen is None:
-            return None
-        if type_of(ref.holder) == ACCOUNT_TYPE:
-            held = AccountState.load(self._saved[ref.holder]).held
-        else:
-            held = self._context.fleet(ref.holder).held.get(ref.key)
-        identities = {seen[1]}
-        if held is not None:
-            identities.add(Identity(normal(held.nickname), held.arguments.type.value))
-        return seen[0], identities
+    def _own(self, ref: Ref) -> SavedAccount | None:
+        """The account that an entry holds."""
+        return self._context.ownership.held_by(ref.holder).get(ref.key)
 
     def _today(self, ref: Ref) -> Ref:
         """The entry by its current URN, if it was named only by type and name."""
@@ -521,7 +496,7 @@ class _Found:
 
     def _settle_adopted(self, orders: dict[Order, Unresolved], facts: Facts) -> None:
         """Settle an order whose account a person has taken over with `adopt`."""
-        adopted = {one.adopt for own in self._mine() for one in (own.holder.entries or {}).values()}
+        adopted = {one.adopt for own in self._mine() for one in (own.entries or {}).values()}
         for account_id in sorted(one for one in adopted if one in facts.ownership.held_ids):
             account = facts.view.get(account_id)
             for order in sorted(orders):
@@ -562,14 +537,14 @@ class _Found:
         held = {
             ref: one
             for ref, one in held.items()
-            if self._context.refreshed.get(one.held.account_id, one.held) is not None
+            if self._context.refreshed.get(one.account_id, one) is not None
         }
-        seen = await refresh(facts, {ref: one.held for ref, one in held.items()})
+        seen = await refresh(facts, held)
         problems: dict[str, str] = {}
-        for ref, (saved, declared) in held.items():
+        for ref, saved in held.items():
             before = self._context.refreshed.get(saved.account_id) or saved
             is_gone = ref in seen.gone
-            if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref, saved, declared):
+            if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref, saved):
                 continue  # as when `delete_before_replace` has removed it, and nothing was bought
             if is_gone:
                 problems[ref.label] = f"{before.account_id} is gone from ChatDaddy"
@@ -577,17 +552,16 @@ class _Found:
             now = seen.held[ref]
             if now.drift == before.drift:
                 continue
-            spec = self._context.specs(declared).get(ref.key)
-            if _is_as_wanted(now, spec):
+            if _is_as_wanted(now, self._context.spec(ref)):
                 continue
             problems[ref.label] = messages.drift_of("it", now).partition(") ")[2] or "has changed"
         if problems:
             raise NotDone(messages.otherwise(problems))
         return True
 
-    def _is_replaced(self, ref: Ref, held: HeldAccount, declared: Declared) -> bool:
+    def _is_replaced(self, ref: Ref, held: HeldAccount) -> bool:
         """Whether the program wants another account in its place."""
-        spec = self._context.specs(declared).get(ref.key)
+        spec = self._context.spec(ref)
         return spec is not None and spec.arguments.kind != held.arguments.kind
 
     # --- what is about to be bought
@@ -605,13 +579,7 @@ class _Found:
 
     def _makes_room(self, entry: _Entry) -> bool:
         """Whether the entry's account is replaced, or no listing shows it."""
-        saved = self._context.saved(entry.ref.holder)
-        if not saved:
-            return False
-        if entry.declared.kind == "account":
-            held = AccountState.load(saved).held
-        else:
-            held = self._context.fleet(entry.ref.holder).held.get(entry.ref.key)
+        held = self._context.held_in(entry.ref.holder).get(entry.ref.key)
         if held is None:
             return False
         if held.missing_since is not None:
@@ -673,10 +641,7 @@ class _Found:
                 continue
             if ownership.also_adopted_by(one.account_id, one.ref):
                 continue
-            if type_of(one.ref.holder) == ACCOUNT_TYPE:
-                held = AccountState.load(self._saved[one.ref.holder]).held
-            else:
-                held = self._context.fleet(one.ref.holder).held.get(one.ref.key)
+            held = self._context.held_in(one.ref.holder).get(one.ref.key)
             if held is not None:
                 found[one.ref.label] = held
         return found

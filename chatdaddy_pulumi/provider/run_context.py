@@ -11,26 +11,33 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
 from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import (
-    DeclaredHolder,
     Matching,
     Ownership,
     Ref,
     SavedHolder,
     leaf_of,
     name_of,
+    type_of,
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
-from chatdaddy_pulumi.provider.state import FleetState, plain, saved_holder
+from chatdaddy_pulumi.provider.state import (
+    ACCOUNT_TYPE,
+    FLEET_TYPE,
+    AccountState,
+    FleetState,
+    plain,
+    saved_holder,
+)
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import Identity, entries
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, entries
 from chatdaddy_pulumi.spec.reading import read_account, read_fleet
 
 if TYPE_CHECKING:
@@ -78,16 +85,10 @@ class Declared:
         return entries_digest(self.given) if self.kind == "fleet" else None
 
     @cached_property
-    def holder(self) -> DeclaredHolder:
-        """The resource as ownership sees it."""
+    def entries(self) -> dict[str, DeclaredIdentity] | None:
+        """The identities of its entries, by key; None while the program does not know them."""
         late = self.kind == "fleet" and self.given.get("accounts") in (None, UNKNOWN)
-        return DeclaredHolder(
-            leaf=self.leaf,
-            urn=self.urn,
-            alias_leaves=self.alias_leaves,
-            provider=self.provider,
-            entries=None if late else entries(self.kind, self.given),
-        )
+        return None if late else entries(self.kind, self.given)
 
 
 def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
@@ -103,13 +104,18 @@ def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Lazy(Generic[T]):
-    """An iterable that is computed at each iteration."""
+class _SavedHolders:
+    """The holders of a saved state. A run that changes nothing does not read them."""
 
-    iterate: Callable[[], Iterator[T]]
+    saved: Mapping[str, Mapping[str, Any]]
+    #: The accounts that are left out.
+    gone: Collection[str]
 
-    def __iter__(self) -> Iterator[T]:
-        return self.iterate()
+    def __iter__(self) -> Iterator[SavedHolder]:
+        for urn, outputs in self.saved.items():
+            holder = saved_holder(urn, outputs)
+            if holder is not None:
+                yield holder.without(self.gone)
 
 
 @dataclass
@@ -130,22 +136,6 @@ class Run:
     declared_since: Callable[[int], list[Declared]] = lambda _: []
     #: The keys of the stack's configuration that are secrets.
     secret_settings: Sequence[str] = ()
-
-    def ownership(self, gone: Collection[str] = ()) -> Ownership:
-        """The ownership that follows from the saved state and the declarations, without `gone`.
-
-        It is computed on demand: a run that changes nothing does not need it.
-        """
-        return Ownership(_Lazy(lambda: self._saved_holders(gone)), _Lazy(self._declared_holders))
-
-    def _saved_holders(self, gone: Collection[str]) -> Iterator[SavedHolder]:
-        for urn, outputs in self.saved.items():
-            holder = saved_holder(urn, outputs)
-            if holder is not None:
-                yield holder.without(gone)
-
-    def _declared_holders(self) -> Iterator[DeclaredHolder]:
-        return (one.holder for one in self.declared)
 
 
 def _rename(found: dict[Ref, T], old: str, new: str) -> None:
@@ -249,7 +239,7 @@ class RunContext:
         if self.run is None:
             return Ownership()
         gone = {account_id for account_id, held in self.refreshed.items() if held is None}
-        return self.run.ownership(gone)
+        return Ownership(_SavedHolders(self.run.saved, gone), self.run.declared)
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of a resource, by its current URN or its URN in the saved state."""
@@ -287,17 +277,24 @@ class RunContext:
             self._specs[name] = declared.specs()
         return self._specs[name]
 
-    def tier_of(self, declared: Declared, key: str) -> str:
-        """The tier that an entry asks for, in the API's words; "" while it is not known."""
-        spec = self.specs(declared).get(key)
-        return spec.arguments.tier.value if spec is not None else ""
-
     def saved(self, urn: str) -> Mapping[str, Any]:
         """The saved outputs of a resource, by its current URN or its URN in the saved state; {} if
         there are none."""
         if self.run is None:
             return {}
         return self.run.saved.get(self._matching.saved_urns.get(urn, urn)) or {}
+
+    def held_in(self, urn: str) -> Mapping[str, HeldAccount]:
+        """The accounts that a resource lists in the saved state, by key."""
+        if type_of(urn) == FLEET_TYPE:
+            return self.fleet(urn).held
+        held = AccountState.load(self.saved(urn)).held if type_of(urn) == ACCOUNT_TYPE else None
+        return {} if held is None else {"": held}
+
+    def spec(self, ref: Ref) -> AccountSpec | None:
+        """What an entry asks for; None while that is not known, or if it is not declared."""
+        declared = self.declared(ref.holder)
+        return None if declared is None else self.specs(declared).get(ref.key)
 
     def fleet(self, urn: str) -> FleetState:
         """A fleet's saved state."""
@@ -348,10 +345,6 @@ class RunContext:
             return False
         note = self.notes.get(ref)
         return (note is not None and note.identity == identity) or self._is_late(ref)
-
-    def note_of(self, ref: Ref) -> Note | None:
-        """The intent's note of the entry."""
-        return self.notes.get(ref)
 
     def _known_before(self, ref: Ref) -> Collection[str]:
         note = self.notes.get(ref)

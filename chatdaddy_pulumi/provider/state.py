@@ -21,6 +21,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     SavedHolder,
     identity_of,
     is_leftover,
+    type_of,
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import (
@@ -480,11 +481,6 @@ def read_orders(text: str | None) -> dict[Order, Unresolved]:
 
 
 # --- the saved state of a stack
-
-
-def type_of(urn: str) -> str:
-    """The resource's own type, from its URN."""
-    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
 
 
 def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

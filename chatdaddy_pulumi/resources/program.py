@@ -17,6 +17,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from chatdaddy_pulumi.lifecycle.ownership import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile, root_of
 from chatdaddy_pulumi.provider.state import PART
@@ -498,7 +499,7 @@ async def _saved_outputs(stack: str) -> dict[str, Any]:
     return {
         urn: _without_numbers(_json(one.get("outputs") or {}))
         for urn, one in outputs.items()
-        if urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2].startswith(_OWN_TYPES)
+        if type_of(urn).startswith(_OWN_TYPES)
     }
 
 
@@ -565,7 +566,7 @@ def _child_urn(parent: str, leaf: str) -> str:
 def old_names(opts: pulumi.ResourceOptions, name: str) -> list[str]:
     """The other names that a component had, by its aliases."""
     leaves = _alias_leaves(opts, "", name)
-    return [old for leaf in leaves if (old := leaf.rpartition("::")[2]) != name]
+    return [old for leaf in leaves if (old := short_name(leaf)) != name]
 
 
 def _alias_leaves(opts: pulumi.ResourceOptions, type_: str, name: str) -> tuple[str, ...]:
@@ -573,8 +574,7 @@ def _alias_leaves(opts: pulumi.ResourceOptions, type_: str, name: str) -> tuple[
     found = []
     for alias in opts.aliases or ():
         if isinstance(alias, str):
-            own_type = alias.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
-            found.append(f"{own_type}::{alias.rpartition('::')[2]}" if "::" in alias else alias)
+            found.append(leaf_of(alias) if "::" in alias else alias)
         elif isinstance(alias, pulumi.Alias):
             old = alias.name if isinstance(alias.name, str) else name
             found.append(f"{alias.type_ if isinstance(alias.type_, str) else type_}::{old}")

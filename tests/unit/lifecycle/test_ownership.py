@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatdaddy_pulumi.lifecycle.ownership import (
-    DeclaredHolder,
     Ownership,
     Ref,
     SavedAccount,
@@ -17,6 +17,18 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     leaf_of,
 )
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """A resource that a program declares."""
+
+    leaf: str
+    urn: str | None
+    alias_leaves: tuple[str, ...]
+    provider: str
+    entries: Mapping[str, DeclaredIdentity] | None
+
 
 ROOT = "urn:pulumi:dev::tests::"
 ACCOUNT, FLEET = "chatdaddy:Account", "chatdaddy:AccountFleet"
@@ -41,9 +53,9 @@ def declared(
     known: bool = True,
     provider: str = "",
     alias: str = "",
-) -> DeclaredHolder:
+) -> _Declared:
     """A resource and its entries by key; a text is the nickname."""
-    return DeclaredHolder(
+    return _Declared(
         leaf=leaf_of(urn(name)),
         urn=urn(name) if known else None,
         alias_leaves=(leaf_of(urn(alias)),) if alias else (),
