@@ -77,6 +77,11 @@ class Decisions:
     def purchases(self) -> list[Ref]:
         return [ref for ref, decision in self.made.items() if isinstance(decision, Buy)]
 
+    def only(self, ref: Ref) -> Decisions:
+        """The decision for one entry."""
+        made = {ref: self.made[ref]} if ref in self.made else {}
+        return Decisions(made, {ref: self.refused[ref]} if ref in self.refused else {})
+
     def named(self, names: Mapping[Ref, str]) -> Decisions:
         """The decisions for these entries, by their names."""
         return Decisions(

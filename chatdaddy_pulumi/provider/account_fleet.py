@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
@@ -18,9 +19,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     refuse_unclear,
 )
 from chatdaddy_pulumi.lifecycle.errors import (
-    CannotAdopt,
     LifecycleError,
-    Missing,
     NotDone,
     Protected,
     TooMuch,
@@ -34,7 +33,6 @@ from chatdaddy_pulumi.lifecycle.listing import NAMED, listed
 from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
-from chatdaddy_pulumi.lifecycle.recovery import Note
 from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.provider import messages
@@ -48,18 +46,18 @@ from chatdaddy_pulumi.provider.fleet_display import (
 )
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.host import (
-    UNREGISTERED,
     Checked,
     Created,
     Difference,
     Host,
     Read,
-    configuration_problems,
+    refusals,
+    urn_of,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import PART, FleetState, is_renamed, secret, to_json
 from chatdaddy_pulumi.spec import UNKNOWN
-from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
+from chatdaddy_pulumi.spec.account import Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import FleetReading, read_fleet
@@ -101,10 +99,10 @@ class FleetProvider:
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         hidden = news.get("__run")
         context = self._host.enter(hidden)
-        urn = str(news.get("__urn") or "")
+        urn = urn_of(news)
         if hidden is None and "__accounts" not in news:
             # Inputs of a refresh, which `ignore_changes` hands over again.
-            return Checked(news, configuration_problems(self._host.settings))
+            return Checked(news, self._host.configuration_problems())
         digest = _digest_of(news)
         checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
         if digest is not None:
@@ -116,7 +114,7 @@ class FleetProvider:
         failures = [
             *read_limits(news.get("limits")).problems,
             *read_concurrency(news.get("concurrency"))[1],
-            *configuration_problems(self._host.settings),
+            *self._host.configuration_problems(),
         ]
         if hidden is not None:
             context.register(urn, news.get("on_delete"))
@@ -158,7 +156,7 @@ class FleetProvider:
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
-        said, urn = news.get("__said"), str(news.get("__urn") or "")
+        said, urn = news.get("__said"), urn_of(news)
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
         settled = said and said == olds.get("__settled") and not olds.get("__unresolved")
@@ -221,7 +219,7 @@ class FleetProvider:
         own = context.ownership.held_by(urn)
         held = {k: one for k, one in state.held.items() if not k.endswith(LEFT) or k in own}
         todo = plan(held, reading.specs, self._moved(context, urn, state, reading))
-        return _milder(todo, reading.usual)
+        return _with_removal(todo, reading.usual.on_delete)
 
     def _moved(
         self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
@@ -263,7 +261,7 @@ class FleetProvider:
         context.replaced |= {Ref(urn, key) for key in todo.replace}
         decisions = Decisions({}, {})
         if context.preview and todo.wanted:
-            facts = self._host.facts(context)
+            facts = self._host.facts()
             known = {
                 Ref(urn, key): spec
                 for key, spec in todo.wanted.items()
@@ -273,12 +271,14 @@ class FleetProvider:
                 decisions = await decide_all(facts, known, max_age=60)
             except ChatDaddyError as error:
                 raise NotDone("the accounts can't be read", cause=error) from None
-            _refuse(decisions, facts.clock() + facts.patience_s)
+            problems = refusals(decisions, facts)
+            if problems:
+                raise _Refused(problems)
             limit = read_limits(news.get("limits")).limits.max_purchases
             check_purchases([ref.key for ref in _purchases(decisions)], state.most, limit)
         losing = losses(urn, _known(todo, reading), decisions)
         if losing:
-            await refuse_losses(self._host.facts(context), losing)
+            await refuse_losses(self._host.facts(), losing)
         if context.preview and not todo.empty:
             away = {
                 key: to
@@ -326,12 +326,12 @@ class FleetProvider:
     # --- changes
 
     async def create(self, news: dict[str, Any]) -> Created:
-        urn = str(news.get("__urn") or "")
+        urn = urn_of(news)
         number = hashlib.sha256(urn.encode()).hexdigest()[:8]
         # A replacement takes over what its old side holds, as an update does: nothing else tells
         # whose these accounts are until that is removed.
         context = self._host.context
-        state, facts = context.fleet(urn), self._host.facts(context)
+        state, facts = context.fleet(urn), self._host.facts()
         for held in state.held.values():
             facts.check_team(held.account_id)
         outputs = await self._work(state, news)
@@ -344,9 +344,8 @@ class FleetProvider:
         return await self._work(FleetState.load(olds), news)
 
     async def _work(self, state: FleetState, news: Mapping[str, Any]) -> dict[str, Any]:
-        context, urn = self._host.context, str(news.get("__urn") or "")
-        if urn not in context.checked:
-            raise NotDone(UNREGISTERED)
+        context, urn = self._host.context, urn_of(news)
+        self._host.refuse_unregistered(urn)
         _, reading = self._reading(news)
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
@@ -354,7 +353,7 @@ class FleetProvider:
         todo = self._plan(context, urn, state, reading)
         declared = context.declared(urn)
         if declared is not None and declared.retain:
-            todo = _retained(todo)
+            todo = _with_removal(todo, OnDelete.RETAIN, replaced=OnDelete.RETAIN)
         limits = read_limits(news.get("limits")).limits
 
         def approve(todo: Plan, decisions: Decisions) -> None:
@@ -365,7 +364,7 @@ class FleetProvider:
 
         tally = Tally()
         context.replaced |= {Ref(urn, key) for key in todo.replace}
-        facts = self._host.facts(context)
+        facts = self._host.facts()
         concurrency = read_concurrency(news.get("concurrency"))[0] or DEFAULT_CONCURRENCY
         try:
             async with _Progress(self._host, tally, _row(news)):
@@ -411,8 +410,7 @@ class FleetProvider:
             ref, error = Ref(urn, key), outcome.failed.get(key)
             before = context.unresolved.get(ref)
             if isinstance(error, Unresolved) and error.sent:
-                note = context.notes.get(ref) or _note(spec, error.began_at)
-                found[key] = UnresolvedPurchase(note, error.began_at, error.until)
+                found[key] = context.unanswered(ref, spec, error)
             elif before is not None and before.note.identity == spec.identity:
                 found[key] = before
         return found
@@ -422,19 +420,19 @@ class FleetProvider:
         self._host.hide(*state.secrets())
         context, tally = self._host.context_of_removal(), Tally()
         first = next((one.account_id for one in state.held.values()), "")
-        urn = context.urn_today(str(state.inputs.get("__urn") or ""), first)
+        urn = context.urn_today(urn_of(state.inputs), first)
         self._host.removed |= {one.account_id for one in state.held.values()}
         todo = Plan(remove=dict(state.held), held=dict(state.held))
         declared = context.declared(urn) if urn else None
         new = context.on_delete(declared)
-        if isinstance(new, str) and new in {way.value for way in OnDelete}:
-            todo = _with_removal(todo, OnDelete(new))
+        if new is not None:
+            todo = _with_removal(todo, new)
         if all(one.arguments.on_delete is OnDelete.RETAIN for one in todo.remove.values()):
             return
         concurrency = read_concurrency(state.inputs.get("concurrency"))[0] or DEFAULT_CONCURRENCY
         async with _Progress(self._host, tally, _row(state.inputs)):
             outcome = await execute(
-                self._host.facts(context),
+                self._host.facts(),
                 urn,
                 todo,
                 concurrency=concurrency,
@@ -451,7 +449,7 @@ class FleetProvider:
         # An intent that stays has the orders, and names what comes of them.
         if context.keeps_orders(declared):
             return
-        facts = self._host.facts(context)
+        facts = self._host.facts()
         waiting = await not_appeared(facts, state.unresolved, self._host.removed)
         if waiting:
             raise NotDone(
@@ -464,7 +462,7 @@ class FleetProvider:
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = FleetState.load(outputs)
         self._host.hide(*state.secrets())
-        facts = self._host.facts(self._host.context)
+        facts = self._host.facts()
         try:
             found = await refresh(facts, state.held)
         except ChatDaddyError as error:
@@ -536,19 +534,6 @@ class _Refused(LifecycleError):
         self.problems = problems
 
 
-def _refuse(decisions: Decisions, patience_ends: float) -> None:
-    problems = []
-    for ref, error in decisions.refused.items():
-        if isinstance(error, Unresolved) and error.until <= patience_ends:
-            continue
-        if isinstance(error, Missing):
-            continue  # the update saves that it is missing
-        argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
-        problems.append(Problem(f"accounts.{ref.key}.{argument}", messages.told(error)))
-    if problems:
-        raise _Refused(problems)
-
-
 def _purchases(decisions: Decisions) -> list[Ref]:
     """The entries that may be bought, including those that wait for an earlier purchase."""
     waiting = [ref for ref, e in decisions.refused.items() if isinstance(e, Unresolved)]
@@ -574,47 +559,29 @@ def _goes_to(context: RunContext, ref: Ref, held: HeldAccount) -> Ref | None:
     )
 
 
-def _milder(todo: Plan, usual: Arguments) -> Plan:
-    """If `on_delete` changes together with the removal, use the one that destroys less."""
-    return _with_removal(todo, usual.on_delete)
+def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None = None) -> Plan:
+    """If `on_delete` changes together with the removal, use the one that destroys less.
 
+    Args:
+        todo: The plan.
+        on_delete: The new way for what is removed.
+        replaced: The new way for what is replaced; if it is None, the new account's own.
+    """
 
-def _with_removal(todo: Plan, on_delete: OnDelete) -> Plan:
     def mild(held: HeldAccount, new: OnDelete) -> HeldAccount:
         way = milder(held.arguments.on_delete, new)
         if way is held.arguments.on_delete:
             return held
         return held._replace(arguments=held.arguments.but(on_delete=way))
 
-    remove = {key: mild(held, on_delete) for key, held in todo.remove.items()}
-    replace = {
-        key: (mild(held, spec.arguments.on_delete), spec)
-        for key, (held, spec) in todo.replace.items()
-    }
-    return _but(todo, remove=remove, replace=replace)
-
-
-def _retained(todo: Plan) -> Plan:
-    """With `retain_on_delete` on the fleet nothing is removed."""
-
-    def kept(held: HeldAccount) -> HeldAccount:
-        return held._replace(arguments=held.arguments.but(on_delete=OnDelete.RETAIN))
-
-    return _but(
+    return replace(
         todo,
-        remove={key: kept(held) for key, held in todo.remove.items()},
-        replace={key: (kept(held), spec) for key, (held, spec) in todo.replace.items()},
+        remove={key: mild(held, on_delete) for key, held in todo.remove.items()},
+        replace={
+            key: (mild(held, replaced or spec.arguments.on_delete), spec)
+            for key, (held, spec) in todo.replace.items()
+        },
     )
-
-
-def _but(todo: Plan, **changes: Any) -> Plan:
-    from dataclasses import replace
-
-    return replace(todo, **changes)
-
-
-def _note(spec: AccountSpec, at: float) -> Note:
-    return Note(spec.identity, spec.arguments.tier.value, at)
 
 
 def _digest_of(news: Mapping[str, Any]) -> str | None:
@@ -664,7 +631,7 @@ def _in_words(reading: FleetReading) -> dict[str, str]:
 
 def _row(inputs: Mapping[str, Any]) -> str:
     """The fleet's own URN. Messages are shown in its row."""
-    urn = str(inputs.get("__urn") or "")
+    urn = urn_of(inputs)
     if urn:
         return urn
     parts = str(inputs.get("__fleet") or "").split("::")

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.text import visible_lines
-from chatdaddy_pulumi.lifecycle.errors import NotDone
+from chatdaddy_pulumi.lifecycle.decisions import Decisions
+from chatdaddy_pulumi.lifecycle.errors import CannotAdopt, Missing, NotDone, Unresolved
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
+from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import Settings
@@ -96,12 +98,7 @@ class Host:
         return self.context
 
     def _new_context(self, run: Run | None, provider: str = "") -> RunContext:
-        return RunContext(
-            run=run,
-            provider=provider,
-            refreshed=self.refreshed,
-            first_missed=self.first_missed,
-        )
+        return RunContext(run=run, provider=provider, refreshed=self.refreshed)
 
     def context_of_removal(self) -> RunContext:
         """The context for a removal, for which no resource may have been checked in this host."""
@@ -123,13 +120,45 @@ class Host:
         """The client for the configured team."""
         return self.connect(self.settings.credentials(), self.settings.options())
 
-    def facts(self, context: RunContext) -> Facts:
+    def facts(self) -> Facts:
         """The facts for the verbs in this run."""
-        options = self.settings.options()
-        facts = context.facts(self.client, self.settings.team_id, self.clock)
-        facts.patience_s = options.lookup_s + 15
-        facts.client_max_age_s = options.snapshot_max_age_s
-        return facts
+        options, context = self.settings.options(), self.context
+        run = context.run or Run("", preview=False)
+        return Facts(
+            client=self.client,
+            team_id=self.settings.team_id,
+            ownership=context.ownership,
+            claims=run.claims,
+            began_at=run.at,
+            unresolved=context.unresolved,
+            suspected=context.suspected,
+            noted=context.is_noted,
+            known_before=context.known_before,
+            replaced=context.replaced,
+            is_missing=context.is_missing,
+            is_coming=context.is_coming,
+            first_missed=self.first_missed,
+            provider=context.provider,
+            clock=self.clock,
+            patience_s=options.lookup_s + 15,
+            client_max_age_s=options.snapshot_max_age_s,
+        )
+
+    def refuse_unregistered(self, urn: str) -> None:
+        """Refuse to work on a resource for which the program passes no run.
+
+        Raises:
+            NotDone: it was not checked in this run.
+        """
+        if urn not in self.context.checked:
+            raise NotDone(
+                "nothing was done: the program hands over nothing of this run, as with "
+                "ignore_changes=['*']"
+            )
+
+    def configuration_problems(self) -> list[Problem]:
+        """The problems of the settings, found in the preview."""
+        return [Problem(error.property, error.reason) for error in self.settings.problems()]
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
         """Mask the texts in these arguments, which the program gave as secrets, from now on."""
@@ -157,12 +186,6 @@ class Host:
         self.log(message, severity="warning", urn=urn)
 
 
-#: Without the hidden input nothing is known of the run, and nothing may be done.
-UNREGISTERED = (
-    "nothing was done: the program hands over nothing of this run, as with ignore_changes=['*']"
-)
-
-
 class Checked(NamedTuple):
     inputs: dict[str, Any]
     failures: list[Problem]
@@ -186,9 +209,23 @@ class Read(NamedTuple):
     inputs: dict[str, Any] | None = None
 
 
-def configuration_problems(settings: Settings) -> list[Problem]:
-    """The problems of the settings, found in the preview."""
-    return [Problem(error.property, error.reason) for error in settings.problems()]
+def urn_of(inputs: Mapping[str, Any]) -> str:
+    """The URN that a resource's inputs name; "" if they name none."""
+    return str(inputs.get("__urn") or "")
+
+
+def refusals(decisions: Decisions, facts: Facts) -> list[Problem]:
+    """What would stop entries in the update, for the preview to refuse it."""
+    found = []
+    for ref, error in decisions.refused.items():
+        if isinstance(error, Missing):
+            continue  # the update saves that it is missing
+        if isinstance(error, Unresolved) and error.until <= facts.clock() + facts.patience_s:
+            continue  # the update waits for it
+        argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
+        place = f"accounts.{ref.key}." if ref.key else ""
+        found.append(Problem(f"{place}{argument}", messages.told(error)))
+    return found
 
 
 def split_unknowns(news: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

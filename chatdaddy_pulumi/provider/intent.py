@@ -47,14 +47,13 @@ from chatdaddy_pulumi.provider.host import (
     Difference,
     Host,
     Read,
-    configuration_problems,
+    urn_of,
 )
 from chatdaddy_pulumi.provider.run_context import Declared, RunContext
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
     INTENT_TYPE,
-    AccountState,
     IntentState,
     first_account,
     read_orders,
@@ -139,11 +138,11 @@ class IntentProvider:
 
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         context = self._host.enter(news.get("__run"))
-        urn = str(news.get("__urn") or "")
+        urn = urn_of(news)
         kept: dict[str, Any] = {name: olds[name] for name in ("noted", "buys") if name in olds}
         checked: dict[str, Any] = {"__urn": urn}
         checked.update(kept)
-        failures = configuration_problems(self._host.settings)
+        failures = self._host.configuration_problems()
         run = context.run
         if failures or run is None:
             checked |= {
@@ -185,7 +184,7 @@ class IntentProvider:
         return Difference(olds.get("noted") != news.get("noted"))
 
     async def create(self, news: dict[str, Any]) -> Created:
-        urn = str(news.get("__urn") or "")
+        urn = urn_of(news)
         number = hashlib.sha256(urn.encode()).hexdigest()[:8]
         return Created(f"{short_name(urn)}-{number}", await self._note(news))
 
@@ -243,7 +242,8 @@ class IntentProvider:
         orders += state.orders.values()
         if not orders:
             return
-        facts = self._host.facts(self._host.context_of_removal())
+        self._host.context_of_removal()
+        facts = self._host.facts()
         try:
             client = self._host.client
             view = await look(client, {one.note.identity.nickname for one in orders})
@@ -281,7 +281,7 @@ class _Found:
 
     async def look(self) -> None:
         context = self._context
-        facts = self._host.facts(context)
+        facts = self._host.facts()
         for account_id in self._own_ids():
             facts.check_team(account_id)
         entries = self._declared_entries()
@@ -362,7 +362,7 @@ class _Found:
         if self._last is None or saved is None:
             return False
         if type_of(urn) == ACCOUNT_TYPE:
-            unresolved = AccountState.load(saved).unresolved
+            unresolved = self._context.account(urn).unresolved
             return unresolved is not None and unresolved.latest >= self._last.at
         worked_in = saved.get("__worked_in")
         if not worked_in:  # an older state, without the number of a run
@@ -419,7 +419,7 @@ class _Found:
             if type_of(urn) == FLEET_TYPE and outputs.get("__unresolved"):
                 unanswered = self._context.fleet(urn).unresolved
             elif type_of(urn) == ACCOUNT_TYPE:
-                unresolved = AccountState.load(outputs).unresolved
+                unresolved = self._context.account(urn).unresolved
                 unanswered = {} if unresolved is None else {"": unresolved}
             for key, one in unanswered.items():
                 order = Order(Ref(urn, key), one.note.identity)

@@ -11,10 +11,12 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
-from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, Missed
+from chatdaddy_pulumi.lifecycle.errors import Unresolved as NoAnswer
+from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import (
     Matching,
@@ -39,10 +41,6 @@ from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, entries
 from chatdaddy_pulumi.spec.reading import read_account, read_fleet
-
-if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import ChatDaddy
-
 
 T = TypeVar("T")
 
@@ -89,6 +87,11 @@ class Declared:
         """The identities of its entries, by key; None while the program does not know them."""
         late = self.kind == "fleet" and self.given.get("accounts") in (None, UNKNOWN)
         return None if late else entries(self.kind, self.given)
+
+
+def removal_of(said: Any) -> OnDelete | None:
+    """The value of an `on_delete`; None if it is not given, not known yet or wrong."""
+    return OnDelete(said) if said in [way.value for way in OnDelete] else None
 
 
 def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
@@ -170,8 +173,6 @@ class RunContext:
     late: set[str] = field(default_factory=set)
     #: The Accounts, by URN, whose replacement was told.
     told_replaced: set[str] = field(default_factory=set)
-    #: See `Host.first_missed`.
-    first_missed: Missed = field(default_factory=set[str])
     #: See `Host.refreshed`.
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _on_delete: dict[str, Any] = field(default_factory=dict)
@@ -211,11 +212,18 @@ class RunContext:
             self.__dict__.pop("ownership", None)
             self.__dict__.pop("_matching", None)
 
-    def on_delete(self, declared: Declared | None) -> Any:
+    def on_delete(self, declared: Declared | None) -> OnDelete | None:
         """How the program wants a resource's accounts removed; None if it does not say."""
         if declared is None:
             return None
-        return self._on_delete.get(name_of(declared), declared.given.get("on_delete"))
+        return removal_of(self._on_delete.get(name_of(declared), declared.given.get("on_delete")))
+
+    def unanswered(self, ref: Ref, spec: AccountSpec, error: NoAnswer) -> Unresolved:
+        """The order for a purchase of this run that had no answer."""
+        note = self.notes.get(ref)
+        if note is None:
+            note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
+        return Unresolved(note, error.began_at, error.until)
 
     def keeps_orders(self, declared: Declared | None) -> bool:
         """Whether an intent stays that has the orders of a resource which is removed."""
@@ -284,11 +292,15 @@ class RunContext:
             return {}
         return self.run.saved.get(self._matching.saved_urns.get(urn, urn)) or {}
 
+    def account(self, urn: str) -> AccountState:
+        """An `Account`'s saved state."""
+        return AccountState.load(self.saved(urn))
+
     def held_in(self, urn: str) -> Mapping[str, HeldAccount]:
         """The accounts that a resource lists in the saved state, by key."""
         if type_of(urn) == FLEET_TYPE:
             return self.fleet(urn).held
-        held = AccountState.load(self.saved(urn)).held if type_of(urn) == ACCOUNT_TYPE else None
+        held = self.account(urn).held if type_of(urn) == ACCOUNT_TYPE else None
         return {} if held is None else {"": held}
 
     def spec(self, ref: Ref) -> AccountSpec | None:
@@ -302,34 +314,15 @@ class RunContext:
             self._fleets[urn] = FleetState.load(self.saved(urn))
         return self._fleets[urn]
 
-    def facts(self, client: ChatDaddy, team_id: str, clock: Any) -> Facts:
-        """The facts for the verbs."""
-        run = self.run or Run("", preview=False)
-        return Facts(
-            client=client,
-            team_id=team_id,
-            ownership=self.ownership,
-            claims=run.claims,
-            began_at=run.at,
-            unresolved=self.unresolved,
-            suspected=self.suspected,
-            noted=self.is_noted,
-            known_before=self._known_before,
-            replaced=self.replaced,
-            is_missing=self._is_missing,
-            is_coming=self._is_coming,
-            first_missed=self.first_missed,
-            provider=self.provider,
-            clock=clock,
-        )
-
-    def _is_coming(self, urn: str) -> bool:
+    def is_coming(self, urn: str) -> bool:
+        """Whether the resource will come in this run, and is not registered yet."""
         declared = self.declared(urn)
         if declared is None or declared.provider != self.provider:
             return False
         return (declared.urn or urn) not in self.checked
 
-    def _is_missing(self, account_id: str) -> bool:
+    def is_missing(self, account_id: str) -> bool:
+        """Whether no listing showed the account when it was last looked for."""
         refreshed = self.refreshed.get(account_id)
         if refreshed is not None:
             return refreshed.missing_since is not None
@@ -346,7 +339,8 @@ class RunContext:
         note = self.notes.get(ref)
         return (note is not None and note.identity == identity) or self._is_late(ref)
 
-    def _known_before(self, ref: Ref) -> Collection[str]:
+    def known_before(self, ref: Ref) -> Collection[str]:
+        """The accounts that carried the entry's nickname when the intent noted it."""
         note = self.notes.get(ref)
         return () if note is None else note.before
 

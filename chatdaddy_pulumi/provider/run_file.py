@@ -37,13 +37,12 @@ _FORMAT = 2
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
 
-_TABLES = """
-create table facts (name text primary key, value text);
-create table declared (leaf text, urn text, value text);
-create table claims (account_id text primary key, holder text, key text, fulfilled integer);
-create table reserved (nickname text, type text, holder text, key text,
-                       primary key (nickname, type));
-"""
+_TABLES = (
+    "facts (name text primary key, value text)",
+    "declared (leaf text, urn text, value text)",
+    "claims (account_id text primary key, holder text, key text, fulfilled integer)",
+    "reserved (nickname text, type text, holder text, key text, primary key (nickname, type))",
+)
 
 
 def folder() -> Path:
@@ -134,7 +133,6 @@ class RunFile(Claims):
         made = cls(path)
         os.close(os.open(made._begun_path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         made.saved = saved
-        made._database.executescript(_TABLES)
         facts = {
             "number": number,
             "engine": engine,
@@ -146,6 +144,8 @@ class RunFile(Claims):
             "secret_settings": list(secret_settings),
         }
         with made._writing() as connection:
+            for table in _TABLES:
+                connection.execute(f"create table {table}")
             connection.executemany(
                 "insert into facts values (?, ?)",
                 [(name, json.dumps(value)) for name, value in facts.items()],

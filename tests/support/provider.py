@@ -219,7 +219,7 @@ class Stack:
         """
         run = None if program is None else _Engine(self, program, preview=False).run
         if run is not None:
-            run.claims.checked = False  # type: ignore[misc]
+            run.claims = Claims(self.clock, checked=False)
         host = self.host(run)
         for urn in reversed(list(self.saved)):
             self._remove(host, urn, self.saved[urn])

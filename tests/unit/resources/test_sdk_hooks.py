@@ -108,7 +108,7 @@ entry._replace(key="a")
 PACKAGE = Path(chatdaddy_pulumi.__file__).parent
 
 #: Named tuples' own, and our own classes', which are private to their module.
-_OWN = {"_replace", "_fields", "_begun_path", "_open", "_writing", "_exit", "_shut"}
+_OWN = {"_replace", "_fields", "_begun_path", "_writing", "_exit", "_shut"}
 
 
 def _private_uses(tree: ast.AST) -> Iterator[str]:
