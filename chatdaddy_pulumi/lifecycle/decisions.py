@@ -106,8 +106,7 @@ async def decide_all(
     if not wanted:
         return Decisions({}, {})
     facts.view = await _look(facts, wanted, max_age)
-    needs_user = any(facts.unresolved)
-    if needs_user and facts.user_id is None:
+    if facts.unresolved and facts.user_id is None:
         facts.user_id = await facts.client.user_id()
     found = _decisions(facts, wanted)
     if await _search_for_orders(facts, found):
@@ -142,8 +141,9 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
     ids = {spec.adopt for spec in wanted.values() if spec.adopt}
     names = set()
     for ref, spec in wanted.items():
-        taken = own_account(facts, ref, spec) or _carried_id(facts, ref)
-        if taken is not None:
+        carried = facts.ownership.carried_to(ref)
+        taken = own_account(facts, ref, spec) or (carried and carried.account_id)
+        if taken:
             ids.add(taken)
             if facts.is_missing(taken):
                 names.add(spec.nickname)
@@ -257,7 +257,9 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             began_at=waiting.since,
             until=waiting.until,
         )
-    if waiting is not None and (waiting.idle or _is_hidden(facts, waiting.bought)):
+    if waiting is not None and (
+        waiting.idle or (waiting.bought and facts.view.get(waiting.bought) is None)
+    ):
         raise NotDone(
             f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought its "
             "account, which was to be seen or to be waited for as this run began. Run it again"
@@ -316,11 +318,6 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
         )
 
 
-def _is_hidden(facts: Facts, account_id: str) -> bool:
-    """Whether a bought account is in no listing."""
-    return account_id != "" and facts.view.get(account_id) is None
-
-
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
     """The account that the same entry already holds, if the engine creates the resource again."""
     held = facts.ownership.held_by(ref.holder).get(ref.key)
@@ -340,11 +337,6 @@ def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> Observ
     found = (facts.view.get(id_) for id_, kind in replaced.items() if kind == spec.arguments.kind)
     fits = [one for one in found if one is not None and one.live]
     return fits[0] if len(fits) == 1 else None
-
-
-def _carried_id(facts: Facts, ref: Ref) -> str | None:
-    carried = facts.ownership.carried_to(ref)
-    return carried.account_id if carried else None
 
 
 def _present(facts: Facts, account_id: str, spec: AccountSpec, why: str) -> ObservedAccount:

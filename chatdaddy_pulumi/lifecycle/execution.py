@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from chatdaddy_pulumi.client import ChatDaddyError, PaymentRequired, Refused
 from chatdaddy_pulumi.enums import OnDelete
@@ -14,11 +15,13 @@ from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver, de
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, NotRemoved, Unresolved
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.outcome import Done, Outcome, Tally
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.verbs import Removal
-from chatdaddy_pulumi.spec.account import AccountSpec
+from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ObservedAccount
 
 #: The maximum age, in seconds, of the listing that the intent made before.
 _JUST_NOW_S = 30.0
@@ -37,6 +40,54 @@ _OTHERS_COME_S = 3.0
 
 #: Accounts at once by default.
 DEFAULT_CONCURRENCY = 64
+
+
+@dataclass
+class Tally:
+    """The progress of a run, counted while it runs."""
+
+    to_buy: int = 0
+    bought: int = 0
+    to_change: int = 0
+    changed: int = 0
+    to_remove: int = 0
+    removed: int = 0
+    failed: int = 0
+    #: Not tried, since the run was stopped.
+    not_tried: int = 0
+
+    def progress(self) -> str:
+        """``412/5,000 purchased``."""
+        counts = (
+            (self.bought, self.to_buy, "purchased"),
+            (self.changed, self.to_change, "changed"),
+            (self.removed, self.to_remove, "removed"),
+        )
+        parts = [f"{done:,}/{total:,} {word}" for done, total, word in counts if total]
+        return ", ".join([*parts, f"{self.failed:,} failed"] if self.failed else parts)
+
+
+class Done(NamedTuple):
+    """The work that was done for a key."""
+
+    key: str
+    account_id: str
+    #: ``bought``, ``taken over``, ``carried over`` …, ``changed``, ``removed``, ``let go``.
+    what: Reason | Removal | str
+    detail: str = ""
+    other: Ref | None = None
+
+
+@dataclass
+class Outcome:
+    """The accounts after a run: what is held, and what is left to do."""
+
+    held: dict[str, HeldAccount]
+    #: Why, by key.
+    failed: dict[str, LifecycleError] = field(default_factory=dict)
+    done: list[Done] = field(default_factory=list)
+    #: The accounts as ChatDaddy showed them when they were bought or taken over.
+    observed: dict[str, ObservedAccount] = field(default_factory=dict)
 
 
 async def execute(
@@ -70,7 +121,9 @@ async def execute(
         LifecycleError: the team's accounts could not be read, or `approve` refused; nothing was
             done.
     """
-    run = _Execution(facts, holder, plan, tally or Tally(), stopped, concurrency)
+    run = _Execution(
+        facts, holder, plan, tally or Tally(), stopped, concurrency, Outcome(dict(plan.held))
+    )
     await run.decide(approve)
     await run.work(run.jobs())
     await run.work(run.second_round())
@@ -86,28 +139,20 @@ class _Job:
     do: Callable[[], Awaitable[None]]
 
 
+@dataclass
 class _Execution:
-    def __init__(
-        self,
-        facts: Facts,
-        holder: str,
-        plan: Plan,
-        tally: Tally,
-        stopped: Callable[[], str | None],
-        concurrency: int,
-    ) -> None:
-        self._facts = facts
-        self._holder = holder
-        self._plan = plan
-        self._tally = tally
-        self._stopped = stopped
-        self._concurrency = concurrency
-        self._failures_in_a_row = 0
-        self._decisions = Decisions({}, {})
-        self._refused_by_limit: list[_Job] = []
-        self._awaited: dict[str, tuple[_Job, NotRemoved]] = {}
-        self._second = False
-        self.outcome = Outcome(dict(plan.held))
+    _facts: Facts
+    _holder: str
+    _plan: Plan
+    _tally: Tally
+    _stopped: Callable[[], str | None]
+    _concurrency: int
+    outcome: Outcome
+    _failures_in_a_row: int = 0
+    _decisions: Decisions = field(default_factory=lambda: Decisions({}, {}))
+    _refused_by_limit: list[_Job] = field(default_factory=list)
+    _awaited: dict[str, tuple[_Job, NotRemoved]] = field(default_factory=dict)
+    _second: bool = False
 
     def _ref(self, key: str) -> Ref:
         return Ref(self._holder, key)
@@ -247,21 +292,17 @@ class _Execution:
         decision = self._decisions.made[ref]
         if isinstance(decision, TakeOver):
             account = await verbs.take_over(self._facts, ref, spec, decision)
-            what: Reason | str = decision.reason
+            done = Done(key, account.account_id, decision.reason, other=decision.source)
         else:
             account = await self._buy(ref, spec)
             self._tally.bought += 1
-            what = "bought"
-        source = decision.source if isinstance(decision, TakeOver) else None
-        self.outcome.done.append(Done(key, account.account_id, what, other=source))
+            done = Done(key, account.account_id, "bought")
+        self.outcome.done.append(done)
         self.outcome.observed[key] = account
         # From here on the account is held. What still fails is reported, and the next run sees it.
-        asked = spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
-        held = HeldAccount.seen(account, spec.nickname, asked)
-        self.outcome.held[key] = held
-        await self._bring(key, held, spec)
+        await self._bring(key, HeldAccount.seen(account, spec.nickname, _unopened(spec)), spec)
 
-    async def _buy(self, ref: Ref, spec: AccountSpec):  # type: ignore[no-untyped-def]
+    async def _buy(self, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         try:
             return await verbs.buy(self._facts, ref, spec)
         except NotDone as error:
@@ -270,9 +311,11 @@ class _Execution:
             raise
 
     async def _bring(self, key: str, held: HeldAccount, spec: AccountSpec) -> str:
+        """Make a held account as it is wanted; return what was changed."""
+        self.outcome.held[key] = held
         changed = await verbs.change(self._facts, self._ref(key), spec, held)
         opened = spec.arguments.connect and not held.arguments.connect
-        asked = spec.arguments.but(connect=False) if opened else spec.arguments
+        asked = _unopened(spec) if opened else spec.arguments
         now = HeldAccount(held.account_id, spec.nickname, asked, held.state)
         self.outcome.held[key] = now
         if opened:
@@ -289,11 +332,8 @@ class _Execution:
     async def _bring_back(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
         account = await verbs.bring_back(self._facts, self._ref(key), spec, held)
         self.outcome.observed[key] = account
-        asked = spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
-        now = HeldAccount.seen(account, spec.nickname, asked)
-        self.outcome.held[key] = now
         self.outcome.done.append(Done(key, held.account_id, "brought back"))
-        await self._bring(key, now, spec)
+        await self._bring(key, HeldAccount.seen(account, spec.nickname, _unopened(spec)), spec)
         self._tally.changed += 1
 
     async def _replace(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
@@ -319,6 +359,11 @@ class _Execution:
         if became is not Removal.LET_GO:
             self._tally.removed += 1
         self.outcome.done.append(Done(ref.key, held.account_id, became, on_delete.value, other))
+
+
+def _unopened(spec: AccountSpec) -> Arguments:
+    """The entry's arguments while its connection is not opened yet."""
+    return spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
 
 
 class _Later(Exception):

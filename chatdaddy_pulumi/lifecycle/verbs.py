@@ -39,7 +39,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.tiers import loses_history, refuse_history_loss
+from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -113,14 +113,12 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
 def _order(spec: AccountSpec) -> Purchase:
     """The purchase. Arguments that the program does not give are not sent."""
     asked = spec.arguments
-    said = {
-        "type": asked.type.value,
-        "tier": asked.tier.value,
-        "nickname": spec.nickname,
-        "settings": asked.settings,
-        "login_type": asked.login_type.value if asked.login_type else None,
-    }
-    return Purchase(**{key: value for key, value in said.items() if value is not None})
+    given: dict[str, Any] = {}
+    if asked.settings:
+        given["settings"] = asked.settings
+    if asked.login_type:
+        given["login_type"] = asked.login_type.value
+    return Purchase(type=asked.type.value, tier=asked.tier.value, nickname=spec.nickname, **given)
 
 
 async def take_over(
@@ -140,15 +138,7 @@ async def take_over(
     other = holder or facts.claims.claim(account_id, ref)
     if other is not None:
         raise CannotAdopt(f"{account_id} is the account of {other.label} already")
-    asked = spec.arguments
-    await refuse_history_loss(
-        facts,
-        ref.label,
-        account_id,
-        seen=account.tier,
-        new=asked.tier,
-        allowed=spec.allow_history_loss,
-    )
+    await refuse_history_loss(facts, ref, spec, account_id, account.tier)
     if account.deleted_at is not None:
         account = await _recreate(facts, account_id)
     facts.claims.fulfil(account_id, ref)
@@ -170,14 +160,7 @@ async def bring_back(
     account = await _read(facts, held.account_id)
     if account is None:
         raise CannotAdopt(f"{held.account_id} is gone. Nothing was changed")
-    await refuse_history_loss(
-        facts,
-        ref.label,
-        held.account_id,
-        seen=account.tier,
-        new=spec.arguments.tier,
-        allowed=spec.allow_history_loss,
-    )
+    await refuse_history_loss(facts, ref, spec, held.account_id, account.tier)
     if account.deleted_at is None:
         return account
     return await _recreate(facts, held.account_id)
@@ -212,10 +195,7 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
     if wanted.get("tier") == Tier.LIMITED.value and not spec.allow_history_loss:
         account = await _read(facts, held.account_id)
         seen = account.tier if account else None
-        if loses_history(seen, Tier.LIMITED):
-            await refuse_history_loss(
-                facts, ref.label, held.account_id, seen=seen, new=Tier.LIMITED, allowed=False
-            )
+        await refuse_history_loss(facts, ref, spec, held.account_id, seen)
     send = dict(wanted)
     try:
         if "settings" in send:

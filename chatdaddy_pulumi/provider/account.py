@@ -23,13 +23,11 @@ from chatdaddy_pulumi.lifecycle.errors import (
     NotDone,
     Unresolved,
 )
-from chatdaddy_pulumi.lifecycle.execution import execute
-from chatdaddy_pulumi.lifecycle.guards import losses, refuse_losses
-from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
+from chatdaddy_pulumi.lifecycle.execution import Outcome, Tally, execute
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.refresh import refresh
-from chatdaddy_pulumi.lifecycle.tiers import consequences
+from chatdaddy_pulumi.lifecycle.tiers import consequences, losses, refuse_losses
 from chatdaddy_pulumi.lifecycle.verbs import Removal, remove
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import (

@@ -25,16 +25,15 @@ from chatdaddy_pulumi.lifecycle.errors import (
     TooMuch,
     Unresolved,
 )
-from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, execute
-from chatdaddy_pulumi.lifecycle.guards import losses, refuse_losses
+from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, Outcome, Tally, execute
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
 from chatdaddy_pulumi.lifecycle.listing import NAMED, listed
-from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
 from chatdaddy_pulumi.lifecycle.refresh import refresh
+from chatdaddy_pulumi.lifecycle.tiers import losses, refuse_losses
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.fleet_display import (
     entries_in,

@@ -28,14 +28,15 @@ from chatdaddy_pulumi.lifecycle.errors import (
     StillDeclared,
     Unresolved,
 )
+from chatdaddy_pulumi.lifecycle.execution import Outcome, Tally
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import counted, lines, listed
-from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
 from chatdaddy_pulumi.provider.settings import with_keys
+from chatdaddy_pulumi.spec.account import AccountSpec
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.prices import Prices
@@ -206,11 +207,8 @@ def _changes(changes: Mapping[str, Change], prices: Prices) -> str:
     return f"~ {listed([texts[key] for key in sorted(texts)])}{money}"
 
 
-def describe(held: HeldAccount, spec: object) -> str:
+def describe(held: HeldAccount, spec: AccountSpec) -> str:
     """What changes about one account: ``limited → unlimited, nickname 'Al' → 'Alice'``."""
-    from chatdaddy_pulumi.spec.account import AccountSpec
-
-    assert isinstance(spec, AccountSpec)
     parts = []
     for name, to in held.differences(spec).items():
         if name == "tier":
