@@ -129,7 +129,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
         run = program()
         provider = provider_name(opts)
         declared = run.declare("account", ACCOUNT, name, given, opts, protect=is_protected_by(opts))
-        declared.is_of(self)
+        declared.resource = self
         super().__init__(
             PROVIDERS["_account"],
             name,

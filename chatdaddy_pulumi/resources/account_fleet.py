@@ -132,7 +132,7 @@ class AccountFleet(pulumi.ComponentResource):
                 pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None, updates=True)),
             ),
         )
-        declared.is_of(fleet)
+        declared.resource = fleet
         self._declared = declared
         self._held: pulumi.Output[Any] = pulumi.Output.all(
             held=getattr(fleet, "__held"),

@@ -66,9 +66,10 @@ class _Intent(Resource, module="chatdaddy", name="Intent"):
 
 
 @dataclass
-class _Declaration:
+class Declaration:
     """A resource of this package, with arguments that may still be outputs."""
 
+    _program: Program
     leaf: str
     kind: Any
     given: Mapping[str, Any]
@@ -80,6 +81,8 @@ class _Declaration:
     retain: bool
     #: What the registration waits for besides the arguments, in any form of `depends_on`.
     waits_for: tuple[Any, ...] = ()
+    #: The hidden inputs.
+    inputs: dict[str, Any] = field(default_factory=dict)
     #: Set once it is constructed; the inputs are read later.
     resource: pulumi.Resource | None = None
     #: Adds it to the run's file, if that is made or being made.
@@ -92,6 +95,20 @@ class _Declaration:
         for one in await _resources_in(self.waits_for):
             await one.urn.future()
 
+    async def own_urn(self) -> str:
+        """The resource's own URN. It is not an output, since a child that depends on its parent's
+        output would wait for itself."""
+        if self.urn is not None or self.parent is None:
+            return self.urn or _root_urn(self.leaf)
+        parent = await self.parent.urn.future()
+        assert parent is not None
+        return _child_urn(parent, self.leaf)
+
+    async def before(self) -> tuple[Mapping[str, Any] | None, Declared]:
+        """The resource's saved outputs, None if it is new, and what is declared of it."""
+        opened = await self._program.opened()
+        return opened.saved.get(await self.own_urn()), await self.known()
+
     async def is_secret(self) -> bool:
         """Whether the known arguments have a secret."""
         outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
@@ -102,7 +119,7 @@ class _Declaration:
         urn = self.urn
         if urn is None and self.parent is not None:
             parent = await sdk_hooks.known_urn(self.parent)
-            urn = None if parent is None else _child_urn(parent, self.leaf)
+            urn = parent and _child_urn(parent, self.leaf)
         outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
         return Declared(
             leaf=self.leaf,
@@ -115,27 +132,6 @@ class _Declaration:
             retain=self.retain,
             secrets=tuple(_known_secrets(self.given, outputs)),
         )
-
-
-@dataclass
-class Declaration:
-    """What a resource of this package needs from its program."""
-
-    #: The hidden inputs.
-    inputs: dict[str, Any]
-    _declaration: _Declaration | None = None
-    _program: Program | None = None
-
-    async def before(self) -> tuple[Mapping[str, Any] | None, Declared]:
-        """The resource's saved outputs, None if it is new, and what is declared of it."""
-        assert self._declaration is not None
-        assert self._program is not None
-        return await self._program.before(self._declaration)
-
-    def is_of(self, resource: pulumi.Resource) -> None:
-        """Set the resource that this belongs to."""
-        if self._declaration is not None:
-            self._declaration.resource = resource
 
 
 @dataclass
@@ -154,10 +150,6 @@ class _FirstPurchase:
     buyers: int = 0
     #: Set while the others may go: there are no buyers, or the mark is saved.
     others_may_go: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def announce(self) -> None:
-        """Announce a resource that may buy."""
-        self.buyers += 1
 
     async def wait_as_other(self) -> None:
         """Return if the mark is saved, or if no resource that may buy is left."""
@@ -202,7 +194,7 @@ _MARK_S = 5.0
 class Program:
     """What one run of a program declares of this package."""
 
-    _declarations: list[_Declaration] = field(default_factory=list)
+    _declarations: list[Declaration] = field(default_factory=list)
     _intents: dict[str, tuple[_Mark, _Intent]] = field(default_factory=dict)
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
@@ -230,13 +222,10 @@ class Program:
             protect: Whether the program protects it.
             old_names: Earlier names, if it is the child of a component with aliases.
         """
-        if sdk_hooks.under_mocks():
-            return Declaration({})
-        provider = provider_of(opts)
-        own_provider = "" if provider is None else provider.pulumi_resource_name
-        intent = self._intent(own_provider, provider)
+        own_provider = provider_name(opts)
         leaf = f"{type_}::{name}"
-        declaration = _Declaration(
+        declaration = Declaration(
+            self,
             leaf=leaf,
             kind=kind,
             given=given,
@@ -248,20 +237,18 @@ class Program:
             retain=bool(opts.retain_on_delete),
             waits_for=(opts.depends_on, opts.deleted_with),
         )
+        if sdk_hooks.under_mocks():
+            return declaration
+        intent = self._intent(own_provider, provider_of(opts))
         self._declarations.append(declaration)
         if self._opening is not None:
             declaration.adding = asyncio.ensure_future(self._add(declaration))
-        hidden = {
+        declaration.inputs = {
             "__run": self._hidden(own_provider, declaration),
-            "__urn": declaration.urn or self._own_urn(declaration),
+            "__urn": declaration.urn or declaration.own_urn(),
             "__intent": getattr(intent, "__notes"),
         }
-        return Declaration(hidden, declaration, self)
-
-    async def before(self, declaration: _Declaration) -> tuple[Mapping[str, Any] | None, Declared]:
-        """The resource's saved outputs, None if it is new, and what is declared of it."""
-        urn = await self._own_urn(declaration)
-        return (await self._open()).saved.get(urn), await declaration.known()
+        return declaration
 
     def hooks(
         self, provider: str, given: pulumi.ResourceHookBinding | None, *, updates: bool
@@ -311,7 +298,7 @@ class Program:
 
     async def _holds_secrets(self, provider: str) -> bool | None:
         """Whether a resource of the provider has arguments that are secrets."""
-        await self._open()
+        await self.opened()
         own = [one for one in self._declarations if one.provider == provider]
         return any([await one.is_secret() for one in own]) or None
 
@@ -325,7 +312,7 @@ class Program:
     async def _save_mark(self, provider: str, first_purchase: _FirstPurchase) -> None:
         mark, _ = self._intents[provider]
         urn = await mark.urn.future()
-        opened = await self._open()
+        opened = await self.opened()
         # Unknown in a preview, so that `pulumi up --plan` accepts what an update saves.
         preview = pulumi.runtime.is_dry_run()
         said = {
@@ -338,19 +325,21 @@ class Program:
 
     # --- the run's file
 
-    async def _hidden(self, provider: str, declaration: _Declaration | None) -> dict[str, Any]:
-        opened = await self._open()
-        if declaration is not None and declaration.adding is not None:
+    async def _hidden(self, provider: str, declaration: Declaration | None) -> dict[str, Any]:
+        opened = await self.opened()
+        if declaration is None:
+            return opened.hidden(provider)
+        if declaration.adding is not None:
             await declaration.adding
-        if declaration is not None and declaration.urn is None:
-            declaration.urn = await self._own_urn(declaration)
+        if declaration.urn is None:
+            declaration.urn = await declaration.own_urn()
             opened.declare(await declaration.known())
-        if declaration is not None and declaration.resource is not None:
+        if declaration.resource is not None:
             await declaration.ready()
             first_purchase = self._first_purchases[provider]
             buys = may_buy(await declaration.known(), opened.saved)
             if buys:
-                first_purchase.announce()
+                first_purchase.buyers += 1
             await self._intents[provider][1].urn.future()
             await (
                 first_purchase.wait_as_buyer(declaration.resource)
@@ -359,20 +348,12 @@ class Program:
             )
         return opened.hidden(provider)
 
-    async def _own_urn(self, declaration: _Declaration) -> str:
-        """The resource's own URN. It is not an output, since a child that depends on its parent's
-        output would wait for itself."""
-        if declaration.urn is not None or declaration.parent is None:
-            return declaration.urn or _root_urn(declaration.leaf)
-        parent = await declaration.parent.urn.future()
-        assert parent is not None
-        return _child_urn(parent, declaration.leaf)
-
-    async def _add(self, declaration: _Declaration) -> None:
-        opened = await self._open()
+    async def _add(self, declaration: Declaration) -> None:
+        opened = await self.opened()
         opened.declare(await declaration.known())
 
-    async def _open(self) -> RunFile:
+    async def opened(self) -> RunFile:
+        """The run's file, which the first caller makes."""
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._make())
         return await asyncio.shield(self._opening)
@@ -445,10 +426,7 @@ def secret_settings() -> list[str]:
 
 async def secret_names(given: Mapping[str, Any]) -> list[str] | None:
     """The arguments that the program gives as secrets, as a whole or in part."""
-    found = []
-    for name, value in given.items():
-        if await _is_secret(value):
-            found.append(_secret_name(name, value))
+    found = [_secret_name(name, one) for name, one in given.items() if await _is_secret(one)]
     return sorted(found) or None
 
 
@@ -497,15 +475,12 @@ async def _saved_outputs(stack: str) -> dict[str, Any]:
     answer = await _read_state(stack)
     outputs: Mapping[str, Any] = (answer or {}).get("outputs") or {}
     return {
-        urn: _without_numbers(_json(one.get("outputs") or {}))
+        # Without the phone number, which no host needs, since the run's file is not encrypted.
+        urn: {name: _json(value) for name, value in own.items() if name != "user_id"}
         for urn, one in outputs.items()
+        for own in [one.get("outputs") or {}]
         if type_of(urn).startswith(_OWN_TYPES)
     }
-
-
-def _without_numbers(outputs: dict[str, Any]) -> dict[str, Any]:
-    """Drop the phone number, which no host needs, since the run's file is not encrypted."""
-    return {name: value for name, value in outputs.items() if name != "user_id"}
 
 
 def _json(value: Any) -> Any:
