@@ -43,7 +43,7 @@ from chatdaddy_pulumi.provider.fleet_display import (
     texts_for,
     texts_in,
 )
-from chatdaddy_pulumi.provider.fleet_lines import entries_digest
+from chatdaddy_pulumi.provider.fleet_lines import entries_digest, with_late
 from chatdaddy_pulumi.provider.host import (
     Checked,
     Created,
@@ -102,7 +102,8 @@ class FleetProvider:
         if hidden is None and "__accounts" not in news:
             # Inputs of a refresh, which `ignore_changes` hands over again.
             return Checked(news, self._host.configuration_problems())
-        digest = _digest_of(news)
+        late = bool(news.get("__late"))
+        digest = None if late else entries_digest({**news, "accounts": news.get("__accounts")})
         checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
         if digest is not None:
             # A digest tells whether a guess is right.
@@ -507,7 +508,7 @@ class FleetProvider:
             if isinstance(accounts, str) and accounts != UNKNOWN:
                 given = json.loads(accounts)
                 if late:
-                    given = _with_late(given, late)
+                    given = with_late(given, late)
             said = {"accounts": given, "defaults": news.get("defaults")}
             self._host.hide(said, news.get("__secrets") or ())
             self._read = signature, read_fleet(given, **shared)
@@ -581,23 +582,6 @@ def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None 
             for key, (held, spec) in todo.replace.items()
         },
     )
-
-
-def _digest_of(news: Mapping[str, Any]) -> str | None:
-    if news.get("__late"):
-        return None
-    return entries_digest({**news, "accounts": news.get("__accounts")})
-
-
-def _with_late(value: Any, late: list[Any]) -> Any:
-    """Fill the late values in."""
-    if isinstance(value, dict):
-        if value.keys() == {"__late"}:
-            return late[value["__late"]]
-        return {key: _with_late(inner, late) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_with_late(inner, late) for inner in value]
-    return value
 
 
 def _settings_of(reading: FleetReading) -> set[str]:

@@ -40,7 +40,7 @@ from chatdaddy_pulumi.provider.state import (
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, entries
-from chatdaddy_pulumi.spec.reading import read_account, read_fleet
+from chatdaddy_pulumi.spec.reading import FleetReading, read_account, read_fleet
 
 T = TypeVar("T")
 
@@ -65,17 +65,19 @@ class Declared:
     secrets: tuple[str, ...] = ()
 
     def specs(self) -> dict[str, AccountSpec]:
-        """The identities it asks for, by key, without those that are not known yet, or wrong."""
+        """What it asks for, by key, without entries that are not known yet, or wrong."""
         if self.kind == "account":
             spec = read_account(self.given).spec
             return {} if spec is None else {"": spec}
+        return {} if self.entries is None else self.reading().specs
+
+    def reading(self) -> FleetReading:
+        """A fleet's entries, as a check reads them."""
         accounts = self.given.get("accounts")
-        if accounts is None or accounts == UNKNOWN:
-            return {}
-        if isinstance(accounts, str):
+        if isinstance(accounts, str) and accounts != UNKNOWN:
             accounts = json.loads(accounts)
         shared = {name: self.given.get(name) for name in ("defaults", "on_delete", "existing")}
-        return read_fleet(accounts, **shared).specs
+        return read_fleet(accounts, **shared)
 
     @cached_property
     def digest(self) -> str | None:
