@@ -54,7 +54,14 @@ from chatdaddy_pulumi.provider.host import (
     urn_of,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import PART, FleetState, is_renamed, secret, to_json
+from chatdaddy_pulumi.provider.state import (
+    FLEET_TYPE,
+    PART,
+    FleetState,
+    is_renamed,
+    secret,
+    to_json,
+)
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
@@ -620,7 +627,7 @@ def _row(inputs: Mapping[str, Any]) -> str:
     parts = str(inputs.get("__fleet") or "").split("::")
     if len(parts) != 4:
         return ""
-    parts[2] += "$pulumi-python:dynamic/chatdaddy:AccountFleet"
+    parts[2] += f"${FLEET_TYPE}"
     return "::".join(parts)
 
 

@@ -15,10 +15,6 @@ from chatdaddy_pulumi.lifecycle.ownership import is_leftover
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.types import AccountOutput, CountsOutput
 
-#: The type tokens. States name them, so they never change.
-ACCOUNT = "pulumi-python:dynamic/chatdaddy:Account"
-FLEET = "pulumi-python:dynamic/chatdaddy:AccountFleet"
-
 #: Increase it if the rules get stricter, so that entries that passed before are checked again.
 _RULES = 2
 

@@ -9,11 +9,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
-from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
 from chatdaddy_pulumi.lifecycle.ownership import (
     REPLACED,
     Ref,
@@ -24,9 +25,8 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     type_of,
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
+from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.provider.fleet_lines import (
-    ACCOUNT,
-    FLEET,
     read_lines,
     write_line,
 )
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 VERSION = 2
 
 #: The type tokens, which states name: never change them.
-ACCOUNT_TYPE, FLEET_TYPE = ACCOUNT, FLEET
+ACCOUNT_TYPE = "pulumi-python:dynamic/chatdaddy:Account"
+FLEET_TYPE = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 INTENT_TYPE = "pulumi-python:dynamic/chatdaddy:Intent"
 MARK_TYPE = "chatdaddy:index:Intent"
 
@@ -119,11 +120,13 @@ class AccountState:
         facts = {name: said[name] for name in (*FACTS, "user_id") if said.get(name) is not None}
         if said.get("__nickname"):
             facts["nickname"] = said["__nickname"]
-        unresolved = _read_unresolved(said.get("__unresolved"))
+        text = said.get("__unresolved")
+        unresolved = _unresolved_of(json.loads(text)) if text else None
         account_id = facts.get("account_id")
         held = None
         if account_id and not unresolved:
-            drift = _drift_of(facts, inputs.get("nickname", facts.get("nickname", "")), asked)
+            seen: Any = SimpleNamespace(**{name: facts.get(name) for name in FACTS})
+            drift = differences_seen(seen, inputs.get("nickname", facts.get("nickname", "")), asked)
             if said.get("__missing_since"):
                 drift = {**(drift or {}), "missing": said["__missing_since"]}
             held = HeldAccount(
@@ -156,31 +159,33 @@ class AccountState:
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
         """The outputs. Those named in `secrets` are marked, and what contains them."""
         hidden = set(secrets)
-        outputs: dict[str, Any] = {
-            name: secret(value) if name in hidden else value
-            for name, value in self.facts.items()
-            if value is not None and name != "user_id"
-        }
-        nickname = self.facts.get("nickname") or ""
+
+        def with_all(value: Any) -> Any:
+            return secret(value) if hidden else value
+
+        facts = {name: value for name, value in self.facts.items() if value is not None}
+        user_id = facts.pop("user_id", None)
+        nickname = facts.get("nickname") or ""
         if holds_control(nickname):
             # Engines print a text of several lines without escapes.
-            shown = {"__nickname": nickname, "nickname": visible(nickname)}
-            outputs |= {k: secret(v) if "nickname" in hidden else v for k, v in shown.items()}
-        if self.facts.get("user_id"):
-            outputs["user_id"] = secret(self.facts["user_id"])
-        declared = {
-            name: value for name, value in self.inputs.items() if name not in ("__provider",)
+            facts |= {"__nickname": nickname, "nickname": visible(nickname)}
+        outputs: dict[str, Any] = {
+            name: secret(value) if name.removeprefix("__") in hidden else value
+            for name, value in facts.items()
         }
+        if user_id:
+            outputs["user_id"] = secret(user_id)
         outputs["cost"] = self.cost
-        outputs["__declared"] = secret(declared) if hidden else declared
+        outputs["__declared"] = with_all(
+            {name: value for name, value in self.inputs.items() if name != "__provider"}
+        )
         outputs["__version"] = VERSION
         if self.held is not None and self.held.missing_since is not None:
             outputs["__missing_since"] = self.held.missing_since
         if self.unresolved is not None:
-            text = _write_unresolved(self.unresolved)
-            outputs["__unresolved"] = secret(text) if hidden else text
+            outputs["__unresolved"] = with_all(to_json(_written(self.unresolved)))
         if self.failed:
-            outputs["__failed"] = secret(self.failed) if hidden else self.failed
+            outputs["__failed"] = with_all(self.failed)
         if self.replaced:
             outputs["__replaced"] = self.replaced
         return outputs
@@ -200,44 +205,21 @@ def facts_of(account: ObservedAccount) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _drift_of(facts: Mapping[str, Any], nickname: str, asked: Arguments) -> dict[str, Any] | None:
-    from types import SimpleNamespace
-
-    from chatdaddy_pulumi.lifecycle.held import differences_seen
-
-    seen: Any = SimpleNamespace(
-        nickname=facts.get("nickname"),
-        tier=facts.get("tier"),
-        settings=facts.get("settings"),
-        assignees=facts.get("assignees"),
-        deleted_at=facts.get("deleted_at"),
-    )
-    return differences_seen(seen, nickname, asked)
-
-
-def _write_unresolved(one: Unresolved) -> str:
+def _written(one: Unresolved) -> dict[str, Any]:
+    """An order, without default values."""
     note = one.note
-    return to_json(
-        {
-            "nickname": note.identity.nickname,
-            "type": note.identity.type,
-            "tier": note.tier,
-            "at": note.at,
-            "before": list(note.before),
-            **({"after": note.after} if note.after else {}),
-            **({"by": note.by} if note.by else {}),
-            "since": one.since,
-            **({"again": list(one.again)} if one.again else {}),
-            "until": one.until,
-            **({} if one.sure else {"sure": False}),
-            **({"idle": True} if one.idle else {}),
-            **({"bought": one.bought} if one.bought else {}),
-        }
-    )
-
-
-def _read_unresolved(text: str | None) -> Unresolved | None:
-    return None if not text else _unresolved_of(json.loads(text))
+    said = {
+        "nickname": note.identity.nickname,
+        "type": note.identity.type,
+        "tier": note.tier,
+        "at": note.at,
+        "before": list(note.before),
+        "since": one.since,
+        "until": one.until,
+        **({} if one.sure else {"sure": False}),
+    }
+    more = {"after": note.after, "by": note.by, "again": one.again, "idle": one.idle}
+    return said | {name: value for name, value in {**more, "bought": one.bought}.items() if value}
 
 
 def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
@@ -317,17 +299,14 @@ class FleetState:
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         """The outputs. If `hidden`, everything about the entries is marked as secret."""
         shown = {key: one for key, one in self.held.items() if not is_leftover(key)}
-        tiers = Counter(_short(one.tier) for one in shown.values())
+        tiers = Counter(short(one.tier) for one in shown.values())
         states = Counter(one.state for one in shown.values())
         told: dict[str, Any] = _write_held(self.held)
         if self.failed:
             told["failed"] = dict(sorted(self.failed.items()))
         if self.unresolved:
             told["__unresolved"] = to_json(
-                {
-                    key: json.loads(_write_unresolved(one))
-                    for key, one in sorted(self.unresolved.items())
-                }
+                {key: _written(one) for key, one in sorted(self.unresolved.items())}
             )
         told["__declared"] = self.inputs
         told["__usual"] = self.usual
@@ -347,12 +326,6 @@ class FleetState:
             "__most": max(self.most, len(shown)),
             "__version": VERSION,
         }
-
-
-def _short(tier: str | None) -> str:
-    from chatdaddy_pulumi.lifecycle.tiers import short
-
-    return short(tier)
 
 
 def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
@@ -465,7 +438,7 @@ def write_orders(found: Mapping[Order, Unresolved]) -> str:
     """The orders as text."""
     return to_json(
         [
-            {"holder": order.ref.holder, "key": order.ref.key, **json.loads(_write_unresolved(one))}
+            {"holder": order.ref.holder, "key": order.ref.key, **_written(one)}
             for order, one in sorted(found.items())
         ]
     )

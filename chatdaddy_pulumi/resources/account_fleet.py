@@ -17,14 +17,13 @@ from chatdaddy_pulumi.enums import Existing, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.listing import counted, lines
 from chatdaddy_pulumi.lifecycle.plan import plan
 from chatdaddy_pulumi.provider.fleet_lines import (
-    FLEET,
     accounts_of,
     counts_of,
     with_late,
     write_line,
 )
 from chatdaddy_pulumi.provider.run_context import Declared
-from chatdaddy_pulumi.provider.state import FleetState, plain
+from chatdaddy_pulumi.provider.state import FLEET_TYPE, FleetState, plain
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
     end_red,
@@ -107,7 +106,7 @@ class AccountFleet(pulumi.ComponentResource):
         )
         declared = run.declare(
             "fleet",
-            FLEET,
+            FLEET_TYPE,
             name,
             given,
             child,

@@ -20,7 +20,7 @@ from pulumi.dynamic import Resource
 from chatdaddy_pulumi.lifecycle.ownership import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile, root_of
-from chatdaddy_pulumi.provider.state import PART
+from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE, INTENT_TYPE, MARK_TYPE, PART
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec import UNKNOWN
@@ -28,7 +28,7 @@ from chatdaddy_pulumi.spec import UNKNOWN
 #: The name of the intent's resource, and of the component that carries its begun mark.
 INTENT = "chatdaddy-intent"
 
-_OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", "chatdaddy:index:Intent")
+_OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", MARK_TYPE)
 
 #: The stack's settings, ``chatdaddy:teamId`` and so on; without tokens, which are never shown.
 _SETTINGS = (
@@ -58,7 +58,7 @@ class _Mark(pulumi.ComponentResource):
     """Has the begun mark: when the last run began to buy."""
 
     def __init__(self, name: str) -> None:
-        super().__init__("chatdaddy:index:Intent", name, None, None)
+        super().__init__(MARK_TYPE, name, None, None)
 
 
 class _Intent(Resource, module="chatdaddy", name="Intent"):
@@ -285,9 +285,9 @@ class Program:
                 own,
                 {
                     "__run": self._hidden(name, None),
-                    "__urn": _root_urn(f"pulumi-python:dynamic/chatdaddy:Intent::{own}"),
+                    "__urn": _root_urn(f"{INTENT_TYPE}::{own}"),
                     "__secrets": self._holds_secrets(name),
-                    "__mark": _root_urn(f"chatdaddy:index:Intent::{own}"),
+                    "__mark": _root_urn(f"{MARK_TYPE}::{own}"),
                     "__notes": None,
                 },
                 pulumi.ResourceOptions(provider=provider),
@@ -407,7 +407,7 @@ def provider_of(opts: pulumi.ResourceOptions) -> pulumi.ProviderResource | None:
         if one.package == "pulumi-python":
             return one
     if opts.parent is not None:
-        return opts.parent.get_provider("pulumi-python:dynamic/chatdaddy:Account")
+        return opts.parent.get_provider(ACCOUNT_TYPE)
     return None
 
 
