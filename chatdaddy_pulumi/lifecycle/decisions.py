@@ -320,7 +320,7 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
 
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
     """The account that the same entry already holds, if the engine creates the resource again."""
-    held = facts.ownership.held_by(ref.holder).get(ref.key)
+    held = facts.ownership.held(ref)
     if held is None or ref in facts.replaced or held.identity.type != spec.arguments.type.value:
         return None
     if spec.adopt is not None and spec.adopt != held.account_id:

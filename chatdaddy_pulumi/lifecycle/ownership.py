@@ -405,6 +405,10 @@ class Ownership:
         saved = self._matching.saved_urns.get(urn, urn)
         return self._saved[saved].accounts if saved in self._saved else {}
 
+    def held(self, ref: Ref) -> SavedAccount | None:
+        """The account that an entry holds in the saved state."""
+        return self.held_by(ref.holder).get(ref.key)
+
     def replaced_in(self, urn: str) -> Mapping[str, str]:
         """The replaced accounts of a resource, with their kind, if it is not known that they are
         removed."""

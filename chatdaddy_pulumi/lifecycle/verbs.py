@@ -353,7 +353,7 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     declared = facts.ownership.declaration(ref.holder)
     if declared is None:
         return False
-    held = facts.ownership.held_by(ref.holder).get(ref.key)
+    held = facts.ownership.held(ref)
     if held is None or held.account_id != account_id:
         return False
     entry = (declared.entries or {}).get(ref.key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -50,6 +49,7 @@ from chatdaddy_pulumi.provider.host import (
     Difference,
     Host,
     Read,
+    id_of,
     refusals,
     urn_of,
 )
@@ -245,7 +245,7 @@ class FleetProvider:
             if source is None or held is None or held.account_id != source.account_id:
                 continue
             spec = reading.specs[key]
-            own = context.ownership.held_by(urn).get(source.ref.key)
+            own = context.ownership.held(Ref(urn, source.ref.key))
             if (
                 own
                 and own.account_id == held.account_id
@@ -334,7 +334,6 @@ class FleetProvider:
 
     async def create(self, news: dict[str, Any]) -> Created:
         urn = urn_of(news)
-        number = hashlib.sha256(urn.encode()).hexdigest()[:8]
         # A replacement takes over what its old side holds, as an update does: nothing else tells
         # whose these accounts are until that is removed.
         context = self._host.context
@@ -345,7 +344,7 @@ class FleetProvider:
         for key, held in FleetState.load(outputs).held.items():
             if state.held and not is_leftover(key):
                 facts.claims.fulfil(held.account_id, Ref(urn, key))
-        return Created(f"{short_name(urn)}-{number}", outputs)
+        return Created(id_of(urn), outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         return await self._work(FleetState.load(olds), news)

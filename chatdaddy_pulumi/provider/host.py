@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +16,7 @@ from chatdaddy_pulumi.lifecycle.decisions import Decisions
 from chatdaddy_pulumi.lifecycle.errors import CannotAdopt, Missing, NotDone, Unresolved
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
 from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking
@@ -207,6 +208,11 @@ class Read(NamedTuple):
     id: str
     outputs: dict[str, Any]
     inputs: dict[str, Any] | None = None
+
+
+def id_of(urn: str) -> str:
+    """The ID of a resource that has none at ChatDaddy."""
+    return f"{short_name(urn)}-{hashlib.sha256(urn.encode()).hexdigest()[:8]}"
 
 
 def urn_of(inputs: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,7 @@ from chatdaddy_pulumi.lifecycle.listing import listed
 from chatdaddy_pulumi.lifecycle.ownership import (
     Ownership,
     Ref,
-    SavedAccount,
     leaf_of,
-    short_name,
     type_of,
 )
 from chatdaddy_pulumi.lifecycle.plan import Plan
@@ -47,9 +45,10 @@ from chatdaddy_pulumi.provider.host import (
     Difference,
     Host,
     Read,
+    id_of,
     urn_of,
 )
-from chatdaddy_pulumi.provider.run_context import Declared, RunContext
+from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
@@ -63,7 +62,7 @@ from chatdaddy_pulumi.provider.state import (
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import DeclaredIdentity
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 
 #: Inputs of the intent that are saved in every update and never shown.
 _RUN, _RUN_AT, _UNRESOLVED = _SAVED = "__run_number", "__run_at", "__unresolved"
@@ -75,7 +74,11 @@ class _Entry:
 
     ref: Ref
     declared: Declared
-    identity: DeclaredIdentity
+    said: DeclaredIdentity
+
+    @property
+    def identity(self) -> Identity | None:
+        return self.said.identity
 
 
 @dataclass(frozen=True)
@@ -139,9 +142,8 @@ class IntentProvider:
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         context = self._host.enter(news.get("__run"))
         urn = urn_of(news)
-        kept: dict[str, Any] = {name: olds[name] for name in ("noted", "buys") if name in olds}
-        checked: dict[str, Any] = {"__urn": urn}
-        checked.update(kept)
+        checked = {"__urn": urn, **{k: olds[k] for k in ("noted", "buys") if k in olds}}
+        hidden = bool(news.get("__secrets"))
         failures = self._host.configuration_problems()
         run = context.run
         if failures or run is None:
@@ -152,8 +154,7 @@ class IntentProvider:
             }
             return Checked(checked, failures)
         try:
-            found = _Found(self._host, context, urn, news.get("__mark"), olds)
-            await found.look()
+            await _Found(self._host, olds, news).look()
         except ChatDaddyError as error:
             raise NotDone("nothing was done: ChatDaddy can't be asked", cause=error) from None
         context.intent_checked = True
@@ -165,28 +166,24 @@ class IntentProvider:
             checked |= {
                 _RUN: run.number,
                 _RUN_AT: run.at,
-                _UNRESOLVED: secret(orders) if news.get("__secrets") else orders,
+                _UNRESOLVED: secret(orders) if hidden else orders,
             }
-        if news.get("__secrets"):
+        if hidden:
             checked["__secrets"] = news["__secrets"]
-        if found.to_note:
-            names = sorted(entry.ref.label for entry in found.to_note)
+        if context.to_note:
+            names = sorted(entry.ref.label for entry in context.to_note)
             # A digest tells whether a guess of a name is right; the run alone makes it another.
-            said = [] if news.get("__secrets") else names
-            digest = hashlib.sha256(
-                "\n".join([run.number, str(run.at), *said]).encode()
-            ).hexdigest()[:12]
+            said = "\n".join([run.number, str(run.at), *([] if hidden else names)])
+            digest = hashlib.sha256(said.encode()).hexdigest()[:12]
             checked["noted"] = UNKNOWN if run.preview else digest
-            checked["buys"] = "secret" if news.get("__secrets") else visible(listed(names))
+            checked["buys"] = "secret" if hidden else visible(listed(names))
         return Checked(checked, [])
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
         return Difference(olds.get("noted") != news.get("noted"))
 
     async def create(self, news: dict[str, Any]) -> Created:
-        urn = urn_of(news)
-        number = hashlib.sha256(urn.encode()).hexdigest()[:8]
-        return Created(f"{short_name(urn)}-{number}", await self._note(news))
+        return Created(id_of(urn_of(news)), await self._note(news))
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         return await self._note(news)
@@ -201,12 +198,12 @@ class IntentProvider:
         entries = [
             entry
             for entry in context.to_note
-            if entry.ref not in notes or notes[entry.ref].identity != entry.identity.identity
+            if entry.ref not in notes or notes[entry.ref].identity != entry.identity
         ]
         try:
             view = await look(
                 self._host.client,
-                {entry.identity.nickname or "" for entry in entries},
+                {entry.said.nickname or "" for entry in entries},
                 max_age=30,
                 at_least=len(context.ownership.held_ids),
             )
@@ -215,9 +212,9 @@ class IntentProvider:
             raise NotDone("nothing was bought: the accounts can't be read", cause=error) from None
         after = self._host.client.server_time() or 0.0
         for entry in entries:
-            identity = entry.identity.identity
+            identity = entry.identity
             assert identity is not None
-            own = context.ownership.held_by(entry.ref.holder).get(entry.ref.key)
+            own = context.ownership.held(entry.ref)
             before = {account.account_id for account in view.named(identity.nickname)}
             before |= {own.account_id} if own is not None else set()
             spec = context.specs(entry.declared).get(entry.ref.key)
@@ -226,11 +223,9 @@ class IntentProvider:
                 *(identity, tier, run.at, tuple(sorted(before))), after=after, by=user_id or ""
             )
         context.notes = notes
-        shown: dict[str, Any] = {
-            name: news[name] for name in ("noted", "buys", "__urn") if name in news
-        }
+        shown = {name: news[name] for name in ("noted", "buys", "__urn") if name in news}
         state = IntentState(notes, context.orders)
-        return shown | state.dump(hidden=bool(news.get("__secrets")))
+        return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         return Read(id, outputs)
@@ -245,39 +240,27 @@ class IntentProvider:
         self._host.context_of_removal()
         facts = self._host.facts()
         try:
-            client = self._host.client
-            view = await look(client, {one.note.identity.nickname for one in orders})
-            user_id = await client.user_id()
+            facts.view = await look(facts.client, {one.note.identity.nickname for one in orders})
+            facts.user_id = await facts.client.user_id()
         except (ChatDaddyError, LifecycleError):
             return
-        for account_id, account in suspects(orders, view.accounts.values(), user_id).items():
-            if account_id not in self._host.removed and is_free(facts, account_id):
-                self._host.warn(messages.suspect(account_id, account.nickname))
+        _name_suspects(self._host, facts, orders, self._host.removed)
 
 
 class _Found:
     """The situation that a run finds before it does anything."""
 
-    def __init__(
-        self,
-        host: Host,
-        context: RunContext,
-        urn: str,
-        mark_urn: Any,
-        olds: Mapping[str, Any],
-    ) -> None:
-        assert context.run is not None
+    def __init__(self, host: Host, olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
+        assert host.context.run is not None
         self._host = host
-        self._context = context
-        self._urn = urn
-        self._run = context.run
-        self._saved = context.run.saved
-        self._mark = dict(self._saved.get(str(mark_urn)) or {})
+        self._context = host.context
+        self._urn = urn_of(news)
+        self._run = host.context.run
+        self._saved = self._run.saved
         self._olds = olds
-        self._last = _LastRun.read(olds, self._mark, host)
-        self._state = IntentState.load(self._saved.get(urn) or {}, self._outcome_is_known)
+        self._last = _LastRun.read(olds, self._saved.get(str(news.get("__mark"))) or {}, host)
+        self._state = IntentState.load(self._saved.get(self._urn) or {}, self._outcome_is_known)
         self._login_types: dict[str, bool] = {}
-        self.to_note: list[_Entry] = []
 
     async def look(self) -> None:
         context = self._context
@@ -297,7 +280,9 @@ class _Found:
             await self._host.client.check()
         if context.suspected:
             await self._look_for(context.suspected, facts)
-            self._name_suspects(facts)
+            taken = {one.account_id for one in recovered_now(facts).accounts.values()}
+            taken |= {str(one.said.adopt) for one in self._declared_entries()}
+            _name_suspects(self._host, facts, context.suspected.values(), taken)
 
     # --- what is declared and held
 
@@ -371,10 +356,11 @@ class _Found:
 
     def _open_orders(self) -> dict[Order, Unresolved]:
         """The orders in the state, without those that the state itself settles."""
+        ownership = self._context.ownership
         found: dict[Order, Unresolved] = {}
         for saved, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items():
             order = Order(self._today(saved.ref), saved.identity)
-            own = self._own(order.ref)
+            own = ownership.held(order.ref)
             if own and own.account_id == self._bought_last(order.ref) and not one.bought:
                 one = one.besides(own.account_id)
             found[order] = one
@@ -383,7 +369,9 @@ class _Found:
         return {
             order: one
             for order, one in found.items()
-            if not ((own := self._own(order.ref)) and one.became(own.account_id, {own.identity}))
+            if not (
+                (own := ownership.held(order.ref)) and one.became(own.account_id, {own.identity})
+            )
         }
 
     def _bought_last(self, ref: Ref) -> str:
@@ -396,13 +384,13 @@ class _Found:
         last = self._last
         if last is None:
             return
-        options = self._host.settings.options()
+        options, ownership = self._host.settings.options(), self._context.ownership
         for ref, note in self._state.notes.items():
             sent = last.order(ref, note, options)
             if sent is None:
                 continue
             order = Order(self._today(ref), note.identity)
-            own = self._own(order.ref)
+            own = ownership.held(order.ref)
             if own is not None and own.account_id == sent.bought:
                 continue
             if order not in found:
@@ -424,10 +412,6 @@ class _Found:
             for key, one in unanswered.items():
                 order = Order(Ref(urn, key), one.note.identity)
                 found[order] = one.merged(found[order]) if order in found else one
-
-    def _own(self, ref: Ref) -> SavedAccount | None:
-        """The account that an entry holds."""
-        return self._context.ownership.held_by(ref.holder).get(ref.key)
 
     def _today(self, ref: Ref) -> Ref:
         """The entry by its current URN, if it was named only by type and name."""
@@ -481,9 +465,9 @@ class _Found:
                 del orders[order]
         self._settle_adopted(orders, facts)
         wanting = {
-            entry.ref: entry.identity.identity
+            entry.ref: entry.identity
             for entry in entries
-            if entry.identity.identity is not None and self._wants_one(entry, ownership)
+            if entry.identity is not None and self._wants_one(entry, ownership)
         }
         for ref, order in assign(orders, wanting).items():
             context.unresolved[ref] = orders.pop(order)
@@ -506,22 +490,12 @@ class _Found:
 
     def _wants_one(self, entry: _Entry, ownership: Ownership) -> bool:
         """Whether the entry will get an account that no entry of the program has had."""
-        if entry.identity.adopt:
+        if entry.said.adopt:
             return False
-        held = ownership.held_by(entry.ref.holder).get(entry.ref.key)
+        held = ownership.held(entry.ref)
         if held is None:
             return ownership.carried_to(entry.ref) is None
-        return held.identity.type != entry.identity.type or self._makes_room(entry)
-
-    def _name_suspects(self, facts: Facts) -> None:
-        """Name what an interrupted run may have bought, and no entry asks for."""
-        suspected = self._context.suspected
-        taken = {one.account_id for one in recovered_now(facts).accounts.values()}
-        taken |= {str(one.identity.adopt) for one in self._declared_entries()}
-        found = suspects(suspected.values(), facts.view.accounts.values(), facts.user_id)
-        for account_id, account in found.items():
-            if account_id not in taken and is_free(facts, account_id):
-                self._host.warn(messages.suspect(account_id, account.nickname))
+        return held.identity.type != entry.said.type or self._makes_room(entry)
 
     # --- verification
 
@@ -550,9 +524,7 @@ class _Found:
                 problems[ref.label] = f"{before.account_id} is gone from ChatDaddy"
                 continue
             now = seen.held[ref]
-            if now.drift == before.drift:
-                continue
-            if _is_as_wanted(now, self._context.spec(ref)):
+            if now.drift == before.drift or _is_as_wanted(now, self._context.spec(ref)):
                 continue
             problems[ref.label] = messages.drift_of("it", now).partition(") ")[2] or "has changed"
         if problems:
@@ -567,15 +539,14 @@ class _Found:
     # --- what is about to be bought
 
     def _choose_to_note(self, facts: Facts, entries: list[_Entry]) -> None:
+        self._context.to_note = []
         for entry in entries:
-            if entry.identity.identity is None or not self._wants_one(entry, facts.ownership):
+            if entry.identity is None or not self._wants_one(entry, facts.ownership):
                 continue
-            if entry.ref in self._context.unresolved:
-                note = self._context.notes.get(entry.ref)
-                if note is not None and note.identity == entry.identity.identity:
-                    continue
-            self.to_note.append(entry)
-        self._context.to_note = self.to_note
+            note = self._context.notes.get(entry.ref)
+            noted = note is not None and note.identity == entry.identity
+            if not (noted and entry.ref in self._context.unresolved):
+                self._context.to_note.append(entry)
 
     def _makes_room(self, entry: _Entry) -> bool:
         """Whether the entry's account is replaced, or no listing shows it."""
@@ -603,7 +574,7 @@ class _Found:
             return
         wanted: dict[Ref, AccountSpec] = {}
         for entry in entries:
-            if entry.declared.kind != "account" or entry.identity.identity is None:
+            if entry.declared.kind != "account" or entry.identity is None:
                 continue
             if facts.ownership.held_by(entry.ref.holder):
                 if entry.ref not in self._context.unresolved:
@@ -637,14 +608,25 @@ class _Found:
         for one in ownership.leaving:
             if ownership.declaration(one.ref.holder) is not None:
                 continue  # a fleet that is still declared shows its own removals
-            if one.account_id in ownership.moved:
-                continue
-            if ownership.also_adopted_by(one.account_id, one.ref):
+            if one.account_id in ownership.moved or ownership.also_adopted_by(
+                one.account_id, one.ref
+            ):
                 continue
             held = self._context.held_in(one.ref.holder).get(one.ref.key)
             if held is not None:
                 found[one.ref.label] = held
         return found
+
+
+def _name_suspects(
+    host: Host, facts: Facts, orders: Collection[Unresolved], taken: Collection[str]
+) -> None:
+    """Name what an interrupted run may have bought, and no entry asks for."""
+    for account_id, account in suspects(
+        orders, facts.view.accounts.values(), facts.user_id
+    ).items():
+        if account_id not in taken and is_free(facts, account_id):
+            host.warn(messages.suspect(account_id, account.nickname))
 
 
 def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:
