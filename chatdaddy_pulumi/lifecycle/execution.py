@@ -88,6 +88,7 @@ class Outcome:
     done: list[Done] = field(default_factory=list)
     #: The accounts as ChatDaddy showed them when they were bought or taken over.
     observed: dict[str, ObservedAccount] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
 
 
 async def execute(
@@ -98,7 +99,7 @@ async def execute(
     concurrency: int = DEFAULT_CONCURRENCY,
     tally: Tally | None = None,
     stopped: Callable[[], str | None] = lambda: None,
-    approve: Callable[[Plan, Decisions], None] = lambda _plan, _decisions: None,
+    approve: Callable[[Decisions], None] = lambda _: None,
     others_s: float = 0.0,
 ) -> Outcome:
     """Do what the plan says, up to `concurrency` accounts at once.
@@ -121,9 +122,8 @@ async def execute(
         LifecycleError: the team's accounts could not be read, or `approve` refused; nothing was
             done.
     """
-    run = _Execution(
-        facts, holder, plan, tally or Tally(), stopped, concurrency, Outcome(dict(plan.held))
-    )
+    outcome = Outcome(dict(plan.held), tally=tally or Tally())
+    run = _Execution(facts, holder, plan, stopped, concurrency, outcome)
     await run.decide(approve)
     await run.work(run.jobs())
     await run.work(run.second_round())
@@ -144,7 +144,6 @@ class _Execution:
     _facts: Facts
     _holder: str
     _plan: Plan
-    _tally: Tally
     _stopped: Callable[[], str | None]
     _concurrency: int
     outcome: Outcome
@@ -159,7 +158,7 @@ class _Execution:
 
     # --- decisions
 
-    async def decide(self, approve: Callable[[Plan, Decisions], None]) -> None:
+    async def decide(self, approve: Callable[[Decisions], None]) -> None:
         """If entries need accounts, look at the team and decide for all of them at once."""
         plan, facts = self._plan, self._facts
         wanted = {self._ref(key): spec for key, spec in plan.wanted.items()}
@@ -168,10 +167,10 @@ class _Execution:
             await self._await_unresolved(wanted)
         except ChatDaddyError as error:
             raise NotDone("nothing was done: the accounts can't be read", cause=error) from None
-        approve(plan, self._decisions)
+        approve(self._decisions)
         made = self._decisions.made.values()
         facts.promised = {one.account.account_id for one in made if isinstance(one, TakeOver)}
-        tally = self._tally
+        tally = self.outcome.tally
         tally.to_buy = len(self._decisions.purchases)
         tally.to_change = len(plan.change) + len(plan.bring_back)
         tally.to_remove = len(plan.removals)
@@ -218,7 +217,7 @@ class _Execution:
                 reason = self._stopped() or self._hopeless()
                 if reason:
                     self.outcome.failed[job.key] = NotDone(f"not tried: {reason}")
-                    self._tally.not_tried += 1
+                    self.outcome.tally.not_tried += 1
                 else:
                     await self._try(job)
 
@@ -243,7 +242,7 @@ class _Execution:
             self._fail(job.key, LifecycleError(f"this is a bug in chatdaddy-pulumi: {error!r}"))
 
     def _fail(self, key: str, error: LifecycleError) -> None:
-        self._tally.failed += 1
+        self.outcome.tally.failed += 1
         self.outcome.failed[key] = error
 
     def _hopeless(self) -> str | None:
@@ -295,7 +294,7 @@ class _Execution:
             done = Done(key, account.account_id, decision.reason, other=decision.source)
         else:
             account = await self._buy(ref, spec)
-            self._tally.bought += 1
+            self.outcome.tally.bought += 1
             done = Done(key, account.account_id, "bought")
         self.outcome.done.append(done)
         self.outcome.observed[key] = account
@@ -325,7 +324,7 @@ class _Execution:
 
     async def _change(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
         what = await self._bring(key, held, spec)
-        self._tally.changed += 1
+        self.outcome.tally.changed += 1
         if what:
             self.outcome.done.append(Done(key, held.account_id, "changed", what))
 
@@ -334,7 +333,7 @@ class _Execution:
         self.outcome.observed[key] = account
         self.outcome.done.append(Done(key, held.account_id, "brought back"))
         await self._bring(key, HeldAccount.seen(account, spec.nickname, _unopened(spec)), spec)
-        self._tally.changed += 1
+        self.outcome.tally.changed += 1
 
     async def _replace(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
         """Buy first, then remove; if the purchase fails, the old account stays."""
@@ -357,7 +356,7 @@ class _Execution:
         on_delete: OnDelete = held.arguments.on_delete
         became, other = await verbs.remove(self._facts, ref, held.account_id, on_delete)
         if became is not Removal.LET_GO:
-            self._tally.removed += 1
+            self.outcome.tally.removed += 1
         self.outcome.done.append(Done(ref.key, held.account_id, became, on_delete.value, other))
 
 

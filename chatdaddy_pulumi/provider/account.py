@@ -23,7 +23,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     NotDone,
     Unresolved,
 )
-from chatdaddy_pulumi.lifecycle.execution import Outcome, Tally, execute
+from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -55,6 +55,9 @@ _KEPT = ("__urn", "__secrets")
 
 #: The attributes that each account has, even if an answer lacks them.
 _LASTING = ("nickname", "type", "tier", "state", "settings", "owner_id", "created_at")
+
+#: The beginnings of results that the engine shows, too.
+_SAID_BY_THE_ENGINE = ("1 bought:", "1 changed:", "1 failed", "1 not tried")
 
 #: The inputs whose change replaces the account.
 _REPLACING = ("type", "login_type")
@@ -284,8 +287,8 @@ class AccountProvider:
         outcome = await execute(
             self._host.facts(), urn, todo, concurrency=1, stopped=self._host.stop_reason
         )
-        for line in messages.results(outcome, Tally()):
-            if not line.startswith(("1 bought:", "1 changed:")):
+        for line in messages.results(outcome):
+            if not line.startswith(_SAID_BY_THE_ENGINE):
                 self._host.log(f"{short_name(urn)}: {line}", urn=urn)
         return outcome
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError
@@ -142,18 +143,15 @@ class FleetProvider:
         for warning in misspelt(sorted(_settings_of(reading))):
             self._host.warn(warning, _row(news))
         if hidden is not None and not failures and not olds:
-            failures = await self._refused_at_first(context, urn, reading, news)
+            failures = await self._refused_at_first(
+                _Comparison(context, urn, context.fleet(urn), news, reading)
+            )
         return Checked(checked, failures)
 
-    async def _refused_at_first(
-        self, context: RunContext, urn: str, reading: FleetReading, news: Mapping[str, Any]
-    ) -> list[Problem]:
+    async def _refused_at_first(self, compared: _Comparison) -> list[Problem]:
         """Find what would stop the first run, or a replacement, before anything is done."""
-        state = context.fleet(urn)
         try:
-            await self._approve(
-                context, urn, state, self._plan(context, urn, state, reading), news, reading
-            )
+            await self._approve(compared)
         except TooMuch as error:
             return [Problem("limits", str(error))]
         except _Refused as error:
@@ -185,9 +183,9 @@ class FleetProvider:
                 urn=_row(news),
             )
             return Difference(True)
-        todo = self._plan(context, urn, state, reading)
+        compared = _Comparison(context, urn, state, news, reading)
         try:
-            await self._approve(context, urn, state, todo, news, reading)
+            await self._approve(compared)
         except _Refused as error:
             reasons = {one.property: one.reason for one in error.problems}
             raise LifecycleError(
@@ -196,7 +194,7 @@ class FleetProvider:
         left = bool(state.failed or state.unresolved or reading.unknown)
         left = left or any(map(is_leftover, state.held))
         left = left or is_renamed(olds, urn)
-        return Difference(not todo.empty or left)
+        return Difference(not compared.plan.empty or left)
 
     def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
         """Tell what is not done since the program hands over nothing.
@@ -220,51 +218,11 @@ class FleetProvider:
                 f"{listed(told)}. Take ignore_changes off until `pulumi up` is green"
             )
 
-    def _plan(
-        self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
-    ) -> Plan:
-        own = context.ownership.held_by(urn)
-        held = {k: one for k, one in state.held.items() if not k.endswith(LEFT) or k in own}
-        todo = plan(held, reading.specs, self._moved(context, urn, state, reading))
-        return _with_removal(todo, reading.usual.on_delete)
-
-    def _moved(
-        self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
-    ) -> dict[str, str]:
-        """The entries of which only the key changed: the old key by the new one."""
-        if urn not in context.checked:
-            return {}
-        new = [key for key in reading.specs if key not in state.held]
-        if not new or all(key in reading.specs for key in state.held):
-            return {}
-        found: dict[str, str] = {}
-        for key in new:
-            source = context.ownership.carried_to(Ref(urn, key))
-            held = state.held.get(source.ref.key) if source is not None else None
-            # Another fleet's entry may have the key, too.
-            if source is None or held is None or held.account_id != source.account_id:
-                continue
-            spec = reading.specs[key]
-            own = context.ownership.held(Ref(urn, source.ref.key))
-            if (
-                own
-                and own.account_id == held.account_id
-                and held.arguments.type is spec.arguments.type
-            ):
-                found[key] = source.ref.key
-        return found
-
-    async def _approve(
-        self,
-        context: RunContext,
-        urn: str,
-        state: FleetState,
-        todo: Plan,
-        news: Mapping[str, Any],
-        reading: FleetReading,
-    ) -> None:
+    async def _approve(self, compared: _Comparison) -> None:
         """Refuse what an update would refuse, and say what it will do."""
-        self._check_removals(context, urn, state, todo, news, reading)
+        compared.check_removals()
+        context, urn, todo = compared.context, compared.urn, compared.plan
+        row, unknown = _row(compared.news), compared.reading.unknown
         context.replaced |= {Ref(urn, key) for key in todo.replace}
         decisions = Decisions({}, {})
         if context.preview and todo.wanted:
@@ -272,7 +230,7 @@ class FleetProvider:
             known = {
                 Ref(urn, key): spec
                 for key, spec in todo.wanted.items()
-                if not {"nickname", "adopt", "type"} & set(reading.unknown.get(key, ()))
+                if not {"nickname", "adopt", "type"} & set(unknown.get(key, ()))
             }
             try:
                 decisions = await decide_all(facts, known, max_age=60)
@@ -281,54 +239,19 @@ class FleetProvider:
             problems = refusals(decisions, facts)
             if problems:
                 raise _Refused(problems)
-            limit = read_limits(news.get("limits")).limits.max_purchases
-            check_purchases([ref.key for ref in _purchases(decisions)], state.most, limit)
-        losing = losses(urn, _known(todo, reading), decisions)
+            compared.check_purchases(decisions)
+        change = {key: one for key, one in todo.change.items() if key not in unknown}
+        losing = losses(urn, replace(todo, change=change), decisions)
         if losing:
             await refuse_losses(self._host.facts(), losing)
         if context.preview and not todo.empty:
-            away = {
-                key: to
-                for key, held in todo.remove.items()
-                if (to := _goes_to(context, Ref(urn, key), held)) is not None
-            }
             prices = self._host.settings.prices()
+            away = {key: to for key, to in compared.away.items() if key in todo.remove}
             told = messages.summary(todo, decisions, prices, urn, away)
-            self._host.log(told, urn=_row(news))
+            self._host.log(told, urn=row)
             hint = messages.rename_hint(todo, decisions)
             if hint:
-                self._host.warn(hint, _row(news))
-
-    def _check_removals(
-        self,
-        context: RunContext,
-        urn: str,
-        state: FleetState,
-        todo: Plan,
-        news: Mapping[str, Any],
-        reading: FleetReading,
-    ) -> None:
-        refuse_unclear(
-            context.ownership, {key: held.account_id for key, held in todo.remove.items()}
-        )
-        removed = {
-            key: held
-            for key, held in todo.removals.items()
-            if _goes_to(context, Ref(urn, key), held) is None
-            and not (key in state.held and is_leftover(key))  # it was approved before
-        }
-        if not removed:
-            return
-        declared = context.declared(urn)
-        if declared is not None and declared.protect:
-            raise Protected(
-                f"the fleet is protected, so its accounts are not removed: "
-                f"{listed(sorted(removed))}. Nothing was done. Bring the entries back, or take "
-                "protect=True off the fleet first"
-            )
-        limit = read_limits(news.get("limits")).limits.max_removals
-        held_now = sum(not is_leftover(key) for key in state.held)
-        check_removals(sorted(removed), held_now, limit, len(reading.specs))
+                self._host.warn(hint, row)
 
     # --- changes
 
@@ -356,75 +279,60 @@ class FleetProvider:
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
             raise LifecycleError(messages.several_failed(reasons, "can't be had so"))
-        todo = self._plan(context, urn, state, reading)
+        compared = _Comparison(context, urn, state, news, reading)
+        todo = compared.plan
         declared = context.declared(urn)
         if declared is not None and declared.retain:
             todo = _with_removal(todo, OnDelete.RETAIN, replaced=OnDelete.RETAIN)
-        limits = read_limits(news.get("limits")).limits
 
-        def approve(todo: Plan, decisions: Decisions) -> None:
-            self._check_removals(context, urn, state, todo, news, reading)
-            check_purchases(
-                [ref.key for ref in _purchases(decisions)], state.most, limits.max_purchases
-            )
+        def approve(decisions: Decisions) -> None:
+            compared.check_removals()
+            compared.check_purchases(decisions)
 
-        tally = Tally()
         context.replaced |= {Ref(urn, key) for key in todo.replace}
-        facts = self._host.facts()
-        concurrency = read_concurrency(news.get("concurrency"))[0] or DEFAULT_CONCURRENCY
         try:
-            async with _Progress(self._host, tally, _row(news)):
-                outcome = await execute(
-                    facts,
-                    urn,
-                    todo,
-                    concurrency=concurrency,
-                    tally=tally,
-                    stopped=self._host.stop_reason,
-                    approve=approve,
-                    others_s=_OTHERS_S,
-                )
+            outcome = await self._execute(urn, todo, news, approve=approve, others_s=_OTHERS_S)
         except LifecycleError as error:
             # Nothing was done, and that is saved: the next run need not ask what this one bought.
             keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
-        for line in messages.results(outcome, tally):
-            self._host.log(line, urn=_row(news))
+        unsettled = outcome.failed or any(map(is_leftover, outcome.held))
         now = FleetState(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
-            unresolved=self._unresolved(context, urn, state, todo, outcome),
+            unresolved=compared.unresolved(outcome),
             worked_at=self._host.clock(),
             worked_in=context.run.number if context.run is not None else "",
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
             usual=reading.usual.text,
-            settled=None
-            if outcome.failed or any(map(is_leftover, outcome.held))
-            else news.get("__said"),
+            settled=None if unsettled else news.get("__said"),
         )
         return now.dump(hidden=bool(news.get("__secrets")))
 
-    def _unresolved(
-        self, context: RunContext, urn: str, state: FleetState, todo: Plan, outcome: Outcome
-    ) -> dict[str, UnresolvedPurchase]:
-        # In other runs the intent has them.
-        found = {} if context.intent_checked else dict(state.unresolved)
-        for key, spec in todo.wanted.items():
-            if key in outcome.observed:
-                continue
-            ref, error = Ref(urn, key), outcome.failed.get(key)
-            before = context.unresolved.get(ref)
-            if isinstance(error, Unresolved) and error.sent:
-                found[key] = context.unanswered(ref, spec, error)
-            elif before is not None and before.note.identity == spec.identity:
-                found[key] = before
-        return found
+    async def _execute(
+        self, urn: str, todo: Plan, inputs: Mapping[str, Any], **options: Any
+    ) -> Outcome:
+        """Execute the plan, and show its progress and its results."""
+        tally, row = Tally(), _row(inputs)
+        async with _Progress(self._host, tally, row):
+            outcome = await execute(
+                self._host.facts(),
+                urn,
+                todo,
+                concurrency=read_concurrency(inputs.get("concurrency"))[0] or DEFAULT_CONCURRENCY,
+                tally=tally,
+                stopped=self._host.stop_reason,
+                **options,
+            )
+        for line in messages.results(outcome):
+            self._host.log(line, urn=row)
+        return outcome
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = FleetState.load(outputs)
         self._host.hide(*state.secrets())
-        context, tally = self._host.context_of_removal(), Tally()
+        context = self._host.context_of_removal()
         first = next((one.account_id for one in state.held.values()), "")
         urn = context.urn_today(urn_of(state.inputs), first)
         self._host.removed |= {one.account_id for one in state.held.values()}
@@ -435,18 +343,7 @@ class FleetProvider:
             todo = _with_removal(todo, new)
         if all(one.arguments.on_delete is OnDelete.RETAIN for one in todo.remove.values()):
             return
-        concurrency = read_concurrency(state.inputs.get("concurrency"))[0] or DEFAULT_CONCURRENCY
-        async with _Progress(self._host, tally, _row(state.inputs)):
-            outcome = await execute(
-                self._host.facts(),
-                urn,
-                todo,
-                concurrency=concurrency,
-                tally=tally,
-                stopped=self._host.stop_reason,
-            )
-        for line in messages.results(outcome, tally):
-            self._host.log(line, urn=_row(state.inputs))
+        outcome = await self._execute(urn, todo, state.inputs)
         if outcome.failed:
             reasons = {key: messages.told(error) for key, error in outcome.failed.items()}
             raise LifecycleError(
@@ -540,29 +437,108 @@ class _Refused(LifecycleError):
         self.problems = problems
 
 
-def _purchases(decisions: Decisions) -> list[Ref]:
-    """The entries that may be bought, including those that wait for an earlier purchase."""
-    waiting = [ref for ref, e in decisions.refused.items() if isinstance(e, Unresolved)]
-    return [*decisions.purchases, *waiting]
+@dataclass(frozen=True)
+class _Comparison:
+    """A fleet's saved state, and what the program asks for."""
 
+    context: RunContext
+    urn: str
+    state: FleetState
+    news: Mapping[str, Any]
+    reading: FleetReading
 
-def _known(todo: Plan, reading: FleetReading) -> Plan:
-    """The plan without the changes that are not known in the preview."""
-    change = {key: one for key, one in todo.change.items() if key not in reading.unknown}
-    return Plan(
-        acquire=todo.acquire, replace=todo.replace, bring_back=todo.bring_back, change=change
-    )
+    @cached_property
+    def plan(self) -> Plan:
+        own = self.context.ownership.held_by(self.urn)
+        held = {k: one for k, one in self.state.held.items() if not k.endswith(LEFT) or k in own}
+        todo = plan(held, self.reading.specs, self._moved())
+        return _with_removal(todo, self.reading.usual.on_delete)
 
+    def _moved(self) -> dict[str, str]:
+        """The entries of which only the key changed: the old key by the new one."""
+        state, specs, ownership = self.state, self.reading.specs, self.context.ownership
+        if self.urn not in self.context.checked:
+            return {}
+        new = [key for key in specs if key not in state.held]
+        if not new or all(key in specs for key in state.held):
+            return {}
+        found: dict[str, str] = {}
+        for key in new:
+            source = ownership.carried_to(Ref(self.urn, key))
+            held = state.held.get(source.ref.key) if source is not None else None
+            # Another fleet's entry may have the key, too.
+            if source is None or held is None or held.account_id != source.account_id:
+                continue
+            own = ownership.held(Ref(self.urn, source.ref.key))
+            is_own = own is not None and own.account_id == held.account_id
+            if is_own and held.arguments.type is specs[key].arguments.type:
+                found[key] = source.ref.key
+        return found
 
-def _goes_to(context: RunContext, ref: Ref, held: HeldAccount) -> Ref | None:
-    """The other entry that has the account or takes it over; then it is not removed."""
-    ownership = context.ownership
-    adopters = ownership.also_adopted_by(held.account_id, ref)
-    return (
-        ownership.moved.get(held.account_id)
-        or (adopters[0] if adopters else None)
-        or ownership.holder_of(held.account_id, but=ref)
-    )
+    @cached_property
+    def away(self) -> dict[str, Ref]:
+        """By key of an account that leaves: the other entry that has it or takes it over. Such an
+        account is not removed."""
+        ownership = self.context.ownership
+        found: dict[str, Ref] = {}
+        for key, held in self.plan.removals.items():
+            ref = Ref(self.urn, key)
+            adopters = ownership.also_adopted_by(held.account_id, ref)
+            to = (
+                ownership.moved.get(held.account_id)
+                or (adopters[0] if adopters else None)
+                or ownership.holder_of(held.account_id, but=ref)
+            )
+            if to is not None:
+                found[key] = to
+        return found
+
+    def check_removals(self) -> None:
+        """Refuse removals that are unclear, protected or too many."""
+        context, state, todo = self.context, self.state, self.plan
+        refuse_unclear(
+            context.ownership, {key: held.account_id for key, held in todo.remove.items()}
+        )
+        removed = [
+            key
+            for key in sorted(todo.removals)
+            if key not in self.away
+            and not (key in state.held and is_leftover(key))  # it was approved before
+        ]
+        if not removed:
+            return
+        declared = context.declared(self.urn)
+        if declared is not None and declared.protect:
+            raise Protected(
+                f"the fleet is protected, so its accounts are not removed: {listed(removed)}. "
+                "Nothing was done. Bring the entries back, or take protect=True off the fleet first"
+            )
+        limit = read_limits(self.news.get("limits")).limits.max_removals
+        held_now = sum(not is_leftover(key) for key in state.held)
+        check_removals(removed, held_now, limit, len(self.reading.specs))
+
+    def check_purchases(self, decisions: Decisions) -> None:
+        """Refuse too many purchases, including those that wait for an earlier purchase."""
+        waiting = [ref for ref, e in decisions.refused.items() if isinstance(e, Unresolved)]
+        limit = read_limits(self.news.get("limits")).limits.max_purchases
+        bought = [ref.key for ref in (*decisions.purchases, *waiting)]
+        check_purchases(bought, self.state.most, limit)
+
+    def unresolved(self, outcome: Outcome) -> dict[str, UnresolvedPurchase]:
+        """The orders of the entries after the work."""
+        context = self.context
+        # In other runs the intent has them.
+        found = {} if context.intent_checked else dict(self.state.unresolved)
+        for key, spec in self.plan.wanted.items():
+            if key in outcome.observed:
+                continue
+            ref, error = Ref(self.urn, key), outcome.failed.get(key)
+            before = context.unresolved.get(ref)
+            if isinstance(error, Unresolved) and error.sent:
+                found[key] = context.unanswered(ref, spec, error)
+            elif before is not None and before.note.identity == spec.identity:
+                found[key] = before
+        return found
 
 
 def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None = None) -> Plan:

@@ -142,7 +142,10 @@ class IntentProvider:
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         context = self._host.enter(news.get("__run"))
         urn = urn_of(news)
-        checked = {"__urn": urn, **{k: olds[k] for k in ("noted", "buys") if k in olds}}
+        checked: dict[str, Any] = {
+            "__urn": urn,
+            **{k: olds[k] for k in ("noted", "buys") if k in olds},
+        }
         hidden = bool(news.get("__secrets"))
         failures = self._host.configuration_problems()
         run = context.run
@@ -223,7 +226,9 @@ class IntentProvider:
                 *(identity, tier, run.at, tuple(sorted(before))), after=after, by=user_id or ""
             )
         context.notes = notes
-        shown = {name: news[name] for name in ("noted", "buys", "__urn") if name in news}
+        shown: dict[str, Any] = {
+            name: news[name] for name in ("noted", "buys", "__urn") if name in news
+        }
         state = IntentState(notes, context.orders)
         return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 

@@ -28,7 +28,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     StillDeclared,
     Unresolved,
 )
-from chatdaddy_pulumi.lifecycle.execution import Outcome, Tally
+from chatdaddy_pulumi.lifecycle.execution import Outcome
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import counted, lines, listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_key
@@ -342,7 +342,7 @@ def otherwise(problems: Mapping[str, str]) -> str:
 # --- what was done
 
 
-def results(outcome: Outcome, tally: Tally) -> list[str]:
+def results(outcome: Outcome) -> list[str]:
     """What was done, in the past tense, with names."""
     by_what: dict[str, list[str]] = {}
     for done in outcome.done:
@@ -367,8 +367,8 @@ def results(outcome: Outcome, tally: Tally) -> list[str]:
             by_what.setdefault(str(done.what), []).append(key)
     parts = [f"{len(keys):,} {what}: {listed(sorted(keys))}" for what, keys in by_what.items()]
     counts = [
-        f"{tally.failed:,} failed" if tally.failed else "",
-        f"{tally.not_tried:,} not tried" if tally.not_tried else "",
+        f"{outcome.tally.failed:,} failed" if outcome.tally.failed else "",
+        f"{outcome.tally.not_tried:,} not tried" if outcome.tally.not_tried else "",
     ]
     return [*parts, *(count for count in counts if count)]
 
