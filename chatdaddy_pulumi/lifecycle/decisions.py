@@ -77,6 +77,12 @@ class Decisions:
     def purchases(self) -> list[Ref]:
         return [ref for ref, decision in self.made.items() if isinstance(decision, Buy)]
 
+    @property
+    def expected(self) -> list[Ref]:
+        """The purchases, and the entries that wait for an earlier purchase."""
+        waiting = [ref for ref, one in self.refused.items() if isinstance(one, Unresolved)]
+        return [*self.purchases, *waiting]
+
     def only(self, ref: Ref) -> Decisions:
         """The decision for one entry."""
         made = {ref: self.made[ref]} if ref in self.made else {}

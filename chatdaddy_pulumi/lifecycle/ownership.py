@@ -98,12 +98,12 @@ class SavedHolder:
         replaced = {id_: kind for id_, kind in self.replaced.items() if id_ not in gone}
         return SavedHolder(self.urn, left, replaced)
 
-    def without_left(self, account_id: str) -> SavedHolder:
-        """A copy without an account that another resource has taken over."""
+    def without_left(self, account_ids: Collection[str]) -> SavedHolder:
+        """A copy without these accounts where they are left to another resource."""
         left = {
             key: one
             for key, one in self.accounts.items()
-            if one.account_id != account_id or not key.endswith(LEFT)
+            if one.account_id not in account_ids or not key.endswith(LEFT)
         }
         return SavedHolder(self.urn, left, self.replaced)
 
@@ -205,23 +205,16 @@ class Ownership:
     @cached_property
     def _saved(self) -> dict[str, SavedHolder]:
         found = {holder.urn: holder for holder in self.saved}
-        left = {
-            one.account_id: holder.urn
+        listed = [
+            (key.endswith(LEFT), one.account_id)
             for holder in found.values()
             for key, one in holder.accounts.items()
-            if key.endswith(LEFT)
-        }
+        ]
+        left = {account_id for is_left, account_id in listed if is_left}
         if left:
             # If another resource lists it, it belongs only to that one.
-            for holder in list(found.values()):
-                taken = {
-                    one.account_id
-                    for key, one in holder.accounts.items()
-                    if not key.endswith(LEFT) and one.account_id in left
-                }
-                for account_id in taken:
-                    urn = left[account_id]
-                    found[urn] = found[urn].without_left(account_id)
+            taken = left & {account_id for is_left, account_id in listed if not is_left}
+            found = {urn: holder.without_left(taken) for urn, holder in found.items()}
         return found
 
     @cached_property

@@ -519,10 +519,8 @@ class _Comparison:
 
     def check_purchases(self, decisions: Decisions) -> None:
         """Refuse too many purchases, including those that wait for an earlier purchase."""
-        waiting = [ref for ref, e in decisions.refused.items() if isinstance(e, Unresolved)]
         limit = read_limits(self.news.get("limits")).limits.max_purchases
-        bought = [ref.key for ref in (*decisions.purchases, *waiting)]
-        check_purchases(bought, self.state.most, limit)
+        check_purchases([ref.key for ref in decisions.expected], self.state.most, limit)
 
     def unresolved(self, outcome: Outcome) -> dict[str, UnresolvedPurchase]:
         """The orders of the entries after the work."""

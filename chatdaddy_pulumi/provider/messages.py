@@ -20,7 +20,7 @@ from chatdaddy_pulumi.client import (
 )
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.decisions import Buy, Decisions, Reason, TakeOver
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver
 from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotNoted,
@@ -79,47 +79,42 @@ def advice(error: BaseException | None) -> str:
             "Run `pulumi up` again: it looks for the account first, and takes it over if it is "
             "there"
         )
-    if isinstance(error, NotNoted):
-        return (
-            "Run `pulumi up` without --target, or with a --target for the resource "
-            "chatdaddy-intent, too"
-        )
-    if isinstance(error, NotRemoved):
-        return "Run `pulumi up` again once the other entry has it"
-    if isinstance(error, StillDeclared):
-        return (
-            "Run `pulumi destroy` without --run-program to remove it, or `pulumi up` without "
-            "--target to keep it"
-        )
-    if isinstance(error, LifecycleError):
-        return advice(error.cause) if error.cause is not None else ""
-    if not isinstance(error, ChatDaddyError):
-        return ""
-    text = str(error).lower()
-    if isinstance(error, UnknownPurchase):
-        return "Run `pulumi up` again: it looks for the account before it buys"
-    if isinstance(error, Unknown):
-        return "Run `pulumi up` again: repeating it is harmless"
-    if isinstance(error, PaymentRequired) or "auto-charge" in text or "autocharge" in text:
-        return (
-            "Check the team's payment method, and that the tier's account-day item is among its "
-            f"auto-charge items: {BILLING}"
-        )
-    if "locked" in text:
-        return f"The team's calls that cost credits are blocked: {BILLING}"
-    if isinstance(error, Unauthorized):
-        return f"Check chatdaddy:refreshToken (or apiToken) and chatdaddy:teamId: {API_SETTINGS}"
-    if isinstance(error, Forbidden):
-        return f"Use a token with the scope that the call needs: {API_SETTINGS}"
-    if isinstance(error, NotFound):
-        return "Run `pulumi refresh` to see what is left of it"
-    if isinstance(error, Unreachable):
-        return "Check the network and chatdaddy:baseUrl, then run `pulumi up` again"
-    if isinstance(error, RateLimited):
-        return "Wait a little, or lower chatdaddy:concurrency, and run `pulumi up` again"
-    if isinstance(error, Retryable):
-        return "Run `pulumi up` again later"
-    return ""
+    if isinstance(error, LifecycleError) and error.cause is not None:
+        return advice(error.cause)
+    if isinstance(error, ChatDaddyError) and not isinstance(error, Unknown):
+        text = str(error).lower()
+        if isinstance(error, PaymentRequired) or "auto-charge" in text or "autocharge" in text:
+            return (
+                "Check the team's payment method, and that the tier's account-day item is among "
+                f"its auto-charge items: {BILLING}"
+            )
+        if "locked" in text:
+            return f"The team's calls that cost credits are blocked: {BILLING}"
+    return next((said for kind, said in _ADVICE.items() if isinstance(error, kind)), "")
+
+
+#: What to do after a failure, by its class; the first that fits counts.
+_ADVICE: Mapping[type[Exception], str] = {
+    NotNoted: (
+        "Run `pulumi up` without --target, or with a --target for the resource chatdaddy-intent, "
+        "too"
+    ),
+    NotRemoved: "Run `pulumi up` again once the other entry has it",
+    StillDeclared: (
+        "Run `pulumi destroy` without --run-program to remove it, or `pulumi up` without --target "
+        "to keep it"
+    ),
+    UnknownPurchase: "Run `pulumi up` again: it looks for the account before it buys",
+    Unknown: "Run `pulumi up` again: repeating it is harmless",
+    Unauthorized: (
+        f"Check chatdaddy:refreshToken (or apiToken) and chatdaddy:teamId: {API_SETTINGS}"
+    ),
+    Forbidden: f"Use a token with the scope that the call needs: {API_SETTINGS}",
+    NotFound: "Run `pulumi refresh` to see what is left of it",
+    Unreachable: "Check the network and chatdaddy:baseUrl, then run `pulumi up` again",
+    RateLimited: "Wait a little, or lower chatdaddy:concurrency, and run `pulumi up` again",
+    Retryable: "Run `pulumi up` again later",
+}
 
 
 def told(error: BaseException) -> str:
@@ -164,13 +159,8 @@ def summary(
 def _purchases(plan: Plan, decisions: Decisions, prices: Prices, holder: str) -> str:
     bought = {
         ref.key: plan.wanted[ref.key].arguments.tier
-        for ref, decision in decisions.made.items()
-        if ref.holder == holder and isinstance(decision, Buy) and ref.key in plan.wanted
-    }
-    bought |= {
-        ref.key: plan.wanted[ref.key].arguments.tier
-        for ref, error in decisions.refused.items()
-        if ref.holder == holder and isinstance(error, Unresolved) and ref.key in plan.wanted
+        for ref in decisions.expected
+        if ref.holder == holder and ref.key in plan.wanted
     }
     if not bought:
         return ""
@@ -347,24 +337,23 @@ def results(outcome: Outcome) -> list[str]:
     by_what: dict[str, list[str]] = {}
     for done in outcome.done:
         key = done.key or done.account_id
+        named = f"{key} ({done.account_id})"
+        what, text = str(done.what), key
         if done.what is Removal.LET_GO:
             owner = f", which {done.other.label} has now" if done.other else ""
-            by_what.setdefault(f"not removed{owner}", []).append(f"{key} ({done.account_id})")
+            what, text = f"not removed{owner}", named
         elif done.what is Removal.LEFT and done.other:
-            by_what.setdefault(f"left to {done.other.label}", []).append(
-                f"{key} ({done.account_id})"
-            )
+            what, text = f"left to {done.other.label}", named
         elif done.what is Removal.REMOVED:
-            by_what.setdefault(REMOVED[OnDelete(done.detail)], []).append(key)
+            what = REMOVED[OnDelete(done.detail)]
         elif done.what is Removal.ALREADY:
-            by_what.setdefault(REMOVED_ALREADY, []).append(key)
+            what = REMOVED_ALREADY
         elif done.what is Removal.RETAINED:
-            by_what.setdefault(REMOVED[OnDelete.RETAIN], []).append(key)
+            what = REMOVED[OnDelete.RETAIN]
         elif isinstance(done.what, Reason):
             source = f" from {done.other.label}" if done.other else ""
-            by_what.setdefault(done.what.value, []).append(f"{key} ({done.account_id}{source})")
-        else:
-            by_what.setdefault(str(done.what), []).append(key)
+            what, text = done.what.value, f"{key} ({done.account_id}{source})"
+        by_what.setdefault(what, []).append(text)
     parts = [f"{len(keys):,} {what}: {listed(sorted(keys))}" for what, keys in by_what.items()]
     counts = [
         f"{outcome.tally.failed:,} failed" if outcome.tally.failed else "",

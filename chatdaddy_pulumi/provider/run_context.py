@@ -96,13 +96,19 @@ def removal_of(said: Any) -> OnDelete | None:
     return OnDelete(said) if said in [way.value for way in OnDelete] else None
 
 
+def is_settled(declared: Declared, state: Mapping[str, Any]) -> bool:
+    """Whether a fleet's entries are those of its last complete update, by the saved state."""
+    settled = plain(state.get("__settled"))
+    return bool(settled) and settled == declared.digest and not state.get("__unresolved")
+
+
 def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
     """Whether a resource may buy in this run, by the saved state."""
     state = saved.get(declared.urn or "")
     if state is None or state.get("__unresolved") or state.get("__missing_since"):
         return True
     if declared.kind == "fleet":
-        return bool(plain(state.get("__settled")) != declared.digest)
+        return not is_settled(declared, state)
     before = state.get("__declared") or {}
     said = declared.given
     return any(said.get(name) not in (None, before.get(name)) for name in ("type", "login_type"))
@@ -276,9 +282,7 @@ class RunContext:
     def is_settled(self, declared: Declared) -> bool:
         """Whether a fleet's entries are those of its last complete update, by the saved state."""
         saved = self.run.saved.get(declared.urn or "") if self.run is not None else None
-        if saved is None or declared.digest is None or saved.get("__unresolved"):
-            return False
-        return bool(plain(saved.get("__settled")) == declared.digest)
+        return saved is not None and is_settled(declared, saved)
 
     def specs(self, declared: Declared) -> dict[str, AccountSpec]:
         """What a declared resource asks for, by key; {} while that is not known."""
