@@ -34,14 +34,8 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        return not (
-            self.acquire
-            or self.replace
-            or self.bring_back
-            or self.change
-            or self.remove
-            or self.moved
-        )
+        work = (self.acquire, self.replace, self.bring_back, self.change, self.remove, self.moved)
+        return not any(work)
 
     @cached_property
     def wanted(self) -> dict[str, AccountSpec]:

@@ -217,10 +217,6 @@ def suspects(
     }
 
 
-def _is_its_own(one: Unresolved, account: ObservedAccount, user_id: str | None) -> bool:
-    return account.live and one.may_be(account, user_id) is True
-
-
 @dataclass(frozen=True)
 class Recovered:
     """What becomes of the unresolved entries."""
@@ -256,7 +252,9 @@ def recover(
     for ref, one in unresolved.items():
         if not one.bought:
             by_identity.setdefault(one.note.identity, []).append(ref)
-        elif (bought := by_id.pop(one.bought, None)) and _is_its_own(one, bought, user_id):
+            continue
+        bought = by_id.pop(one.bought, None)
+        if bought is not None and bought.live and one.may_be(bought, user_id):
             found[ref] = bought
     by_name: dict[str, list[ObservedAccount]] = {}
     for account in by_id.values():

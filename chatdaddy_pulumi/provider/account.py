@@ -41,7 +41,7 @@ from chatdaddy_pulumi.provider.host import (
     urn_of,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext, removal_of
-from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, is_renamed, secret
+from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, is_renamed, secret_if
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
@@ -357,7 +357,7 @@ class AccountProvider:
             inputs["nickname"] = visible(drift["nickname"])
         if "settings" in drift:
             inputs["settings"] = {**inputs.get("settings", {}), **drift["settings"]}
-        marked = {name: secret(v) if name in secrets else v for name, v in inputs.items()}
+        marked = {name: secret_if(name in secrets, v) for name, v in inputs.items()}
         return Read(id, now.dump(secrets), marked)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -315,7 +315,7 @@ class FleetProvider:
     ) -> Outcome:
         """Execute the plan, and show its progress and its results."""
         tally, row = Tally(), _row(inputs)
-        async with _Progress(self._host, tally, row):
+        async with _progress(self._host, tally, row):
             outcome = await execute(
                 self._host.facts(),
                 urn,
@@ -382,22 +382,9 @@ class FleetProvider:
             gone = [f"{key} ({one.account_id})" for key, one in sorted(found.gone.items())]
             self._host.warn(f"gone from ChatDaddy: {listed(gone)}", row)
         different = bool(found.drifted or found.gone)
-        now = FleetState(
-            held=found.held,
-            failed=state.failed,
-            unresolved=state.unresolved,
-            worked_at=state.worked_at,
-            worked_in=state.worked_in,
-            most=state.most,
-            inputs=state.inputs,
-            usual=state.usual,
-            settled=None if different else state.settled,
-        )
-        hidden = bool(state.inputs.get("__secrets"))
-        dumped = now.dump(hidden=hidden)
-        if not different:
-            return Read(id, dumped)
-        return Read(id, dumped, _as_found(now))
+        now = replace(state, held=found.held, settled=None if different else state.settled)
+        dumped = now.dump(hidden=bool(state.inputs.get("__secrets")))
+        return Read(id, dumped, _as_found(now) if different else None)
 
     # --- the entries
 
@@ -604,27 +591,23 @@ def _row(inputs: Mapping[str, Any]) -> str:
     return "::".join(parts)
 
 
-class _Progress:
-    """Shows progress while the block runs: ``412/5,000 purchased``."""
+@asynccontextmanager
+async def _progress(host: Host, tally: Tally, urn: str) -> AsyncIterator[None]:
+    """Show progress while the block runs: ``412/5,000 purchased``."""
 
-    def __init__(self, host: Host, tally: Tally, urn: str) -> None:
-        self._host = host
-        self._tally = tally
-        self._urn = urn
-
-    async def __aenter__(self) -> None:
-        self._ticker = asyncio.ensure_future(self._tick())
-
-    async def __aexit__(self, *_: Any) -> None:
-        self._ticker.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._ticker
-
-    async def _tick(self) -> None:
+    async def tick() -> None:
         told = ""
         while True:
             await asyncio.sleep(_PROGRESS_EVERY_S)
-            line = self._tally.progress()
+            line = tally.progress()
             if line and line != told:
                 told = line
-                self._host.log(line, urn=self._urn, passing=True)
+                host.log(line, urn=urn, passing=True)
+
+    ticker = asyncio.ensure_future(tick())
+    try:
+        yield
+    finally:
+        ticker.cancel()
+        with suppress(asyncio.CancelledError):
+            await ticker

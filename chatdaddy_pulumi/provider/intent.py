@@ -57,7 +57,7 @@ from chatdaddy_pulumi.provider.state import (
     first_account,
     read_orders,
     saved_holder,
-    secret,
+    secret_if,
     write_orders,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
@@ -150,11 +150,8 @@ class IntentProvider:
         failures = self._host.configuration_problems()
         run = context.run
         if failures or run is None:
-            checked |= {
-                name: secret(olds[name]) if olds.get("__secrets") else olds[name]
-                for name in _SAVED
-                if name in olds
-            }
+            was_hidden = bool(olds.get("__secrets"))
+            checked |= {name: secret_if(was_hidden, olds[name]) for name in _SAVED if name in olds}
             return Checked(checked, failures)
         try:
             await _Found(self._host, olds, news).look()
@@ -165,11 +162,10 @@ class IntentProvider:
             # Unknown in a preview, so that `pulumi up --plan` accepts another moment.
             checked |= dict.fromkeys(_SAVED, UNKNOWN)
         else:
-            orders = write_orders(context.orders)
             checked |= {
                 _RUN: run.number,
                 _RUN_AT: run.at,
-                _UNRESOLVED: secret(orders) if hidden else orders,
+                _UNRESOLVED: secret_if(hidden, write_orders(context.orders)),
             }
         if hidden:
             checked["__secrets"] = news["__secrets"]

@@ -58,6 +58,11 @@ def secret(value: Any) -> Any:
     return {_SIGNATURE: _SECRET, "value": value}
 
 
+def secret_if(hidden: bool, value: Any) -> Any:
+    """The value, marked as a secret if it is one."""
+    return secret(value) if hidden else value
+
+
 def plain(value: Any) -> Any:
     """The value without the marks of secrets."""
     if isinstance(value, dict):
@@ -159,10 +164,6 @@ class AccountState:
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
         """The outputs. Those named in `secrets` are marked, and what contains them."""
         hidden = set(secrets)
-
-        def with_all(value: Any) -> Any:
-            return secret(value) if hidden else value
-
         facts = {name: value for name, value in self.facts.items() if value is not None}
         user_id = facts.pop("user_id", None)
         nickname = facts.get("nickname") or ""
@@ -170,22 +171,23 @@ class AccountState:
             # Engines print a text of several lines without escapes.
             facts |= {"__nickname": nickname, "nickname": visible(nickname)}
         outputs: dict[str, Any] = {
-            name: secret(value) if name.removeprefix("__") in hidden else value
+            name: secret_if(name.removeprefix("__") in hidden, value)
             for name, value in facts.items()
         }
         if user_id:
             outputs["user_id"] = secret(user_id)
         outputs["cost"] = self.cost
-        outputs["__declared"] = with_all(
-            {name: value for name, value in self.inputs.items() if name != "__provider"}
+        outputs["__declared"] = secret_if(
+            bool(hidden),
+            {name: value for name, value in self.inputs.items() if name != "__provider"},
         )
         outputs["__version"] = VERSION
         if self.held is not None and self.held.missing_since is not None:
             outputs["__missing_since"] = self.held.missing_since
         if self.unresolved is not None:
-            outputs["__unresolved"] = with_all(to_json(_written(self.unresolved)))
+            outputs["__unresolved"] = secret_if(bool(hidden), to_json(_written(self.unresolved)))
         if self.failed:
-            outputs["__failed"] = with_all(self.failed)
+            outputs["__failed"] = secret_if(bool(hidden), self.failed)
         if self.replaced:
             outputs["__replaced"] = self.replaced
         return outputs
@@ -312,10 +314,8 @@ class FleetState:
         told["__usual"] = self.usual
         if self.settled:
             told["__settled"] = self.settled
-        if hidden:
-            told = {name: secret(value) for name, value in told.items()}
         return {
-            **told,
+            **{name: secret_if(hidden, value) for name, value in told.items()},
             "counts": {
                 "total": len(shown),
                 "tier": dict(sorted(tiers.items())),
@@ -413,7 +413,7 @@ class IntentState:
         if self.orders:
             told["__unresolved"] = write_orders(self.orders)
         return {
-            **{name: secret(one) if hidden else one for name, one in told.items()},
+            **{name: secret_if(hidden, one) for name, one in told.items()},
             "__version": VERSION,
         }
 

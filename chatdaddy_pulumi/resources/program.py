@@ -156,11 +156,6 @@ class _FirstPurchase:
         if self.buyers:
             await self.others_may_go.wait()
 
-    def save(self) -> None:
-        """Note that the mark is saved."""
-        self.marked.set()
-        self.others_may_go.set()
-
     def _over(self) -> None:
         self.first.release()
         self.buyers -= 1
@@ -321,7 +316,8 @@ class Program:
         }
         assert urn is not None
         await sdk_hooks.register_outputs(urn, said)
-        first_purchase.save()
+        first_purchase.marked.set()
+        first_purchase.others_may_go.set()
 
     # --- the run's file
 
@@ -444,12 +440,9 @@ def _secret_name(name: str, value: Any) -> str:
 
 
 async def _is_secret(value: Any) -> bool:
-    if isinstance(value, pulumi.Output):
-        return bool(await value.is_secret()) or await _is_secret(await value.future())
-    if isinstance(value, Mapping):
-        return any([await _is_secret(inner) for inner in value.values()])
-    if isinstance(value, (list, tuple)):
-        return any([await _is_secret(inner) for inner in value])
+    for output in _outputs_in(value):
+        if await output.is_secret() or await _is_secret(await output.future()):
+            return True
     return False
 
 
