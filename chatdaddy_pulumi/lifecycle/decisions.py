@@ -1,7 +1,7 @@
 """Decides how an entry without an account gets one: a single function for all callers.
 
-It keeps the account of an entry that leaves, takes an existing account over, gets the account that
-an interrupted run bought, or a new one is bought. Previews and updates call the same function.
+The account is carried over from an entry that leaves, adopted, recovered from an interrupted run,
+or bought. Previews and updates call the same function.
 """
 
 from __future__ import annotations
@@ -240,9 +240,9 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     if unclear:
         told = ", ".join(f"{one.account_id} ({one.ref.label})" for one in unclear)
         raise AlreadyThere(
-            f"nothing was bought: several entries of nickname {spec.nickname!r} leave or come in "
-            f"this run, and which account goes where can't be told: {told}. Say it with adopt="
-            f"{unclear[0].account_id!r}, or change one entry in a run"
+            f"nothing was bought: several entries of nickname {spec.nickname!r} are removed or "
+            f"added in this run, so it can't be told which account belongs to which: {told}. Set "
+            f"adopt={unclear[0].account_id!r}, or change one entry in a run"
         )
     if ref in recovered.accounts:
         return TakeOver(recovered.accounts[ref], Reason.RECOVERED)
@@ -268,7 +268,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     ):
         raise NotDone(
             f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought its "
-            "account, which was to be seen or to be waited for as this run began. Run it again"
+            "account, and that was not settled when this run began. Run it again"
         )
     return _buy_or_adopt(facts, ref, spec)
 
@@ -281,7 +281,7 @@ async def not_appeared(
     Args:
         facts: What the removal knows.
         orders: The orders, by key.
-        removed: The accounts that this run removes; none of them came of the orders.
+        removed: The accounts that this run removes. None of them is a result of the orders.
     """
     waiting = {key: one for key, one in orders.items() if one.until > facts.clock()}
     if not waiting:
@@ -305,10 +305,10 @@ async def not_appeared(
 
 
 def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
-    """Refuse to remove accounts, given by key, if it can't be told whether other entries mean them.
+    """Refuse to remove accounts, given by key, that may belong to other entries.
 
     Raises:
-        LifecycleError: naming the accounts, the entries, and the ways on.
+        LifecycleError: with the accounts, the entries, and what to do.
     """
     contested = ownership.contested
     unclear = {key: id_ for key, id_ in leaving.items() if id_ in contested}
@@ -318,14 +318,14 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
         )
         first = next(iter(unclear.values()))
         raise LifecycleError(
-            f"nothing is removed: entries leave and come in this run, and which account goes where "
-            f"can't be told: {told}. Say it where the account goes with adopt={first!r}, or change "
-            "one entry in a run"
+            f"nothing is removed: entries are removed and added in this run, so it can't be told "
+            f"which account belongs to which: {told}. Set adopt={first!r} in the entry that keeps "
+            "the account, or change one entry in a run"
         )
 
 
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
-    """The account that the same entry already holds, if the engine creates the resource again."""
+    """The account that the entry holds already, if its resource is created again."""
     held = facts.ownership.held(ref)
     if held is None or ref in facts.replaced or held.identity.type != spec.arguments.type.value:
         return None
@@ -365,9 +365,7 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
         )
     others = facts.ownership.also_adopted_by(account_id, ref)
     if others:
-        raise CannotAdopt(
-            f"{account_id} is to be taken over by {_listed(others)} too. Nothing was changed"
-        )
+        raise CannotAdopt(f"{account_id} is adopted by {_listed(others)} too. Nothing was changed")
     account = facts.view.get(account_id)
     if account is None:
         raise CannotAdopt(f"the team has no account {account_id}. Nothing was bought")
@@ -423,7 +421,7 @@ def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
 
 
 def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:
-    """The nickname is taken: the ways out, without a take-over if no account has the type."""
+    """The message for a nickname that is taken, with what can be done."""
     ids = ", ".join(account.account_id for account in found)
     several = "accounts" if len(found) > 1 else "an account"
     fits = [one.account_id for one in found if one.type == spec.arguments.type.value]

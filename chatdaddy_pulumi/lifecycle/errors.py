@@ -1,4 +1,4 @@
-"""Refusals of this package, before or after a call to ChatDaddy: each is one line for a person."""
+"""The errors of this package. Each message is one line for a person."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AlreadyThere(LifecycleError):
 
 
 class CannotAdopt(LifecycleError):
-    """The account to take over does not exist, has another type, or is somebody else's."""
+    """The account to take over does not exist, has another type, or belongs to another entry."""
 
 
 class HistoryLoss(LifecycleError):
@@ -50,11 +50,11 @@ class Unresolved(NotDone):
 
 
 class Missing(NotDone):
-    """No listing shows the account for the first time; the next run buys another."""
+    """The account is missing from the listings for the first time; the next run may buy another."""
 
 
 class NotNoted(NotDone):
-    """The intent has not noted the purchase, so it could not be found again."""
+    """The intent has not noted the purchase, so a later run could not find it."""
 
 
 class NotRemoved(LifecycleError):
@@ -69,7 +69,7 @@ class NotRemoved(LifecycleError):
 
 
 class StillDeclared(LifecycleError):
-    """The program declares an entry that has the account, and nothing says that it will keep it."""
+    """The program declares an entry that has the account, but this run does not check it."""
 
 
 class WrongTeam(LifecycleError):

@@ -23,7 +23,7 @@ _ID_LENGTH = 3 + _TEAM_CHARACTERS + 4
 
 
 class Claim(NamedTuple):
-    """A claim in this run to take an account over: by which entry, and whether it has done so."""
+    """The entry that takes an account over in this run, and whether it has done so."""
 
     ref: Ref
     fulfilled: bool
@@ -65,7 +65,7 @@ class Claims:
         return self._failed
 
     def fail(self) -> None:
-        """A step of the run failed; what the program would declare after it is not known."""
+        """Note that a step failed, so what the program declares after it is not known."""
         self._failed = True
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:

@@ -22,9 +22,9 @@ class HeldAccount(NamedTuple):
     nickname: str
     arguments: Arguments
     state: str = "close"
-    #: What is otherwise than asked for, as it was seen: ``nickname``, ``tier``, ``settings``,
-    #: ``assignees``; ``deleted``: in its 24 hours of grace; ``missing``: since when (seconds since
-    #: 1970) no listing shows it, though nothing says that it is gone.
+    #: What differs from what was asked for, as it was seen: ``nickname``, ``tier``, ``settings``,
+    #: ``assignees``; ``deleted``: it is in its 24 hours of grace; ``missing``: the time (seconds
+    #: since 1970) since which no listing shows it, although nothing proves that it is gone.
     drift: Mapping[str, Any] | None = None
 
     @classmethod

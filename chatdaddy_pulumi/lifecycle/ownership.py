@@ -241,7 +241,7 @@ class Ownership:
 
     @cached_property
     def leaving(self) -> list[Holding]:
-        """The accounts whose entries are no longer declared, unless another entry has them."""
+        """The accounts whose entries are no longer declared, and that no other entry has."""
         found = []
         for holder in self._saved.values():
             declared = self.declaration(holder.urn)
@@ -312,7 +312,7 @@ class Ownership:
         return found
 
     def carried_to(self, ref: Ref) -> Holding | None:
-        """The account that the entry takes over from an entry that leaves."""
+        """The account that is carried over to the entry from an entry that leaves."""
         return self._find(self._moves[0], ref)
 
     def unclear(self, ref: Ref) -> list[Holding]:
@@ -383,8 +383,8 @@ class Ownership:
     def saved_holder_of(self, account_id: str, urn: str) -> str:
         """The URN in the saved state of the one resource that lists the account.
 
-        `urn`, which is given, may be a name that the resource had before; it counts if several
-        resources list the account, or none.
+        The given `urn` may be an earlier one. It is returned if no resource lists the account, or
+        several do.
         """
         urns = self._listed_by.get(account_id, set())
         return next(iter(urns)) if len(urns) == 1 else urn

@@ -1,4 +1,4 @@
-"""Moving an account between tiers: the guide's step 11 and its policy on downgrading.
+"""Changes of an account's tier: the guide's step 11 and its policy on downgrading.
 
 - An account already at the tier answers 400: that is success.
 - Downgrading to a tier without chat history removes all chats and messages received at login.

@@ -1,7 +1,8 @@
 """The verbs for an account: buy, take over, change, bring back, remove.
 
 Each verb itself refuses what must not be done, with facts that it reads then. So no plan can avoid
-the check.
+the check. Each raises `NotDone` if ChatDaddy refuses or can't be asked, and `WrongTeam` if the
+account belongs to another team than the configured one.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.facts import Facts
     from chatdaddy_pulumi.spec.account import AccountSpec
 
-#: After a lost answer, the work may take this many times as long as the server was silent.
+#: If an answer is lost, the purchase may still happen within this many times the wait for it.
 _SLOWER_STILL = 10.0
 
-#: For so many seconds after the program began its first resource may be checked, and how often it
-#: is asked for.
+#: Seconds after the program's start in which its first resource may still be checked, and the
+#: seconds between two looks.
 _FIRST_CHECK_S, _CHECK_AGAIN_S = 10.0, 0.25
 
 
@@ -69,8 +70,8 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         )
     if not facts.noted(ref, spec.identity):
         raise NotNoted(
-            f"{spec.nickname!r} was not bought: the intent, by which a purchase is found again if "
-            "this run is interrupted, has not noted it in this run"
+            f"{spec.nickname!r} was not bought: the intent has not noted it in this run, so the "
+            "purchase could not be found again if this run is interrupted"
         )
     other = facts.claims.reserve(spec.identity, ref)
     if other is not None and spec.existing.value != "allow":
@@ -129,7 +130,6 @@ async def take_over(
     Raises:
         CannotAdopt: another entry takes it over in this run, or its grace is over.
         HistoryLoss: the entry's tier would delete its chats. Nothing was changed.
-        NotDone: ChatDaddy refused or could not be asked.
     """
     account = decision.account
     account_id = account.account_id
@@ -154,7 +154,6 @@ async def bring_back(
     Raises:
         CannotAdopt: its grace is over.
         HistoryLoss: the entry's tier would delete its chats. Nothing was changed.
-        NotDone: ChatDaddy refused or could not be asked.
     """
     facts.check_team(held.account_id)
     account = await _read(facts, held.account_id)
@@ -185,7 +184,6 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
 
     Raises:
         HistoryLoss: the change would delete the account's chats. Nothing was changed.
-        NotDone: the patch was refused, or its outcome isn't known; repeating it is harmless.
     """
     facts.check_team(held.account_id)
     wanted = held.differences(spec)
@@ -224,11 +222,7 @@ async def _patch(facts: Facts, account_id: str, change: dict[str, Any]) -> None:
 
 
 async def open_connection(facts: Facts, account_id: str) -> None:
-    """Open the account's connection, so that its QR code is there to scan.
-
-    Raises:
-        NotDone: it was not opened.
-    """
+    """Open the account's connection, so that its QR code is there to scan."""
     try:
         await facts.client.accounts.open(account_id)
     except ChatDaddyError as error:
@@ -258,16 +252,14 @@ async def remove(
 
     Raises:
         NotRemoved: another entry will take it over and has not done so yet.
-        StillDeclared: the program declares an entry that has it, and may be run by a destroy.
-        WrongTeam: it belongs to another team than the configured one.
-        NotDone: ChatDaddy refused or could not be asked; it is as it was, or on its way.
+        StillDeclared: the program declares an entry that has it, but this run checks no resource.
     """
     other = _has_now(facts, ref, account_id)
     if other is not None:
         if not await _is_checked(facts):
             raise StillDeclared(
                 f"{account_id} was not removed: the program declares {other.label}, which has it, "
-                "and this run checks none of its resources, so nothing says who keeps it"
+                "but this run checks none of its resources, so it may be removed, too"
             )
         return Removal.LET_GO, other
     if on_delete is OnDelete.RETAIN:
@@ -275,8 +267,8 @@ async def remove(
     facts.check_team(account_id)
     if facts.ownership.declaration(ref.holder) is None and facts.claims.failed:
         raise NotDone(
-            f"{account_id} was not removed: something failed in this run, and the program may "
-            "declare the account after it"
+            f"{account_id} was not removed: a step of this run failed, and the program may declare "
+            "the account after that step"
         )
     accounts = facts.client.accounts
     try:
