@@ -221,7 +221,8 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
         if own in facts.first_missed:
             raise Missing(
                 f"nothing was bought for {spec.nickname!r}: no listing shows its account {own}, "
-                "but nothing says that it is gone. The next run buys another if it is still missing"
+                "but nothing proves that it is gone. The next run buys another if it is still "
+                "missing"
             )
     elif own is not None:
         return TakeOver(_present(facts, own, spec, "it holds"), Reason.KEPT)

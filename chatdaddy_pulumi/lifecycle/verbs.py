@@ -259,7 +259,7 @@ async def remove(
         if not await _is_checked(facts):
             raise StillDeclared(
                 f"{account_id} was not removed: the program declares {other.label}, which has it, "
-                "but this run checks none of its resources, so it may be removed, too"
+                "but this run checks no resource of the program, so that one may be removed, too"
             )
         return Removal.LET_GO, other
     if on_delete is OnDelete.RETAIN:

@@ -115,7 +115,7 @@ class AccountProvider:
     async def _refused(
         self, context: RunContext, urn: str, spec: AccountSpec, todo: Plan
     ) -> list[Problem]:
-        """Find in the preview what would stop the purchase or the take-over."""
+        """The problems that would stop the purchase or the take-over."""
         ref, name, facts = Ref(urn), short_name(urn), self._host.facts()
         try:
             decisions = context.decisions or await decide_all(facts, {ref: spec}, max_age=60)
@@ -131,7 +131,7 @@ class AccountProvider:
             await self._refuse_losses(urn, todo, decisions)
         except HistoryLoss as loss:
             return [Problem("tier", str(loss))]
-        # The intent tells of new ones; not of one that `--replace` names.
+        # The intent lists new accounts, but not one that `--replace` names.
         if not context.intent_checked or todo.held or context.saved(urn):
             wanted, named = Plan(acquire={name: spec}), decisions.named({ref: name})
             told = messages.summary(wanted, named, self._host.settings.prices(), "")
@@ -145,7 +145,7 @@ class AccountProvider:
         context = self._host.context
         registered = urn in context.checked
         if not registered and context.intent_checked:
-            # The program hands over nothing (`ignore_changes`).
+            # The resource was not checked in this run (`ignore_changes`).
             if state.held is None:
                 self._host.warn(messages.unfinished(short_name(urn_of(state.inputs))))
             return Difference(False)
@@ -227,7 +227,9 @@ class AccountProvider:
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         if error is not None:
             self._host.warn(
-                f"{short_name(urn)} is yours ({held.account_id}), but {messages.told(error)}", urn
+                f"{short_name(urn)} has an account now ({held.account_id}), but "
+                f"{messages.told(error)}",
+                urn,
             )
         inputs = _stored(news)
         if not held.arguments.connect:
@@ -243,7 +245,7 @@ class AccountProvider:
         return Created(held.account_id, state.dump(_secrets(news)))
 
     def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
-        """The accounts that the old resource of a replacement holds, without one that is kept."""
+        """The accounts that the old side of a replacement holds, without the new side's own."""
         old = self._host.context.account(urn)
         found = dict(old.replaced)
         if old.held is not None:
@@ -300,7 +302,7 @@ class AccountProvider:
         urn = context.urn_today(urn_of(state.inputs), account_id)
         declared = context.declared(urn) if urn else None
         if state.held is None:
-            # An intent that stays has it, and names what comes of it.
+            # If the intent stays, it keeps the order.
             if state.unresolved is None or context.keeps_orders(declared):
                 return
             facts = self._host.facts()

@@ -114,7 +114,7 @@ class FleetProvider:
         digest = None if late else entries_digest({**news, "accounts": news.get("__accounts")})
         checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
         if digest is not None:
-            # A digest tells whether a guess is right.
+            # With the digest of secret entries, a guess of them could be checked.
             checked |= _hidden({"__said": digest}, news)
         self._host.hide(
             news, [name for name in news.get("__secrets") or () if name.removesuffix(PART) in _KEPT]
@@ -149,7 +149,7 @@ class FleetProvider:
         return Checked(checked, failures)
 
     async def _refused_at_first(self, compared: _Comparison) -> list[Problem]:
-        """Find what would stop the first run, or a replacement, before anything is done."""
+        """The problems that would stop the first run, or a replacement."""
         try:
             await self._approve(compared)
         except TooMuch as error:
@@ -170,8 +170,8 @@ class FleetProvider:
             return Difference(False)
         state = FleetState.load(olds)
         if urn not in context.checked:
-            # A refresh asks without the program: only what it found counts. If the program runs,
-            # it hands over nothing (`ignore_changes`), and nothing is done.
+            # A refresh runs without the program: only the drift counts. If the program runs, the
+            # resource has `ignore_changes`, and nothing is done.
             if ignored:
                 self._tell_ignored(context, urn, state)
             found = any(one.drift for one in state.held.values())
@@ -189,7 +189,7 @@ class FleetProvider:
         except _Refused as error:
             reasons = {one.property: one.reason for one in error.problems}
             raise LifecycleError(
-                messages.several_failed(reasons, "can't be had so; nothing was done")
+                messages.several_failed(reasons, "would fail; nothing was done")
             ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
         left = left or any(map(is_leftover, state.held))
@@ -197,10 +197,10 @@ class FleetProvider:
         return Difference(not compared.plan.empty or left)
 
     def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
-        """Tell what is not done since the program hands over nothing.
+        """Warn of work that `ignore_changes` prevents.
 
         Raises:
-            LifecycleError: an account leaves its place for one here.
+            LifecycleError: an account is carried over to an entry of this fleet.
         """
         name = short_name(urn)
         if state.failed or state.unresolved:
@@ -214,8 +214,8 @@ class FleetProvider:
         if coming:
             told = [f"{key} ({account_id})" for key, account_id in sorted(coming.items())]
             raise LifecycleError(
-                f"nothing was done: {name} has ignore_changes=['*'], and so can't take over "
-                f"{listed(told)}. Take ignore_changes off until `pulumi up` is green"
+                f"nothing was done: {name} has ignore_changes=['*'], so it can't take over "
+                f"{listed(told)}. Remove ignore_changes until `pulumi up` succeeds"
             )
 
     async def _approve(self, compared: _Comparison) -> None:
@@ -257,8 +257,8 @@ class FleetProvider:
 
     async def create(self, news: dict[str, Any]) -> Created:
         urn = urn_of(news)
-        # A replacement takes over what its old side holds, as an update does: nothing else tells
-        # whose these accounts are until that is removed.
+        # As in an update, the new side of a replacement keeps what the old side holds, and claims
+        # it, so that the removal of the old side does not remove the accounts.
         context = self._host.context
         state, facts = context.fleet(urn), self._host.facts()
         for held in state.held.values():
@@ -278,7 +278,7 @@ class FleetProvider:
         _, reading = self._reading(news)
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
-            raise LifecycleError(messages.several_failed(reasons, "can't be had so"))
+            raise LifecycleError(messages.several_failed(reasons, "would fail; nothing was done"))
         compared = _Comparison(context, urn, state, news, reading)
         todo = compared.plan
         declared = context.declared(urn)
@@ -293,7 +293,7 @@ class FleetProvider:
         try:
             outcome = await self._execute(urn, todo, news, approve=approve, others_s=_OTHERS_S)
         except LifecycleError as error:
-            # Nothing was done, and that is saved: the next run need not ask what this one bought.
+            # That nothing was done is saved, so the next run knows that this one bought nothing.
             keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
         unsettled = outcome.failed or any(map(is_leftover, outcome.held))
@@ -349,7 +349,7 @@ class FleetProvider:
             raise LifecycleError(
                 messages.several_failed(reasons, "could not be removed; run it again")
             )
-        # An intent that stays has the orders, and names what comes of them.
+        # If the intent stays, it keeps the orders.
         if context.keeps_orders(declared):
             return
         facts = self._host.facts()
@@ -498,7 +498,7 @@ class _Comparison:
         if declared is not None and declared.protect:
             raise Protected(
                 f"the fleet is protected, so its accounts are not removed: {listed(removed)}. "
-                "Nothing was done. Bring the entries back, or take protect=True off the fleet first"
+                "Nothing was done. Bring the entries back, or remove the fleet's protect=True first"
             )
         limit = read_limits(self.news.get("limits")).limits.max_removals
         held_now = sum(not is_leftover(key) for key in state.held)

@@ -60,8 +60,8 @@ class Host:
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
     context: RunContext = field(init=False)
-    #: The accounts as this host has read them in a refresh; None if an account is gone. A refresh
-    #: in an update is before the program, which still reads the state from before the refresh.
+    #: The accounts as this host has read them in a refresh; None if an account is gone. With
+    #: `pulumi up --refresh`, the program reads the state from before the refresh.
     refreshed: dict[str, HeldAccount | None] = field(default_factory=dict)
     #: The accounts that no listing showed for the first time, in this run of the engine.
     first_missed: Missed = field(default_factory=set[str])
@@ -153,7 +153,7 @@ class Host:
         """
         if urn not in self.context.checked:
             raise NotDone(
-                "nothing was done: the program hands over nothing of this run, as with "
+                "nothing was done: the resource was not checked in this run, as with "
                 "ignore_changes=['*']"
             )
 

@@ -113,8 +113,8 @@ class _LastRun:
     def order(self, ref: Ref, note: Note, options: ClientOptions) -> Unresolved | None:
         """The order that it may have sent for a noted entry."""
         if self.known is None:
-            # A fleet whose work had ended would have saved that. A single account is saved only if
-            # it was bought, so its purchase may also have been refused.
+            # A fleet saves that its work has ended, so this one was interrupted. An account is
+            # saved only if it was bought, so its purchase may also have been refused.
             sure = leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
             until = self.began + options.slowest_purchase_s
             return Unresolved(note, self.began, until, sure=sure)
@@ -171,7 +171,7 @@ class IntentProvider:
             checked["__secrets"] = news["__secrets"]
         if context.to_note:
             names = sorted(entry.ref.label for entry in context.to_note)
-            # A digest tells whether a guess of a name is right; the run alone makes it another.
+            # With a digest of secret names, a guess could be checked. The run makes it unique.
             said = "\n".join([run.number, str(run.at), *([] if hidden else names)])
             digest = hashlib.sha256(said.encode()).hexdigest()[:12]
             checked["noted"] = UNKNOWN if run.preview else digest
@@ -293,8 +293,8 @@ class _Found:
     def _own_ids(self) -> list[str]:
         """The accounts that this provider's resources hold by the saved state.
 
-        The state does not tell the provider of a resource that the program drops. If the state has
-        only one intent, there never was another provider.
+        The state does not name the provider of a resource that the program drops. If the state has
+        only one intent, no other provider was used.
         """
         alone = [urn for urn in self._saved if type_of(urn) == INTENT_TYPE] == [self._urn]
         found: list[str] = []
@@ -562,7 +562,7 @@ class _Found:
         return spec is not None and spec.arguments.login_type is not held.arguments.login_type
 
     def _says_login_type(self, declared: Declared) -> bool:
-        """Whether any entry may have one, since few do and reading a large fleet takes long."""
+        """Whether any entry may have a login type. It is faster than to read a large fleet."""
         name = declared.urn or declared.leaf
         if name not in self._login_types:
             self._login_types[name] = "login_type" in str(declared.given)

@@ -286,8 +286,8 @@ def drift_of(label: str, held: HeldAccount) -> str:
     texts = []
     if "missing" in seen:
         return (
-            f"{label} ({held.account_id}): no listing shows the account, but nothing says that it "
-            "is gone. It is kept; the next `pulumi up` buys another only if it is still missing"
+            f"{label} ({held.account_id}): no listing shows the account, but nothing proves that "
+            "it is gone. It is kept; the next `pulumi up` buys another only if it is still missing"
         )
     if seen.get("deleted"):
         texts.append(
@@ -365,8 +365,8 @@ def results(outcome: Outcome) -> list[str]:
 def unfinished(name: str) -> str:
     """The message for a resource with work left, for which the program passes no run."""
     return (
-        f"{name}: work of an earlier run is left, and ignore_changes=['*'] keeps it from being "
-        "done. Take ignore_changes off until `pulumi up` is green"
+        f"{name}: an earlier run left work, which ignore_changes=['*'] prevents. Remove "
+        "ignore_changes until `pulumi up` succeeds"
     )
 
 

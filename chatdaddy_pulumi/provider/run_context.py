@@ -206,7 +206,7 @@ class RunContext:
         _rename(self.unresolved, leaf, urn)
 
     def read_again(self) -> None:
-        """Take over what the program declares late: in an `apply`, or after it has waited."""
+        """Add what the program has declared since: in an `apply`, or after it has waited."""
         if self.run is None:
             return
         late = self.run.declared_since(len(self.run.declared))
@@ -234,7 +234,7 @@ class RunContext:
         return Unresolved(note, error.began_at, error.until)
 
     def keeps_orders(self, declared: Declared | None) -> bool:
-        """Whether an intent stays that has the orders of a resource which is removed."""
+        """Whether the intent stays and keeps the orders of a resource that is removed."""
         if self.intent_checked:
             return True
         return declared is not None and self.run is not None and self.run.claims.checked

@@ -66,7 +66,7 @@ def folder() -> Path:
 
 
 class RunFile(Claims):
-    """One run's file, which has its claims, too."""
+    """The file of one run, which also has the run's claims."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from pulumi.dynamic import Resource
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE
 from chatdaddy_pulumi.resources.program import (
-    end_red,
+    fail_run,
     is_protected_by,
     program,
     provider_name,
@@ -152,7 +152,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
             ),
         )
         failed: pulumi.Output[str | None] = getattr(self, "__failed")
-        failed.apply(end_red)
+        failed.apply(fail_run)
 
 
 _OUTPUTS = (

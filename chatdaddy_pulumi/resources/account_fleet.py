@@ -26,7 +26,7 @@ from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import FLEET_TYPE, FleetState, plain
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
-    end_red,
+    fail_run,
     is_protected_by,
     old_names,
     program,
@@ -147,7 +147,7 @@ class AccountFleet(pulumi.ComponentResource):
             said = pulumi.Output.all(accounts=accounts, defaults=defaults)
             self._held = said.apply(lambda known: _as_if_bought(name, known))
             self._counts = self._held.apply(_counts_as_if_bought)
-        self._failed.apply(lambda failed: end_red(_failure_of(name, failed)))
+        self._failed.apply(lambda failed: fail_run(_failure_of(name, failed)))
         self.register_outputs({})
 
     # Computed on access, since ten thousand accounts take time.

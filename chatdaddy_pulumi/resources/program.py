@@ -376,12 +376,8 @@ class Program:
         return made
 
 
-def end_red(failed: str | None) -> None:
-    """Fail the run, after everything that was done is saved.
-
-    Raises:
-        pulumi.RunError: something failed.
-    """
+def fail_run(failed: str | None) -> None:
+    """End the program with an error, after everything that was done is saved."""
     if failed and not pulumi.runtime.is_dry_run():
         raise pulumi.RunError(failed)
 
