@@ -40,7 +40,7 @@ from chatdaddy_pulumi.provider.host import (
     split_unknowns,
     urn_of,
 )
-from chatdaddy_pulumi.provider.run_context import RunContext, removal_of
+from chatdaddy_pulumi.provider.run_context import removal_of
 from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, is_renamed, secret_if
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.problem import Problem
@@ -91,11 +91,10 @@ class AccountProvider:
         if hidden is not None:
             context.register(urn, given.get("on_delete"))
             if not olds and not {*_REPLACING} & {*reading.unknown}:
-                self._replace_by_order(context, urn, reading.spec, given)
+                self._replace_by_order(urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
-                failures = await self._refused(
-                    context, urn, reading.spec, plan({}, {"": reading.spec})
-                )
+                todo = plan({}, {"": reading.spec})
+                failures = await self._refused(urn, reading.spec, todo)
         _, unknown = split_unknowns(given)
         checked = _as_inputs(reading.spec, reading.unknown)
         if "on_delete" in _secrets(news):
@@ -103,19 +102,16 @@ class AccountProvider:
         checked |= {name: news[name] for name in _KEPT if news.get(name)}
         return Checked({**checked, **unknown}, failures)
 
-    def _replace_by_order(
-        self, context: RunContext, urn: str, spec: AccountSpec, given: Mapping[str, Any]
-    ) -> None:
+    def _replace_by_order(self, urn: str, spec: AccountSpec, given: Mapping[str, Any]) -> None:
         """With `--replace` the engine calls no `diff`."""
-        old = context.account(urn)
+        old = self._host.context.account(urn)
         if old.held is not None and old.held.arguments.kind != spec.arguments.kind:
             names = [one for one in _REPLACING if given.get(one) != old.inputs.get(one)]
-            self._replace(context, urn, old, given, names)
+            self._replace(urn, old, given, names)
 
-    async def _refused(
-        self, context: RunContext, urn: str, spec: AccountSpec, todo: Plan
-    ) -> list[Problem]:
+    async def _refused(self, urn: str, spec: AccountSpec, todo: Plan) -> list[Problem]:
         """The problems that would stop the purchase or the take-over."""
+        context = self._host.context
         ref, name, facts = Ref(urn), short_name(urn), self._host.facts()
         try:
             decisions = context.decisions or await decide_all(facts, {ref: spec}, max_age=60)
@@ -157,16 +153,16 @@ class AccountProvider:
             return Difference(True, ["nickname"])
         if replaces:
             if registered:
-                self._replace(context, urn, state, given, replaces)
+                self._replace(urn, state, given, replaces)
             return Difference(True, replaces)
         if unknown:
             return Difference(True)
         spec = _spec(news)
         todo = plan({"": state.held}, {"": spec})
         if registered:
-            await self._guard(context, urn, todo)
+            await self._guard(urn, todo)
             if todo.acquire and context.preview:
-                failures = await self._refused(context, urn, spec, todo)
+                failures = await self._refused(urn, spec, todo)
                 if failures:
                     raise LifecycleError("; ".join(one.reason for one in failures))
         if registered and is_renamed(olds, urn):
@@ -175,14 +171,10 @@ class AccountProvider:
         return Difference(not todo.empty and (_differs(todo) or other_removal))
 
     def _replace(
-        self,
-        context: RunContext,
-        urn: str,
-        old: AccountState,
-        given: Mapping[str, Any],
-        names: list[str],
+        self, urn: str, old: AccountState, given: Mapping[str, Any], names: list[str]
     ) -> None:
         """Warn once that another account is bought to replace the old one."""
+        context = self._host.context
         if old.held is None or urn in context.told_replaced:
             return
         context.replaced.add(Ref(urn))
@@ -201,10 +193,10 @@ class AccountProvider:
             urn,
         )
 
-    async def _guard(self, context: RunContext, urn: str, todo: Plan) -> None:
+    async def _guard(self, urn: str, todo: Plan) -> None:
         await self._refuse_losses(urn, todo, Decisions({}, {}))
         for held, spec in todo.change.values():
-            if context.preview and "tier" in held.differences(spec):
+            if self._host.context.preview and "tier" in held.differences(spec):
                 told = consequences(held.tier, spec.arguments.tier)
                 self._host.log(f"{short_name(urn)} ({held.account_id}): {told}", urn=urn)
 

@@ -302,7 +302,7 @@ class FleetProvider:
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
             unresolved=compared.unresolved(outcome),
             worked_at=self._host.clock(),
-            worked_in=context.run.number if context.run is not None else "",
+            worked_in=context.run.number,
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
             usual=reading.usual.text,

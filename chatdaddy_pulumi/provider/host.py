@@ -71,7 +71,7 @@ class Host:
     removed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.context = self._new_context(None)
+        self.context = RunContext(refreshed=self.refreshed)
 
     def configure(self, settings: Settings) -> None:
         """Use these settings; those that are secrets are masked."""
@@ -86,34 +86,28 @@ class Host:
         """The context of the run that a resource's hidden input names."""
         if not isinstance(hidden, Mapping) or has_unknown(hidden):
             return self.context
-        known = self.context.run
-        if known is None or known.number != hidden.get("number"):
+        if self.context.run.number != hidden.get("number"):
             run = self.find_run(hidden)
             if run is None:
                 raise NotDone(
                     f"nothing was done: the file of this run, {hidden.get('path')}, is not found. "
                     "The program and the engine need one TMPDIR, whose files stay while they run"
                 )
-            self.context = self._new_context(run, str(hidden.get("provider") or ""))
-            self._entered(run)
+            self._enter(run, str(hidden.get("provider") or ""))
         return self.context
-
-    def _new_context(self, run: Run | None, provider: str = "") -> RunContext:
-        return RunContext(run=run, provider=provider, refreshed=self.refreshed)
 
     def context_of_removal(self) -> RunContext:
         """The context for a removal, for which no resource may have been checked in this host."""
-        if self.context.run is None:
+        if not self.context.run.number:
             run = self.find_run(None)
             if run is not None:
-                self.context = self._new_context(run)
-                self._entered(run)
+                self._enter(run)
         self.context.read_again()
         return self.context
 
     def fail(self) -> None:
         """A check, a difference or a step of the run failed."""
-        if self.context.run is not None:
+        if self.context.run.number:
             self.context.run.claims.fail()
 
     @property
@@ -124,13 +118,12 @@ class Host:
     def facts(self) -> Facts:
         """The facts for the verbs in this run."""
         options, context = self.settings.options(), self.context
-        run = context.run or Run("", preview=False)
         return Facts(
             client=self.client,
             team_id=self.settings.team_id,
             ownership=context.ownership,
-            claims=run.claims,
-            began_at=run.at,
+            claims=context.run.claims,
+            began_at=context.run.at,
             unresolved=context.unresolved,
             suspected=context.suspected,
             noted=context.is_noted,
@@ -169,8 +162,9 @@ class Host:
         """The text without secrets, and with unsafe characters escaped."""
         return visible_lines(self.secrets.mask(text))
 
-    def _entered(self, run: Run) -> None:
-        """Mask the secrets of the program in this run, and those that it gave before."""
+    def _enter(self, run: Run, provider: str = "") -> None:
+        """Make a context for the run, and mask the secrets that the program gives and gave."""
+        self.context = RunContext(run, provider, refreshed=self.refreshed)
         self._hide_settings(run.secret_settings)
         for declared in run.declared:
             self.hide(declared.given, declared.secrets)

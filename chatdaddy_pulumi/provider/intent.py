@@ -149,7 +149,7 @@ class IntentProvider:
         hidden = bool(news.get("__secrets"))
         failures = self._host.configuration_problems()
         run = context.run
-        if failures or run is None:
+        if failures or not run.number:
             was_hidden = bool(olds.get("__secrets"))
             checked |= {name: secret_if(was_hidden, olds[name]) for name in _SAVED if name in olds}
             return Checked(checked, failures)
@@ -191,7 +191,7 @@ class IntentProvider:
         """Note what is about to be bought, and the accounts that have the nicknames now."""
         context = self._host.context
         run = context.run
-        if run is None:
+        if not run.number:
             raise NotDone("the intent was not noted: this host knows of no run")
         notes = {ref: one.note for ref, one in context.unresolved.items()}
         entries = [
@@ -252,7 +252,6 @@ class _Found:
     """The situation that a run finds before it does anything."""
 
     def __init__(self, host: Host, olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
-        assert host.context.run is not None
         self._host = host
         self._context = host.context
         self._urn = urn_of(news)

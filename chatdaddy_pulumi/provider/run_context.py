@@ -159,7 +159,8 @@ def _rename(found: dict[Ref, T], old: str, new: str) -> None:
 class RunContext:
     """A provider host's knowledge of the run."""
 
-    run: Run | None = None
+    #: If no run is known, as in a destroy, it has no number and declares nothing.
+    run: Run = field(default_factory=lambda: Run("", preview=False))
     #: The explicit provider that this host serves; "" for the default one.
     provider: str = ""
     #: The URNs of the resources that were checked in this run.
@@ -207,8 +208,6 @@ class RunContext:
 
     def read_again(self) -> None:
         """Add what the program has declared since: in an `apply`, or after it has waited."""
-        if self.run is None:
-            return
         late = self.run.declared_since(len(self.run.declared))
         if not late:
             return
@@ -237,7 +236,7 @@ class RunContext:
         """Whether the intent stays and keeps the orders of a resource that is removed."""
         if self.intent_checked:
             return True
-        return declared is not None and self.run is not None and self.run.claims.checked
+        return declared is not None and self.run.claims.checked
 
     @property
     def orders(self) -> dict[Order, Unresolved]:
@@ -247,13 +246,11 @@ class RunContext:
 
     @property
     def preview(self) -> bool:
-        return self.run is not None and self.run.preview
+        return self.run.preview
 
     @cached_property
     def ownership(self) -> Ownership:
         """Who holds what, without accounts that a refresh of this run found to be gone."""
-        if self.run is None:
-            return Ownership()
         gone = {account_id for account_id, held in self.refreshed.items() if held is None}
         return Ownership(_SavedHolders(self.run.saved, gone), self.run.declared)
 
@@ -263,7 +260,7 @@ class RunContext:
 
     @cached_property
     def _matching(self) -> Matching[Declared]:
-        return Matching([], ()) if self.run is None else Matching(self.run.declared, self.run.saved)
+        return Matching(self.run.declared, self.run.saved)
 
     def saved_urn(self, declared: Declared) -> str | None:
         """The URN in the saved state of a declared resource; None if it is not there."""
@@ -281,7 +278,7 @@ class RunContext:
 
     def is_settled(self, declared: Declared) -> bool:
         """Whether a fleet's entries are those of its last complete update, by the saved state."""
-        saved = self.run.saved.get(declared.urn or "") if self.run is not None else None
+        saved = self.run.saved.get(declared.urn or "")
         return saved is not None and is_settled(declared, saved)
 
     def specs(self, declared: Declared) -> dict[str, AccountSpec]:
@@ -294,8 +291,6 @@ class RunContext:
     def saved(self, urn: str) -> Mapping[str, Any]:
         """The saved outputs of a resource, by its current URN or its URN in the saved state; {} if
         there are none."""
-        if self.run is None:
-            return {}
         return self.run.saved.get(self._matching.saved_urns.get(urn, urn)) or {}
 
     def account(self, urn: str) -> AccountState:
