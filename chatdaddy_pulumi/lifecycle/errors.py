@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from chatdaddy_pulumi.client import ChatDaddyError
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.ownership import Ref
@@ -33,6 +37,15 @@ class HistoryLoss(LifecycleError):
 
 class NotDone(LifecycleError):
     """ChatDaddy refused, or could not be asked, or its answer was lost."""
+
+
+@contextmanager
+def not_done(message: str) -> Iterator[None]:
+    """Raise errors of ChatDaddy as `NotDone`, with what was not done."""
+    try:
+        yield
+    except ChatDaddyError as error:
+        raise NotDone(message, cause=error) from None
 
 
 class Unresolved(NotDone):

@@ -8,11 +8,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from chatdaddy_pulumi.client import ChatDaddyError, PaymentRequired, Refused
+from chatdaddy_pulumi.client import PaymentRequired, Refused
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle import verbs
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver, decide_all
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, NotRemoved, Unresolved
+from chatdaddy_pulumi.lifecycle.errors import (
+    LifecycleError,
+    NotDone,
+    NotRemoved,
+    Unresolved,
+    not_done,
+)
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref, entry_key
@@ -162,11 +168,9 @@ class _Execution:
         """If entries need accounts, look at the team and decide for all of them at once."""
         plan, facts = self._plan, self._facts
         wanted = {self._ref(key): spec for key, spec in plan.wanted.items()}
-        try:
+        with not_done("nothing was done: the accounts can't be read"):
             self._decisions = await decide_all(facts, wanted, max_age=_JUST_NOW_S)
             await self._await_unresolved(wanted)
-        except ChatDaddyError as error:
-            raise NotDone("nothing was done: the accounts can't be read", cause=error) from None
         approve(self._decisions)
         made = self._decisions.made.values()
         facts.promised = {one.account.account_id for one in made if isinstance(one, TakeOver)}

@@ -37,6 +37,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     NotRemoved,
     StillDeclared,
     Unresolved,
+    not_done,
 )
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
@@ -195,15 +196,13 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
         seen = account.tier if account else None
         await refuse_history_loss(facts, ref, spec, held.account_id, seen)
     send = dict(wanted)
-    try:
+    with not_done(f"{held.account_id}: {what} not changed"):
         if "settings" in send:
             # It is not documented whether the API merges a patch into the settings or replaces
             # them. If the current ones are sent along, both have the same result.
             now = await facts.client.accounts.get(held.account_id)
             send["settings"] = {**((now.settings if now else None) or {}), **send["settings"]}
         await _patch(facts, held.account_id, send)
-    except ChatDaddyError as error:
-        raise NotDone(f"{held.account_id}: {what} not changed", cause=error) from None
     return send
 
 
@@ -223,10 +222,8 @@ async def _patch(facts: Facts, account_id: str, change: dict[str, Any]) -> None:
 
 async def open_connection(facts: Facts, account_id: str) -> None:
     """Open the account's connection, so that its QR code is there to scan."""
-    try:
+    with not_done(f"{account_id} was not opened"):
         await facts.client.accounts.open(account_id)
-    except ChatDaddyError as error:
-        raise NotDone(f"{account_id} was not opened", cause=error) from None
 
 
 class Removal(Enum):
@@ -354,7 +351,5 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
 
 async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:
     """The account as ChatDaddy shows it now."""
-    try:
+    with not_done(f"{account_id} can't be read"):
         return await facts.client.accounts.look_up(account_id)
-    except ChatDaddyError as error:
-        raise NotDone(f"{account_id} can't be read", cause=error) from None

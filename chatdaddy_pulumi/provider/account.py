@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
 from chatdaddy_pulumi.lifecycle.decisions import (
@@ -22,6 +21,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     Missing,
     NotDone,
     Unresolved,
+    not_done,
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
@@ -113,12 +113,10 @@ class AccountProvider:
         """The problems that would stop the purchase or the take-over."""
         context = self._host.context
         ref, name, facts = Ref(urn), short_name(urn), self._host.facts()
-        try:
+        with not_done(f"{name} was not bought"):
             decisions = context.decisions or await decide_all(facts, {ref: spec}, max_age=60)
             if ref not in decisions.made and ref not in decisions.refused:
                 decisions = await decide_all(facts, {ref: spec}, max_age=60)
-        except ChatDaddyError as error:
-            raise NotDone(f"{name} was not bought", cause=error) from None
         decisions = decisions.only(ref)
         problems = refusals(decisions, facts)
         if problems or isinstance(decisions.refused.get(ref), Missing):
@@ -327,10 +325,8 @@ class AccountProvider:
         facts = self._host.facts()
         urn = urn_of(state.inputs)
         label = short_name(urn) if urn else repr(state.held.nickname)
-        try:
+        with not_done(f"{label} ({id}) can't be read"):
             found = await refresh(facts, {"": state.held})
-        except ChatDaddyError as error:
-            raise NotDone(f"{label} ({id}) can't be read", cause=error) from None
         self._host.refreshed[id] = found.held.get("")
         if found.gone:
             return Read("", {})

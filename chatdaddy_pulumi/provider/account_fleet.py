@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import OnDelete, milder
 from chatdaddy_pulumi.lifecycle.decisions import (
     Decisions,
@@ -24,6 +23,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     Protected,
     TooMuch,
     Unresolved,
+    not_done,
 )
 from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, Outcome, Tally, execute
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
@@ -232,10 +232,8 @@ class FleetProvider:
                 for key, spec in todo.wanted.items()
                 if not {"nickname", "adopt", "type"} & set(unknown.get(key, ()))
             }
-            try:
+            with not_done("the accounts can't be read"):
                 decisions = await decide_all(facts, known, max_age=60)
-            except ChatDaddyError as error:
-                raise NotDone("the accounts can't be read", cause=error) from None
             problems = refusals(decisions, facts)
             if problems:
                 raise _Refused(problems)
@@ -366,10 +364,8 @@ class FleetProvider:
         state = FleetState.load(outputs)
         self._host.hide(*state.secrets())
         facts = self._host.facts()
-        try:
+        with not_done("the accounts can't be read"):
             found = await refresh(facts, state.held)
-        except ChatDaddyError as error:
-            raise NotDone("the accounts can't be read", cause=error) from None
         self._host.hide(*FleetState(found.held, inputs=state.inputs).secrets())
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}

@@ -16,7 +16,7 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.lifecycle.decisions import decide_all, is_free, recovered_now
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import listed
@@ -153,10 +153,8 @@ class IntentProvider:
             was_hidden = bool(olds.get("__secrets"))
             checked |= {name: secret_if(was_hidden, olds[name]) for name in _SAVED if name in olds}
             return Checked(checked, failures)
-        try:
+        with not_done("nothing was done: ChatDaddy can't be asked"):
             await _Found(self._host, olds, news).look()
-        except ChatDaddyError as error:
-            raise NotDone("nothing was done: ChatDaddy can't be asked", cause=error) from None
         context.intent_checked = True
         if run.preview:
             # Unknown in a preview, so that `pulumi up --plan` accepts another moment.
@@ -199,7 +197,7 @@ class IntentProvider:
             for entry in context.to_note
             if entry.ref not in notes or notes[entry.ref].identity != entry.identity
         ]
-        try:
+        with not_done("nothing was bought: the accounts can't be read"):
             view = await look(
                 self._host.client,
                 {entry.said.nickname or "" for entry in entries},
@@ -207,8 +205,6 @@ class IntentProvider:
                 at_least=len(context.ownership.held_ids),
             )
             user_id = await self._host.client.user_id()
-        except ChatDaddyError as error:
-            raise NotDone("nothing was bought: the accounts can't be read", cause=error) from None
         after = self._host.client.server_time() or 0.0
         for entry in entries:
             identity = entry.identity
