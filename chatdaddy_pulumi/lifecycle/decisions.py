@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from math import ceil
 from typing import TYPE_CHECKING
@@ -70,8 +70,8 @@ Decision = Buy | TakeOver
 class Decisions:
     """The decisions for entries that hold nothing."""
 
-    made: dict[Ref, Decision]
-    refused: dict[Ref, LifecycleError]
+    made: dict[Ref, Decision] = field(default_factory=dict)
+    refused: dict[Ref, LifecycleError] = field(default_factory=dict)
 
     @property
     def purchases(self) -> list[Ref]:
@@ -110,7 +110,7 @@ async def decide_all(
         ChatDaddyError: ChatDaddy could not be asked.
     """
     if not wanted:
-        return Decisions({}, {})
+        return Decisions()
     facts.view = await _look(facts, wanted, max_age)
     if facts.unresolved and facts.user_id is None:
         facts.user_id = await facts.client.user_id()
@@ -121,7 +121,7 @@ async def decide_all(
 
 
 def _decisions(facts: Facts, wanted: Mapping[Ref, AccountSpec]) -> Decisions:
-    found = Decisions({}, {})
+    found = Decisions()
     recovered = recovered_now(facts)
     for ref, spec in wanted.items():
         try:

@@ -154,7 +154,7 @@ class _Execution:
     _concurrency: int
     outcome: Outcome
     _failures_in_a_row: int = 0
-    _decisions: Decisions = field(default_factory=lambda: Decisions({}, {}))
+    _decisions: Decisions = field(default_factory=Decisions)
     _refused_by_limit: list[_Job] = field(default_factory=list)
     _awaited: dict[str, tuple[_Job, NotRemoved]] = field(default_factory=dict)
     _second: bool = False

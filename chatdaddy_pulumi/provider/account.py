@@ -192,7 +192,7 @@ class AccountProvider:
         )
 
     async def _guard(self, urn: str, todo: Plan) -> None:
-        await self._refuse_losses(urn, todo, Decisions({}, {}))
+        await self._refuse_losses(urn, todo, Decisions())
         for held, spec in todo.change.values():
             if self._host.context.preview and "tier" in held.differences(spec):
                 told = consequences(held.tier, spec.arguments.tier)

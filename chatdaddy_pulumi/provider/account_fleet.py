@@ -99,7 +99,7 @@ class FleetProvider:
     def __init__(self, host: Host) -> None:
         self._host = host
         #: The entries that were read last, since each call of the engine passes them again.
-        self._read: tuple[str, FleetReading] | None = None
+        self._read: tuple[str, tuple[str, FleetReading]] | None = None
 
     # --- checks and previews
 
@@ -140,7 +140,8 @@ class FleetProvider:
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))
         checked |= _hidden(shown(_in_words(reading), texts), news)
-        for warning in misspelt(sorted(_settings_of(reading))):
+        settings = {name for s in reading.specs.values() for name in s.arguments.settings or {}}
+        for warning in misspelt(sorted(settings)):
             self._host.warn(warning, _row(news))
         if hidden is not None and not failures and not olds:
             failures = await self._refused_at_first(
@@ -224,7 +225,7 @@ class FleetProvider:
         context, urn, todo = compared.context, compared.urn, compared.plan
         row, unknown = _row(compared.news), compared.reading.unknown
         context.replaced |= {Ref(urn, key) for key in todo.replace}
-        decisions = Decisions({}, {})
+        decisions = Decisions()
         if context.preview and todo.wanted:
             facts = self._host.facts()
             known = {
@@ -397,9 +398,9 @@ class FleetProvider:
                     given = with_late(given, late)
             said = {"accounts": given, "defaults": news.get("defaults")}
             self._host.hide(said, news.get("__secrets") or ())
-            self._read = signature, read_fleet(given, **shared)
-            self._text = to_json(given) if late else str(accounts)
-        return self._text, self._read[1]
+            text = to_json(given) if late else str(accounts)
+            self._read = signature, (text, read_fleet(given, **shared))
+        return self._read[1]
 
 
 def _hidden(properties: dict[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
@@ -545,11 +546,6 @@ def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None 
             for key, (held, spec) in todo.replace.items()
         },
     )
-
-
-def _settings_of(reading: FleetReading) -> set[str]:
-    asked = {spec.arguments.text: spec.arguments for spec in reading.specs.values()}
-    return {name for one in asked.values() for name in one.settings or {}}
 
 
 def _as_found(state: FleetState) -> dict[str, Any]:

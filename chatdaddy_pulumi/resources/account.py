@@ -9,7 +9,6 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
-from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE
 from chatdaddy_pulumi.resources.program import (
     fail_run,
     is_protected_by,
@@ -128,9 +127,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
         }
         run = program()
         provider = provider_name(opts)
-        declared = run.declare(
-            "account", ACCOUNT_TYPE, name, given, opts, protect=is_protected_by(opts)
-        )
+        declared = run.declare("account", name, given, opts, protect=is_protected_by(opts))
         declared.resource = self
         super().__init__(
             PROVIDERS["_account"],

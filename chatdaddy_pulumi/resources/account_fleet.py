@@ -23,7 +23,7 @@ from chatdaddy_pulumi.provider.fleet_lines import (
     write_line,
 )
 from chatdaddy_pulumi.provider.run_context import Declared
-from chatdaddy_pulumi.provider.state import FLEET_TYPE, FleetState, plain
+from chatdaddy_pulumi.provider.state import FleetState, plain
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
     fail_run,
@@ -106,7 +106,6 @@ class AccountFleet(pulumi.ComponentResource):
         )
         declared = run.declare(
             "fleet",
-            FLEET_TYPE,
             name,
             given,
             child,

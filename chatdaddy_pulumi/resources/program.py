@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -20,7 +20,7 @@ from pulumi.dynamic import Resource
 from chatdaddy_pulumi.lifecycle.ownership import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile, root_of
-from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE, INTENT_TYPE, MARK_TYPE, PART
+from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE, FLEET_TYPE, INTENT_TYPE, MARK_TYPE, PART
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec import UNKNOWN
@@ -71,7 +71,7 @@ class Declaration:
 
     _program: Program
     leaf: str
-    kind: Any
+    kind: Literal["account", "fleet"]
     given: Mapping[str, Any]
     urn: str | None
     parent: pulumi.Resource | None
@@ -197,8 +197,7 @@ class Program:
 
     def declare(
         self,
-        kind: str,
-        type_: str,
+        kind: Literal["account", "fleet"],
         name: str,
         given: Mapping[str, Any],
         opts: pulumi.ResourceOptions,
@@ -209,8 +208,7 @@ class Program:
         """Note a resource of this package.
 
         Args:
-            kind: ``account`` or ``fleet``.
-            type_: The resource's type token.
+            kind: What it is.
             name: Its name.
             given: Its arguments as the program gave them.
             opts: Its options.
@@ -218,6 +216,7 @@ class Program:
             old_names: Earlier names, if it is the child of a component with aliases.
         """
         own_provider = provider_name(opts)
+        type_ = ACCOUNT_TYPE if kind == "account" else FLEET_TYPE
         leaf = f"{type_}::{name}"
         declaration = Declaration(
             self,

@@ -89,7 +89,9 @@ def test_without_a_run_nothing_is_bought(host: Host, server: Sandbox) -> None:
     """As with `ignore_changes=["*"]`, which takes the hidden inputs away."""
     inputs, failures = host.check({"nickname": "alice", "__urn": URN})
     assert failures == {}
-    with pytest.raises(Failure, match=r"^ChatDaddy: nothing was done: the resource was not checked"):
+    with pytest.raises(
+        Failure, match=r"^ChatDaddy: nothing was done: the resource was not checked"
+    ):
         host.create(inputs)
     assert server.writes() == {}
 
