@@ -26,12 +26,12 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import is_archived
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, identity_of
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
 from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import Identity
+from chatdaddy_pulumi.spec.identity import Identity, identity_of
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -328,7 +328,11 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
     """The account that the entry holds already, if its resource is created again."""
     held = facts.ownership.held(ref)
-    if held is None or ref in facts.replaced or held.identity.type != spec.arguments.type.value:
+    if (
+        held is None
+        or ref in facts.replaced
+        or held.arguments.type.value != spec.arguments.type.value
+    ):
         return None
     if spec.adopt is not None and spec.adopt != held.account_id:
         return None

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatdaddy_pulumi.enums import ArchiveState
-from chatdaddy_pulumi.lifecycle.ownership import identity_of
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
-from chatdaddy_pulumi.spec.identity import Identity
+from chatdaddy_pulumi.spec.identity import Identity, identity_of
 from chatdaddy_pulumi.spec.nicknames import same
 
 if TYPE_CHECKING:
@@ -35,9 +34,14 @@ class HeldAccount(NamedTuple):
 
     @property
     def identity(self) -> Identity:
-        """Its identity, with the nickname as it was last seen."""
-        nickname = (self.drift or {}).get("nickname", self.nickname)
-        return identity_of(nickname, self.arguments.type.value)
+        """The identity that was asked for."""
+        return identity_of(self.nickname, self.arguments.type.value)
+
+    @property
+    def identities(self) -> set[Identity]:
+        """The identities by which an entry elsewhere can refer to it: as asked for, and as seen."""
+        seen = (self.drift or {}).get("nickname")
+        return {identity_of(one, self.arguments.type.value) for one in (self.nickname, seen) if one}
 
     @property
     def tier(self) -> str | None:

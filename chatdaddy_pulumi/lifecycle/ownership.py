@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
-from chatdaddy_pulumi.spec.nicknames import normal
 
 _T = TypeVar("_T")
 
@@ -48,28 +48,11 @@ class Ref(NamedTuple):
         return f"{name}/{key}" if key else name
 
 
-class SavedAccount(NamedTuple):
-    """An account in the saved state."""
-
-    account_id: str
-    #: The identity that was asked for.
-    identity: Identity
-    #: The identity as it was last seen, if the account was renamed by hand.
-    seen: Identity | None = None
-    #: Whether no listing showed it, though nothing said that it is gone.
-    missing: bool = False
-
-    @property
-    def identities(self) -> set[Identity]:
-        """The identities by which an entry elsewhere can refer to it."""
-        return {self.identity} if self.seen is None else {self.identity, self.seen}
-
-
 class Holding(NamedTuple):
     """An account in the saved state, and the entry that lists it."""
 
     ref: Ref
-    account: SavedAccount
+    account: HeldAccount
 
     @property
     def account_id(self) -> str:
@@ -77,7 +60,7 @@ class Holding(NamedTuple):
 
     @property
     def type(self) -> str:
-        return self.account.identity.type
+        return self.account.arguments.type.value
 
 
 @dataclass(frozen=True)
@@ -85,7 +68,7 @@ class SavedHolder:
     """A resource in the saved state, and the accounts that it lists by key."""
 
     urn: str
-    accounts: Mapping[str, SavedAccount]
+    accounts: Mapping[str, HeldAccount]
     #: The accounts that were replaced, with their kind, if it is not known that they are removed.
     #: They belong to no entry, but to the resource.
     replaced: Mapping[str, str] = field(default_factory=dict)
@@ -365,6 +348,15 @@ class Ownership:
             return []
         return others
 
+    def goes_to(self, account_id: str, ref: Ref) -> Ref | None:
+        """The other entry that has the account, or will take it over."""
+        adopters = self.also_adopted_by(account_id, ref)
+        return (
+            self.moved.get(account_id)
+            or (adopters[0] if adopters else None)
+            or self.holder_of(account_id, but=ref)
+        )
+
     def holder_of(self, account_id: str, *, but: Ref) -> Ref | None:
         """Another entry that holds the account and is still declared."""
         return next(
@@ -393,12 +385,12 @@ class Ownership:
         """Whether a declared resource is saved under another URN."""
         return self._matching.saved_urns.get(urn, urn) != urn
 
-    def held_by(self, urn: str) -> Mapping[str, SavedAccount]:
+    def held_by(self, urn: str) -> Mapping[str, HeldAccount]:
         """A resource's holder in the saved state, by its current URN or its URN there."""
         saved = self._matching.saved_urns.get(urn, urn)
         return self._saved[saved].accounts if saved in self._saved else {}
 
-    def held(self, ref: Ref) -> SavedAccount | None:
+    def held(self, ref: Ref) -> HeldAccount | None:
         """The account that an entry holds in the saved state."""
         return self.held_by(ref.holder).get(ref.key)
 
@@ -419,7 +411,7 @@ class Ownership:
     def missing_ids(self) -> frozenset[str]:
         """The accounts that no listing showed when they were last looked for."""
         accounts = (one for saved in self._saved.values() for one in saved.accounts.values())
-        return frozenset(one.account_id for one in accounts if one.missing)
+        return frozenset(one.account_id for one in accounts if one.missing_since is not None)
 
     def _same_entry(self, saved: Ref, ref: Ref) -> bool:
         """Whether a saved entry belongs to a declared resource, by its current URN."""
@@ -438,8 +430,3 @@ class Ownership:
     @staticmethod
     def _find(found: Mapping[Ref, _T], ref: Ref) -> _T | None:
         return found.get(ref) or found.get(Ref(leaf_of(ref.holder), ref.key))
-
-
-def identity_of(nickname: str | None, type_: str | None) -> Identity:
-    """An account's identity as it was seen."""
-    return Identity(normal(nickname), type_ or "")

@@ -346,7 +346,7 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     if held is None or held.account_id != account_id:
         return False
     entry = (declared.entries or {}).get(ref.key)
-    return entry is not None and entry.type in (None, held.identity.type)
+    return entry is not None and entry.type in (None, held.arguments.type.value)
 
 
 async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:

@@ -466,13 +466,7 @@ class _Comparison:
         ownership = self.context.ownership
         found: dict[str, Ref] = {}
         for key, held in self.plan.removals.items():
-            ref = Ref(self.urn, key)
-            adopters = ownership.also_adopted_by(held.account_id, ref)
-            to = (
-                ownership.moved.get(held.account_id)
-                or (adopters[0] if adopters else None)
-                or ownership.holder_of(held.account_id, but=ref)
-            )
+            to = ownership.goes_to(held.account_id, Ref(self.urn, key))
             if to is not None:
                 found[key] = to
         return found

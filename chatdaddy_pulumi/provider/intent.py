@@ -491,7 +491,7 @@ class _Found:
         held = ownership.held(entry.ref)
         if held is None:
             return ownership.carried_to(entry.ref) is None
-        return held.identity.type != entry.said.type or self._makes_room(entry)
+        return held.arguments.type.value != entry.said.type or self._makes_room(entry, held)
 
     # --- verification
 
@@ -544,11 +544,8 @@ class _Found:
             if not (noted and entry.ref in self._context.unresolved):
                 self._context.to_note.append(entry)
 
-    def _makes_room(self, entry: _Entry) -> bool:
+    def _makes_room(self, entry: _Entry, held: HeldAccount) -> bool:
         """Whether the entry's account is replaced, or no listing shows it."""
-        held = self._context.held_in(entry.ref.holder).get(entry.ref.key)
-        if held is None:
-            return False
         if held.missing_since is not None:
             return True
         if held.arguments.login_type is None and not self._says_login_type(entry.declared):
@@ -602,15 +599,10 @@ class _Found:
             return found
         ownership = self._context.ownership
         for one in ownership.leaving:
-            if ownership.declaration(one.ref.holder) is not None:
-                continue  # a fleet that is still declared shows its own removals
-            if one.account_id in ownership.moved or ownership.also_adopted_by(
-                one.account_id, one.ref
-            ):
-                continue
-            held = self._context.held_in(one.ref.holder).get(one.ref.key)
-            if held is not None:
-                found[one.ref.label] = held
+            # A fleet that is still declared shows its own removals.
+            dropped_holder = ownership.declaration(one.ref.holder) is None
+            if dropped_holder and ownership.goes_to(one.account_id, one.ref) is None:
+                found[one.ref.label] = one.account
         return found
 
 

@@ -18,9 +18,7 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
 from chatdaddy_pulumi.lifecycle.ownership import (
     REPLACED,
     Ref,
-    SavedAccount,
     SavedHolder,
-    identity_of,
     is_leftover,
     type_of,
 )
@@ -478,20 +476,13 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = AccountState.load(outputs)
-        found = {} if state.held is None else {"": _saved_account(state.held)}
+        found = {} if state.held is None else {"": state.held}
         return SavedHolder(urn, found, state.replaced)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
-        found = {key: _saved_account(one) for key, one in held.items() if REPLACED not in key}
+        found = {key: one for key, one in held.items() if REPLACED not in key}
         replaced = {
             one.account_id: one.arguments.kind for key, one in held.items() if REPLACED in key
         }
         return SavedHolder(urn, found, replaced)
     return None
-
-
-def _saved_account(held: HeldAccount) -> SavedAccount:
-    asked = identity_of(held.nickname, held.arguments.type.value)
-    seen = (held.drift or {}).get("nickname")
-    missing = held.missing_since is not None
-    return SavedAccount(held.account_id, asked, seen and identity_of(seen, asked.type), missing)
