@@ -101,10 +101,7 @@ async def decide_all(
 ) -> Decisions:
     """Decide for all entries, with as few calls as possible; `facts.view` is filled.
 
-    Args:
-        facts: What is known.
-        wanted: The entries.
-        max_age: How old a listing may be, in seconds.
+    `max_age`: how old a listing may be, in seconds.
 
     Raises:
         ChatDaddyError: ChatDaddy could not be asked.
@@ -279,10 +276,7 @@ async def not_appeared(
 ) -> list[str]:
     """The keys of the orders whose account is not there yet and may still appear.
 
-    Args:
-        facts: What the removal knows.
-        orders: The orders, by key.
-        removed: The accounts that this run removes. None of them is a result of the orders.
+    `removed`: the accounts that this run removes. None of them is a result of the orders.
     """
     waiting = {key: one for key, one in orders.items() if one.until > facts.clock()}
     if not waiting:

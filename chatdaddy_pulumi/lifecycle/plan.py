@@ -53,12 +53,9 @@ def plan(
     wanted: Mapping[str, AccountSpec],
     moved: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Make a plan. It has no side effects, and its time is linear in the number of accounts.
+    """Make a plan, in a time that is linear in the number of accounts.
 
-    Args:
-        held: What the resource holds, by key.
-        wanted: What the program wants, by key.
-        moved: The old key by the new one, for entries of which only the key changed.
+    `moved`: the old key by the new one, for entries of which only the key changed.
     """
     made = Plan(moved=dict(moved or {}))
     if made.moved:

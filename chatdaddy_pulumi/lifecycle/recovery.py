@@ -163,9 +163,7 @@ def assign(orders: Iterable[Order], wanting: Mapping[Ref, Identity]) -> dict[Ref
     An entry gets its own order. If it has none, it gets an order of the same nickname and type
     whose own entry does not need it any more.
 
-    Args:
-        orders: The orders.
-        wanting: The entries that hold no account of the nickname and type that they ask for.
+    `wanting`: the entries that hold no account of the nickname and type that they ask for.
     """
     known = set(orders)
     found = {
@@ -187,11 +185,7 @@ def came_to_nothing(
 ) -> bool:
     """Whether the time in which the account of an order may appear is over without one.
 
-    Args:
-        one: The order.
-        free: The accounts that nobody holds; at least all that may be its result.
-        user_id: Our own user.
-        now: In seconds since 1970.
+    `free`: the accounts that nobody holds; at least all that may be its result.
     """
     if now <= one.until or now - one.latest <= LONGEST_RUN_S + CLOCKS_APART_S:
         return False
@@ -241,9 +235,9 @@ def recover(
     accounts than entries; else a person is asked.
 
     Args:
-        unresolved: The entries.
-        accounts: The accounts that nobody holds, at least those with the entries' nicknames.
-        user_id: Our own user.
+        unresolved: The entries, with their orders.
+        accounts: The accounts that nobody holds; at least those with the entries' nicknames.
+        user_id: The user of the token.
         besides: How many more accounts of a nickname and type interrupted runs may have bought,
             for entries that the program does not declare any more.
     """

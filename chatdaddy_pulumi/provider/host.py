@@ -229,7 +229,7 @@ def refusals(decisions: Decisions, facts: Facts) -> list[Problem]:
 
 
 def split_unknowns(news: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The inputs that can be checked now, and the names of those that are not known yet."""
+    """The inputs that are known now, and those that are not."""
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
     for key, value in news.items():

@@ -189,14 +189,9 @@ class RunContext:
     _fleets: dict[str, FleetState] = field(default_factory=dict)
 
     def register(self, urn: str, on_delete: Any) -> None:
-        """Note that a resource is checked in this run.
+        """Note that a resource is checked in this run, and its `on_delete`.
 
-        The intent's notes that have only its type and name, since its URN was not known, get its
-        URN.
-
-        Args:
-            urn: The resource.
-            on_delete: How the program wants its accounts removed.
+        Notes that have only its type and name, since its URN was not known, get its URN.
         """
         self.checked.add(urn)
         self._on_delete[urn] = on_delete
