@@ -22,13 +22,12 @@ from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     Missing,
     NotDone,
-    Unresolved,
+    OutcomeUnknown,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import is_archived
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
+from chatdaddy_pulumi.lifecycle.recovery import Recovered, Unresolved, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
@@ -80,7 +79,7 @@ class Decisions:
     @property
     def expected(self) -> list[Ref]:
         """The purchases, and the entries that wait for an earlier purchase."""
-        waiting = [ref for ref, one in self.refused.items() if isinstance(one, Unresolved)]
+        waiting = [ref for ref, one in self.refused.items() if isinstance(one, OutcomeUnknown)]
         return [*self.purchases, *waiting]
 
     def only(self, ref: Ref) -> Decisions:
@@ -201,7 +200,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     Raises:
         AlreadyThere: an account of the nickname is there, or other entries have the nickname.
         CannotAdopt: the account to take over is not there, or is another's.
-        Unresolved: an earlier purchase may still be under way.
+        OutcomeUnknown: an earlier purchase may still be under way.
     """
     doubles = facts.ownership.doubles(ref, facts.provider, spec.identity)
     if doubles:
@@ -255,7 +254,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     waiting = facts.unresolved.get(ref)
     if waiting is not None and waiting.until > facts.clock():
         minutes = ceil((waiting.until - facts.clock()) / 60)
-        raise Unresolved(
+        raise OutcomeUnknown(
             f"nothing was bought for {spec.nickname!r}: an earlier purchase had no answer, and its "
             f"account may still appear within {minutes} min",
             began_at=waiting.since,
@@ -272,7 +271,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
 
 
 async def not_appeared(
-    facts: Facts, orders: Mapping[str, UnresolvedPurchase], removed: Collection[str]
+    facts: Facts, orders: Mapping[str, Unresolved], removed: Collection[str]
 ) -> list[str]:
     """The keys of the orders whose account is not there yet and may still appear.
 

@@ -48,7 +48,7 @@ def not_done(message: str) -> Iterator[None]:
         raise NotDone(message, cause=error) from None
 
 
-class Unresolved(NotDone):
+class OutcomeUnknown(NotDone):
     """The outcome of an earlier purchase is not known yet, so nothing is bought."""
 
     def __init__(

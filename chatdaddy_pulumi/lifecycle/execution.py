@@ -16,7 +16,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotDone,
     NotRemoved,
-    Unresolved,
+    OutcomeUnknown,
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
@@ -187,7 +187,7 @@ class _Execution:
         facts, refused = self._facts, self._decisions.refused
         while True:
             now, patience_s = facts.clock(), facts.patience_s
-            waiting = [e for e in refused.values() if isinstance(e, Unresolved)]
+            waiting = [e for e in refused.values() if isinstance(e, OutcomeUnknown)]
             # Most accounts appear soon after their purchase, whatever the longest time is.
             soon = [min(e.until, e.began_at + patience_s) for e in waiting]
             ends = [end for end in soon if end > now]

@@ -35,8 +35,8 @@ from chatdaddy_pulumi.lifecycle.errors import (
     NotDone,
     NotNoted,
     NotRemoved,
+    OutcomeUnknown,
     StillDeclared,
-    Unresolved,
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
@@ -62,7 +62,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     Raises:
         AlreadyThere: an account is there that may be the entry's, or is another's.
         NotDone: the intent has not noted the entry, or ChatDaddy refused. Nothing was bought.
-        Unresolved: the answer was lost. It may have been bought.
+        OutcomeUnknown: the answer was lost. It may have been bought.
     """
     decision = decide(facts, ref, spec, recovered_now(facts, spec.identity))
     if isinstance(decision, TakeOver):
@@ -88,7 +88,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         )
     except Unknown as error:
         silent = getattr(error, "silent_s", 0.0)
-        raise Unresolved(
+        raise OutcomeUnknown(
             f"it is not known whether {spec.nickname!r} was bought: {error}",
             began_at=began_at,
             until=facts.clock() + _SLOWER_STILL * silent,
@@ -99,7 +99,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     before = facts.known_before(ref)
     if account.account_id in facts.ownership.held_ids or account.account_id in before:
-        raise Unresolved(
+        raise OutcomeUnknown(
             f"it is not known whether {spec.nickname!r} was bought: the answer names "
             f"{account.account_id}, which was there before",
             began_at=began_at,

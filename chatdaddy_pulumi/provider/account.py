@@ -20,7 +20,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     Missing,
     NotDone,
-    Unresolved,
+    OutcomeUnknown,
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
@@ -212,7 +212,7 @@ class AccountProvider:
         outcome = await self._work(urn, todo)
         error, held = outcome.failed.get(""), outcome.held.get("")
         if held is None:
-            if isinstance(error, Unresolved) and error.sent:
+            if isinstance(error, OutcomeUnknown) and error.sent:
                 return self._unresolved(urn, spec, news, error)
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         if error is not None:
@@ -244,7 +244,7 @@ class AccountProvider:
         return found
 
     def _unresolved(
-        self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: Unresolved
+        self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: OutcomeUnknown
     ) -> Created:
         """Save that the purchase's outcome is not known, and end the run with an error."""
         state = AccountState(

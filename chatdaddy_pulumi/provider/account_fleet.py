@@ -20,9 +20,9 @@ from chatdaddy_pulumi.lifecycle.decisions import (
 from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotDone,
+    OutcomeUnknown,
     Protected,
     TooMuch,
-    Unresolved,
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, Outcome, Tally, execute
@@ -31,7 +31,7 @@ from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
 from chatdaddy_pulumi.lifecycle.listing import NAMED, listed
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
+from chatdaddy_pulumi.lifecycle.recovery import Unresolved
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import losses, refuse_losses
 from chatdaddy_pulumi.provider import messages
@@ -500,7 +500,7 @@ class _Comparison:
         limit = read_limits(self.news.get("limits")).limits.max_purchases
         check_purchases([ref.key for ref in decisions.expected], self.state.most, limit)
 
-    def unresolved(self, outcome: Outcome) -> dict[str, UnresolvedPurchase]:
+    def unresolved(self, outcome: Outcome) -> dict[str, Unresolved]:
         """The orders of the entries after the work."""
         context = self.context
         # In other runs the intent has them.
@@ -510,7 +510,7 @@ class _Comparison:
                 continue
             ref, error = Ref(self.urn, key), outcome.failed.get(key)
             before = context.unresolved.get(ref)
-            if isinstance(error, Unresolved) and error.sent:
+            if isinstance(error, OutcomeUnknown) and error.sent:
                 found[key] = context.unanswered(ref, spec, error)
             elif before is not None and before.note.identity == spec.identity:
                 found[key] = before

@@ -13,7 +13,7 @@ from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.text import visible_lines
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
-from chatdaddy_pulumi.lifecycle.errors import CannotAdopt, Missing, NotDone, Unresolved
+from chatdaddy_pulumi.lifecycle.errors import CannotAdopt, Missing, NotDone, OutcomeUnknown
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
@@ -220,7 +220,7 @@ def refusals(decisions: Decisions, facts: Facts) -> list[Problem]:
     for ref, error in decisions.refused.items():
         if isinstance(error, Missing):
             continue  # the update saves that it is missing
-        if isinstance(error, Unresolved) and error.until <= facts.clock() + facts.patience_s:
+        if isinstance(error, OutcomeUnknown) and error.until <= facts.clock() + facts.patience_s:
             continue  # the update waits for it
         argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
         place = f"accounts.{ref.key}." if ref.key else ""

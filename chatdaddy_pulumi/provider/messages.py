@@ -25,8 +25,8 @@ from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotNoted,
     NotRemoved,
+    OutcomeUnknown,
     StillDeclared,
-    Unresolved,
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
@@ -74,7 +74,7 @@ _DAYS_A_MONTH = 30
 
 def advice(error: BaseException | None) -> str:
     """What to do after a failure; "" if its own message says that."""
-    if isinstance(error, Unresolved) and error.until:
+    if isinstance(error, OutcomeUnknown) and error.until:
         return (
             "Run `pulumi up` again: it looks for the account first, and takes it over if it is "
             "there"

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
-from chatdaddy_pulumi.lifecycle.errors import Unresolved as NoAnswer
+from chatdaddy_pulumi.lifecycle.errors import OutcomeUnknown
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import (
@@ -220,7 +220,7 @@ class RunContext:
             return None
         return removal_of(self._on_delete.get(name_of(declared), declared.given.get("on_delete")))
 
-    def unanswered(self, ref: Ref, spec: AccountSpec, error: NoAnswer) -> Unresolved:
+    def unanswered(self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown) -> Unresolved:
         """The order for a purchase of this run that had no answer."""
         note = self.notes.get(ref)
         if note is None:
