@@ -23,12 +23,7 @@ from chatdaddy_pulumi.client import (
     Unknown,
 )
 from chatdaddy_pulumi.enums import OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.decisions import (
-    TakeOver,
-    decide,
-    recovered_now,
-    refuse_unclear,
-)
+from chatdaddy_pulumi.lifecycle.decisions import TakeOver, decide, recovered_now, refuse_unclear
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
     CannotAdopt,

@@ -9,12 +9,7 @@ from typing import Any
 
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import (
-    Decisions,
-    TakeOver,
-    decide_all,
-    not_appeared,
-)
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver, decide_all, not_appeared
 from chatdaddy_pulumi.lifecycle.errors import (
     HistoryLoss,
     LifecycleError,

@@ -11,12 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from chatdaddy_pulumi.enums import OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import (
-    Decisions,
-    decide_all,
-    not_appeared,
-    refuse_unclear,
-)
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, not_appeared, refuse_unclear
 from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotDone,

@@ -20,12 +20,7 @@ from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import listed
-from chatdaddy_pulumi.lifecycle.ownership import (
-    Ownership,
-    Ref,
-    leaf_of,
-    type_of,
-)
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, leaf_of, type_of
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
@@ -39,15 +34,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
 from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.provider import messages
-from chatdaddy_pulumi.provider.host import (
-    Checked,
-    Created,
-    Difference,
-    Host,
-    Read,
-    id_of,
-    urn_of,
-)
+from chatdaddy_pulumi.provider.host import Checked, Created, Difference, Host, Read, id_of, urn_of
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,

@@ -188,7 +188,7 @@ def _changes(changes: Mapping[str, Change], prices: Prices) -> str:
         if what:
             texts[key] = f"{key}: {what}" if key else what
         if held.tier != spec.arguments.tier.value:
-            step = _month(spec.arguments.tier, prices), _month_of(held.tier, prices)
+            step = _month(spec.arguments.tier, prices), _month(held.tier, prices)
             known = known and None not in step
             monthly += (step[0] or 0) - (step[1] or 0)
     if not texts:
@@ -249,16 +249,12 @@ def cost(tiers: Iterable[Tier], prices: Prices) -> str:
     return ", ".join(parts)
 
 
-def _month(tier: Tier, prices: Prices) -> float | None:
-    a_day = prices.of(tier).per_day
-    return None if a_day is None else a_day * _DAYS_A_MONTH
-
-
-def _month_of(tier: str | None, prices: Prices) -> float | None:
+def _month(tier: str | None, prices: Prices) -> float | None:
     try:
-        return _month(Tier(tier), prices)
+        a_day = prices.of(Tier(tier)).per_day
     except ValueError:
         return None
+    return None if a_day is None else a_day * _DAYS_A_MONTH
 
 
 def rename_hint(plan: Plan, decisions: Decisions) -> str:

@@ -16,12 +16,7 @@ from pulumi.dynamic import Resource
 from chatdaddy_pulumi.enums import Existing, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.listing import counted, lines
 from chatdaddy_pulumi.lifecycle.plan import plan
-from chatdaddy_pulumi.provider.fleet_lines import (
-    accounts_of,
-    counts_of,
-    with_late,
-    write_line,
-)
+from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_late, write_line
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import FleetState, plain
 from chatdaddy_pulumi.resources import sdk_hooks
