@@ -159,8 +159,8 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
 
 
 def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
-    """What interrupted runs bought, by the view of the team: of all entries, or of those with one
-    nickname and type."""
+    """The accounts that interrupted runs bought, by `facts.view`: for all entries, or for those of
+    one nickname and type."""
     if identity is None:
         groups = facts.unresolved_alike
     else:

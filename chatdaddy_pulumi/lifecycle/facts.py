@@ -39,7 +39,7 @@ class Missed(Protocol):
 
 
 class Claims:
-    """What the resources of one run share. This class is for a run within one process."""
+    """The claims that the resources of one run share. This class is for a run in one process."""
 
     def __init__(self, clock: Callable[[], float] = time.time, *, checked: bool = True) -> None:
         self._clock = clock

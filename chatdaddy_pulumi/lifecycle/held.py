@@ -51,17 +51,17 @@ class HeldAccount(NamedTuple):
 
     @property
     def deleted(self) -> bool:
-        """Whether somebody else deleted it, and it is in its 24 hours of grace."""
+        """Whether it was deleted outside of the program, and is in its 24 hours of grace."""
         return bool((self.drift or {}).get("deleted"))
 
     @property
     def missing_since(self) -> float | None:
-        """Since when no listing shows it, in seconds since 1970; None if one does."""
+        """The time since which no listing shows it, in seconds since 1970; None if one does."""
         found: float | None = (self.drift or {}).get("missing")
         return found
 
     def differences(self, spec: AccountSpec) -> dict[str, Any]:
-        """What a patch has to change, by the account's attributes; {} if nothing.
+        """The attributes that a patch has to change; {} if there are none.
 
         Only the settings that the program names count. The others are ChatDaddy's defaults, or
         somebody else's.

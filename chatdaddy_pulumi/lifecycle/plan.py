@@ -21,7 +21,7 @@ class Plan:
     acquire: dict[str, AccountSpec] = field(default_factory=dict)
     #: Another type or login type: another account is bought, then the old one is removed.
     replace: dict[str, Change] = field(default_factory=dict)
-    #: Deleted by somebody else, less than 24 hours ago: brought back.
+    #: Deleted outside of the program, less than 24 hours ago: brought back.
     bring_back: dict[str, Change] = field(default_factory=dict)
     #: Patched, or its connection opened, or only another `on_delete` (no call).
     change: dict[str, Change] = field(default_factory=dict)

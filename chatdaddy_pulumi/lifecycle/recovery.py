@@ -59,7 +59,7 @@ class Sent(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What identifies an order."""
+    """The identity of an order."""
 
     #: The entry that it is for.
     ref: Ref

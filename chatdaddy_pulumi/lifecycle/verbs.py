@@ -145,7 +145,7 @@ async def take_over(
 async def bring_back(
     facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount
 ) -> ObservedAccount:
-    """Bring an account back that somebody else deleted, within its 24 hours of grace.
+    """Bring an account back that was deleted outside of the program, within its grace.
 
     Raises:
         CannotAdopt: its grace is over.
@@ -286,7 +286,7 @@ async def _is_checked(facts: Facts) -> bool:
 
 
 async def _is_removed(facts: Facts, account_id: str, error: ChatDaddyError) -> bool:
-    """Whether the removal was refused because somebody else has removed the account.
+    """Whether the removal was refused because the account is removed already.
 
     A 404 alone does not prove it: another server than ChatDaddy may have answered.
     """

@@ -103,7 +103,7 @@ class FleetProvider:
         context = self._host.enter(hidden)
         urn = urn_of(news)
         if hidden is None and "__accounts" not in news:
-            # Inputs of a refresh, which `ignore_changes` hands over again.
+            # With `ignore_changes`, the engine passes the inputs of a refresh again.
             return Checked(news, self._host.configuration_problems())
         late = bool(news.get("__late"))
         digest = None if late else entries_digest({**news, "accounts": news.get("__accounts")})

@@ -215,7 +215,7 @@ def urn_of(inputs: Mapping[str, Any]) -> str:
 
 
 def refusals(decisions: Decisions, facts: Facts) -> list[Problem]:
-    """What would stop entries in the update, for the preview to refuse it."""
+    """The problems that would stop entries in the update, so that a preview refuses it."""
     found = []
     for ref, error in decisions.refused.items():
         if isinstance(error, Missing):

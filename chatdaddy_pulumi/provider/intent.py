@@ -323,8 +323,10 @@ class _Found:
     # --- the orders of earlier runs
 
     def _outcome_is_known(self, holder: str) -> bool:
-        """Whether a resource's state has all outcomes of its purchases in the last run: because a
-        fleet's work ended, or because it says that an account's purchase had no answer."""
+        """Whether a resource's state has the outcomes of all its purchases in the last run.
+
+        A fleet saves them when its work ends. An `Account` saves a purchase without an answer.
+        """
         urn = self._today(Ref(holder)).holder
         saved = self._saved.get(urn)
         if self._last is None or saved is None:

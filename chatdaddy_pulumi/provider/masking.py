@@ -41,7 +41,7 @@ class Masking:
     """The secret texts that a provider host has met."""
 
     _words: set[str] = field(default_factory=set, repr=False)
-    #: The same, the longest first, since one may be a part of another; None if it is to be sorted.
+    #: The same, the longest first, since one may be a part of another; None if not sorted yet.
     _sorted: list[str] | None = field(default=None, repr=False)
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:

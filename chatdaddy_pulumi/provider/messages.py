@@ -329,7 +329,7 @@ def otherwise(problems: Mapping[str, str]) -> str:
 
 
 def results(outcome: Outcome) -> list[str]:
-    """What was done, in the past tense, with names."""
+    """The lines that say what was done, with names."""
     by_what: dict[str, list[str]] = {}
     for done in outcome.done:
         key = done.key or done.account_id
@@ -370,6 +370,6 @@ def suspect(account_id: str, nickname: str | None) -> str:
     """The message for an account that an interrupted run may have bought, and no entry wants."""
     return (
         f"{account_id} ({nickname!r}) may have been bought by an interrupted run, and no entry "
-        f"has it. To keep it, declare it with adopt={account_id!r}; if nobody needs it, delete it "
+        f"has it. To keep it, declare it with adopt={account_id!r}; if it is not needed, delete it "
         "in ChatDaddy. It is not touched"
     )

@@ -65,7 +65,7 @@ class Declared:
     secrets: tuple[str, ...] = ()
 
     def specs(self) -> dict[str, AccountSpec]:
-        """What it asks for, by key, without entries that are not known yet, or wrong."""
+        """The entries that it asks for, by key, without those that are not known yet, or wrong."""
         if self.kind == "account":
             spec = read_account(self.given).spec
             return {} if spec is None else {"": spec}
@@ -168,11 +168,11 @@ class RunContext:
     unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
     #: The orders that no entry waits for.
     suspected: dict[Order, Unresolved] = field(default_factory=dict)
-    #: What the intent has noted.
+    #: The intent's notes.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
     to_note: list[Any] = field(default_factory=list)
-    #: What the intent's preview has decided for the program's accounts, for their own checks.
+    #: The decisions of the intent's preview for the program's accounts, whose checks use them.
     decisions: Decisions | None = None
     #: Whether the intent takes part in this run (it does not if `--target` leaves it out).
     intent_checked: bool = False
@@ -277,7 +277,7 @@ class RunContext:
         return saved is not None and is_settled(declared, saved)
 
     def specs(self, declared: Declared) -> dict[str, AccountSpec]:
-        """What a declared resource asks for, by key; {} while that is not known."""
+        """The entries that a declared resource asks for, by key; {} while they are not known."""
         name = name_of(declared)
         if name not in self._specs:
             self._specs[name] = declared.specs()
@@ -300,7 +300,7 @@ class RunContext:
         return {} if held is None else {"": held}
 
     def spec(self, ref: Ref) -> AccountSpec | None:
-        """What an entry asks for; None while that is not known, or if it is not declared."""
+        """The entry as it is declared; None while that is not known, or if it is not declared."""
         declared = self.declared(ref.holder)
         return None if declared is None else self.specs(declared).get(ref.key)
 

@@ -49,7 +49,7 @@ def folder() -> Path:
     """The folder of all runs: this user's own, mode 0700.
 
     Raises:
-        OSError: it can't be made, or belongs to somebody else.
+        OSError: it can't be made, or belongs to another user.
     """
     user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     path = Path(tempfile.gettempdir()) / f"chatdaddy-pulumi-{user}-{_FORMAT}"

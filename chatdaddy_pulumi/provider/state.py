@@ -88,7 +88,7 @@ FACTS = (
 
 @dataclass
 class AccountState:
-    """What the state keeps of an `Account`."""
+    """The stored properties of an `Account`."""
 
     #: The account; None while it is not known whether it was bought.
     held: HeldAccount | None = None
@@ -233,7 +233,7 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
 
 @dataclass
 class FleetState:
-    """What the state keeps of an `AccountFleet`."""
+    """The stored properties of an `AccountFleet`."""
 
     held: dict[str, HeldAccount] = field(default_factory=dict)
     #: By key, why the last run could not make the account as it is wanted.
@@ -353,7 +353,7 @@ def first_account(outputs: Mapping[str, Any]) -> list[str]:
 
 @dataclass
 class IntentState:
-    """What the state keeps of a program's intent."""
+    """The stored properties of an intent."""
 
     #: The entries that were noted last, and the accounts that had their nicknames before.
     notes: dict[Ref, Note] = field(default_factory=dict)
@@ -434,7 +434,7 @@ def write_orders(found: Mapping[Order, Unresolved]) -> str:
 
 
 def read_orders(text: str | None) -> dict[Order, Unresolved]:
-    """What `write_orders` wrote."""
+    """The orders that `write_orders` wrote."""
     found = {}
     for said in json.loads(text or "[]"):
         one = _unresolved_of(said)

@@ -62,7 +62,7 @@ _CLASSES = {
 
 _sdk = HostProcess()
 
-#: What the providers of this process share.
+#: Shared by the providers of this process.
 _host = Host(
     connect=client_for,
     find_run=lambda hidden: find_run(hidden, _sdk.engine, _sdk.root),

@@ -187,7 +187,7 @@ _MARK_S = 5.0
 
 @dataclass
 class Program:
-    """What one run of a program declares of this package."""
+    """The resources of this package that one run of a program declares."""
 
     _declarations: list[Declaration] = field(default_factory=list)
     _intents: dict[str, tuple[_Mark, _Intent]] = field(default_factory=dict)
