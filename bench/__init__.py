@@ -1,1 +1,1 @@
-"""What the numbers of the documentation come from: `python -m bench` measures and renders."""
+"""The measurements in the documentation: `python -m bench` measures and renders them."""

@@ -1,4 +1,4 @@
-"""Measures and renders: `python -m bench`, or `make bench`. See docs/measurements.md."""
+"""Measure and render: `python -m bench`, or `make bench`. See docs/measurements.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ TABLES = ("contenders", "criteria", "client", "files", "emulator")
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split(":")[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes, one round, into .bench/")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes, one round, results in .bench/"
+    )
     parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES, metavar="TABLE")
     parser.add_argument("--engine", nargs="+", choices=ENGINES, metavar="ENGINE")
     parser.add_argument(
@@ -67,7 +69,7 @@ def measure(given: argparse.Namespace, path: Path) -> None:
 def render(path: Path, output: Path) -> None:
     tables.render(results.Results(path).rows(), output)
     plots = output / "docs" / "plots"
-    # What draws is not in the project's environment: only this needs it.
+    # Only the plots need Matplotlib, so it is not in the project's environment.
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     subprocess.run(
         [
@@ -76,7 +78,7 @@ def render(path: Path, output: Path) -> None:
             *("python", "-m", "bench.plots", str(path.resolve()), str(plots.resolve())),
         ],
         cwd=ROOT,
-        # uv, unlike pip, does not use the system's certificates by itself.
+        # uv does not use the system's certificates by default; pip does.
         env={"UV_SYSTEM_CERTS": "true", **os.environ},
         check=True,
     )
@@ -84,7 +86,7 @@ def render(path: Path, output: Path) -> None:
 
 def main() -> None:
     given = arguments().parse_args()
-    # What is measured quickly is not for the documentation.
+    # Results of a quick run do not go into the documentation.
     output = given.output or (QUICK if given.quick else ROOT)
     path = output / "bench" / "results.jsonl"
     if not given.render:

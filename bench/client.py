@@ -1,12 +1,12 @@
-"""What the client costs beside the least that can be done, at several numbers of calls at once.
+"""The cost of the client, compared with two minimal loops, at several concurrencies.
 
-Three sides call the small server in turns:
+Three subjects call the small server in turns:
 
-- `httpx`: a plain loop over httpx as it comes, with its own connection pool;
-- `bare`: a plain loop over the client's connections alone;
+- `httpx`: a plain loop over httpx with its own connection pool;
+- `bare`: a plain loop over the client's connections only;
 - `client`: the client, with its token, limits, retries, bounds and typed results.
 
-The processor time is this process's.
+The processor time is that of this process.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from chatdaddy_pulumi.client.http11 import ConnectionPool
 
 TIER = "limited_msg_no_chat_history"
 
-#: Calls for a number of workers: what is measured.
+#: What is measured: makes calls with so many workers.
 Job = Callable[[int], Awaitable[None]]
 
 
-async def at_once(work: Sequence[Callable[[], Awaitable[object]]], workers: int) -> None:
-    """All of the work, by so many workers."""
+async def run_workers(work: Sequence[Callable[[], Awaitable[object]]], workers: int) -> None:
+    """Do all of the work with so many workers."""
     todo = iter(work)
 
     async def worker() -> None:
@@ -47,7 +47,7 @@ async def at_once(work: Sequence[Callable[[], Awaitable[object]]], workers: int)
 
 
 class Plain:
-    """The least that can be done with a transport, or with httpx's own client."""
+    """The minimal code for a call, with the client's connections or with httpx."""
 
     def __init__(self, url: str, bare: bool) -> None:
         self.url = url
@@ -84,7 +84,7 @@ class Plain:
     async def list(self, workers: int) -> None:
         total = await self.page(0)
         rest = range(1, math.ceil(total / 100))
-        await at_once([partial(self.page, n) for n in rest], workers)
+        await run_workers([partial(self.page, n) for n in rest], workers)
 
     async def close(self) -> None:
         await self.http.aclose()
@@ -93,14 +93,16 @@ class Plain:
 
 
 @asynccontextmanager
-async def sides(url: str, workers: int, ids: list[str]) -> AsyncIterator[dict[str, dict[str, Job]]]:
-    """What each side does, by the name of the work."""
+async def subjects(
+    url: str, workers: int, ids: list[str]
+) -> AsyncIterator[dict[str, dict[str, Job]]]:
+    """The jobs of each subject, by the name of the work."""
     found: dict[str, dict[str, Job]] = {}
     plain = {name: Plain(url, bare=name == "bare") for name in ("httpx", "bare")}
     for name, one in plain.items():
         found[name] = {
-            "purchases": partial(at_once, [one.buy] * len(ids)),
-            "look-ups": partial(at_once, [partial(one.read, i) for i in ids]),
+            "purchases": partial(run_workers, [one.buy] * len(ids)),
+            "look-ups": partial(run_workers, [partial(one.read, i) for i in ids]),
             "pages": one.list,
         }
     options = ClientOptions(concurrency=workers)
@@ -116,11 +118,11 @@ async def sides(url: str, workers: int, ids: list[str]) -> AsyncIterator[dict[st
         await accounts.snapshot(max_age=0)
 
     found["client"] = {
-        "purchases": partial(at_once, [buy] * len(ids)),
-        "look-ups": partial(at_once, [partial(accounts.look_up, i) for i in ids]),
+        "purchases": partial(run_workers, [buy] * len(ids)),
+        "look-ups": partial(run_workers, [partial(accounts.look_up, i) for i in ids]),
         "pages": snapshot,
     }
-    # Concurrency grows while it works: what it costs then is what is measured.
+    # The client increases its concurrency while it works. Measure it afterwards.
     await found["client"]["look-ups"](workers)
     yield found
     await client.aclose()
@@ -137,10 +139,10 @@ async def _measure(
     async def fill() -> None:
         ids.append(await filler.buy())
 
-    await at_once([fill] * calls, 64)
+    await run_workers([fill] * calls, 64)
     await filler.close()
-    async with sides(server.url, workers, ids) as jobs:
-        # Purchases last: they make the lists longer.
+    async with subjects(server.url, workers, ids) as jobs:
+        # Purchases come last, because they make the listings longer.
         for work in ("pages", "look-ups", "purchases"):
             count = math.ceil(calls / 100) if work == "pages" else calls
             for round_ in range(rounds):
@@ -158,6 +160,6 @@ def run(
     results: Results, calls: int, workers: list[int], latencies_ms: list[float], rounds: int
 ) -> None:
     for latency_ms in latencies_ms:
-        for at_once_ in workers:
+        for at_once in workers:
             with serving(latency_ms) as server:
-                asyncio.run(_measure(results, server, calls, at_once_, rounds, latency_ms))
+                asyncio.run(_measure(results, server, calls, at_once, rounds, latency_ms))

@@ -1,4 +1,4 @@
-"""What is compared, and what each is asked to do."""
+"""The contenders, and the operations of the comparison."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Literal, get_args
 Operation = Literal["up", "unchanged preview", "refresh", "one change", "all changed", "destroy"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
-#: Milliseconds until the API answers.
+#: The API's latency in milliseconds.
 LATENCY_MS = 50
-#: The most calls at once that the client makes by default; the least is worked out with it.
+#: The client's default maximum of concurrent calls, which the least possible time is based on.
 AT_ONCE = 64
-#: Accounts in a page of a listing.
+#: The number of accounts in a page of a listing.
 PAGE = 100
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A program of `programs/`, with settings of its own."""
+    """A program of `programs/`, with its settings."""
 
     name: str
     shown: str
@@ -46,7 +46,7 @@ ENGINES = {
 
 
 def expected_writes(operation: Operation, accounts: int) -> dict[str, int]:
-    """The calls that change something: a contender that makes others did something else."""
+    """The writes that an operation must make. A measurement with other writes is not valid."""
     return {
         "up": {"POST": accounts},
         "one change": {"PATCH": 1},
@@ -56,13 +56,13 @@ def expected_writes(operation: Operation, accounts: int) -> dict[str, int]:
 
 
 def least_calls(operation: Operation, accounts: int) -> int:
-    """The fewest calls that this API allows for it."""
+    """The least number of calls that the operation needs with this API."""
     if operation == "refresh":
         return math.ceil(accounts / PAGE)
     return sum(expected_writes(operation, accounts).values())
 
 
 def least_s(operation: Operation, accounts: int, empty_s: float) -> float:
-    """What no contender can be faster than: an empty stack's operation, and the calls' time."""
+    """The least possible time: an empty stack's operation, and the latency of the calls."""
     turns = math.ceil(least_calls(operation, accounts) / AT_ONCE)
     return empty_s + turns * LATENCY_MS / 1000

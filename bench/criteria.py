@@ -1,4 +1,4 @@
-"""What "fast at any concurrency" asks for, each as one measurement with its target."""
+"""The criteria for "fast at any concurrency", each with its measurement and its target."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.engine import Engine
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many accounts each criterion is measured with."""
+    """The number of accounts for each criterion."""
 
     processor: int = 2_000
     storm: int = 1_000
@@ -31,12 +31,12 @@ class Sizes:
         return cls(processor=100, storm=40, many=100, thousand=100, single=10)
 
 
-#: Calls a second that the API takes in a storm of refusals.
+#: The rate limit of the API in the throttling measurement, in calls a second.
 STORM_RATE = 20
 
 
 class Bench:
-    """Purchases in fresh stacks of one engine, beside an empty stack's `up`."""
+    """Purchases in new stacks of one engine, and an empty stack's `up` for comparison."""
 
     def __init__(self, engine: Engine, folder: Path, empty: Empty) -> None:
         self._engine, self._folder, self._empty = engine, folder, empty
@@ -51,7 +51,7 @@ class Bench:
         concurrency: int | None = None,
         rate: int | None = None,
     ) -> Measured:
-        """One `up` that buys so many."""
+        """One `up` that buys so many accounts."""
         env = [("CONCURRENCY", str(concurrency))] if concurrency else []
         folder = self._folder / "purchases"
         with serving(LATENCY_MS, rate) as server:
@@ -79,7 +79,7 @@ def _measure(results: Results, engine: Engine, bench: Bench, sizes: Sizes, round
         subject = {"criterion": criterion, "size": size}
         results.add("criteria", engine, subject, round_, **values)
 
-    # What a host takes to start, and for its first call, is no cost of a call.
+    # Subtract what a host takes to start and for its first call: it is not a cost of each call.
     one = bench.bought(1)
     size, cost_ms = sizes.processor, {}
     for at_once in (8, 64):

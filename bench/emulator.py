@@ -1,7 +1,7 @@
-"""How fast the emulated ChatDaddy is, called one after the other over one connection.
+"""The speed of the emulated ChatDaddy, called sequentially over one connection.
 
-The server runs on one core of its own where the machine has two. Beside the time on the clock
-stands the server's own processor time, which other work on the machine does not change.
+The server has a processor core of its own, if the machine has two. Its processor time is also
+measured, because other work on the machine does not change it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.sandbox import LIMITED, Sandbox, running
 
 
 class Client:
-    """One connection, kept open; lighter than the server, so that the server is what is timed."""
+    """One persistent connection. It uses less processor time than the server."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         parts = urlsplit(sandbox.url)

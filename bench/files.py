@@ -1,6 +1,6 @@
-"""`load_fleet` beside merely parsing the file with the usual libraries.
+"""The time of `load_fleet`, compared with parsing the file with the usual libraries.
 
-`load_fleet` checks every value by its rule, finds doubles, and knows where each value stands.
+`load_fleet` also checks every value, finds duplicates, and knows the line of each value.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ PARSERS: dict[str, Callable[[Path], Any]] = {
 
 
 def write(folder: Path, rows: int) -> dict[str, Path]:
-    """The same fleet in each format: a nickname, a tier and an `on_delete` an account."""
+    """Write the same fleet in each format. Each account has a nickname, a tier and an
+    `on_delete`.
+    """
     fleet = {
         f"customer-{n:05}": {
             "nickname": f"Customer {n}",
@@ -60,7 +62,7 @@ def _seconds(work: Callable[[Path], Any], path: Path) -> float:
 def run(results: Results, rows: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = write(Path(folder), rows)
-        load_fleet(paths["csv"])  # what is imported once doesn't count
+        load_fleet(paths["csv"])  # do not measure imports, which happen once
         for name, parse in PARSERS.items():
             for round_ in range(rounds):
                 results.add(

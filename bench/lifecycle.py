@@ -1,4 +1,4 @@
-"""The table of contenders: each goes through a stack's life at each size, in turns."""
+"""The comparison: each contender runs the lifecycle of a stack at each size, in turns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.engine import PULUMI, Engine
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be measured."""
+    """What is measured."""
 
     engines: tuple[str, ...]
     contenders: tuple[Contender, ...]
@@ -46,7 +46,7 @@ class Plan:
 
 
 def absent(engine: str) -> str | None:
-    """Why an engine can't be run here."""
+    """Return why an engine can't run here, or None."""
     if engine == "stand-in":
         return None
     if shutil.which(engine) is None:
@@ -57,7 +57,7 @@ def absent(engine: str) -> str | None:
 
 
 class Empty:
-    """Empty stacks, one for each engine; the operation is measured anew each time, or once."""
+    """Empty stacks, one for each engine. Each operation is measured once, or again for each use."""
 
     def __init__(self, folder: Path, server: Server, once: bool) -> None:
         self._folder, self._server, self._once = folder, server, once
@@ -72,7 +72,7 @@ class Empty:
             if engine not in self._projects:
                 folder = self._folder / f"empty-{engine}"
                 self._projects[engine] = project_of(engine, folder, None, 0, self._server)
-                # The first operation in a new project does what later ones need not.
+                # The first operation in a new project does more than later ones.
                 self._projects[engine].run("up")
             self._seconds[key] = measure(self._projects[engine], operation, self._server).seconds
         return self._seconds[key]
@@ -89,7 +89,7 @@ def project_of(
 
 
 def lives(plan: Plan, size: int) -> Iterator[tuple[str, Contender]]:
-    """Who goes through a life of this size, in the order of the turns."""
+    """The contenders that run at this size, in the order of their turns."""
     for engine in plan.engines:
         for contender in plan.contenders:
             if (contender is RESTAPI) != (engine in TERRAFORMS) or absent(engine):
@@ -126,7 +126,7 @@ def _life(
     folder: Path,
     empty: Empty,
 ) -> float:
-    """Measure each operation beside an empty stack's; the seconds of all."""
+    """Measure each operation and the empty stack's. Return the total seconds."""
     took = 0.0
     with serving(LATENCY_MS) as server:
         project = project_of(engine, folder, contender, size, server)

@@ -1,6 +1,6 @@
-"""From results to plots: `python -m bench.plots RESULTS FOLDER`.
+"""Draw plots of results: `python -m bench.plots RESULTS FOLDER`.
 
-Needs Matplotlib (the dependency group `bench`). The same results make the same files.
+Requires Matplotlib (the dependency group `bench`). The same results make identical files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LEAST: dict[str, Any] = {"color": "0.4", "linestyle": "--", "linewidth": 1}
 
 
 def draw(rows: Sequence[Row], folder: Path) -> None:
-    """For each Pulumi engine three plots; Terraform's figures stand in each."""
+    """Draw three plots for each Pulumi engine. Each includes Terraform's figures."""
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "bench", "svg.fonttype": "none", "font.size": 9})
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def _label(name: str, engine: str) -> str:
 
 
 def _lines(rows: Sequence[Row], axes: Axes, value: Callable[[list[Row]], float]) -> None:
-    """A line for each contender."""
+    """Draw a line for each contender."""
     lines: dict[tuple[str, str], dict[int, float]] = {}
     for rounds in grouped(rows):
         row = rounds[0]
@@ -79,7 +79,7 @@ def _sizes(axes: Axes) -> None:
 
 
 def _operations(rows: Sequence[Row], engine: str, value: str, unit: str, path: Path) -> None:
-    """A part for each operation."""
+    """Draw a subplot for each operation."""
     figure, parts = pyplot.subplots(2, 3, figsize=(10, 6), sharex=True, layout="constrained")
     for axes, operation in zip(parts.flat, OPERATIONS, strict=True):
         here = [row for row in rows if row.subject["operation"] == operation]

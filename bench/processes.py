@@ -1,4 +1,4 @@
-"""The small server and the provider hosts, seen from outside."""
+"""The small server and the provider hosts, measured from outside."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _HOSTS = re.compile(rb"terraform-provider-restapi|" + HOST.pattern)
 
 @dataclass
 class Server:
-    """The small server as a process of its own."""
+    """The small server, in its own process."""
 
     url: str
     latency_s: float
     team_id: str = TEAM_ID
 
     def counts(self) -> dict[str, int]:
-        """Calls by method and path since the last `forget`, `tokens` and `refused` apart."""
+        """Calls by method and path since the last `forget`, including `tokens` and `refused`."""
         with urlopen(f"{self.url}/counts") as answer:
             return dict(json.load(answer))
 
@@ -40,7 +40,7 @@ class Server:
         urlopen(Request(f"{self.url}/counts", method="DELETE")).close()
 
     def fill(self, accounts: int) -> None:
-        """Let the team have so many accounts."""
+        """Create so many accounts in the team."""
         for n in range(accounts):
             order = json.dumps({"type": "wa", "nickname": f"n{n}"}).encode()
             urlopen(Request(f"{self.url}/im/accounts", order, method="POST")).close()
@@ -69,7 +69,9 @@ def cpu_s(pid: int | str) -> float:
 
 
 class HostWatch:
-    """The provider hosts of this bench: their processor time, and the most memory that one had."""
+    """The provider hosts of this bench: their processor time, and the peak memory of the
+    largest.
+    """
 
     def __init__(self) -> None:
         self._cpu: dict[str, float] = {}
@@ -96,13 +98,13 @@ class HostWatch:
 
     def _watch(self) -> None:
         for turn in range(sys.maxsize):
-            # New processes are looked for less often: that reads all of /proc.
+            # A search for new processes reads all of /proc, so it is done less often.
             known = list(self._cpu) if turn % 5 else self._numbers()
             for pid in known:
                 try:
                     if pid in self._cpu or self._is_host(pid):
                         self._look(pid)
-                except OSError:  # it has ended
+                except OSError:  # the process has ended
                     continue
             if self._done.wait(0.02):
                 return
@@ -116,7 +118,7 @@ class HostWatch:
         if mark not in (folder / "environ").read_bytes():
             self._others.add(pid)
             return False
-        # A child has its parent's command line until it runs its own: it is looked at again.
+        # A child has its parent's command line until it calls exec. Check it again later.
         return _HOSTS.search((folder / "cmdline").read_bytes()) is not None
 
     def _look(self, pid: str) -> None:

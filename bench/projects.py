@@ -1,4 +1,4 @@
-"""Each contender as a project that an engine runs, and what one operation on it takes."""
+"""Each contender as a project for an engine, and the cost of one operation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Project(Protocol):
 
 
 class PulumiProject:
-    """A stack of either engine; without a contender an empty one."""
+    """A stack of either engine. Without a contender it is empty."""
 
     def __init__(
         self,
@@ -63,8 +63,10 @@ class PulumiProject:
                 "CHANGED": "",
             },
             timeout=7200,
-            # Its own command: the project's refuses providers that stand in a program by value.
+            # Use the stand-in's own command, since the project's command refuses serialised
+            # providers.
             stand_in=("pulumi_standin",),
+            shortcuts=False,
         )
 
     def run(self, operation: Operation) -> None:
@@ -82,7 +84,7 @@ class PulumiProject:
             raise SystemExit(f"{operation} failed:\n{done.output}")
 
     def state_bytes(self) -> int:
-        """The size of the whole state as it lies in the backend."""
+        """The size of the state file in the backend."""
         if self._stack.engine == "pulumi":
             stacks = self._stack.workdir / "backend" / ".pulumi" / "stacks"
             (path,) = stacks.glob("*/dev.json")
@@ -92,13 +94,13 @@ class PulumiProject:
 
 
 def provider_folder() -> Path | None:
-    """Where the REST provider lies on PATH."""
+    """The folder of the REST provider on PATH."""
     found = shutil.which(PROVIDER)
     return Path(found).resolve().parent if found else None
 
 
 class TerraformProject:
-    """A configuration of Terraform or OpenTofu, with the provider found on PATH."""
+    """A Terraform or OpenTofu configuration, with the provider on PATH."""
 
     def __init__(
         self, tool: str, folder: Path, contender: Contender | None, accounts: int, server: Server
@@ -162,7 +164,7 @@ class Measured:
 
     @property
     def calls(self) -> int:
-        """Calls that were taken, without those for tokens."""
+        """The number of calls that were not refused, without token calls."""
         return summed(self.counts, "tokens", "refused")
 
 

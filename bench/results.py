@@ -1,6 +1,6 @@
-"""What was measured: one line of JSON for each measurement, never a figure that is worked out.
+"""Measurements: one line of JSON for each. Derived values are not stored.
 
-Ratios and medians are made when it is rendered.
+The renderer computes ratios and medians.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement, or with the table `run` a description of the run that made others.
+    """One measurement, or, in the table `run`, the description of a run.
 
-    What `subject` says names it; all rounds of one subject count together.
+    The values in `subject` identify it. All rounds of one subject belong together.
     """
 
     run: str
@@ -39,7 +39,7 @@ class Row:
 
 
 class Results:
-    """A file of rows. A new run takes the place of an older one for what it measures."""
+    """A file of rows. A new run replaces an older one of the same subject."""
 
     def __init__(self, path: Path, run: str = "") -> None:
         self.path = path
@@ -59,7 +59,7 @@ class Results:
         print(f"{clock} {table} ({engine}) {names}: {said}", file=sys.stderr, flush=True)
 
     def rows(self) -> list[Row]:
-        """Those of the newest run of each subject, in the order in which they were measured."""
+        """The rows of the newest run of each subject, in the order of measurement."""
         if not self.path.exists():
             return []
         every = [Row(**json.loads(line)) for line in self.path.read_text().splitlines()]
@@ -67,7 +67,7 @@ class Results:
         return [row for row in every if row.run == newest[row.key]]
 
     def compact(self) -> None:
-        """Drop what a newer run has measured again, and the runs of which nothing is left."""
+        """Drop rows that a newer run replaces, and runs without rows."""
         rows = self.rows()
         used = {row.run for row in rows if row.table != "run"}
         kept = [row for row in rows if row.run in used]
@@ -75,7 +75,7 @@ class Results:
 
 
 def begin(path: Path, command: Iterable[str]) -> Results:
-    """A new run, which says on what it was made."""
+    """Begin a new run, and describe its environment."""
     results = Results(path, run := time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()))
     cpus = [
         line.partition(":")[2].strip()

@@ -1,9 +1,9 @@
-"""Answers like ChatDaddy and does nothing else, so that the contenders are what is measured.
+"""A minimal server with ChatDaddy's interface, which costs little compared with the contenders.
 
     python -m bench.server [--latency-ms N] [--rate N]
 
-Prints its port. `--rate`: calls that are taken in any second; others get a 429. Not the emulator:
-that one checks and stores, and takes more time for a call than the client does.
+It prints its port. With `--rate`, it accepts so many calls in any second, and answers others with
+429. It is not the emulator, which checks and stores, and takes longer for a call than the client.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Api:
 
     def _list(self, asked: dict[str, str]) -> dict[str, Any]:
         if "q" in asked:
-            # By ID at once; a nickname is found as people would look for it.
+            # By ID if the query is one, otherwise by nickname.
             one = self.accounts.get(asked["q"])
             every = self.accounts.values()
             found = [one] if one else [a for a in every if asked["q"] in a.get("nickname", "")]

@@ -1,9 +1,9 @@
-"""From results to the tables of the documentation, between markers:
+"""Render results as the tables of the documentation, between markers:
 
     <!-- bench:NAME -->
     <!-- bench:end -->
 
-A table of which nothing was measured is left as it is.
+A table without results stays unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BLOCK = re.compile(r"(<!-- bench:(?!end)(\S+) -->\n).*?(<!-- bench:end -->)", r
 
 
 def render(rows: Sequence[Row], output: Path) -> None:
-    """Write the pages with these results into a folder laid out like the project."""
+    """Write the pages with these results into a folder that has the layout of the project."""
     for page in PAGES:
         text = (ROOT / page).read_text()
         folder = "docs/" if page == "README.md" else ""
@@ -39,7 +39,7 @@ def render(rows: Sequence[Row], output: Path) -> None:
 
 
 def make(name: str, rows: Iterable[Row], folder: str = "") -> str:
-    """What stands between the markers of that name; nothing if nothing was measured."""
+    """The text between the markers of that name, or "" if nothing was measured."""
     rows = list(rows)
     table, _, engine = name.partition(":")
     made = {
@@ -57,7 +57,7 @@ def make(name: str, rows: Iterable[Row], folder: str = "") -> str:
 
 
 def grouped(rows: Iterable[Row]) -> list[list[Row]]:
-    """The rounds of each subject, in the order in which they were measured."""
+    """The rounds of each subject, in the order of measurement."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row.key, []).append(row)
@@ -65,14 +65,14 @@ def grouped(rows: Iterable[Row]) -> list[list[Row]]:
 
 
 def median(rounds: Iterable[Row], value: str | Callable[[dict[str, Any]], float]) -> float:
-    """Of each round's value, or of what is worked out from each round's values."""
+    """The median of a value, or of a function of the values, over all rounds."""
     if callable(value):
         return statistics.median(value(row.values) for row in rounds)
     return float(statistics.median(row.values[value] for row in rounds))
 
 
 def ratio(rounds: Iterable[Row], over: str, under: str) -> float:
-    """The median of each round's own ratio: what was measured side by side."""
+    """The median of the ratios of each round, whose values were measured side by side."""
     return median(rounds, lambda values: values[over] / values[under] if values[under] else 0)
 
 
@@ -88,7 +88,7 @@ def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def _runs(rows: Sequence[Row], used: Iterable[Row]) -> str:
-    """On what it was measured."""
+    """The environment of the measurements."""
     wanted = {row.run for row in used}
     said = []
     for run in (row for row in rows if row.table == "run" and row.run in wanted):
@@ -185,7 +185,7 @@ def _contender(rounds: list[Row]) -> Sequence[str]:
 
 
 def _summary(rows: list[Row], folder: str) -> str:
-    """The main table: the greatest size that most contenders have, on the first engine."""
+    """The main table: the largest size that most contenders have, on the first engine."""
     for engine in PULUMIS:
         every = [r for r in rows if r.table == "contenders" and r.engine in (engine, *TERRAFORMS)]
         found = {
@@ -234,32 +234,32 @@ def _summary(rows: list[Row], folder: str) -> str:
 
 # --- the other tables
 
-_CRITERIA_HEAD = ("", "accounts", "engine", "measured", "beside", "ratio", "rounds")
+_CRITERIA_HEAD = ("", "accounts", "engine", "measured", "compared with", "ratio", "rounds")
 
 
 def _criterion(rounds: list[Row]) -> Sequence[str]:
     criterion, size = rounds[0].subject["criterion"], rounds[0].subject["size"]
-    measured, beside = "", ""
+    measured, reference = "", ""
     if criterion == "processor":
-        what = "processor time a call of the provider host: 64 at once, beside 8"
-        measured, beside = (f"{median(rounds, f'at_{n}_ms'):.2f} ms" for n in (64, 8))
+        what = "processor time a call of the provider host: 64 at once, compared with 8"
+        measured, reference = (f"{median(rounds, f'at_{n}_ms'):.2f} ms" for n in (64, 8))
         times = ratio(rounds, "at_64_ms", "at_8_ms")
     elif criterion == "single":
-        what = "`up` of `Account`s, beside plain resources (urllib)"
-        measured, beside = (seconds(median(rounds, name)) for name in ("seconds", "plain_s"))
+        what = "`up` of `Account`s, compared with plain resources (urllib)"
+        measured, reference = (seconds(median(rounds, name)) for name in ("seconds", "plain_s"))
         times = ratio(rounds, "seconds", "plain_s")
     else:
         what = {
-            "thousand": "`up` of a fleet by default, beside the least",
-            "many": "`up` of a fleet, 64 at once, beside the least",
-            "storm": "`up` of a fleet, of an API that takes 20 calls a second, beside the least",
+            "thousand": "`up` of a fleet by default, compared with the least possible",
+            "many": "`up` of a fleet, 64 at once, compared with the least possible",
+            "storm": "`up` of a fleet, at most 20 calls a second, compared with the least possible",
         }[criterion]
-        measured, beside = (seconds(median(rounds, name)) for name in ("seconds", "least_s"))
+        measured, reference = (seconds(median(rounds, name)) for name in ("seconds", "least_s"))
         times = ratio(rounds, "seconds", "least_s")
     if criterion == "storm":
         measured += f", {median(rounds, 'refused'):.1%} of the calls refused"
     engine = ENGINES[rounds[0].engine]
-    return what, f"{size:,}", engine, measured, beside, f"{times:.2f}", str(len(rounds))
+    return what, f"{size:,}", engine, measured, reference, f"{times:.2f}", str(len(rounds))
 
 
 _CLIENT_HEAD = (

@@ -31,7 +31,7 @@ console = Console(highlight=False)
 
 @contextmanager
 def emulated() -> Iterator[httpx.Client]:
-    """Run the emulated ChatDaddy in a process of its own."""
+    """Run the emulated ChatDaddy in its own process."""
     server = subprocess.Popen(
         [
             *(*COMMAND, "sandbox", "serve", "--port", "0"),
@@ -53,7 +53,7 @@ def emulated() -> Iterator[httpx.Client]:
 
 
 class Engine:
-    """`pulumi`, or the stand-in: the same commands on the same project."""
+    """`pulumi` or the stand-in, with the same commands on the same project."""
 
     def __init__(self, project: Path, base_url: str) -> None:
         self.project = project
@@ -138,7 +138,7 @@ In a project of your own, install the package from its repository, since it is n
 
 
 def source() -> str:
-    """Where pip finds the package: the repository that was cloned, or this folder."""
+    """The package that pip installs: the repository that was cloned, or this folder."""
     try:
         asked = subprocess.run(
             ["git", "config", "--get", "remote.origin.url"],
@@ -149,7 +149,7 @@ def source() -> str:
         )
     except FileNotFoundError:
         return ROOT.as_uri()
-    # A login in it may be a token.
+    # A login in the address may be a token.
     url = re.sub(r"(?<=://)[^/]*@", "", asked.stdout.strip())
     return f"git+{url}" if "://" in url else ROOT.as_uri()
 
@@ -173,7 +173,7 @@ def main() -> None:
         show_cost(http, "the tier change")
         engine.run("destroy", "--yes", "--skip-preview")
         show_cost(http, "the removal")
-    # Not in a panel, whose borders would be pasted too.
+    # Not in a panel, because its borders would be copied with the commands.
     console.rule("Next", align="left")
     console.print(NEXT.format(source=source()), markup=False, highlight=False, soft_wrap=True)
 

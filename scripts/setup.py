@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / ".ready"
-#: `pulumi` looks for Pulumi.yaml's `virtualenv` in the folder that `main` names.
+#: `pulumi` looks for the `virtualenv` of Pulumi.yaml in the folder that `main` names.
 QUICKSTART_VENV = ROOT / "examples" / "quickstart" / ".venv"
-#: The distributions that are developed here.
+#: The distributions of this repository.
 LOCAL = (ROOT / "packages" / "chatdaddy-sandbox", ROOT / "packages" / "pulumi-standin", ROOT)
 
 
 def wanted() -> str:
-    """A digest of everything that the environment is made from."""
+    """A digest of everything that determines the environment."""
     projects = [(folder / "pyproject.toml").read_text() for folder in LOCAL]
     parts = [sys.version, str(ROOT), LOCK.read_text(), *projects]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -33,7 +33,7 @@ def wanted() -> str:
 
 def run(*command: str | Path) -> None:
     env = {
-        # uv, unlike pip, does not use the system's certificates by itself.
+        # uv does not use the system's certificates by default; pip does.
         "UV_SYSTEM_CERTS": "true",
         **os.environ,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -66,7 +66,7 @@ def make_venv() -> None:
 
 
 def link_quickstart() -> None:
-    """Let `pulumi up` in the repository's root find the environment."""
+    """Link the environment, so that `pulumi up` works in the repository's root."""
     if not QUICKSTART_VENV.is_symlink() and not QUICKSTART_VENV.exists():
         QUICKSTART_VENV.symlink_to(Path("..", "..", ".venv"), target_is_directory=True)
 
@@ -87,8 +87,8 @@ def main() -> None:
     pip = (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps")
     run(*pip, "-r", VENV / "installer.txt")
     uv = VENV / "bin" / "uv"
-    # Compiled once here: a run starts several processes, and if Python may not write bytecode
-    # (as in many containers), each would compile what it imports.
+    # Compile once here. A run starts several processes, and if Python may not write bytecode (as in
+    # many containers), each would compile what it imports.
     compiled = ("--compile-bytecode", "--require-hashes", "--python", python)
     run(uv, "pip", "sync", "--quiet", *compiled, LOCK)
     run(

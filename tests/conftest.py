@@ -1,4 +1,4 @@
-"""Fixtures that every kind of test may use."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.support.sandbox import Sandbox, running
 
 __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish", "sandbox"]
 
-# Tests start hundreds of processes: each must not compile the package anew.
+# Tests start hundreds of processes, which should not all compile the package.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A busy machine is no failure: nothing here is asserted by the clock. The same examples every time:
-# a change is not blamed for what chance finds. `pytest --hypothesis-profile=random` looks for more.
+# No deadline: a test does not fail on a busy machine. Examples are always the same, so that a
+# failure comes from a change. `pytest --hypothesis-profile=random` tries others.
 settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", settings.get_profile("random"), derandomize=True)
 settings.load_profile("same")
@@ -25,6 +25,6 @@ settings.load_profile("same")
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A fresh emulated ChatDaddy of one test's own."""
+    """An emulated ChatDaddy for one test only."""
     with running() as server:
         yield server

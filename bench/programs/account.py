@@ -1,4 +1,4 @@
-"""An `Account` each."""
+"""One `Account` for each account."""
 
 import os
 

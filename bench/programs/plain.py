@@ -1,5 +1,7 @@
-"""A plain dynamic resource each, as people write them: an HTTP client and a token of their own in
-every operation."""
+"""One plain dynamic resource for each account, as people write them: each operation has its own
+HTTP
+client and token.
+"""
 
 import json
 import os
@@ -66,8 +68,8 @@ class PlainProvider(ResourceProvider):
         authorised("DELETE", "/im/accounts/" + id_)
 
 
-# The SDK nests its own function once more for every resource: from the 190th on it fails with a
-# RecursionError. So it is put back, or there would be nothing to compare with.
+# The SDK wraps its own function again for every resource, so from the 190th on it fails with a
+# RecursionError. Restore the function, since otherwise there is nothing to compare with.
 pickler: Any = pickle._Pickler
 unnested = pickler._batch_setitems
 

@@ -1,4 +1,4 @@
-# A `restapi_object` each: Terraform or OpenTofu with the generic REST provider.
+# One `restapi_object` for each account: Terraform or OpenTofu with the generic REST provider.
 terraform {
   required_providers {
     restapi = { source = "mastercard/restapi" }
@@ -33,7 +33,7 @@ resource "restapi_object" "customer" {
     tier     = "limited_msg_no_chat_history"
     nickname = local.nicknames[count.index]
   })
-  # The API has no GET of one account; the provider can't put the ID into a search.
+  # The API has no GET of one account; the provider can't search by ID.
   read_path = "/im/accounts"
   read_search = {
     query_string = "q=${local.nicknames[count.index]}"

@@ -13,6 +13,7 @@ import os
 import ssl
 import threading
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from chatdaddy_pulumi.client.client import ChatDaddy
@@ -60,7 +61,10 @@ class _Bridge:
                     urls=credentials.urls,
                     options=given,
                     transport=http_transport(
-                        credentials.urls, given, os.environ, self._certificates(given.ca_file)
+                        credentials.urls,
+                        given,
+                        os.environ,
+                        partial(self._certificates, given.ca_file),
                     ),
                 )
             return self._clients[key]

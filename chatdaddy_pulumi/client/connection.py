@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import certifi
 import httpx
@@ -27,18 +27,19 @@ def http_transport(
     urls: ServiceUrls,
     options: ClientOptions,
     environment: Mapping[str, str],
-    tls: ssl.SSLContext | None = None,
+    certificates: Callable[[], ssl.SSLContext] | None = None,
 ) -> httpx.AsyncBaseTransport:
     """The connections to these services alone, through the environment's proxies.
 
-    `tls` saves reading the certificates: what `tls_context` gave for the same environment.
+    Reading the certificates takes a while, so it is left out if all services are ``http://``.
+    `certificates` gives what `tls_context` gave before for the same environment.
     """
-    if tls is None:
-        tls = tls_context(options.ca_file, environment)
+    addresses = [address for url in urls.all() if (address := parse(url)) is not None]
+    tls = None
+    if any(address.scheme == "https" for address in addresses):
+        tls = certificates() if certificates else tls_context(options.ca_file, environment)
     pools: dict[Origin, httpx.AsyncBaseTransport] = {}
-    for url in urls.all():
-        address = parse(url)
-        assert address is not None
+    for address in addresses:
         pools[address.scheme, address.host, address.port] = ConnectionPool(
             address,
             tls=tls,

@@ -94,7 +94,7 @@ def differences_seen(
     drift: dict[str, Any] = {}
     if account.nickname is not None and not same(account.nickname, nickname):
         drift["nickname"] = account.nickname
-    if account.tier is not None and account.tier != arguments.tier.value:
+    if account.tier is not None and account.tier != arguments.tier:
         drift["tier"] = account.tier
     found = (arguments.settings or {}) if account.settings is None else account.settings
     otherwise = {

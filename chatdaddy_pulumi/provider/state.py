@@ -290,7 +290,7 @@ class FleetState:
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         """The outputs. If `hidden`, everything about the entries is marked as secret."""
         shown = {key: one for key, one in self.held.items() if not is_leftover(key)}
-        tiers = Counter(short(one.tier) for one in shown.values())
+        tiers = Counter(one.tier for one in shown.values())
         states = Counter(one.state for one in shown.values())
         told: dict[str, Any] = _write_held(self.held)
         if self.failed:
@@ -307,7 +307,7 @@ class FleetState:
             **{name: secret_if(hidden, value) for name, value in told.items()},
             "counts": {
                 "total": len(shown),
-                "tier": dict(sorted(tiers.items())),
+                "tier": dict(sorted((short(tier), count) for tier, count in tiers.items())),
                 "state": dict(sorted(states.items())),
             },
             "__worked_at": self.worked_at,

@@ -48,7 +48,8 @@ class ProviderReference(ResourceProvider):
 
     @cached_property
     def _provider(self) -> DynamicProvider:
-        implementation = import_module("chatdaddy_pulumi.resources.dynamic")
+        with sdk_hooks.fast_start():
+            implementation = import_module("chatdaddy_pulumi.resources.dynamic")
         provider: DynamicProvider = implementation.DynamicProvider(self._name)
         return provider
 

@@ -1,4 +1,4 @@
-"""The ChatDaddy guide's steps with the API client alone, without Pulumi.
+"""The steps of the ChatDaddy guide with the API client only, without Pulumi.
 
 python accounts.py list | buy NICKNAME | upgrade ID | usage ID | remove ID
 """

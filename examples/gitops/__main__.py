@@ -15,7 +15,7 @@ customers = AccountFleet(
         max_purchases=config.get_int("maxPurchases"),
         max_removals=max_removals,
     ),
-    # Neither `pulumi destroy` nor a program without this line removes the company's accounts.
+    # `pulumi destroy`, or a program without this line, does not remove the company's accounts.
     opts=pulumi.ResourceOptions(protect=max_removals == 0),
 )
 

@@ -1,4 +1,4 @@
-"""Unit tests: the program alone, under Pulumi's mocks. No engine, no network, no purchase."""
+"""Unit tests: only the program, under Pulumi's mocks. No engine, no network, no purchase."""
 
 from typing import Any
 

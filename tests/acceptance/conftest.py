@@ -1,4 +1,4 @@
-"""A stack that a test rewrites as a user would."""
+"""A stack whose program a test rewrites like a user."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
 @pytest.fixture
 def server() -> Iterator[Sandbox]:
-    """One for each test: purchases of a killed run may still come in after its test."""
+    """A new server for each test, because purchases of a killed run may arrive after its test."""
     with running() as sandbox:
         yield sandbox
 
 
 class Case:
-    """One stack on one engine, whose program a test rewrites as a user would."""
+    """One stack on one engine. The test rewrites its program like a user."""
 
     def __init__(self, engine: str, server: Sandbox, folder: Path) -> None:
         self.server = server
@@ -60,14 +60,16 @@ class Case:
         return [command for command in commands if HOST.search(command)]
 
     def account(self) -> dict[str, object]:
-        """The one live account that the team has."""
+        """The only live account of the team."""
         (found,) = [a for a in self.server.accounts() if not a.get("deletedAt")]
         return found
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What an engine's end does runs on each engine; the rest on the real one where it is, since
-    that the engines agree is tested elsewhere."""
+    """Tests of an engine's end run on each engine. The others run on the real engine if it is
+    there:
+    other tests check that both engines behave alike.
+    """
     if "case" in metafunc.fixturenames:
         each = metafunc.definition.get_closest_marker("on_each_engine")
         metafunc.parametrize("case", ENGINES if each else BEST_ENGINE, indirect=True)

@@ -1,4 +1,4 @@
-"""`Account` in whole stacks: what users run, a case a test."""
+"""`Account` in whole stacks, one case for each test."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def alice(arguments: str = "") -> str:
     return ALICE.format(arguments=f", {arguments}" if arguments else "")
 
 
-def test_a_whole_life(case: Case) -> None:
-    """Basic: bought once, unchanged without a write, changed by one patch, refreshed, removed."""
+def test_the_whole_lifecycle(case: Case) -> None:
+    """Bought once, unchanged without a write, changed by one patch, refreshed, removed."""
     assert "+ alice (1 bought, 1.00 USD now)" in case.preview(alice(), EXPORT)
     assert case.server.writes() == {}
     case.up()
@@ -33,7 +33,7 @@ def test_a_whole_life(case: Case) -> None:
     assert case.stack.outputs()["id"] == case.account()["accountId"]
 
     case.preview(alice(), EXPORT)
-    assert case.server.totals() == {"POST /auth/token": 1}, "a preview proves the token only"
+    assert case.server.totals() == {"POST /auth/token": 1}, "a preview only checks the token"
     case.up()
     assert case.server.writes() == {}
 
@@ -61,7 +61,7 @@ def test_a_whole_life(case: Case) -> None:
     assert gone["deletedAt"]
 
 
-def test_replaced_when_its_type_changes(case: Case) -> None:
+def test_a_change_of_type_replaces_the_account(case: Case) -> None:
     case.up(alice())
     first = case.account()["accountId"]
     assert "is replaced since type changed" in case.preview(alice('type="mock"'))
@@ -75,7 +75,7 @@ def test_replaced_when_its_type_changes(case: Case) -> None:
     assert case.account()["accountId"] != first
 
 
-def test_disappears_and_is_bought_again(case: Case) -> None:
+def test_an_account_that_disappeared_is_bought_again(case: Case) -> None:
     case.up(alice())
     first = case.account()["accountId"]
     case.server.call("DELETE", f"/im/accounts/{first}", params={"deleteNow": "true"})
@@ -131,11 +131,15 @@ def test_an_account_is_taken_over_and_given_away(case: Case) -> None:
     assert case.account()["accountId"] == theirs
 
 
-def test_another_of_the_nickname_is_bought_once_though_killed(case: Case) -> None:
-    """`existing="allow"`: theirs stays theirs, and what the killed run bought is taken over."""
+def test_a_killed_purchase_beside_another_account_of_the_nickname_is_not_repeated(
+    case: Case,
+) -> None:
+    """With `existing="allow"`, the other account is not touched, and what the killed run bought is
+    taken over.
+    """
     theirs = case.server.call("POST", "/im/accounts", json=THEIRS).json()["accountId"]
     wanted = 'existing="allow"'
-    # It is bought, and not saved while its connection is being opened.
+    # The account is bought, and is not saved while its connection is being opened.
     case.program(alice(f"{wanted}, connect=True"))
     case.server.fault("POST", "/im/accounts/{id}/open", "delay", delay_ms=8_000)
     before = case.server.ledger()["purchases"]
@@ -148,7 +152,7 @@ def test_another_of_the_nickname_is_bought_once_though_killed(case: Case) -> Non
     deadline = time.monotonic() + 60
     while case.hosts() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert case.hosts() == [], "without an engine nobody would save what it does"
+    assert case.hosts() == [], "without an engine, nothing it does would be saved"
     (ours,) = {a["accountId"] for a in case.server.accounts()} - {theirs}
 
     shown = case.preview(alice(wanted))
@@ -170,7 +174,9 @@ def test_a_renamed_resource_does_not_lose_its_account(case: Case) -> None:
 
 
 def test_a_provider_takes_its_other_settings_from_the_stack(case: Case) -> None:
-    """Above all where ChatDaddy is: what is tried on a sandbox must stay there."""
+    """In particular the API's address: a program that is tried on a sandbox must not call
+    ChatDaddy.
+    """
     case.up(
         "from chatdaddy_pulumi import Provider",
         "token = pulumi.Config('chatdaddy').require_secret('refreshToken')",
@@ -188,7 +194,7 @@ def test_a_refresh_of_many_lists_the_team_once(case: Case) -> None:
     assert case.server.totals() == {"POST /auth/token": 1, "GET /im/accounts": 2}, "two pages"
 
 
-def test_an_import_names_adopt(case: Case) -> None:
+def test_the_error_of_an_import_names_adopt(case: Case) -> None:
     opts = 'opts=pulumi.ResourceOptions(import_="acc0123456789abcdef01234567")'
     shown = case.preview(alice(opts), fails=True)
     assert "adopt='acc0123456789abcdef01234567'" in shown

@@ -1,4 +1,4 @@
-"""`AccountFleet` in whole stacks, a case a test."""
+"""`AccountFleet` in whole stacks, one case for each test."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def live(case: Case) -> dict[str, str]:
     }
 
 
-def test_a_whole_life(case: Case) -> None:
+def test_the_whole_lifecycle(case: Case) -> None:
     entries = some(30)
     out = case.up(fleet(entries))
     assert "30 bought" in out
@@ -49,7 +49,7 @@ def test_a_whole_life(case: Case) -> None:
     assert case.stack.outputs()["ids"] == live(case)
 
     case.preview(fleet(entries))
-    assert case.server.totals() == {"POST /auth/token": 1}, "a preview proves the token only"
+    assert case.server.totals() == {"POST /auth/token": 1}, "a preview only checks the token"
     case.up()
     assert case.server.writes() == {}
 
@@ -57,7 +57,7 @@ def test_a_whole_life(case: Case) -> None:
     shown = case.preview(fleet(entries))
     assert "~ customer-007: limited → unlimited" in shown
     assert "- [customer-007] limited" in shown
-    assert "customer-020" not in shown, "what does not change is not shown"
+    assert "customer-020" not in shown, "unchanged accounts are not shown"
     case.up()
     assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
 
@@ -72,7 +72,7 @@ def test_a_whole_life(case: Case) -> None:
     assert live(case) == {}
 
 
-def test_previews_know_what_does_not_change(case: Case) -> None:
+def test_previews_know_unchanged_outputs(case: Case) -> None:
     def program(entries: dict[str, Any]) -> str:
         declared = fleet(entries, ", limits={'max_removals': 2}")
         told = "".join(
@@ -93,7 +93,7 @@ def test_previews_know_what_does_not_change(case: Case) -> None:
     assert known == {("acorn", LIMITED), ("acorn", ids["acorn"]), ("birch", ids["birch"])}
 
 
-def test_some_fail_and_the_next_run_does_only_those(case: Case) -> None:
+def test_the_next_run_retries_only_what_failed(case: Case) -> None:
     case.server.fault(
         "POST", "/im/accounts", "status", times=3, status=402, message="Card declined"
     )
@@ -107,7 +107,7 @@ def test_some_fail_and_the_next_run_does_only_those(case: Case) -> None:
     assert case.stack.outputs()["ids"] == live(case)
 
 
-def test_a_cut_off_fleet_is_refused_and_an_allowed_removal_is_not(case: Case) -> None:
+def test_a_truncated_fleet_is_refused_and_an_allowed_removal_is_not(case: Case) -> None:
     case.up(fleet(some(20)))
     shown = case.preview(fleet(some(10)), fails=True)
     assert "max_removals" in shown
@@ -173,7 +173,8 @@ def test_a_move_in_one_run_removes_nothing(case: Case) -> None:
     alice = live(case)["alice"]
     case.up(fleet({"alice": {"adopt": alice}, "bob": {}}))
     assert case.server.writes() == {}
-    # And back, without saying so: one entry goes, another of its nickname and type comes.
+    # And back, without `adopt`: one entry is removed, and another with its nickname and type is
+    # added.
     shown = case.preview('Account("alice")', fleet({"bob": {}}))
     assert f"→ alice ({alice} from customers/alice) (carried over, nothing bought)" in shown
     case.up()
@@ -182,7 +183,9 @@ def test_a_move_in_one_run_removes_nothing(case: Case) -> None:
 
 
 def begin(case: Case, number: int, bought: int) -> subprocess.Popen[str]:
-    """An `up` of so many accounts, with that many purchases done and four that take long."""
+    """Start an `up` of so many accounts. All but four purchases are quick; wait until they are
+    done.
+    """
     case.program(fleet(some(number), ", concurrency=4"))
     case.server.forget_requests()
     case.server.fault("POST", "/im/accounts", "delay", times=bought, delay_ms=1)
@@ -204,22 +207,22 @@ def test_ctrl_c_saves_what_was_bought_and_the_next_run_buys_the_rest(case: Case)
     assert "Traceback" not in output
     case.server.clear_faults()
     bought = case.server.writes()["POST /im/accounts"]
-    assert 20 <= bought <= 24, "what was under way was finished, and nothing else was begun"
+    assert 20 <= bought <= 24, "purchases in progress are finished, and no others begin"
     case.up()
     assert case.server.writes() == {"POST /im/accounts": 60 - bought}
     assert case.stack.outputs()["ids"] == live(case)
 
 
 @pytest.mark.on_each_engine
-def test_destroyed_after_a_killed_first_run_names_what_is_left(case: Case) -> None:
-    """Nothing that may have been bought is removed: each is named, with the ways out."""
+def test_a_destroy_after_a_killed_first_run_names_what_is_left(case: Case) -> None:
+    """What may have been bought is not removed. It is named, with the ways to resolve it."""
     theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
     case.server.call("POST", "/im/accounts", json=theirs)
     case.stack.kill(begin(case, 60, 20))
     case.server.clear_faults()
     left = live(case)
     foreign = left.pop("somebody else's")
-    assert 20 <= len(left) <= 24, "nothing is begun without an engine to save it"
+    assert 20 <= len(left) <= 24, "without an engine to save it, no purchase begins"
     out = case.stack.destroy("--skip-preview").ok().output
     named = set(re.findall(r"declare it with adopt='([\w-]+)'", out))
     assert named >= set(left.values()), out
@@ -228,7 +231,7 @@ def test_destroyed_after_a_killed_first_run_names_what_is_left(case: Case) -> No
 
 
 @pytest.mark.on_each_engine
-def test_killed_in_the_middle_the_next_run_finishes(case: Case) -> None:
+def test_the_run_after_a_kill_finishes_the_work(case: Case) -> None:
     theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
     foreign = case.server.call("POST", "/im/accounts", json=theirs).json()["accountId"]
     case.stack.kill(begin(case, 40, 20))

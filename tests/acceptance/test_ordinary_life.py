@@ -1,6 +1,6 @@
-"""What ordinary life does to stacks: renames, moves, neighbours that fail, people, slow servers.
+"""Ordinary life of stacks: renames, moves, resources that fail, people, slow servers.
 
-Each test is a story: programs one after another, and what is left of the accounts afterwards.
+Each test runs several programs one after another, and then checks the accounts that are left.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TEAM_PROVIDER = (
 )
 WITH_PROVIDER = "opts=pulumi.ResourceOptions(provider=team)"
 
-#: A client that gives up soon.
+#: A client with short timeouts.
 IMPATIENT = {"read_timeout_s": 3, "lookup_s": 1, "retries": 1, "retry_delay_s": 0.1}
 
 
@@ -66,7 +66,7 @@ def refuse_purchases(case: Case, times: int = 1) -> None:
 
 
 def settle(case: Case, *programs: str) -> None:
-    """The stack has come to rest: neither a preview nor an update finds anything to do."""
+    """Check that the stack is stable: neither a preview nor an update finds a change."""
     case.program(*programs)
     case.server.forget_requests()
     case.stack.preview("--expect-no-changes").ok()
@@ -75,7 +75,7 @@ def settle(case: Case, *programs: str) -> None:
     assert case.server.writes() == {}
 
 
-# --- who has an account: renames and moves
+# --- who holds an account: renames and moves
 
 
 def test_an_account_is_renamed_with_adopt_while_another_fails(case: Case) -> None:
@@ -91,7 +91,7 @@ def test_an_account_is_renamed_with_adopt_while_another_fails(case: Case) -> Non
     settle(case, *program)
 
 
-def test_an_account_is_renamed_with_adopt_and_the_first_run_goes_on(case: Case) -> None:
+def test_an_account_is_renamed_with_adopt_and_continue_on_error(case: Case) -> None:
     case.up(account("alice"))
     alice = live(case)["alice"]
     refuse_purchases(case)
@@ -149,7 +149,7 @@ def test_an_account_resource_is_renamed(case: Case) -> None:
 
 
 @pytest.mark.parametrize("adopt", [False, True])
-def test_an_account_moves_behind_a_provider_and_back(case: Case, adopt: bool) -> None:
+def test_an_account_moves_to_an_explicit_provider_and_back(case: Case, adopt: bool) -> None:
     case.up(account("alice"))
     before = live(case)
     said = f"adopt={before['alice']!r}, " if adopt else ""
@@ -162,7 +162,7 @@ def test_an_account_moves_behind_a_provider_and_back(case: Case, adopt: bool) ->
 
 
 @pytest.mark.parametrize("adopt", [False, True])
-def test_a_renamed_account_moves_behind_a_provider(case: Case, adopt: bool) -> None:
+def test_a_renamed_account_moves_to_an_explicit_provider(case: Case, adopt: bool) -> None:
     case.up(account("alice"))
     before = live(case)
     said = f"adopt={before['alice']!r}, " if adopt else ""
@@ -171,7 +171,7 @@ def test_a_renamed_account_moves_behind_a_provider(case: Case, adopt: bool) -> N
     assert live(case) == before
 
 
-def test_a_fleet_moves_behind_a_provider(case: Case) -> None:
+def test_a_fleet_moves_to_an_explicit_provider(case: Case) -> None:
     keys = ["acorn", "birch", "cedar"]
     case.up(fleet("trees", {key: {} for key in keys}))
     before = live(case)
@@ -181,7 +181,7 @@ def test_a_fleet_moves_behind_a_provider(case: Case) -> None:
 
 
 @pytest.mark.parametrize("adopt", [False, True])
-def test_the_new_holder_alone_is_updated_then_all(case: Case, adopt: bool) -> None:
+def test_only_the_new_holder_is_updated_and_then_all(case: Case, adopt: bool) -> None:
     case.up(account("alice"), account("carol"))
     before = live(case)
     said = f", adopt={before['alice']!r}" if adopt else ""
@@ -197,7 +197,7 @@ def test_the_new_holder_alone_is_updated_then_all(case: Case, adopt: bool) -> No
 
 
 @pytest.mark.parametrize("kind", ["account", "fleet"])
-def test_a_resource_is_replaced_by_order(case: Case, kind: str) -> None:
+def test_a_resource_is_replaced_by_a_flag(case: Case, kind: str) -> None:
     program = account("alice") if kind == "account" else fleet("trees", {"alice": {}, "bob": {}})
     case.up(program)
     before = live(case)
@@ -250,7 +250,7 @@ def test_an_entry_moves_to_an_account_that_depends_on_the_fleet(case: Case) -> N
     settle(case, *program)
 
 
-def test_of_two_resources_with_one_account_one_is_dropped(case: Case) -> None:
+def test_one_of_two_resources_with_one_account_is_dropped(case: Case) -> None:
     case.up(account("alice"), account("bob"))
     before = live(case)
     state = json.dumps(case.stack.state()).replace(before["bob"], before["alice"])
@@ -281,7 +281,7 @@ def test_an_entry_moves_between_two_fleets(case: Case, adopt: bool) -> None:
     assert case.server.writes() == {}
     assert live(case) == before
     settle(case, *program)
-    # And back: the fleet that is worked on first is now the one that takes it over.
+    # And back: now the fleet that takes the account over is worked on first.
     case.up(fleet("one", {"bob": {}, "alice": entry}), fleet("two", {"carol": {}}))
     assert case.server.writes() == {}
     assert live(case) == before
@@ -331,7 +331,7 @@ def test_a_key_is_renamed_with_its_alias(case: Case) -> None:
     settle(case, program)
 
 
-def test_a_move_that_fits_two_is_refused(case: Case) -> None:
+def test_an_ambiguous_move_is_refused(case: Case) -> None:
     twins = {key: {"nickname": "twin", "existing": "allow"} for key in ("a", "b")}
     case.up(fleet("team", {**twins, "bob": {}}))
     ids = {one["accountId"] for one in case.server.accounts()}
@@ -345,11 +345,11 @@ def test_a_move_that_fits_two_is_refused(case: Case) -> None:
     assert {one["accountId"] for one in case.server.accounts() if not one.get("deletedAt")} == ids
 
 
-# --- what a person buys is the person's
+# --- accounts that a person bought
 
 
-def hand_bought_survives(case: Case, nickname: str, *program: str) -> None:
-    """The person's account is named, neither taken over silently nor deleted."""
+def hand_bought_account_is_kept(case: Case, nickname: str, *program: str) -> None:
+    """The person's account is named. It is neither silently taken over nor deleted."""
     theirs = live(case)[nickname]
     case.program(*program)
     case.server.forget_requests()
@@ -364,49 +364,49 @@ def hand_bought_survives(case: Case, nickname: str, *program: str) -> None:
     assert theirs not in held, "taken over silently"
 
 
-def test_a_limit_refused_then_a_person_buys_the_nickname(case: Case) -> None:
+def test_a_person_buys_the_nickname_after_a_limit_refused_it(case: Case) -> None:
     limited = "limits={'max_purchases': 1}"
     case.up(fleet("team", {"bob": {}}))
     program = fleet("team", {"bob": {}, "alice": {}, "carol": {}}, limited)
     case.up(program, fails=True)
     assert case.server.writes() == {}
     alice = case.server.buy("alice", tier="limited")
-    hand_bought_survives(case, "alice", fleet("team", {"bob": {}, "alice": {}}, limited))
-    # The program gives the entry up: the person's account stays.
+    hand_bought_account_is_kept(case, "alice", fleet("team", {"bob": {}, "alice": {}}, limited))
+    # The entry is dropped, and the person's account stays.
     case.up(fleet("team", {"bob": {}}, limited))
     assert case.server.writes() == {}
     case.stack.destroy("--skip-preview").ok()
     assert live(case) == {"alice": alice}
 
 
-def test_a_neighbour_failed_first_then_a_person_buys_the_nickname(case: Case) -> None:
+def test_a_person_buys_the_nickname_after_another_resource_failed_first(case: Case) -> None:
     refuse_purchases(case)
     after = "opts=pulumi.ResourceOptions(depends_on=[bob])"
     program = "bob = " + account("bob"), fleet("team", {"alice": {}}, after)
     case.up(*program, fails=True)
     case.server.clear_faults()
     alice = case.server.buy("alice", tier="limited")
-    hand_bought_survives(case, "alice", *program)
+    hand_bought_account_is_kept(case, "alice", *program)
     case.stack.destroy("--skip-preview").ok()
     assert live(case) == {"alice": alice}
 
 
-def test_an_account_refused_then_a_person_buys_the_nickname(case: Case) -> None:
+def test_a_person_buys_the_nickname_after_an_account_was_refused(case: Case) -> None:
     refuse_purchases(case)
     case.up(account("alice"), fails=True)
     case.server.clear_faults()
     alice = case.server.buy("alice", tier="limited")
-    hand_bought_survives(case, "alice", account("alice"))
+    hand_bought_account_is_kept(case, "alice", account("alice"))
     case.stack.destroy("--skip-preview").ok()
     assert live(case) == {"alice": alice}
 
 
-def test_a_fleet_refused_then_a_person_buys_the_nickname(case: Case) -> None:
+def test_a_person_buys_the_nickname_after_a_fleet_was_refused(case: Case) -> None:
     refuse_purchases(case)
     case.up(fleet("team", {"alice": {}}), fails=True)
     case.server.clear_faults()
     alice = case.server.buy("alice", tier="limited")
-    hand_bought_survives(case, "alice", fleet("team", {"alice": {}}))
+    hand_bought_account_is_kept(case, "alice", fleet("team", {"alice": {}}))
     case.stack.destroy("--skip-preview").ok()
     assert live(case) == {"alice": alice}
 
@@ -435,7 +435,7 @@ def test_an_account_and_a_fleet_with_the_same_new_nickname_are_refused(case: Cas
 def test_a_slow_purchase_is_not_made_again(case: Case, kind: str) -> None:
     impatient(case)
     program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
-    # The client gives up after 3 s, and looks for 1 s; an update waits for 30 s.
+    # The client gives up after 3 s and looks for the account for 1 s. An update waits for 30 s.
     case.server.fault("POST", "/im/accounts", "delay", delay_ms=12_000)
     before = case.server.ledger()["purchases"]
     out = case.up(program, fails=True)
@@ -448,9 +448,9 @@ def test_a_slow_purchase_is_not_made_again(case: Case, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["account", "fleet"])
-def test_killed_while_it_was_bought(case: Case, proxy: Between, kind: str) -> None:
+def test_a_run_is_killed_during_a_purchase(case: Case, proxy: Between, kind: str) -> None:
     program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
-    kill_while_bought(case, proxy, program)
+    kill_during_purchase(case, proxy, program)
     alice = live(case)["alice"]
     out = case.up(program)
     assert case.server.writes() == {}
@@ -459,8 +459,8 @@ def test_killed_while_it_was_bought(case: Case, proxy: Between, kind: str) -> No
     settle(case, program)
 
 
-def kill_while_bought(case: Case, proxy: Between, *program: str) -> None:
-    """It is bought, and the run ends before it has the answer."""
+def kill_during_purchase(case: Case, proxy: Between, *program: str) -> None:
+    """The account is bought, and the run is killed before it gets the answer."""
     case.program(*program)
     proxy.hold("POST", "/im/accounts")
     run = case.stack.start("up", "--skip-preview")
@@ -472,11 +472,9 @@ def kill_while_bought(case: Case, proxy: Between, *program: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["account", "fleet"])
-def test_bought_for_something_that_left_the_program_is_named(
-    case: Case, proxy: Between, kind: str
-) -> None:
+def test_a_purchase_for_a_removed_entry_is_named(case: Case, proxy: Between, kind: str) -> None:
     program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
-    kill_while_bought(case, proxy, program)
+    kill_during_purchase(case, proxy, program)
     alice = live(case)["alice"]
     for _ in range(2):
         out = case.up(account("bob"))
@@ -525,7 +523,7 @@ def test_a_fleet_saved_again_as_nfd_is_the_same(case: Case) -> None:
 # --- chats
 
 
-def test_brought_back_at_another_tier(case: Case) -> None:
+def test_a_deleted_account_is_restored_with_another_tier(case: Case) -> None:
     for program in (account("alice"), fleet("team", {"alice": {}})):
         case.server.empty()
         case.up(program)
@@ -545,7 +543,7 @@ def test_brought_back_at_another_tier(case: Case) -> None:
         case.up("")
 
 
-def test_taken_over_at_another_tier(case: Case) -> None:
+def test_an_account_is_taken_over_with_another_tier(case: Case) -> None:
     alice = case.server.buy("alice", tier="unlimited")
     for program in (
         account("alice", f"adopt={alice!r}"),
@@ -558,7 +556,7 @@ def test_taken_over_at_another_tier(case: Case) -> None:
         assert case.server.writes() == {}
 
 
-# --- listings that can't be believed
+# --- incomplete listings
 
 
 @pytest.fixture
@@ -570,9 +568,7 @@ def proxy(case: Case) -> Iterator[Between]:
 
 @pytest.mark.parametrize("kind", ["account", "fleet"])
 @pytest.mark.parametrize("total", [False, True])
-def test_a_listing_that_leaves_an_account_out(
-    case: Case, proxy: Between, kind: str, total: bool
-) -> None:
+def test_a_listing_omits_an_account(case: Case, proxy: Between, kind: str, total: bool) -> None:
     program = (
         (account("alice"), account("bob"), account("carol"))
         if kind == "account"
@@ -594,7 +590,7 @@ def test_a_listing_that_leaves_an_account_out(
     assert live(case) == before
 
 
-def test_bought_minutes_ago_is_not_gone(case: Case, proxy: Between) -> None:
+def test_a_recent_purchase_is_not_taken_for_gone(case: Case, proxy: Between) -> None:
     case.up(fleet("team", {"alice": {}}))
     alice = live(case)["alice"]
     proxy.hide(alice)
@@ -639,7 +635,7 @@ def test_another_team_by_mistake(case: Case, other_team: Sandbox, kind: str) -> 
     assert other_team.accounts() == []
     assert live(case) == before
     assert json.dumps(case.stack.resources()).count(before["alice"]) == state.count(before["alice"])
-    # An empty program would remove everything: of another team it removes nothing either.
+    # An empty program would remove everything. With another team, it removes nothing.
     case.program("")
     assert case.stack.up("--skip-preview").exit_code != 0
     assert live(case) == before
@@ -649,7 +645,7 @@ def test_another_team_by_mistake(case: Case, other_team: Sandbox, kind: str) -> 
 
 
 def begin_to_destroy(case: Case, deletions: int) -> subprocess.Popen[str]:
-    """A destroy that has begun so many deletions, each of which takes long."""
+    """Start a destroy whose deletions are slow, and wait until so many have begun."""
     case.server.fault("DELETE", "/im/accounts/{id}", "delay", times=1000, delay_ms=3_000)
     case.server.forget_requests()
     run = case.stack.start("destroy", "--skip-preview")
@@ -660,7 +656,7 @@ def begin_to_destroy(case: Case, deletions: int) -> subprocess.Popen[str]:
 
 
 def let_calls_end(case: Case) -> None:
-    """Wait until the calls that have come in are done, and meet no fault any more."""
+    """Wait until the calls in progress are done, and clear the faults."""
     case.server.clear_faults()
     said = case.server.requests()
     while len(said["requests"]) < sum(said["totals"].values()):
@@ -705,7 +701,7 @@ def test_a_destroy_of_accounts_is_interrupted(case: Case) -> None:
 
 
 @pytest.mark.parametrize("kind", ["account", "fleet"])
-def test_a_patch_loses_its_answer_and_the_program_goes_back(case: Case, kind: str) -> None:
+def test_the_answer_of_a_patch_is_lost_and_the_program_is_reverted(case: Case, kind: str) -> None:
     def program(on: bool) -> str:
         settings = {"notifyUsers": ["user-a" if on else "user-b"]}
         if kind == "account":
@@ -763,7 +759,7 @@ def test_on_delete_changes_with_the_removal(case: Case) -> None:
         fleet("two", {"carol": {}, "dora": {}}),
     )
     before = live(case)
-    # Milder before: kept. Milder now: kept.
+    # Milder before: the account is kept. Milder now: it is kept, too.
     case.up(fleet("one", {"bob": {}}), fleet("two", {"dora": {}}, "on_delete='retain'"))
     assert case.server.writes() == {}
     assert live(case) == before
@@ -837,7 +833,7 @@ def test_delete_before_replace(case: Case) -> None:
 
 @pytest.mark.skipif(PULUMI is None, reason="the stand-in's destroy runs no program")
 def test_a_destroy_that_runs_the_program_is_refused(case: Case) -> None:
-    """It looks like an update that creates the resources anew, which keep their accounts."""
+    """It looks like an update that creates the resources again, which keep their accounts."""
     case.up(account("alice"), fleet("team", {"bob": {}}))
     before = live(case)
     run = case.stack.destroy("--skip-preview", "--run-program")
@@ -853,7 +849,7 @@ def test_a_destroy_that_runs_the_program_is_refused(case: Case) -> None:
 # --- limits, previews, options
 
 
-def test_a_share_of_purchases_holds_for_a_fleet_that_lost_everything(case: Case) -> None:
+def test_a_relative_purchase_limit_applies_to_a_fleet_whose_accounts_are_gone(case: Case) -> None:
     entries: dict[str, Any] = {f"key-{n:02d}": {} for n in range(10)}
     program = fleet("team", entries, "limits={'max_purchases': '20%'}")
     case.up(program)
@@ -873,7 +869,7 @@ def test_a_preview_with_nothing_changed_makes_one_call(case: Case) -> None:
     assert case.server.totals() == {"POST /auth/token": 1}
 
 
-def test_an_account_without_a_nickname_breaks_nothing(case: Case, proxy: Between) -> None:
+def test_an_account_without_a_nickname_is_tolerated(case: Case, proxy: Between) -> None:
     theirs = case.server.buy("somebody", tier="limited")
 
     def nameless(body: dict[str, Any]) -> dict[str, Any]:
@@ -896,7 +892,7 @@ def test_an_account_without_a_nickname_breaks_nothing(case: Case, proxy: Between
 def test_a_take_over_fails_and_the_run_continues(case: Case) -> None:
     case.up(account("alice", "tier='unlimited'"))
     alice = live(case)["alice"]
-    # Its tier would delete the chats, so the take-over is refused.
+    # The entry's tier would delete the chats, so the take-over is refused.
     case.program(account("bob", f"nickname='alice', adopt={alice!r}, tier='limited'"))
     case.server.forget_requests()
     run = case.stack.up("--skip-preview", "--continue-on-error")
@@ -910,7 +906,7 @@ def test_a_take_over_fails_and_the_run_continues(case: Case) -> None:
 
 
 @pytest.mark.parametrize("kind", ["account", "fleet"])
-def test_all_changes_ignored(case: Case, kind: str) -> None:
+def test_all_changes_are_ignored(case: Case, kind: str) -> None:
     opts = "opts=pulumi.ResourceOptions(ignore_changes=['*'])"
 
     def program(tier: str) -> str:

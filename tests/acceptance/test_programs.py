@@ -1,4 +1,4 @@
-"""Programs that declare resources while they run, or do not reach their provider hosts."""
+"""Programs that declare resources while they run, or that do not reach their provider hosts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def live(case: Case) -> set[tuple[str, str]]:
     return {(one["nickname"], one["type"]) for one in found}
 
 
-def late(arguments: str) -> str:
-    """An account that is declared after another one is there."""
+def declared_late(arguments: str) -> str:
+    """A program that declares an account when an output of another is known."""
     return (
         "def later(_: str) -> None:\n"
         f"    Account('late', {arguments})\n"
@@ -25,24 +25,26 @@ def late(arguments: str) -> str:
     )
 
 
-def test_what_is_declared_late_is_kept_as_the_program_says(case: Case) -> None:
-    case.up(late("on_delete='delete'"))
-    case.up(late("on_delete='retain', type='mock'"))
+def test_options_of_an_account_declared_late_apply(case: Case) -> None:
+    case.up(declared_late("on_delete='delete'"))
+    case.up(declared_late("on_delete='retain', type='mock'"))
     assert live(case) == {("early", "wa"), ("late", "wa"), ("late", "mock")}
 
 
-def test_what_is_declared_late_is_not_deleted_to_be_created_again(case: Case) -> None:
-    case.up(late("opts=pulumi.ResourceOptions(delete_before_replace=True)"))
+def test_an_account_declared_late_is_not_deleted_before_its_replacement(case: Case) -> None:
+    case.up(declared_late("opts=pulumi.ResourceOptions(delete_before_replace=True)"))
     urn = "urn:pulumi:dev::acceptance::pulumi-python:dynamic/chatdaddy:Account::late"
     case.server.forget_requests()
     case.stack.up("--skip-preview", "--replace", urn).ok()
     assert case.server.writes() == {}
 
 
-def test_what_would_be_declared_after_a_failure_is_not_removed(case: Case) -> None:
-    """The engine goes on to the removals, and the program has not declared everything."""
+def test_an_account_that_is_not_declared_because_of_a_failure_is_not_removed(case: Case) -> None:
+    """With --continue-on-error, the engine removes resources although the program has not declared
+    all.
+    """
     case.up("Account('late')")
-    program = late("").replace("Account('late', )", "Account('late')")
+    program = declared_late("").replace("Account('late', )", "Account('late')")
     refusal = {"status": 402, "message": "Card declined"}
     case.server.fault("POST", "/im/accounts", "status", **refusal)
     case.program(program)
@@ -65,7 +67,7 @@ def test_another_folder_for_the_programs_temporary_files_is_refused(case: Case) 
     assert case.account()["accountId"] == alice
 
 
-#: A resource that is deleted and created anew if its value changes.
+#: A resource that is deleted first and created again if its value changes.
 THING = """
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
 
@@ -86,8 +88,8 @@ class Thing(Resource):
 
 
 @pytest.mark.skipif(PULUMI is None, reason="the stand-in has no replace_with")
-def test_what_is_replaced_with_a_target_is_not_deleted(case: Case) -> None:
-    """It is deleted to be created anew before anything of the run is checked."""
+def test_a_replacement_with_a_target_does_not_delete_the_account(case: Case) -> None:
+    """The engine deletes the account first, before it checks any resource of the run."""
     opts = "pulumi.ResourceOptions(replace_with=[thing], delete_before_replace=True)"
     alice = f"Account('alice', on_delete='delete_now', opts={opts})"
     case.up(THING, "thing = Thing('thing', 1)", alice)

@@ -1,7 +1,7 @@
-"""Wrong programs, and what a person reads: a program and its message a pair of files.
+"""Wrong programs and their error messages. Each program has its message in a file beside it.
 
-To take a new program in, or a better message, run this module with `UPDATE_MESSAGES=1` and read the
-difference.
+To add a program, or to accept a changed message, run this module with `UPDATE_MESSAGES=1` and
+review the difference.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def test_a_wrong_program_gets_a_message_with_a_remedy(
     run = stack.preview()
     assert run.exit_code == 1
     assert "Traceback" not in run.output
-    assert set(server.totals()) <= {"POST /auth/token"}, "the intent proves the token"
+    assert set(server.totals()) <= {"POST /auth/token"}, "the intent checks the token"
     errors = [line.strip() for line in run.output.splitlines() if "error:" in line]
-    # The engine closes every failed preview with lines of its own.
+    # The engine adds its own lines to every failed preview.
     said = "".join(f"{line}\n" for line in errors if not line.startswith(CLOSING))
     said = re.sub(r" value \{.*\} has a problem", "", said)
     message = program.with_suffix(".txt")

@@ -1,1 +1,1 @@
-"""The emulated ChatDaddy by someone else's measure."""
+"""Tests of the emulated ChatDaddy with code of others."""

@@ -1,4 +1,4 @@
-"""The vendor's compiled client, installed once a machine beside the user's other caches."""
+"""The vendor's compiled client, installed once on a machine in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ VENDOR = Path(__file__).with_name("vendor")
 
 @dataclass
 class Vendor:
-    """Runs the vendor's client on node, against a sandbox of its own."""
+    """Runs the vendor's client on node, with its own sandbox."""
 
     modules: Path
     sandbox: Sandbox
 
     def node(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """`node …`; the client finds the sandbox by the environment."""
+        """`node …`. The client gets the sandbox's address from the environment."""
         environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "NODE_PATH": str(self.modules),
@@ -46,7 +46,7 @@ class Vendor:
 
 @pytest.fixture(scope="session")
 def vendor_modules() -> Path:
-    """The folder `node_modules`; skips, saying why, where it can't be had."""
+    """The folder `node_modules`. Skip, with the reason, if it can't be installed."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             pytest.skip(f"the vendor's client needs {program}, which is not on PATH")
@@ -59,7 +59,7 @@ def vendor_modules() -> Path:
 
 
 def _install(ready: Path) -> None:
-    """Install beside the place, then move there: another worker may be doing the same."""
+    """Install in another folder and then move it, because another worker may do the same."""
     fresh = ready.with_name(f"{ready.name}.{os.getpid()}")
     fresh.mkdir(parents=True)
     for name in ("package.json", "package-lock.json"):
@@ -84,7 +84,7 @@ def _install(ready: Path) -> None:
 
 @pytest.fixture
 def vendor(vendor_modules: Path) -> Iterator[Vendor]:
-    """The client, and a sandbox that knows the guide's placeholders for what they stand for."""
+    """The client, and a sandbox that has what the guide's placeholders stand for."""
     team_id, refresh_token = "put-team-id", "put-your-refresh-token-here"
     with running("--team-id", team_id, "--refresh-token", refresh_token) as sandbox:
         sandbox.team_id, sandbox.refresh_token = team_id, refresh_token

@@ -1,4 +1,4 @@
-"""The vendor's own client can't tell the emulator from ChatDaddy."""
+"""The vendor's own client works with the emulator as with ChatDaddy."""
 
 from __future__ import annotations
 
@@ -54,4 +54,4 @@ def test_every_call_by_the_vendors_client(vendor: Vendor) -> None:
         for path, operations in vendor.sandbox.http.get("/openapi.json").json()["paths"].items()
         for method in operations
     }
-    assert described - calls - {"POST /auth/token"} == set(), "calls that no test of it makes"
+    assert described - calls - {"POST /auth/token"} == set(), "calls that no test makes"

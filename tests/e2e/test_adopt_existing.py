@@ -1,4 +1,4 @@
-"""A team with accounts becomes code: nothing is bought, nothing is written."""
+"""The accounts of a team are exported to code: nothing is bought or written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 SIZE = 500
 
-#: Nicknames that a file or an engine could take for something else.
+#: Nicknames that a file format or an engine could read as another type.
 ODD = [
     *("🎉 Party 👩‍👩‍👧", 'It\'s "quoted"', "back\\slash", "a: b", "# no comment", "- item"),
     *("{x: 1}", "[1, 2]", "&anchor", "*alias", "!tag", "%directive", "@at", "`tick`", "> fold"),
@@ -55,7 +55,7 @@ ODD = [
     *("x" * 128, "👍" * 60, ".", "/", "..", "a/b", "a.b", "a[0]", "a::b", "urn:pulumi:dev::x"),
 ]
 
-#: What can't be taken over as it is.
+#: Accounts that can't be taken over unchanged.
 REFUSED = [
     "x" * 129,
     "tab\tinside",
@@ -84,10 +84,10 @@ CHANNELS: list[dict[str, Any]] = [
 
 @dataclass
 class Team:
-    """A team of 500, and those of them that can't be taken over as they are."""
+    """A team of 500, and the accounts among them that can't be taken over unchanged."""
 
     sandbox: Sandbox
-    #: Where the API is for the command and the engine: before the emulator.
+    #: The address for the command and the engine: the proxy in front of the emulator.
     url: str
     refused: set[str]
 
@@ -101,7 +101,7 @@ class Team:
 
 
 def fill(sandbox: Sandbox, nicknames: list[str]) -> list[str]:
-    """Accounts of mixed channels, tiers, settings and states; their IDs."""
+    """Create accounts with various channels, tiers, settings and states. Return their IDs."""
     headers = {"Authorization": f"Bearer {sandbox.token()}"}
     chosen = random.Random(7)
 
@@ -175,7 +175,9 @@ def test_in_other_formats(team: Team, tmp_path: Path, format: str, flags: tuple[
 
 
 def take_over(team: Team, tmp_path: Path, engine: Engine, format: str, *flags: str) -> None:
-    """Export, `up`: nothing is written; a row is changed, `up`: one write; then nothing again."""
+    """Export, then `up` writes nothing. Change a row, then `up` makes one write. Then nothing
+    again.
+    """
     sandbox = team.sandbox
     purchases = sandbox.ledger()["purchases"]
     sandbox.forget_requests()
@@ -198,7 +200,7 @@ def take_over(team: Team, tmp_path: Path, engine: Engine, format: str, *flags: s
     assert len(held) == expected
     assert set(held.values()) == {a["accountId"] for a in sandbox.accounts()} - team.refused
 
-    # One row is changed: one write.
+    # Change one row: one write.
     _, account_id = next(item for item in held.items() if item[0].startswith("shop-"))
     before = next(a["nickname"] for a in sandbox.accounts() if a["accountId"] == account_id)
     assert before in fleet.read_text()
@@ -212,7 +214,7 @@ def take_over(team: Team, tmp_path: Path, engine: Engine, format: str, *flags: s
     found = json.loads(command.run("fleet", "diff", str(fleet), "--json").out)
     assert not any(found[name] for name in ("buy", "bring_back", "change", "refused"))
 
-    # Nothing is in danger: what is forgotten stays.
+    # Removals here do not delete: the accounts stay.
     stack.destroy().ok()
     assert sandbox.writes() == {"PATCH /im/accounts/{id}": 1}
     headers = {"Authorization": f"Bearer {sandbox.token()}"}
@@ -222,7 +224,7 @@ def take_over(team: Team, tmp_path: Path, engine: Engine, format: str, *flags: s
 
 
 def readme_commands() -> list[str]:
-    """The three commands, as the README shows them."""
+    """The three commands in the README."""
     text = (ROOT / "README.md").read_text()
     section = text.partition("## With a team that has accounts")[2]
     block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
@@ -231,16 +233,16 @@ def readme_commands() -> list[str]:
 
 
 def test_a_new_user_with_a_team_of_thirty(sandbox: Sandbox, tmp_path: Path) -> None:
-    """From nothing to a repository under control, in the README's three commands."""
+    """Start from nothing and run the README's three commands."""
     ids = fill(sandbox, [f"Shop {number}" for number in range(30)])
     commands = readme_commands()
     assert len(commands) == 3
     guide = (ROOT / "docs" / "adopt-existing.md").read_text()
     assert all(command in guide for command in commands)
     user = Command.against(sandbox, tmp_path, PULUMI_CONFIG_PASSPHRASE=PASSPHRASE)
-    user.run("doctor")  # as the guide has it; automatic charging is off here
+    user.run("doctor")  # as in the guide; automatic charging is off here
     sandbox.forget_requests()
-    # Without a person at the keyboard; and without the real engine, on the stand-in.
+    # Without a person, and on the stand-in engine.
     up = "pulumi up --yes --non-interactive"
     if shutil.which("pulumi") is None:
         commands[1] = commands[1].partition("&&")[0]

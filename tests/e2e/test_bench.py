@@ -1,4 +1,4 @@
-"""The bench measures, and renders what it measured into pages and plots."""
+"""The bench measures, and renders the results into pages and plots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_it_makes_each_table_and_plot(tmp_path: Path) -> None:
-    # A further contender takes time; the criteria have some of each.
+    # Another contender takes time, and some are part of the criteria.
     asked = ["--quick", "--engine", "stand-in", "--contenders", "fleet"]
     done = subprocess.run(
         [sys.executable, "-m", "bench", *asked, "--output", str(tmp_path)],
@@ -30,7 +30,7 @@ def test_it_makes_each_table_and_plot(tmp_path: Path) -> None:
     rows = list(map(json.loads, (tmp_path / "bench" / "results.jsonl").read_text().splitlines()))
     made = f"Measured at {rows[0]['run']}"
     pages = {page: rendered(tmp_path / page) for page in ("README.md", "docs/measurements.md")}
-    # What was not measured stays as the project has it.
+    # Tables that were not measured stay as in the project.
     new = {
         page: {name: text for name, text in tables.items() if made in text}
         for page, tables in pages.items()
@@ -57,7 +57,7 @@ def test_it_makes_each_table_and_plot(tmp_path: Path) -> None:
 
 
 def rendered(page: Path) -> dict[str, str]:
-    """What stands between the markers of a page."""
+    """The text between the markers of a page."""
     found = re.findall(
         r"<!-- bench:(\S+) -->\n(.*?)<!-- bench:end -->", page.read_text(), re.DOTALL
     )

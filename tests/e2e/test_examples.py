@@ -1,4 +1,4 @@
-"""The examples run as their READMEs say, on the stand-in engine."""
+"""The examples run on the stand-in engine, as their READMEs say."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_gitops(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_testing(tmp_path: Path) -> None:
-    """The example's own tests pass, as its README runs them."""
+    """The example's own tests pass, run as its README says."""
     copy_project(EXAMPLES / "testing", tmp_path / "testing")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(

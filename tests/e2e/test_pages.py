@@ -1,4 +1,4 @@
-"""The blocks of READMEs and documentation run as a reader pastes them."""
+"""The code blocks of READMEs and documentation run unchanged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ PAGES: Mapping[str, Mapping[str, int]] = {
     "packages/pulumi-standin/README.md": {},
 }
 
-#: Need the Pulumi CLI, the real ChatDaddy or the internet; `make setup` is what the tests run in.
+#: Commands that need the Pulumi CLI, the real ChatDaddy or the internet, or that set up the
+#: environment in which the tests run.
 ELSEWHERE = r"make setup|pulumi |curl .*https:|uv pip compile|pip install|\. \.venv/bin/activate"
 
 
@@ -43,7 +44,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands(page: str, sandbox: Sandbox) -> list[str]:
-    """What a reader pastes, with this test's server in place of the one that the page starts."""
+    """The commands to paste, with the test's server in place of the page's server."""
     told = {
         "http://127.0.0.1:8080": sandbox.url,
         "team-sandbox-000000000001": TEAM_ID,
@@ -75,7 +76,7 @@ def test_shell_runs_when_pasted(page: str, sandbox: Sandbox, tmp_path: Path) -> 
     ]
     for command in commands(page, sandbox):
         refused = "# refused" in command
-        if "--diff" in command:  # the page says to edit the file before
+        if "--diff" in command:  # the page says to edit the file here
             script.append(
                 r"sed -i 's/^  birch-sons:/&\n    tier: unlimited/' examples/*/fleet.yaml"
             )
@@ -85,7 +86,7 @@ def test_shell_runs_when_pasted(page: str, sandbox: Sandbox, tmp_path: Path) -> 
     assert sandbox.writes() == PAGES[page]
 
 
-#: What the Python blocks of a page leave to the reader.
+#: What the Python blocks of a page expect the reader to define.
 BEFORE = """
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The quickstart, as the README has it, on each engine there is."""
+"""The quickstart in the README runs on each engine of this machine."""
 
 from __future__ import annotations
 

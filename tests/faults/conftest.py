@@ -1,4 +1,4 @@
-"""The team that histories start from: made once a worker."""
+"""The team that histories start from, made once for each worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One random history of a stack, or of two on one team: programs, runs, kills, faults, audits."""
+"""A random history of one stack, or of two on one team: programs, runs, kills, faults and
+audits.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID
 
 FLEETS = hasattr(chatdaddy_pulumi, "AccountFleet")
 
-#: A run, with all the patience of the API layer (30 s for each lost purchase) in it.
+#: The time limit of a run, including the API layer's waiting (30 s for each lost purchase).
 RUN_S = 240.0
-#: How often a person runs `up` after a kill before calling it a failure.
+#: How many times a person runs `up` after a kill before it counts as a failure.
 RECOVERIES = 9
 
 _TAKEN = re.compile(r"the team already has an? accounts? named '([^']+)': (acc[\w-]+)[.,]")
@@ -45,28 +47,28 @@ _APPEARED = re.compile(r"nothing was bought: ([^:]*?) named '([^']+)' appeared s
 
 
 class Violation(AssertionError):
-    """An invariant is broken; the message has the seed and the whole story."""
+    """An invariant is broken. The message has the seed and the whole history."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is wanted of a history beside its seed."""
+    """The options of a history, apart from its seed."""
 
     seed: int
     engine: Engine = "stand-in"
     kills: int = 10
-    #: How many runs in a row may meet trouble before all is brought to an end and audited.
+    #: How many consecutive runs may meet trouble before the history finishes its work and audits.
     troubles: tuple[int, ...] = (2, 4, 5, 6)
     stacks: int = 1
     fleets: bool = FLEETS
     small: bool = False
-    #: A directory that holds another chatdaddy_pulumi (for the mutation check).
+    #: A directory with another chatdaddy_pulumi (for the mutation tests).
     package: Path | None = None
 
 
 @dataclass
 class Tally:
-    """What was done in all histories so far."""
+    """The totals of all histories so far."""
 
     histories: int = 0
     runs: int = 0
@@ -89,14 +91,14 @@ class Tally:
 
 
 class Player:
-    """One stack, its author, and what it is known to hold."""
+    """One stack, its author, and its expected content."""
 
     def __init__(self, name: str, stack: Stack, author: Author) -> None:
         self.name = name
         self.stack = stack
         self.author = author
         self.program = Program()
-        #: What the last run that succeeded has brought about.
+        #: The result of the last successful run.
         self.settled: dict[tuple[str, str], Entry] = {}
 
     def succeeded(self) -> None:
@@ -112,7 +114,7 @@ class Player:
 
     @property
     def writes_due(self) -> int:
-        """Roughly: removals and patches."""
+        """An estimate of removals and patches."""
         wanted = self.program.wanted()
         return sum(wanted.get(path) != entry for path, entry in self.settled.items())
 
@@ -125,7 +127,9 @@ class Player:
         (self.stack.project / "__main__.py").write_text(program.source())
 
     def held(self) -> list[tuple[str, Entry, str]]:
-        """What the state has: label, the program's entry, account ID. Raises where it differs."""
+        """The content of the state: label, entry of the program, account ID. Raises if they
+        differ.
+        """
         resources = self.stack.resources()
         root = next((r for r in resources if r["type"] == "pulumi:pulumi:Stack"), {})
         found: dict[tuple[str, str], str] = {
@@ -146,7 +150,7 @@ class Player:
 
 
 class History:
-    """Plays one history; `play` raises `Violation` where an invariant is broken."""
+    """Plays one history. `play` raises `Violation` if an invariant is broken."""
 
     def __init__(self, plan: Plan, team: Team, folder: Path) -> None:
         self.plan = plan
@@ -191,7 +195,7 @@ class History:
             config={
                 "chatdaddy:teamId": TEAM_ID,
                 "chatdaddy:baseUrl": self.world.tap.url,
-                # What a run sent is done within seconds, or it never arrived.
+                # A call of a run arrives within seconds, or never.
                 "chatdaddy:client": '{"slowest_purchase_s": 20}',
             },
             secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
@@ -202,7 +206,7 @@ class History:
         author = Author(self.rng, name, taken, fleets=self.plan.fleets, small=self.plan.small)
         return Player(name, stack, author)
 
-    # --- the story
+    # --- the history
 
     def tell(self, line: str) -> None:
         self.story.append(line)
@@ -245,7 +249,7 @@ class History:
         return sum(self.tally.kills.values())
 
     def _step(self) -> None:
-        """Some runs that meet their end or faults, then runs until all is done, then the audit."""
+        """Some runs that meet kills or faults, then runs until all is done, then the audit."""
         changed = self.players if not self.tally.audits else [self.rng.choice(self.players)]
         for player in changed:
             self._rewrite(player)
@@ -268,7 +272,9 @@ class History:
             self._somebody_removes(self.rng.choice(self.players))
 
     def _may_change_midway(self) -> bool:
-        """`Account` adopts nothing: what a killed run bought must be adopted before it may go."""
+        """Not if a killed run may have bought an `Account`, which must be adopted before it may be
+        removed.
+        """
         return not any(p.program.accounts or p.author.program.accounts for p in self.players)
 
     def _rewrite(self, player: Player) -> None:
@@ -280,7 +286,7 @@ class History:
         )
 
     def _somebody_buys(self) -> None:
-        """A colleague buys by hand, sometimes under a nickname that is wanted with `allow`."""
+        """A colleague buys by hand, sometimes under a nickname that an entry wants with `allow`."""
         self.world.server.clear_faults()
         shared = [
             entry.nickname
@@ -298,7 +304,7 @@ class History:
         self.tell(f"a colleague buys {nickname!r}: {self.world.foreign_purchase(nickname)}")
 
     def _somebody_removes(self, player: Player) -> None:
-        """Somebody deletes one of the stack's accounts by hand; a refresh finds that out."""
+        """A person deletes one of the stack's accounts by hand, and a refresh notices it."""
         label, entry, account_id = self.rng.choice(player.held())
         player.settled.pop(tuple(label.partition(" ")[2].split("/")), None)
         params = {"deleteNow": "true"}
@@ -311,7 +317,7 @@ class History:
     # --- runs
 
     def command(self, player: Player, operation: str) -> tuple[int, str]:
-        """A run that nothing befalls."""
+        """A run without kills and faults."""
         self.tally.runs += 1
         process, log = self._start(player, operation)
         try:
@@ -329,7 +335,7 @@ class History:
         return process, log
 
     def finish(self, player: Player) -> None:
-        """Clear the lock, and run `up` until it succeeds, doing what its messages say."""
+        """Clear the lock, and run `up` until it succeeds, following its messages."""
         self.world.server.clear_faults()
         player.stack.unlock()
         for _ in range(RECOVERIES):
@@ -340,10 +346,10 @@ class History:
             if code == 0:
                 player.succeeded()
                 return
-            self._do_as_told(player, output)
+            self._follow_messages(player, output)
         raise Violation(f"{player.name}: up does not succeed\n{output}")
 
-    def _do_as_told(self, player: Player, output: str) -> None:
+    def _follow_messages(self, player: Player, output: str) -> None:
         self.tell("  " + "\n  ".join(output.strip().splitlines()[-12:]))
         for nickname, account_id in _OTHER_TYPE.findall(output):
             for entry in player.program.accounts.values():
@@ -351,7 +357,7 @@ class History:
                     entry.existing = "allow"
                     self.tell(f"  existing='allow' for {nickname!r} beside {account_id}")
         told = _TAKEN.findall(output)
-        # Of several a person knows which nobody else bought.
+        # Of several candidates, a person knows which one nobody else bought.
         told += [
             (nickname, account_id)
             for nickname, ids in (
@@ -363,7 +369,9 @@ class History:
         ]
         for nickname, account_id in told:
             if account_id in self.world.foreign:
-                raise Violation(f"told to adopt somebody else's {account_id} for {nickname!r}")
+                raise Violation(
+                    f"the message says to adopt somebody else's {account_id} for {nickname!r}"
+                )
             for entry in player.program.wanted().values():
                 if entry.nickname == nickname and entry.adopt is None:
                     entry.adopt = account_id
@@ -372,7 +380,7 @@ class History:
         player.write(player.program)
 
     def _destroy(self, player: Player) -> None:
-        """Destroy, killed once on the way."""
+        """Destroy, with one kill."""
         with self._trouble(player, "destroy"):
             pass
         self._recover_api()
@@ -435,7 +443,7 @@ class History:
 
     @contextmanager
     def _trouble(self, player: Player, operation: str) -> Iterator[None]:
-        """A run, and at some moment of it the end of somebody."""
+        """A run, in which a process is killed at some moment."""
         purchases, writes = player.purchases_due, player.writes_due
         if operation == "destroy":
             purchases, writes = 0, len(player.settled)
@@ -448,7 +456,9 @@ class History:
     def killing(
         self, player: Player, operation: str, target: str, moment: Moment
     ) -> Iterator[None]:
-        """A run, and at that moment of it the end of `target`; what is inside happens beside it."""
+        """A run in which `target` is killed at that moment. The body of the `with` runs
+        meanwhile.
+        """
         strike = Strike(target, self.world)
         self.tell(f"{player.name}: {operation}, kill the {target} {moment}")
         self.tally.runs += 1
@@ -484,7 +494,7 @@ class History:
         self._leftovers |= left
 
     def _wrote(self, player: Player) -> Callable[[], int]:
-        """How the state's file looks now: another number after each checkpoint."""
+        """The identity of the state file, which changes with each checkpoint."""
         if player.stack.engine == "stand-in":
             path = player.stack.workdir / "states" / f"{player.name}.json"
         else:
@@ -492,7 +502,7 @@ class History:
             path = stacks / "faults" / f"{player.name}.json"
         return lambda: path.stat().st_mtime_ns if path.exists() else 0
 
-    # --- what must be so
+    # --- the audit
 
     def audit(self) -> None:
         self.tally.audits += 1
@@ -500,4 +510,6 @@ class History:
         wrong = self.books.audit(self.world, held)
         if wrong:
             raise Violation("\n".join(wrong))
-        self.tell(f"audit: {len(held)} accounts, {len(self.world.purchases())} purchases: all well")
+        self.tell(
+            f"audit: {len(held)} accounts, {len(self.world.purchases())} purchases: all correct"
+        )

@@ -1,4 +1,4 @@
-"""Who is killed, and when."""
+"""Which process is killed, and when."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.faults.tap import Phase
 from tests.faults.world import World
 
-#: The engine's death is what users know, so it is the most frequent.
+#: The engine is killed most often, since that is what users see.
 TARGETS = ("engine", "engine", "engine", "engine", "host", "host", "api", "api", "program")
 
 _MARKS = {
@@ -26,7 +26,7 @@ _MARKS = {
 
 
 class Strike:
-    """Kills its target when called, once, as soon as it is there, until the run is over."""
+    """Kills its target once, when it is called and the target runs. Does nothing after the run."""
 
     def __init__(self, target: str, world: World) -> None:
         self.engine = 0
@@ -45,7 +45,7 @@ class Strike:
                 self.done.set()
 
     def over(self) -> None:
-        """The run has ended: who comes by the clock comes too late."""
+        """The run has ended: do nothing if called later."""
         with self._lock:
             self._over = True
 
@@ -67,7 +67,7 @@ class Strike:
         return bool(victims)
 
     def outlived(self, seconds: float) -> set[int]:
-        """Children of the killed engine that are still there after that time."""
+        """Children of the killed engine that still run after that time."""
         if self._target != "engine":
             return set()
         ends_at = time.monotonic() + seconds
@@ -78,7 +78,7 @@ class Strike:
 
 @dataclass(frozen=True)
 class Moment:
-    """When: at a call of the API (in a phase of it), after a checkpoint, or by the clock."""
+    """When: at an API call (in a phase of it), after a checkpoint, or after a time."""
 
     call: str | None = None
     phase: Phase = "done"
@@ -94,7 +94,7 @@ class Moment:
         return f"after checkpoint {self.nth}"
 
     def watch(self, process: subprocess.Popen[str], strike: Callable[[], None]) -> None:
-        """Strike at the moment, where it isn't one of a call."""
+        """Call the strike at the moment, unless the moment is an API call."""
         if self.call is None:
             threading.Thread(target=self._watch, args=(process, strike), daemon=True).start()
 
@@ -117,7 +117,7 @@ class Moment:
 def choose_moment(
     rng: random.Random, purchases: int, writes: int, wrote: Callable[[], int]
 ) -> Moment:
-    """A random moment of a run that has about so many purchases and other writes to make."""
+    """A random moment of a run with about so many purchases and other writes."""
     kind = rng.random()
     if kind < 0.1:
         return Moment(after_s=rng.uniform(0.2, 2.0))
@@ -133,7 +133,7 @@ def choose_moment(
 
 
 def descendants(pid: int) -> dict[int, str]:
-    """The processes below one, with their command lines."""
+    """The descendants of a process, with their command lines."""
     listed = subprocess.run(
         ["ps", "-Aww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout
@@ -153,7 +153,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs (one that nobody has waited for yet does not)."""
+    """Whether the process runs. A zombie does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

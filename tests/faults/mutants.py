@@ -1,4 +1,4 @@
-"""Copies of the package with one protection taken out, to show that the tests would see it."""
+"""Copies of the package without one protection, to show that the tests detect it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import chatdaddy_pulumi
 
 @dataclass(frozen=True)
 class Mutant:
-    """In `file` of the package, `old` (found exactly once) becomes `new`."""
+    """Replace `old` (which occurs exactly once) by `new` in `file` of the package."""
 
     file: str
     old: str
@@ -33,7 +33,7 @@ MUTANTS = {
 
 @contextmanager
 def mutated(mutant: Mutant) -> Iterator[Path]:
-    """A directory for PYTHONPATH that holds the changed package."""
+    """Make a directory for PYTHONPATH with the changed package."""
     folder = Path(tempfile.mkdtemp(prefix="mutant-"))
     try:
         package = folder / "chatdaddy_pulumi"
@@ -44,7 +44,7 @@ def mutated(mutant: Mutant) -> Iterator[Path]:
         )
         file = package / mutant.file
         text = file.read_text()
-        assert text.count(mutant.old) == 1, f"{mutant.file} has changed: mend this mutant"
+        assert text.count(mutant.old) == 1, f"{mutant.file} has changed: update this mutant"
         file.write_text(text.replace(mutant.old, mutant.new))
         yield folder
     finally:

@@ -1,4 +1,4 @@
-"""Random Pulumi programs of fleets and accounts, and how they change from one run to the next."""
+"""Random Pulumi programs of fleets and accounts, and their changes from run to run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Entry:
     on_delete: str = "delete"
     stories: bool | None = None
     adopt: str | None = None
-    #: Of an `Account`; a fleet has one for all.
+    #: For an `Account`. A fleet has one for all its entries.
     existing: str = "fail"
 
     def arguments(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass
 class Fleet:
-    """A fleet of accounts; `existing` is the rule for nicknames that the team has already."""
+    """A fleet of accounts. `existing` is the rule for nicknames that the team already has."""
 
     existing: str
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Fleet:
 
 @dataclass
 class Program:
-    """What one stack wants."""
+    """The program of one stack."""
 
     fleets: dict[str, Fleet] = field(default_factory=dict)
     accounts: dict[str, Entry] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Program:
         return found
 
     def source(self) -> str:
-        """The program's text."""
+        """The source code of the program."""
         lines = ["import pulumi", "import chatdaddy_pulumi as chatdaddy"]
         for name, fleet in self.fleets.items():
             entries = {key: entry.arguments() for key, entry in fleet.entries.items()}
@@ -86,7 +86,7 @@ class Program:
 
 
 class Author:
-    """Writes and rewrites one stack's program, by a generator that the seed made."""
+    """Writes and changes one stack's program, with a seeded random generator."""
 
     def __init__(
         self, rng: random.Random, stack: str, taken: list[str], *, fleets: bool, small: bool
@@ -112,14 +112,14 @@ class Author:
     def next(self) -> Program:
         """The program after one to four changes."""
         for entry in self.program.accounts.values():
-            entry.adopt = None  # once adopted, dropping the argument changes nothing
+            entry.adopt = None  # after the adoption, dropping the argument changes nothing
         changes = [self._add, self._add, self._remove, self._alter, self._alter, self._replace]
         for _ in range(self._rng.randint(1, 4)):
             self._rng.choice(changes)()
         return copy.deepcopy(self.program)
 
     def _nickname(self, shared: bool = False) -> str:
-        """A new one, or with `shared` one that somebody else's accounts have."""
+        """A new nickname, or with `shared` one that other accounts already have."""
         if shared and self._taken and self._rng.random() < 0.5:
             return self._taken.pop(self._rng.randrange(len(self._taken)))
         self._serial += 1
@@ -185,7 +185,7 @@ class Author:
                     entry.on_delete = self._rng.choice(REMOVALS)
 
     def _replace(self) -> None:
-        """Change a type, which means another account."""
+        """Change a type, which requires another account."""
         group = self._rng.choice(self._groups() or [{}])
         for key, entry in self._rng.sample(sorted(group.items()), min(len(group), 1)):
             if entry.on_delete != "retain":

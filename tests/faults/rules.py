@@ -1,8 +1,9 @@
-"""The rules of who owns an account and what may be done to it: a story of each, and a way to break
-the one function that keeps it.
+"""The rules about who owns an account and what may be done to it. Each has a scenario, and a mutant
+of
+the function that implements it.
 
-The stories need no kill at the right moment: they run over a team in memory, where a run ends at
-the purchase that the story names. What keeps the rules over real processes is in the histories.
+The scenarios need no kill at an exact moment: they use a team in memory, and a run ends at the
+purchase that the scenario names. The histories test the rules with real processes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Patch = pytest.MonkeyPatch
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule by its number, a story that shows that it is kept, and what breaks it."""
+    """A rule by its number, a scenario that tests it, and a patch that breaks it."""
 
     number: int
     story: Callable[[Team, Stack], None]
@@ -44,7 +45,7 @@ class Rule:
 
 
 async def _nothing(*_args: Any, **_kwargs: Any) -> None:
-    """In place of a guard."""
+    """Replaces a guard."""
 
 
 def interrupted(team: Team, stack: Stack, program: dict[str, Any], *, done: bool) -> None:
@@ -58,8 +59,10 @@ def interrupted(team: Team, stack: Stack, program: dict[str, Any], *, done: bool
 # --- 1
 
 
-def others_have_it(team: Team, stack: Stack) -> None:
-    """The resource is renamed with `adopt`: what the new one has is not removed by the old one."""
+def removes_only_own_accounts(team: Team, stack: Stack) -> None:
+    """The resource is renamed with `adopt`. The old one does not remove the account of the new
+    one.
+    """
     stack.up({"alice": account()})
     (only,) = team.live()
     stack.up({"bob": account(nickname="alice", adopt=only)})
@@ -67,15 +70,17 @@ def others_have_it(team: Team, stack: Stack) -> None:
     assert stack.of("bob").id == only
 
 
-def forget_the_others(patch: Patch) -> None:
+def ignore_other_holders(patch: Patch) -> None:
     patch.setattr(verbs, "_has_now", lambda _facts, _ref, _account_id: None)
 
 
 # --- 2
 
 
-def others_bought_it(team: Team, stack: Stack) -> None:
-    """A run ends before its purchase, then a person buys: theirs is not touched, nor held."""
+def leaves_accounts_of_others(team: Team, stack: Stack) -> None:
+    """A run ends before its purchase, then a person buys. The account is neither changed nor
+    held.
+    """
     program = {"customers": fleet({"x": {}}, existing="allow")}
     interrupted(team, stack, program, done=False)
     theirs = team.buy("x", by="them").account_id
@@ -85,7 +90,7 @@ def others_bought_it(team: Team, stack: Stack) -> None:
     assert theirs in team.live()
 
 
-def trust_the_nickname(patch: Patch) -> None:
+def accept_any_owner(patch: Patch) -> None:
     patch.setattr(
         Unresolved, "may_be", lambda self, one, _user: one.nickname == self.note.identity.nickname
     )
@@ -94,7 +99,7 @@ def trust_the_nickname(patch: Patch) -> None:
 # --- 3
 
 
-def bought_once(team: Team, stack: Stack) -> None:
+def buys_once(team: Team, stack: Stack) -> None:
     program = {"customers": fleet({"x": {}, "y": {}}, existing="allow"), "alice": account()}
     interrupted(team, stack, program, done=True)
     stack.up(program)
@@ -102,22 +107,22 @@ def bought_once(team: Team, stack: Stack) -> None:
     assert team.live() == stack.all_ids()
 
 
-def forget_what_was_bought(patch: Patch) -> None:
+def forget_purchases(patch: Patch) -> None:
     patch.setattr(decisions, "recover", lambda *_args: Recovered({}, {}))
 
 
 # --- 4
 
 
-def chats_are_kept(team: Team, stack: Stack) -> None:
-    """A take-over without a preview, of an account whose chats the entry's tier would delete."""
+def keeps_chats(team: Team, stack: Stack) -> None:
+    """An account is taken over without a preview. Its chats would be lost with the entry's tier."""
     theirs = team.buy("alice", tier=UNLIMITED).account_id
     with pytest.raises(Failed, match="allow_history_loss"):
         stack.up({"alice": account(adopt=theirs)})
     assert team.all[theirs].tier == UNLIMITED
 
 
-def guard_nothing(patch: Patch) -> None:
+def skip_guard(patch: Patch) -> None:
     patch.setattr(verbs, "refuse_history_loss", _nothing)
 
 
@@ -125,7 +130,7 @@ def guard_nothing(patch: Patch) -> None:
 
 
 def gone_needs_proof(team: Team, stack: Stack) -> None:
-    """No listing shows it for a while; asked for by its ID, ChatDaddy knows it."""
+    """A listing omits the account for a while. A look-up by ID finds it."""
     program = {"customers": fleet({"x": {}})}
     stack.up(program)
     (only,) = team.live()
@@ -136,7 +141,7 @@ def gone_needs_proof(team: Team, stack: Stack) -> None:
     assert team.purchases == 1
 
 
-def believe_the_listing(patch: Patch) -> None:
+def trust_the_listing(patch: Patch) -> None:
     async def gone(*_args: Any) -> bool:
         return False
 
@@ -157,15 +162,15 @@ def one_team(team: Team, stack: Stack) -> None:
             again()
 
 
-def believe_every_id(patch: Patch) -> None:
+def accept_any_team(patch: Patch) -> None:
     patch.setattr(facts, "is_of_team", lambda _account_id, _team_id: True)
 
 
 # --- 7
 
 
-def unfinished_work_is_noticed(team: Team, stack: Stack) -> None:
-    """A `destroy` removed it and could not save that: the next `up` does not say "unchanged"."""
+def notices_unfinished_work(team: Team, stack: Stack) -> None:
+    """A `destroy` removed it and could not save that. The next `up` does not report "unchanged"."""
     program = {"alice": account(), "customers": fleet({"x": {}})}
     stack.up(program)
     team.change(stack.of("alice").id, deleted_at="2027-01-15T08:00:00.000Z")
@@ -173,7 +178,7 @@ def unfinished_work_is_noticed(team: Team, stack: Stack) -> None:
         stack.up(program)
 
 
-def verify_nothing(patch: Patch) -> None:
+def skip_verification(patch: Patch) -> None:
     async def unseen(_self: Any, _facts: Any) -> bool:
         return False
 
@@ -183,8 +188,8 @@ def verify_nothing(patch: Patch) -> None:
 # --- 8
 
 
-def the_preview_says_it(team: Team, stack: Stack) -> None:
-    """Bought, taken over, changed and removed, by name; a take-over is no purchase."""
+def previews_every_change(team: Team, stack: Stack) -> None:
+    """Purchases, take-overs, changes and removals are named. A take-over is not a purchase."""
     stack.up({"customers": fleet({"gone": {}, "same": {}, "up": {}})})
     theirs = team.buy("mine").account_id
     entries = {"same": {}, "up": {"tier": "unlimited"}, "mine": {"adopt": theirs}, "new": {}}
@@ -196,7 +201,7 @@ def the_preview_says_it(team: Team, stack: Stack) -> None:
     )
 
 
-def say_less(patch: Patch) -> None:
+def hide_changes(patch: Patch) -> None:
     patch.setattr(messages, "_take_overs", lambda _decisions, _holder: [])
 
 
@@ -204,7 +209,7 @@ def say_less(patch: Patch) -> None:
 
 
 def refresh_names_both_remedies(team: Team, stack: Stack) -> None:
-    """It never fails; the remedy that keeps the chats comes first."""
+    """A refresh never fails because of drift. The remedy that keeps the chats comes first."""
     stack.up({"alice": account(), "customers": fleet({"x": {}})})
     for account_id in team.live():
         team.change(account_id, tier=UNLIMITED)
@@ -215,14 +220,14 @@ def refresh_names_both_remedies(team: Team, stack: Stack) -> None:
         assert 0 <= keep < undo
 
 
-def name_the_undo_alone(patch: Patch) -> None:
+def name_only_the_undo(patch: Patch) -> None:
     patch.setattr(messages, "loses_history", lambda _old, _new: False)
 
 
 # --- 10
 
 
-def a_rename_is_a_rename(team: Team, stack: Stack) -> None:
+def recognises_a_rename(team: Team, stack: Stack) -> None:
     stack.up({"customers": fleet({"old": {"nickname": "Alice"}}), "bob": account()})
     before = team.live()
     stack.up({"customers": fleet({"new": {"nickname": "Alice"}, "bob": {}})})
@@ -231,14 +236,14 @@ def a_rename_is_a_rename(team: Team, stack: Stack) -> None:
     assert set(stack.ids()) == {"new", "bob"}
 
 
-def carry_nothing_over(patch: Patch) -> None:
+def ignore_renames(patch: Patch) -> None:
     patch.setattr(Ownership, "_moves", property(lambda _self: ({}, {})))
 
 
 # --- 11
 
 
-def the_milder_counts(team: Team, stack: Stack) -> None:
+def removes_the_milder_way(team: Team, stack: Stack) -> None:
     entries: dict[str, Any] = {"a": {}, "b": {}}
     stack.up({"customers": fleet(entries)})
     leaving = stack.ids()["a"]
@@ -246,15 +251,15 @@ def the_milder_counts(team: Team, stack: Stack) -> None:
     assert leaving in team.live()
 
 
-def the_old_counts(patch: Patch) -> None:
+def use_the_old_on_delete(patch: Patch) -> None:
     patch.setattr(account_fleet, "milder", lambda old, _new: old)
 
 
 # --- 12
 
 
-def the_new_one_first(team: Team, stack: Stack) -> None:
-    """The purchase of a replacement is refused: the old account stays."""
+def buys_before_removing(team: Team, stack: Stack) -> None:
+    """The purchase of a replacement is refused. The old account stays."""
     stack.up({"customers": fleet({"a": {}, "b": {}})})
     before = team.live()
 
@@ -267,7 +272,7 @@ def the_new_one_first(team: Team, stack: Stack) -> None:
     assert team.live() == before
 
 
-def the_old_one_first(patch: Patch) -> None:
+def remove_before_buying(patch: Patch) -> None:
     async def replace(self: Any, key: str, held: Any, spec: Any) -> None:
         await self._let_go(key, held)
         await self._acquire(key, spec._replace(adopt=None))
@@ -276,22 +281,24 @@ def the_old_one_first(patch: Patch) -> None:
 
 
 RULES = {
-    "only your own is removed": Rule(1, others_have_it, forget_the_others),
-    "what is not proven ours is left": Rule(2, others_bought_it, trust_the_nickname),
-    "nothing is bought twice": Rule(3, bought_once, forget_what_was_bought),
-    "chats are lost by permission only": Rule(4, chats_are_kept, guard_nothing),
-    "gone needs proof": Rule(5, gone_needs_proof, believe_the_listing),
-    "one stack has one team": Rule(6, one_team, believe_every_id),
-    "unfinished work is noticed": Rule(7, unfinished_work_is_noticed, verify_nothing),
-    "the preview says what is done": Rule(8, the_preview_says_it, say_less),
-    "refresh reads": Rule(9, refresh_names_both_remedies, name_the_undo_alone),
-    "a rename is a rename": Rule(10, a_rename_is_a_rename, carry_nothing_over),
-    "the milder removal counts": Rule(11, the_milder_counts, the_old_counts),
-    "a replacement buys first": Rule(12, the_new_one_first, the_old_one_first),
+    "only your own is removed": Rule(1, removes_only_own_accounts, ignore_other_holders),
+    "accounts that are not proven to be ours are not removed": Rule(
+        2, leaves_accounts_of_others, accept_any_owner
+    ),
+    "nothing is bought twice": Rule(3, buys_once, forget_purchases),
+    "chats are lost only with permission": Rule(4, keeps_chats, skip_guard),
+    "gone needs proof": Rule(5, gone_needs_proof, trust_the_listing),
+    "one stack has one team": Rule(6, one_team, accept_any_team),
+    "unfinished work is noticed": Rule(7, notices_unfinished_work, skip_verification),
+    "the preview says what is done": Rule(8, previews_every_change, hide_changes),
+    "refresh reads": Rule(9, refresh_names_both_remedies, name_only_the_undo),
+    "a rename is a rename": Rule(10, recognises_a_rename, ignore_renames),
+    "the milder removal counts": Rule(11, removes_the_milder_way, use_the_old_on_delete),
+    "a replacement buys first": Rule(12, buys_before_removing, remove_before_buying),
 }
 
 
 def play(rule: Rule) -> None:
-    """The story, on a team and a stack of its own."""
+    """Run the scenario with a new team and stack."""
     team = Team(team_id=TEAM_ID)
     rule.story(team, in_memory(team))

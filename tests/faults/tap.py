@@ -1,8 +1,10 @@
-"""A tap in the line between the package and the emulated ChatDaddy: it counts calls, and at the
-call and the phase that a plan names, something happens (a kill).
+"""A proxy between the package and the emulated ChatDaddy. It counts calls, and runs a trigger (a
+kill)
+at a given call and phase.
 
-Kills by the clock can't be replayed; kills "after the 7th purchase was done, before its answer
-went out" can. The tap changes nothing of what goes through.
+A kill after a time can't be replayed. A kill "after the 7th purchase was done, before its answer
+was
+sent" can. The proxy forwards everything unchanged.
 """
 
 from __future__ import annotations
@@ -19,15 +21,15 @@ from typing import Literal
 import h11
 
 Phase = Literal[
-    "before",  # the call has come in, nothing was done
-    "done",  # the work is done, the answer not yet handed out
-    "answered",  # the answer has gone out
+    "before",  # the call has arrived, and nothing was done
+    "done",  # the work is done, and the answer was not sent yet
+    "answered",  # the answer was sent
 ]
 
 
 @dataclass
 class Trigger:
-    """What happens at the `nth` call (from 1) that fits, in that phase; once."""
+    """Fires once, at the `nth` matching call (from 1), in that phase."""
 
     call: str  # a regular expression over "POST /im/accounts"
     nth: int
@@ -45,12 +47,14 @@ class Trigger:
 
 
 class Tap:
-    """Listens on a port of its own; `upstream` is the emulator's, None while that is dead."""
+    """Listens on its own port. `upstream` is the emulator's port, or None while the emulator is
+    down.
+    """
 
     def __init__(self) -> None:
         self.upstream: int | None = None
         self.trigger: Trigger | None = None
-        # Bound and never listening: while nobody listens, the port is kept from other connections.
+        # Bound but not listening, which keeps the port from other processes while nothing listens.
         self._held = _bound(0)
         self.port: int = self._held.getsockname()[1]
         self._loop = asyncio.new_event_loop()
@@ -64,7 +68,7 @@ class Tap:
         return f"http://127.0.0.1:{self.port}"
 
     def listen(self, upstream: int) -> None:
-        """Pass calls on to that port, at the same address as before."""
+        """Forward calls to that port, at the same address as before."""
         self.upstream = upstream
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
 
@@ -72,7 +76,7 @@ class Tap:
         self._server = await asyncio.start_server(self._serve, sock=_bound(self.port))
 
     def refuse(self) -> None:
-        """Be as unreachable as a server that died: cut what is open, refuse what is new."""
+        """Act like a dead server: close open connections, and refuse new ones."""
         asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result(10)
 
     async def _refuse(self) -> None:
@@ -139,7 +143,7 @@ def _bound(port: int) -> socket.socket:
 async def _message(
     reader: asyncio.StreamReader, parser: h11.Connection
 ) -> tuple[str, bytes] | None:
-    """The next request and its bytes; None at the connection's end."""
+    """Return the next request and its bytes, or None at the end of the connection."""
     raw, call = b"", ""
     while True:
         event = parser.next_event()
@@ -159,7 +163,7 @@ async def _message(
 
 
 async def _answer(reader: asyncio.StreamReader, call: str) -> tuple[bytes, bool]:
-    """The answer's bytes, and whether it came to its end."""
+    """Return the answer's bytes, and whether it is complete."""
     parser = h11.Connection(h11.CLIENT)
     parser.send(h11.Request(method=call.split()[0], target="/", headers=[("Host", "tap")]))
     parser.send(h11.EndOfMessage())

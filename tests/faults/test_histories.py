@@ -1,4 +1,6 @@
-"""The short run: a few histories with a few kills each. `make faults` is the long one."""
+"""The short run: a few histories with a few kills each. `python -m tests.faults` is the long
+run.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ PLANS = [
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: f"seed{plan.seed}")
-def test_nothing_is_lost(plan: Plan, team: Team, tmp_path: Path) -> None:
+def test_no_history_breaks_an_invariant(plan: Plan, team: Team, tmp_path: Path) -> None:
     history = History(plan, team, tmp_path / "history")
     try:
         tally = history.play()
@@ -31,8 +33,8 @@ def test_nothing_is_lost(plan: Plan, team: Team, tmp_path: Path) -> None:
     assert tally.audits
 
 
-def test_two_runs_of_one_stack_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The second is refused by the stack's lock, and each account is bought once."""
+def test_a_second_run_of_a_stack_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The stack's lock refuses the second run, and each account is bought once."""
     accounts = ", ".join(f"'k{n}': {{}}" for n in range(6))
     program = (
         f"import chatdaddy_pulumi as c\nc.AccountFleet('f', {{{accounts}}})\n"

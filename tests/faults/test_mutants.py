@@ -1,4 +1,4 @@
-"""Each rule is kept; and with the one function that keeps it broken, its story turns red."""
+"""Each rule holds, and its scenario fails if the function that implements it is broken."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def patch() -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_rule_is_kept(name: str) -> None:
+def test_each_rule_holds(name: str) -> None:
     play(RULES[name])
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_mutant_is_found(name: str, patch: pytest.MonkeyPatch) -> None:
+def test_each_mutant_fails(name: str, patch: pytest.MonkeyPatch) -> None:
     RULES[name].break_it(patch)
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         play(RULES[name])
 
 
-def test_every_rule_has_a_story() -> None:
+def test_every_rule_has_a_scenario() -> None:
     assert {rule.number for rule in RULES.values()} == set(range(1, 13))

@@ -1,5 +1,7 @@
-"""The team that a history plays in: hundreds of somebody else's accounts, a ledger, a server that
-may be killed, and an audit of what every stack did to it."""
+"""The team of a history: hundreds of accounts of others, a ledger, a server that may be killed, and
+an
+audit of what each stack did.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,13 @@ from tests.support.sandbox import Sandbox
 FOREIGN = 240
 COLLEAGUE = "colleague-of-the-tests"
 
-#: What of an account nobody but its owner may change.
+#: The properties of an account that only its owner may change.
 _FINGERPRINT = ("nickname", "tier", "type", "settings", "assignees", "deletedAt", "archiveState")
 
 
 @dataclass
 class Team:
-    """A database with the team as every history finds it; made once, copied for each."""
+    """A database with the team at the start of every history, made once and copied for each."""
 
     db: Path
     key: str = field(repr=False)
@@ -37,7 +39,9 @@ class Team:
 
     @classmethod
     def make(cls, folder: Path) -> Team:
-        """Fill a fresh emulator: accounts of ours made by hand, of a colleague's, of one name."""
+        """Fill a new emulator with accounts: of ours made by hand, of a colleague, and with shared
+        nicknames.
+        """
         db = folder / "team.db"
         server = sandboxes.start("--db", str(db))
         try:
@@ -70,7 +74,7 @@ class World:
         self._listen()
         self.http = httpx.Client(base_url=self.tap.url, timeout=30, trust_env=False)
         before = {account["accountId"]: account for account in self.accounts()}
-        #: Somebody else's accounts, as they were when they appeared.
+        #: Accounts of others, as they were when they appeared.
         self.foreign = {key: _fingerprint(account) for key, account in before.items()}
 
     def _listen(self) -> None:
@@ -81,10 +85,10 @@ class World:
         self.tap.close()
         _end(self._server)
 
-    # --- the server's life
+    # --- the server
 
     def kill_server(self) -> None:
-        """As `kill -9` does; nothing listens until `restart`."""
+        """Kill the server like `kill -9`. Nothing listens until `restart`."""
         self._server.process.kill()
         self.tap.refuse()
         self._server.process.wait()
@@ -98,7 +102,7 @@ class World:
         self._server = sandboxes.start(*self._flags)
         self._listen()
 
-    # --- what is there (not over the tap, whose calls are counted)
+    # --- accounts and purchases (not through the tap, which counts calls)
 
     @property
     def server(self) -> Sandbox:
@@ -108,17 +112,17 @@ class World:
         return self._server.accounts()
 
     def purchases(self) -> list[dict[str, Any]]:
-        """Every purchase that is not somebody else's, oldest first."""
+        """Every purchase of the stacks, oldest first."""
         return [
             entry
             for entry in self._server.ledger()["entries"]
             if entry["type"] == "purchase" and entry["accountId"] not in self.foreign
         ]
 
-    # --- somebody else
+    # --- other people
 
     def foreign_purchase(self, nickname: str, *, by_colleague: bool = True) -> str:
-        """Somebody buys an account by hand, of that nickname."""
+        """A person buys an account with that nickname by hand."""
         token = self._server.token()
         if by_colleague:
             claims = jwt.decode(token, options={"verify_signature": False})
@@ -153,10 +157,10 @@ def live(account: dict[str, Any]) -> bool:
 
 @dataclass
 class Books:
-    """What should have happened, by what the programs that were tried have asked for.
+    """What should have happened, according to the programs that were tried.
 
-    A *life* is one key's stay in a program. It may cost one purchase, and one more for each
-    change of its type (which is another account).
+    A *life* is the time for which a key is in a program. It may cost one purchase, and one more for
+    each change of its type (which requires another account).
     """
 
     _current: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)
@@ -179,11 +183,11 @@ class Books:
                 self._retained.add(life)
 
     def lost(self, stack: str, fleet: str, key: str) -> None:
-        """Somebody removed the account by hand: the next run may buy another."""
+        """A person removed the account by hand, so the next run may buy another."""
         self._allowed[self._current[stack, fleet, key][0]] += 1
 
     def audit(self, world: World, held: Iterable[tuple[str, Entry, str]]) -> list[str]:
-        """Everything that is wrong, in words; `held` is what the states have: label, entry, ID."""
+        """Return every problem, in words. `held` has what the states hold: label, entry, ID."""
         wrong: list[str] = []
         there = {account["accountId"]: account for account in world.accounts()}
         for account_id, before in world.foreign.items():

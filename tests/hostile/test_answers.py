@@ -1,4 +1,4 @@
-"""What a ChatDaddy that is broken, or isn't ChatDaddy, can do to us: nothing but a clear line."""
+"""Broken or malicious answers of ChatDaddy's API: each ends in a one-line error, within bounds."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def purchase(client: ChatDaddy) -> Awaitable[Any]:
     return client.accounts.purchase(ORDER, known_ids=())
 
 
-def is_a_clear_line(error: BaseException) -> bool:
+def assert_one_line(error: BaseException) -> bool:
     text = str(error)
     return (
         0 < len(text) <= 1000
@@ -117,20 +117,20 @@ WRONG = {
 
 
 @pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
-def test_a_listing_that_makes_no_sense_is_a_bad_answer(server: Hostile, body: bytes) -> None:
+def test_an_invalid_listing_is_a_bad_answer(server: Hostile, body: bytes) -> None:
     server.answers[LIST] = lambda _: body
     with pytest.raises(BadAnswer) as caught:
         ask(server, snapshot)
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
 
 
 @pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
-def test_a_purchase_answered_with_nonsense_is_not_sent_again(server: Hostile, body: bytes) -> None:
+def test_a_purchase_with_an_invalid_answer_is_not_sent_again(server: Hostile, body: bytes) -> None:
     server.answers[BUY] = lambda _: body
     server.answers[LIST] = lambda _: {"accounts": [], "total": 0}
     with pytest.raises(Unknown) as caught:
         ask(server, purchase)
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
     assert server.calls().count(BUY) == 1
 
 
@@ -157,19 +157,21 @@ def test_any_json_is_an_answer_or_an_error_of_ours(
     server.answers[BUY] = lambda _: json.dumps(account).encode()
     for work in (snapshot, purchase):
         with contextlib.suppress(ChatDaddyError):
-            ask(server, clear(work))
+            ask(server, checked_error(work))
     assert server.calls().count(BUY) == 1
 
 
-def clear(work: Callable[[ChatDaddy], Awaitable[Any]]) -> Callable[[ChatDaddy], Awaitable[Any]]:
-    """The same work, whose error must be a clear line."""
+def checked_error(
+    work: Callable[[ChatDaddy], Awaitable[Any]],
+) -> Callable[[ChatDaddy], Awaitable[Any]]:
+    """The same work, whose error must be one line."""
 
     async def checked(client: ChatDaddy) -> Any:
         try:
             return await work(client)
         except ChatDaddyError as error:
-            if not is_a_clear_line(error):
-                raise AssertionError(f"not a clear line: {str(error)!r}") from error
+            if not assert_one_line(error):
+                raise AssertionError(f"not one line: {str(error)!r}") from error
             raise
 
     return checked
@@ -201,13 +203,13 @@ def test_a_body_of_100_mb_is_cut_off(server: Hostile) -> None:
     assert peak_mb() - before < 150
 
 
-def test_a_body_that_unpacks_to_1_gb_is_cut_off(server: Hostile) -> None:
+def test_a_body_that_decompresses_to_1_gb_is_cut_off(server: Hostile) -> None:
     packed = gzip.compress(b" " * 2**26) * 16
     server.answers[LIST] = lambda handler: handler.say(packed, headers={"Content-Encoding": "gzip"})
     before, began = peak_mb(), time.monotonic()
     with pytest.raises(ChatDaddyError) as caught:
         ask(server, snapshot, ClientOptions(retry_delay_s=0, retries=0))
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
     assert time.monotonic() - began < 20
     assert peak_mb() - before < 250
 
@@ -236,7 +238,7 @@ PACKED: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("status", [200, 400, 429, 500])
 @pytest.mark.parametrize(("body", "encoding"), PACKED.values(), ids=PACKED)
-def test_no_packing_makes_much_out_of_little(
+def test_compressed_answers_are_bounded(
     server: Hostile, body: bytes, encoding: str, status: int
 ) -> None:
     def answer(handler: Handler) -> None:
@@ -248,8 +250,8 @@ def test_no_packing_makes_much_out_of_little(
     for work in (snapshot, purchase):
         with pytest.raises(ChatDaddyError) as caught:
             ask(server, work, once)
-        assert is_a_clear_line(caught.value)
-        # What the status says is known, whatever the body is.
+        assert assert_one_line(caught.value)
+        # The status is known, whatever the body is.
         assert isinstance(caught.value, Refused) == (status == 400)
         assert isinstance(caught.value, RateLimited) == (status == 429)
     assert time.monotonic() - began < 5
@@ -271,7 +273,7 @@ MANY: dict[str, bytes] = {
 
 @pytest.mark.parametrize("body", MANY.values(), ids=MANY)
 def test_no_json_takes_much_time_or_memory(server: Hostile, body: bytes) -> None:
-    """Nothing else gets its turn meanwhile, so that its time-outs would not fire."""
+    """Parsing blocks the event loop, so time-outs would not fire meanwhile."""
     server.answers[LIST] = server.answers[BUY] = lambda _: body
     before = peak_mb()
     for work in (snapshot, purchase):
@@ -294,14 +296,18 @@ def test_no_json_takes_much_time_or_memory(server: Hostile, body: bytes) -> None
                 watching.cancel()
 
         with contextlib.suppress(ChatDaddyError):
-            ask(server, clear(watched), ClientOptions(retry_delay_s=0, retries=0, lookup_s=0))
-        assert late < 5  # in a quarter of it on an idle machine
+            ask(
+                server,
+                checked_error(watched),
+                ClientOptions(retry_delay_s=0, retries=0, lookup_s=0),
+            )
+        assert late < 5  # in a quarter of that time on an idle machine
     assert peak_mb() - before < 400
 
 
 @pytest.mark.parametrize("claims", [b"[],", b"[", b"9"], ids=["values", "depth", "digits"])
 def test_no_token_takes_much_time_or_memory(server: Hostile, claims: bytes) -> None:
-    """What a token says of itself is JSON, too."""
+    """The payload of a token is JSON, too."""
     payload = base64.urlsafe_b64encode(b'{"a": [' + claims * 2_000_000 + b"1]}").decode()
     body = json.dumps({"access_token": f"eyJhbGciOiJub25lIn0.{payload}.x"}).encode()
     own = server.answers["POST /auth/token"]
@@ -312,13 +318,13 @@ def test_no_token_takes_much_time_or_memory(server: Hostile, claims: bytes) -> N
             ask(server, snapshot)
     finally:
         server.answers["POST /auth/token"] = own
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
     assert time.process_time() - began < 5
     assert peak_mb() - before < 200
     assert server.calls() == []
 
 
-def test_a_complaint_that_drips_is_known_by_its_status(server: Hostile) -> None:
+def test_a_slow_error_body_is_recognised_by_its_status(server: Hostile) -> None:
     def drip(handler: Handler) -> None:
         handler.send_response(400)
         handler.send_header("Content-Length", "1000")
@@ -336,7 +342,7 @@ def test_a_complaint_that_drips_is_known_by_its_status(server: Hostile) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 429])
-def test_words_that_are_cut_end_before_a_secret(server: Hostile, status: int) -> None:
+def test_truncated_text_ends_before_a_secret(server: Hostile, status: int) -> None:
     words = "no " * 21_830 + REFRESH_TOKEN * 100
     server.answers[BUY] = lambda handler: handler.say({"message": words}, status)
     with pytest.raises(ChatDaddyError) as caught:
@@ -363,7 +369,7 @@ def test_one_listing_is_bounded_in_bytes_and_in_time(server: Hostile) -> None:
 
 
 @pytest.mark.parametrize("piece", [b"1\r\n \r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
-def test_endless_small_pieces_do_not_delay_time_outs(server: Hostile, piece: bytes) -> None:
+def test_endless_small_chunks_do_not_delay_time_outs(server: Hostile, piece: bytes) -> None:
     def pour(handler: Handler) -> None:
         if piece.startswith(b"1"):
             handler.send_response(200)
@@ -401,39 +407,39 @@ def test_no_text_of_the_api_acts_on_a_terminal(server: Hostile, text: str) -> No
     server.answers[BUY] = lambda handler: handler.say(said, 400)
     with pytest.raises(Refused) as caught:
         ask(server, purchase)
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
     assert "\\" in str(caught.value) or text.strip() == "a\rb"
     said["data"] = {"helpLink": {"docId": text}}
     with pytest.raises(Refused) as caught:
         ask(server, purchase)
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
 
 
-def test_a_complaint_of_100_mb_is_read_in_part(server: Hostile) -> None:
+def test_an_error_body_of_100_mb_is_read_in_part(server: Hostile) -> None:
     server.answers[BUY] = lambda handler: handler.say(b"x" * (100 * 2**20), 400)
     with pytest.raises(Refused) as caught:
         ask(server, purchase)
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["every page new", "the same page", "a total out of this world"])
-def test_pages_without_an_end_have_one(server: Hostile, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["every page new", "the same page", "an absurd total"])
+def test_endless_pages_end(server: Hostile, kind: str) -> None:
     numbers = itertools.count()
 
     def page(_: Handler) -> Any:
         first = 0 if kind == "the same page" else next(numbers) * 10
         accounts = [{**ACCOUNT, "accountId": f"acc{first + n:06}"} for n in range(10)]
-        total = 10**15 if kind == "a total out of this world" else first + 1000
+        total = 10**15 if kind == "an absurd total" else first + 1000
         return {"accounts": accounts, "total": total}
 
     server.answers[LIST] = page
     with pytest.raises(BadAnswer) as caught:
         ask(server, snapshot)
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
     assert len(server.asked) < 200
 
 
-def test_an_answer_that_drips_ends_in_time(server: Hostile) -> None:
+def test_a_slow_answer_ends_in_time(server: Hostile) -> None:
     def drip(handler: Handler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "1000000")
@@ -446,11 +452,11 @@ def test_an_answer_that_drips_ends_in_time(server: Hostile) -> None:
     began = time.monotonic()
     with pytest.raises(Retryable) as caught:
         ask(server, snapshot, ClientOptions(total_timeout_s=1.0, retry_delay_s=0))
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
     assert time.monotonic() - began < 5
 
 
-def test_a_server_that_repeats_the_token_is_not_repeated(server: Hostile) -> None:
+def test_a_token_that_a_server_repeats_is_not_shown(server: Hostile) -> None:
     def repeat(handler: Handler) -> None:
         words = f"no: {handler.headers['Authorization']} and {REFRESH_TOKEN}\n\x1b[2Jgone"
         handler.say({"message": words, "data": {"helpLink": {"url": f"https://x/{token()}"}}}, 400)
@@ -458,7 +464,7 @@ def test_a_server_that_repeats_the_token_is_not_repeated(server: Hostile) -> Non
     server.answers[BUY] = repeat
     with pytest.raises(Refused) as caught:
         ask(server, purchase)
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
     assert "eyJ" not in repr(caught.value) + repr(vars(caught.value))
     assert REFRESH_TOKEN not in repr(caught.value) + repr(vars(caught.value))
 
@@ -477,14 +483,14 @@ def test_a_redirect_is_refused_wherever_it_leads(server: Hostile, location: str)
     server.answers[BUY] = lambda handler: handler.say({}, 302, {"Location": location})
     with pytest.raises(Refused, match="is not followed") as caught:
         ask(server, purchase)
-    assert is_a_clear_line(caught.value)
+    assert assert_one_line(caught.value)
     assert "pass-word-1" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "date", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "(" * 60_000, "9" * 60_000, "x"]
 )
-def test_an_odd_date_spoils_no_answer(server: Hostile, date: str) -> None:
+def test_an_invalid_date_header_is_ignored(server: Hostile, date: str) -> None:
     body = b'{"accounts": [], "total": 0}'
 
     def answer(handler: Handler) -> None:

@@ -1,4 +1,4 @@
-"""Fleet files that are traps: each ends in clear lines, within bounds, and nothing is done."""
+"""Malicious fleet files: each ends in clear errors, within bounds, and nothing is done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chatdaddy_pulumi import load_fleet
 from tests.support.engine import Stack, write_project
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
-#: What reading a file may take; a fleet of 50,000 takes a tenth of either.
+#: The bounds for reading a file. A fleet of 50,000 accounts takes a tenth of each.
 MOST_MEMORY, MOST_SECONDS = 1_000_000_000, 30
 
 BOMB = "a0: &a0 {x: lol}\n" + "".join(
@@ -47,10 +47,10 @@ def pipe(folder: Path) -> Path:
     return path
 
 
-#: Each with what the first line must say.
+#: Each with what the first line must contain.
 CORPUS: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "a bomb of aliases": (file("a.yaml", BOMB), "the alias *a0 is not taken here"),
-    "a bomb of merges": (
+    "exponential aliases": (file("a.yaml", BOMB), "the alias *a0 is not taken here"),
+    "exponential merges": (
         file("a.yaml", "x: &x {tier: limited}\ny: {<<: [*x, *x]}\n"),
         "merging with << is not taken here",
     ),
@@ -70,7 +70,7 @@ CORPUS: dict[str, tuple[Callable[[Path], Path], str]] = {
         file("a.csv", "key," + ",".join(["tier"] * 190_000) + "\n"),
         "the header has 190,001 columns; is this CSV?",
     ),
-    "a million beside the accounts": (
+    "a million keys beside the accounts": (
         file("a.json", '{"accounts":{},' + ",".join(['"accounts":{}'] * 400_000) + "}"),
         "is given twice",
     ),
@@ -87,16 +87,19 @@ CORPUS: dict[str, tuple[Callable[[Path], Path], str]] = {
         "is the one of 'k0' in line 2 already",
     ),
     "a line of 10 MB": (file("a.yaml", "a: {nickname: " + "x" * 10**7 + "}"), "characters"),
-    "a nickname over lines": (
+    "a nickname over several lines": (
         file("a.csv", 'key,nickname\na,"' + "x\n" * 3_000_000),
         "a quote is opened here and not closed",
     ),
-    "brackets in each other": (file("a.json", "[" * 10**7), "more than 20"),
+    "nested brackets": (file("a.json", "[" * 10**7), "more than 20"),
     "NULs": (file("a.json", b"\0" * 10**7), "holds a NUL"),
     "UTF-32": (file("a.json", '{"a": {}}'.encode("utf-32")), "is UTF-16"),
-    "half of a character": (file("a.csv", "key\nJos\u00e9".encode()[:-1]), "is not UTF-8"),
+    "half of a surrogate pair": (file("a.csv", "key\nJos\u00e9".encode()[:-1]), "is not UTF-8"),
     "numbers for names": (file("a.yaml", "1: {nickname: 2}\n"), "the key is 1, but must be a text"),
-    "a text of a number": (file("a.yaml", "a: {nickname: 0x1F}\n"), "nickname is 31, but must be"),
+    "a number as a nickname": (
+        file("a.yaml", "a: {nickname: 0x1F}\n"),
+        "nickname is 31, but must be",
+    ),
     "the prototype": (file("a.json", '{"__proto__": {"tier": "limited"}}'), "begin with '__'"),
     "the prototype's arguments": (
         file("a.json", '{"a": {"__proto__": {"adopt": "acc0"}}}'),
@@ -115,10 +118,13 @@ CORPUS: dict[str, tuple[Callable[[Path], Path], str]] = {
         "but must not hold control characters",
     ),
     "a folder": (lambda folder: folder, "none of yaml, json and csv"),
-    "a pipe that nobody fills": (pipe, "is not a file"),
+    "a pipe without a writer": (pipe, "is not a file"),
     "a link to itself": (loop, "can't be read"),
     "a file of secrets": (lambda _: Path("/etc/passwd"), "none of yaml, json and csv"),
-    "a path that climbs": (lambda folder: folder / ("../" * 5_000) / "a.yaml", "can't be read"),
+    "a path to a parent folder": (
+        lambda folder: folder / ("../" * 5_000) / "a.yaml",
+        "can't be read",
+    ),
 }
 
 
@@ -129,7 +135,7 @@ def bounded() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trap", CORPUS)
-def test_a_trap_ends_in_clear_lines(trap: str, tmp_path: Path) -> None:
+def test_a_malicious_file_ends_in_clear_errors(trap: str, tmp_path: Path) -> None:
     make, expected = CORPUS[trap]
     asked = [sys.executable, "-m", "chatdaddy_pulumi.cli", "fleet", "check", str(make(tmp_path))]
     done = subprocess.run(
@@ -146,7 +152,7 @@ def test_a_trap_ends_in_clear_lines(trap: str, tmp_path: Path) -> None:
     assert done.returncode == 1, said[-2000:]
     assert "Traceback" not in said
     assert expected in said.splitlines()[0][-600:]
-    assert max(map(len, said.splitlines())) < 20_000, "lines that a person can read"
+    assert max(map(len, said.splitlines())) < 20_000, "the lines are readable"
     assert not (tmp_path / "owned").exists()
 
 
@@ -158,7 +164,7 @@ def test_a_trap_ends_in_clear_lines(trap: str, tmp_path: Path) -> None:
         st.text(alphabet="key,:{}[]\"'\\&*!<-|>#%@` \t\n\r0123.e~", max_size=80),
     ),
 )
-def test_anything_is_read_or_refused(
+def test_any_content_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, kind: str, content: bytes | str
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"anything.{kind}"
@@ -175,7 +181,7 @@ def test_anything_is_read_or_refused(
 
 
 @pytest.mark.slow
-def test_a_program_with_a_trap_does_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_program_with_a_malicious_file_does_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     project = write_project(
         tmp_path / "project",
         "from chatdaddy_pulumi import Account, AccountFleet, load_fleet\n"

@@ -1,4 +1,4 @@
-"""Fleets with keys and values that nobody should write: done right, or refused in clear lines."""
+"""Fleets with unusual keys and values: they work, or are refused with clear errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
 pytestmark = pytest.mark.slow
 
-#: Keys that may be odd, but mean no harm.
+#: Keys that are unusual but harmless.
 ODD = [
     "proto__",
     "constructor",
@@ -29,7 +29,7 @@ ODD = [
     "k" * 128,
 ]
 
-#: Entries that can't be meant, each with what the complaint must name.
+#: Invalid entries, each with what the error must name.
 WRONG: dict[str, Any] = {
     "number": 5,
     "text": "alice",
@@ -61,7 +61,7 @@ def stack_of(sandbox: Sandbox, folder: Path, accounts: dict[str, Any]) -> Stack:
     )
 
 
-def test_odd_keys_are_keys_like_others(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_unusual_keys_work(sandbox: Sandbox, tmp_path: Path) -> None:
     stack = stack_of(sandbox, tmp_path, {key: {} for key in ODD})
     stack.up("--skip-preview").ok()
     bought = stack.outputs()["accounts"]
@@ -74,7 +74,7 @@ def test_odd_keys_are_keys_like_others(sandbox: Sandbox, tmp_path: Path) -> None
     assert sandbox.writes() == {}
 
 
-def test_wrong_entries_are_named_and_nothing_is_bought(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_invalid_entries_are_named_and_nothing_is_bought(sandbox: Sandbox, tmp_path: Path) -> None:
     run = stack_of(sandbox, tmp_path, {**WRONG, "fine": {}}).up("--skip-preview")
     assert run.exit_code == 1
     assert "Traceback" not in run.output

@@ -1,4 +1,4 @@
-"""The three distributions: what their wheels hold, and what they ask for."""
+"""The three distributions: the contents of their wheels, and their requirements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOLDERS = {
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, zipfile.ZipFile]:
-    """Each distribution's wheel, by its import name; built offline."""
+    """The wheel of each distribution, by its import name, built offline."""
     folder = tmp_path_factory.mktemp("wheels")
     subprocess.run(
         [
@@ -76,7 +76,7 @@ def test_the_command_and_what_each_wheel_asks_for(wheels: dict[str, zipfile.ZipF
 
 
 def _asked(wheel: zipfile.ZipFile, extra: str) -> set[str]:
-    """The names of the requirements of an extra, or of those that are always asked for."""
+    """The names of the requirements of an extra, or of those without an extra."""
     (metadata,) = (file for file in wheel.namelist() if file.endswith(".dist-info/METADATA"))
     lines = HeaderParser().parsestr(wheel.read(metadata).decode()).get_all("Requires-Dist", [])
     mark = f"extra == '{extra}'"

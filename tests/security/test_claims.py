@@ -1,4 +1,4 @@
-"""Every claim of SECURITY.md stands beside a test that exists."""
+"""Every claim of SECURITY.md names a test that exists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TEST = re.compile(r"`([\w/.-]+\.py)::(\w+)`")
 
 
 def claims() -> list[tuple[str, str]]:
-    """Each claim with the cell that says what holds it."""
+    """Each claim, with the cell that names its tests."""
     found = []
     for table in re.findall(
         r"^\| claim \| held by \|\n\| --- \| --- \|\n((?:\|.*\n)+)", TEXT, re.M
@@ -45,7 +45,7 @@ def test_each_test_that_is_named_exists() -> None:
 
 
 def test_each_section_is_a_claim_or_a_limit() -> None:
-    """A new section says what holds it, or that nothing does."""
+    """A section has claims with tests, or is about limits."""
     sections = re.split(r"^## ", TEXT, flags=re.M)[1:]
     for section in sections:
         title = section.partition("\n")[0]

@@ -1,4 +1,4 @@
-"""What is installed is what the locks say, byte by byte, and from nowhere else."""
+"""Everything that is installed comes from the locks and has a hash."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCKS = [
     GITOPS / "requirements.lock",
 ]
 
-#: One locked package: its pin, its marker, and what follows it up to the next one.
+#: One locked package: its pin, its marker, and the lines up to the next package.
 _PINNED = re.compile(
     r"^(?P<name>[a-z0-9][\w.-]*)==(?P<version>\S+)(?P<rest>.*?)(?=^\S|\Z)", re.M | re.S
 )
@@ -41,7 +41,8 @@ def test_setup_installs_nothing_without_its_hash() -> None:
     installs = re.findall(r'"install"[^)]*|"sync"[^)]*', text)
     assert len(installs) == 3
     for one in installs:
-        # What is developed here has no hash, and is built with what the lock has installed.
+        # The distributions of this repository have no hash. They are built with the locked
+        # packages.
         local = {"--no-deps", "--no-build-isolation"} <= set(re.findall(r"--[\w-]+", one))
         assert "--require-hashes" in one or "*compiled" in one or local, one
     assert re.search(r'compiled = \([^)]*"--require-hashes"', text)
@@ -55,8 +56,10 @@ def test_the_audit_is_pinned() -> None:
     assert re.search(r"^pip-audit==", LOCKS[1].read_text(), re.M)
 
 
-def test_a_release_is_built_where_nothing_runs_without_a_hash() -> None:
-    """Tests install what has no hash, such as the oldest dependencies; so they run elsewhere."""
+def test_the_release_job_runs_only_packages_with_hashes() -> None:
+    """Tests install packages without hashes, such as the oldest dependencies, so they are another
+    job.
+    """
     release = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
     assert [step["run"] for step in release["build"]["steps"] if "run" in step] == ["make dist"]
     assert not [step for step in release["publish"]["steps"] if "run" in step]
@@ -74,7 +77,7 @@ def test_the_pulumi_command_has_a_version() -> None:
 
 
 def jobs() -> dict[str, dict[str, Any]]:
-    """The jobs of the infrastructure repository, with their file's environment."""
+    """The jobs of the example repository, with the environment of their file."""
     found = {}
     for file in (GITOPS / ".github" / "workflows").glob("*.yml"):
         for name, job in yaml.safe_load(file.read_text())["jobs"].items():
@@ -86,7 +89,7 @@ def secrets_of(value: Any) -> set[str]:
     return set(re.findall(r"secrets\.(\w+)", yaml.safe_dump(value)))
 
 
-#: What a run may have that runs what is not merged yet, or that nobody approves.
+#: The secrets that are allowed in a job whose code is not merged or not approved.
 READING = {"PULUMI_READ_TOKEN", "PULUMI_CONFIG_PASSPHRASE", "CHATDADDY_READ_TOKEN"}
 
 
@@ -101,10 +104,10 @@ def test_a_preview_has_no_token_that_buys_or_writes() -> None:
             assert str(job["environment"]).startswith("production"), name
 
 
-def test_a_pull_request_gets_no_more_than_it_says() -> None:
+def test_a_pull_request_has_only_the_stated_permissions() -> None:
     for file in (GITOPS / ".github" / "workflows").glob("*.yml"):
         workflow = yaml.safe_load(file.read_text())
-        # YAML reads the key `on` as true.
+        # YAML parses the key `on` as true.
         assert "pull_request_target" not in str(workflow[True])
         assert workflow["permissions"]["contents"] == "read"
     for name, job in jobs().items():
@@ -118,6 +121,6 @@ def test_the_infrastructure_repository_installs_with_hashes() -> None:
     installs = re.findall(r"pip install .*", text)
     assert len(installs) == 2
     assert "--require-hashes -r requirements.lock" in installs[0]
-    # The package itself comes from its repository, at a commit.
+    # The package itself comes from its repository, at a fixed commit.
     assert "--no-deps --no-build-isolation -r requirements.txt" in installs[1]
     assert re.search(r"^hatchling==", LOCKS[2].read_text(), re.M)

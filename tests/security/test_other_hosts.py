@@ -1,4 +1,4 @@
-"""Tokens go to ChatDaddy's hosts and to no other; the sandbox is for this machine alone."""
+"""Tokens are sent only to ChatDaddy's hosts. The sandbox accepts only calls from this machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ORDER = Purchase(type="wa", tier="limited_msg_no_chat_history", nickname="alice"
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """One for all: nothing of what is tried here may reach it."""
+    """One server for all tests: none of their calls may reach it."""
     with running() as server:
         yield server
 
@@ -84,7 +84,7 @@ OWN = [
     "http://192.168.1.5:8080",
     "http://[fd12::1]",
 ]
-#: Read by everybody on the way, or not what they seem to be.
+#: Public addresses without encryption, and hosts that look like local ones.
 ELSEWHERE = [
     "http://api.chatdaddy.tech",
     "http://8.8.8.8",
@@ -98,7 +98,7 @@ ELSEWHERE = [
     "http://100.64.0.1",
     "http://172.32.0.1",
     "http://203.0.113.1",
-    # Teredo, 6to4, and IPv4 addresses inside of IPv6 ones.
+    # Teredo, 6to4, and IPv4 addresses in IPv6 ones.
     "http://[2001:0:7f00:1::1]",
     "http://[2002:7f00:1::1]",
     "http://[::ffff:8.8.8.8]",
@@ -108,7 +108,7 @@ ELSEWHERE = [
     "http://[fe80::1]",
     "http://[2001:db8::1]",
 ]
-#: Written so that one reader takes them for this and another for that.
+#: URLs that parsers read differently.
 ODD = [
     "http://evil\u3002example",
     "http://127.0.0.1\uff0fevil.example",
@@ -192,7 +192,7 @@ def test_a_token_is_sent_to_no_unusual_or_other_address(url: str, says: str) -> 
         ({"HTTPS_PROXY": "ftp://proxy"}, "one of ftp://"),
     ],
 )
-def test_an_odd_proxy_is_one_clear_line(environment: dict[str, str], says: str) -> None:
+def test_an_invalid_proxy_is_a_one_line_error(environment: dict[str, str], says: str) -> None:
     with pytest.raises(BadSetting, match=says) as caught:
         ChatDaddy("t1", api_token="api-token-1", environment=environment)
     assert str(caught.value).isprintable()
@@ -200,7 +200,7 @@ def test_an_odd_proxy_is_one_clear_line(environment: dict[str, str], says: str) 
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-def test_no_proxy_carries_the_token_of_an_http_address(variable: str) -> None:
+def test_no_proxy_is_used_for_a_token_over_http(variable: str) -> None:
     def client(url: str, **more: str) -> ChatDaddy:
         environment = {variable: "http://proxy.example:3128", **more}
         urls = ServiceUrls.from_base(url)
@@ -213,7 +213,7 @@ def test_no_proxy_carries_the_token_of_an_http_address(variable: str) -> None:
 
 
 def test_a_localhost_that_is_another_machine_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where /etc/hosts, or a name server, says so."""
+    """As if /etc/hosts or a name server says so."""
     monkeypatch.setattr(addresses, "_OWN_NETWORKS", [ipaddress.ip_network("10.0.0.0/8")] * 5)
     with hostile() as theirs:
 
@@ -307,7 +307,7 @@ CONTROL = [
     ],
     ids=str,
 )
-def test_a_web_page_of_another_origin_reaches_nothing(
+def test_a_web_page_of_another_origin_has_no_access(
     sandbox: Sandbox, headers: dict[str, str]
 ) -> None:
     host = sandbox.url.partition("//")[2]
@@ -319,7 +319,7 @@ def test_a_web_page_of_another_origin_reaches_nothing(
     assert sandbox.totals() == {}
 
 
-def test_headers_that_come_twice_reach_nothing(sandbox: Sandbox) -> None:
+def test_duplicate_headers_are_refused(sandbox: Sandbox) -> None:
     own = ("Origin", sandbox.url)
     for others in ([("Origin", "https://example.com"), own], [own, ("Origin", "null")]):
         answer = sandbox.http.post("/_sandbox/clock", headers=others, json={"advance_s": 1})
@@ -335,7 +335,7 @@ def test_no_preflight_opens_the_control_paths(sandbox: Sandbox) -> None:
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_the_sandbox_listens_on_loopback_alone(sandbox: Sandbox) -> None:
+def test_the_sandbox_listens_only_on_loopback(sandbox: Sandbox) -> None:
     port = int(sandbox.url.rpartition(":")[2])
     others = {
         str(info[4][0])

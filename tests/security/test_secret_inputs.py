@@ -1,7 +1,7 @@
-"""What a program gives as a secret is in clear nowhere: not in what is saved, nor in what is said.
+"""Secrets of a program are nowhere in plaintext: neither in saved files nor in messages.
 
-A marked word goes into every argument there is, in every place that it can stand in, and all that
-both engines write and print is searched for it.
+A marked word goes into every argument, in every position. Everything that both engines write and
+print is searched for it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from tests.support.engine import ENGINES, Run, Stack, write_project
 from tests.support.host import Host, hosted
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
-#: In every word that the programs make, and in no text of theirs.
+#: Part of every value that the programs make, and of no other text.
 MARK = "qzmark"
 MARKS = {"a secret input": MARK}
 
-#: The mark comes by the environment, so that the program's own files do not hold it.
+#: The mark comes from the environment, so that the program's own files do not contain it.
 _HEAD = """\
 import os
 import pulumi
@@ -55,13 +55,13 @@ def hidden(name):
 
 
 def taken(resource: type) -> set[str]:
-    """The arguments that a resource takes, but for its name and its options."""
+    """The arguments of a resource, except its name and its options."""
     return set(inspect.signature(resource.__init__).parameters) - {"self", "name", "opts"}
 
 
 @pytest.fixture
 def server() -> Iterator[Sandbox]:
-    """A team of one's own, since its accounts are counted."""
+    """A team for one test, because its accounts are counted."""
     with running() as own:
         yield own
 
@@ -85,10 +85,10 @@ def stack_of(server: Sandbox, folder: Path, engine: str, program: str, **env: st
 
 
 class Searched:
-    """Runs a stack's operations, and searches what each printed and left behind."""
+    """Runs a stack's operations, and searches the output and the files of each."""
 
     def __init__(self, stack: Stack, *, all_secret: bool = False) -> None:
-        """`all_secret`: each resource of ours has a secret."""
+        """With `all_secret`, each resource of ours has a secret."""
         self._stack, self._all_secret = stack, all_secret
         self.found: list[str] = []
         self.said = ""
@@ -99,13 +99,13 @@ class Searched:
             if MARK in line:
                 self.found.append(f"{title} prints: {line.strip()[:300]}")
         for leak in leaks.in_files([self._stack.workdir.parent], MARKS):
-            # By its file a program hands the run to its hosts: SECURITY.md says so.
-            if not leaks.is_of_a_run(Path(leak.place)):
+            # The program passes a run to its hosts in the run file, as SECURITY.md says.
+            if not leaks.is_run_file(Path(leak.place)):
                 self.found.append(f"{title} leaves it in {leak.place}")
         return run
 
     def state(self, title: str) -> None:
-        """Name the properties of the state that hold it, which is easier to read than a file."""
+        """Name the state's properties that contain it, which is easier to read than a file."""
         for resource in self._stack.state().get("resources", []):
             for part in ("inputs", "outputs"):
                 for name, value in (resource.get(part) or {}).items():
@@ -115,11 +115,11 @@ class Searched:
                         self.found.append(f"{title}: a digest of {resource['urn']}, {part}.{name}")
 
 
-#: What the state holds of entries: whoever has a digest can try guesses.
+#: The state's properties of entries. A digest would allow guesses.
 DIGESTS = ("__said", "__settled")
 
 
-#: Right words in each argument that takes free text, in every place where a secret can stand.
+#: Valid words in each argument that takes free text, in every position where a secret may stand.
 RIGHT = """\
 settings = {"geoLocation": word("geo"), "free": {"deep": [word("deep")]}}
 one = Account(
@@ -192,7 +192,9 @@ for fleet in (whole, entries, values, defaults, within):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_secret_input_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, engine: str) -> None:
+def test_a_secret_input_is_nowhere_in_plaintext(
+    server: Sandbox, tmp_path: Path, engine: str
+) -> None:
     stack = stack_of(server, tmp_path, engine, RIGHT, STAGE="1")
     search = Searched(stack, all_secret=True)
     search.does("preview", stack.preview("--diff")).ok()
@@ -206,7 +208,7 @@ def test_a_secret_input_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, eng
     assert "qzmark-nickname-1" in shown, "the words reach the accounts"
     assert "qzmark-default-1" in json.dumps(server.accounts())
     search.does("outputs", Run(0, json.dumps(stack.outputs())))
-    # By hand: what refresh finds, and says, is a secret, too.
+    # A change by hand, which refresh finds and reports, is a secret, too.
     for account in server.accounts():
         body = {"nickname": f"{account['nickname']}-by-hand", "settings": {"geoLocation": "qzmark"}}
         server.call("PATCH", f"/im/accounts/{account['accountId']}", json=body).raise_for_status()
@@ -218,7 +220,7 @@ def test_a_secret_input_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, eng
         search.does("preview --json after drift", stack.preview("--diff", "--json")).ok()
     stack.env["STAGE"] = "2"
     search.does("preview of a change", stack.preview("--diff"))
-    # A call that fails, and says with what.
+    # A call that fails, with a message about the secret.
     for account in server.accounts():
         path, words = f"/im/accounts/{account['accountId']}", f"not {account['nickname']}"
         server.fault("PATCH", path, "status", times=9, status=400, message=words)
@@ -228,7 +230,7 @@ def test_a_secret_input_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, eng
     search.does("an update", stack.up("--diff")).ok()
     search.state("an update")
     server.call("DELETE", f"/im/accounts/{server.accounts()[0]['accountId']}").raise_for_status()
-    search.does("refresh of what is gone", stack.refresh("--diff")).ok()
+    search.does("refresh of deleted accounts", stack.refresh("--diff")).ok()
     (stack.project / "__main__.py").write_text("import pulumi\n")
     search.does("a removal", stack.up("--diff"))
     search.state("a removal")
@@ -236,7 +238,7 @@ def test_a_secret_input_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, eng
     assert search.found == [], "\n".join(search.found)
 
 
-#: Wrong values, each with the mark, and with numbers that stand nowhere else.
+#: Invalid values, each with the mark, and with numbers that occur nowhere else.
 WRONG: dict[str, Any] = {
     "text": MARK,
     "long": MARK * 20,
@@ -259,7 +261,7 @@ def host() -> Iterator[Host]:
         yield found
 
 
-def complaints(host: Host, news: dict[str, Any], *secrets: str) -> str:
+def reported(host: Host, news: dict[str, Any], *secrets: str) -> str:
     host.engine.lines.clear()
     _, failures = host.check({**news, "__secrets": list(secrets)})
     said = json.dumps([*failures.items(), *host.engine.lines], ensure_ascii=False)
@@ -270,38 +272,38 @@ def complaints(host: Host, news: dict[str, Any], *secrets: str) -> str:
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_complaint_does_not_show_a_secret(host: Host, kind: str) -> None:
-    """Of each argument of an account: nothing is asked of ChatDaddy for that."""
+def test_an_error_does_not_show_a_secret(host: Host, kind: str) -> None:
+    """For each argument of an account, without calls to ChatDaddy."""
     value, said = WRONG[kind], ""
     for name in taken(Account):
-        said += complaints(host, {"nickname": "alice", name: value}, name)
+        said += reported(host, {"nickname": "alice", name: value}, name)
         for part in ([value], {"geoLocation": value}, {"free": {"deep": [value]}}):
-            said += complaints(host, {"nickname": "alice", name: part}, f"{name}[]")
+            said += reported(host, {"nickname": "alice", name: part}, f"{name}[]")
     assert "must be" in said
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_complaint_of_a_fleet_does_not_show_a_secret(host: Host, kind: str) -> None:
+def test_an_error_of_a_fleet_does_not_show_a_secret(host: Host, kind: str) -> None:
     value, said, fleet = WRONG[kind], "", host.also("_fleet")
     whole = {"__accounts": json.dumps({"__late": 0})}
-    said += complaints(fleet, {**whole, "__late": [value]}, "accounts")
+    said += reported(fleet, {**whole, "__late": [value]}, "accounts")
     for name in (*rules.ENTRY, "unknown"):
         entries = {MARK: {name: value}, MARK * 9: {name: value}, f"a{MARK}": value}
-        said += complaints(fleet, {**whole, "__late": [entries]}, "accounts")
+        said += reported(fleet, {**whole, "__late": [entries]}, "accounts")
         text = json.dumps({"a": {name: {"__late": 0}}, "b": {"__late": 1}})
         late = [value, {name: value}]
-        said += complaints(fleet, {"__accounts": text, "__late": late}, "accounts[]")
+        said += reported(fleet, {"__accounts": text, "__late": late}, "accounts[]")
         news = {"__accounts": "{}", "defaults": {name: value}}
-        said += complaints(fleet, news, "defaults")
-        said += complaints(fleet, news, "defaults[]")
+        said += reported(fleet, news, "defaults")
+        said += reported(fleet, news, "defaults[]")
     for name in taken(AccountFleet) - {"accounts"}:
-        said += complaints(fleet, {"__accounts": "{}", name: value}, name)
+        said += reported(fleet, {"__accounts": "{}", name: value}, name)
     limits = {"max_purchases": value, "max_removals": value}
-    said += complaints(fleet, {"__accounts": "{}", "limits": limits}, "limits[]")
+    said += reported(fleet, {"__accounts": "{}", "limits": limits}, "limits[]")
     assert "must be" in said
 
 
-#: Secrets that a message may hold in another form than the program gave them.
+#: Secrets that a message may contain in another form than the program gave them.
 ODD_SECRETS = (
     f"{MARK} +852 9876 5432 {MARK}",
     f"https://user:word@host/{MARK} Bearer abcdefgh {MARK}",
@@ -312,8 +314,8 @@ ODD_SECRETS = (
 )
 
 
-def in_other_words(word: str) -> Iterator[str]:
-    """A secret as messages and servers write it."""
+def in_other_forms(word: str) -> Iterator[str]:
+    """A secret in the forms in which messages and servers write it."""
     for text in (word, normal(word), normalize("NFC", word), normalize("NFD", word)):
         yield text
         yield one_line(f"not {text} here")
@@ -325,14 +327,14 @@ def in_other_words(word: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("word", ODD_SECRETS)
-def test_a_secret_in_other_words_is_masked(word: str) -> None:
+def test_a_secret_in_another_form_is_masked(word: str) -> None:
     masking = Masking()
     masking.hide({"nickname": word}, ["nickname"])
-    for message in in_other_words(word):
+    for message in in_other_forms(word):
         assert MARK not in masking.mask(message), message
 
 
-def test_what_holds_secrets_does_not_show_them() -> None:
+def test_objects_with_secrets_do_not_show_them() -> None:
     settings = Settings({"baseUrl": MARK, "refreshToken": MARK, "__secrets": "baseUrl"}, {})
     host = ProviderHost(connect=client_for)
     host.configure(settings)
@@ -341,7 +343,7 @@ def test_what_holds_secrets_does_not_show_them() -> None:
     assert MARK not in host.mask(MARK)
 
 
-#: One wrong argument a program, since an engine ends a program at its first complaint.
+#: One invalid argument for each program, because an engine ends a program at its first error.
 PROGRAMS = (
     'Account("a", tier=hidden("tier"))',
     'Account("a", settings={"enableStories": hidden("setting")})',
@@ -355,9 +357,7 @@ PROGRAMS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_an_engine_adds_to_a_complaint_is_no_secret(
-    server: Sandbox, tmp_path: Path, engine: str
-) -> None:
+def test_an_engine_adds_no_secret_to_an_error(server: Sandbox, tmp_path: Path, engine: str) -> None:
     stack = stack_of(server, tmp_path, engine, "")
     search = Searched(stack)
     for program in PROGRAMS:
@@ -384,15 +384,15 @@ WRONG_SETTINGS = (
 
 
 @pytest.mark.parametrize("value", WRONG_SETTINGS)
-def test_a_complaint_of_settings_does_not_show_a_secret(value: str) -> None:
+def test_an_error_of_settings_does_not_show_a_secret(value: str) -> None:
     for names in (("baseUrl", "concurrency"), ("imUrl", "prices", "client")):
         said = {**dict.fromkeys(names, value), "__secrets": ",".join(names)}
         with hosted("_intents", {**CONFIG, **said}) as one:
-            assert complaints(one, {"__urn": "urn:pulumi:dev::p::t::n"}) != "[]"
+            assert reported(one, {"__urn": "urn:pulumi:dev::p::t::n"}) != "[]"
 
 
-#: Provider programs whose messages name a setting. The name of a host is not known, or known to be
-#: nobody's, without asking elsewhere: it ends in ``.invalid``.
+#: Provider programs whose messages name a setting. No host name is looked up on another machine:
+#: the names are unknown, or end in ``.invalid``.
 OF_PROVIDERS = {
     "an inherited setting": "",
     "a path": 'base_url=secret("http://127.0.0.1:9/" + word("path"))',
@@ -407,8 +407,10 @@ OF_PROVIDERS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_secret_setting_is_nowhere_in_clear(server: Sandbox, tmp_path: Path, engine: str) -> None:
-    """Of an explicit provider, and of the stack: nothing is asked at that address."""
+def test_a_secret_setting_is_nowhere_in_plaintext(
+    server: Sandbox, tmp_path: Path, engine: str
+) -> None:
+    """Settings of an explicit provider and of the stack. No call is made to the address."""
     given = {"TEAM": TEAM_ID, "TOKEN": REFRESH_TOKEN, "URL": server.url}
     stack = stack_of(server, tmp_path, engine, "", **given)
     secret = {"chatdaddy:eventsUrl": f"http://127.0.0.1:9/{MARK}-events"}

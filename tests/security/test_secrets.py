@@ -1,4 +1,4 @@
-"""Secrets stay where they belong; and the search that says so finds them where they do not."""
+"""No secret leaves its place, and the search for leaks finds one that does."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_no_secret_in_state_output_files_or_arguments(
     sandbox.scan(str(stack.outputs()["id-0"]))
     phone = str(sandbox.account(str(stack.outputs()["id-0"]))["userId"])  # type: ignore[index]
     refreshed = stack.refresh("--diff").ok()
-    # A call that fails with all that a server can know.
+    # A call fails with everything that a server can know.
     words = f"refused: Bearer {sandbox.token()} of {REFRESH_TOKEN}"
     sandbox.fault("PATCH", "*", "status", times=9, status=400, message=words)
     (stack.project / "__main__.py").write_text(PROGRAM.replace("True", "False"))
@@ -72,7 +72,7 @@ def test_no_secret_in_state_output_files_or_arguments(
     assert failed.exit_code != 0
     secrets = {**leaks.SECRETS, "a phone number": phone}
     runs = list((tmp_path / "tmp").glob("chatdaddy-pulumi-*/*.db"))
-    assert runs, "they are searched, too"
+    assert runs, "they are also searched"
     assert leaks.in_files([tmp_path], secrets) == []
     for name, text in {
         "arguments": "\n".join(arguments),
@@ -83,8 +83,8 @@ def test_no_secret_in_state_output_files_or_arguments(
 
 
 @pytest.mark.slow
-def test_a_leak_put_in_on_purpose_is_found(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A copy of the package that writes its token into the state: the search sees it."""
+def test_a_deliberate_leak_is_found(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The search finds the token that a changed copy of the package writes into the state."""
     with mutated(MUTANTS["a token in the state"]) as package:
         stack = stack_of(sandbox, tmp_path, PYTHONPATH=str(package))
         stack.up("--skip-preview").ok()
@@ -92,7 +92,7 @@ def test_a_leak_put_in_on_purpose_is_found(sandbox: Sandbox, tmp_path: Path) -> 
     state = tmp_path / "work" / "states" / "dev.json"
     assert {leak.place for leak in found} == {str(state)}
     assert {leak.secret for leak in found} == {"the refresh token"}
-    state.unlink()  # else the search over the whole suite's files would find it, too
+    state.unlink()  # otherwise the search over the whole suite's files finds it, too
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_a_leak_put_in_on_purpose_is_found(sandbox: Sandbox, tmp_path: Path) -> 
         REFRESH_TOKEN.encode().hex(),
     ],
 )
-def test_the_search_sees_through_encodings(tmp_path: Path, written: str) -> None:
+def test_the_search_finds_encoded_secrets(tmp_path: Path, written: str) -> None:
     file = tmp_path / "found.txt"
     file.write_text(f"some text {written} more text")
     assert [leak.place for leak in leaks.in_files([tmp_path])] == [str(file)]
     file.unlink()
 
 
-def test_files_with_secrets_are_for_their_owner_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_only_the_owner_can_read_files_with_secrets(sandbox: Sandbox, tmp_path: Path) -> None:
     stack = stack_of(sandbox, tmp_path)
     before = os.umask(0o022)
     try:
@@ -125,7 +125,7 @@ def test_files_with_secrets_are_for_their_owner_alone(sandbox: Sandbox, tmp_path
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
-def test_the_sandbox_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_sandbox_database(tmp_path: Path) -> None:
     from tests.support.sandbox import running
 
     db = tmp_path / "sandbox.db"
@@ -148,8 +148,8 @@ def test_nothing_secret_is_tracked_by_git() -> None:
     assert odd == []
 
 
-def test_nobody_is_told_to_give_a_token_as_an_argument() -> None:
-    """Others on the machine see arguments, and the shell's history keeps them."""
+def test_no_page_passes_a_token_as_an_argument() -> None:
+    """Other users of the machine see arguments, and the shell keeps them in its history."""
     root = Path(__file__).parents[2]
     shown = [*root.glob("*.md"), *root.glob("scripts/*.py")]
     for folder in ("docs", "examples", "chatdaddy_pulumi"):
@@ -175,7 +175,7 @@ def re_private_keys(root: Path, names: list[str]) -> list[str]:
     ]
 
 
-def test_the_file_of_a_run_is_for_its_owner_alone(
+def test_only_the_owner_can_read_a_run_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

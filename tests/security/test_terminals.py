@@ -1,4 +1,4 @@
-"""Nothing that others wrote acts on a terminal: nicknames and messages are shown as text."""
+"""Control characters in nicknames and messages have no effect on a terminal."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from tests.support.engine import ENGINES, Stack, write_project
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
-#: What a terminal acts on, or does not show: C0 without the line's end, C1, and marks of direction
-#: and of no width.
+#: Characters that a terminal interprets or does not show: C0 without newline, C1, marks of
+#: direction, and characters of no width.
 ACTS = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
@@ -25,7 +25,7 @@ HOSTILE = {
     "lines": "a\r\nerror: all is well\u2028b",
     "back": "a\x08\x08\x08b",
 }
-#: A program may give a nickname of these, since people write so.
+#: Nicknames that a program may use, because people write them.
 ALLOWED = ("direction", "width")
 
 PROGRAM = f"""\
@@ -57,7 +57,7 @@ def server() -> Iterator[Sandbox]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_nothing_that_an_engine_prints_acts_on_a_terminal(
+def test_no_output_of_an_engine_controls_the_terminal(
     server: Sandbox, tmp_path: Path, engine: str
 ) -> None:
     stack = Stack(
@@ -66,7 +66,7 @@ def test_nothing_that_an_engine_prints_acts_on_a_terminal(
         workdir=tmp_path / "work",
         config={"chatdaddy:teamId": TEAM_ID, "chatdaddy:baseUrl": server.url},
         secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
-        # The real engine shows the names of properties, and so keys, as the program has them.
+        # The real engine prints the names of properties, and so keys, unchanged.
         env={"STAGE": "", "KEYS": " ".join(ALLOWED) if engine == "stand-in" else ""},
     )
     said = {"up": stack.up("--diff").ok().output}

@@ -1,4 +1,4 @@
-"""Plays histories: `python -m tests.simulation --seed N --histories K --seconds S [--shrink]`."""
+"""Play histories: `python -m tests.simulation --seed N --histories K --seconds S [--shrink]`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.simulation.shrink import shrink
 
 
 def failure(history: History, ignored: frozenset[int]) -> str:
-    """How the history fails; "" where it does not."""
+    """Return how the history fails, or "" if it passes."""
     violation = play(history, ignored).violation
     return "" if violation is None else str(violation)
 
 
 def _mutate(rule: int, seeds: Iterable[int]) -> None:
-    """Print the seeds that break the rule where the core is a mutant, and no rule where not."""
+    """Print the seeds that fail with the broken core and pass with the correct one."""
     (mutant,) = (one for one in MUTANTS if one.rule == rule)
     for seed in seeds:
         broken = mutant.breaks(generate(seed))
@@ -32,13 +32,15 @@ def _mutate(rule: int, seeds: Iterable[int]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--histories", type=int, default=100, help="how many, at most")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="for how long at most")
+    parser.add_argument("--histories", type=int, default=100, help="how many at most")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     parser.add_argument("--tell", action="store_true", help="print the stories")
-    parser.add_argument("--go-on", action="store_true", help="do not stop at a violation")
+    parser.add_argument("--go-on", action="store_true", help="continue after a violation")
     parser.add_argument("--ignore", type=int, action="append", default=[], help="a rule")
-    parser.add_argument("--shrink", action="store_true", help="make failing histories small")
-    parser.add_argument("--mutant", type=int, help="which seeds a core that breaks the rule fails")
+    parser.add_argument("--shrink", action="store_true", help="shrink failing histories")
+    parser.add_argument(
+        "--mutant", type=int, help="print seeds that detect the mutant of this rule"
+    )
     options = parser.parse_args()
     if options.mutant is not None:
         _mutate(options.mutant, range(options.seed, options.seed + options.histories))

@@ -1,7 +1,7 @@
-"""An emulated ChatDaddy in memory, of the simulation's own, and the network before it.
+"""An emulated ChatDaddy in memory, for the simulation only, and the network in front of it.
 
-It keeps what the API never tells: who bought an account, whether it has chats, and every purchase
-and removal in order. The network loses, delays and alters what a `Faults` says.
+It records what the API does not show: who bought an account, whether it has chats, and every
+purchase and removal in order. The network loses, delays and changes answers as `Faults` says.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ BASE_URL = "https://chatdaddy.test"
 GRACE_S = 24 * 3600.0
 TOKEN_LIFE_S = 3600.0
 
-#: Who did something, where it was a person in ChatDaddy's own app.
+#: The actor of an event, if a person did it in ChatDaddy's own app.
 BY_HAND = "by hand"
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that was done to an account, for the books."""
+    """A change of an account, for the ledger."""
 
     at: float
     #: buy, delete, delete_now, archive, recreate, patch, chats_lost, purged
@@ -52,7 +52,7 @@ class Event:
 
 @dataclass(eq=False)
 class Account:
-    """An account as it is, whatever a listing says."""
+    """An account as it really is, whatever a listing shows."""
 
     id: str
     team: str
@@ -72,9 +72,9 @@ class Account:
     login_at: float | None = None
     has_chats: bool = False
     sent: int = 0
-    #: It is removed for good.
+    #: It is permanently removed.
     gone: bool = False
-    #: What the API showed of it since when, for listings that lag behind.
+    #: The times since when the API showed each version, for listings that lag.
     shown_since: list[float] = field(default_factory=list)
     shown: list[dict[str, Any] | None] = field(default_factory=list)
 
@@ -89,7 +89,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Order:
-    """A purchase that was asked for: it may be done later than anybody waits for it."""
+    """A purchase that was requested. It may happen after its caller has stopped waiting."""
 
     at: float
     team: str
@@ -100,26 +100,28 @@ class Order:
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong: shares are of calls, and the run's random numbers choose them."""
+    """What fails. Floats are the share of calls that are affected; the run's random numbers choose
+    them.
+    """
 
-    #: The call never arrives, or its answer is lost though it was done.
+    #: The call is lost before it arrives, or its answer is lost after it was executed.
     lost_before: float = 0.0
     lost_after: float = 0.0
-    #: Purchases that are done up to `slow_s` later.
+    #: Purchases that are executed up to `slow_s` later.
     slow: float = 0.0
     slow_s: float = 300.0
     throttled: float = 0.0
-    #: 5xx: the work is done or not.
+    #: 5xx: the call was executed or not.
     broken: float = 0.0
-    #: Listings, and with `lag_search` searches too, show what was so long ago.
+    #: Listings, and with `lag_search` also searches, show the state of so many seconds ago.
     lag_s: float = 0.0
     lag_search: bool = False
-    #: So many accounts are missing in listings, and with `short_search` in searches too; the total
-    #: counts them nevertheless unless `short_honest`.
+    #: The number of accounts that are missing in listings, and with `short_search` also in
+    #: searches. The total still counts them, unless `short_honest`.
     short: int = 0
     short_search: bool = False
     short_honest: bool = False
-    #: A share of the facts that are null.
+    #: The share of the facts that are null.
     null_facts: float = 0.0
 
     def __str__(self) -> str:
@@ -146,18 +148,18 @@ class ChatDaddyWorld:
     def __init__(self, loop: Loop, random: Random, *, page_base: int = 0, page: int = 100) -> None:
         self.loop = loop
         self.accounts: dict[str, Account] = {}
-        #: Every purchase and removal, in order; nothing is ever taken out.
+        #: Every purchase and removal, in order. Append-only.
         self.events: list[Event] = []
-        #: Purchases that are asked for and not done yet.
+        #: Purchases that were requested and not yet executed.
         self.orders: list[Order] = []
-        #: What the token service gives out: users by refresh token, teams by user.
+        #: What the token service knows: users by refresh token, teams by user.
         self.users: dict[str, str] = {}
         self.teams: dict[str, set[str]] = {}
         self.api_tokens: dict[str, tuple[str, str]] = {}
         self.page_base = page_base
         self.page = page
         self.settings_merge = True
-        #: Whether an answer by ID says positively that an account is gone.
+        #: Whether an answer by ID states that an account is gone.
         self.tells_gone = True
         self._process = Process("ChatDaddy")
         self._random = random
@@ -168,11 +170,11 @@ class ChatDaddyWorld:
         return self.loop.time()
 
     def later(self, seconds: float, work: Callable[[], None]) -> None:
-        """ChatDaddy does something later, whoever is killed meanwhile."""
+        """Schedule work of ChatDaddy itself, which no kill stops."""
         self.loop.call_later_in(self._process, seconds, work)
 
     def settle(self) -> None:
-        """Do what has come due."""
+        """Execute the removals that are due."""
         for account in self.accounts.values():
             if account.remove_at is not None and account.remove_at <= self.now and not account.gone:
                 account.gone = True
@@ -184,7 +186,7 @@ class ChatDaddyWorld:
         self.settle()
         return [one for one in self.accounts.values() if one.team == team and not one.gone]
 
-    # --- what is done to accounts, by whomever
+    # --- changes of accounts, by runs and people
 
     def buy(
         self,
@@ -255,7 +257,7 @@ class ChatDaddyWorld:
         self._show(account)
 
     def log_in(self, account: Account) -> None:
-        """A person scans the code: chats are synced where the tier does."""
+        """A person scans the QR code: chats are synced if the tier allows it."""
         account.login_at = self.now
         account.has_chats = account.tier != LIMITED
         self._show(account)
@@ -318,7 +320,8 @@ class ChatDaddyWorld:
         raise Refusal(404, f"no route {call.method} {call.path}")
 
     def _claims(self, team: str, user: str) -> dict[str, Any]:
-        # The same text for a while: the client remembers every token that it ever saw.
+        # The text stays the same for a while, since the client remembers every token that it has
+        # seen.
         at = EPOCH + self.now - self.now % (TOKEN_LIFE_S / 4)
         return {
             "scope": "1" * 105,
@@ -413,7 +416,7 @@ class ChatDaddyWorld:
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it arrives."""
+    """A request that has arrived."""
 
     method: str
     path: str
@@ -423,7 +426,7 @@ class Call:
     who: str
     faults: Faults
     random: Random
-    #: By number: which accounts this run's listings miss.
+    #: By number: the accounts that the listings of this run omit.
     misses: float
 
     def missing(self, world: ChatDaddyWorld, team: str) -> set[str]:
@@ -432,7 +435,7 @@ class Call:
 
 
 class Network(httpx.AsyncBaseTransport):
-    """The way from one process to ChatDaddy; `who` is told to the books alone."""
+    """The network between one process and ChatDaddy. Only the ledger sees `who`."""
 
     def __init__(
         self,
@@ -448,7 +451,7 @@ class Network(httpx.AsyncBaseTransport):
         self._faults = faults
         self._random = random
         self._misses = random.random()
-        #: How many calls were made, by method and path without IDs.
+        #: The number of calls, by method and path without IDs.
         self.calls: list[str] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -481,7 +484,7 @@ class Network(httpx.AsyncBaseTransport):
         return _response(status, body, {"date": format_datetime(self._date())})
 
     def _date(self) -> datetime:
-        """The time as answers tell it: without parts of a second."""
+        """The time as in answers: in whole seconds."""
         return datetime.fromtimestamp(int(EPOCH + self._world.now), timezone.utc)
 
     def _work(self, call: Call, done: asyncio.Future[tuple[int, Any]]) -> None:
@@ -490,7 +493,7 @@ class Network(httpx.AsyncBaseTransport):
             done.set_result(answer)
 
     def _arrives(self, call: Call, fate: str, there: float) -> float:
-        """When it is done; an order that takes long is in the books until then."""
+        """Return when the call is executed. A slow purchase is recorded as an order until then."""
         if fate != "slow":
             return there
         seconds = self._random.uniform(5.0, self._faults.slow_s)
@@ -554,7 +557,7 @@ class Network(httpx.AsyncBaseTransport):
 
 
 def calmer(faults: Faults) -> list[Faults]:
-    """The same with one of its troubles less, for shrinking."""
+    """The same faults with one of them removed, for shrinking."""
     return [
         replace(faults, **{name: getattr(CALM, name)})
         for name, value in vars(faults).items()
@@ -601,12 +604,12 @@ def _shown(account: Account) -> dict[str, Any]:
     return shown
 
 
-#: Facts that the API may fail to tell; what marks an account as deleted is always told.
+#: Facts that the API may omit. What marks an account as deleted is always present.
 _MAY_BE_NULL = ("nickname", "type", "tier", "createdAt", "createdBy", "lastLoginAt", "state")
 
 
 def _with_nulls(shown: dict[str, Any], share: float) -> dict[str, Any]:
-    """The same accounts lack the same facts each time."""
+    """The same accounts always lack the same facts."""
     chosen = Random(shown["accountId"])
     nulls = [name for name in _MAY_BE_NULL if chosen.random() < share]
     return {**shown, **dict.fromkeys(nulls)}

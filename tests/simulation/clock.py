@@ -1,8 +1,8 @@
-"""An event loop on virtual time: no threads, no sockets, and nothing that a seed does not decide.
+"""An event loop on virtual time: no threads, no sockets, and a seed decides everything.
 
-Time stands still while callbacks run, and jumps to the next timer when there is nothing to do.
-Tasks belong to processes; a killed process never runs again, not even its `finally` blocks, while
-what others do for it (a server that works on its request) goes on.
+Time does not pass while callbacks run. If there is nothing to run, it jumps to the next timer.
+Tasks belong to processes. A killed process never runs again, not even its `finally` blocks. What
+others do for it (a server that handles its request) continues.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: What the loop's zero is in seconds since 1970: 2027-01-15.
+#: The wall clock at loop time 0, in seconds since 1970: 2027-01-15.
 EPOCH = 1_800_000_000.0
 
 
 class Deadlock(Exception):
-    """Everything waits, and nothing will ever happen."""
+    """All tasks wait, and no timer is set."""
 
 
 class Process:
-    """What is killed together."""
+    """A group of tasks that are killed together."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -40,7 +40,7 @@ _process: contextvars.ContextVar[Process | None] = contextvars.ContextVar("proce
 
 
 class Loop(asyncio.BaseEventLoop):
-    """`shuffle` given: callbacks that are ready at one moment run in an order of its choice."""
+    """With `shuffle`, callbacks that are ready at the same time run in a random order."""
 
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
@@ -52,7 +52,7 @@ class Loop(asyncio.BaseEventLoop):
         self._selector = _Idle(self)
         self._clock_resolution = 1e-9
         self._tasks: list[tuple[Process | None, asyncio.Task[Any]]] = []
-        #: What failed though nobody waited for it.
+        #: Exceptions of tasks that nobody awaited.
         self.failures: list[BaseException] = []
         self.set_exception_handler(_remember)
 
@@ -67,7 +67,7 @@ class Loop(asyncio.BaseEventLoop):
 
     def pass_time(self, seconds: float | None) -> None:
         if seconds is None:
-            raise Deadlock("everything waits for something that never comes")
+            raise Deadlock("all tasks wait, and no timer is set")
         self._now += seconds
         if self._shuffle is not None and len(self._ready) > 1:
             self._shuffle.shuffle(self._ready)
@@ -75,7 +75,7 @@ class Loop(asyncio.BaseEventLoop):
     # --- processes
 
     def spawn(self, process: Process, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run `work` as a part of that process."""
+        """Run `work` as a task of the process."""
         task: asyncio.Task[T] = _within(process).run(self.create_task, work)
         return task
 
@@ -87,8 +87,8 @@ class Loop(asyncio.BaseEventLoop):
 
     def create_task(self, coro: Any, **options: Any) -> Any:
         task = super().create_task(coro, **options)
-        # Tasks that were killed must not be collected before the end: that closes their
-        # coroutines, which runs their `finally` blocks.
+        # Keep killed tasks until the end: collecting them closes their coroutines, which runs their
+        # `finally` blocks.
         self._tasks.append((_process.get(), task))
         if len(self._tasks) > 2000:
             self._tasks = [one for one in self._tasks if not one[1].done()]
@@ -110,7 +110,7 @@ class Loop(asyncio.BaseEventLoop):
         return self.call_later(delay, callback, *args, context=_within(process))
 
     def close(self) -> None:
-        """Forget everything, the tasks that never ended too."""
+        """Close the loop, and the tasks that never ended."""
         for _, task in self._tasks:
             if not task.done():
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -119,17 +119,17 @@ class Loop(asyncio.BaseEventLoop):
         super().close()
         self._tasks = []
 
-    # --- what the base class asks for
+    # --- what the base class requires
 
     def _process_events(self, event_list: list[Any]) -> None:
-        """There are none."""
+        """No events: there are no sockets."""
 
     def _write_to_self(self) -> None:
-        """Nobody calls from another thread."""
+        """Not needed: no other thread calls the loop."""
 
 
 class _Idle:
-    """In the place of a selector: where nothing is to be run, time passes."""
+    """Replaces the selector: if nothing is ready, virtual time passes."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -169,7 +169,7 @@ def running_loop() -> Loop:
 
 
 def run(work: Callable[[Loop], Awaitable[T]], *, shuffle: Random | None = None) -> T:
-    """Run it on a loop of its own."""
+    """Run `work` on a new loop."""
     loop = Loop(shuffle)
 
     async def main() -> T:

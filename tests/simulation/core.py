@@ -1,6 +1,6 @@
-"""The provider layer under test, as the engine's model and the programs of the simulation see it.
+"""The provider layer under test, connected to the simulation's engine and programs.
 
-This is the one module that knows `chatdaddy_pulumi.provider`.
+Only this module imports `chatdaddy_pulumi.provider`.
 """
 
 from __future__ import annotations
@@ -56,28 +56,28 @@ from tests.simulation.program import Block, Program, ProviderBlock
 
 FLEET_COMPONENT = "chatdaddy:index:AccountFleet"
 
-#: For so long a step waits for the mark, in seconds.
+#: How long a step waits for the begun mark, in seconds.
 _MARK_S = 5.0
 
 
 @dataclass
 class CoreRun:
-    """One preview or update: what its hosts and its program share, beside the engine."""
+    """One preview or update: what its hosts and its program share."""
 
     loop: Loop
     world: ChatDaddyWorld
-    #: As ChatDaddy's books know it.
+    #: The actor, as ChatDaddy's ledger names it.
     who: str
     number: str
     faults: Faults
     random: Random
     environment: Mapping[str, str]
-    #: What the runs of this machine noted that they sent, by their numbers.
+    #: The purchases that the runs of this machine recorded as sent, by the number of the run.
     begun: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
     program: Program | None = None
-    #: The accounts that its refresh was the first to miss.
+    #: The accounts that the refresh of this run was the first to miss.
     missed: set[str] = field(default_factory=set)
-    #: The unexpected: each is a bug.
+    #: Unexpected exceptions. Each one is a bug.
     bugs: list[str] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
     _at_call: tuple[str, int, Callable[[], Any]] | None = None
@@ -112,7 +112,9 @@ class CoreRun:
         )
 
     def at_call(self, what: str, number: int, work: Callable[[], Any]) -> None:
-        """Do it as soon as so many calls were made that begin with those words."""
+        """Call `work` when the run makes its call with that number, of the calls that start with
+        `what`.
+        """
         if number == 0:
             work()
         else:
@@ -126,13 +128,13 @@ class CoreRun:
             self._at_call[2]()
 
     def find_run(self, hidden: Mapping[str, Any] | None) -> Run | None:
-        """As the program has described it so far."""
+        """The run, as far as the program has described it."""
         if self._file is None or (hidden is not None and hidden.get("number") != self.number):
             return None
         return self._file.run
 
     def begun_in(self, number: str) -> Mapping[Ref, Sent] | None:
-        """What an earlier run of this machine sent."""
+        """The purchases that an earlier run of this machine sent."""
         found = self.begun.get(number)
         return None if found is None else dict(found)
 
@@ -148,7 +150,7 @@ class CoreRun:
         return "the run was interrupted" if stopping else None
 
     def claims(self) -> Claims:
-        """What the resources of the run tell each other, and what is kept of it beyond the run."""
+        """The claims of the run, and the record of sent purchases that outlives the run."""
         claims = Claims(self.loop.wall_clock)
         self.begun[self.number] = claims.sent
         return claims
@@ -156,7 +158,7 @@ class CoreRun:
     # --- the program
 
     async def run_program(self, monitor: Monitor) -> None:
-        """What `chatdaddy_pulumi.resources` does in a program, over the model of the engine."""
+        """Do what `chatdaddy_pulumi.resources` does in a program, on the model of the engine."""
         assert self.program is not None
         await _ProgramSide(self, monitor, self.program).run()
 
@@ -165,7 +167,7 @@ class CoreRun:
 
 
 class _Settings(Settings):
-    """Settings that are worked out once: no test of how they are read."""
+    """Settings that are computed once. How settings are read is not tested here."""
 
     @cached_property
     def _credentials(self) -> Credentials:
@@ -183,7 +185,7 @@ class _Settings(Settings):
 
 
 class CoreHost:
-    """A provider host with the three providers in it."""
+    """A provider host with the three providers."""
 
     def __init__(self, run: CoreRun, configuration: Props) -> None:
         self._run = run
@@ -288,10 +290,12 @@ class _ProgramSide:
         if self._failed and not self._monitor.dry_run:
             raise ProgramFailed("\n".join(self._failed))
 
-    # --- the run's file
+    # --- the run file
 
     async def _open(self) -> _RunFile:
-        """The engine answers what is saved after a moment; some URNs are known then."""
+        """Read the saved state. The engine answers after a moment, so that some URNs are known by
+        then.
+        """
         saved = {urn: outputs for urn, outputs in self._monitor.saved().items() if _ours(urn)}
         await asyncio.sleep(self._run.random.random() * 0.02)
         self._file = _RunFile(
@@ -325,7 +329,7 @@ class _ProgramSide:
     def _hidden(self, provider: str) -> Props:
         return {"number": self._run.number, "path": "/nowhere", "provider": provider}
 
-    # --- the intent, and the mark that work begins
+    # --- the intent, and the begun mark
 
     @staticmethod
     def _own_name(provider: str) -> str:
@@ -346,7 +350,7 @@ class _ProgramSide:
         return self._registered[provider].reference if provider in self._registered else ""
 
     async def _begin(self, provider: str) -> None:
-        """Save that something may be bought from now on, once for each run and provider."""
+        """Save that purchases may begin, once for each run and provider."""
         first_purchase = self._first_purchases[provider]
         if first_purchase.saving is None:
             first_purchase.saving = asyncio.ensure_future(self._save_mark(provider, first_purchase))
@@ -466,7 +470,7 @@ class _FirstPurchase:
 
 
 class _RunFile:
-    """What the program tells its hosts, who read it as it is when they need it."""
+    """What the program tells its hosts. The hosts read the current version."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -510,7 +514,7 @@ def _ours(urn: str) -> bool:
 
 
 def default_configuration(team: str, token: str) -> Props:
-    """The stack's settings."""
+    """The configuration of the stack."""
     return {
         "chatdaddy:teamId": team,
         "chatdaddy:refreshToken": token,
@@ -526,14 +530,16 @@ class Held:
     """An account that a saved resource lists."""
 
     account_id: str
-    #: By these nicknames it can be told: as asked for, and as it was last seen.
+    #: The nicknames that identify it: the requested one, and the last observed one.
     nicknames: tuple[str, ...]
     type: str
     on_delete: str
 
 
 def held(resource: Resource) -> dict[str, Held]:
-    """The accounts that a saved resource lists, by key; "KEY (replaced)" for a leftover."""
+    """The accounts that a saved resource lists, by key. "KEY replaced" and "KEY left" are accounts
+    that are still to be removed.
+    """
     found: dict[str, HeldAccount] = {}
     if resource.type == ACCOUNT_TYPE:
         state = AccountState.load(resource.outputs)

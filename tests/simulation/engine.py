@@ -1,8 +1,8 @@
-"""A small model of the Pulumi engine, at the level of the calls that providers get.
+"""A small model of the Pulumi engine, at the level of the calls that providers receive.
 
-After pkg/resource/deploy (step_generator.go, deployment_executor.go, step_executor.go) and
-pkg/backend/snapshot.go; what the real engine calls is recorded in `recorded/`, and the model makes
-the same calls. Each operation has hosts of its own, which are processes apart from the engine's.
+Based on pkg/resource/deploy (step_generator.go, deployment_executor.go, step_executor.go) and
+pkg/backend/snapshot.go. `recorded/` has the calls of the real engine, and the model makes the same
+calls. Each operation has its own hosts, in processes separate from the engine's.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from tests.simulation.clock import Loop, Process, running_loop
 T = TypeVar("T")
 Props = dict[str, Any]
 
-#: What a value is that a preview does not know yet.
+#: The placeholder for a value that a preview does not know yet.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 PROVIDER_TYPE = "pulumi:providers:pulumi-python"
 
-#: Calls at once that a provider host serves, whatever the engine sends it.
+#: How many calls a provider host serves at once, whatever the engine sends.
 HOST_THREADS = 4
 
 
-# --- what is said between the engine, the program and the hosts
+# --- the interfaces between the engine, the program and the hosts
 
 
 class ProviderError(Exception):
-    """What a host answers in place of a result."""
+    """The error that a host returns instead of a result."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Diff:
 
 
 class Host(Protocol):
-    """A provider host: it gets neither URNs nor the engine's options."""
+    """A provider host. It receives neither URNs nor the engine's options."""
 
     async def check(self, kind: str, olds: Props, news: Props) -> tuple[Props, list[Failure]]: ...
     async def diff(self, kind: str, id: str, olds: Props, news: Props) -> Diff: ...
@@ -53,32 +53,32 @@ class Host(Protocol):
     async def delete(self, kind: str, id: str, outputs: Props) -> None: ...
 
 
-#: A property and what is wrong with it.
+#: A property, and what is wrong with it.
 Failure = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What the program wants of one resource."""
+    """What the program declares about one resource."""
 
     type: str
     name: str
     inputs: Props = field(default_factory=dict)
     custom: bool = True
     parent: str = ""
-    #: The reference of an explicit provider; the default one otherwise.
+    #: The reference of an explicit provider, or "" for the default provider.
     provider: str = ""
     after: tuple[str, ...] = ()
-    #: URNs that an input is made of, by the input's name.
+    #: The URNs that an input depends on, by the name of the input.
     made_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
     protect: bool = False
     retain: bool = False
     ignore_changes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     delete_before_replace: bool | None = None
-    #: A hook of the program, before a create or an update: gets the name and the new inputs.
+    #: A hook of the program before a create or an update. It receives the name and the new inputs.
     before: Callable[[str, Props], Awaitable[None]] | None = None
-    #: Whether the hook runs in previews, too, and before updates.
+    #: Whether the hook also runs in previews, and before updates.
     before_in_previews: bool = False
     before_updates: bool = True
 
@@ -90,9 +90,9 @@ class Registered:
     urn: str
     id: str
     outputs: Props
-    #: Under --continue-on-error: it failed, or was skipped because of another.
+    #: With --continue-on-error: the step failed, or was skipped because another failed.
     failed: bool = False
-    #: An untargeted resource that is not there: nothing of it is known.
+    #: The resource is not targeted and does not exist. Nothing about it is known.
     skipped: bool = False
 
     @property
@@ -101,7 +101,7 @@ class Registered:
 
 
 class Monitor(Protocol):
-    """What the program talks to."""
+    """The engine's interface for the program."""
 
     dry_run: bool
 
@@ -113,11 +113,11 @@ class Monitor(Protocol):
 
 
 class EngineHangs(Exception):
-    """The real engine would wait for ever."""
+    """The real engine would wait forever."""
 
 
 class ProgramFailed(Exception):
-    """The program ends red; what was done is saved."""
+    """The program fails. What was done is saved."""
 
 
 Program = Callable[[Monitor], Awaitable[None]]
@@ -135,7 +135,7 @@ class Message:
 
 @dataclass(eq=False)
 class Resource:
-    """A resource as the state has it. Its properties are never changed in place."""
+    """A resource in the state. Its properties are never changed in place."""
 
     urn: str
     type: str
@@ -150,9 +150,9 @@ class Resource:
     protect: bool = False
     retain: bool = False
     ignore_changes: tuple[str, ...] = ()
-    #: The old side of a replacement, to be deleted.
+    #: The old side of a replacement, which is to be deleted.
     delete: bool = False
-    #: Deleted already, to make room for its successor, which is not there yet.
+    #: Already deleted before its replacement is created.
     pending_replacement: bool = False
 
     @property
@@ -169,7 +169,7 @@ class Resource:
         return twin
 
     def dependencies(self) -> set[str]:
-        """The URNs that it stands on."""
+        """The URNs that it depends on."""
         found = {*self.after, self.parent, self.provider_urn}
         for urns in self.made_of.values():
             found.update(urns)
@@ -191,13 +191,13 @@ class Resource:
 
 @dataclass
 class Stack:
-    """A stack: what is saved of it."""
+    """The saved state of a stack."""
 
     name: str
     project: str = "toys"
     resources: list[Resource] = field(default_factory=list)
     pending: list[tuple[str, Resource]] = field(default_factory=list)
-    #: Makes IDs of providers.
+    #: The source of provider IDs.
     made: int = 0
 
     def urn(self, goal: Goal) -> str:
@@ -217,24 +217,24 @@ class Stack:
 
 @dataclass(frozen=True)
 class Options:
-    operation: str = "up"  # up, refresh, destroy
+    operation: str = "up"  # up, refresh or destroy
     dry_run: bool = False
     refresh: bool = False
     targets: frozenset[str] = frozenset()
     replaces: frozenset[str] = frozenset()
     continue_on_error: bool = False
-    #: Steps at once; the engine's own default is four times the processors.
+    #: The number of parallel steps. The engine's default is four times the number of processors.
     parallel: int = 8
 
 
 @dataclass
 class Outcome:
-    """What an operation came to."""
+    """The result of an operation."""
 
     ok: bool = True
     interrupted: bool = False
     messages: list[Message] = field(default_factory=list)
-    #: What was to be done, in order: the step's name, and the resource before and after.
+    #: The planned steps, in order: the step's name, and the resource before and after.
     steps: list[StepShown] = field(default_factory=list)
 
 
@@ -248,7 +248,7 @@ class StepShown:
 
 
 class _Stopped(Exception):
-    """The operation is over; the message was said."""
+    """The operation is over, and the reason was reported."""
 
 
 @dataclass(eq=False)
@@ -260,7 +260,7 @@ class _Step:
     answer: asyncio.Future[Registered] | None = None
     #: A replacement whose old side is deleted at the end.
     delete_later: bool = False
-    #: A deletion that makes room for a successor.
+    #: A deletion before the replacement is created.
     makes_room: bool = False
     keeps_old: bool = False
 
@@ -278,7 +278,7 @@ class _Step:
 
 
 class Deployment:
-    """One operation on a stack, a preview of it or the thing itself."""
+    """One operation on a stack, or its preview."""
 
     def __init__(
         self,
@@ -289,12 +289,14 @@ class Deployment:
         random: Random | None = None,
         hosts: Process | None = None,
     ) -> None:
-        """`start_host` gets a provider's URN and configuration; `hosts` is their process."""
+        """`start_host` gets the URN and the configuration of a provider. `hosts` is the process of
+        the hosts.
+        """
         self.stack = stack
         self.options = options
         self.dry_run = options.dry_run
         self.outcome = Outcome()
-        #: Set as soon as the engine asks its hosts to wind down.
+        #: Set when the engine tells its hosts to stop.
         self.stopping = False
         self._start_host = start_host
         self._random = random
@@ -306,14 +308,14 @@ class Deployment:
         self._workers = asyncio.Semaphore(options.parallel)
         self._tasks: set[asyncio.Task[None]] = set()
         self._default: asyncio.Future[str] | None = None
-        # The state: what it was, what was done to it, and what is under way.
+        # The state: before the operation, what was done, and what is in progress.
         self._base = [one.copy() for one in stack.resources]
         self._interrupted = [one for one in stack.pending if self.dry_run or one[0] == "creating"]
         self._new: list[Resource] = []
         self._gone: set[Resource] = set()
         self._pending: dict[Resource, str] = {}
         self._pending_news: dict[str, _Step] = {}
-        # What was planned, by URN.
+        # The plan, by URN.
         self._seen: set[str] = set()
         self._providers: dict[str, Resource] = {}
         self._operated: set[str] = set()
@@ -338,7 +340,7 @@ class Deployment:
     # --- the whole operation
 
     async def run(self, program: Program | None = None) -> Outcome:
-        """Do it. The program is None where the operation runs none."""
+        """Run the operation. The program is None if the operation runs none."""
         work: asyncio.Task[None] | None = None
         try:
             if self.options.refresh or self.options.operation == "refresh":
@@ -367,7 +369,7 @@ class Deployment:
             self._fail()
 
     def interrupt(self) -> None:
-        """Ctrl-C: what is under way ends, nothing new begins."""
+        """Ctrl-C: steps in progress end, and no new step begins."""
         if not self._over.is_set():
             self.outcome.ok, self.outcome.interrupted = False, True
             self.stopping = True
@@ -396,10 +398,10 @@ class Deployment:
     def _error(self, urn: str, text: str) -> None:
         self.say(text, severity="error", urn=urn)
 
-    # --- what the program asks for
+    # --- requests of the program
 
     def saved(self) -> dict[str, Props]:
-        """What is saved now: in a preview with a refresh, that is not what was refreshed."""
+        """The saved state. In a preview with a refresh, it is the state before the refresh."""
         return {urn: wire(outputs) for urn, outputs in self.stack.outputs().items()}
 
     def urn(self, goal: Goal) -> str:
@@ -419,10 +421,10 @@ class Deployment:
                 except ProviderError as error:
                     self._error(self.urn(goal), str(error))
                     self._fail()
-        return await answer  # never answered where the operation is over
+        return await answer  # never answered if the operation is over
 
     async def register_outputs(self, urn: str, outputs: Props) -> None:
-        # It takes its turn with the registrations: the engine has one loop for both.
+        # The engine has one loop for registrations and outputs, so this waits for its turn.
         async with self._planning:
             step = self._pending_news.pop(urn, None)
             if step is None:
@@ -438,7 +440,7 @@ class Deployment:
             self._default.set_result((await self.register(goal)).reference)
         return await asyncio.shield(self._default)
 
-    #: The stack's configuration.
+    #: The configuration of the stack.
     default_configuration: Props = {}  # noqa: RUF012
 
     # --- planning: from a goal to its steps
@@ -511,7 +513,7 @@ class Deployment:
         return None, invalid
 
     def _inherited_aliases(self, goal: Goal) -> list[str]:
-        """The names that the resource had where its parent had another one."""
+        """The URNs that the resource had if its parent had another name."""
         parent = self._old_names.get(goal.parent)
         if parent is None:
             return []
@@ -533,7 +535,7 @@ class Deployment:
         return [*self._sames_of(old), _Step("same", old, old.copy(), None, answer)]
 
     def _sames_of(self, old: Resource) -> list[_Step]:
-        """Steps that keep what an untargeted resource stands on."""
+        """Steps that keep the dependencies of an untargeted resource."""
         steps = []
         for urn in sorted(old.dependencies()):
             state = self._olds.get(urn)
@@ -583,7 +585,7 @@ class Deployment:
         self._replaced.add(new.urn)
         self._operated.add(new.urn)
         if new.custom and new.type != PROVIDER_TYPE and new.urn not in self.options.replaces:
-            # What was carried over from the old one is worked out afresh for the new one.
+            # The new resource has inputs from the old one's check. Check again without them.
             new.inputs = await self._check(new, {}, wire(goal.inputs))
         first = diff.delete_before_replace
         if goal.delete_before_replace is not None:
@@ -613,7 +615,7 @@ class Deployment:
         return await self._diff(new.provider, old, new.inputs)
 
     async def _make_room(self, root: Resource) -> list[_Step]:
-        """Delete first what would be replaced because of `root`, the last to come first."""
+        """Delete first what the replacement of `root` replaces, dependents first."""
         condemned = []
         replaced = {root.urn}
         for one in self._base:
@@ -645,7 +647,7 @@ class Deployment:
         self._ensure_provider(one.provider)
         return bool((await self._diff(one.provider, one, news)).replaces)
 
-    # --- what was not registered, and what is marked, is deleted at the end
+    # --- deletions at the end: unregistered and pending resources
 
     async def _delete_the_rest(self) -> None:
         async with self._planning:
@@ -700,7 +702,7 @@ class Deployment:
         return found
 
     def _standing_on(self, one: Resource) -> list[Resource]:
-        """The states before it that it depends on; there may be several with one URN."""
+        """The resources before it that it depends on. Several may have one URN."""
         needed = one.dependencies()
         found = []
         for other in self._base:
@@ -727,7 +729,9 @@ class Deployment:
         return waves[::-1]
 
     def _needed_by_errored(self) -> set[Resource]:
-        """What steps that failed stand on: of two with one URN an old side means the old one."""
+        """The dependencies of failed steps. If two resources have one URN, an old side depends on
+        the old one.
+        """
         found: set[Resource] = set()
         waiting = [one for step in self._errored for one in (step.new, step.old) if one]
         while waiting:
@@ -778,10 +782,10 @@ class Deployment:
                 if (kept := tuple(urn for urn in urns if urn in there))
             }
 
-    # --- doing the steps
+    # --- executing the steps
 
     def _unless_dependent(self, steps: list[_Step]) -> list[_Step]:
-        """Under --continue-on-error, without what depends on something that failed."""
+        """With --continue-on-error: the steps without those that depend on a failed one."""
         self._skipped |= {step.resource.urn for step in self._errored}
         kept = []
         for step in steps:
@@ -793,7 +797,7 @@ class Deployment:
         return kept
 
     async def _submit(self, steps: list[_Step], *, ignore_errors: bool = False) -> None:
-        """Hand them to a worker; waits for one that is free."""
+        """Give the steps to a worker. Wait until one is free."""
         if not steps:
             return
         await self._workers.acquire()
@@ -825,7 +829,7 @@ class Deployment:
             self._workers.release()
 
     async def _step(self, step: _Step) -> str | None:
-        """Do it; says what went wrong."""
+        """Execute the step. Return the error, if any."""
         problem: str | None = None
         self._begin(step)
         try:
@@ -912,7 +916,7 @@ class Deployment:
         assert step.new is not None
         await goal.before(step.new.name, step.new.inputs)
 
-    # --- the state on the disk
+    # --- the saved state
 
     def _save(self) -> None:
         if self.dry_run:
@@ -926,7 +930,7 @@ class Deployment:
     # --- the hosts
 
     def _start(self, provider: Resource, configuration: Props) -> None:
-        """Have the host of a provider at hand under its name, and under the one it had."""
+        """Register the host of a provider under its current name, and under its old one."""
         reference = f"{provider.urn}::{provider.id}"
         if reference not in self._hosts:
             host = self._start_host(provider.urn, wire(configuration))
@@ -944,7 +948,7 @@ class Deployment:
         raise ProviderError(f"could not find provider {reference}")
 
     async def _ask(self, reference: str, ask: Callable[[Host], Awaitable[T]]) -> T:
-        """One call, which goes on in the host where the engine is killed."""
+        """One call. It continues in the host if the engine is killed."""
         if reference not in self._hosts:
             raise ProviderError(f"unknown provider '{reference}'")
         host, threads = self._hosts[reference]
@@ -1016,7 +1020,7 @@ class Deployment:
         new.id, new.outputs = identifier, wire(outputs)
         if inputs is not None:
             new.inputs = wire(inputs)
-        # What `up` would change back is what the refresh shows as changed.
+        # A refresh shows as changed what `up` would change back.
         await self._diff(old.provider, new, old.inputs)
         return new
 
@@ -1032,11 +1036,11 @@ class Deployment:
 
 
 class _Protected(str):
-    """The others go on: nothing was tried."""
+    """The resource is protected. Other steps continue, since nothing was tried."""
 
 
 def wire(props: Props) -> Props:
-    """The properties as they come out at the other end: numbers are floats there."""
+    """The properties as the receiver gets them: numbers are floats."""
     found: Props = _LOADS(_text(props))
     return found
 
@@ -1046,7 +1050,7 @@ _TEXTS: dict[int, tuple[Props, str]] = {}
 
 
 def _text(props: Props) -> str:
-    """As JSON; properties are never changed in place, so their text is kept for a while."""
+    """The properties as JSON. They are never changed in place, so the text is cached."""
     known = _TEXTS.get(id(props))
     if known is not None and known[0] is props:
         return known[1]
@@ -1058,7 +1062,7 @@ def _text(props: Props) -> str:
 
 
 def _ignoring(paths: Iterable[str], olds: Props, news: Props) -> Props:
-    """The new inputs with the old values of what is ignored: whole properties, or all of them."""
+    """The new inputs with the old values of what is ignored: some properties, or all of them."""
     names = set(paths)
     if "*" in names:
         return olds

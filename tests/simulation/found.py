@@ -1,6 +1,6 @@
-"""Histories that once broke a rule, shrunk: each must play without a violation.
+"""Histories that once broke a rule, after shrinking. Each must play without a violation.
 
-They are written out, since what a seed makes changes with the author of histories.
+They are written out, because a seed makes another history if `history.py` changes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _refresh(faults: Faults = CALM) -> RunStep:
 
 
 def _killed(calls: int, seconds: float, faults: Faults = CALM) -> RunStep:
-    """So many seconds after the purchase of that number was sent."""
+    """The run is killed so many seconds after it sent the purchase with that number."""
     return _run(stop=Stop("kill", calls, seconds, PURCHASE), faults=faults)
 
 
@@ -93,25 +93,25 @@ def _history(*steps: Step) -> History:
     )
 
 
-def _gone_without_a_word(*steps: Step) -> History:
-    """ChatDaddy says nothing of accounts that are gone."""
+def _deletions_not_reported(*steps: Step) -> History:
+    """ChatDaddy's answers do not state which accounts are gone."""
     return _history(*steps).but(tells_gone=False)
 
 
 #: The preview and the update.
 _PREVIEWED = _run(skip_preview=False)
 
-#: A purchase that is done minutes after nobody waits for it any more.
+#: A purchase that is executed minutes after its caller stopped waiting.
 _SLOW = Faults(slow=1.0, slow_s=400.0)
 #: Facts that are null in every answer.
 _NULLS = Faults(null_facts=0.7)
 
 FOUND: dict[str, History] = {
-    "ten accounts at once, where the engine has eight workers": _history(
+    "ten accounts at once, with eight workers in the engine": _history(
         _edit(*(_account(f"acct{number}", _entry(number)) for number in range(10))),
         _PREVIEWED,
     ),
-    "missing facts are no drift": _history(
+    "missing facts are not drift": _history(
         _edit(
             _account("acct0", _entry(1, tier=UNLIMITED)),
             _fleet("fleet0", k0=_entry(2), k1=_entry(3), k2=_entry(4)),
@@ -121,20 +121,20 @@ FOUND: dict[str, History] = {
         _refresh(),
         _up(),
     ),
-    "missing facts, and an entry that moves then": _history(
+    "an entry moves while facts are missing": _history(
         _edit(_fleet("fleet0", k0=_entry(1), k1=_entry(2, tier=UNLIMITED), k2=_entry(3))),
         _up(),
         _run(refresh=True, faults=_NULLS),
         _moved("fleet0", "k1", "acct39"),
         _up(),
     ),
-    "a fleet that leaves is told by its accounts": _history(
+    "a removed fleet is recognised by its accounts": _history(
         _edit(_account("acct0", _entry(1)), _fleet("fleet0", k0=_entry(2))),
         _up(),
         _drop("fleet0"),
         _PREVIEWED,
     ),
-    "a name that is used again": _history(
+    "a name is used again": _history(
         _edit(_account("acct0", _entry(1, nickname="Gül"))),
         _up(),
         _renamed("acct0", "acct34", says_so=False),
@@ -142,7 +142,7 @@ FOUND: dict[str, History] = {
         _edit(_account("acct0", _entry(2, tier=UNLIMITED))),
         _up(),
     ),
-    "a name that is used again, with another type": _history(
+    "a name is used again, with another type": _history(
         _edit(_account("acct0", _entry(1, type="instagram")), _fleet("fleet0")),
         _up(),
         _drop("acct0"),
@@ -151,7 +151,7 @@ FOUND: dict[str, History] = {
         _run(targets=("acct0",)),
         _up(),
     ),
-    "what another stack bought since is not an interrupted run's": _history(
+    "a purchase of another stack is not taken for an interrupted run's": _history(
         _edit(_fleet("fleet0", k1=_entry(1, tier=UNLIMITED))),
         _up(),
         GoBackStep("dev", 1),
@@ -161,7 +161,7 @@ FOUND: dict[str, History] = {
         GoBackStep("dev", 1),
         _up(),
     ),
-    "a nickname that changes while its purchase has no answer": _history(
+    "a nickname changes while its purchase is unresolved": _history(
         _edit(_fleet("fleet0", k1=_entry(1))),
         _up(_SLOW),
         _set("fleet0", "k1", "nickname", "Alice"),
@@ -170,14 +170,14 @@ FOUND: dict[str, History] = {
         WaitStep(4000.0),
         _PREVIEWED,
     ),
-    "a type that changes while its purchase has no answer": _history(
+    "a type changes while its purchase is unresolved": _history(
         _edit(_account("acct1", _entry(1))),
         _up(Faults(lost_before=1.0)),
         _set("acct1", "", "type", "instagram"),
         WaitStep(4000.0),
         _up(),
     ),
-    "an entry that goes elsewhere while its purchase has no answer": _history(
+    "an entry moves while its purchase is unresolved": _history(
         _edit(_fleet("fleet0", k1=_entry(1))),
         _up(_SLOW),
         GoBackStep("dev", 1),
@@ -185,7 +185,7 @@ FOUND: dict[str, History] = {
         _up(),
         _up(),
     ),
-    "an entry that goes and comes back while its purchase has no answer": _history(
+    "an entry is removed and added again while its purchase is unresolved": _history(
         _edit(_fleet("fleet0")),
         _edit(Change("add", ("fleet0", "k3", _entry(1)))),
         _up(_SLOW),
@@ -194,26 +194,26 @@ FOUND: dict[str, History] = {
         GoBackStep("dev", 1),
         _up(),
     ),
-    "a fleet that is renamed while a purchase has no answer": _history(
+    "a fleet is renamed while a purchase is unresolved": _history(
         _edit(_fleet("fleet0", k0=_entry(1))),
         _up(_SLOW),
         _renamed("fleet0", "fleet70", says_so=True),
         _up(),
     ),
-    "targets that leave out the intent while a purchase has no answer": _history(
+    "the targets exclude the intent while a purchase is unresolved": _history(
         _edit(_fleet("fleet0", k2=_entry(1)), _account("acct1", _entry(2))),
         _up(_SLOW),
         _run(targets=("acct1", "fleet0")),
         _up(),
     ),
-    "killed while a slow purchase is under way": _history(
+    "killed during a slow purchase": _history(
         _edit(_fleet("fleet0", k7=_entry(1))),
         _killed(1, 0.05, _SLOW),
         _up(),
         WaitStep(600.0),
         _up(),
     ),
-    "killed, then a listing that hides what a search finds": _history(
+    "killed, then a listing omits what a search finds": _history(
         _edit(_fleet("fleet0", k3=_entry(1)), _account("acct1", _entry(2, nickname="Emil "))),
         _killed(1, 0.04),
         _up(Faults(short=3, short_honest=True)),
@@ -224,7 +224,7 @@ FOUND: dict[str, History] = {
         _up(_NULLS),
         _up(),
     ),
-    "what an interrupted run may have bought is named each time": _history(
+    "every run names what an interrupted run may have bought": _history(
         _edit(_fleet("fleet0", k0=_entry(1)), _account("acct0", _entry(2))),
         _killed(2, 0.06),
         _edit(Change("drop", ("fleet0", "k0"))),
@@ -247,7 +247,7 @@ FOUND: dict[str, History] = {
         _renamed("fleet5", "fleet51", says_so=False),
         _up(),
     ),
-    "a replacement under another name": _history(
+    "a resource is renamed and replaced": _history(
         _edit(_account("acct0", _entry(1, nickname="Alice"))),
         _up(),
         _renamed("acct0", "acct77", says_so=True),
@@ -259,18 +259,18 @@ FOUND: dict[str, History] = {
         _set("fleet0", "k0", "type", "mail"),
         _up(),
     ),
-    "one nickname, two types": _history(
+    "two types have one nickname": _history(
         _edit(_fleet("fleet0", k1=_entry(1)), _fleet("fleet1", k1=_entry(2, type="instagram"))),
         _PREVIEWED,
     ),
-    "all changes ignored after a change by hand": _history(
+    "all changes are ignored after a change by hand": _history(
         _edit(_fleet("fleet0", options={"ignore_changes": True}, k2=_entry(3))),
         _up(),
         _by_hand("tier", 3, tier=UNLIMITED),
         _refresh(),
         _up(),
     ),
-    "another team, and a resource that was renamed": _history(
+    "another team, and a renamed resource": _history(
         _edit(_account("acct0", _entry(1, nickname="Alice", tier=UNLIMITED))),
         _up(),
         _renamed("acct0", "acct49", says_so=True),
@@ -285,7 +285,7 @@ FOUND: dict[str, History] = {
         _by_hand("buy", "hand0", nickname="k0", user=COLLEAGUE),
         _up(),
     ),
-    "an entry that goes where its old key is another entry's": _history(
+    "an entry moves to a fleet in which its old key belongs to another entry": _history(
         _edit(
             _fleet("fleet0", k0=_entry(1, nickname="Jörg"), k1=_entry(2)),
             _fleet("fleet1", k0=_entry(3)),
@@ -294,19 +294,19 @@ FOUND: dict[str, History] = {
         _edit(Change("move", ("fleet1", "k0", "fleet0", "m0")), Change("drop", ("fleet0", "k1"))),
         _up(),
     ),
-    "killed, and then another type is asked for": _history(
+    "killed, then the type changes": _history(
         _edit(_fleet("fleet0", k1=_entry(1), k2=_entry(2))),
         _killed(1, 0.05),
         _set("fleet0", "k1", "type", "instagram"),
         _up(),
     ),
-    "killed, and then a target leaves out the intent": _history(
+    "killed, then a target excludes the intent": _history(
         _edit(_account("acct0", _entry(1, existing="allow")), _account("acct1", _entry(2))),
         _killed(1, 0.04),
         _run(targets=("acct0",)),
         _up(),
     ),
-    "killed in a replacement, whose account is taken over": _history(
+    "killed in a replacement, then the new account is taken over": _history(
         _edit(_account("acct0", _entry(1)), _fleet("fleet0", k0=_entry(2), k1=_entry(3))),
         _up(),
         _edit(
@@ -316,7 +316,7 @@ FOUND: dict[str, History] = {
         _killed(2, 0.055),
         _PREVIEWED,
     ),
-    "one nickname, two entries, and one leaves after a kill": _history(
+    "two entries have one nickname, and one is removed after a kill": _history(
         _edit(
             _fleet(
                 "fleet0",
@@ -331,7 +331,7 @@ FOUND: dict[str, History] = {
         WaitStep(4000.0),
         _up(),
     ),
-    "an account that is deleted already is to be archived": _history(
+    "archive an account that is already deleted": _history(
         _edit(_account("acct1", _entry(1, on_delete="archive"))),
         _up(),
         _by_hand("delete", 1),
@@ -347,14 +347,14 @@ FOUND: dict[str, History] = {
         _edit(Change("rename key", ("fleet1", "k0", "r86", False, 7))),
         _up(),
     ),
-    "a fleet that is replaced while listings lag": _history(
+    "a fleet is replaced while listings lag": _history(
         _edit(_fleet("fleet0", k0=_entry(1))),
         _up(),
         _run(replaces=("fleet0",), faults=Faults(lag_s=300.0, lag_search=True)),
         WaitStep(600.0),
         _PREVIEWED,
     ),
-    "the last account leaves while the team is wrong": _history(
+    "the last account is removed while the team is wrong": _history(
         _edit(_account("acct1", _entry(1))),
         _up(),
         GoBackStep("dev", 1),
@@ -369,21 +369,21 @@ FOUND: dict[str, History] = {
         _renamed("fleet0", "fleet14", says_so=True),
         _up(),
     ),
-    "a fleet whose renaming was interrupted": _history(
+    "the rename of a fleet is interrupted": _history(
         _edit(_fleet("fleet0", k0=_entry(1), k1=_entry(2))),
         _up(),
         _renamed("fleet0", "fleet1", says_so=True),
         _run(stop=Stop("interrupt", 0, 0.0)),
         _up(),
     ),
-    "a fleet that is renamed after its children were not": _history(
+    "a fleet is renamed after the rename of its children failed": _history(
         _edit(_account("acct0", _entry(1)), _fleet("fleet0", k0=_entry(2), k1=_entry(3))),
         _up(),
         _renamed("fleet0", "fleet1", says_so=True),
         _up(Faults(lost_before=1.0)),
         _up(),
     ),
-    "an update that refreshes is the first to miss an account": _gone_without_a_word(
+    "an update with a refresh is the first to miss an account": _deletions_not_reported(
         _edit(_fleet("fleet0", k0=_entry(1), k1=_entry(2))),
         _up(),
         _by_hand("delete now", 1),
@@ -391,7 +391,7 @@ FOUND: dict[str, History] = {
         _run(refresh=True),
         _up(),
     ),
-    "another host refreshes, and is the first to miss an account": _gone_without_a_word(
+    "another host refreshes and is the first to miss an account": _deletions_not_reported(
         _edit(_fleet("fleet1", k1=_entry(1))),
         _up(),
         _by_hand("delete now", 1),
@@ -402,7 +402,7 @@ FOUND: dict[str, History] = {
         ),
         _run(refresh=True),
     ),
-    "an account is missing, and another is bought": _gone_without_a_word(
+    "an account is missing, and another is bought": _deletions_not_reported(
         _edit(_account("acct0", _entry(1))),
         _up(),
         _by_hand("delete now", 1),
@@ -410,7 +410,7 @@ FOUND: dict[str, History] = {
         _refresh(),
         _PREVIEWED,
     ),
-    "an account is missing, and somebody has bought another": _gone_without_a_word(
+    "an account is missing, and somebody else has bought another": _deletions_not_reported(
         _edit(_account("acct1", _entry(1))),
         _up(),
         _by_hand("delete now", 1),
@@ -419,7 +419,7 @@ FOUND: dict[str, History] = {
         _refresh(),
         _up(),
     ),
-    "the answer of a replacement was lost, and nothing was bought": _history(
+    "the answer of a replacement is lost, and nothing was bought": _history(
         _edit(_account("acct1", _entry(1))),
         _up(),
         _set("acct1", "", "type", "instagram"),
@@ -427,7 +427,7 @@ FOUND: dict[str, History] = {
         WaitStep(4000.0),
         _PREVIEWED,
     ),
-    "one nickname, two types, and one is bought while the other is decided": _history(
+    "two types have one nickname, and one is bought during the decision on the other": _history(
         _edit(
             _fleet(
                 "fleet0", k0=_entry(1), k1=_entry(2), k2=_entry(3), k3=_entry(4, nickname="ida")
@@ -436,7 +436,7 @@ FOUND: dict[str, History] = {
         ),
         RunStep("dev", 11),
     ),
-    "a type goes back after the removal of the old account failed": _history(
+    "a type is reverted after the removal of the old account failed": _history(
         _edit(_account("acct1", _entry(1))),
         _up(),
         _set("acct1", "", "type", "instagram"),
@@ -445,7 +445,7 @@ FOUND: dict[str, History] = {
         _set("acct1", "", "type", "wa"),
         _PREVIEWED,
     ),
-    "a type of an entry goes back after the removal of the old account failed": _history(
+    "the type of an entry is reverted after the removal of the old account failed": _history(
         _edit(_fleet("f", k0=_entry(1), k1=_entry(2))),
         _up(),
         _set("f", "k0", "type", "instagram"),
@@ -480,7 +480,7 @@ FOUND: dict[str, History] = {
         WaitStep(4000.0),
         _PREVIEWED,
     ),
-    "an entry moves to where all changes are ignored": _history(
+    "an entry moves to a fleet that ignores all changes": _history(
         _edit(_account("acct2", _entry(1), retain=True), _fleet("fleet0")),
         _up(),
         _edit(
@@ -500,7 +500,7 @@ FOUND: dict[str, History] = {
         ),
         _up(),
     ),
-    "only the old name of a fleet is a target, whose renaming was refused": _history(
+    "the target is the old name of a fleet, after its rename was refused": _history(
         _edit(_fleet("fleet19", k1=_entry(1, tier=UNLIMITED), k4=_entry(2))),
         _up(),
         _by_hand("archive", 1),
@@ -508,13 +508,13 @@ FOUND: dict[str, History] = {
         _up(),
         _run(targets=("fleet19",)),
     ),
-    "a replacement by order and by another type": _history(
+    "a replacement by flag and by another type": _history(
         _edit(_account("acct1", _entry(1))),
         _up(),
         _set("acct1", "", "type", "instagram"),
         _run(replaces=("acct1",), skip_preview=False),
     ),
-    "all changes are ignored from a refresh on": _history(
+    "all changes are ignored after a refresh": _history(
         _edit(_fleet("fleet0", k3=_entry(1, type="instagram"))),
         _up(),
         _edit(Change("option", ("fleet0", "ignore_changes", True))),
@@ -534,7 +534,7 @@ FOUND: dict[str, History] = {
         _edit(Change("option", ("acct98", "ignore_changes", False))),
         _up(),
     ),
-    "all accounts leave after their purchases had no answer and were done later": _history(
+    "all accounts are removed after their purchases were slow and unanswered": _history(
         _edit(_account("acct1", _entry(1)), _account("acct2", _entry(2, tier=UNLIMITED))),
         _up(_SLOW),
         WaitStep(450.0),

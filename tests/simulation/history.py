@@ -1,7 +1,7 @@
-"""A history of ordinary life: what people do to programs, stacks and accounts, as data.
+"""A history of ordinary life, as data: what people do to programs, stacks and accounts.
 
-A seed makes a history; playing it is another matter (`play.py`). Each step carries its own seed, so
-that a step more or less changes nothing of what happens in the others.
+A seed makes a history, and `play.py` plays it. Each step has its own seed, so adding or removing a
+step does not change what happens in the others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.simulation.program import Block, Change, Entry, Program, ProviderBloc
 TEAM = "team-acorn-0123456789abcdef"
 OTHER_TEAM = "team-birch-0123456789abcdef"
 
-#: Tokens: of our own user (of both teams), of a colleague, of nobody.
+#: Tokens: of our own user (who is in both teams), of a colleague, and an invalid one.
 TOKEN, COLLEAGUES_TOKEN, BAD_TOKEN = "refresh-us", "refresh-colleague", "refresh-nobody"
 US, COLLEAGUE = "user-us", "user-colleague"
 
@@ -35,7 +35,7 @@ class EditStep:
 
 @dataclass(frozen=True)
 class GoBackStep:
-    """The program is again what it was some edits ago."""
+    """The program returns to an earlier version."""
 
     stack: str
     edits: int
@@ -49,12 +49,12 @@ End = Literal["interrupt", "kill", "kill engine"]
 
 @dataclass(frozen=True)
 class Stop:
-    """An update meets its end: after so many calls of it, and so many seconds."""
+    """An update is stopped: after so many calls, and then so many seconds."""
 
     how: End
     calls: int
     seconds: float
-    #: What the calls begin with that are counted: "POST /im/accounts" are purchases.
+    #: Only calls that start with this text count: "POST /im/accounts" counts purchases.
     what: str = ""
 
     def __str__(self) -> str:
@@ -70,13 +70,13 @@ class RunStep:
     operation: Literal["up", "preview", "refresh", "destroy"] = "up"
     skip_preview: bool = False
     refresh: bool = False
-    #: Names of resources of the program, or of the state.
+    #: Names of resources in the program or in the state.
     targets: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     continue_on_error: bool = False
     faults: Faults = CALM
     stop: Stop | None = None
-    #: Where it runs: machines know only of their own runs what these sent.
+    #: The machine that runs it. A machine knows only what its own runs sent.
     machine: str = ""
 
     @property
@@ -106,7 +106,7 @@ Deed = Literal["buy", "delete", "delete now", "archive", "rename", "tier", "log 
 class HandStep:
     """Somebody does something in ChatDaddy's own app.
 
-    `whom`: the name of what was bought by hand, or the number of the entry whose account it is.
+    `whom` is the name of an account that was bought by hand, or the number of an entry.
     """
 
     what: Deed
@@ -137,7 +137,7 @@ class WaitStep:
 
 @dataclass(frozen=True)
 class SettingStep:
-    """The stack's settings change: where they are, and what they say."""
+    """The stack's settings change."""
 
     stack: str
     team: str = TEAM
@@ -153,12 +153,12 @@ Step = EditStep | GoBackStep | RunStep | HandStep | WaitStep | SettingStep
 @dataclass(frozen=True)
 class History:
     seed: int
-    #: Whether team and token stand in the environment, not in the stack's configuration.
+    #: Whether team and token are in the environment, and not in the stack's configuration.
     in_environment: bool
     page_base: int
     page: int
     settings_merge: bool
-    #: Whether ChatDaddy says positively that an account is gone.
+    #: Whether ChatDaddy's answers state that an account is gone.
     tells_gone: bool
     steps: tuple[Step, ...]
 
@@ -178,7 +178,7 @@ _ENDS: tuple[End, ...] = ("kill", "kill", "kill engine", "interrupt")
 
 
 def generate(seed: int) -> History:
-    """The history of a seed."""
+    """Make the history of a seed."""
     return _Author(Random(seed)).history(seed)
 
 
@@ -390,7 +390,9 @@ class _Author:
         return steps
 
     def _bought_by_hand(self, stack: str, wishes: list[Wish]) -> list[Step]:
-        """Somebody buys: the same nickname, at times by the same user, before or after a run."""
+        """Somebody buys an account with the same nickname, before or after a run, sometimes as the
+        same user.
+        """
         random = self._random
         nickname, kind = random.choice(_NAMES), random.choice(_TYPES)
         if wishes and random.random() < 0.6:
@@ -420,7 +422,7 @@ class _Author:
         return steps
 
     def _move_with_adopt(self, stack: str) -> list[Step]:
-        """An entry goes, and comes elsewhere with the ID of the account: all said at once."""
+        """An entry is removed, and another adopts its account in the same edit."""
         random = self._random
         program = self._programs[stack][-1]
         wishes = [wish for wish in program.wishes() if not wish.block.protect]
@@ -436,7 +438,7 @@ class _Author:
         return [self._edit(stack, changes), self._run(stack, trouble=0.4)]
 
     def _chats(self, stack: str) -> list[Step]:
-        """An account comes to have chats; then its tier changes, in the program or by hand."""
+        """An account gets chats. Then its tier changes, in the program or by hand."""
         random = self._random
         wishes = list(self._programs[stack][-1].wishes())
         if not wishes:
@@ -454,7 +456,7 @@ class _Author:
         return steps
 
     def _hidden(self, stack: str) -> list[Step]:
-        """Listings hide accounts for a while, and say so or not."""
+        """Listings omit accounts for a while. The total counts them, or not."""
         random = self._random
         steps: list[Step] = []
         for _ in range(random.choice((1, 2))):

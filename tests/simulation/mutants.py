@@ -1,4 +1,4 @@
-"""Changes of one function of the core, each of which breaks a rule: histories must notice."""
+"""Changes of one function of the core. Each breaks a rule, and the histories must detect it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Mutant:
     rule: int
     what: str
     patch: Patch
-    #: Other rules that are broken, too, and may be noticed first.
+    #: Other rules that are also broken, and may be detected first.
     also: frozenset[int] = frozenset()
 
     def breaks(self, history: History) -> Violation | None:
-        """How the history fails because of it; None if it does not, or if it fails anyway."""
+        """How the history fails with the mutant. None if it passes, or if it also fails without."""
         with pytest.MonkeyPatch.context() as patch:
             self.patch(patch)
             found = play(history).violation
@@ -41,11 +41,11 @@ class Mutant:
         return found if expected and play(history).violation is None else None
 
 
-def _nobody_else_has_it(patch: pytest.MonkeyPatch) -> None:
+def _ignore_other_holders(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(verbs, "_has_now", lambda *_: None)
 
 
-def _whoever_has_the_nickname(patch: pytest.MonkeyPatch) -> None:
+def _accept_any_owner(patch: pytest.MonkeyPatch) -> None:
     def may_be(self: recovery.Unresolved, found: Any, user_id: str | None) -> bool:
         name = normal(found.nickname), found.type or ""
         return name == (self.note.identity.nickname, self.note.identity.type)
@@ -54,26 +54,26 @@ def _whoever_has_the_nickname(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(recovery, "LONGEST_RUN_S", 1e9)
 
 
-def _nothing_is_unresolved(patch: pytest.MonkeyPatch) -> None:
+def _forget_orders(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(intent._Found, "_settle_unresolved", lambda *_: None)
 
 
-def _no_chats_are_lost(patch: pytest.MonkeyPatch) -> None:
+def _never_loses_chats(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tiers, "loses_history", lambda *_: False)
 
 
-def _what_is_not_listed_is_gone(patch: pytest.MonkeyPatch) -> None:
+def _unlisted_is_gone(patch: pytest.MonkeyPatch) -> None:
     async def look_for(_facts: Any, found: Any, unseen: Any) -> None:
         found.gone.update(unseen)
 
     patch.setattr(refresh, "_look_for", look_for)
 
 
-def _any_team(patch: pytest.MonkeyPatch) -> None:
+def _accept_any_team(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(facts.Facts, "check_team", lambda *_: None)
 
 
-def _no_verification(patch: pytest.MonkeyPatch) -> None:
+def _skip_verification(patch: pytest.MonkeyPatch) -> None:
     async def verify(*_: Any) -> bool:
         return False
 
@@ -91,12 +91,12 @@ def _refresh_refuses_drift(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(messages, "drift_of", drift_of)
 
 
-def _nothing_is_carried_over(patch: pytest.MonkeyPatch) -> None:
+def _ignore_renames(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ownership, "carried_to", lambda *_: None)
     patch.setattr(Ownership, "moved", property(lambda _: {}))
 
 
-def _the_harsher_way(patch: pytest.MonkeyPatch) -> None:
+def _harsher_removal(patch: pytest.MonkeyPatch) -> None:
     ways = list(OnDelete)
     order = [OnDelete.RETAIN, OnDelete.ARCHIVE, OnDelete.DELETE, OnDelete.DELETE_NOW]
     assert sorted(ways) == sorted(order)
@@ -108,7 +108,7 @@ def _the_harsher_way(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "milder", harsher)
 
 
-def _removes_first(patch: pytest.MonkeyPatch) -> None:
+def _remove_before_buying(patch: pytest.MonkeyPatch) -> None:
     async def replace(self: Any, key: str, held: Any, spec: Any) -> None:
         await self._let_go(key, held)
         await self._acquire(key, spec._replace(adopt=None))
@@ -117,16 +117,16 @@ def _removes_first(patch: pytest.MonkeyPatch) -> None:
 
 
 MUTANTS = [
-    Mutant(1, "another entry's account is removed", _nobody_else_has_it),
-    Mutant(2, "whoever has the nickname is ours", _whoever_has_the_nickname),
-    Mutant(3, "interrupted purchases are forgotten", _nothing_is_unresolved),
-    Mutant(4, "no change loses chats", _no_chats_are_lost),
-    Mutant(5, "what is not listed is gone", _what_is_not_listed_is_gone),
-    Mutant(6, "any team will do", _any_team),
-    Mutant(7, "an update does not verify", _no_verification),
+    Mutant(1, "another entry's account is removed", _ignore_other_holders),
+    Mutant(2, "every account with the nickname is ours", _accept_any_owner),
+    Mutant(3, "interrupted purchases are forgotten", _forget_orders),
+    Mutant(4, "lost chats are not noticed", _never_loses_chats),
+    Mutant(5, "an account that is not listed is gone", _unlisted_is_gone),
+    Mutant(6, "another team is accepted", _accept_any_team),
+    Mutant(7, "an update does not verify", _skip_verification),
     Mutant(8, "previews say nothing", _silent_previews),
     Mutant(9, "a refresh refuses drift", _refresh_refuses_drift),
-    Mutant(10, "nothing is carried over", _nothing_is_carried_over, frozenset({1, 3})),
-    Mutant(11, "the harsher of old and new", _the_harsher_way),
-    Mutant(12, "a replacement removes first", _removes_first),
+    Mutant(10, "a rename is not recognised", _ignore_renames, frozenset({1, 3})),
+    Mutant(11, "the more destructive of old and new applies", _harsher_removal),
+    Mutant(12, "a replacement removes first", _remove_before_buying),
 ]

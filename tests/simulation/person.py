@@ -1,8 +1,8 @@
-"""What a careful person expects: after every command the ledger, the accounts and the state are
-held against the twelve rules (and rule 0: no bugs, and what is asked for calmly is done).
+"""What a careful person expects. After each command, the ledger, the accounts and the state are
+checked against the twelve rules, and against rule 0: no bugs, and what can be done is done.
 
-The person knows what nobody tells the code under test: what each entry means, who bought which
-account, and what happens in ChatDaddy before any listing shows it.
+The person knows what the code under test cannot know: what each entry means, who bought which
+account, and what happens at ChatDaddy before a listing shows it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.simulation.history import US, RunStep
 from tests.simulation.program import Program, Wish, normal
 
 RULES = {
-    0: "What is asked for is done, without bugs",
+    0: "What can be done is done, without bugs",
     1: "Delete only your own, and only if nobody else has it",
     2: "Never delete what is not proven to be ours",
     3: "Never buy when one may be there",
@@ -34,13 +34,13 @@ RULES = {
     12: "A replacement buys first, then removes",
 }
 
-#: What an `on_delete` destroys: the milder one first.
+#: What an `on_delete` destroys, the mildest first.
 SEVERITY = {"retain": 0, "archive": 1, "delete": 2, "delete_now": 3}
 
-#: For so long a purchase may be under way of which nobody knows whether it was sent.
-_NOBODY_KNOWS_S = 900.0
+#: How long a purchase may be in progress without anyone knowing whether it was sent.
+_UNKNOWN_S = 900.0
 
-#: Team, nickname and type: what a person tells accounts by.
+#: Team, nickname and type, which identify an account for a person.
 Name = tuple[str, str, str]
 
 _REMOVALS = ("delete", "delete_now", "archive")
@@ -65,11 +65,11 @@ class Slot:
     nicknames: tuple[str, ...]
     type: str
     on_delete: str
-    #: The old side of a replacement, that is to be deleted.
+    #: The old side of a replacement, which is to be deleted.
     deleting: bool
     protect: bool
     retain: bool
-    #: The explicit provider's name; "" for the default one.
+    #: The name of the explicit provider, or "" for the default provider.
     provider: str
 
     @property
@@ -84,16 +84,16 @@ class Slot:
 
 @dataclass
 class Ran:
-    """A command, and what came of it."""
+    """A command and its result."""
 
     stack: str
     who: str
     step: RunStep
-    #: What was run; None for `refresh` and `destroy`, which run nothing.
+    #: The program that was run. None for `refresh` and `destroy`.
     program: Program | None
-    #: The program as it stands.
+    #: The current program.
     wished: Program
-    #: Of the default provider.
+    #: The team of the default provider.
     team: str
     token_ok: bool
     began_at: float
@@ -105,8 +105,8 @@ class Ran:
     killed: bool = False
     bugs: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    # What the person thinks as it begins.
-    #: How many accounts may be bought, by nickname and type.
+    # What the person expects when the command starts.
+    #: How many accounts may be bought, by team, nickname and type.
     may_buy: Counter[Name] = field(default_factory=Counter)
     meant: dict[int, str] = field(default_factory=dict)
     strangers: dict[Name, list[str]] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class Ran:
 
     @property
     def done(self) -> bool:
-        """Whether it was more than a preview, and ended well."""
+        """Whether it was an operation, not only a preview, and succeeded."""
         return self.green and self.update is not None
 
     @property
@@ -136,7 +136,7 @@ class Ran:
 
     @property
     def whole(self) -> bool:
-        """Neither limited to some resources, nor made to replace some."""
+        """Whether it has no targets and no forced replacements."""
         return not self.step.targets and not self.step.replaces
 
     @property
@@ -152,17 +152,17 @@ class Person:
         self._runs: dict[str, Ran] = {}
         #: The account that each entry means, by stack and number.
         self._meant: dict[str, dict[int, str]] = {}
-        #: Accounts that a stack may rightly hold though somebody else bought them.
+        #: Accounts that a stack may hold although somebody else bought them.
         self._adopted: dict[str, set[str]] = {}
-        #: Accounts that were let go of knowingly.
+        #: Accounts that were knowingly removed from a state and kept.
         self._let_go: set[str] = set()
-        #: Accounts that somebody touched by hand since the stack last saw them.
+        #: Accounts that were changed by hand since the stack last read them.
         self._touched: dict[str, set[str]] = {}
         #: Accounts that are gone, and that no run has missed yet.
         self._not_missed: dict[str, set[str]] = {}
         #: Accounts that a stack has seen as deleted.
         self._seen_deleted: dict[str, set[str]] = {}
-        #: Since when nothing in the state tells of interrupted purchases before.
+        #: The time since when the state has no record of earlier interrupted purchases.
         self._forgotten_at: dict[str, float] = {}
 
     def _found(self, rule: int, what: str) -> None:
@@ -183,17 +183,18 @@ class Person:
         self._runs[f"{ran.who} preview"] = ran
         meant = self._meant.setdefault(ran.stack, {})
         if ran.program is not None:
-            self._understand(ran, ran.program, meant)
+            self._find_meant(ran, ran.program, meant)
         ran.meant = dict(meant)
         ran.drifted = set(self._touched.get(ran.stack, ()))
-        ran.strangers = self._strangers(ran)
+        ran.strangers = self._accounts_of_others(ran)
         ran.may_buy, ran.unsure = self._may_buy(ran)
 
-    def _understand(self, ran: Ran, program: Program, meant: dict[int, str]) -> None:
-        """What each entry means now: the account that it had, if that can be told at all.
+    def _find_meant(self, ran: Ran, program: Program, meant: dict[int, str]) -> None:
+        """Find the account that each entry means: the one it had, if that can be recognised.
 
-        An entry in the place of another means the account of that place, whatever its writer may
-        have thought: nobody can tell that a key is used again for something else.
+        An entry in the place of another one means the account of that place. Nobody can know that a
+        key
+        is reused for another account.
         """
         places = {(s.kind, s.block, s.key): s for s in ran.before if not s.leftover}
         taken: dict[str, int] = {}
@@ -214,12 +215,12 @@ class Person:
             if account_id is None or taken.get(account_id) == wish.uid:
                 continue
             slots = [slot for slot in places.values() if slot.account_id == account_id]
-            told = not slots or any(_can_be_told(wish, slot) for slot in slots)
+            told = not slots or any(_can_be_recognised(wish, slot) for slot in slots)
             if account_id in taken or not told:
                 del meant[wish.uid]
 
-    def _strangers(self, ran: Ran) -> dict[Name, list[str]]:
-        """Accounts of others that every listing shows, by nickname and type."""
+    def _accounts_of_others(self, ran: Ran) -> dict[Name, list[str]]:
+        """Accounts of others that every listing shows, by name."""
         faults = ran.step.faults
         if faults.short or faults.null_facts:
             return {}
@@ -236,7 +237,7 @@ class Person:
         return found
 
     def _may_be_found_again(self, stack: str, account: Account) -> bool:
-        """Whether the state still tells that it is, or may be, the stack's own."""
+        """Whether the state still records that the account is, or may be, the stack's own."""
         known = self._ordered_at(account) > self._forgotten_at.get(stack, -1.0)
         return known and self._is_ours(stack, account) and account.id not in self._let_go
 
@@ -251,7 +252,7 @@ class Person:
                 may[ran.name_of(wish)] += 1
         faults = ran.step.faults
         hidden = bool(faults.short and faults.short_honest and faults.short_search)
-        for account in [] if hidden else self._lost_ones(ran.stack):
+        for account in [] if hidden else self._orphans(ran.stack):
             name = _name(account)
             may[name] -= 1
             unsure = unsure or may[name] >= 0
@@ -270,8 +271,8 @@ class Person:
             return True
         return _is_replaced(ran, wish, account)
 
-    def _lost_ones(self, stack: str) -> list[Account]:
-        """Accounts that runs of the stack bought, and that nobody has: an interrupted run's."""
+    def _orphans(self, stack: str) -> list[Account]:
+        """Accounts that interrupted runs of the stack bought, and that no resource holds."""
         meant = set(self._meant.get(stack, {}).values())
         held = self._held_now(stack)
         return [
@@ -286,12 +287,12 @@ class Person:
         ]
 
     def _may_be_under_way(self, ran: Ran) -> bool:
-        """Whether a run ended so badly minutes ago that nobody knows what it sent."""
+        """Whether a recent run failed in a way that leaves unknown what it sent."""
         return any(
             other.stack == ran.stack
             and other.operation == "up"
             and not other.done
-            and ran.began_at - other.ended_at < _NOBODY_KNOWS_S
+            and ran.began_at - other.ended_at < _UNKNOWN_S
             and (
                 other.killed
                 or "it is not known whether" in other.text
@@ -324,11 +325,11 @@ class Person:
         self._remember(ran)
 
     def between(self) -> None:
-        """What happened while no command ran, or by a host that outlived its engine."""
+        """Check what happened while no command ran, or through a host that outlived its engine."""
         self._take_events()
 
     def _bind(self, ran: Ran) -> None:
-        """The entries mean what the state lists for them."""
+        """Record that the entries mean the accounts that the state now lists for them."""
         meant = self._meant.setdefault(ran.stack, {})
         program = ran.program or ran.wished
         slots = {(slot.block, slot.key): slot for slot in ran.after if not slot.leftover}
@@ -340,7 +341,7 @@ class Person:
             if before is None or not before.live or _is_replaced(ran, wish, before):
                 meant[wish.uid] = slot.account_id
 
-    # --- what was done, event by event
+    # --- the events
 
     def _take_events(self) -> None:
         events = self._world.events[self._seen :]
@@ -370,7 +371,7 @@ class Person:
                 self._not_missed.setdefault(stack, set()).add(account.id)
 
     def _removed_by(self, stack: str, account: Account) -> bool:
-        """Whether a run of the stack removed it."""
+        """Whether a run of the stack removed the account."""
         return any(
             event.account_id == account.id
             and event.kind in _REMOVALS
@@ -418,7 +419,7 @@ class Person:
         if not self._is_ours(ran.stack, account):
             self._found(2, f"{ran.who}: {event}, which was bought {account.bought_by}")
         if ran.program is None:
-            self._check_way(ran, event, listed)
+            self._check_removal_kind(ran, event, listed)
             return
         for wish in ran.program.wishes():
             if ran.meant.get(wish.uid) != account.id:
@@ -426,7 +427,7 @@ class Person:
             if not _is_replaced(ran, wish, account):
                 self._found(1, f"{ran.who}: {event}, which {wish.label} has")
             self._check_successor(ran, event, wish, account)
-        self._check_way(ran, event, listed)
+        self._check_removal_kind(ran, event, listed)
 
     def _check_successor(self, ran: Ran, event: Event, wish: Wish, account: Account) -> None:
         """A replacement buys first."""
@@ -444,8 +445,8 @@ class Person:
         if not successors:
             self._found(12, f"{ran.who}: {event} before there was another for {wish.label}")
 
-    def _check_way(self, ran: Ran, event: Event, listed: Iterable[Slot]) -> None:
-        """How it was removed, against what the state and the program say."""
+    def _check_removal_kind(self, ran: Ran, event: Event, listed: Iterable[Slot]) -> None:
+        """Compare how the account was removed with the state and the program."""
         slots = list(listed)
         kind = SEVERITY[event.kind]
         ways = [SEVERITY[slot.on_delete] for slot in slots]
@@ -468,7 +469,7 @@ class Person:
             self._found(11, f"{ran.who}: {event}, though {way} was to be enough")
 
     def _is_unretained(self, ran: Ran, slot: Slot) -> bool:
-        """Whether the program says now that it is not to be retained."""
+        """Whether the program now says that the account is not retained."""
         block = ran.program.block(slot.block) if ran.program is not None else None
         return block is not None and not block.retain
 
@@ -497,7 +498,9 @@ class Person:
                 self._check_forgotten(ran, slot, account)
 
     def _check_new(self, ran: Ran, slot: Slot) -> None:
-        """An account that came into the state: bought by this stack, or taken over by its word."""
+        """Check an account that is new in the state: this stack bought it, or was told to take it
+        over.
+        """
         account = self._world.accounts[slot.account_id]
         adopted = self._adopted.setdefault(ran.stack, set())
         wishes = list(ran.program.wishes()) if ran.program is not None else []
@@ -514,8 +517,10 @@ class Person:
             )
 
     def _looks_ours(self, ran: Ran, wish: Wish, account: Account) -> bool:
-        """Whether nobody could tell it from what an interrupted run of the stack ordered: made by
-        the same user since then, of the nickname, type and tier."""
+        """Whether the account looks like one that an interrupted run of the stack ordered: made by
+        the
+        same user since then, with the same nickname, type and tier.
+        """
         orders = [
             before
             for before in self._runs.values()
@@ -562,11 +567,11 @@ class Person:
         if ran.operation == "refresh":
             self._check_refresh(ran)
         if ran.operation == "up":
-            self._check_said(ran)
+            self._check_announced(ran)
             if ran.done and ran.whole:
                 self._check_green(ran)
                 self._check_named(ran)
-            self._check_went_through(ran)
+            self._check_succeeded(ran)
 
     def _check_team(self, ran: Ran) -> None:
         if ran.killed or ran.step.refresh or ran.step.stop or ran.step.targets:
@@ -590,7 +595,7 @@ class Person:
             self._found(6, f"{ran.who}: {ran.operation} went through with {what}")
         protected = "cannot be deleted" in ran.text
         named = ran.team in ran.text or protected or not ran.token_ok
-        if ran.program is not None and list(self._excuses_of_entries(ran, ran.program)):
+        if ran.program is not None and list(self._accepted_reasons_of_entries(ran, ran.program)):
             return  # something else may be refused first
         if foreign and ran.step.faults == CALM and not named:
             self._found(6, f"{ran.who}: the team {ran.team} is not named: {ran.text}")
@@ -615,7 +620,7 @@ class Person:
                 self._found(9, f"{ran.who} did not name {slot.label} ({account.id}), drifted")
 
     def _check_green(self, ran: Ran) -> None:
-        """A green `up` means what it says."""
+        """A successful `up` has done what the program says."""
         assert ran.program is not None
         faults = ran.step.faults
         if faults.lag_s or faults.short or faults.null_facts:
@@ -631,7 +636,7 @@ class Person:
             account = self._world.accounts[slot.account_id]
             if account.gone and account.id in self._not_missed.get(ran.stack, ()):
                 self._found(7, f"{ran.who} is green, but {account.id} of {wish.label} is gone")
-            problem = _otherwise(wish, account)
+            problem = _difference(wish, account)
             if problem:
                 self._found(7, f"{ran.who} is green, but {wish.label} ({account.id}) {problem}")
             meant = self._account(ran.meant.get(wish.uid))
@@ -641,14 +646,15 @@ class Person:
                 self._found(10, f"{ran.who}: {wish.label} has {account.id} now, and had {meant.id}")
 
     def _check_named(self, ran: Ran) -> None:
-        """What interrupted runs may have bought, and nobody has, is named each time."""
+        """Each run names what interrupted runs may have bought and no resource holds."""
         assert ran.program is not None
         faults = ran.step.faults
         if faults.lag_s or faults.short or faults.null_facts or not ran.program.blocks:
             return
-        # An intent that leaves with all of its provider's resources names them for the last time.
+        # An intent that is deleted with all of its provider's resources names them for the last
+        # time.
         leaves = all(block.provider for block in ran.program.blocks)
-        for account in self._lost_ones(ran.stack):
+        for account in self._orphans(ran.stack):
             if leaves:
                 if account.id in ran.text:
                     self._let_go.add(account.id)
@@ -661,20 +667,20 @@ class Person:
                     "bought and nobody has",
                 )
 
-    def _check_said(self, ran: Ran) -> None:
-        """What was done was said before, by the entry's key or the nickname."""
+    def _check_announced(self, ran: Ran) -> None:
+        """The preview announced each change, by the entry's key or by the nickname."""
         if ran.preview is None or ran.program is None:
             return
-        said = Said(ran.preview)
+        said = Announcements(ran.preview)
         for event in self._world.events:
             if event.who != ran.who or event.kind in ("chats_lost", "purged"):
                 continue
             account = self._world.accounts[event.account_id]
             words, blocks = self._words(ran, account)
-            if event.kind in _REMOVALS and self._nobody_could_say(ran, account):
+            if event.kind in _REMOVALS and self._is_beyond_preview(ran, account):
                 continue
             if event.kind == "recreate" and ran.step.faults.lag_s:
-                continue  # the preview was told that it is there
+                continue  # the preview was told that the account exists
             if not said.announces(_SYMBOL[event.kind], words, blocks):
                 self._found(8, f"{ran.who}: {event}, of which the preview said nothing")
         bought = {
@@ -695,9 +701,11 @@ class Person:
                     8, f"{ran.who} took {_named(account)} over, and the preview did not say so"
                 )
 
-    def _nobody_could_say(self, ran: Ran, account: Account) -> bool:
-        """Whether no code of ours runs in the preview that knows of the account: the program
-        declares nothing of its provider any more, or the intent is no target."""
+    def _is_beyond_preview(self, ran: Ran, account: Account) -> bool:
+        """Whether no code of ours can report the account in the preview: the program declares
+        nothing
+        of its provider, or the intent is not a target.
+        """
         assert ran.program is not None
         if ran.step.targets:
             return True
@@ -706,7 +714,7 @@ class Person:
         return all(slot.provider not in left or slot.deleting for slot in places)
 
     def _words(self, ran: Ran, account: Account) -> tuple[set[str], set[str]]:
-        """The words that may stand for an account, and the `Account`s that it may be of."""
+        """The words that may identify an account, and the `Account`s that may hold it."""
         assert ran.program is not None
         places = [slot for slot in (*ran.before, *ran.after) if slot.account_id == account.id]
         wishes = [
@@ -721,17 +729,17 @@ class Person:
         blocks |= {wish.block.name for wish in wishes if wish.block.kind == "account"}
         return words, blocks
 
-    def _check_went_through(self, ran: Ran) -> None:
-        """What is asked for calmly, and is clear to a person, is done."""
+    def _check_succeeded(self, ran: Ran) -> None:
+        """Without faults, everything that is clear to a person succeeds."""
         if ran.killed or ran.green or not ran.step.calm or not ran.whole:
             return
-        excuses = list(self._excuses(ran))
-        if not excuses:
+        reasons = list(self._accepted_reasons(ran))
+        if not reasons:
             phase = "the update" if ran.update is not None else "the preview"
             self._found(0, f"{ran.who}: {phase} failed without a reason: {ran.text}")
 
-    def _excuses(self, ran: Ran) -> Iterator[str]:
-        """Why a careful person would not wonder that it was refused."""
+    def _accepted_reasons(self, ran: Ran) -> Iterator[str]:
+        """The reasons for which a person accepts that the command was refused."""
         program = ran.program
         assert program is not None
         if not ran.token_ok or ran.step.refresh:
@@ -744,14 +752,14 @@ class Person:
             yield "what ignores all changes can't finish work of before"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"
-        yield from self._excuses_of_entries(ran, program)
+        yield from self._accepted_reasons_of_entries(ran, program)
 
-    def _excuses_of_entries(self, ran: Ran, program: Program) -> Iterator[str]:
+    def _accepted_reasons_of_entries(self, ran: Ran, program: Program) -> Iterator[str]:
         wishes = list(program.wishes())
         accounts = {wish.uid: self._account(ran.meant.get(wish.uid)) for wish in wishes}
         if any(block.provider for block in program.blocks):
             yield "explicit providers"
-        yield from self._excuses_of_program(ran, program, wishes)
+        yield from self._accepted_reasons_of_program(ran, program, wishes)
         names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
@@ -765,7 +773,7 @@ class Person:
         if touched & {slot.account_id for slot in ran.before}:
             yield "drift"
         strangers = {(team, nickname) for team, nickname, _ in ran.strangers}
-        strangers |= {_name(account)[:2] for account in self._lost_ones(ran.stack)}
+        strangers |= {_name(account)[:2] for account in self._orphans(ran.stack)}
         for wish in wishes:
             account = accounts[wish.uid]
             needs = self._needs_one(ran, wish)
@@ -781,7 +789,9 @@ class Person:
             if account.id in touched or account.gone or not account.live:
                 yield f"{wish.label} drifted"
 
-    def _excuses_of_program(self, ran: Ran, program: Program, wishes: list[Wish]) -> Iterator[str]:
+    def _accepted_reasons_of_program(
+        self, ran: Ran, program: Program, wishes: list[Wish]
+    ) -> Iterator[str]:
         wanted = {ran.meant.get(wish.uid) for wish in wishes}
         names = Counter(name for block in program.blocks for name in (block.name, *block.old_names))
         if any(count > 1 for count in names.values()):
@@ -814,7 +824,7 @@ class Person:
             if block.protect and any(self._needs_one(ran, w) for w in wishes if w.block == block):
                 yield f"{block.name} is protected"
 
-    # --- what is remembered
+    # --- what the person remembers
 
     def _remember(self, ran: Ran) -> None:
         saw = ran.green and ran.update is not None and ran.operation in ("up", "refresh")
@@ -838,7 +848,7 @@ class Person:
             missed -= {slot.account_id for slot in ran.before}
 
 
-#: How a preview marks what it announces.
+#: The marks of announced changes in a preview.
 _SYMBOL = {
     "buy": "+",
     "recreate": "+→",
@@ -849,7 +859,7 @@ _SYMBOL = {
 }
 
 
-class Said:
+class Announcements:
     """What a preview announced: parts that begin with a mark, replacements, and steps."""
 
     def __init__(self, preview: Outcome) -> None:
@@ -868,8 +878,9 @@ class Said:
         }
 
     def announces(self, symbols: str, words: set[str], accounts: set[str]) -> bool:
-        """Whether a part with one of the marks has one of the words; `accounts` are names of
-        `Account`s, of which replacements are told in another form, and changes by the engine."""
+        """Whether a part with one of the marks has one of the words. `accounts` are the names of
+        `Account`s, whose replacements and changes have another form.
+        """
         if any(part[0] in symbols and _holds(part, words) for part in self._parts):
             return True
         if symbols in ("~→+", "+→") and accounts & self._updated:
@@ -883,8 +894,8 @@ def _holds(text: str, words: set[str]) -> bool:
     )
 
 
-def _can_be_told(wish: Wish, slot: Slot) -> bool:
-    """Whether the code under test can know that the entry means the account in that place."""
+def _can_be_recognised(wish: Wish, slot: Slot) -> bool:
+    """Whether the code under test can know that the entry means the account in that slot."""
     entry, block = wish.entry, wish.block
     names = (block.name, *block.old_names)
     if slot.kind == block.kind and slot.block in names:
@@ -896,12 +907,12 @@ def _can_be_told(wish: Wish, slot: Slot) -> bool:
 
 
 def _is_replaced(ran: Ran, wish: Wish, account: Account) -> bool:
-    """Whether the program, or a flag, asks for another account in its place."""
+    """Whether the program, or a flag, requires a new account in its place."""
     return account.type != wish.entry.type or wish.block.name in ran.step.replaces
 
 
-def _otherwise(wish: Wish, account: Account) -> str:
-    """How the account is not as the entry says."""
+def _difference(wish: Wish, account: Account) -> str:
+    """How the account differs from the entry."""
     if account.gone:
         return "is gone"
     if account.deleted_at is not None:

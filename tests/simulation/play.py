@@ -1,4 +1,4 @@
-"""Plays a history: the engine's model, the core and the emulated ChatDaddy, on virtual time."""
+"""Play a history with the engine's model, the core and the emulated ChatDaddy, on virtual time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.simulation.history import (
 from tests.simulation.person import Person, Ran, Slot, Violation
 from tests.simulation.program import Program, Wish
 
-#: A command that lasts longer than this hangs.
+#: A command that takes longer than this hangs.
 LONGEST_COMMAND_S = 6 * 3600.0
 
 
@@ -66,11 +66,11 @@ class Player:
 
 @dataclass
 class Played:
-    """What came of a history."""
+    """The result of a history."""
 
     violation: Violation | None
     story: list[str]
-    #: Of all that happened: the same seed always gives the same.
+    #: A digest of everything that happened. The same seed always gives the same digest.
     digest: str
     commands: int = 0
     purchases: int = 0
@@ -81,7 +81,7 @@ class Played:
 
 
 def _with_known_providers(program: Program) -> Program:
-    """Where a provider is not declared any more, the default one serves."""
+    """Use the default provider for resources whose provider is no longer declared."""
     known = {"", *(one.name for one in program.providers)}
     for block in program.blocks:
         if block.provider not in known:
@@ -90,7 +90,7 @@ def _with_known_providers(program: Program) -> Program:
 
 
 def play(history: History, ignored: frozenset[int] = frozenset()) -> Played:
-    """Play it on a loop of its own; `ignored` are rules that may be broken."""
+    """Play the history on a new loop. Violations of `ignored` rules are not reported."""
     game: list[_Game] = []
 
     async def work(loop: Loop) -> None:
@@ -124,7 +124,7 @@ class _Game:
         self._players: dict[str, Player] = {}
         self._hands: dict[str, str] = {}
         self._numbers = count(1)
-        #: The files of runs, by machine.
+        #: The records of sent purchases, by machine.
         self._begun: dict[str, dict[str, dict[Ref, Sent]]] = {}
         self._person = Person(world, ignored)
         self._story: list[str] = []
@@ -190,7 +190,9 @@ class _Game:
         player.programs.append(_with_known_providers(program))
 
     def _resolved(self, program: Program) -> Program | None:
-        """The program with the IDs that `adopt` means; None if it means nothing."""
+        """The program with the account IDs that `adopt` refers to. None if there is no such
+        account.
+        """
         for block in program.blocks:
             for key, entry in block.entries.items():
                 if entry.adopt is None or not entry.adopt.startswith("@"):
@@ -281,7 +283,7 @@ class _Game:
     async def _phase(
         self, player: Player, step: RunStep, ran: Ran, dry_run: bool, random: Random
     ) -> Outcome | None:
-        """A preview or an update; None where it was killed."""
+        """A preview or an update. None if it was killed."""
         environment, configuration = self._settings(player)
         shared = core.CoreRun(
             *(self._loop, self._world, ran.who + (" preview" if dry_run else "")),
@@ -343,7 +345,7 @@ class _Game:
             self._loop.kill(engine)
             if stop.how == "kill":
                 self._loop.kill(hosts)
-            else:  # the hosts notice by themselves
+            else:  # the hosts notice it themselves
                 self._loop.call_later(0.05, self._loop.kill, hosts)
             killed.set_result(None)
 
@@ -361,7 +363,7 @@ class _Game:
         )
 
     def _urns(self, player: Player, names: tuple[str, ...]) -> Iterator[str]:
-        """The URNs of resources: of the program, or else as the state has them."""
+        """The URNs of resources, from the program, or else from the state."""
         for name in names:
             block = player.program.block(name)
             if block is None:
@@ -379,7 +381,7 @@ class _Game:
     # --- settings
 
     def _settings(self, player: Player) -> tuple[dict[str, str], dict[str, Any]]:
-        """The environment of all that runs, and the stack's configuration."""
+        """The environment of every process, and the stack's configuration."""
         configuration = core.default_configuration(player.team, player.token)
         if not self._history.in_environment:
             return {}, configuration
@@ -390,8 +392,10 @@ class _Game:
         return environment, {"chatdaddy:baseUrl": configuration["chatdaddy:baseUrl"]}
 
     def _effective(self, player: Player, step: RunStep) -> tuple[str, str]:
-        """Team and token that the default provider's host gets: what registers nothing with it
-        gets what is saved, but for the environment."""
+        """The team and the token that the default provider's host gets. If nothing is registered
+        with
+        the provider, it gets the saved ones, unless the environment overrides them.
+        """
         default = any(block.provider == "" for block in player.program.blocks)
         fresh = not step.refresh or not slots(player.stack)
         runs = step.operation in ("up", "preview") and fresh and default
@@ -410,7 +414,7 @@ class _Game:
         team, token = self._effective(player, step)
         return team in self._world.teams.get(self._world.users.get(token, ""), ())
 
-    # --- telling
+    # --- the report
 
     def _count(self, ran: Ran) -> None:
         counts = self._counts

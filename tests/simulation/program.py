@@ -1,7 +1,7 @@
-"""A program as data, and the edits that a person makes in it.
+"""A program as data, and the edits that a person makes.
 
-Each entry carries a number, its `uid`, that stands for "the account I mean": a person who renames
-a key, or moves an entry, means the same account as before. No code under test ever sees it.
+Each entry has a number, its `uid`, which stands for the account that the person means. It stays the
+same if a key is renamed or an entry moves. The code under test never sees it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from tests.simulation.api import LIMITED, UNLIMITED
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a fleet, or what an `Account` asks for."""
+    """An entry of a fleet, or the arguments of an `Account`."""
 
     uid: int
-    #: None: the key's, or the resource's name.
+    #: None: the key, or the resource's name.
     nickname: str | None = None
     type: str = "wa"
     tier: str = LIMITED
@@ -30,7 +30,7 @@ class Entry:
     allow_history_loss: bool = False
 
     def given(self) -> dict[str, Any]:
-        """The arguments as a program gives them: nothing that is as by default."""
+        """The arguments as a program gives them, without defaults."""
         said = {
             name: getattr(self, name)
             for name in ("nickname", "on_delete", "existing", "adopt")
@@ -48,11 +48,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Block:
-    """An `Account` or an `AccountFleet`, as it stands in the program."""
+    """An `Account` or an `AccountFleet` in the program."""
 
     kind: Literal["account", "fleet"]
     name: str
-    #: An `Account` has one, with the key "".
+    #: An `Account` has one entry, with the key "".
     entries: dict[str, Entry] = field(default_factory=dict)
     provider: str = ""
     on_delete: str | None = None
@@ -62,7 +62,7 @@ class Block:
     retain: bool = False
     ignore_changes: bool = False
     delete_before_replace: bool = False
-    #: Names that it had, for Pulumi's own `aliases`.
+    #: Former names, for Pulumi's own `aliases`.
     old_names: tuple[str, ...] = ()
 
 
@@ -77,7 +77,7 @@ class ProviderBlock:
 
 @dataclass(frozen=True)
 class Wish:
-    """An entry with all that its block says of it."""
+    """An entry with the options of its block."""
 
     block: Block
     key: str
@@ -138,18 +138,18 @@ class Program:
 
 
 def normal(nickname: str) -> str:
-    """The form in which a person takes two nicknames for one."""
+    """The form in which a person compares nicknames."""
     return unicodedata.normalize("NFC", nickname).strip()
 
 
-# --- edits: each takes a program and gives another, or the same where it does not fit
+# --- edits: each returns a changed program, or the same one if the edit does not apply
 
 Edit = Callable[[Program], Program]
 
 
 @dataclass(frozen=True)
 class Change:
-    """One edit, as data: what is printed in a story, and what shrinking drops."""
+    """One edit, as data, which can be printed and shrunk."""
 
     what: str
     args: tuple[Any, ...]
@@ -184,7 +184,7 @@ def _short(value: Any) -> str:
 
 
 def _with_entry(block: Block, key: str, entry: Entry) -> Block:
-    """The fleet with another entry; no other says any more that it had that key."""
+    """The fleet with another entry. No other entry keeps that key as an alias."""
     entries = {
         other: replace(one, aliases=tuple(old for old in one.aliases if old != key))
         for other, one in block.entries.items()
@@ -193,7 +193,7 @@ def _with_entry(block: Block, key: str, entry: Entry) -> Block:
 
 
 def _add(program: Program, name: str, key: str, entry: Entry) -> Program:
-    """An entry comes to a fleet that is there."""
+    """Add an entry to an existing fleet."""
     block = program.block(name)
     if block is None or block.kind != "fleet" or key in block.entries:
         return program
@@ -219,8 +219,10 @@ def _declare(program: Program, block: Block) -> Program:
 
 
 def _rekey(program: Program, name: str, old: str, new: str, says_so: bool, uid: int) -> Program:
-    """A key is renamed. A person who neither says so with `aliases` nor gives a nickname can't be
-    understood: that is another account, with the number `uid`."""
+    """Rename a key. If neither `aliases` nor a nickname connects old and new, the entry means
+    another
+    account, with the number `uid`.
+    """
     block = program.block(name)
     if block is None or block.kind != "fleet" or old not in block.entries or new in block.entries:
         return program
@@ -234,7 +236,7 @@ def _rekey(program: Program, name: str, old: str, new: str, says_so: bool, uid: 
 
 
 def _rename_block(program: Program, old: str, new: str, says_so: bool, uid: int) -> Program:
-    """A resource is renamed, with Pulumi's `aliases` or without."""
+    """Rename a resource, with Pulumi's `aliases` or without."""
     block = program.block(old)
     if block is None or program.block(new) is not None:
         return program
@@ -247,7 +249,7 @@ def _rename_block(program: Program, old: str, new: str, says_so: bool, uid: int)
 
 
 def _move(program: Program, name: str, key: str, to: str, new_key: str) -> Program:
-    """An entry goes to another fleet, or to an `Account` of that name that is not there yet."""
+    """Move an entry to another fleet, or to a new `Account`."""
     block, target = program.block(name), program.block(to)
     if block is None or key not in block.entries or name == to:
         return program
@@ -267,7 +269,7 @@ def _move(program: Program, name: str, key: str, to: str, new_key: str) -> Progr
 
 
 def _set(program: Program, name: str, key: str, field_: str, value: Any) -> Program:
-    """One argument of an entry changes."""
+    """Change one argument of an entry."""
     block = program.block(name)
     if block is None or key not in block.entries:
         return program
@@ -276,7 +278,7 @@ def _set(program: Program, name: str, key: str, field_: str, value: Any) -> Prog
 
 
 def _option(program: Program, name: str, field_: str, value: Any) -> Program:
-    """One argument or option of a resource changes."""
+    """Change one argument or option of a resource."""
     block = program.block(name)
     return program if block is None else program.with_block(replace(block, **{field_: value}))
 

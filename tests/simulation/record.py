@@ -1,6 +1,6 @@
-"""Records what the real engine calls: `python -m tests.simulation.record [SEQUENCE …]`.
+"""Record the calls of the real engine: `python -m tests.simulation.record [SEQUENCE …]`.
 
-Needs `pulumi` on PATH. The recordings in `recorded/` are what the engine's model is held against.
+Requires `pulumi` on PATH. The tests compare the model of the engine with `recorded/`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RECORDED = HERE / "recorded"
 
 _URN = "urn:pulumi:dev::toys::"
 
-#: Provider hosts outlive a killed engine; a toy is at one thing for 3 seconds at most.
+#: Provider hosts outlive a killed engine. One call of a toy takes 3 seconds at most.
 _OUTLIVES_S = 4
 
 
@@ -75,7 +75,7 @@ class Recorder:
             said = output.read()
         calls = self._calls()
         if command.kill:
-            time.sleep(_OUTLIVES_S)  # the hosts end what they are at
+            time.sleep(_OUTLIVES_S)  # wait for the hosts to finish
             self._run("cancel", "--yes", "--stack", "dev")
         if os.environ.get("SAY"):
             print(said)
@@ -90,7 +90,7 @@ class Recorder:
         return [json.loads(line) for line in self._log.read_text().splitlines()]
 
     def _strike(self, process: subprocess.Popen[bytes], command: Command) -> None:
-        """Kill or interrupt the engine while the operation lasts."""
+        """Kill or interrupt the engine during the operation."""
         moment = command.kill or command.interrupt
         if moment is None:
             return
@@ -175,7 +175,7 @@ def path_of(sequence: Sequence) -> Path:
 
 
 def _text(told: list[dict[str, Any]]) -> str:
-    """As JSON, a line for each call and each resource, so that differences can be read."""
+    """As JSON with one line for each call and each resource, which makes diffs readable."""
     small = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
     parts = []
     for command in told:

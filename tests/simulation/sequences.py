@@ -1,6 +1,6 @@
-"""Sequences of commands on toy programs, which the real engine and the model of it play.
+"""Sequences of commands on toy programs, for the real engine and for its model.
 
-A program is plain data, since it is run by the real engine (`record.py`) and by the model.
+A program is plain data, because both the real engine (`record.py`) and the model run it.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ Toys = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Command:
-    """One command; `program` is what it runs, where it runs any."""
+    """One command. `program` is the program that it runs, if any."""
 
     operation: str  # up, preview, refresh or destroy
     program: Toys = field(default_factory=list)
-    #: Flags as `pulumi` takes them; `target` and `replace` name a resource: NAME or BOX/NAME.
+    #: Flags as `pulumi` takes them. `target` and `replace` name a resource: NAME or BOX/NAME.
     flags: tuple[str, ...] = ()
-    #: What `read` finds: "gone", or properties that are otherwise.
+    #: What `read` finds: "gone", or changed properties.
     drift: dict[str, Any] = field(default_factory=dict)
-    #: The stack's setting of that name, which its default provider gets.
+    #: The stack's setting of that name, which the default provider gets.
     mark: str = "stack"
-    #: Kill or interrupt the engine while that resource is in that operation: ("a", "create").
+    #: Kill or interrupt the engine while the resource is in the operation: ("a", "create").
     kill: tuple[str, str] | None = None
     interrupt: tuple[str, str] | None = None
 
@@ -35,17 +35,18 @@ class Sequence:
 
 
 def toy(name: str, **given: Any) -> dict[str, Any]:
-    """A resource. Options have an underscore in front: `_protect=True`; the rest are properties.
+    """A resource. Names of options start with an underscore: `_protect=True`. The rest are
+    properties.
 
     Options: `_after` (depends on these), `_refs` (inputs that are the `out` of others), `_parent`,
-    `_provider`, `_protect`, `_retain`, `_ignore`, `_aliases`, `_dbr`, `_hooks` (mark the begin of
-    its work in that component's outputs).
+    `_provider`, `_protect`, `_retain`, `_ignore`, `_aliases`, `_dbr`, `_hooks` (a hook registers
+    that component's outputs before the step).
     """
     return {"name": name, **given}
 
 
 def box(name: str, **given: Any) -> dict[str, Any]:
-    """A component; its outputs are registered by hooks of others alone."""
+    """A component. Only hooks of other resources register its outputs."""
     return {"name": name, "_component": True, **given}
 
 
@@ -55,7 +56,7 @@ def team(name: str, mark: str, **given: Any) -> dict[str, Any]:
 
 
 def reads_state() -> dict[str, Any]:
-    """The program reads the saved outputs of its stack, there."""
+    """The program reads the saved outputs of its stack at this point."""
     return {"name": "", "_reads_state": True}
 
 

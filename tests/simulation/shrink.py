@@ -1,4 +1,4 @@
-"""Makes a failing history small: what is left is a story of a few lines that a person can read."""
+"""Shrink a failing history to a few lines that a person can read."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tests.simulation.api import CALM, calmer
 from tests.simulation.history import EditStep, History, RunStep, Step
 from tests.simulation.program import Block, Change
 
-#: Plays the history and says how it fails; "" where it does not.
+#: Plays the history and returns how it fails, or "".
 Fails = Callable[[History], str]
 
 
 def shrink(history: History, fails: Fails, *, most: int = 400) -> History:
-    """A smaller history that fails in the same way, after so many tries at most.
+    """Return a smaller history that fails in the same way.
 
     Args:
-        history: One that fails.
-        fails: How it fails, in words; IDs and numbers in them may differ.
-        most: How many histories are played at most.
+        history: A history that fails.
+        fails: Plays a history, and returns how it fails. IDs and numbers may differ.
+        most: The maximum number of histories that are played.
     """
     wanted = _kind(fails(history))
     left = most
@@ -41,13 +41,13 @@ def shrink(history: History, fails: Fails, *, most: int = 400) -> History:
 
 
 def _kind(failure: str) -> str:
-    """What a failure is about, without what differs from try to try."""
+    """The kind of a failure: its message without IDs and numbers."""
     words = re.sub(r"acc[\w-]+|\b(dev|prod) \d+|'[^']*'|\b[a-z]*\d+(/\w+)?", "·", failure)
     return words[:130]
 
 
 def _fewer_steps(history: History, still_fails: Callable[[History], bool]) -> History:
-    """Without chunks of steps, large ones first."""
+    """Remove chunks of steps, large ones first."""
     steps = list(history.steps)
     size = max(1, len(steps) // 2)
     while True:
@@ -105,7 +105,7 @@ def _calmer_runs(step: RunStep) -> Iterable[RunStep]:
 
 
 def _plainer_changes(change: Change) -> Iterator[Change]:
-    """The same with less in the block that it declares."""
+    """The same edit with fewer arguments in the block that it declares."""
     if change.what != "declare":
         return
     (block,) = change.args

@@ -61,7 +61,7 @@ def test_a_killed_process_never_runs_again() -> None:
     assert run(work) == []
 
 
-def test_others_go_on() -> None:
+def test_other_processes_continue_after_a_kill() -> None:
     async def work(loop: Loop) -> float:
         loop.spawn(victim := Process("victim"), asyncio.sleep(5))
         other = loop.spawn(Process("other"), asyncio.sleep(7))

@@ -1,4 +1,4 @@
-"""The model of the engine makes the calls that the real engine made."""
+"""The model of the engine makes the same calls as the real engine."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class ToyHost:
-    """The toy provider, as a host of the model."""
+    """The toy provider as a host of the model."""
 
     def __init__(self, configuration: Props, command: Command, note: Note) -> None:
         self._mark = configuration.get("toys:mark") or configuration.get("mark")
@@ -93,7 +93,7 @@ class ToyHost:
 
 
 def program_of(declared: list[Props], note: Note) -> Program:
-    """What the recorded project's program does with the same data."""
+    """Do what the recorded project's program does with the same data."""
 
     async def program(monitor: Monitor) -> None:
         made: dict[str, asyncio.Task[Registered]] = {}
@@ -111,7 +111,7 @@ def program_of(declared: list[Props], note: Note) -> Program:
             return begin
 
         def of(name: str) -> list[str]:
-            """To depend on a component is to depend on what is in it."""
+            """A dependency on a component is a dependency on its children."""
             (kind,) = (one for one in declared if one["name"] == name)
             inside = [one["name"] for one in declared if one.get("_parent") == name]
             return inside if kind.get("_component") else [name]
@@ -127,7 +127,7 @@ def program_of(declared: list[Props], note: Note) -> Program:
             if kind != TOY:
                 del props["name"]
             for key, other in refs.items():
-                # In a preview, what is not given back is not known; after a failure it is nothing.
+                # In a preview, a missing output is unknown. After a failure it is None.
                 missing = UNKNOWN if monitor.dry_run else None
                 props[key] = None if other.failed else other.outputs.get("out", missing)
             goal = Goal(
@@ -269,7 +269,7 @@ def _by_name(calls: list[Props]) -> dict[str, list[Props]]:
 
 
 def _orders(calls: list[Props], program: list[Props]) -> set[tuple[str, str]]:
-    """Which resource's last call came before another's first one, of those that are ordered."""
+    """Which resource's last call came before another's first one, for ordered resources."""
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     deletions: list[int] = []
@@ -299,7 +299,7 @@ def _resources(told: Props) -> list[Props]:
 
 
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda one: one.name)
-def test_the_model_calls_what_the_real_engine_calls(sequence: Sequence) -> None:
+def test_the_model_makes_the_recorded_calls(sequence: Sequence) -> None:
     async def work(loop: Loop) -> list[Props]:
         stack = Stack("dev")
         return [await play(stack, command, loop) for command in sequence.commands]
@@ -320,13 +320,13 @@ def test_the_model_calls_what_the_real_engine_calls(sequence: Sequence) -> None:
 @pytest.mark.slow
 @pytest.mark.real_engine
 @pytest.mark.skipif(PULUMI is None, reason="`pulumi` is not on PATH")
-def test_the_real_engine_still_does_what_was_recorded() -> None:
+def test_the_real_engine_still_makes_the_recorded_calls() -> None:
     (sequence,) = (one for one in SEQUENCES if one.name == "replace")
     assert record(sequence) == json.loads(path_of(sequence).read_text())
 
 
-def test_a_hook_that_waits_for_outputs_hangs_where_all_workers_wait() -> None:
-    """As the real engine does: it registers outputs in the loop that hands out the steps."""
+def test_a_hook_that_waits_for_outputs_hangs_if_all_workers_wait() -> None:
+    """The real engine does the same: it registers outputs in the loop that hands out the steps."""
 
     async def work(loop: Loop) -> None:
         begun: list[asyncio.Future[None]] = []

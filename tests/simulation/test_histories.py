@@ -1,4 +1,4 @@
-"""Histories of ordinary life: fixed seeds, those that once failed, and that they replay exactly."""
+"""Histories of ordinary life, from fixed seeds and from `found.py`. A seed replays exactly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.simulation.found import FOUND
 from tests.simulation.history import generate
 from tests.simulation.play import play
 
-#: Seeds that a test plays: about 15 seconds' worth.
+#: The seeds that one test plays, about 15 seconds of work.
 CHUNK = 75
 FIRST = 20_000
 
@@ -28,13 +28,13 @@ def test_ordinary_life_breaks_no_rule(chunk: int) -> None:
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_what_once_broke_a_rule_breaks_none(name: str) -> None:
+def test_a_found_history_breaks_no_rule(name: str) -> None:
     played = play(FOUND[name])
     assert played.violation is None, "\n".join(played.story)
 
 
 def test_a_seed_replays_byte_for_byte() -> None:
-    """In another process, where texts have other hashes."""
+    """In another process, in which strings have other hashes."""
     code = (
         "from tests.simulation.history import generate\n"
         "from tests.simulation.play import play\n"

@@ -1,7 +1,7 @@
-"""Each rule is broken once in the core: fixed histories must notice.
+"""Each rule is broken once in the core. Fixed histories must detect it.
 
-`python -m tests.simulation --mutant RULE --seed 20000 --histories 300` finds other seeds, once what
-a seed makes has changed.
+If `history.py` changes, `python -m tests.simulation --mutant RULE --seed 20000 --histories 300`
+finds other seeds.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from tests.simulation.found import FOUND
 from tests.simulation.history import generate
 from tests.simulation.mutants import MUTANTS, Mutant
 
-#: By rule: seeds, and names of written histories.
+#: By rule: seeds, and names of the histories in `found.py`.
 RED: dict[int, tuple[int | str, ...]] = {
     1: (20011, 20016),
     2: ("a colleague buys what an interrupted run did not",),
-    3: ("killed while a slow purchase is under way", 20014),
+    3: ("killed during a slow purchase", 20014),
     4: (20004, 20016),
     5: (20016, 20047),
     6: (20057, 20075),
@@ -30,7 +30,7 @@ RED: dict[int, tuple[int | str, ...]] = {
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: f"rule {one.rule}")
-def test_a_mutant_is_noticed(mutant: Mutant) -> None:
+def test_histories_detect_each_mutant(mutant: Mutant) -> None:
     for one in RED[mutant.rule]:
         history = FOUND[one] if isinstance(one, str) else generate(one)
         assert mutant.breaks(history) is not None, one

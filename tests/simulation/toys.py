@@ -1,10 +1,10 @@
-"""The toy provider: the same rules for the real engine's recordings and for the model of it.
+"""The toy provider: the same rules for the recordings of the real engine and for its model.
 
-It knows neither Pulumi nor this package, since the recorder copies it into a project of its own.
-Properties that steer it: `size` is changed in place, `kind` replaces, `dbr` asks for the deletion
-first, `fail` names operations that fail. `hidden` is an input that `check` drops, as the hidden
-inputs of ChatDaddy's resources are. `check` adds `serial`, carried over from the old inputs, so
-that it shows whether those were given.
+It imports neither Pulumi nor this package, because the recorder copies it into another project.
+These properties control it: `size` is changed in place, `kind` replaces, `dbr` requests the
+deletion first, `fail` names operations that fail. `hidden` is an input that `check` drops, like the
+hidden inputs of ChatDaddy's resources. `check` adds `serial` and keeps it if it gets the old
+inputs, which shows whether it got them.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ CHANGED_IN_PLACE = ("size", "given", "note")
 
 
 class ToyFailure(Exception):
-    """What a toy was told to fail with."""
+    """The failure that a toy was told to have."""
 
 
 def check(olds: Props, news: Props) -> Props:
-    """The checked inputs."""
+    """Return the checked inputs."""
     kept = {key: value for key, value in news.items() if key not in ("hidden", "serial")}
     return {**kept, "serial": olds.get("serial") or f"made for {news['name']} {news.get('kind')}"}
 
 
 def failures(news: Props) -> list[tuple[str, str]]:
-    """What `check` refuses, by property."""
+    """Return what `check` refuses, by property."""
     return [("bad", str(news["bad"]))] if news.get("bad") else []
 
 
 def diff(olds: Props, news: Props) -> tuple[bool, list[str], bool]:
-    """Whether anything changes, what replaces, and whether the old one is deleted first."""
+    """Return whether anything changes, what replaces, and whether the old one is deleted first."""
     replaces = ["kind"] if olds.get("kind") != news.get("kind") else []
     in_place = any(olds.get(key) != news.get(key) for key in CHANGED_IN_PLACE)
     return bool(replaces or in_place), replaces, bool(news.get("dbr"))
 
 
 def create(news: Props) -> tuple[str, Props]:
-    """The ID and the outputs."""
+    """Return the ID and the outputs."""
     fail("create", news)
     return f"{news['name']}-{news.get('kind')}", {**news, "out": f"{news['name']} is made"}
 
@@ -50,7 +50,7 @@ def update(news: Props) -> Props:
 
 
 def read(identifier: str, outputs: Props, drift: Any) -> tuple[str, Props, Props | None]:
-    """The ID (nothing where it is gone), the outputs and the inputs."""
+    """Return the ID (empty if it is gone), the outputs and the inputs."""
     fail("read", outputs)
     if drift == "gone":
         return "", {}, None

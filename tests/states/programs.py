@@ -1,4 +1,4 @@
-"""The programs whose states are kept. Add programs; those that are here stay as they are."""
+"""The programs whose states are recorded. Add programs, but never change these."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NICKNAMES = {
     "account_fleet": ["alice", "Bob & Co"],
 }
 
-#: The same programs with every account moved to the other tier.
+#: The same programs, with every account moved to the other tier.
 CHANGED = {
     name: program.replace('tier="limited"', 'tier="unlimited"')
     for name, program in PROGRAMS.items()

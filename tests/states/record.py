@@ -1,4 +1,4 @@
-"""Keep the states that this version writes: `python -m tests.states.record VERSION`."""
+"""Record the states that this version writes: `python -m tests.states.record VERSION`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every state that a released version wrote is refreshed, updated and destroyed by today's code."""
+"""The current code refreshes, updates and destroys every state that a released version wrote."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 STATES = sorted(Path(__file__).parent.glob("*/*.json"))
 
 
-def test_every_provider_that_a_state_names_is_there() -> None:
-    """The strings in old states, to the letter: none of them may ever change."""
+def test_every_provider_named_in_a_state_exists() -> None:
+    """The exact strings in old states, which may never change."""
     import base64
     import pickle
 

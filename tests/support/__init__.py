@@ -1,1 +1,1 @@
-"""What several kinds of tests stand on: processes they start, and a way to look at them."""
+"""Code that several kinds of tests share."""

@@ -1,4 +1,4 @@
-"""A server between a stack and the emulated ChatDaddy, which changes what a test wants changed."""
+"""A proxy between a stack and the emulated ChatDaddy, which can change or hold answers."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from typing import Any
 
 import httpx
 
-#: The body of a listing of accounts, as it is to be answered.
+#: Changes the body of a listing of accounts.
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
-#: Headers that hold for one connection only.
-_OF_THE_CONNECTION = {"connection", "content-encoding", "content-length", "host", "keep-alive"}
-_OF_THE_CONNECTION |= {"transfer-encoding", "date", "server"}
+#: Headers that apply to one connection only.
+_CONNECTION_HEADERS = {"connection", "content-encoding", "content-length", "host", "keep-alive"}
+_CONNECTION_HEADERS |= {"transfer-encoding", "date", "server"}
 
 
 class Between(ThreadingHTTPServer):
-    """Passes every call on. `listing` changes the answers to `GET /im/accounts`, and `hold` keeps
-    the answers to another kind of call back.
+    """Forwards every call. `listing` changes the answers to `GET /im/accounts`, and `hold` delays
+    the
+    answers to one other kind of call.
 
-    A connection serves one call, so that closing the server waits for the calls under way: none
-    of them uses the upstream client after it is closed.
+    A connection serves one call, so closing the server waits for the calls in progress, and none of
+    them uses the upstream client after it is closed.
     """
 
     daemon_threads = False
@@ -41,7 +42,7 @@ class Between(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def hide(self, *account_ids: str, total: bool = True) -> None:
-        """Leave accounts out of every listing; with `total` the total counts them out too."""
+        """Omit accounts from every listing. With `total`, the total omits them, too."""
 
         def change(body: dict[str, Any]) -> dict[str, Any]:
             shown = [one for one in body["accounts"] if one["accountId"] not in account_ids]
@@ -53,11 +54,11 @@ class Between(ThreadingHTTPServer):
         self.listing = change
 
     def hold(self, method: str, path: str) -> None:
-        """Answer these calls once they are released; they are passed on at once."""
+        """Forward these calls at once, and answer them after `release`."""
         self.held = method, path
 
     def release(self) -> None:
-        """Answer what is held, and all that comes."""
+        """Answer the held calls, and hold no more."""
         self.held = ("", "")
         self.released.set()
 
@@ -67,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in _OF_THE_CONNECTION}
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in _CONNECTION_HEADERS}
         answer = self.server.upstream.request(
             self.command, self.path, content=body, headers=headers
         )
@@ -76,13 +77,13 @@ class _Handler(BaseHTTPRequestHandler):
             said = json.dumps(self.server.listing(answer.json())).encode()
         if (self.command, self.path) == self.server.held:
             self.server.released.wait()
-        with suppress(ConnectionError):  # who asked may be gone
+        with suppress(ConnectionError):  # the caller may be gone
             self._answer(answer, said)
 
     def _answer(self, answer: httpx.Response, said: bytes) -> None:
         self.send_response(answer.status_code)
         for name, value in answer.headers.items():
-            if name.lower() not in _OF_THE_CONNECTION:
+            if name.lower() not in _CONNECTION_HEADERS:
                 self.send_header(name, value)
         if answer.status_code != 204:
             self.send_header("Content-Length", str(len(said)))

@@ -1,4 +1,4 @@
-"""A real browser: headless Chromium, driven over its DevTools pipe."""
+"""A real browser: headless Chromium, controlled over its DevTools pipe."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ class Browser:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A browser with an empty profile, for as long as it is needed."""
+    """Start a browser with an empty profile, and end it afterwards."""
     assert CHROMIUM is not None
     its_read, write = os.pipe()
     read, its_write = os.pipe()
     with tempfile.TemporaryDirectory() as profile:
-        # The browser takes its commands from descriptor 3 and answers on 4.
+        # The browser reads commands from descriptor 3 and writes answers to descriptor 4.
         script = f'exec "$0" "$@" 3<&{its_read} 4>&{its_write}'
         process = subprocess.Popen(
             [

@@ -1,4 +1,4 @@
-"""`chatdaddy-pulumi` as a process, in a folder and with an environment of its own."""
+"""`chatdaddy-pulumi` as a process, with its own folder and environment."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
 COMMAND = Path(sys.executable).parent / "chatdaddy-pulumi"
 
-#: Control sequences that a terminal takes for colours and movements.
+#: Control sequences for colours and cursor movements.
 ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>])")
 
 
 @dataclass(frozen=True)
 class Ran:
-    """A command and what it came to."""
+    """A command and its result."""
 
     arguments: tuple[str, ...]
     exit_code: int
@@ -33,13 +33,13 @@ class Ran:
     err: str = ""
 
     def ok(self) -> Ran:
-        """Itself; fails the test if the command failed."""
+        """Return the result. Fail the test if the command failed."""
         assert self.exit_code == 0, f"{self.out}\n{self.err}"
         return self
 
     @property
     def screen(self) -> str:
-        """What a person sees, the command line and the exit code included."""
+        """What a person sees, including the command line and the exit code."""
         parts = [f"$ {shlex.join(('chatdaddy-pulumi', *self.arguments))}", self.out.rstrip("\n")]
         if self.err:
             parts += ["--- stderr", self.err.rstrip("\n")]
@@ -48,7 +48,7 @@ class Ran:
 
 @dataclass
 class Command:
-    """Runs the command in a folder; what it is told of ChatDaddy is in `env`."""
+    """Runs the command in a folder. `env` has the settings for ChatDaddy."""
 
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Command:
 
     @classmethod
     def against(cls, sandbox: Sandbox, folder: Path, **env: str) -> Command:
-        """With the emulator's address and credentials in the environment."""
+        """The command with the emulator's address and credentials in the environment."""
         return cls(
             folder,
             {
@@ -68,7 +68,7 @@ class Command:
         )
 
     def environment(self) -> Mapping[str, str]:
-        """Nothing of this process's but what programs need to run."""
+        """Only the variables of this process that programs need to run."""
         home = self.folder / ".home"
         home.mkdir(exist_ok=True)
         return {
@@ -98,7 +98,7 @@ class Command:
         return Ran(arguments, done.returncode, done.stdout, done.stderr)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Begin it and return at once; stdout and stderr are one."""
+        """Start it and return at once. stderr goes to stdout."""
         return subprocess.Popen(
             [str(COMMAND), *arguments],
             cwd=self.folder,
@@ -113,7 +113,7 @@ class Command:
     def in_terminal(
         self, *arguments: str, rows: int = 60, columns: int = 100
     ) -> Iterator[Terminal]:
-        """Begin it in a terminal of that size; what still runs in the end is killed."""
+        """Start it in a terminal of that size. It is killed if it still runs at the end."""
         terminal = Terminal(self, arguments, rows, columns)
         try:
             yield terminal
@@ -149,11 +149,11 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What it wrote, without colours and movements."""
+        """The output, without colours and cursor movements."""
         return ANSI.sub("", self.raw).replace("\r", "")
 
     def wait_for(self, text: str) -> None:
-        """Read until the text is there."""
+        """Read until the text appears."""
         deadline = time.monotonic() + self._timeout
         while text not in self.text:
             assert time.monotonic() < deadline, f"no {text!r} in:\n{self.text}"
@@ -164,7 +164,7 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def end(self) -> int:
-        """Read to its end; the exit code."""
+        """Read to the end, and return the exit code."""
         deadline = time.monotonic() + self._timeout
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"does not end:\n{self.text}"
@@ -179,11 +179,11 @@ class Terminal:
         os.close(self._master)
 
     def read(self, seconds: float) -> bool:
-        """Whether there was something to read."""
+        """Return whether there was output to read."""
         ready, _, _ = select.select([self._master], [], [], seconds)
         try:
             got = os.read(self._master, 65_536) if ready else b""
-        except OSError:  # the other side has closed
+        except OSError:  # the other side has closed the terminal
             got = b""
         self.raw += got.decode(errors="replace")
         return bool(got)

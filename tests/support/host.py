@@ -1,4 +1,6 @@
-"""The real provider host (`python -m pulumi.dynamic`), driven over gRPC as the engine drives it."""
+"""The real provider host (`python -m pulumi.dynamic`), called over gRPC like the engine calls
+it.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,13 @@ def to_struct(values: dict[str, Any]) -> struct_pb2.Struct:
 
 @dataclass
 class Engine(engine_pb2_grpc.EngineServicer):
-    """The engine's side: it keeps what the host logs, and what a program has told it."""
+    """The engine's services: it collects what the host logs, and knows the root that a program
+    set.
+    """
 
     lines: list[str] = field(default_factory=list)
     passing: list[str] = field(default_factory=list)
-    #: The stack's root; None: it fails to answer.
+    #: The stack's root. If it is None, the call fails.
     root: str | None = ""
     address: str = ""
 
@@ -51,12 +55,12 @@ class Engine(engine_pb2_grpc.EngineServicer):
 
 
 class Failure(AssertionError):
-    """An error that the host answered, with the text that the engine would show."""
+    """An error that the host returned, with the text that the engine shows."""
 
 
 @dataclass
 class Host:
-    """A provider host, and one of our providers in it by the name that states have for it."""
+    """A provider host, and one of our providers by the name that states have for it."""
 
     stub: Any
     engine: Engine
@@ -78,7 +82,7 @@ class Host:
     def check(
         self, news: dict[str, Any], olds: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        """The checked inputs, and the failures by property."""
+        """Return the checked inputs, and the failures by property."""
         request = provider_pb2.CheckRequest(
             olds=self._with(olds) if olds else to_struct({}), news=self._with(news)
         )
@@ -95,7 +99,7 @@ class Host:
         return answer.id, _plain(answer.properties)
 
     def read(self, id_: str, outputs: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        """The ID (empty if it is gone), the outputs and the inputs."""
+        """Return the ID (empty if it is gone), the outputs and the inputs."""
         request = provider_pb2.ReadRequest(id=id_, properties=self._with(outputs))
         answer = self._call("Read", request)
         return answer.id, _plain(answer.properties), _plain(answer.inputs)
@@ -113,7 +117,7 @@ def _serialized(provider: str) -> str:
 
 
 def _plain(struct: Any) -> dict[str, Any]:
-    """The properties as the engine would hand them back: secrets opened, no `__provider`."""
+    """The properties as the engine passes them back: without secret wrappers and `__provider`."""
     values = {key: _open(value) for key, value in MessageToDict(struct).items()}
     values.pop("__provider", None)
     return values
@@ -135,7 +139,7 @@ def _open(value: Any) -> Any:
 def hosted(
     provider: str, config: dict[str, str], env: dict[str, str] | None = None
 ) -> Iterator[Host]:
-    """Start a host, configure it, and hand out `chatdaddy_pulumi.<provider>` in it."""
+    """Start and configure a host, and yield `chatdaddy_pulumi.<provider>` in it."""
     engine = Engine()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
     engine_pb2_grpc.add_EngineServicer_to_server(engine, server)

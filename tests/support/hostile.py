@@ -1,4 +1,4 @@
-"""A server that answers what a test wants it to, sound or not, and remembers what it was asked."""
+"""A server that gives the answers that a test sets, valid or not, and records the calls."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 import jwt
 
-#: Answers a call, over the handler or by what it returns (JSON, or bytes as they are).
+#: Answers a call, through the handler, or by its return value (JSON, or raw bytes).
 Answer = Callable[["Handler"], Any]
 
 KEY = "a key that nobody checks, of thirty-two bytes or more"
 
 
 @dataclass
-class Asked:
+class ReceivedCall:
     """One call that came in."""
 
     method: str
@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.partition("?")[0]
-        self.server.asked.append(Asked(self.command, self.path, dict(self.headers), body))
+        self.server.asked.append(ReceivedCall(self.command, self.path, dict(self.headers), body))
         answer = self.server.answers.get(f"{self.command} {path}", self.server.otherwise)
         try:
             said = answer(self)
@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Hostile(ThreadingHTTPServer):
-    """Listens on a port of its own; `answers` by "GET /im/accounts"."""
+    """Listens on its own port. The keys of `answers` are like "GET /im/accounts"."""
 
     daemon_threads = True
 
@@ -70,14 +70,14 @@ class Hostile(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: dict[str, Answer] = {"POST /auth/token": lambda _: {"access_token": token()}}
         self.otherwise: Answer = lambda handler: handler.say({"message": "no such thing"}, 404)
-        self.asked: list[Asked] = []
+        self.asked: list[ReceivedCall] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
     def calls(self) -> list[str]:
-        """What was asked, tokens apart."""
+        """The received calls, without token calls."""
         return [
             f"{one.method} {one.path.partition('?')[0]}"
             for one in self.asked
@@ -89,7 +89,7 @@ class Hostile(ThreadingHTTPServer):
 
 
 def token() -> str:
-    """An access token as ChatDaddy makes them, of a user that does not exist."""
+    """An access token in ChatDaddy's format, for a user that does not exist."""
     claims = {"exp": 2**31, "iat": 0, "scope": "1" * 110, "user": {"id": "u1", "teamId": "t1"}}
     return jwt.encode(claims, KEY, algorithm="HS256")
 

@@ -1,6 +1,6 @@
-"""The search for secrets in what a run left behind: files, output, reports.
+"""The search for secrets in the files, the output and the reports of a test run.
 
-`tests/conftest.py` runs it over everything that the whole suite produced.
+`tests/conftest.py` applies it to everything that the whole suite produced.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from tests.support.sandbox import REFRESH_TOKEN
 
 SECRETS = {"the refresh token": REFRESH_TOKEN, "the passphrase": PASSPHRASE}
 
-#: An access token as the emulator signs them.
+#: An access token in the emulator's format.
 _JWT = re.compile(rb"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}")
 
-#: The emulated service's own database: ChatDaddy knows its tokens. SQLite keeps a log beside it.
-#: The files of runs are databases, too, in a folder of their own.
+#: The emulated service's own database, which contains its tokens, and its SQLite log. Run files are
+#: also databases, in a folder of their own.
 _THE_SERVICES_OWN = re.compile(r"\.db(-wal|-shm|-journal)?$")
 _RUNS = re.compile(r"/chatdaddy-pulumi-[^/]*/")
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A secret, and where it was found."""
+    """A secret, and the place where it was found."""
 
     secret: str
     place: str
@@ -41,14 +41,14 @@ class Leak:
 
 
 def forms(secret: str) -> Iterator[bytes]:
-    """The secret as it is, and as encodings write it, wherever in a text it stands."""
+    """The secret itself and in common encodings, at any position in an encoded text."""
     raw = secret.encode()
     yield raw
     yield quote(secret, safe="").encode()
     yield raw.hex().encode()
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + raw)
-        # What depends on the neighbours is left out: so many characters at either end.
+        # Omit the first and last characters, which depend on the neighbouring text.
         yield encoded[(shift * 8 + 5) // 6 : len(encoded) // 4 * 4 - 4]
 
 
@@ -64,13 +64,13 @@ def in_bytes(content: bytes, place: str, secrets: dict[str, str]) -> list[Leak]:
 
 
 def in_files(folders: Iterable[Path], secrets: dict[str, str] | None = None) -> list[Leak]:
-    """Every secret in every file below; the emulated service's own database apart."""
+    """Every secret in every file of a folder, without the emulated service's own database."""
     found: list[Leak] = []
     for folder in folders:
         for directory, _, names in os.walk(folder):
             for name in names:
                 path = Path(directory, name)
-                own = _THE_SERVICES_OWN.search(name) and not is_of_a_run(path)
+                own = _THE_SERVICES_OWN.search(name) and not is_run_file(path)
                 if not path.is_file() or own:
                     continue
                 found += in_bytes(path.name.encode(), str(path), secrets or SECRETS)
@@ -78,8 +78,8 @@ def in_files(folders: Iterable[Path], secrets: dict[str, str] | None = None) -> 
     return found
 
 
-def is_of_a_run(path: Path) -> bool:
-    """Whether the file is one by which a program hands a run to its hosts."""
+def is_run_file(path: Path) -> bool:
+    """Whether the file is a run file."""
     return _RUNS.search(str(path)) is not None
 
 
@@ -89,7 +89,7 @@ _in_reports: list[Leak] = []
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """What a test printed and logged, and how it failed."""
+    """Search what a test printed and logged, and its failure report."""
     for title, text in report.sections:
         _in_reports.extend(in_bytes(text.encode(), f"{report.nodeid}, {title}", SECRETS))
 

@@ -1,7 +1,7 @@
-"""A program's accounts and fleets, driven in this process as the engine drives them, state and all.
+"""A program's accounts and fleets, run in this process like the engine runs them, with a state.
 
-Each run has provider hosts of its own. The intent comes first, then the resources in the program's
-order, then the removals. A run can be killed: what it had not handed to the engine is lost.
+Each run has its own provider hosts. The intent comes first, then the resources in the program's
+order, then the removals. A run can be killed: results that the engine had not received are lost.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROOT = "urn:pulumi:dev::tests::"
 COMPONENT = "chatdaddy:index:AccountFleet"
 INTENT = "chatdaddy-intent"
 
-#: By what a test names them.
+#: By the names that tests use.
 PROVIDERS: dict[str, Any] = {
     "account": AccountProvider,
     "fleet": FleetProvider,
@@ -44,27 +44,27 @@ PROVIDERS: dict[str, Any] = {
 
 
 class Killed(BaseException):
-    """`kill -9`, at the place where it is raised."""
+    """`kill -9` at the place where it is raised."""
 
 
 class Refused(Exception):
-    """A check or a diff refused the run; nothing was done."""
+    """A check or a diff refused the run. Nothing was done."""
 
     def __init__(self, failures: Mapping[str, str]) -> None:
         super().__init__(
             "\n".join(f"{name}: {why}" if name else why for name, why in failures.items())
         )
-        #: Why, by property; the property is "" if a diff refused.
+        #: The reasons by property. The property is "" if a diff refused.
         self.failures = dict(failures)
 
 
 class Failed(Exception):
-    """A step failed: the run ended there, and removed nothing."""
+    """A step failed. The run ended there and removed nothing."""
 
 
 @dataclass
 class Late:
-    """Stands for an output of another resource: not known before that resource is there."""
+    """An output of another resource, which is unknown until that resource exists."""
 
     value: Any
     known: bool = False
@@ -82,11 +82,11 @@ class Declaration:
     provider: str = ""
     protect: bool = False
     retain: bool = False
-    #: Whether it is declared after the hosts have read the run, as in an `apply`.
+    #: Whether it is declared after the hosts have read the run file, as in an `apply`.
     late: bool = False
 
     def arguments(self, name: str) -> dict[str, Any]:
-        """As the program's side hands them on."""
+        """The arguments as the program's side passes them on."""
         return {"nickname": name, **self.given} if self.kind == "account" else dict(self.given)
 
     def urn(self, name: str) -> str:
@@ -124,7 +124,7 @@ class Saved:
 
 @dataclass
 class Lines:
-    """What was shown to the person."""
+    """The messages that were shown to the person."""
 
     kept: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -139,8 +139,9 @@ class Lines:
 
 
 def through_engine(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties as the engine hands them on: numbers are floats, nulls are left out, secrets are
-    open."""
+    """Properties as the engine passes them on: numbers are floats, nulls are omitted, and secrets
+    are plain.
+    """
     text = json.dumps({key: value for key, value in properties.items() if value is not None})
     opened: dict[str, Any] = plain(json.loads(text, parse_int=float))
     return opened
@@ -151,9 +152,9 @@ class Stack:
     """One stack of one program.
 
     Args:
-        connect: The client, as a host asks for it.
-        run: Runs what a provider does, and returns its result.
-        settings: What is configured.
+        connect: Makes the client for a host.
+        run: Runs a provider's coroutine, and returns its result.
+        settings: The configuration.
         clock: Seconds since 1970.
         new_host: Called when a run begins.
     """
@@ -170,31 +171,31 @@ class Stack:
     lines: Lines = field(default_factory=Lines)
     stop_reason: Callable[[], str | None] = lambda: None
     runs: int = 0
-    #: What the runs of this machine sent, by their numbers.
+    #: The purchases that the runs of this machine sent, by the number of the run.
     sent: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
 
     def move_to_another_machine(self) -> None:
-        """Only the state comes along."""
+        """Keep only the state."""
         self.sent.clear()
 
     # --- operations
 
     def preview(self, program: Program) -> set[str]:
-        """The names of the resources that would change; the intent is `chatdaddy-intent`."""
+        """Return the names of the resources that would change. The intent is `chatdaddy-intent`."""
         return _Engine(self, program, preview=True).go()
 
     def up(self, program: Program, *, killed_after: str = "", only: str = "") -> set[str]:
-        """The names of the resources that changed.
+        """Return the names of the resources that changed.
 
         Args:
             program: What the program declares.
-            killed_after: The run is killed after this resource's step, if there is one.
+            killed_after: Kill the run after the step of this resource.
             only: `--target`: only this resource.
 
         Raises:
-            Refused: before anything was done.
+            Refused: nothing was done.
             Failed: a step failed.
-            Killed: where the work, or `killed_after`, says so.
+            Killed: the run was killed, by the test or after `killed_after`.
         """
         return _Engine(self, program, preview=False, killed_after=killed_after, only=only).go()
 
@@ -215,7 +216,7 @@ class Stack:
         """Remove every resource, the intent last.
 
         Args:
-            program: ``--run-program``; what it declares is not checked.
+            program: ``--run-program``. What it declares is not checked.
         """
         run = None if program is None else _Engine(self, program, preview=False).run
         if run is not None:
@@ -226,7 +227,7 @@ class Stack:
             del self.saved[urn]
         self.mark = None
 
-    # --- what is there
+    # --- the state
 
     def held(self, name: str) -> dict[str, dict[str, Any]]:
         """A fleet's accounts by key, as programs see them."""
@@ -239,7 +240,9 @@ class Stack:
         return {key: one["account_id"] for key, one in self.held(name).items()}
 
     def failed(self, name: str = "customers") -> dict[str, str]:
-        """Why, by key, of the fleet's accounts that could not be brought to what is wanted."""
+        """The reasons by key, for the fleet's accounts that could not be brought to the wanted
+        state.
+        """
         urn = fleet({}).urn(name)
         return dict(through_engine(self.saved[urn].outputs).get("failed") or {})
 
@@ -248,7 +251,7 @@ class Stack:
         return self.saved[account().urn(name)]
 
     def all_ids(self) -> set[str]:
-        """Every account that a resource holds."""
+        """The ID of every account that a resource holds."""
         found = {
             str(one.outputs["account_id"])
             for urn, one in self.saved.items()
@@ -259,10 +262,10 @@ class Stack:
                 found |= set(self.ids(urn.rpartition("::")[2]).values())
         return found
 
-    # --- how
+    # --- hosts
 
     def host(self, run: Run | None) -> Host:
-        """A new host, of a run of the engine."""
+        """A new host for a run of the engine."""
         self.new_host()
         self.lines = Lines()
         return Host(
@@ -358,14 +361,14 @@ class _Engine:
                 news = {**self._news(name, one), "__urn": urn, "__intent": plain(notes)}
                 self._register(name, urn, {"__run": self.hidden, **news})
         if not self.preview and not self.only:
-            self._remove_what_goes()
+            self._remove_undeclared()
         return self.changed
 
     def _news(self, name: str, one: Declaration) -> dict[str, Any]:
         if one.kind == "account":
             return dict(_now(one.arguments(name), self.preview))
         late: list[Late] = []
-        text = json.dumps(_put_off(one.given["accounts"], late), ensure_ascii=False)
+        text = json.dumps(_with_unknowns(one.given["accounts"], late), ensure_ascii=False)
         rest = {key: value for key, value in one.given.items() if key != "accounts"}
         return {
             "__fleet": f"{ROOT}{COMPONENT}::{name}",
@@ -430,7 +433,7 @@ class _Engine:
             self.marked = True
             self.stack.mark = {"run": self.run.number, "at": self.stack.clock()}
 
-    def _remove_what_goes(self) -> None:
+    def _remove_undeclared(self) -> None:
         stack = self.stack
         for urn, old in list(stack.pending):
             stack._remove(self.host, urn, old)
@@ -447,7 +450,7 @@ class _Engine:
 
 
 def _known(value: Any) -> Any:
-    """What is known when the program declares it."""
+    """The inputs that are known when the program declares the resource."""
     if isinstance(value, Late):
         return UNKNOWN
     if isinstance(value, Mapping):
@@ -465,20 +468,20 @@ def _now(value: Any, preview: bool) -> Any:
     return [_now(inner, preview) for inner in value] if isinstance(value, list) else value
 
 
-def _put_off(value: Any, late: list[Late]) -> Any:
+def _with_unknowns(value: Any, late: list[Late]) -> Any:
     if isinstance(value, Late):
         late.append(value)
         return {"__late": len(late) - 1}
     if isinstance(value, Mapping):
-        return {key: _put_off(inner, late) for key, inner in value.items()}
-    return [_put_off(inner, late) for inner in value] if isinstance(value, list) else value
+        return {key: _with_unknowns(inner, late) for key, inner in value.items()}
+    return [_with_unknowns(inner, late) for inner in value] if isinstance(value, list) else value
 
 
-# --- where it runs
+# --- stacks
 
 
 def over_http(url: str, team_id: str, refresh_token: str, **settings: str) -> Stack:
-    """A stack whose providers talk to a server, each run over a client of its own."""
+    """A stack whose providers call a server. Each run has its own client."""
     import time
 
     given = {"teamId": team_id, "refreshToken": refresh_token, "baseUrl": url, **settings}
@@ -492,7 +495,7 @@ def over_http(url: str, team_id: str, refresh_token: str, **settings: str) -> St
 
 
 def in_memory(team: Team) -> Stack:
-    """A stack whose providers work on that team; time passes at once."""
+    """A stack whose providers work on that team in memory. Time is virtual."""
 
     def run(work: Coroutine[Any, Any, Any]) -> Any:
         loop = VirtualTimeLoop()
@@ -522,7 +525,7 @@ async def _cancel_the_rest() -> None:
 
 @contextmanager
 def killed(team: Team, *, done: bool = True, after: int = 0) -> Iterator[None]:
-    """Within, the run dies at a purchase: just before it, or just after it if `done`."""
+    """Kill the run at a purchase: just before it, or just after it if `done`."""
     left = after
 
     def kill(is_done: bool) -> None:
@@ -550,13 +553,13 @@ class OneFleet:
         return {self.NAME: fleet(accounts, **arguments)}
 
     def preview(self, accounts: Mapping[str, Any], **arguments: Any) -> set[str]:
-        """What would change: ``intent``, ``fleet``."""
+        """Return what would change: ``intent``, ``fleet``."""
         return self._short(self.stack.preview(self.program(accounts, **arguments)))
 
     def up(
         self, accounts: Mapping[str, Any], *, killed_after_intent: bool = False, **arguments: Any
     ) -> dict[str, str]:
-        """What failed, by key."""
+        """Return what failed, by key."""
         after = INTENT if killed_after_intent else ""
         self.stack.up(self.program(accounts, **arguments), killed_after=after)
         return self.stack.failed(self.NAME)
@@ -569,7 +572,7 @@ class OneFleet:
 
     @property
     def told(self) -> list[str]:
-        """The lines of the last run."""
+        """The messages of the last run."""
         return self.stack.lines.kept
 
     @property

@@ -1,4 +1,4 @@
-"""Reads QR codes with a library that knows nothing of ours: from text, and from pictures."""
+"""Reads QR codes from text and from pictures, with an independent library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import zxingcpp
 from PIL import Image, ImageOps
 
-#: By character: whether its upper and its lower half are inked.
+#: By character: whether its upper and its lower half are dark.
 _INK = {" ": (False, False), "▀": (True, False), "▄": (False, True), "█": (True, True)}
 
 _SCALE = 4
@@ -16,7 +16,7 @@ _QUIET = 4
 
 
 def blocks(text: str) -> Iterator[list[str]]:
-    """The codes in a text: lines of half blocks, one below the other, cut to the code's width."""
+    """The codes in a text: lines of half blocks, cut to the width of the code."""
     found: list[str] = []
     for line in [*text.split("\n"), ""]:
         if set(line) <= _INK.keys() and len(line) - line.count(" ") >= 8:
@@ -30,13 +30,13 @@ def blocks(text: str) -> Iterator[list[str]]:
 
 
 def _read(picture: Image.Image) -> list[str]:
-    """What the QR codes in a picture say. Other kinds are found in random dots."""
+    """The contents of the QR codes in a picture. Other kinds of codes are ignored."""
     found = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
     return [code.text for code in found]
 
 
 def read_text(lines: list[str], *, dark_ink: bool) -> str:
-    """What a code of half blocks says."""
+    """The content of a code of half blocks."""
     rows = [half for line in lines for half in zip(*(_INK[letter] for letter in line), strict=True)]
     picture = Image.new("L", (len(rows[0]), len(rows)))
     picture.putdata([0 if inked == dark_ink else 255 for row in rows for inked in row])
@@ -47,13 +47,13 @@ def read_text(lines: list[str], *, dark_ink: bool) -> str:
 
 
 def read_pictures(png: bytes) -> list[str]:
-    """What every code in a picture says."""
+    """The contents of all codes in a picture."""
     picture = Image.open(io.BytesIO(png)).convert("L")
     return _read(picture)
 
 
 def without_codes(text: str) -> str:
-    """The text with a mark in the place of each code."""
+    """The text with each code replaced by a placeholder."""
     for block in blocks(text):
         text = text.replace("\n".join(block), "[QR code]", 1)
     return text

@@ -1,4 +1,4 @@
-"""The emulated ChatDaddy as a process of its own, and the control calls that tests use on it."""
+"""The emulated ChatDaddy in its own process, and its control calls for tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TIERS = {"limited": LIMITED, "unlimited": UNLIMITED}
 
 @dataclass
 class Sandbox:
-    """A running emulator, seen from outside: over HTTP, as users and as the control paths allow."""
+    """A running emulator, called over HTTP through the API and the control paths."""
 
     url: str
     process: subprocess.Popen[str]
@@ -35,7 +35,7 @@ class Sandbox:
     def __post_init__(self) -> None:
         self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
-    # --- the emulated API, as a plain client sees it
+    # --- the emulated API, through a plain client
 
     def token(self) -> str:
         answer = self.http.post(
@@ -45,12 +45,12 @@ class Sandbox:
         return str(answer.json()["access_token"])
 
     def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
-        """One authorised call to the emulated API; the path starts with the service."""
+        """One authorised call to the emulated API. The path starts with the service."""
         headers = {"Authorization": f"Bearer {self.token()}"}
         return self.http.request(method, path, headers=headers, **kwargs)
 
     def accounts(self) -> list[dict[str, Any]]:
-        """Every account of the team, over the API's pages."""
+        """Every account of the team, from all pages."""
         token, found, page = self.token(), {}, 0
         while True:
             answer = self.http.get(
@@ -70,7 +70,7 @@ class Sandbox:
         return next((a for a in self.accounts() if a["accountId"] == account_id), None)
 
     def buy(self, nickname: str = "", *, tier: str | None = None, **order: Any) -> str:
-        """Purchase an account, of type `wa` by default; returns its ID."""
+        """Purchase an account, by default of type `wa`, and return its ID."""
         body = {"type": "wa", "nickname": nickname, **order}
         if tier is not None:
             body["tier"] = _TIERS.get(tier, tier)
@@ -79,9 +79,9 @@ class Sandbox:
         return str(answer.json()["accountId"])
 
     def empty(self) -> None:
-        """Leave a team without accounts, no fault in force and no call noted.
+        """Delete all accounts of the team, all faults and all recorded calls.
 
-        The clock stays: interrupted purchases are told by when accounts were made.
+        The clock is not reset: interrupted purchases are recognised by when accounts were made.
         """
         self.clear_faults()
         for account in self.accounts():
@@ -100,14 +100,14 @@ class Sandbox:
         return dict(self.http.get("/_sandbox/requests").json())
 
     def totals(self) -> dict[str, int]:
-        """How often each call was made: ``{"PATCH /im/accounts/{id}": 1}``."""
+        """The number of calls by kind: ``{"PATCH /im/accounts/{id}": 1}``."""
         return dict(self.requests()["totals"])
 
     def forget_requests(self) -> None:
         self.http.delete("/_sandbox/requests").raise_for_status()
 
     def writes(self) -> dict[str, int]:
-        """The calls since `forget_requests` that change something, tokens apart."""
+        """The calls since `forget_requests` that change something, without token calls."""
         return {
             call: times
             for call, times in self.totals().items()
@@ -136,25 +136,25 @@ class Sandbox:
     # --- the process
 
     def kill(self) -> None:
-        """End it as a power cut would, at once."""
+        """End the process immediately."""
         self.process.kill()
         self.process.wait()
-        self._let_go()
+        self._close()
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=20)
-        self._let_go()
+        self._close()
         return code
 
-    def _let_go(self) -> None:
+    def _close(self) -> None:
         self.http.close()
         if self.process.stdout is not None:
             self.process.stdout.close()
 
 
 def start(*flags: str, port: int = 0) -> Sandbox:
-    """Start `chatdaddy-pulumi sandbox serve` on a free port and wait until it says it is ready."""
+    """Start `chatdaddy-pulumi sandbox serve` on a free port, and wait until it is ready."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "chatdaddy_pulumi.cli", "sandbox", "serve"),

@@ -1,6 +1,6 @@
-"""Screens that are kept as text files: what a command shows must stay as it is there.
+"""Screens in text files. The output of a command must be equal to its file.
 
-`UPDATE_SCREENS=1 pytest …` writes them anew.
+`UPDATE_SCREENS=1 pytest …` writes the files.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ _MASKS = (
 
 @dataclass
 class Screens:
-    """The screens of a folder. `names` gives each account's ID a number, that of its making."""
+    """The screens of a folder. `names` gives each account ID a number, in the order of creation."""
 
     folder: Path
     ids: list[str] = field(default_factory=list)
     also: dict[str, str] = field(default_factory=dict)
 
     def check(self, name: str, screen: str) -> None:
-        """The screen must be as it is kept."""
+        """The screen must be equal to its file."""
         shown = self.masked(screen)
         file = self.folder / f"{name}.txt"
         if os.environ.get("UPDATE_SCREENS"):
             file.parent.mkdir(exist_ok=True)
             file.write_text(shown)
-        assert file.exists(), f"{file} is not there: UPDATE_SCREENS=1 writes it"
+        assert file.exists(), f"{file} is missing: UPDATE_SCREENS=1 writes it"
         assert shown == file.read_text(), f"UPDATE_SCREENS=1 writes {file.name} anew"
 
     def masked(self, text: str) -> str:
-        """The text without what differs from run to run, in the same widths."""
+        """The text with placeholders of the same width for what differs from run to run."""
         for old, new in self.also.items():
             text = text.replace(old, new)
         for number, account_id in enumerate(self.ids, 1):

@@ -1,4 +1,4 @@
-"""Runs the commands of a page as they are pasted, without a person to answer."""
+"""Runs the commands of a page without a person."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def paste(script: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """Run a script that must succeed; its stdout."""
+    """Run a script, which must succeed, and return its stdout."""
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""ChatDaddy's accounts of one team in memory, as the client shows them: no network."""
+"""The accounts of one team in memory, with the client's interface and no network."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Team:
     team_id: str = "team"
     all: dict[str, ObservedAccount] = field(default_factory=dict)
     purchases: int = 0
-    #: Accounts that no listing shows, though they are there.
+    #: Accounts that no listing shows although they exist.
     hidden: set[str] = field(default_factory=set)
-    #: Whether it is told by an account's ID if it is there.
+    #: Whether a look-up by ID tells whether the account exists.
     access_is_told: bool = True
-    #: What was called: ``POST``, ``PATCH`` …, with the account's ID.
+    #: The calls: ``POST``, ``PATCH`` …, with the account's ID.
     calls: list[tuple[str, str]] = field(default_factory=list)
     listings: int = 0
-    #: Called before (False) and after (True) each purchase is done; may raise.
+    #: Called before (False) and after (True) each purchase. May raise.
     on_purchase: Callable[[bool], None] = lambda done: None
-    #: The same of patches.
+    #: The same for patches.
     on_patch: Callable[[bool], None] = lambda done: None
     #: Called before each removal.
     on_delete: Callable[[str], None] = lambda account_id: None
@@ -63,14 +63,14 @@ class Team:
         return bought
 
     def change(self, account_id: str, **attributes: Any) -> None:
-        """Something that a person does to an account."""
+        """A person changes an account by hand."""
         self.all[account_id] = self.all[account_id].model_copy(update=attributes)
 
     def live(self) -> set[str]:
         return {one.account_id for one in self.all.values() if one.live}
 
     def named(self, nickname: str) -> set[str]:
-        """The live accounts of the nickname."""
+        """The live accounts with the nickname."""
         return {
             one.account_id for one in self.all.values() if one.live and one.nickname == nickname
         }
@@ -86,7 +86,7 @@ class Team:
         return self
 
     async def check(self) -> None:
-        """The token opens the team."""
+        """Check that the token is valid for the team."""
 
     async def user_id(self) -> str:
         return self.user

@@ -1,4 +1,4 @@
-"""An event loop whose time passes at once: whoever sleeps is woken when nothing else is to do."""
+"""An event loop on virtual time: if all tasks sleep, time jumps to the first one that wakes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ T = TypeVar("T")
 
 
 class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
-    """Waits for nothing: the time that it is asked to wait has passed."""
+    """Does not wait: the requested time passes at once."""
 
     passed = 0.0
 
     def select(self, timeout: float | None = None) -> Any:
         if timeout is None:
-            raise RuntimeError("every task waits for something that will never happen")
+            raise RuntimeError("all tasks wait, and no timer is set")
         self.passed += max(0.0, timeout)
         return super().select(0)
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Its `time()` begins at 1,000 seconds and moves only while all tasks wait."""
+    """`time()` begins at 1,000 seconds and advances only while all tasks wait."""
 
     def __init__(self) -> None:
         self._virtual = _Selector()
@@ -34,7 +34,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """What the coroutine returns, on a loop of its own whose time is virtual."""
+    """Run the coroutine on a new loop with virtual time, and return its result."""
     loop = VirtualTimeLoop()
     try:
         return loop.run_until_complete(work)

@@ -1,1 +1,1 @@
-"""Programs as users write them, and what type checkers say of them."""
+"""Type checks of programs as users write them."""

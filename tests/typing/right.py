@@ -1,4 +1,4 @@
-"""What users write, and type checkers must accept. It is never run."""
+"""Programs that type checkers must accept. They are never run."""
 
 import pulumi
 
@@ -53,7 +53,7 @@ members = Account(
     existing=Existing.ALLOW,
 )
 
-# Outputs and secrets are inputs, too.
+# Outputs and secrets are also inputs.
 config = pulumi.Config()
 late_settings: pulumi.Output[dict[str, str]] = pulumi.Output.from_input({"geoLocation": "HK"})
 late = Account(

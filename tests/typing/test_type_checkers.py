@@ -1,4 +1,4 @@
-"""Editors and type checkers accept what is right, and find what is wrong, on its line."""
+"""Type checkers accept correct programs, and report mistakes on their line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import chatdaddy_pulumi
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"
 
-#: By checker: what it says of each line, ``file:line``.
+#: By checker: its reports by line, ``file:line``.
 Findings = dict[str, str]
 
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """The programs in a folder of their own, from which only what is installed can be imported."""
+    """Copy the programs to a folder where only installed packages can be imported."""
     for name in ("right.py", "wrong.py"):
         shutil.copy(HERE / name, tmp_path)
     return tmp_path
@@ -54,14 +54,14 @@ def test_pyright_accepts_the_examples(tmp_path: Path) -> None:
     assert _pyright(tmp_path / "examples") == {}
 
 
-def test_a_type_checker_sees_every_public_name() -> None:
+def test_type_checkers_see_every_public_name() -> None:
     imports = (HERE / "right.py").read_text()
     unused = {name for name in chatdaddy_pulumi.__all__ if not re.search(rf"\b{name}\b", imports)}
     assert unused == {"AccountState", "FleetLimitsArgs"}
 
 
 def _expected(column: int) -> Findings:
-    """The comments of ``wrong.py``."""
+    """The expected reports, from the comments of ``wrong.py``."""
     found = {}
     for number, line in enumerate((HERE / "wrong.py").read_text().splitlines(), 1):
         if comment := re.search(r"  # ([a-z-]+), (report\w+)$", line):
@@ -71,7 +71,7 @@ def _expected(column: int) -> Findings:
 
 
 def _pyright(folder: Path) -> Findings:
-    """What pyright says of the programs in a folder."""
+    """Pyright's reports for the programs in a folder."""
     settings: Mapping[str, object] = {"typeCheckingMode": "standard", "pythonVersion": "3.10"}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
     done = subprocess.run(

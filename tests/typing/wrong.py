@@ -1,6 +1,6 @@
-"""Mistakes of users that type checkers must find. It is never run.
+"""Mistakes of users that type checkers must report. It is never run.
 
-A comment names the error code that mypy gives on that line, then the rule that pyright names.
+A comment names mypy's error code for that line, and then pyright's rule.
 """
 
 import pulumi

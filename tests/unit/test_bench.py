@@ -1,4 +1,4 @@
-"""What the bench makes of its results: medians, ratios, and what was not measured."""
+"""What the bench computes from its results: medians, ratios, and missing measurements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.tables import make
 
 
 def measured(path: Path, run: str, rounds: list[tuple[float, float]], size: int = 100) -> None:
-    """Rounds of an `up` of a fleet: seconds, and the least."""
+    """Rounds of an `up` of a fleet: the seconds, and the least possible seconds."""
     results = Results(path, run)
     for number, (seconds, least) in enumerate(rounds):
         results.add(
@@ -35,7 +35,7 @@ def line(path: Path) -> list[list[str]]:
 
 def test_a_ratio_is_the_median_of_the_rounds_own_ratios(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
-    # The machine was slow in the second round: both sides were.
+    # The machine was slow in the second round, for both contenders.
     measured(path, "first", [(2.0, 1.0), (9.0, 3.0), (3.0, 2.0)])
     assert line(path) == [
         ["100", "up", "`AccountFleet`", "101", "1", "3.0 s", "2.00", "2.00 ms", "80 MB", "123", "3"]
@@ -63,7 +63,7 @@ def test_an_engine_that_is_missing_is_named(tmp_path: Path) -> None:
     assert make("contenders:pulumi", rows) == make("criteria", rows) == ""
 
 
-def test_the_least_is_the_empty_stack_and_the_calls_in_turns() -> None:
+def test_the_least_time_is_the_empty_stack_and_the_calls_in_turns() -> None:
     assert least_s("up", 1_000, 1.0) == 1.0 + 16 * 0.05
     assert least_s("one change", 1_000, 1.0) == 1.05
     assert least_s("refresh", 1_000, 1.0) == 1.05

@@ -1,4 +1,4 @@
-"""What the command says of itself."""
+"""The command's information about itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation's links lead somewhere, and what is to be pasted can be."""
+"""The documentation's links are valid, and its code blocks can be pasted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_are_valid(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if "://" in link:
             continue
@@ -51,12 +51,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_python_in_it_parses(page: Path) -> None:
+def test_python_blocks_parse(page: Path) -> None:
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         ast.parse(dedent(block))
 
 
-#: In these pages each Python block is a program or script of its own, which is run.
+#: In these pages, each Python block is a program or script, and is run.
 RUNNABLE = (
     "README.md",
     "docs/account.md",
@@ -75,11 +75,11 @@ def python_blocks() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "block"), python_blocks())
-def test_python_in_it_runs_when_pasted(page: str, block: str) -> None:
-    """Under Pulumi's mocks, in a process of its own."""
+def test_python_blocks_run_when_pasted(page: str, block: str) -> None:
+    """Under Pulumi's mocks, in its own process."""
     done = subprocess.run(
         [sys.executable, "-c", block if "set_mocks" in block else MOCKS + block],
-        cwd=ROOT / "examples" / "fleet-yaml",  # has a fleet.yaml
+        cwd=ROOT / "examples" / "fleet-yaml",  # this page has a fleet.yaml
         capture_output=True,
         text=True,
         check=False,
@@ -106,8 +106,8 @@ del pulumi
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_shell_in_it_can_be_pasted(page: Path) -> None:
-    """It parses, and nothing in it stands for something else: no `…`, no choices by `|`."""
+def test_shell_blocks_can_be_pasted(page: Path) -> None:
+    """A block parses and has no placeholders: no `…`, no choices by `|`."""
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
         checked = subprocess.run(
             ["bash", "-n"], input=block, capture_output=True, text=True, check=False
@@ -118,7 +118,7 @@ def test_shell_in_it_can_be_pasted(page: Path) -> None:
         assert not re.search(r"\w+ \| \w+ \| \w+", commands), f"{page.name}: {commands}"
 
 
-#: Wait for a person to type something, and so take the next line of a block for it.
+#: Commands that read a line from a person, and so take the next line of a block as input.
 ASKS = (
     r"pulumi config set --secret \S+\s*$",
     r"pulumi (up|refresh|destroy)\b(?!.*--yes)",
@@ -129,16 +129,16 @@ ASKS = (
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_no_line_of_a_block_answers_a_question(page: Path) -> None:
-    """A command that asks is the last one of its block."""
+def test_no_line_of_a_block_is_input_of_a_command(page: Path) -> None:
+    """A command with a prompt is the last one of its block."""
     for block in shell_blocks(page):
         for command in block[:-1]:
             assert not any(re.search(one, command) for one in ASKS), f"{page.name}: {command}"
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_command_has_what_is_to_be_pasted(page: Path) -> None:
-    """Each command and option is known, and each argument is right."""
+def test_commands_and_options_exist(page: Path) -> None:
+    """Each command and option exists, and each argument is valid."""
     root = typer.main.get_command(app)
     for command in itertools.chain.from_iterable(shell_blocks(page)):
         for part in command.split("&&"):
@@ -162,7 +162,7 @@ def shell_blocks(page: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_fleet_files_in_it_are_right(page: Path) -> None:
+def test_fleet_files_are_valid(page: Path) -> None:
     for kind, block in re.findall(r"```(yaml|csv)\n(.*?)```", page.read_text(), re.DOTALL):
         if kind == "csv" or re.search(r"^accounts:", block, re.MULTILINE):
             with tempfile.NamedTemporaryFile("w", suffix=f".{kind}") as file:
@@ -172,7 +172,7 @@ def test_fleet_files_in_it_are_right(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_yaml_in_it_parses(page: Path) -> None:
+def test_yaml_blocks_parse(page: Path) -> None:
     for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
         yaml.safe_load(dedent(block))
 

@@ -1,4 +1,4 @@
-"""What the package says of itself."""
+"""The package's public names and version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import chatdaddy_pulumi
 
 
-def test_dir_shows_the_public_names_alone() -> None:
+def test_dir_shows_only_the_public_names() -> None:
     assert dir(chatdaddy_pulumi) == sorted(chatdaddy_pulumi.__all__)
     assert {name for name in dir(chatdaddy_pulumi) if name.startswith("_")} == {"__version__"}
     assert all(getattr(chatdaddy_pulumi, name) for name in dir(chatdaddy_pulumi))
@@ -30,6 +30,6 @@ def test_an_unknown_name_is_an_error() -> None:
         chatdaddy_pulumi.Acount  # noqa: B018
 
 
-def test_the_enums_cost_no_import_of_pulumi() -> None:
+def test_the_enums_do_not_import_pulumi() -> None:
     code = "import sys, chatdaddy_pulumi; chatdaddy_pulumi.Tier; assert 'pulumi' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,4 @@
-"""What the tour in CONTRIBUTING.md names is there."""
+"""The files and names in CONTRIBUTING.md's tour exist."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def answers() -> dict[str, str]:
     return {question: answer for question, answer in rows if question.endswith("?")}
 
 
-def test_each_question_has_an_answer_that_is_there() -> None:
+def test_each_answer_names_existing_files_and_names() -> None:
     missing = [
         f"{question} {name}" for question, answer in answers().items() for name in _missing(answer)
     ]
@@ -31,7 +31,7 @@ def test_the_tour_has_ten_questions_or_more() -> None:
     assert all("`" in answer or "](docs/" in answer for answer in found.values())
 
 
-def test_a_name_that_is_gone_is_found() -> None:
+def test_a_missing_name_is_reported() -> None:
     assert list(_missing("`lifecycle/tiers.py`: `no_such_rule`; `lifecycle/nowhere.py`")) == [
         "lifecycle/tiers.py: no_such_rule",
         "lifecycle/nowhere.py",
@@ -39,7 +39,7 @@ def test_a_name_that_is_gone_is_found() -> None:
 
 
 def _missing(answer: str) -> list[str]:
-    """The files, and the names after a file, that an answer gives and the tree has not."""
+    """The files, and the names after a file, that an answer gives and the tree does not have."""
     missing = []
     defined: set[str] | None = None
     file = ""

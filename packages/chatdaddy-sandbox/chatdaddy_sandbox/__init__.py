@@ -1,6 +1,6 @@
 """An emulated ChatDaddy on this machine: its four services over HTTP, with the guide's rules.
 
-It is written only from the documentation of the API, and shares no code with our client. So a
-mistake in one of them is not repeated in the other. `chatdaddy_sandbox.app.create_app` makes it for
-a test's own process, `chatdaddy_sandbox.server.serve` listens.
+It is written from the API's documentation only, and shares no code with our client, so a mistake in
+one of them is not repeated in the other. `chatdaddy_sandbox.app.create_app` creates it in the
+process of a test. `chatdaddy_sandbox.server.serve` serves it over HTTP.
 """

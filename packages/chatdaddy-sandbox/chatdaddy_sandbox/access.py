@@ -1,4 +1,4 @@
-"""Who may reach the emulator: this machine's own programs, and its own page.
+"""Who may call the emulator: programs of this machine, and the emulator's own page.
 
 A web page of another origin must not call the emulator from a browser on this machine: neither
 directly (its `Origin` shows it) nor through a name that resolves to this machine (DNS rebinding:
@@ -29,7 +29,7 @@ def is_loopback(host: str) -> bool:
 
 
 def refusal(scope: Scope, options: Options) -> str | None:
-    """Why a call is refused; None if it may go on."""
+    """Return why a call is refused, or None if it is allowed."""
     netloc, *others = _values(scope, b"host") or [""]
     found = _NETLOC.fullmatch(netloc)
     if found is None or others:
@@ -37,29 +37,30 @@ def refusal(scope: Scope, options: Options) -> str | None:
     host = found["name"].strip("[]")
     if not _known(host, options):
         return f'the host "{host}" is not allowed here; start the sandbox with --allow-host {host}'
-    own = {f"http://{netloc}", f"https://{netloc}"}  # the latter before a proxy of one's own
+    own = {f"http://{netloc}", f"https://{netloc}"}  # a local proxy sends the latter
     if not own.issuperset(_values(scope, b"origin")):
         return "calls from other origins are not allowed"
-    # A page of another port of this machine is of the same site.
+    # A page on another port of this machine is same-site.
     own_site = {"same-origin", "none"}
     if scope["path"] != "/" and not own_site.issuperset(_values(scope, b"sec-fetch-site")):
         return "calls from other sites are not allowed"
     return None
 
 
-#: A name or an address, and a port, in the plain form in which browsers write them.
+#: A name or an address with a port, in the form that browsers send.
 _NETLOC = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:
-    """A header's values, in lower case, of each time that it was sent."""
+    """All values of a header, in lower case."""
     return [value.decode("latin-1").lower() for key, value in scope["headers"] if key == name]
 
 
 def _known(host: str, options: Options) -> bool:
     if is_loopback(host) or host in (options.host.lower(), *options.allow_hosts):
         return True
-    # If it listens on all addresses, any address of the machine is right; a name could be rebound.
+    # If it listens on all addresses, any address of the machine is allowed. A name could be
+    # rebound.
     if options.host in ("0.0.0.0", "::"):  # noqa: S104
         try:
             ipaddress.ip_address(host)

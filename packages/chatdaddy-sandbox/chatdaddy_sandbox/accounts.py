@@ -1,4 +1,4 @@
-"""The behaviour of accounts, by the guide and the API's documentation."""
+"""The behaviour of accounts, according to the guide and the API's documentation."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from chatdaddy_sandbox.store import Store
 from chatdaddy_sandbox.webhooks import Webhooks
 from chatdaddy_sandbox.words import DELETION_GRACE_HOURS, LIMITED
 
-#: Four hex characters tell a team's accounts apart.
+#: Four hex characters distinguish the accounts of a team.
 IDS_PER_TEAM = 16**4
 
-#: How often the QR code of a connecting account changes, and when connecting is given up.
+#: How often the QR code of a connecting account changes, and when the attempt ends.
 QR_CHANGES_S = 20
 QR_GIVEN_UP_S = 300
 
@@ -40,9 +40,9 @@ _EDITED = {
     "userId": "user_id",
 }
 
-#: Channels that a person logs in to by scanning a code or typing a PIN.
+#: Channels in which a person logs in with a code or a PIN.
 SCANNED = "wa"
-#: The channel that needs no login at all.
+#: The channel that needs no login.
 MOCK = "mock"
 
 
@@ -70,14 +70,16 @@ class Accounts:
     # --- reading
 
     def find(self, account_id: str) -> Row:
-        """The account, whether live, archived or in its deletion grace; otherwise raises 404."""
+        """The account, live, archived or in its grace period. Otherwise raises 404."""
         row = self._store.one("SELECT * FROM accounts WHERE id = ?", account_id)
         if row is None:
             raise ApiError(404, f'Account "{account_id}" not found')
         return row
 
     def find_usable(self, account_id: str) -> Row:
-        """The account if it can be changed and connected; 404 gone, 400 deleted or archived."""
+        """The account if it can be changed and connected. 404 if it is gone, 400 if deleted or
+        archived.
+        """
         row = self.find(account_id)
         if row["deleted_at"] is not None:
             raise ApiError(400, f'Account "{account_id}" is deleted; recreate it to use it')
@@ -147,11 +149,12 @@ class Accounts:
         with_total: bool = False,
         listing: Listing = WHOLE,
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """A page of the accounts that fit, and how many fit in all if that is asked for.
+        """A page of the matching accounts, and their total if it is requested.
 
-        `q` finds an account by its whole ID, else those with `q` in their nickname, whatever the
-        case. Accounts in their deletion grace are there, with `deletedAt`. `listing` says which
-        accounts are there to be listed.
+        `q` finds an account by its whole ID, or accounts with `q` in their nickname, in any case.
+        Accounts
+        in their grace period are included, with `deletedAt`. `listing` is the source of the
+        accounts.
         """
         table = listing.table
         where: list[str] = ["1"]
@@ -160,7 +163,7 @@ class Accounts:
             where.append("id = ?")
             values.append(q)
         elif q:
-            # By the index alone: the rows are many times as large.
+            # Use only the index: the rows are many times as large.
             where.append(f"seq IN (SELECT seq FROM {table} WHERE instr(search, ?))")  # noqa: S608
             values.append(q.lower())
         for column, wanted in (("type", kind), ("state", state)):
@@ -168,7 +171,7 @@ class Accounts:
                 where.append(f"{column} = ?")
                 values.append(wanted)
         if coexistence is not None:
-            # No account here uses coexistence mode; the question is of `wa-business-api` alone.
+            # No account here uses coexistence mode, which only `wa-business-api` has.
             where.append("0" if coexistence else "type = 'wa-business-api'")
         if assignee is not None:
             where.append("EXISTS (SELECT 1 FROM json_each(assignees) WHERE value = ?)")
@@ -202,7 +205,7 @@ class Accounts:
         return [self.shown(row) for row in rows], total if with_total else None
 
     def snapshot(self) -> Listing:
-        """Copy the accounts as they are now, for later listings."""
+        """Copy the current accounts, for later listings."""
         self._snapshots += 1
         table = f"snapshot_{self._snapshots}"
         self._store.run(f"CREATE TEMP TABLE {table} AS SELECT * FROM accounts")  # noqa: S608
@@ -215,7 +218,7 @@ class Accounts:
     # --- the guide's steps
 
     def purchase(self, user_id: str, order: dict[str, Any]) -> dict[str, Any]:
-        """Buy an account: it costs at once (the guide, step 8)."""
+        """Buy an account, which is charged at once (the guide, step 8)."""
         tier = order.get("tier")
         self._billing.must_be_chargeable(tier)
         account_id, nickname = self._free_id(), str(order.get("nickname") or "")
@@ -235,7 +238,7 @@ class Accounts:
         return shown
 
     def patch(self, account_id: str, changes: dict[str, Any]) -> None:
-        """Change what is given; the tier it already has is refused with 400 (step 11)."""
+        """Change the given fields. The current tier is refused with 400 (step 11)."""
         row = self.find_usable(account_id)
         columns: dict[str, Any] = {}
         if (tier := changes.get("tier")) is not None:
@@ -259,7 +262,7 @@ class Accounts:
         self._change(account_id, columns)
 
     def delete(self, account_id: str, *, now: bool) -> None:
-        """Enqueue the removal: done after 24 hours, or at once (step 10)."""
+        """Enqueue the removal, after 24 hours or at once (step 10)."""
         row = self.find(account_id)
         at = self._clock.now()
         wait = self._options.deletion_delay_s if now else DELETION_GRACE_HOURS * 3600
@@ -276,7 +279,7 @@ class Accounts:
         self.settle()
 
     def archive(self, account_id: str) -> None:
-        """Log out, drop what was synced, keep the rest, end the subscription (step 10)."""
+        """Log out, delete what was synced, keep the rest, and end the subscription (step 10)."""
         row = self.find(account_id)
         if row["deleted_at"] is not None:
             raise ApiError(400, f'Account "{account_id}" is deleted; recreate it to use it')
@@ -297,7 +300,7 @@ class Accounts:
         )
 
     def recreate(self, account_id: str) -> dict[str, Any]:
-        """Bring a deleted account back under the same ID, with its data."""
+        """Restore a deleted account with the same ID and its data."""
         row = self.find(account_id)
         if row["deleted_at"] is None:
             raise ApiError(400, f'Account "{account_id}" is not deleted')
@@ -320,7 +323,7 @@ class Accounts:
     # --- the connection
 
     def open(self, account_id: str) -> None:
-        """Connect: at once if the login is known, else with a code to scan."""
+        """Connect: at once if the login is known, otherwise with a code to scan."""
         row = self.find_usable(account_id)
         if row["state"] != "close":
             return
@@ -350,7 +353,9 @@ class Accounts:
     # --- events outside of the API
 
     def scan(self, account_id: str, phone: str | None = None) -> dict[str, Any]:
-        """A person logs in on the phone: the account is open, and synced if the tier does it."""
+        """A person logs in on the phone. The account is open, and is synced if the tier allows
+        it.
+        """
         row = self.find_usable(account_id)
         at = self._clock.now()
         number = (phone or row["user_id"] or row["login_phone"] or "").lstrip("+")
@@ -371,7 +376,7 @@ class Accounts:
         return self.detail(account_id)
 
     def send(self, account_id: str, count: int) -> dict[str, Any]:
-        """Send so many messages; the limited tier stops at 1,000 in a period (step 11)."""
+        """Send so many messages. The limited tier stops at 1,000 in a period (step 11)."""
         row = self.find_usable(account_id)
         left = 0 if self._billing.locked else self._billing.messages_left(row)
         sent = count if left is None else min(count, left)
@@ -382,7 +387,7 @@ class Accounts:
         return {"sent": sent, "refused": count - sent, "used": used}
 
     def fail(self, account_id: str, message: str, *, logout: bool) -> dict[str, Any]:
-        """The connection breaks, and the account says why."""
+        """The connection breaks, and the account has the reason."""
         row = self.find_usable(account_id)
         at = self._clock.now()
         self._change(
@@ -396,7 +401,7 @@ class Accounts:
         return self.detail(account_id)
 
     def detail(self, account_id: str) -> dict[str, Any]:
-        """An account with what the API itself does not show."""
+        """An account, including what the API does not show."""
         row = self.find(account_id)
         return {
             "account": self.shown(row),
@@ -407,10 +412,11 @@ class Accounts:
         }
 
     def edit(self, account_id: str, changes: dict[str, Any]) -> dict[str, Any]:
-        """Set fields as somebody does who works on the account by hand, past the API's rules.
+        """Set fields like a person who works on the account by hand, without the API's rules.
 
-        `deletedAt` and `createdAt` are seconds since the epoch; an account with a `deletedAt` is
-        gone 24 hours after it.
+        `deletedAt` and `createdAt` are seconds since the epoch. An account with a `deletedAt` is
+        gone
+        24 hours after it.
         """
         row = self.find(account_id)
         columns: dict[str, Any] = {}
@@ -459,7 +465,7 @@ class Accounts:
             self._next_qr(row, now)
 
     def _next_qr(self, row: Row, now: float) -> None:
-        """Show the next code, or end the wait for a scan."""
+        """Show the next code, or end the login attempt."""
         waited = now - row["connecting_since"]
         if waited < QR_GIVEN_UP_S:
             turn = int(waited // QR_CHANGES_S)
@@ -497,7 +503,7 @@ def _can_login(row: Row) -> bool:
 
 
 def _connecting(at: float) -> dict[str, Any]:
-    """The columns of an account that waits for its code to be scanned."""
+    """The columns of an account whose code waits to be scanned."""
     return {"state": "connecting", "connecting_since": at, "qr_changes_at": at + QR_CHANGES_S}
 
 

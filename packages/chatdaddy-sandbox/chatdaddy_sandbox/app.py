@@ -23,7 +23,7 @@ DESCRIPTION = "An emulated ChatDaddy for trying and testing."
 
 _SERVICES = (auth.router, im.router, payments.router, events.router)
 
-#: How often what depends on time is updated while there are no calls.
+#: How often time-dependent data is updated between calls.
 TICK_S = 0.5
 
 
@@ -35,13 +35,16 @@ def create_app(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     transports: dict[tuple[str, int], asyncio.Transport] | None = None,
 ) -> Middleware:
-    """An emulated ChatDaddy; raises `StoreError`.
+    """An emulated ChatDaddy. Raises `StoreError`.
 
-    `clock` gives seconds since the epoch, `source` the random IDs and tokens, `sleep` the waits
-    of faults and of `latency_ms`. With those of a test, over `in_process.InProcessTransport`, a
-    run takes no real time and repeats itself exactly: no thread and no timer is used, and what
-    depends on time is brought up to date at each call. Posting webhooks is left to the ASGI
-    lifespan, which a server runs. `transports` as in `Middleware`.
+    `clock` returns seconds since the epoch, `source` makes random IDs and tokens, and `sleep` waits
+    for
+    faults and `latency_ms`. If they are a test's, and `in_process.InProcessTransport` makes the
+    calls,
+    a run takes no real time and can be replayed exactly: no thread and no timer is used, and each
+    call
+    updates what depends on time. Webhooks are posted by the ASGI lifespan, which a server runs. For
+    `transports`, see `Middleware`.
     """
     service = Service(options or Options(), clock, source)
 

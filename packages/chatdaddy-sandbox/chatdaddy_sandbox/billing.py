@@ -1,4 +1,6 @@
-"""Money: the prices of purchases and account-days, the team's usage, and its auto-charge items."""
+"""Billing: the prices of purchases and account-days, the team's usage, and its auto-charge
+items.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from chatdaddy_sandbox.words import LIMITED, LIMITED_TIER_MESSAGES, UNLIMITED
 #: The guide: "this step will create a 1USD charge". It covers the account's first day.
 PURCHASE_CENTS = 100
 
-#: By tier, in cents for each day after the first. The limited tier's follows from "starting at
-#: just 1 USD/mo"; the others' prices are not published and are made up here.
+#: By tier, in cents for each day after the first. The limited tier's price follows from "starting
+#: at just 1 USD/mo". The others' prices are not published and are invented.
 DAY_CENTS: dict[str | None, int] = {LIMITED: 3, UNLIMITED: 10, None: 10}
 
-#: The item of `autoChargeItems` and of `usage` that an account of a tier is counted under.
+#: The item of `autoChargeItems` and of `usage` in which accounts of a tier are counted.
 ITEMS: dict[str | None, str] = {
     LIMITED: "limitedMsgNoHistoryAccountDay",
     UNLIMITED: "unlimitedMsgHistoryAccountDay",
@@ -28,7 +30,7 @@ ITEMS: dict[str | None, str] = {
 
 LIMITED_ITEMS = ("messages", "seats", *ITEMS.values())
 
-#: A billing period; the API speaks of months and does not say when they begin.
+#: A billing period. The API speaks of months, and does not say when they begin.
 PERIOD_S = 30 * DAY_S
 
 BILLING_PAGE = "https://app.chatdaddy.tech/settings/billing"
@@ -46,7 +48,7 @@ class Billing:
             store.set_meta("auto_charge_items", "[]")
         self.created_at = float(store.get_meta("team_created_at") or 0)
 
-    # --- what the team has agreed to
+    # --- auto-charge and the lock
 
     @property
     def auto_charge_items(self) -> list[str]:
@@ -80,7 +82,7 @@ class Billing:
     # --- the ledger
 
     def charge(self, kind: str, account_id: str, nickname: str | None, tier: str | None) -> float:
-        """Write down a purchase; returns the time until which the account is paid."""
+        """Record a purchase, and return the time until which the account is paid."""
         now = self._clock.now()
         self._store.run(
             "INSERT INTO ledger (at, type, account_id, nickname, tier, item, cents)"
@@ -121,7 +123,7 @@ class Billing:
         )
 
     def ledger(self) -> dict[str, Any]:
-        """Every charge, oldest first, and what they come to, in cents."""
+        """Every charge, oldest first, and the totals, in cents."""
         rows = self._store.all("SELECT * FROM ledger ORDER BY id")
         entries = [
             {
@@ -154,7 +156,7 @@ class Billing:
             "account_day_cents": day_cents,
         }
 
-    # --- what was used in this period
+    # --- usage in this period
 
     @property
     def period(self) -> int:
@@ -169,7 +171,9 @@ class Billing:
         return int(account["sent"]) if account["sent_period"] == self.period else 0
 
     def messages_left(self, account: Row) -> int | None:
-        """How many more the account may send before the next period; None without a bound."""
+        """How many more messages the account may send before the next period. None if not
+        limited.
+        """
         if account["tier"] != LIMITED:
             return None
         return max(0, LIMITED_TIER_MESSAGES - self.messages_used(account))

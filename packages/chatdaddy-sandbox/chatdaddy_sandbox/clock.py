@@ -11,7 +11,7 @@ DAY_S = 86_400.0
 
 
 def iso(at: float) -> str:
-    """A time as the API writes it: `2026-01-31T12:00:00.000Z`."""
+    """A time in the API's form: `2026-01-31T12:00:00.000Z`."""
     moment = datetime.fromtimestamp(at, timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
@@ -21,9 +21,9 @@ def iso_or_none(at: float | None) -> str | None:
 
 
 class Clock:
-    """Seconds since the epoch, plus an offset that outlives a restart.
+    """Seconds since the epoch, plus an offset that is kept across restarts.
 
-    `source` is the machine's clock, or one that a test drives.
+    `source` is the machine's clock, or a test's.
     """
 
     def __init__(self, store: Store, source: Callable[[], float]) -> None:
@@ -32,7 +32,7 @@ class Clock:
         self.offset_s = float(store.get_meta("clock_offset_s", "0") or 0)
 
     def machine(self) -> float:
-        """The time of the source, without the tests' advances."""
+        """The time of the source, without the offset."""
         return self._source()
 
     def now(self) -> float:

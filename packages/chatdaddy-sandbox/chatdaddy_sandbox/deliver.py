@@ -1,4 +1,4 @@
-"""Posting events to the URLs that asked for them, with a bounded number of tries."""
+"""Posts events to the subscribed URLs, with a limited number of attempts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from chatdaddy_sandbox.service import Service
 if TYPE_CHECKING:
     import httpx
 
-#: The waits before each further try; after the last of them the event is given up.
+#: The waits before each further attempt. After the last one, the event is dropped.
 RETRY_AFTER_S = (0.5, 1.0, 2.0, 4.0)
 
 TIMEOUT_S = 5.0
 
-#: How many events are kept to be looked at once they are done with.
+#: How many finished events are kept.
 KEPT = 2_000
 
 _BATCH = 100
@@ -30,13 +30,15 @@ _BATCH = 100
 async def deliver(service: Service) -> None:
     """Post queued events until cancelled.
 
-    A subscription's events are sent one by one, in order unless one fails. Each is an HTTP POST of
-    `{"event": …, "data": […]}`, and any 2xx answer is success. A slow or missing listener does not
+    The events of a subscription are sent one by one, in order unless one fails. Each is an HTTP
+    POST of
+    `{"event": …, "data": […]}`, and any 2xx answer is success. A slow or unreachable listener does
+    not
     delay the others.
     """
     waiting = service.webhooks.waiting
     await waiting.wait()
-    import httpx  # not before the first event: the emulator starts faster without
+    import httpx  # not before the first event, so that the emulator starts faster
 
     busy: set[str] = set()
 
@@ -101,8 +103,7 @@ def _not_sent(service: Service, url: str) -> str | None:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return "not sent: not a URL"
-    # Names that the emulator may be called by, and addresses that it listens on, are no reason to
-    # send anything there.
+    # The names and addresses of the emulator itself do not allow a delivery.
     if targets is WebhookTargets.LOCAL and not is_loopback(host):
         return "not sent: not on this machine; --webhooks any sends it"
     return None

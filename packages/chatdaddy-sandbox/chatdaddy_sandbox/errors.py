@@ -1,4 +1,4 @@
-"""What the services answer when they refuse: `{statusCode, message, data?}` (auth: `{message}`)."""
+"""The services' refusals: `{statusCode, message, data?}` (auth: `{message}`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 class ApiError(Exception):
     """A refusal that the client sees.
 
-    `help_url` becomes `data.helpLink.url`, the page that ChatDaddy sends people to.
+    `help_url` becomes `data.helpLink.url`, the page to which ChatDaddy refers people.
     """
 
     def __init__(self, status: int, message: str, *, help_url: str | None = None) -> None:
@@ -24,11 +24,11 @@ class ApiError(Exception):
 
 
 class ConnectionCut(Exception):
-    """A fault ends the call without an answer; raised where there is no connection to cut."""
+    """A fault ends the call without an answer. Raised if there is no connection to cut."""
 
 
 def error_body(path: str, error: ApiError) -> dict[str, Any]:
-    """The body of a refusal, in the shape of the service that the path belongs to."""
+    """The body of a refusal, in the form of the service that the path belongs to."""
     if path.startswith("/auth"):
         return {"message": error.message}
     body: dict[str, Any] = {"statusCode": error.status, "message": error.message}
@@ -50,7 +50,7 @@ def _validation_message(error: RequestValidationError) -> str:
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Make every refusal of the app, its own and the framework's, one of ChatDaddy's."""
+    """Give every error of the app and the framework ChatDaddy's form."""
 
     @app.exception_handler(ApiError)
     async def on_api_error(request: Request, error: ApiError) -> JSONResponse:

@@ -33,7 +33,7 @@ STATUS_MESSAGES = {
 
 @dataclass
 class Fault:
-    """A fault for the next `times` calls that fit `method` and `path`."""
+    """A fault for the next `times` calls that match `method` and `path`."""
 
     method: str
     path: str
@@ -49,7 +49,7 @@ class Fault:
     listing: Listing | None = None
 
     def fits(self, method: str, path: str, pattern: str) -> bool:
-        """`path` may hold `*`, or be the pattern of the call: `/im/accounts/{id}`."""
+        """`path` may contain `*`, or be the pattern of the call: `/im/accounts/{id}`."""
         return self.method in ("*", method) and (
             self.path == pattern or fnmatchcase(path, self.path)
         )

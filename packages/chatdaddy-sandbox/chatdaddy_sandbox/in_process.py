@@ -1,4 +1,4 @@
-"""The emulator without a network: an httpx transport that calls the application itself."""
+"""The emulator without a network: an httpx transport that calls the application directly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import httpx
 from chatdaddy_sandbox.errors import ConnectionCut
 from chatdaddy_sandbox.middleware import Middleware
 
-#: An address for `base_url`; any that the emulator may be called by will do.
+#: An address for `base_url`. Any address that the emulator accepts works.
 BASE_URL = "http://localhost"
 
 

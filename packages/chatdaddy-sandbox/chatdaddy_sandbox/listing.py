@@ -10,7 +10,7 @@ SCOPE_KEY = "chatdaddy_sandbox.listing"
 
 @dataclass(frozen=True)
 class Listing:
-    """`table` holds the accounts; the last `omit` of those that fit are left out, but counted."""
+    """`table` has the accounts. The last `omit` matching ones are omitted, but counted."""
 
     table: str = "accounts"
     omit: int = 0

@@ -26,11 +26,13 @@ _NOT_JSON = "<!doctype html><title>ChatDaddy</title><h1>Back in a moment</h1>"
 
 
 class Middleware:
-    """ASGI middleware before the app.
+    """ASGI middleware in front of the app.
 
-    `paths` are the services' path patterns and the methods of each. `transports` holds the open
-    connection of each client address, so that one can be cut within a call; without it, as in a
-    test's own process, a call that is cut raises `ConnectionCut`.
+    `paths` are the path patterns of the services, and the methods of each. `transports` has the
+    open
+    connection of each client address, so that a call can cut it. Without it, as in a test's
+    process, a
+    call that is cut raises `ConnectionCut`.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Middleware:
             await asyncio.wait(set(self._slow))
 
     def close(self) -> None:
-        """Close the database. Slow calls that still wait are not done any more."""
+        """Close the database. Slow calls that still wait are dropped."""
         for task in self._slow:
             task.cancel()
         self.service.store.close()
@@ -87,7 +89,7 @@ class Middleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if status == 405:
-                    # Starlette names the methods of one route; a path may have several.
+                    # Starlette lists the methods of one route, and a path may have several routes.
                     MutableHeaders(scope=message)["allow"] = self._allow.get(pattern, "")
             await send(message)
 
@@ -102,7 +104,7 @@ class Middleware:
                 await self._meet(fault, scope, receive, noting)
         finally:
             ms = round((clock.machine() - began) * 1000, 2)
-            # Queries of the auth service name API tokens.
+            # Queries of the auth service contain API tokens.
             secret = path.startswith("/auth/")
             query = "" if secret else scope["query_string"].decode("latin-1")
             record.end(Call(method, path, status, began, ms, query))
@@ -115,7 +117,7 @@ class Middleware:
             receive = await _taken_in(receive)
             await self._sleep(fault.delay_ms / 1000)
         if fault.action == "drop_before":
-            # Read the call first: with unread data, closing the connection would reset it.
+            # Read the call first: closing a connection with unread data resets it.
             while (await receive()).get("more_body"):
                 pass
             await self._cut(scope, receive)
@@ -129,7 +131,7 @@ class Middleware:
             await self._spoil(fault, scope, receive, send)
 
     async def _do_slowly(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do the work late, also if the client has gone."""
+        """Execute the call late, also if the client has gone."""
         receive = await _taken_in(receive)
         client_waits = True
 
@@ -166,7 +168,7 @@ class Middleware:
         await answer(scope, receive, send)
 
     async def _spoil(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do the work, then send something other than its answer."""
+        """Execute the call, then send another answer."""
         hands_out_token = scope["path"] == "/auth/token"
         if fault.action == "expire_token" and not hands_out_token:
             headers = dict(scope["headers"])
@@ -215,7 +217,7 @@ class Middleware:
 
 
 async def _taken_in(receive: Receive) -> Receive:
-    """The whole call: the work of a client that gives up while it waits is done all the same."""
+    """Read the whole call, so that it is executed although its client gives up."""
     messages: list[Message] = []
     while not messages or messages[-1].get("more_body"):
         messages.append(await receive())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-#: The team and its refresh token if none are given: not secret, good for this emulator alone.
+#: The default team and its refresh token. They are not secret, and valid only for this emulator.
 DEFAULT_TEAM_ID = "team-sandbox-000000000001"
 DEFAULT_REFRESH_TOKEN = "sandbox-refresh-token"  # noqa: S105
 
@@ -19,7 +19,7 @@ class SettingsPatch(str, Enum):
 
 
 class ListOrder(str, Enum):
-    """Which accounts come first in a list (the API does not say)."""
+    """The order of accounts in a list (the API does not say)."""
 
     OLDEST = "oldest"
     NEWEST = "newest"
@@ -35,7 +35,7 @@ class WebhookTargets(str, Enum):
 
 @dataclass(frozen=True)
 class Options:
-    """One run of the emulator; the defaults are those of `chatdaddy-pulumi sandbox serve`."""
+    """The options of one run. The defaults are those of `chatdaddy-pulumi sandbox serve`."""
 
     host: str = "127.0.0.1"
     port: int = 8080

@@ -1,4 +1,4 @@
-"""The page's HTML. All text from outside is escaped with `escape`."""
+"""The HTML of the page. All text from outside is escaped with `escape`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chatdaddy_sandbox.record import Call
 from chatdaddy_sandbox.service import Service
 from chatdaddy_sandbox.words import LIMITED, UNLIMITED
 
-#: How much of each list is shown.
+#: How many items of each list are shown.
 ACCOUNTS, CODES, LEDGER, CALLS, DELIVERIES = 50, 6, 12, 25, 8
 
 _TIERS = {LIMITED: "limited", UNLIMITED: "unlimited", None: "full"}
@@ -98,7 +98,7 @@ def _tiles(service: Service) -> str:
 
 
 def _codes(service: Service) -> str:
-    """The codes to scan, the latest first."""
+    """The codes to scan, newest first."""
     rows = service.store.all(
         "SELECT * FROM accounts WHERE qr_changes_at IS NOT NULL"
         " ORDER BY connecting_since DESC LIMIT ?",
@@ -124,7 +124,7 @@ def _code(service: Service, row: Row) -> str:
 
 @lru_cache(maxsize=64)
 def _svg(text: str) -> str:
-    """A QR code; drawing one takes milliseconds, and the page asks every second."""
+    """A QR code, cached: drawing one takes milliseconds, and the page updates every second."""
     out = io.BytesIO()
     segno.make(text, error="l", micro=False).save(
         out, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=2

@@ -1,4 +1,4 @@
-"""The received calls: the latest ones, the number of each kind, and the most at once."""
+"""The received calls: the latest ones, the number of each kind, and the peak concurrency."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any
 
-#: How many calls are kept one by one; the totals count them all.
+#: How many calls are kept individually. The totals count all calls.
 KEPT = 20_000
 
 
 @dataclass
 class Call:
-    """One call of the emulated API; `status` 0 if the connection was cut without an answer."""
+    """One call of the emulated API. `status` is 0 if the connection was cut without an answer."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Call:
 
 
 class Record:
-    """What `GET /_sandbox/requests` answers."""
+    """The answer of `GET /_sandbox/requests`."""
 
     def __init__(self) -> None:
         self.clear()
@@ -35,7 +35,9 @@ class Record:
         self.max_in_flight = 0
 
     def begin(self, key: str) -> None:
-        """A call arrives; `key` is its method and path pattern: `PATCH /im/accounts/{id}`."""
+        """Record that a call arrives. `key` is its method and path pattern: `PATCH
+        /im/accounts/{id}`.
+        """
         self.totals[key] += 1
         self._in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self._in_flight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: Name, number, and the roles that hold it by their letters: admin, editor, agent (g), viewer.
+#: Name, number, and the letters of the roles that have it: admin, editor, agent (g), viewer.
 _TABLE = (
     ("CONTACTS_READ_ASSIGNED", 2, "aeg"),
     ("CONTACTS_READ_ALL", 3, "aegv"),
@@ -93,7 +93,7 @@ SCOPES: dict[str, int] = {name: number for name, number, _ in _TABLE}
 
 _LETTERS = {"admin": "a", "editor": "e", "agent": "g", "viewer": "v"}
 
-#: What a member may do who was given a role rather than scopes.
+#: The scopes of a member who has a role and no explicit scopes.
 ROLE_SCOPES: dict[str, tuple[str, ...]] = {
     role: tuple(name for name, _, holders in _TABLE if letter in holders)
     for role, letter in _LETTERS.items()
@@ -101,7 +101,7 @@ ROLE_SCOPES: dict[str, tuple[str, ...]] = {
 
 
 def to_binary(scopes: Iterable[str]) -> str:
-    """The `scope` claim: character *n* is `1` when the scope numbered *n* is granted."""
+    """The `scope` claim: character *n* is `1` if the scope with number *n* is granted."""
     numbers = {SCOPES[name] for name in scopes}
     return "".join("1" if n in numbers else "0" for n in range(max(numbers, default=-1) + 1))
 

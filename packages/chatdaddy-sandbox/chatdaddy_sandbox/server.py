@@ -18,11 +18,11 @@ from chatdaddy_sandbox.store import StoreError
 
 
 class ServeError(Exception):
-    """The emulator can't start; the message is one line for people."""
+    """The emulator can't start. The message is one line for people."""
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens, and ends without an error on SIGTERM and SIGINT."""
+    """Prints when it listens, and ends without an error on SIGTERM and SIGINT."""
 
     def __init__(self, config: uvicorn.Config, ready: str) -> None:
         super().__init__(config)
@@ -42,7 +42,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(options: Options) -> None:
-    """Listen until SIGTERM or SIGINT; raises `ServeError` if that can't begin."""
+    """Listen until SIGTERM or SIGINT. Raises `ServeError` if that is not possible."""
     transports: dict[tuple[str, int], asyncio.Transport] = {}
     try:
         app = create_app(options, transports=transports)
@@ -84,7 +84,7 @@ def serve(options: Options) -> None:
 
 def _listen(options: Options) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    # The protocol is named so that asyncio switches Nagle's algorithm off.
+    # With an explicit protocol, asyncio switches Nagle's algorithm off.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,4 +1,4 @@
-"""The emulated service as a whole: its database, and what is only in this process's memory."""
+"""The emulated service: its database, and what is only in the memory of this process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Service:
         clock: Callable[[], float] = time.time,
         source: random.Random = SYSTEM,
     ) -> None:
-        """Open the store; raises `StoreError` if that can't be done."""
+        """Open the store. Raises `StoreError` if that is not possible."""
         self.options = options
         self.random = source
         self.store = Store(options.db)
@@ -46,7 +46,7 @@ class Service:
         self.record = Record()
 
     def _keep_team(self) -> None:
-        """Account IDs hold the team's: a database made for one team can't serve another."""
+        """Account IDs contain the team's ID, so a database of one team can't serve another."""
         kept = self.store.get_meta("team_id")
         if kept is None:
             self.store.set_meta("team_id", self.options.team_id)

@@ -1,8 +1,7 @@
 """The database of the emulated service: one SQLite file, or memory.
 
-There is one connection, used from one thread. Each call of the API is one transaction, which is
-committed before the answer is sent. So if the process is killed, each answered call is kept as a
-whole.
+There is one connection, used from one thread. Each call of the API is one transaction, committed
+before the answer is sent. If the process is killed, every answered call is kept completely.
 """
 
 from __future__ import annotations
@@ -134,14 +133,14 @@ APPLICATION_ID = 0x43445342
 
 
 class StoreError(Exception):
-    """The database can't be used; the message is one line for people."""
+    """The database can't be used. The message is one line for people."""
 
 
 class Store:
     """The open database."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open or make the file, readable by its owner alone; memory if `path` is None.
+        """Open or create the file, readable only by its owner, or memory if `path` is None.
 
         Raises `StoreError` if the file is not ours, of another version, or in use.
         """
@@ -172,7 +171,7 @@ class Store:
 
     @staticmethod
     def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
-        """Take the database for ourselves, once it is known to be ours."""
+        """Check that the database is empty or ours, and initialise it."""
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         fresh = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] == 0
@@ -194,7 +193,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """An atomic block; within another transaction, it is a part of that one."""
+        """An atomic block. Within another transaction, it is part of that one."""
         if self.connection.in_transaction:
             yield
             return
@@ -217,12 +216,12 @@ class Store:
         return row
 
     def value(self, sql: str, *values: Any) -> Any:
-        """The first column of the first row, None if there is none."""
+        """The first column of the first row, or None."""
         row = self.one(sql, *values)
         return None if row is None else row[0]
 
     def update(self, table: str, key: str, key_value: str, changes: dict[str, Any]) -> None:
-        """Set columns of one row; names come from our own code, never from a request."""
+        """Set columns of one row. The names come from our code, never from a request."""
         sets = ", ".join(f"{column} = ?" for column in changes)
         self.run(
             f"UPDATE {table} SET {sets} WHERE {key} = ?",  # noqa: S608

@@ -21,18 +21,18 @@ from chatdaddy_sandbox.tokens import Caller
 USER_ID = "user-sandbox"
 USER_NAME = "Sandbox Owner"
 USER_EMAIL = "owner@sandbox.invalid"
-#: For `POST /auth/token` by password; good for this emulator alone.
+#: For `POST /auth/token` with a password. Valid only for this emulator.
 USER_PHONE = 85200000000
 USER_PASSWORD = "sandbox-password"  # noqa: S105
 
-#: A refresh token ends after this many days without use.
+#: A refresh token expires after this many days without use.
 REFRESH_TOKEN_DAYS = 14
 
 _INVITE_LINK_DAYS = 7
 
 
 class Team:
-    """The one team that the emulator knows."""
+    """The only team of the emulator."""
 
     def __init__(self, store: Store, clock: Clock, options: Options, source: random.Random) -> None:
         self._store, self._clock, self._options, self._random = store, clock, options, source
@@ -50,7 +50,7 @@ class Team:
     # --- logging in
 
     def login(self, request: dict[str, Any]) -> tuple[Row, str | None]:
-        """The member who logs in, and a refresh token if one was asked for.
+        """The member who logs in, and a refresh token if one was requested.
 
         Raises `ApiError` 401 for a wrong secret, 403 for another team, 400 for an unknown scope.
         """
@@ -83,7 +83,7 @@ class Team:
             raise ApiError(401, "Incorrect phone number or password")
 
     def keep_refresh_token(self) -> None:
-        """Note that the refresh token was used: its 14 days begin again."""
+        """Record that the refresh token was used, which restarts its 14 days."""
         self._store.set_meta("refresh_token_used_at", repr(self._clock.now()))
 
     def refresh_token_ends(self) -> float:
@@ -161,7 +161,7 @@ class Team:
             self._store.update("members", "user_id", user_id, columns)
 
     def add_member(self, name: str, role: str) -> dict[str, Any]:
-        """Somebody joins the team, as by an invite link."""
+        """A person joins the team, as with an invite link."""
         user_id = f"user-{token_hex(self._random, 6)}"
         self._store.run(
             "INSERT INTO members (user_id, full_name, role, scopes, added_at)"

@@ -31,7 +31,7 @@ from chatdaddy_sandbox.store import Store
 if TYPE_CHECKING:
     from jwt.types import Options
 
-#: How long an access token lasts.
+#: The lifetime of an access token.
 LIFETIME_S = 3600
 
 _REMEMBERED = 10_000
@@ -49,7 +49,7 @@ def _signature_algorithm() -> ec.ECDSA:
 
 _SIGNATURE = _signature_algorithm()
 
-# Times are compared with the service's own clock.
+# The service's own clock is used to compare times.
 _ONLY_THE_SIGNATURE: Options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
 
@@ -59,14 +59,14 @@ def _base64(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who made a call, and what they may do."""
+    """Who made a call, and with what rights."""
 
     user_id: str
     team_id: str
     scopes: frozenset[str]
 
     def may(self, *scopes: str) -> bool:
-        """Whether one of the scopes is granted; with none asked for, any caller may."""
+        """Whether one of the scopes is granted. True if no scope is required."""
         return not scopes or not self.scopes.isdisjoint(scopes)
 
 
@@ -93,15 +93,16 @@ class Tokens:
 
     @property
     def public_key(self) -> str:
-        """The key that checks the tokens, in PEM."""
+        """The public key of the tokens, in PEM."""
         public = self._key.public_key()
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
     def issue(self, user: dict[str, Any], scopes: Collection[str]) -> str:
-        """A signed access token of one hour.
+        """A signed access token that is valid for one hour.
 
-        Its times are those of the machine, which is also the client's clock. `clockOffset` says how
-        far the service's own clock was ahead.
+        Its times are of the machine's clock, which is also the client's. `clockOffset` says how far
+        the
+        service's own clock was ahead.
         """
         now = int(self._clock.machine())
         claims = {
@@ -115,7 +116,7 @@ class Tokens:
         return self._signed(claims)
 
     def _signed(self, claims: dict[str, Any]) -> str:
-        """An ES256 JWT. Equal claims give an equal token, so that runs can be repeated."""
+        """An ES256 JWT. Equal claims give an equal token, so that runs can be replayed."""
         parts = [{"alg": "ES256", "typ": "JWT"}, claims]
         text = ".".join(_base64(json.dumps(p, separators=(",", ":")).encode()) for p in parts)
         signature = self._key.sign(text.encode(), _SIGNATURE)
@@ -123,11 +124,11 @@ class Tokens:
         return f"{text}.{_base64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
     def cut_short(self, token: str, seconds: float = 0) -> None:
-        """Refuse a token after this many seconds, whatever its own times are."""
+        """Refuse a token after this many seconds, whatever its expiry is."""
         self._cut_short[token] = self._clock.now() + seconds
 
     def check(self, authorization: str | None) -> Caller:
-        """The caller that an `Authorization` header names; `ApiError` 401 if there is none."""
+        """The caller of an `Authorization` header. `ApiError` 401 if there is none."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
@@ -145,7 +146,7 @@ class Tokens:
         return caller
 
     def forget(self, token: str) -> None:
-        """Read an API token from the database again at its next use."""
+        """Read an API token from the database again when it is used next."""
         self._known.pop(token, None)
 
     def _read(self, token: str) -> tuple[Caller, float]:

@@ -1,4 +1,4 @@
-"""Event subscriptions, and the events that wait to be posted to them."""
+"""Event subscriptions, and the events that are queued for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatdaddy_sandbox.store import Store
 
 
 class Webhooks:
-    """The team's subscriptions; events are queued in the transaction that they tell of."""
+    """The team's subscriptions. Events are queued in the transaction that causes them."""
 
     def __init__(self, store: Store, clock: Clock, options: Options, source: random.Random) -> None:
         self._store, self._clock, self._options, self._random = store, clock, options, source
@@ -85,7 +85,7 @@ class Webhooks:
         )
 
     def emit(self, event: str, account_id: str, data: Callable[[], dict[str, Any]]) -> None:
-        """Queue an event about an account for every subscription that asked for it."""
+        """Queue an event about an account for every subscription to it."""
         wanted = [
             row
             for row in self._store.all("SELECT * FROM subscriptions WHERE enabled = 1")
@@ -104,7 +104,7 @@ class Webhooks:
         self.waiting.set()
 
     def deliveries(self, limit: int) -> list[dict[str, Any]]:
-        """The last events that were queued, newest first, and what became of them."""
+        """The last queued events and their outcomes, newest first."""
         return [
             {
                 "id": row["id"],
@@ -148,6 +148,6 @@ def _json_or_none(value: Any) -> str | None:
 
 
 def _covers(row: Row, account_id: str) -> bool:
-    """Whether a subscription is for an account: for all of them if it names none."""
+    """Whether a subscription includes an account. Without accounts, it includes all."""
     accounts = json.loads(row["accounts"]) if row["accounts"] is not None else []
     return not accounts or account_id in accounts

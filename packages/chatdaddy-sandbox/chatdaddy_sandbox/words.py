@@ -1,4 +1,4 @@
-"""The values of ChatDaddy's documentation that the rules use."""
+"""The values from ChatDaddy's documentation that the rules use."""
 
 from __future__ import annotations
 

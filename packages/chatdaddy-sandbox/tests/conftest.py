@@ -1,4 +1,4 @@
-"""Emulators for the tests: a shared one, and fresh ones."""
+"""Emulators for the tests: a shared one, and new ones."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from tests.support.sandbox import Sandbox, running
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A fresh emulated ChatDaddy of one test's own."""
+    """An emulated ChatDaddy for one test only."""
     with running() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Sandbox]:
-    """Each test makes its own accounts on it, and leaves no faults behind."""
+    """A shared emulator. Each test creates its own accounts, and clears its faults."""
     with running() as server:
         yield server
 
 
 @pytest.fixture
 def limited(shared: Sandbox) -> str:
-    """A new account of the limited tier: its ID."""
+    """The ID of a new account with the limited tier."""
     return shared.buy(tier="limited")
 
 
 @pytest.fixture
 def unlimited(shared: Sandbox) -> str:
-    """A new account of the unlimited tier: its ID."""
+    """The ID of a new account with the unlimited tier."""
     return shared.buy(tier="unlimited")

@@ -1,4 +1,4 @@
-"""Accounts: the guide's rules and the documentation's, one test each."""
+"""Accounts: the rules of the guide and of the API's documentation, one test for each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def detail(sandbox: Sandbox, account_id: str) -> dict[str, Any]:
     return dict(sandbox.http.get(f"/_sandbox/accounts/{account_id}").json())
 
 
-def test_a_purchase_answers_the_account(shared: Sandbox) -> None:
+def test_a_purchase_returns_the_account(shared: Sandbox) -> None:
     order = {
         "type": "instagram",
         "tier": UNLIMITED,
@@ -52,7 +52,7 @@ def test_a_purchase_answers_the_account(shared: Sandbox) -> None:
         None,
     ],
 )
-def test_a_wrong_order_buys_nothing(shared: Sandbox, order: Any) -> None:
+def test_an_invalid_purchase_is_refused(shared: Sandbox, order: Any) -> None:
     before = shared.ledger()["purchases"]
     answer = shared.call("POST", "/im/accounts", json=order)
     assert answer.status_code == 400
@@ -90,7 +90,7 @@ def test_a_list_is_filtered_and_counted(shared: Sandbox) -> None:
     assert foreign.status_code == 403
 
 
-def test_the_tier_that_it_has_is_refused(shared: Sandbox, limited: str) -> None:
+def test_the_current_tier_is_refused(shared: Sandbox, limited: str) -> None:
     answer = patch(shared, limited, tier=LIMITED, nickname="not to be kept")
     assert answer.status_code == 400
     assert "already on the tier" in answer.json()["message"]
@@ -99,7 +99,7 @@ def test_the_tier_that_it_has_is_refused(shared: Sandbox, limited: str) -> None:
     assert get(shared, limited)["tier"] == UNLIMITED
 
 
-def test_a_patch_changes_what_it_names(shared: Sandbox, limited: str) -> None:
+def test_a_patch_changes_only_the_given_fields(shared: Sandbox, limited: str) -> None:
     first = {"enableStories": True, "keepDeletedMessages": {"fromMe": True}}
     patch(shared, limited, settings=first, nickname="new name")
     patch(shared, limited, settings={"maxMessageSync": 7}, assignees=["user-1"])
@@ -133,7 +133,7 @@ def test_a_downgrade_removes_history_and_an_upgrade_needs_another_scan(
     assert detail(shared, unlimited)["chats"] == synced["chats"]
 
 
-def test_settings_bound_what_is_synced(shared: Sandbox) -> None:
+def test_settings_limit_what_is_synced(shared: Sandbox) -> None:
     few = shared.buy(tier="unlimited", settings={"maxMessageSync": 3})
     none = shared.buy(tier="unlimited", settings={"enableHistorySync": False})
     limited = shared.buy(tier="limited")
@@ -159,7 +159,7 @@ def test_the_limited_tier_stops_at_1000_messages(shared: Sandbox, limited: str) 
     assert shared.messages(limited, 1).json() == {"sent": 1, "refused": 0, "used": 1}
 
 
-def test_a_deleted_account_has_24_hours_of_grace(shared: Sandbox, unlimited: str) -> None:
+def test_a_deleted_account_has_a_grace_period_of_24_hours(shared: Sandbox, unlimited: str) -> None:
     shared.scan(unlimited)
     assert shared.call("DELETE", f"/im/accounts/{unlimited}").json() == {"success": True}
     account = get(shared, unlimited)
@@ -183,13 +183,13 @@ def test_a_deleted_account_has_24_hours_of_grace(shared: Sandbox, unlimited: str
     assert shared.call("POST", f"/im/accounts/{unlimited}/recreate").status_code == 404
 
 
-def test_delete_now_leaves_no_grace(shared: Sandbox, limited: str) -> None:
+def test_delete_now_has_no_grace_period(shared: Sandbox, limited: str) -> None:
     shared.call("DELETE", f"/im/accounts/{limited}")
     shared.call("DELETE", f"/im/accounts/{limited}", params={"deleteNow": "true"})
     assert shared.account(limited) is None
 
 
-def test_an_archive_is_under_way_and_then_done(shared: Sandbox, unlimited: str) -> None:
+def test_an_archive_is_in_progress_and_then_done(shared: Sandbox, unlimited: str) -> None:
     shared.scan(unlimited)
     assert shared.call("POST", f"/im/accounts/{unlimited}/archive").json() == {"success": True}
     account = get(shared, unlimited)
@@ -226,7 +226,7 @@ def test_a_login_by_qr_code(shared: Sandbox, limited: str) -> None:
     assert get(shared, limited)["state"] == "connecting"
 
 
-def test_a_code_that_nobody_scans_expires(shared: Sandbox, limited: str) -> None:
+def test_a_code_that_is_not_scanned_expires(shared: Sandbox, limited: str) -> None:
     shared.call("POST", f"/im/accounts/{limited}/open")
     shared.advance(301)
     account = get(shared, limited)

@@ -1,4 +1,4 @@
-"""Money: the ledger, what may be charged, what was used."""
+"""Billing: the ledger, auto-charge, and usage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def charges(sandbox: Sandbox, account_id: str) -> list[tuple[str, str, int]]:
     ]
 
 
-def test_a_purchase_costs_at_once_and_then_by_the_day(shared: Sandbox, limited: str) -> None:
+def test_a_purchase_is_charged_at_once_and_then_each_day(shared: Sandbox, limited: str) -> None:
     item = "limitedMsgNoHistoryAccountDay"
     assert charges(shared, limited) == [("purchase", item, 100)]
     shared.advance(3 * DAY)
@@ -50,7 +50,7 @@ def test_the_totals_are_the_sums_of_the_entries(shared: Sandbox, limited: str) -
     assert days == sorted(days)
 
 
-def test_the_teams_detail_counts_what_was_used() -> None:
+def test_the_team_detail_counts_the_usage() -> None:
     with running() as sandbox:
         limited, _full = sandbox.buy(tier="limited"), sandbox.buy(tier=None)
         sandbox.messages(limited, 40)
@@ -104,7 +104,7 @@ def test_auto_charge_items_and_the_lock(shared: Sandbox) -> None:
     assert shared.messages(account_id, 1).json()["sent"] == 1
 
 
-def test_products_access_and_preparing(shared: Sandbox, unlimited: str) -> None:
+def test_products_and_access(shared: Sandbox, unlimited: str) -> None:
     products = shared.call("GET", "/payments/auto-charge-products").json()
     assert products["items"] == products["products"]
     assert {p["item"] for p in products["items"]} >= {"messages", "limitedMsgNoHistoryAccountDay"}

@@ -1,4 +1,4 @@
-"""The control paths, the page, and who may reach them."""
+"""The control paths, the page, and their access control."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_calls_are_counted_by_their_pattern(sandbox: Sandbox) -> None:
     assert sandbox.stop() == 0
 
 
-def test_the_clock_goes_forward_only(shared: Sandbox) -> None:
+def test_the_clock_only_goes_forward(shared: Sandbox) -> None:
     before = shared.http.get("/_sandbox/clock").json()
     assert shared.http.post("/_sandbox/clock", json={"advance_s": -1}).status_code == 400
     shared.advance(60)
@@ -58,7 +58,7 @@ def test_the_clock_goes_forward_only(shared: Sandbox) -> None:
     assert after["offset_s"] == before["offset_s"] + 60
 
 
-def test_what_is_done_to_an_account_that_is_not_there(shared: Sandbox) -> None:
+def test_control_calls_for_an_unknown_account(shared: Sandbox) -> None:
     for action in ("scan", "fail"):
         assert shared.http.post(f"/_sandbox/accounts/accnone/{action}").status_code == 404
     assert shared.messages("accnone", 1).status_code == 404
@@ -80,7 +80,7 @@ def test_what_is_done_to_an_account_that_is_not_there(shared: Sandbox) -> None:
         {"sec-fetch-site": "cross-site"},
     ],
 )
-def test_pages_of_other_origins_are_kept_out(shared: Sandbox, headers: dict[str, str]) -> None:
+def test_pages_of_other_origins_have_no_access(shared: Sandbox, headers: dict[str, str]) -> None:
     body = {"advance_s": 3600}
     before = shared.http.get("/_sandbox/clock").json()["offset_s"]
     assert shared.http.post("/_sandbox/clock", json=body, headers=headers).status_code == 403
@@ -89,7 +89,7 @@ def test_pages_of_other_origins_are_kept_out(shared: Sandbox, headers: dict[str,
         assert shared.http.get("/", headers=headers).status_code == 403
 
 
-def test_its_own_page_is_allowed(shared: Sandbox) -> None:
+def test_the_emulators_own_page_has_access(shared: Sandbox) -> None:
     headers = {"origin": shared.url, "sec-fetch-site": "same-origin"}
     answer = shared.http.post("/_sandbox/clock", json={"advance_s": 0}, headers=headers)
     assert answer.status_code == 200
@@ -128,7 +128,7 @@ def test_the_page_shows_no_password(shared: Sandbox) -> None:
     assert "secret" not in page.replace(shared.team_id, "")
 
 
-def test_somebody_else_buys(shared: Sandbox) -> None:
+def test_a_purchase_by_another_member(shared: Sandbox) -> None:
     answer = shared.http.post("/_sandbox/accounts", json={"nickname": "Ann", "tier": UNLIMITED})
     account = answer.json()
     assert account["createdBy"] == "user-somebody-else" != shared_user(shared)
@@ -141,7 +141,7 @@ def test_somebody_else_buys(shared: Sandbox) -> None:
 
 
 def shared_user(sandbox: Sandbox) -> str:
-    """Who the tests' purchases are made by."""
+    """The user who makes the tests' purchases."""
     account = sandbox.account(sandbox.buy())
     assert account is not None
     return str(account["createdBy"])
@@ -151,7 +151,7 @@ def edit(sandbox: Sandbox, account_id: str, **changes: Any) -> httpx.Response:
     return sandbox.http.post(f"/_sandbox/accounts/{account_id}/edit", json=changes)
 
 
-def test_people_edit_by_hand(shared: Sandbox) -> None:
+def test_an_edit_by_hand(shared: Sandbox) -> None:
     account_id = shared.buy("Ann", tier="unlimited")
     shared.scan(account_id)
     for name, value in {
@@ -186,7 +186,7 @@ def test_an_account_without_a_nickname(shared: Sandbox) -> None:
     assert "no nickname" in shared.http.get("/", params={"q": account_id}).text
 
 
-def test_people_delete_and_bring_back_by_hand(shared: Sandbox) -> None:
+def test_a_deletion_and_a_restoration_by_hand(shared: Sandbox) -> None:
     account_id = shared.buy("Ann", tier="limited")
     now = shared.http.get("/_sandbox/clock").json()["now"]
 
@@ -211,7 +211,5 @@ def test_people_delete_and_bring_back_by_hand(shared: Sandbox) -> None:
     "changes",
     [{"nickname": 7}, {"tier": "best"}, {"deletedAt": "soon"}, {"accountId": "acc1"}, {"x": 1}],
 )
-def test_an_edit_that_makes_no_sense_is_refused(
-    shared: Sandbox, limited: str, changes: dict[str, Any]
-) -> None:
+def test_an_invalid_edit_is_refused(shared: Sandbox, limited: str, changes: dict[str, Any]) -> None:
     assert edit(shared, limited, **changes).status_code == 400

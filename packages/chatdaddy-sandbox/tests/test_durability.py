@@ -1,4 +1,4 @@
-"""One file, killed at any moment; many clients at once."""
+"""The database file after kills, and with many concurrent clients."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_64_connections_lose_no_update(shared: Sandbox) -> None:
     assert account["settings"] == dict.fromkeys(keys, True)
 
 
-def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
+def test_another_programs_file_is_not_changed(tmp_path: Path) -> None:
     text, database = tmp_path / "notes.txt", tmp_path / "other.db"
     text.write_text("not a database, but longer than SQLite's header is " * 9)
     with closing(sqlite3.connect(database)) as connection:
@@ -101,7 +101,7 @@ def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
         (("--port", "{taken}"), "give another --port"),
     ],
 )
-def test_a_server_that_can_not_start_says_why_in_one_line(
+def test_a_server_that_can_not_start_has_a_one_line_error(
     shared: Sandbox, flags: tuple[str, str], message: str
 ) -> None:
     taken = shared.url.rpartition(":")[2]

@@ -1,4 +1,4 @@
-"""Failures on order."""
+"""Faults that a test orders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_status_with_and_without_retry_after(faulty: Sandbox) -> None:
     assert [a.status_code for a in (second, third, fourth)] == [503, 503, 200]
 
 
-def test_a_fault_meets_only_the_calls_that_fit(faulty: Sandbox, limited: str) -> None:
+def test_a_fault_applies_only_to_matching_calls(faulty: Sandbox, limited: str) -> None:
     faulty.fault("PATCH", "/im/accounts/{id}", "status", status=500)
     assert faulty.call("GET", "/im/accounts").status_code == 200
     path = f"/im/accounts/{limited}"
@@ -73,7 +73,7 @@ def test_a_delay(faulty: Sandbox) -> None:
     assert time.monotonic() - began >= 0.3
 
 
-def test_who_does_not_wait_has_asked_all_the_same(faulty: Sandbox) -> None:
+def test_a_call_is_executed_although_its_client_gives_up(faulty: Sandbox) -> None:
     order = {"type": "wa", "nickname": faulty.unique("impatient")}
     faulty.fault("POST", "/im/accounts", "delay", delay_ms=1500)
     with pytest.raises(httpx.ReadTimeout):
@@ -103,13 +103,13 @@ def test_a_slow_purchase_is_made_although_its_client_has_gone(faulty: Sandbox) -
 
 
 def listed(sandbox: Sandbox, **params: object) -> tuple[list[str], int]:
-    """The IDs of a page of the accounts, and how many there are said to be."""
+    """The IDs of a page of the accounts, and the total."""
     asked = {"count": 100, "returnCount": "true", **params}
     answer = sandbox.call("GET", "/im/accounts", params=asked).json()
     return [account["accountId"] for account in answer["accounts"]], answer["total"]
 
 
-def test_a_list_that_lags_behind(sandbox: Sandbox) -> None:
+def test_a_list_that_lags(sandbox: Sandbox) -> None:
     old = [sandbox.buy("a"), sandbox.buy("b")]
     sandbox.fault("GET", "/im/accounts", "stale", times=4)
     new = sandbox.buy("c")

@@ -1,4 +1,4 @@
-"""The emulator in a test's own process: on a clock and random numbers of the test's."""
+"""The emulator in the test's process, with the test's clock and random numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatdaddy_sandbox.options import DEFAULT_REFRESH_TOKEN, DEFAULT_TEAM_ID, Op
 
 
 class Time:
-    """A clock that moves only if somebody sleeps."""
+    """A clock that advances only if a task sleeps."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -31,7 +31,7 @@ class Time:
 
 
 async def story(seed: int) -> list[Any]:
-    """Some calls, and all that they answered."""
+    """Make some calls, and return all answers."""
     time = Time()
     app = create_app(clock=time, source=random.Random(seed), sleep=time.sleep)
     said: list[Any] = []
@@ -64,7 +64,7 @@ async def story(seed: int) -> list[Any]:
     return said
 
 
-def test_a_seed_repeats_every_byte() -> None:
+def test_a_seed_replays_exactly() -> None:
     first, again, other = (asyncio.run(story(seed)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
@@ -100,7 +100,7 @@ def run(check: Any, options: Options | None = None) -> None:
     asyncio.run(work())
 
 
-def test_a_cut_connection_is_one() -> None:
+def test_a_cut_connection_is_a_protocol_error() -> None:
     async def check(app: Any, client: httpx.AsyncClient) -> None:
         client.headers["authorization"] = f"Bearer {await log_in(client)}"
         bought = []
@@ -115,7 +115,7 @@ def test_a_cut_connection_is_one() -> None:
     run(check)
 
 
-def test_slow_work_is_done_though_the_client_was_cancelled() -> None:
+def test_slow_work_is_done_although_the_client_was_cancelled() -> None:
     async def check(app: Any, client: httpx.AsyncClient) -> None:
         client.headers["authorization"] = f"Bearer {await log_in(client)}"
         fault = {"method": "POST", "path": "/im/accounts", "action": "slow", "delay_ms": 1000}

@@ -1,4 +1,4 @@
-"""Money under fire: purchases by many clients, with random faults and kills of the server."""
+"""Purchases of many clients, with random faults and kills of the server."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ FAULTS = (
 
 @dataclass
 class Log:
-    """What the clients were told."""
+    """The answers that the clients got."""
 
     answered: list[str] = field(default_factory=list)
-    #: Tries whose answer was lost, by nickname: each may have bought one account.
+    #: Attempts whose answer was lost, by nickname. Each may have bought one account.
     unknown: Counter[str] = field(default_factory=Counter)
     nicknames: list[str] = field(default_factory=list)
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Server:
-    """One database and one port, through all the kills."""
+    """One database and one port, across all kills."""
 
     def __init__(self, file: Path) -> None:
         with socket.socket() as free:
@@ -60,7 +60,7 @@ class Server:
 
 
 async def buy(client: httpx.AsyncClient, nickname: str, log: Log) -> None:
-    """One account, by whoever tries until one answer says so."""
+    """Buy one account: try until an answer confirms the purchase."""
     order = {"type": "wa", "tier": LIMITED, "nickname": nickname}
     while True:
         try:

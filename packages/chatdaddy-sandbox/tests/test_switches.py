@@ -1,4 +1,4 @@
-"""The answers that the documentation leaves open: the other one of each."""
+"""The options for what the documentation leaves open, each with its other value."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def other() -> Iterator[Sandbox]:
 
 
 def test_the_other_answers(other: Sandbox) -> None:
-    """One test, since each start of the server costs more than all of it."""
+    """One test for all, because starting the server takes longer than the test."""
     item = "limitedMsgNoHistoryAccountDay"
     order = {"type": "wa", "tier": LIMITED}
     refused = other.call("POST", "/im/accounts", json=order)

@@ -1,4 +1,4 @@
-"""Logging in, and what a token lets its bearer do."""
+"""Logging in, and the rights of a token."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_token_of_the_same_shape_but_another_key_is_refused(shared: Sandbox) -
     assert shared.http.get("/im/accounts", headers=bearer(forged)).status_code == 401
 
 
-def test_scopes_bound_what_a_token_does(shared: Sandbox, limited: str) -> None:
+def test_scopes_limit_the_rights_of_a_token(shared: Sandbox, limited: str) -> None:
     reader = bearer(log_in(shared, scopes=["ACCOUNT_READ"]).json()["access_token"])
     assert shared.http.get("/im/accounts", headers=reader).status_code == 200
     refused = {
@@ -134,7 +134,7 @@ def test_api_tokens_are_made_used_validated_and_deleted(shared: Sandbox) -> None
     assert claims["scope"].rindex("1") == ACCOUNT_READ
     assert made in shared.call("GET", "/auth/api-token").json()["tokens"]
 
-    # The official client writes arrays with their indexes.
+    # The official client writes arrays with their indices.
     assert shared.call("DELETE", f"/auth/api-token?tokens[0]={made['token']}").status_code == 204
     assert shared.http.get("/im/accounts", headers=as_token).status_code == 401
     gone = shared.http.post("/auth/api-token/validate", json={"token": made["token"]})
@@ -148,7 +148,7 @@ def test_an_api_token_has_at_most_the_scopes_of_its_creator(shared: Sandbox) -> 
     assert answer.status_code == 403
 
 
-def test_time_ends_tokens() -> None:
+def test_tokens_expire() -> None:
     with running() as sandbox:
         before = bearer(sandbox.token())
         sandbox.advance(3500)

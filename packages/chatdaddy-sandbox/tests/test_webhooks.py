@@ -1,4 +1,4 @@
-"""Subscriptions, and the events that are really posted to them."""
+"""Subscriptions, and the events that are posted to them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVENTS = ["account-insert", "account-update", "account-delete"]
 
 
 class Listener(ThreadingHTTPServer):
-    """What a user's bot would be: keeps the events, after answering the first ones badly."""
+    """A user's bot: collects the events, and answers the first ones with errors."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -30,7 +30,7 @@ class Listener(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/hook"
 
     def wait(self, count: int, about: str) -> list[tuple[str, dict[str, Any]]]:
-        """The events about an account, once there are so many; fewer after ten seconds."""
+        """The events about an account, when there are so many, or fewer after ten seconds."""
         deadline = time.monotonic() + 10
         while True:
             told = [
@@ -85,7 +85,7 @@ def subscribe(shared: Sandbox) -> Iterator[Any]:
 
 
 def settled(sandbox: Sandbox, subscription_id: str) -> list[dict[str, Any]]:
-    """A subscription's deliveries, once none waits any more."""
+    """The deliveries of a subscription, when none is queued any more."""
     deadline = time.monotonic() + 10
     while True:
         found = [
@@ -135,9 +135,7 @@ def test_only_subscribed_events_are_sent(
     assert len(listener.wait(1, about=other)) == 1
 
 
-def test_a_listener_that_fails_is_tried_again(
-    shared: Sandbox, listener: Listener, subscribe: Any
-) -> None:
+def test_a_failed_delivery_is_retried(shared: Sandbox, listener: Listener, subscribe: Any) -> None:
     listener.failures = 1
     subscription = subscribe(listener.url, events=["account-insert"])
     account_id = shared.buy()
@@ -146,7 +144,7 @@ def test_a_listener_that_fails_is_tried_again(
     assert (delivery["attempts"], delivery["result"]) == (2, "200")
 
 
-def test_nothing_leaves_the_machine_unasked(shared: Sandbox, subscribe: Any) -> None:
+def test_events_are_sent_only_to_this_machine_by_default(shared: Sandbox, subscribe: Any) -> None:
     subscription = subscribe("https://bot.example.com/hook", events=["account-insert"])
     shared.buy()
     found = [delivery["result"] for delivery in settled(shared, subscription["id"])]
@@ -165,7 +163,7 @@ def test_nothing_leaves_the_machine_unasked(shared: Sandbox, subscribe: Any) -> 
         "http://127.0.0.1@example.com/",
     ],
 )
-def test_whatever_it_listens_on_and_is_called(url: str) -> None:
+def test_events_are_not_sent_elsewhere_whatever_the_emulator_listens_on(url: str) -> None:
     with running("--host", "0.0.0.0", "--allow-host", "sandbox.test") as sandbox:
         port = sandbox.url.rpartition(":")[2]
         sandbox.http.base_url = httpx.URL(f"http://127.0.0.1:{port}")

@@ -1,4 +1,4 @@
-"""Resources with a new URN, by an alias: the state uses the new one everywhere.
+"""Resources that have a new URN by an alias. The state then uses the new URN everywhere.
 
 The rules are those of `Snapshot.NormalizeURNReferences` (pkg/resource/deploy/snapshot.go).
 """

@@ -1,4 +1,6 @@
-"""The provider of package `pulumi`, which is part of the engine; the rules are builtins.go's."""
+"""The provider of package `pulumi`, which is part of the engine. The rules are those of
+builtins.go.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ class Builtins:
     """The provider of package `pulumi`.
 
     `news` are the resources that this run has registered, by URN. `saved(name)` reads the saved
-    resources of the stack of that name; it raises `EngineError`.
+    resources of the stack with that name, or raises `EngineError`.
     """
 
     def __init__(self, news: Mapping[str, State], saved: Callable[[str], list[State]]) -> None:
@@ -55,7 +57,7 @@ class Builtins:
 
     async def update(self, urn: str, old: State, new: State, preview: bool) -> Props:
         _only_stash(urn)
-        # The stashed value stays: the new one is kept beside it as the most recent input.
+        # The stashed value stays. The new one is kept beside it as the most recent input.
         return {"input": new.inputs["input"], "output": (old.outputs or {}).get("output")}
 
     async def read(self, urn: str, old: State) -> Read:
@@ -68,7 +70,7 @@ class Builtins:
         _only_stash(state.urn)
 
     async def invoke(self, token: str, args: Props) -> Props:
-        """Call a function; raises `ProviderError`."""
+        """Call a function. Raises `ProviderError`."""
         if token == "pulumi:pulumi:getResource":  # noqa: S105 - a name
             return self._get_resource(str(unwrap(args["urn"])))
         if token == "pulumi:pulumi:readStackResourceOutputs":  # noqa: S105

@@ -1,4 +1,4 @@
-"""The state during a run. It is saved at every step, atomically."""
+"""The state during a run. Each step saves it atomically."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Checkpoint:
         self._file = file  # None in a preview, which writes nothing
         self._vault = crypter
         self.base = base
-        self.interrupted = interrupted  # what an earlier run left pending
+        self.interrupted = interrupted  # operations that an earlier run left pending
         self._new: list[State] = []
         self._done: set[State] = set()
         self._pending: dict[State, str] = {}
@@ -54,11 +54,11 @@ class Checkpoint:
         self._done.add(state)
 
     def resources(self) -> list[State]:
-        """The resources, in an order in which each comes after its dependencies."""
+        """The resources in dependency order."""
         return [s for s in (*self._new, *self.base) if s not in self._done]
 
     async def save(self) -> None:
-        """Return once the current state is on the disk. Concurrent callers share a write."""
+        """Return when the current state is saved. Concurrent callers share a write."""
         if self._file is None:
             return
         self._asked += 1
@@ -71,7 +71,7 @@ class Checkpoint:
             self._written = ticket
 
     def render(self) -> str:
-        """The whole file."""
+        """The content of the file."""
         resources = aliases.normalize(self.resources())
         features = sorted({name for state in resources for name in state.features()})
         head: dict[str, Any] = {
@@ -89,7 +89,8 @@ class Checkpoint:
             f'{{"resource":{self._encode(state)},"type":"{kind}"}}'
             for state, kind in self._pending.items()
         ]
-        # An interrupted create may have created something. Only a person can know, so it stays.
+        # An interrupted create may have created something. Only a person can check that, so it
+        # stays.
         operations += [json.dumps(op) for op in self.interrupted if op["type"] == "creating"]
         if operations:
             parts.append(f'"pending_operations":[{",".join(operations)}]')

@@ -1,9 +1,9 @@
 """The processes that the engine starts: ``child.py host ENGINE`` and ``child.py program SETTINGS``.
 
-Run as a file by the project's own interpreter, which need not have this package: only Pulumi's SDK
-is used. `host` is ``python -m pulumi.dynamic``; `program` is what Pulumi's language host runs
-(pulumi-language-python-exec, which the SDK's package does not carry). Both end when their standard
-input does, so that none outlives an engine that was killed.
+The project's own interpreter runs this file. It need not have this package, so only Pulumi's SDK is
+used. `host` is ``python -m pulumi.dynamic``. `program` is what Pulumi's language host runs
+(pulumi-language-python-exec, which is not in the SDK's package). Both end when their standard input
+closes, so that none outlives an engine that was killed.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-SHOWN_TO_THE_USER = 32  # the exit code that says: the error was logged already
+SHOWN_TO_THE_USER = 32  # the exit code if the error was already logged
 
 
 def end_with_the_engine() -> None:
-    """Leave when the engine's end of the pipe closes; the program itself gets an empty input."""
+    """Exit when the engine's end of the pipe closes. The program itself gets an empty input."""
     pipe = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -57,7 +57,7 @@ def program(given: "dict[str, Any]") -> None:
     asyncio.set_event_loop(loop)
     workers = ThreadPoolExecutor(max_workers=max(settings.parallel, 1) * 4)
     loop.set_default_executor(workers)
-    # A program that fails leaves futures unobserved; asyncio's complaints would hide the error.
+    # A failed program leaves futures unobserved. asyncio's warnings would hide the error.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     code = 1
     try:
@@ -81,7 +81,7 @@ def run(entry: str) -> None:
 
 
 def user_trace(entry: str) -> str:
-    """The traceback from the user's program on, without the SDK's frames before it."""
+    """The traceback from the user's program on, without the frames of the SDK before it."""
     main = os.path.abspath(os.path.join(entry, "__main__.py") if os.path.isdir(entry) else entry)
     frames = traceback.extract_tb(sys.exc_info()[2])
     for index, frame in enumerate(frames):

@@ -15,13 +15,13 @@ import typer
 
 from pulumi_standin.visible import visible
 
-if TYPE_CHECKING:  # the engine is loaded once a command runs
+if TYPE_CHECKING:  # the engine is imported when a command runs
     from pulumi_standin.provider_trust import MayLoad
     from pulumi_standin.workspace import MayReach
 
 Given = dict[str, Any]
 
-#: From the texts of `--secret` and of `--secret-file`.
+#: Makes pairs of the values of `--secret` and `--secret-file`.
 ReadSecrets = Callable[[Iterable[str], Iterable[str]], list[str]]
 
 Cwd = Annotated[Path, typer.Option("-C", "--cwd", help="The project's folder.")]
@@ -78,16 +78,16 @@ def add_to(
     may_reach: MayReach | None = None,
     may_load: MayLoad | None = None,
 ) -> None:
-    """Add the commands to a group; the rules are those of `workspace.Settings`.
+    """Add the commands to a group. The rules are those of `workspace.Settings`.
 
-    `read_secrets` makes ``KEY=VALUE`` of what `--secret` and `--secret-file` say.
+    `read_secrets` makes ``KEY=VALUE`` of the values of `--secret` and `--secret-file`.
     """
     for command in (up, preview, refresh, destroy, outputs):
         app.command()(_running(command, read_secrets or _read_secrets, may_reach, may_load))
 
 
 def _read_secrets(given: Iterable[str], files: Iterable[str]) -> list[str]:
-    """``KEY=VALUE`` as it is given, or with the value from a file."""
+    """``KEY=VALUE`` as given, or with the value from a file."""
     pairs = [one.partition("=") for one in files]
     return [*given, *(f"{key}={Path(path).read_text().strip()}" for key, _, path in pairs)]
 
@@ -98,7 +98,7 @@ def _running(
     may_reach: MayReach | None,
     may_load: MayLoad | None,
 ) -> Callable[..., None]:
-    """The command as typer calls it: with its parameters, and doing what it is for."""
+    """The command for typer: with its parameters and its function."""
 
     @wraps(command)
     def run(**arguments: Any) -> None:
@@ -206,7 +206,7 @@ def outputs(
 
 
 def _run(operation: str, given: dict[str, Any]) -> None:
-    """Run an operation of that name with the options as its settings, and end."""
+    """Run the operation with that name and the options as its settings, and exit."""
     from pulumi_standin import operations
     from pulumi_standin.display import console
     from pulumi_standin.errors import EngineError

@@ -1,8 +1,8 @@
-"""Encryption with a passphrase, as Pulumi's own `passphrase` secrets provider does it.
+"""Encryption with a passphrase, compatible with Pulumi's own `passphrase` secrets provider.
 
-A state or a stack's configuration can so be read by either engine. The scheme: AES-256-GCM with a
-key from PBKDF2 (SHA-256, 1,000,000 rounds); ``v1:nonce:ciphertext``, both base64. The salt is kept
-as ``v1:salt:`` followed by the word "pulumi" encrypted, which tells a wrong passphrase.
+Either engine can read a state or a stack's configuration. The scheme: AES-256-GCM with a key from
+PBKDF2 (SHA-256, 1,000,000 rounds), and ``v1:nonce:ciphertext``, both base64. The salt is kept as
+``v1:salt:`` followed by the encrypted word "pulumi", which detects a wrong passphrase.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Crypter:
 
     def __init__(self, key: bytes, salt: str) -> None:
         self._cipher = AESGCM(key)
-        self.salt = salt  # as the state's secrets_providers and the stack's file hold it
+        self.salt = salt  # the form in secrets_providers of the state and in the stack's file
 
     @classmethod
     def new(cls, passphrase: str) -> Crypter:
-        """With a fresh salt."""
+        """A crypter with a new salt."""
         salt = os.urandom(8)
         crypter = cls(_key(passphrase, salt), "")
         crypter.salt = f"v1:{b64encode(salt).decode()}:{crypter.encrypt('pulumi')}"
@@ -38,7 +38,7 @@ class Crypter:
 
     @classmethod
     def open(cls, passphrase: str, salt: str) -> Crypter:
-        """With the salt that a state or a stack's file holds.
+        """A crypter with the salt of a state or of a stack's file.
 
         Raises `EngineError` on a wrong passphrase.
         """
@@ -76,7 +76,7 @@ def _key(passphrase: str, salt: bytes) -> bytes:
 
 
 def passphrase(env: Mapping[str, str]) -> str:
-    """The passphrase that the environment names, as for `pulumi`; raises `EngineError`."""
+    """The passphrase from the environment, as for `pulumi`. Raises `EngineError`."""
     if "PULUMI_CONFIG_PASSPHRASE" in env:
         return env["PULUMI_CONFIG_PASSPHRASE"]
     if path := env.get("PULUMI_CONFIG_PASSPHRASE_FILE"):

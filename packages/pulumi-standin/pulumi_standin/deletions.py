@@ -1,4 +1,4 @@
-"""What is deleted at the end of a run; the rules are those of `GenerateDeletes` in
+"""The deletions at the end of a run. The rules are those of `GenerateDeletes` in
 step_generator.go.
 """
 
@@ -13,10 +13,11 @@ from pulumi_standin.steps import Delete, RemovePendingReplace, Step, left_alone
 
 
 async def plan_deletions(run: Run, planner: Planner) -> tuple[list[Step], list[list[Step]]]:
-    """Steps for resources that stay as they are, and for those that are deleted, in groups.
+    """Steps for resources that stay unchanged, and for those that are deleted, in groups.
 
-    A resource is deleted if it is marked for it or was not registered, and if the run includes it.
-    Raises `Failed` (shown already).
+    A resource is deleted if it is pending deletion or was not registered, and if the run includes
+    it.
+    Raises `Failed`, after the error was shown.
     """
     allowed = await _may_be_deleted(run, planner)
     sames: list[Step] = []
@@ -46,7 +47,7 @@ async def plan_deletions(run: Run, planner: Planner) -> tuple[list[Step], list[l
 
 
 async def _may_be_deleted(run: Run, planner: Planner) -> set[str] | None:
-    """The URNs of the targets and of what is deleted with them; None for everything."""
+    """The URNs of the targets and of what is deleted with them. None for everything."""
     if not run.options.targets:
         return None
     allowed: set[str] = set()
@@ -61,7 +62,9 @@ async def _may_be_deleted(run: Run, planner: Planner) -> set[str] | None:
 
 
 def _check_targets(run: Run, steps: dict[State, Step]) -> None:
-    """Refuse to delete a resource that depends on a target but is none, unless it is allowed."""
+    """Refuse to delete a resource that depends on a target and is no target, unless that is
+    allowed.
+    """
     if run.options.target_dependents:
         return
     refused = [state.urn for state in steps if state.urn not in run.options.targets]

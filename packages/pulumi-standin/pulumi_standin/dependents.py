@@ -14,7 +14,9 @@ from pulumi_standin.values import UNKNOWN
 
 
 async def dependents_to_replace(run: Run, root: State, settled: set[str]) -> list[State]:
-    """The resources that are replaced if `root` is, in order; URNs in `settled` are planned."""
+    """The resources that are replaced if `root` is, in order. URNs in `settled` are already
+    planned.
+    """
     replaced = {root.urn}
     found: list[State] = []
     for state in run.graph.depending_on(root, settled):
@@ -30,7 +32,7 @@ async def dependents_to_replace(run: Run, root: State, settled: set[str]) -> lis
 
 
 async def _is_replaced(run: Run, state: State, replaced: set[str]) -> bool:
-    """Whether `state` is replaced if those are: its `diff` is asked, with unknown inputs."""
+    """Whether `state` is replaced if those are, according to its `diff` with unknown inputs."""
     if not state.custom or state.external:
         return False
     if state.provider and urns.split_reference(state.provider)[0] in replaced:
@@ -56,7 +58,7 @@ async def _is_replaced(run: Run, state: State, replaced: set[str]) -> bool:
 
 
 def with_replace_on_changes(diff: Diff, replace_on_changes: list[str]) -> list[str]:
-    """The keys that replace: the provider's, and those that the option asks for."""
+    """The keys that replace: the provider's, and those of the option."""
     if not diff.changes or not replace_on_changes:
         return diff.replaces
     wanted = [path for text in replace_on_changes if (path := property_paths.parse(text))]
@@ -69,7 +71,7 @@ def with_replace_on_changes(diff: Diff, replace_on_changes: list[str]) -> list[s
 
 
 def all_dependents(run: Run, roots: list[State]) -> set[str]:
-    """The URNs of `roots` and of all that depends on them or is below them."""
+    """The URNs of `roots`, of their children, and of all that depends on them."""
     found: set[str] = set()
     left = list(roots)
     while left:

@@ -1,4 +1,4 @@
-"""One run over a stack, from its beginning to its end.
+"""One run on a stack.
 
 It connects the program, the planner and the executor. The rules are those of
 pkg/resource/deploy/deployment_executor.go.
@@ -24,19 +24,19 @@ from pulumi_standin.values import Props
 
 
 class Program(Protocol):
-    """Where registrations come from."""
+    """The source of the registrations."""
 
     async def run(self, run: Run) -> None:
-        """Return when it has registered everything; raises `Failed` if it failed."""
+        """Return when everything is registered. Raises `Failed` if the program failed."""
 
     async def close(self) -> None:
-        """Let it end."""
+        """Allow the program to end."""
 
 
 class Deployment:
     """Brings a stack to what a program registers, or deletes it.
 
-    `config` is the stack's configuration, secrets marked: that of the default providers.
+    `config` is the stack's configuration, with secrets marked. The default providers get it.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Deployment:
         self._defaults: dict[str, asyncio.Future[str]] = {}
 
     async def execute(self, program: Program | None) -> bool:
-        """Do it; returns whether everything succeeded."""
+        """Run it, and return whether everything succeeded."""
         run = self._run
         try:
             await self._execute(program)
@@ -104,7 +104,7 @@ class Deployment:
             raise Failed
 
     async def _unless_over(self, work: Coroutine[Any, Any, None]) -> None:
-        """Wait for `work`, at most until the run ends."""
+        """Wait for `work`, or until the run ends."""
         task = asyncio.ensure_future(work)
         over = asyncio.ensure_future(self._run.over.wait())
         await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,7 +115,7 @@ class Deployment:
         await task
 
     async def register(self, goal: Goal) -> Answer:
-        """Create or update a resource; raises `Cancelled` if the run ends before."""
+        """Create or update a resource. Raises `Cancelled` if the run ends before."""
         run = self._run
         self._trust.register(goal.properties)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -134,11 +134,13 @@ class Deployment:
         return answer.result()
 
     async def register_outputs(self, urn: str, outputs: Props) -> None:
-        """Set what a component, or the stack, shows; as `Executor.register_outputs`."""
+        """Set the outputs of a component or of the stack, like `Executor.register_outputs`."""
         await self._executor.register_outputs(urn, outputs)
 
     async def default_provider(self, package: str) -> str:
-        """The reference of a package's default provider, which is registered on first use."""
+        """The reference of the default provider of a package, which is registered when it is first
+        used.
+        """
         if package not in self._defaults:
             future = asyncio.get_running_loop().create_future()
             self._defaults[package] = future

@@ -1,7 +1,8 @@
 """The output of a run for people.
 
-Without a terminal, a line is printed if a step begins or ends, as the real CLI does. On a terminal,
-the steps are a tree that is drawn again while they run. The text below the steps is the same.
+Without a terminal, a line is printed when a step begins or ends, like the real CLI does. On a
+terminal, the running steps are a tree that is drawn again and again. The text below them is the
+same.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from pulumi_standin.visible import visible
 
 
 class Display:
-    """Shows one run; implements `executor.Events` and `run.Messages`.
+    """Shows one run. Implements `executor.Events` and `run.Messages`.
 
-    `secrets` are texts that are never printed, `title` is like ``Updating (dev)``.
+    `secrets` are strings that are never printed. `title` is, for example, ``Updating (dev)``.
     """
 
     def __init__(
@@ -46,12 +47,12 @@ class Display:
         self._root = root  # the stack's URN
         self._preview = preview
         self._diff = diff
-        # Masking shorter ones would hide parts of most words; the real CLI shows them, too.
+        # Masking shorter ones would hide parts of most words. The real CLI shows them, too.
         self._secrets = sorted((s for s in secrets if len(s) > 2), key=len, reverse=True)
         self._show_secrets = show_secrets
         self._show_outputs = show_outputs
         self._rows: dict[str, Row] = {}
-        self._lock = threading.Lock()  # the tree is drawn by a thread of its own
+        self._lock = threading.Lock()  # a separate thread draws the tree
         self._began = time.monotonic()
         self._stack: Step | None = None
         self._live: Live | None = None
@@ -64,7 +65,7 @@ class Display:
             )
             self._live.start()
 
-    # --- what happens
+    # --- events
 
     def started(self, step: Step) -> None:
         row = self._row(step)
@@ -130,15 +131,15 @@ class Display:
             self._line(row, row.status, row.info)
 
     def note(self, text: str) -> None:
-        """A line of the engine's own."""
+        """A line from the engine itself."""
         self._print(text)
 
     # --- the end
 
     def finish(self, verdict: str = "") -> None:
-        """Messages, outputs, what was done, and how long it took.
+        """Print messages, outputs, the number of changes, and the duration.
 
-        `verdict` is the last word on a run that failed: ``update failed``.
+        `verdict` is the last line of a run that failed: ``update failed``.
         """
         if verdict:
             self.message("error", self._root, verdict)
@@ -156,14 +157,14 @@ class Display:
         self._print("")
 
     def stop(self) -> None:
-        """Stop drawing; what is printed from now on stays."""
+        """Stop drawing. Later output is printed below."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
     @property
     def changes(self) -> int:
-        """How many resources were changed, or would be."""
+        """The number of resources that were changed, or would be."""
         return sum(self.counts[op] for op in COUNTED)
 
     # --- parts
@@ -178,7 +179,7 @@ class Display:
             return self._rows.setdefault(urn, Row(urn))
 
     def _changes(self, step: Step) -> str:
-        """``[diff: ~a,b]``, for steps that change something that is there."""
+        """``[diff: ~a,b]``, for steps that change an existing resource."""
         old, new = step.old, step.new
         if old is None or new is None or old is new:
             return ""
@@ -191,7 +192,7 @@ class Display:
         return f"[diff: {keys}]" if keys else ""
 
     def _line(self, row: Row, status: str, info: str) -> None:
-        """A line on a resource, if there is no tree."""
+        """A line about a resource, if there is no tree."""
         if self._live is not None or _hidden(row.urn):
             return
         style = row.color
@@ -203,7 +204,7 @@ class Display:
         self._console.print(line, soft_wrap=True)
 
     def _tree(self, everything: bool = False) -> Text:
-        """The resources that matter, and those that they are in."""
+        """The resources that are shown, and their parents."""
         with self._lock:
             rows = {
                 urn: row
@@ -232,7 +233,7 @@ class Display:
             row = rows[row.parent] = self._rows[row.parent]
 
     def _details(self, step: Step) -> None:
-        """A step in full, for ``--diff``."""
+        """A step with its properties, for ``--diff``."""
         op = step.found if isinstance(step, Refresh) else step.op
         if _hidden(step.urn) or op in ("same", "create-replacement", "delete-replaced"):
             return
@@ -302,7 +303,7 @@ class Display:
             self._print(f"    {errored} errored", "red")
 
     def _hide(self, text: str) -> str:
-        """The text without the secrets of the configuration, fit to be printed."""
+        """The text without the configuration's secrets, and safe to print."""
         if not self._show_secrets:
             for secret in self._secrets:
                 text = text.replace(secret, "[secret]")
@@ -313,7 +314,7 @@ class Display:
 
 
 def console() -> Console:
-    """The console of the commands: colours on terminals only."""
+    """The console of the commands, with colours only on terminals."""
     found = Console(highlight=False)
     return found if _is_terminal(found) else Console(highlight=False, force_terminal=False)
 
@@ -330,5 +331,5 @@ def _outputs(step: Step) -> tuple[Props, Props]:
 
 
 def _hidden(urn: str) -> bool:
-    """Default providers come and go by themselves; programs don't declare them."""
+    """Default providers are created automatically. Programs do not declare them."""
     return urns.is_provider(urns.type_of(urn)) and urns.name_of(urn) == "default"

@@ -1,4 +1,4 @@
-"""Python's dynamic provider host as a provider; the rules are those of provider_plugin.go."""
+"""Python's dynamic provider host as a provider. The rules are those of provider_plugin.go."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from pulumi_standin.values import (
 
 
 class DynamicProvider:
-    """One `pulumi.dynamic` host process, which loads the providers that `trust` lets pass."""
+    """One `pulumi.dynamic` host process, which loads the providers that `trust` allows."""
 
     def __init__(self, child: Child, port: int, trust: ProviderTrust) -> None:
         self._child = child
@@ -41,7 +41,7 @@ class DynamicProvider:
         self._configured: asyncio.Task[None] | None = None
 
     async def configure(self, urn: str, identifier: str, config: Props) -> None:
-        """Give it its configuration. A failure is reported at its first use, as in the engine."""
+        """Configure the host. A failure is reported when it is first used, like in the engine."""
         if contains_unknowns({k: v for k, v in config.items() if k != "version"}):
             self._known = False
             return
@@ -76,7 +76,7 @@ class DynamicProvider:
             raise ProviderError(error.details() or str(error.code())) from None
 
     async def _ready(self) -> bool:
-        """Wait for the configuration; says whether it is known."""
+        """Wait for the configuration, and return whether it is known."""
         if self._configured is not None:
             await asyncio.shield(self._configured)
         return self._known
@@ -132,7 +132,7 @@ class DynamicProvider:
     ) -> tuple[str, Props]:
         known = await self._ready()
         if preview:
-            # The host does not support previews, so the inputs are used as the outputs.
+            # The host does not support previews, so the inputs serve as the outputs.
             return "", inputs if known else {}
         self._trust.check(inputs)
         request = provider_pb2.CreateRequest(
@@ -167,7 +167,7 @@ class DynamicProvider:
         return _outputs(answer.properties, new.inputs)
 
     def _check_saved(self, state: State) -> None:
-        """The host looks for the provider in the inputs if the outputs come to nothing."""
+        """The host looks for the provider in the inputs if the outputs are empty."""
         self._trust.check(state.outputs or {})
         self._trust.check(state.inputs)
         if "__provider" not in (state.outputs or state.inputs):
@@ -207,7 +207,7 @@ class DynamicProvider:
         await self._call("Delete", request)
 
     async def cancel(self) -> None:
-        """Ask it to finish its work and stop."""
+        """Ask the host to finish its work and stop."""
         with contextlib.suppress(grpc.aio.AioRpcError):
             await self._stub.Cancel(empty_pb2.Empty(), timeout=1)
 

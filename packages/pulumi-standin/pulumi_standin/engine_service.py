@@ -9,7 +9,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from pulumi_standin.run import Messages
 
-# What the SDK logs if the run ends before the program does.
+# The SDK logs this if the run ends before the program.
 _DYING = "Resource monitor has terminated"
 _SEVERITIES = {
     engine_pb2.DEBUG: "debug",
@@ -29,7 +29,7 @@ class EngineService(engine_pb2_grpc.EngineServicer):
 
     async def Log(self, request: engine_pb2.LogRequest, context: Context) -> empty_pb2.Empty:  # noqa: N802
         if request.message.startswith(_DYING):
-            return empty_pb2.Empty()  # it is not the program's fault, and has been said
+            return empty_pb2.Empty()  # not the program's fault, and already reported
         self._messages.message(
             _SEVERITIES[request.severity],
             request.urn,

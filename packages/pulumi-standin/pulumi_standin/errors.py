@@ -1,11 +1,11 @@
-"""What the stand-in engine raises."""
+"""The exceptions of the stand-in engine."""
 
 from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Something that a person can correct; the message is one line for them."""
+    """An error that a person can correct. The message is one line."""
 
 
 class Failed(Exception):
-    """A step or the program failed, and the reason has been shown."""
+    """A step or the program failed, and the reason was shown."""

@@ -1,4 +1,4 @@
-"""Runs steps, several at once; the rules are those of step_executor.go."""
+"""Runs steps, several at once. The rules are those of step_executor.go."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pulumi_standin.steps import (
 )
 from pulumi_standin.values import Props, Unsupported, deep_equals
 
-#: What a step or its planning may raise; the messages are for people.
+#: What a step or its planning may raise. The messages are for people.
 EXPECTED = (StepFailed, ProviderError, HookFailed, Unsupported, EngineError)
 
 
@@ -46,19 +46,19 @@ class Executor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending_outputs: dict[str, Step] = {}
         self._stack_outputs: tuple[str, Props] | None = None
-        # Steps that failed in a run that goes on.
+        # Steps that failed in a run that continues.
         self._errored: list[Step] = []
-        # URNs that are not done because something that they depend on failed.
+        # URNs that are skipped because a dependency failed.
         self._skipped: set[str] = set()
 
     async def submit_registration(self, steps: list[Step]) -> None:
-        """`submit` without the steps that depend on one that has failed."""
+        """`submit` without the steps that depend on a failed one."""
         steps = self._without_skipped(steps)
         if steps:
             await self.submit(steps)
 
     async def submit(self, steps: list[Step]) -> None:
-        """Run `steps` one after the other, in parallel with other steps, if a worker is free."""
+        """Run `steps` one after the other, in parallel with other steps, when a worker is free."""
         await self._slots.acquire()
         if self._run.over.is_set():
             self._slots.release()
@@ -100,7 +100,7 @@ class Executor:
                     break
             else:
                 return
-            # The program waits for the answer also if it was an earlier step that failed.
+            # The program gets its answer even if an earlier step failed.
             if not self._run.over.is_set():
                 for step in left:
                     step.answer(Registration.FAILED)
@@ -144,15 +144,16 @@ class Executor:
     # --- outputs of components
 
     async def register_outputs(self, urn: str, outputs: Props) -> None:
-        """Set and save what a component, or the stack, shows.
+        """Set and save the outputs of a component or of the stack.
 
-        Raises `ValueError` if it was done before, `Cancelled` if the run is over. The real engine
-        gives no answer in either case; so a hook that sends this must not go on either.
+        Raises `ValueError` if they were already set, `Cancelled` if the run is over. The real
+        engine does
+        not answer in either case, so a hook that sends this must not continue either.
         """
         if self._run.over.is_set():
             raise Cancelled
         if urns.qualified_type(urn) == urns.ROOT_TYPE:
-            # Kept for the end: only then it is known whether the run failed.
+            # Kept until the end, when it is known whether the run failed.
             self._stack_outputs = (urn, outputs)
             return
         run = self._run
@@ -178,7 +179,7 @@ class Executor:
             await run.checkpoint.save()
 
     def finalize_stack_outputs(self) -> None:
-        """Give the stack its outputs; after a failure those that are missing keep their value."""
+        """Set the stack's outputs. After a failure, missing ones keep their value."""
         if self._stack_outputs is None:
             return
         urn, outputs = self._stack_outputs

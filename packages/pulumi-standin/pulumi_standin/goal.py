@@ -1,4 +1,4 @@
-"""A registration of a resource by the program, parsed."""
+"""A parsed registration of a resource by the program."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|us|µs|ns|m|s)")
 
 @dataclass
 class Goal:
-    """One `RegisterResource`; `provider` is a reference."""
+    """One `RegisterResource`. `provider` is a reference."""
 
     type: str
     name: str
@@ -52,7 +52,7 @@ class Goal:
 
 
 def read(request: resource_pb2.RegisterResourceRequest, root: str) -> Goal:
-    """Read a registration; raises `ValueError` on what can't be understood."""
+    """Parse a registration. Raises `ValueError` if it is invalid."""
     properties, per_property = from_struct_with_dependencies(request.object)
     if request.propertyDependencies:
         for key, named in request.propertyDependencies.items():
@@ -98,7 +98,7 @@ def read(request: resource_pb2.RegisterResourceRequest, root: str) -> Goal:
 
 
 def position(raw: Any, root: str) -> str:
-    """A source position relative to the project, as the state holds it, or an empty string."""
+    """A source position relative to the project, in the form of the state, or an empty string."""
     url = urlsplit(raw.uri)
     if url.scheme != "file":
         return ""
@@ -118,7 +118,7 @@ def _timeouts(raw: Any) -> dict[str, float]:
 
 
 def seconds(text: str) -> float:
-    """A duration as Go writes it, ``1h30m``; raises `ValueError`."""
+    """A duration in Go's form, ``1h30m``. Raises `ValueError`."""
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"unable to parse customTimeout Value {text}")

@@ -1,4 +1,4 @@
-"""The dependencies in a list in which each resource comes after those that it depends on.
+"""The dependencies in a list of resources in dependency order.
 
 The rules are those of pkg/resource/graph/dependency_graph.go.
 """
@@ -29,7 +29,7 @@ class Graph:
     def depending_on(
         self, root: State, ignore: Collection[str], *, children: bool = False
     ) -> list[State]:
-        """What depends on `root`, directly or not, in order; children only if asked for."""
+        """What depends on `root`, directly or not, in order. Children are included on request."""
         found: list[State] = []
         urns = {root.urn}
         for candidate in self._resources[self._index[root] + 1 :]:
@@ -40,7 +40,7 @@ class Graph:
         return found
 
     def dependencies_of(self, state: State) -> set[State]:
-        """What `state` depends on directly; with a component come its children."""
+        """The direct dependencies of `state`. A component includes its children."""
         here = self._index[state]
         found: set[State] = set()
         for urn in state.depends_on():
@@ -54,7 +54,7 @@ class Graph:
         return found
 
     def needed_by(self, state: State) -> set[State]:
-        """What `state` depends on, directly or not."""
+        """All dependencies of `state`, direct or not."""
         found: set[State] = set()
         left = [state]
         while left:
@@ -73,7 +73,7 @@ class Graph:
         return found
 
     def waves(self, deleted: list[State]) -> list[list[State]]:
-        """`deleted` in groups that are safe to delete at once; those that others need come last."""
+        """`deleted` in groups that can be deleted at once. Dependencies come last."""
         left = dict.fromkeys(deleted)
         needs = {state: self.dependencies_of(state) for state in deleted}
         waves: list[list[State]] = []

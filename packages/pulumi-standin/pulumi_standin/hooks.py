@@ -1,4 +1,4 @@
-"""Resource hooks: functions of the program that the engine calls around a step."""
+"""Resource hooks: functions of the program that the engine calls before or after a step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pulumi_standin.rpc import GRPC_OPTIONS
 from pulumi_standin.state import State
 from pulumi_standin.values import Props, to_struct
 
-# The names of the bindings in the protocol, and those that the state gives them.
+# The names of the bindings in the protocol, and in the state.
 KINDS = {
     "before_create": "BeforeCreate",
     "after_create": "AfterCreate",
@@ -26,12 +26,12 @@ KINDS = {
 
 
 class HookFailed(Exception):
-    """A hook raised; the message as the engine words it."""
+    """A hook failed. The message has the engine's form."""
 
 
 @dataclass
 class Callbacks:
-    """Functions that the program serves, one channel an address."""
+    """Functions that the program serves, with one channel for each address."""
 
     _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ class Callbacks:
 
 @dataclass
 class Hooks:
-    """Those that the program registered, by name; the rules are those of `Deployment.RunHooks`."""
+    """The registered hooks, by name. The rules are those of `Deployment.RunHooks`."""
 
     callbacks: Callbacks
     dry_run: bool
@@ -63,12 +63,12 @@ class Hooks:
     _error_hooks: dict[str, resource_pb2.RegisterErrorHookRequest] = field(default_factory=dict)
 
     def register(self, request: resource_pb2.RegisterResourceHookRequest) -> None:
-        """Raises `ValueError` on a name that is taken."""
+        """Raises `ValueError` if the name is already registered."""
         self._take(request.name)
         self._hooks[request.name] = request
 
     def register_error(self, request: resource_pb2.RegisterErrorHookRequest) -> None:
-        """Raises `ValueError` on a name that is taken."""
+        """Raises `ValueError` if the name is already registered."""
         self._take(request.name)
         self._error_hooks[request.name] = request
 
@@ -81,7 +81,7 @@ class Hooks:
     async def run(
         self, kind: str, of: State, *, old: State | None = None, new: State | None = None
     ) -> None:
-        """Run the hooks of `kind` bound to `of`; raises `HookFailed`."""
+        """Run the hooks of `kind` bound to `of`. Raises `HookFailed`."""
         for name in of.resource_hooks.get(KINDS[kind], ()):
             hook = self._hooks.get(name)
             if hook is None:
@@ -129,7 +129,7 @@ class Hooks:
         old: State | None = None,
         new: State | None = None,
     ) -> bool:
-        """Ask the error hooks of `of` whether to try again; raises `HookFailed`."""
+        """Ask the error hooks of `of` whether to retry. Raises `HookFailed`."""
         again = False
         for name in of.resource_hooks.get("OnError", ()):
             hook = self._error_hooks.get(name)

@@ -1,6 +1,6 @@
-"""The operations behind the commands `sandbox up|preview|refresh|destroy|outputs`.
+"""The operations of the commands `sandbox up|preview|refresh|destroy|outputs`.
 
-Each returns the exit code, and raises `EngineError` for something that a person can correct.
+Each returns the exit code, and raises `EngineError` for errors that a person can correct.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _open(settings: Settings, console: Console) -> Workspace:
 
 
 def _change(settings: Settings, console: Console, kind: _Kind) -> int:
-    """The preview, the question, the change itself."""
+    """The preview, the question, and the change itself."""
     workspace = Workspace(settings, console)
     with workspace.file.locked():
         workspace.open()
@@ -142,7 +142,7 @@ def _verdict(workspace: Workspace, ok: bool, changes: int, what: str) -> int:
 
 
 def _once(workspace: Workspace, kind: _Kind, *, dry_run: bool) -> tuple[bool, int]:
-    """One run; returns whether it succeeded, and how many resources it changed, or would."""
+    """One run. Returns whether it succeeded, and how many resources it changed or would change."""
     settings = workspace.settings
     title = f"Previewing {kind.noun}" if dry_run else kind.title
     display = workspace.display(title, preview=dry_run)
@@ -224,7 +224,7 @@ async def _run(
 
 @contextmanager
 def _interrupts(run: Run, display: Display, program: PythonProgram | None) -> Iterator[None]:
-    """The first Ctrl-C lets the run end, the second ends it at once."""
+    """The first Ctrl-C lets running steps finish, the second one ends the run at once."""
     loop = asyncio.get_running_loop()
     tasks: list[asyncio.Task[None]] = []
 

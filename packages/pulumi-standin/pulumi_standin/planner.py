@@ -40,20 +40,22 @@ class Planner:
         self.urns: set[str] = set()
         self.replaced: set[str] = set()
         self.created: set[str] = set()
-        # Updated, replaced or left as it was: what is not among these at the end is deleted.
+        # Updated, replaced or unchanged resources. The others are deleted at the end.
         self.operated: set[str] = set()
         self.deleted_early: set[State] = set()
-        # From an old URN to the one that the resource has now, and the other way round.
+        # From an old URN to the current one, and the other way round.
         self.aliased: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
-        # In a run that is limited to targets: these, and their dependents if asked for; what is
-        # not created; steps for what a target depends on and the program does not register.
+        # In a run that is limited to targets: the targets, and their dependents if requested; what
+        # is not created; steps for dependencies of targets that the program does not register.
         self._targets = run.options.targets.copy()
         self._skipped_creates: set[str] = set()
         self._pending_sames: dict[str, Step] = {}
 
     async def plan(self, goal: Goal, registration: Registration) -> list[Step]:
-        """The steps for one registration; raises `Failed` (shown already) or `ProviderError`."""
+        """The steps for one registration. Raises `Failed` (after it was shown) or
+        `ProviderError`.
+        """
         steps = await self._plan(goal, registration)
         return self._validated(steps)
 
@@ -118,11 +120,11 @@ class Planner:
     # --- targets
 
     def _replace_asked(self, urn: str, old: State | None) -> bool:
-        """Whether a person asked for the replacement, by ``--replace`` or by a taint."""
+        """Whether a person requested the replacement, with ``--replace`` or a taint."""
         return self.run.options.replace_targets.names(urn) or (old is not None and old.taint)
 
     def _is_target(self, state: State) -> bool:
-        """Whether the run is for the resource: by name, or because it depends on a target."""
+        """Whether the run includes the resource: by name, or because it depends on a target."""
         if state.urn in self.run.options.targets:
             return True
         return self.run.options.target_dependents and any(
@@ -139,7 +141,7 @@ class Planner:
         return any(urn in urns_ for urns_ in planned)
 
     def _untargeted(self, urn: str, old: State, registration: Registration | None) -> list[Step]:
-        """Leave a resource as it is, after its dependencies that are not registered yet."""
+        """Leave a resource unchanged, after its dependencies that are not registered yet."""
         if old.delete:
             return []
         run = self.run
@@ -168,7 +170,7 @@ class Planner:
         return [*steps, left_alone(old, registration)]
 
     def _queue_dependencies(self, new: State) -> None:
-        """Have steps for what a target depends on and the program does not register."""
+        """Add steps for dependencies of a target that the program does not register."""
         if not self.run.options.targets:
             return
 
@@ -180,7 +182,7 @@ class Planner:
             self._pending_sames[urn] = step
             for named in sorted(old.depends_on()):
                 queue(named)
-            # After what it depends on.
+            # After its dependencies.
             self._pending_sames[urn] = self._pending_sames.pop(urn)
 
         for named in sorted(new.depends_on(provider=False)):
@@ -188,7 +190,7 @@ class Planner:
                 queue(named)
 
     def _validated(self, steps: list[Step]) -> list[Step]:
-        """The steps, with those that must come before; raises `Failed` (shown already)."""
+        """The steps, with those that must come before. Raises `Failed` (after it was shown)."""
         before = []
         for urn, step in self._pending_sames.items():
             if not self._has_step(urn) and not self.is_operated_on(urn):
@@ -377,7 +379,7 @@ class Planner:
         return await self.run.diff_resource(provider, old, new.inputs, list(goal.ignore_changes))
 
     def _provider_changed(self, old: State, new: State) -> bool:
-        # A provider that changed is no reason to replace what it made: the hosts ask for none.
+        # A changed provider does not replace its resources: the hosts do not ask for it.
         return old.provider != new.provider and not (old.provider and new.provider)
 
     async def _replace(
@@ -427,7 +429,7 @@ class Planner:
         ]
 
     async def _delete_dependents(self, root: State, urn: str) -> list[Step]:
-        """Delete first what would be replaced because of `root`, the last to come first."""
+        """Delete first what is replaced because of `root`, dependents first."""
         steps: list[Step] = []
         for state in reversed(await dependents_to_replace(self.run, root, self.planned)):
             if state in self.deleted_early:
@@ -454,7 +456,7 @@ class Planner:
     # --- at the end
 
     def is_operated_on(self, urn: str) -> bool:
-        """Whether there is a step for the resource, under the URN that it has now."""
+        """Whether there is a step for the resource, under its current URN."""
         return self.aliased.get(urn, urn) in self.operated
 
     def missing_targets(self, targets: Targets, *, registered: bool = True) -> bool:

@@ -1,7 +1,7 @@
 """Files with secrets: only their owner can read them, and links to them are refused.
 
 A project may come from anywhere, so existing files in place of the engine's files are not trusted.
-Nothing is written into an existing file: a new one replaces it.
+The engine does not write into an existing file, but replaces it by a new one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def check_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for its owner alone, unless there is one; raises `EngineError`."""
+    """Make a folder that only its owner can use, unless it exists. Raises `EngineError`."""
     check_folder(folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def make_folder(folder: Path) -> None:
 
 
 def read(path: Path) -> str | None:
-    """What a regular file holds, or None if there is none; raises `EngineError`."""
+    """The content of a regular file, or None if there is none. Raises `EngineError`."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -47,14 +47,14 @@ def read(path: Path) -> str | None:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace the file atomically; raises `EngineError`.
+    """Replace the file atomically. Raises `EngineError`.
 
     A reader sees the old text or the new one, also after a crash.
     """
     if refusal := _refusal(path):
         raise EngineError(refusal)
     try:
-        # Created exclusively, with mode 0600 and a name that nobody can predict.
+        # Created exclusively, with mode 0600 and an unpredictable name.
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix=_draft(path), suffix=".tmp")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -75,20 +75,20 @@ def write(path: Path, text: str) -> None:
 
 
 def remove_drafts(path: Path) -> None:
-    """Remove what a killed `write` of that file left; nobody else may be writing it."""
+    """Remove what a killed `write` of that file left. No other process may be writing it."""
     for draft in path.parent.glob(f"{_draft(path)}*.tmp"):
         draft.unlink(missing_ok=True)
 
 
 def open_lock(path: Path) -> int:
-    """Open a file to be locked, for reading and writing; raises `EngineError`."""
+    """Open a file for locking, for reading and writing. Raises `EngineError`."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         handle = os.open(path, flags, 0o600)
     except OSError as error:
         raise EngineError(_refusal(path) or f"{path}: {error.strerror}") from error
     found = os.fstat(handle)
-    # A second name of another file is as good as a link to it.
+    # A hard link to another file is as dangerous as a symbolic link.
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
         os.close(handle)
         raise EngineError(_refusal(path) or f"{path} is not a file of its own; remove it")

@@ -15,14 +15,14 @@ from pulumi_standin.errors import EngineError
 
 _CHILD = str(Path(__file__).with_name("child.py"))
 _PATIENCE = 5.0  # seconds between asking a process to end and killing it
-# One line may be as long as a value that a program prints.
+# A line may be as long as a value that a program prints.
 _LINE_LIMIT = 2**24
 
 Show = Callable[[bool, str], None]
 
 
 class Child:
-    """A process of ours; what it prints goes to `show(is_error, line)`."""
+    """A child process. Its output goes to `show(is_error, line)`."""
 
     def __init__(self, process: Process, show: Show) -> None:
         self._process = process
@@ -33,7 +33,7 @@ class Child:
         ]
 
     async def wait(self) -> int:
-        """Its exit code, after all it printed was shown."""
+        """Its exit code, after all its output was shown."""
         code = await self._process.wait()
         await asyncio.gather(*self._readers)
         return code
@@ -75,7 +75,7 @@ async def start_program(
 async def start_host(
     python: str, engine: str, env: dict[str, str], cwd: Path, show: Show
 ) -> tuple[Child, int]:
-    """Run a dynamic provider host; returns it with the port it serves on."""
+    """Run a dynamic provider host. Returns it with its port."""
     process = await _start(python, ["host", engine], env, cwd)
     assert process.stdout is not None
     assert process.stderr is not None
@@ -106,7 +106,7 @@ async def _start(python: str, arguments: list[str], env: dict[str, str], cwd: Pa
 
 
 def interpreter(virtualenv: str | None, root: Path) -> str:
-    """The Python of the project's virtual environment if it has one, else this one."""
+    """The Python of the project's virtual environment if there is one, otherwise this one."""
     if virtualenv:
         python = root / virtualenv / "bin" / "python"
         if python.is_file():

@@ -13,11 +13,11 @@ from pulumi_standin.resource_monitor import ResourceMonitor
 from pulumi_standin.run import Run
 from pulumi_standin.stack_config import Config
 
-SHOWN_TO_THE_USER = 32  # the program's exit code that says: the error was logged already
+SHOWN_TO_THE_USER = 32  # the program's exit code if the error was already logged
 
 
 class PythonProgram:
-    """Runs the program; its registrations come in through the resource monitor."""
+    """Runs the program. The resource monitor receives its registrations."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class PythonProgram:
         self._child: Child | None = None
 
     async def run(self, run: Run) -> None:
-        """Return when it has registered everything; raises `Failed` if it failed."""
+        """Return when everything is registered. Raises `Failed` if the program failed."""
         config = self._config
         settings = {
             "monitor": self._address,
@@ -82,12 +82,12 @@ class PythonProgram:
             raise Failed
 
     async def kill(self) -> None:
-        """End it at once, as the real engine does if the run is cancelled."""
+        """Kill it at once, like the real engine if the run is cancelled."""
         if self._child is not None:
             await self._child.stop(patience=1)
 
     async def close(self) -> None:
-        """Let it end; one that does not is ended."""
+        """Let it end, and kill it if it does not."""
         self._monitor.may_end.set()
         if self._child is not None:
             if not self._monitor.registered_everything.is_set():

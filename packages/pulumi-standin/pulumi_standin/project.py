@@ -12,19 +12,19 @@ import yaml
 
 from pulumi_standin.errors import EngineError
 
-#: The name of the only organization, as the self-managed backends have it.
+#: The name of the only organization, as in self-managed backends.
 ORGANIZATION = "organization"
 _STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project folder that holds a Python program."""
+    """A project folder with a Python program."""
 
     name: str
-    root: Path  # where Pulumi.yaml is
-    program: Path  # the folder the program runs in
-    entry: str  # what is run there: a file, or "." for the folder's __main__.py
+    root: Path  # the folder of Pulumi.yaml
+    program: Path  # the folder in which the program runs
+    entry: str  # what runs there: a file, or "." for the folder's __main__.py
     options: Mapping[str, Any]  # runtime.options
     defaults: Mapping[str, Any]  # the project's own `config`
 
@@ -33,7 +33,7 @@ class Project:
 
 
 def load(folder: Path) -> Project:
-    """Find Pulumi.yaml in `folder` or above it; raises `EngineError`."""
+    """Find Pulumi.yaml in `folder` or above it. Raises `EngineError`."""
     folder = folder.resolve()
     root = next((f for f in (folder, *folder.parents) if (f / "Pulumi.yaml").is_file()), None)
     if root is None:
@@ -57,7 +57,7 @@ def load(folder: Path) -> Project:
 
 
 def check_stack_name(stack: str) -> None:
-    """Raises `EngineError` on a name that Pulumi would not take."""
+    """Raises `EngineError` on a name that Pulumi does not accept."""
     if not _STACK_NAME.fullmatch(stack):
         raise EngineError(
             f"the stack name {stack!r} is not one: up to 100 letters, digits, '-', '_' and '.'"
@@ -67,7 +67,7 @@ def check_stack_name(stack: str) -> None:
 def stack_of_reference(project: Project, reference: str) -> str:
     """The stack that ``STACK``, ``organization/STACK`` or ``organization/PROJECT/STACK`` names.
 
-    Raises `EngineError`; stacks of other projects are not known here.
+    Raises `EngineError`. Stacks of other projects are not known.
     """
     parts = reference.split("/")
     if parts[:-1] and parts[0] != ORGANIZATION:
@@ -79,7 +79,7 @@ def stack_of_reference(project: Project, reference: str) -> str:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping; raises `EngineError`."""
+    """The mapping in a YAML file. Raises `EngineError`."""
     try:
         data = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:

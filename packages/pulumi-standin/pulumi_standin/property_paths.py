@@ -13,7 +13,7 @@ _PART = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|\[(\*)\]'
 
 
 def parse(text: str) -> Path | None:
-    """The path's steps, or None if it is not one."""
+    """The path's steps, or None if it is not a path."""
     path: Path = []
     at = 0
     while at < len(text):
@@ -52,7 +52,7 @@ def changed(old: Any, new: Any) -> list[Path]:
 
 
 def reset(path: Path, olds: Props, news: Props) -> tuple[Props, bool]:
-    """`news` with what lies at `path` as in `olds`; says whether it could be done in full.
+    """`news` with the value at `path` from `olds`, and whether that was completely possible.
 
     The rules are those of `PropertyPath.Reset` (sdk/go/common/resource/properties_path.go).
     """
@@ -69,7 +69,7 @@ def _copy(value: Any) -> Any:
 
 
 def _reset(path: Path, old: Any, new: Any, *, secret: bool) -> bool:
-    """Change `new` in place; `secret` if the old value is inside a secret and the new one not."""
+    """Change `new` in place. `secret`: the old value is inside a secret and the new one is not."""
     old, new, secret = _open(old, new, secret)
     head, rest = path[0], path[1:]
     if isinstance(head, int):

@@ -11,11 +11,11 @@ from pulumi_standin.values import Props
 
 
 class ProviderError(Exception):
-    """What a provider answered instead of a result; the message as it gave it."""
+    """A provider's error, with its own message."""
 
 
 class DiffUnavailable(Exception):
-    """The provider's configuration is known only after the update; the message is for people."""
+    """The provider's configuration is known only after the update. The message is for people."""
 
 
 @dataclass
@@ -28,9 +28,9 @@ class Failure:
 
 @dataclass
 class Diff:
-    """What `diff` answered; `changes` is None if the provider can't tell.
+    """The result of `diff`. `changes` is None if the provider can't tell.
 
-    `paths` are the changes inside of properties, if it is the engine that has compared them.
+    `paths` are the changed property paths, if the engine compared the inputs.
     """
 
     changes: bool | None
@@ -42,7 +42,7 @@ class Diff:
 
 @dataclass
 class Read:
-    """What `read` answered; an empty `id` is a resource that is gone."""
+    """The result of `read`. If `id` is empty, the resource is gone."""
 
     id: str
     inputs: Props | None
@@ -50,7 +50,7 @@ class Read:
 
 
 class Provider(Protocol):
-    """What the planner and the steps ask of a provider."""
+    """The calls that the planner and the steps make to a provider."""
 
     async def check(
         self, urn: str, olds: Props | None, news: Props, unknowns: bool

@@ -1,4 +1,4 @@
-"""The providers of a run, by reference; the rules are those of providers/registry.go."""
+"""The providers of a run, by reference. The rules are those of providers/registry.go."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pulumi_standin.state import State
 from pulumi_standin.values import Props, deep_equals
 
 UNCONFIGURED = "unconfigured"
-# Stands for the ID of a provider that a preview would create.
+# The ID of a provider that a preview would create.
 UNKNOWN_ID = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 StartHost = Callable[[], Awaitable[DynamicProvider]]
@@ -23,32 +23,34 @@ Guard = Callable[[str, Props], None]
 
 
 class Hosts:
-    """Starts provider hosts; the first ahead of time, since almost every run needs one."""
+    """Starts provider hosts. The first one starts ahead of time, since almost every run needs
+    one.
+    """
 
     def __init__(self, start: StartHost) -> None:
         self._start = start
         self._ahead: asyncio.Future[DynamicProvider] | None = None
 
     def warm_up(self) -> None:
-        """Begin to start one."""
+        """Begin to start a host."""
         self._ahead = asyncio.ensure_future(self._start())
 
     async def start(self) -> DynamicProvider:
-        """One that no other resource has; raises `EngineError`."""
+        """A host that no other provider uses. Raises `EngineError`."""
         ahead, self._ahead = self._ahead, None
         return await (ahead or self._start())
 
     async def close(self) -> None:
-        """End the one that is not used."""
+        """End the host that is not used."""
         if self._ahead is not None:
             with contextlib.suppress(EngineError):
                 await (await self.start()).close()
 
 
 class ProviderRegistry:
-    """The providers of a run, by reference; itself the provider of provider resources.
+    """The providers of a run, by reference. It is also the provider of provider resources.
 
-    `start_host` makes a new host process. `guard(urn, config)` refuses a configuration by raising.
+    `start_host` starts a new host process. `guard(urn, config)` raises to refuse a configuration.
     `builtins` is the provider of package `pulumi`.
     """
 
@@ -63,7 +65,7 @@ class ProviderRegistry:
         return self._providers.get(reference)
 
     def alias(self, urn: str, old: str) -> None:
-        """A renamed provider is also found under its old URN."""
+        """Find a renamed provider also under its old URN."""
         self._aliases[urn] = old
 
     def _set(self, urn: str, identifier: str, provider: Provider) -> None:
@@ -89,7 +91,7 @@ class ProviderRegistry:
     async def check(
         self, urn: str, olds: Props | None, news: Props, unknowns: bool
     ) -> tuple[Props, list[Failure]]:
-        """Start the provider; the hosts themselves check no configuration."""
+        """Start the provider. The hosts do not check the configuration."""
         self._set(urn, UNCONFIGURED, await self._load(urn, news))
         return news, []
 
@@ -119,9 +121,9 @@ class ProviderRegistry:
         return new.inputs
 
     async def same(self, state: State, *, checked: bool) -> None:
-        """Have the provider of an unchanged resource at hand, with the configuration it had.
+        """Start the provider of an unchanged resource with its saved configuration, unless it runs.
 
-        `checked`: `check` has started one for it.
+        `checked`: `check` has already started one.
         """
         if self.get(f"{state.urn}::{state.id}") is not None:
             return

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pulumi_standin.provider import ProviderError
 from pulumi_standin.values import UNKNOWN, Props, unwrap
 
-#: Says whether a provider that only the state names may be loaded: by its name
+#: Whether a provider that only the state names may be loaded. The argument is its name
 #: (``package.module.attribute``), or None if the pickle is more than a name.
 MayLoad = Callable[[str | None], bool]
 
 _PROVIDER = "__provider"
 _STRINGS = frozenset({"SHORT_BINUNICODE", "BINUNICODE"})
-# A global, and an instance of it that is made without arguments.
+# A global, and an instance of it that is created without arguments.
 _HARMLESS = _STRINGS | {
     "PROTO",
     "FRAME",
@@ -34,7 +34,7 @@ _HARMLESS = _STRINGS | {
 
 
 class ProviderTrust:
-    """The providers that the program of this run has registered, and a rule for all others."""
+    """The providers that the program of this run registered, and a rule for all others."""
 
     def __init__(self, may_load: MayLoad | None) -> None:
         self._may_load = may_load
@@ -48,7 +48,7 @@ class ProviderTrust:
     def check(self, props: Props, otherwise: Props | None = None) -> None:
         """Raise `ProviderError` unless the provider in `props` may be loaded.
 
-        `otherwise` is where the host looks if it is not known in `props`.
+        `otherwise` is where the host looks if the provider in `props` is unknown.
         """
         provider = unwrap(props.get(_PROVIDER))
         if provider is UNKNOWN and otherwise is not None:
@@ -65,7 +65,9 @@ class ProviderTrust:
 
 
 def name_of(provider: str) -> str | None:
-    """The name that a pickled provider is, without loading it; None if it is more than a name."""
+    """The name in a pickled provider, without loading it. None if the pickle is more than a
+    name.
+    """
     names: list[str] = []
     globals_ = 0
     try:

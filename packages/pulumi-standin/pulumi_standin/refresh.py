@@ -1,4 +1,4 @@
-"""Reading the saved resources before anything else; the rules are those of
+"""Reading the saved resources before everything else. The rules are those of
 `deploymentExecutor.refresh` and `rebuildBaseState`.
 """
 
@@ -12,7 +12,7 @@ from pulumi_standin.steps import Refresh
 
 
 async def refresh(run: Run, executor: Executor) -> None:
-    """Read the resources that the run is limited to, or all; raises `Failed`."""
+    """Read the resources of the run's targets, or all. Raises `Failed`."""
     steps: dict[State, Refresh] = {}
     for state in _targeted(run):
         await run.ensure_provider(state.provider)
@@ -39,7 +39,7 @@ def _targeted(run: Run) -> list[State]:
 
 
 def _rebuild(run: Run, steps: dict[State, Refresh]) -> None:
-    """Go on from what was read, without the resources that are gone."""
+    """Continue with the result, without the resources that are gone."""
     there: set[str] = set()
     parents: dict[str, str] = {}
     kept = []
@@ -55,7 +55,9 @@ def _rebuild(run: Run, steps: dict[State, Refresh]) -> None:
 
 
 def _without_missing(state: State, there: set[str], parents: dict[str, str]) -> State:
-    """The state without what it names and is gone; a child goes to its parent's parent."""
+    """The state without references to resources that are gone. A child moves to its parent's
+    parent.
+    """
     state = state.copy()
     state.dependencies = [urn for urn in state.dependencies if urn in there]
     state.property_dependencies = {

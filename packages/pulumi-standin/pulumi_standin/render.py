@@ -20,7 +20,7 @@ def shown(props: Props) -> Props:
 
 
 def one_line(value: Any) -> str:
-    """A value on one line, secrets and unknowns as Pulumi shows them."""
+    """A value on one line, with secrets and unknowns in Pulumi's form."""
     kind = type(value)
     if kind is Secret:
         return "[secret]"
@@ -36,7 +36,7 @@ def one_line(value: Any) -> str:
 
 
 def whole(sign: str, key: str, value: Any, indent: int) -> Iterator[Line]:
-    """A value in full, maps over several lines."""
+    """A value in full. Maps have several lines."""
     pad, style = " " * indent, _STYLES[sign]
     if type(value) is dict and value:
         yield f"{pad}{sign} {key}: {{", style
@@ -49,7 +49,7 @@ def whole(sign: str, key: str, value: Any, indent: int) -> Iterator[Line]:
 
 
 def difference(old: Props, new: Props, indent: int, *, all_keys: bool = False) -> Iterator[Line]:
-    """The differences of two property maps, nested; `all_keys` includes equal values."""
+    """The differences of two property maps, nested. `all_keys` includes equal values."""
     keys = sorted(old.keys() | new.keys())
     if not all_keys:
         keys = [k for k in keys if not (k in old and k in new and deep_equals(old[k], new[k]))]
@@ -79,14 +79,16 @@ def _is_text(value: object) -> bool:
 
 
 def _lines_apart(old: str, new: str, indent: int) -> Iterator[Line]:
-    """The lines that differ, each with two of those around it."""
+    """The lines that differ, with two lines around each."""
     for line in list(unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2))[2:]:
         said = "..." if line[0] == "@" else f"{line[0]} {one_line(line[1:])[1:-1]}"
         yield f"{' ' * indent}{said}", _STYLES.get(line[0], "")
 
 
 def changed_keys(old: Props, new: Props) -> str:
-    """``+added,-removed,~changed``, as the CLI shows it beside a step; changed secrets are not."""
+    """``+added,-removed,~changed``, like the CLI shows it beside a step. Changed secrets are
+    omitted.
+    """
     parts: dict[str, list[str]] = {"+": [], "-": [], "~": []}
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key), new.get(key)

@@ -1,4 +1,4 @@
-"""Pulumi's resource monitor: what the program registers and asks for.
+"""Pulumi's resource monitor: receives the program's registrations and calls.
 
 The rules are those of pkg/resource/deploy/source_eval.go.
 """
@@ -49,14 +49,14 @@ _FEATURE_NUMBERS = (
 _RESULTS = {
     Registration.SUCCEEDED: resource_pb2.Result.SUCCESS,
     Registration.FAILED: resource_pb2.Result.FAIL,
-    Registration.SKIPPED: 2,  # SKIP, which the SDK's protocol does not name
+    Registration.SKIPPED: 2,  # SKIP, which has no name in the SDK's protocol
 }
 Context = Any
 
 
 @dataclass
 class _Inherited:
-    """What a resource hands down to its children."""
+    """What a resource passes down to its children."""
 
     protect: bool | None
     retain_on_delete: bool | None

@@ -1,4 +1,4 @@
-"""The resources of a run as a table that fits the terminal, children below their parents."""
+"""The resources of a run as a table that fits the terminal, with children below their parents."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pulumi_standin import urns
 from pulumi_standin.step_words import SIGNS, STYLES
 from pulumi_standin.visible import visible
 
-# Dynamic resources have long types; this part of them is left out if the table is too wide.
+# Dynamic resources have long types. This part is omitted if the table is too wide.
 _DYNAMIC = "pulumi-python:dynamic/"
 _GAP = "  "
-# What is left of a column at least, before the line is cut off.
+# The minimum width of a column, before the line is cut off.
 _LEAST = {"type": 16, "name": 12}
 
 
 @dataclass
 class Row:
-    """What the display knows of one resource."""
+    """What the display knows about one resource."""
 
     urn: str
     parent: str = ""
@@ -40,7 +40,7 @@ class Row:
         return self.style or STYLES.get(self.op, "")
 
     def status_now(self, *, preview: bool) -> str:
-        """Its status, with the seconds that it takes so far."""
+        """Its status, with the elapsed seconds."""
         if self.running and self.status and not preview:
             return f"{self.status} ({round(time.monotonic() - self.began)}s)"
         return self.status
@@ -64,7 +64,7 @@ def lines(
     info: Callable[[Row], str],
     limit: int | None = None,
 ) -> list[Text]:
-    """The table, by lines of at most `width` cells; `info` gives what the last column shows."""
+    """The table as lines of at most `width` cells. `info` is the content of the last column."""
     shown = _with_branches(rows)[:limit]
     if not shown:
         return []
@@ -79,7 +79,7 @@ def lines(
     free = width - fixed - _widest("Name", names) - max(map(cell_len, infos))
     if _widest("Type", kinds) > free:
         kinds = [kind.replace(_DYNAMIC, "", 1) for kind in kinds]
-    # What is too wide even so: the last column is cut off first, then types, then names.
+    # If it is still too wide, the last column is cut off first, then types, then names.
     type_width, name_width = _widest("Type", kinds), _widest("Name", names)
     over = max(0, type_width + name_width - (width - fixed))
     given = min(over, max(0, type_width - _LEAST["type"]))

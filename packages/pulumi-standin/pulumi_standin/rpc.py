@@ -1,10 +1,10 @@
-"""The gRPC server of one run, and what its channels have in common."""
+"""The gRPC server of one run, and the options of its channels."""
 
 from __future__ import annotations
 
 import grpc.aio
 
-# Large fleets are single messages.
+# A large fleet is a single message.
 GRPC_OPTIONS = [
     ("grpc.max_receive_message_length", 400 * 1024 * 1024),
     ("grpc.max_send_message_length", 400 * 1024 * 1024),
@@ -13,7 +13,7 @@ GRPC_OPTIONS = [
 
 
 class Server:
-    """Serves on a free port of the loopback; add services to `grpc` before it starts."""
+    """Serves on a free loopback port. Add services to `grpc` before it starts."""
 
     def __init__(self) -> None:
         self.grpc = grpc.aio.server(options=GRPC_OPTIONS)

@@ -22,7 +22,7 @@ class Cancelled(Exception):
 
 
 class Messages(Protocol):
-    """Who shows messages."""
+    """Shows messages."""
 
     def message(
         self, severity: str, urn: str, text: str, *, ephemeral: bool = False, stream: int = 0
@@ -31,7 +31,7 @@ class Messages(Protocol):
 
 @dataclass
 class Options:
-    """How to run."""
+    """The options of a run."""
 
     dry_run: bool = False
     parallel: int = 8
@@ -46,8 +46,8 @@ class Options:
 class Run:
     """One preview, update, refresh or destroy of a stack.
 
-    `news` is filled with the resources that the run has registered, by URN; `deleting` holds the
-    URNs that it deletes.
+    `news` has the resources that the run has registered, by URN. `deleting` has the URNs that it
+    deletes.
     """
 
     def __init__(
@@ -71,15 +71,15 @@ class Run:
         self.news = news
         self.deleting: set[str] = set()
         self.failed = False
-        self.step_failed = False  # which is said once more at the end
+        self.step_failed = False  # which is shown again at the end
         self.cancelled = False  # by the person at the terminal
-        self.over = asyncio.Event()  # nothing new is begun
+        self.over = asyncio.Event()  # no new step begins
         self._messages = messages
         self._waiting: set[asyncio.Future[Any]] = set()
         self.index()
 
     def index(self) -> None:
-        """Index the resources before the run; again once a refresh has changed them."""
+        """Index the resources before the run, and again after a refresh has changed them."""
         self.olds = {state.urn: state for state in self.base if not state.delete}
         self.graph = Graph(self.base)
 
@@ -109,18 +109,18 @@ class Run:
     # --- failures
 
     def fail(self, urn: str = "", text: str = "") -> None:
-        """Note that the run has failed, and begin nothing new."""
+        """Record that the run has failed. No new step begins."""
         if text:
             self.error(urn, text)
         self.failed = True
         self.stop()
 
     def fail_but_go_on(self) -> None:
-        """A step, or the planning of one, has failed; the other steps are done."""
+        """A step, or its planning, has failed. The other steps continue."""
         self.failed = self.step_failed = True
 
     def fail_after_step(self, urn: str, text: str) -> None:
-        """A hook that runs after a step has failed: the step counts as done, the run has failed."""
+        """A hook after a step has failed: the step succeeded, and the run failed."""
         self.error(urn, text)
         self.fail_but_go_on()
         if not self.options.continue_on_error:
@@ -128,21 +128,21 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        """The final message for a run that was cancelled or in which a step failed, or nothing."""
+        """The final message for a run that was cancelled or in which a step failed, or None."""
         if not (self.step_failed or self.cancelled):
             return ""
         kind = "preview" if self.dry_run else "update"
         return f"{kind} {'failed' if self.failed else 'canceled'}"
 
     def stop(self) -> None:
-        """Begin nothing new, and wait for running steps."""
+        """Begin no new step, and wait for running ones."""
         self.over.set()
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_exception(Cancelled())
 
     async def result(self, answer: asyncio.Future[Any]) -> None:
-        """Wait for an answer; raises `Cancelled` if the run ends before."""
+        """Wait for an answer. Raises `Cancelled` if the run ends before."""
         if self.over.is_set() and not answer.done():
             raise Cancelled
         self._waiting.add(answer)
@@ -154,7 +154,7 @@ class Run:
     # --- providers
 
     async def ensure_provider(self, reference: str) -> None:
-        """Load the provider that made an old resource; raises `ProviderError`."""
+        """Start the provider of an old resource. Raises `ProviderError`."""
         if not reference or self.registry.get(reference) is not None:
             return
         urn, identifier = urns.split_reference(reference)
@@ -176,7 +176,7 @@ class Run:
     async def diff_resource(
         self, provider: Provider, old: State, news: Props, ignore_changes: list[str]
     ) -> Diff:
-        """Ask the provider; if it can't tell, compare the inputs."""
+        """Call the provider's diff. If it can't tell, compare the inputs."""
         diff = await provider.diff(old.urn, old, news, self.dry_run, ignore_changes)
         if diff.changes is None:
             after = news

@@ -17,7 +17,7 @@ from pulumi_standin.project import Project, read_mapping
 
 @dataclass(frozen=True)
 class Config:
-    """A stack's whole configuration, keys with their namespace, secrets in the clear."""
+    """A stack's whole configuration. Keys have their namespace, and secrets are plain."""
 
     values: Mapping[str, str]
     secrets: frozenset[str]
@@ -29,7 +29,7 @@ def stack_salt(project: Project, stack: str) -> str:
 
 
 def configuration(project: Project, stack: str, crypter: Crypter) -> Config:
-    """What the program and the providers see; raises `EngineError`."""
+    """What the program and the providers get. Raises `EngineError`."""
     values: dict[str, str] = {}
     secrets = set()
     given = {_key(project, k): _default(v) for k, v in project.defaults.items()}
@@ -51,7 +51,7 @@ def set_config(
     secret: Mapping[str, str],
     crypter: Crypter | None,
 ) -> None:
-    """Write values into the stack's file, secret ones encrypted (needs the crypter)."""
+    """Write values into the stack's file. Secret ones are encrypted, which needs the crypter."""
     path = project.stack_file(stack)
     data = _stack_data(project, stack)
     config: dict[str, Any] = dict(data.get("config") or {})
@@ -64,8 +64,9 @@ def set_config(
 
 
 def pairs(arguments: list[str], option: str) -> dict[str, str]:
-    """``KEY=VALUE`` arguments as a mapping; raises `EngineError`, which shows no argument, since it
-    may be a secret."""
+    """``KEY=VALUE`` arguments as a mapping. Raises `EngineError`, which does not show the argument,
+    because it may be a secret.
+    """
     out = {}
     for argument in arguments:
         key, equals, value = argument.partition("=")

@@ -1,4 +1,4 @@
-"""One resource of the state, in memory and as `pulumi stack export` writes it."""
+"""One resource of the state, in memory and in the form of `pulumi stack export`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pulumi_standin.values import (
     WireProps,
 )
 
-# In the order of Go's `apitype.ResourceV3`; (attribute, key) of all that is left out when empty.
+# In the order of Go's `apitype.ResourceV3`: (attribute, key) of all that is omitted if empty.
 _PLAIN = (
     ("parent", "parent"),
     ("protect", "protect"),
@@ -48,13 +48,13 @@ _PLAIN = (
     ("hide_diff", "hideDiff"),
     ("replace_on_changes", "replaceOnChanges"),
 )
-# What makes it a version 4 deployment, which older engines refuse (Go's ApplyFeatures).
+# Features that need a version 4 deployment, which older engines refuse (Go's ApplyFeatures).
 _FEATURES = (("resource_hooks", "hooks"), ("taint", "taint"), ("replace_with", "replaceWith"))
 
 
 @dataclass(eq=False)
 class State:
-    """One resource; two states of one URN are told apart by identity."""
+    """One resource. Two states with one URN are distinguished by identity."""
 
     urn: str
     type: str
@@ -88,8 +88,8 @@ class State:
     hide_diff: list[Any] = field(default_factory=list)
     replace_on_changes: list[str] = field(default_factory=list)
     resource_hooks: dict[str, list[str]] = field(default_factory=dict)
-    # Its JSON, so that a checkpoint writes anew only what changed; assigning forgets it. Nothing
-    # may change in place what a state holds.
+    # The cached JSON, so that a checkpoint only formats what changed. An assignment drops it, so
+    # values must not be changed in place.
     encoded: str | None = field(default=None, repr=False)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -109,7 +109,7 @@ class State:
         return copy.copy(self)
 
     def depends_on(self, *, provider: bool = True, parent: bool = True) -> set[str]:
-        """Every URN that it names; on demand without its provider's or its parent's."""
+        """Every URN that it refers to, optionally without its provider or its parent."""
         found = {*self.dependencies, *self.replace_with}
         for names in self.property_dependencies.values():
             found.update(names)
@@ -126,7 +126,7 @@ class State:
 
 
 def now() -> str:
-    """A time stamp as Go writes it."""
+    """A time stamp in Go's form."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -136,7 +136,7 @@ class Cipher(Protocol):
 
 
 class _Clear:
-    """Inside an encrypted value nothing is encrypted again, though the marks of secrets stay."""
+    """Values inside an encrypted value are not encrypted again. They keep their secret marks."""
 
     def encrypt(self, text: str) -> str:
         return text
@@ -149,7 +149,7 @@ _CLEAR = _Clear()
 
 
 def to_json(state: State, vault: Cipher | None) -> dict[str, Any]:
-    """As in a deployment's `resources`; without a `vault` secrets are written in the clear."""
+    """The form in a deployment's `resources`. Without a `vault`, secrets are plain."""
     out: dict[str, Any] = {"urn": state.urn, "custom": state.custom}
     if state.delete:
         out["delete"] = True
@@ -171,7 +171,7 @@ def to_json(state: State, vault: Cipher | None) -> dict[str, Any]:
 
 
 def from_json(data: Any, vault: Cipher) -> State:
-    """Read one of a deployment's `resources`; raises `ValueError` if it is none."""
+    """Parse one of a deployment's `resources`. Raises `ValueError` if it is invalid."""
     said = of_shape(data, dict[str, Any], "a resource")
     keys = dict((*_PLAIN, ("id", "id"), ("delete", "delete"), ("resource_hooks", "resourceHooks")))
     state = State(
@@ -193,14 +193,14 @@ def from_json(data: Any, vault: Cipher) -> State:
 
 
 _PROPS = dict[str, Any]
-#: The types of what a state holds, by attribute.
+#: The types of the attributes.
 _SHAPES = get_type_hints(State)
 
 
 def of_shape(value: Any, shape: Any, what: str) -> Any:
-    """The value, which a state holds, if it is of that type; what is empty may be null.
+    """The value, if it is of that type. Empty values may be null.
 
-    Raises `ValueError`, whose message shows nothing of the value.
+    Raises `ValueError`, whose message does not show the value.
     """
     kind, parts = get_origin(shape) or shape, get_args(shape)
     if kind is Any:
@@ -219,14 +219,14 @@ def of_shape(value: Any, shape: Any, what: str) -> Any:
 
 
 def encode(value: Any, vault: Cipher | None) -> Any:
-    """A property value as the state holds it."""
+    """A property value in the form of the state."""
     kind = type(value)
     if isinstance(value, dict):
         return {key: encode(value[key], vault) for key in sorted(value)}
     if kind is list:
         return [encode(item, vault) for item in value]
     if kind is Secret:
-        # The whole value is encrypted, so what is secret inside it need not be, once more.
+        # The whole value is encrypted, so secrets inside it are not encrypted again.
         inner = encode(value.value, _CLEAR if vault else None)
         text = json.dumps(inner, separators=(",", ":"), ensure_ascii=False)
         if vault is None:
@@ -243,7 +243,7 @@ def encode(value: Any, vault: Cipher | None) -> Any:
 
 
 def decode(value: Any, vault: Cipher) -> Any:
-    """A property value as the state held it."""
+    """A property value from the form of the state."""
     kind = type(value)
     if kind is dict:
         signature = value.get(SIGNATURE)

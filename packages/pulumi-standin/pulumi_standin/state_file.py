@@ -1,4 +1,4 @@
-"""The file that keeps a stack's state, laid out as `pulumi stack export` prints it."""
+"""The file of a stack's state, in the form of `pulumi stack export`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pulumi_standin.errors import EngineError
 
 
 class StateFile:
-    """Where a stack's state is kept."""
+    """The file of a stack's state, and its lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the stack; raises `EngineError` if another run does.
+        """Lock the stack. Raises `EngineError` if another run has the lock.
 
-        The lock is the system's, so it ends with its holder, however that ends.
+        The lock is the operating system's, so it ends with its process, however that ends.
         """
         private_files.make_folder(self.path.parent)
         lock = self.path.with_suffix(".lock")
@@ -43,7 +43,7 @@ class StateFile:
             yield
 
     def read(self) -> dict[str, Any]:
-        """The deployment, or an empty one for a new stack; raises `EngineError`."""
+        """The deployment, or an empty one for a new stack. Raises `EngineError`."""
         private_files.check_folder(self.path.parent)
         text = private_files.read(self.path)
         if text is None:
@@ -63,5 +63,5 @@ class StateFile:
         return deployment
 
     def write(self, text: str) -> None:
-        """Replace the file at once: whoever reads it sees the old text or the new one."""
+        """Replace the file atomically: a reader sees the old text or the new one."""
         private_files.write(self.path, text)

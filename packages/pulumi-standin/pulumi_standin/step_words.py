@@ -1,4 +1,4 @@
-"""The signs, colours and words of the operations, as the real CLI has them."""
+"""The signs, colours and words of the operations, like in the real CLI."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STYLES = {
     "remove-pending-replace": "red",
     "refresh": "yellow",
 }
-# While it is done, once it is done, and in a preview.
+# During the step, after it, and in a preview.
 WORDS = {
     "same": ("", "", ""),
     "create": ("creating", "created", "create"),

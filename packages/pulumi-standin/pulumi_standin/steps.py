@@ -1,4 +1,6 @@
-"""The steps of a run, each one operation; the rules are those of pkg/resource/deploy/step.go."""
+"""The steps of a run, each with one operation. The rules are those of
+pkg/resource/deploy/step.go.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,11 @@ T = TypeVar("T")
 
 
 class StepFailed(Exception):
-    """The step failed; the message is for people."""
+    """The step failed. The message is for people."""
 
 
 class Protected(StepFailed):
-    """Not tried, so the other steps go on."""
+    """The step was not tried, so the other steps continue."""
 
 
 @dataclass
@@ -32,12 +34,12 @@ class Answer:
 
     state: State
     result: str
-    unknown: bool = False  # a create that is not done: the outputs stay unknown
+    unknown: bool = False  # a create that is skipped: the outputs stay unknown
 
 
 @dataclass(eq=False)
 class Registration:
-    """A registration of the program, and the answer that it waits for."""
+    """A registration of the program, and the answer that the program waits for."""
 
     SUCCEEDED, FAILED, SKIPPED = "succeeded", "failed", "skipped"
 
@@ -72,26 +74,26 @@ class Step:
         return self.state.urn
 
     async def apply(self, run: Run) -> None:
-        """Do it; raises `StepFailed`, `ProviderError` or `HookFailed`."""
+        """Execute the step. Raises `StepFailed`, `ProviderError` or `HookFailed`."""
 
     def answer(self, result: str) -> None:
-        """Let the program go on, if it is this step that it waits for."""
+        """Answer the program, if it waits for this step."""
         if self.registration is not None:
             assert self.new is not None
             self.registration.done(Answer(self.new, result))
 
     async def begin_checkpoint(self, run: Run) -> None:
-        """Note in the state that it has begun."""
+        """Record in the state that the step has begun."""
 
     async def end_checkpoint(self, run: Run, *, ok: bool) -> None:
-        """Note its result in the state."""
+        """Record the result in the state."""
 
 
 @dataclass(eq=False)
 class Same(Step):
-    """Nothing to do; the program's other changes are saved in the state.
+    """Nothing to do. Changes that need no call of the provider are saved in the state.
 
-    `untargeted` for a resource that is left as it is because the run is limited to others.
+    `untargeted` is for a resource that stays unchanged because it is not a target.
     """
 
     untargeted: bool = False
@@ -104,7 +106,7 @@ class Same(Step):
         self.new.id = self.old.id
         self.new.outputs = self.old.outputs
         if self.new.is_provider and not self.untargeted:
-            # Its configuration counts as unchanged, so it is the old one that it gets.
+            # Its configuration counts as unchanged, so the provider gets the old one.
             config = self.new.copy()
             config.inputs = self.old.inputs
             await run.registry.same(config, checked=True)
@@ -119,7 +121,7 @@ class Same(Step):
                 await run.checkpoint.save()
 
 
-# A change of anything else alone is written with the next step that must be (mustWrite).
+# Any other change is only written together with the next step that must be written (mustWrite).
 _COMPARED = (
     *("urn", "type", "custom", "custom_timeouts", "retain_on_delete", "provider", "parent"),
     *("deleted_with", "replace_with", "protect", "dependencies", "resource_hooks"),
@@ -137,7 +139,7 @@ def _must_write(old: State, new: State) -> bool:
 
 
 def left_alone(old: State, registration: Registration | None = None) -> Same:
-    """The step for a resource that is left as it is because the run is limited to others."""
+    """The step for a resource that stays unchanged because it is not a target."""
     new = old.copy()
     new.id = ""
     return Same(old, new, registration, untargeted=True)
@@ -145,7 +147,7 @@ def left_alone(old: State, registration: Registration | None = None) -> Same:
 
 @dataclass(eq=False)
 class SkippedCreate(Step):
-    """A resource that is not created because the run is limited to others; nothing is kept."""
+    """A resource that is not created because it is not a target. Nothing is saved."""
 
     op = "same"
 
@@ -157,7 +159,7 @@ class SkippedCreate(Step):
 
 @dataclass(eq=False)
 class Create(Step):
-    """Create it; `old` is what it replaces, deleted later if `pending_delete`."""
+    """Create it. `old` is what it replaces, which is deleted later if `pending_delete`."""
 
     replacing: bool = False
     pending_delete: bool = False
@@ -250,17 +252,17 @@ class Update(Step):
 
 @dataclass(eq=False)
 class Replace(Step):
-    """Shown, not done: the create and the delete beside it do it."""
+    """Shown, but not executed: the create and the delete beside it do the work."""
 
     op = "replace"
 
 
 @dataclass(eq=False)
 class Delete(Step):
-    """Remove it; `replacing` for one half of a replacement."""
+    """Delete it. `replacing` means that it is one half of a replacement."""
 
     replacing: bool = False
-    # The resource stays in the state, marked, until its successor is there.
+    # The resource stays in the state, marked, until its replacement exists.
     pending_replacement: bool = False
 
     op = "delete"
@@ -307,7 +309,7 @@ class Delete(Step):
 
 @dataclass(eq=False)
 class RemovePendingReplace(Step):
-    """Forget a resource that was deleted for a replacement that never came."""
+    """Forget a resource that was deleted for a replacement that was never created."""
 
     op = "remove-pending-replace"
     logical = False
@@ -320,7 +322,7 @@ class RemovePendingReplace(Step):
 
 @dataclass(eq=False)
 class Refresh(Step):
-    """Read what the resource is like now; `new` is None once it turns out to be gone."""
+    """Read the current resource. `new` is None after the read if it is gone."""
 
     op = "refresh"
     logical = False
@@ -347,12 +349,12 @@ class Refresh(Step):
             new.modified = states.now()
         self.new = new
         if not old.external:
-            # What `up` would change back is what the refresh found changed.
+            # A refresh shows as changed what `up` would change back.
             self.diff = await run.diff_resource(provider, new, old.inputs, old.ignore_changes)
 
     @property
     def found(self) -> str:
-        """What came of it: `same`, `update` or `delete`."""
+        """The result: `same`, `update` or `delete`."""
         if self.new is None:
             return "delete"
         return "update" if self.new is not self.old and self.diff.changes else "same"
@@ -367,7 +369,7 @@ async def _tried(
     old: State | None = None,
     new: State | None = None,
 ) -> T:
-    """`call`, again while the resource's error hooks ask for it."""
+    """Call `call`, and again while the resource's error hooks request it."""
     errors: list[str] = []
     while True:
         try:
@@ -388,7 +390,7 @@ async def _tried(
 
 
 async def _after(run: Run, kind: str, of: State, **states_: Any) -> None:
-    """Run a hook after the fact: the step counts, though the run fails."""
+    """Run a hook after the step. If it fails, the step succeeded, and the run fails."""
     try:
         await run.hooks.run(kind, of, **states_)
     except HookFailed as error:
@@ -396,7 +398,7 @@ async def _after(run: Run, kind: str, of: State, **states_: Any) -> None:
 
 
 def mark_secret_outputs(state: State) -> None:
-    """What is secret as an input, or was asked to be, is secret as an output."""
+    """Outputs are secret if the inputs of that name are, or if the program requires it."""
     if not state.outputs:
         return
     marked: Props = {

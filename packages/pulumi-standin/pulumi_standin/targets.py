@@ -1,4 +1,4 @@
-"""Sets of resources that a run is limited to; the rules are those of `deploy.UrnTargets`."""
+"""Sets of resources to which a run is limited. The rules are those of `deploy.UrnTargets`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 class Targets:
     """URNs, and globs of URNs: ``*`` matches within a part of a URN, ``**`` across parts.
 
-    A set that is empty at first means all resources.
+    If the set is empty at first, it means all resources.
     """
 
     def __init__(self, urns_or_globs: Iterable[str] = ()) -> None:
@@ -18,14 +18,14 @@ class Targets:
         self._globs = [_pattern(text) for text in given if "*" in text]
 
     def __bool__(self) -> bool:
-        """Whether it limits anything."""
+        """Whether the set limits the run."""
         return bool(self.literals or self._globs)
 
     def __contains__(self, urn: str) -> bool:
         return not self or self.names(urn)
 
     def names(self, urn: str) -> bool:
-        """Whether the URN is in a set that limits something."""
+        """Whether the URN is in a set that limits the run."""
         return urn in self.literals or any(glob.fullmatch(urn) for glob in self._globs)
 
     def add(self, urn: str) -> None:

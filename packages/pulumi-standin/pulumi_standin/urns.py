@@ -7,7 +7,7 @@ PROVIDER_PREFIX = "pulumi:providers:"
 
 
 def make(stack: str, project: str, parent: str, kind: str, name: str) -> str:
-    """``urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME``; the root stack is never a prefix."""
+    """``urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME``. The root stack is never a prefix."""
     prefix = qualified_type(parent) if parent else ""
     if prefix and prefix != ROOT_TYPE:
         kind = f"{prefix}${kind}"
@@ -36,13 +36,13 @@ def is_provider(kind: str) -> bool:
 
 
 def package_of(kind: str) -> str:
-    """The package of a resource type, or the one that a provider's type is for."""
+    """The package of a resource type, or of a provider's type."""
     if is_provider(kind):
         return kind[len(PROVIDER_PREFIX) :]
     return kind.split(":", 1)[0]
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """A provider reference ``URN::ID`` in its two parts."""
+    """The two parts of a provider reference ``URN::ID``."""
     urn, _, identifier = reference.rpartition("::")
     return urn, identifier

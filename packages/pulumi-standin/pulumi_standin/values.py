@@ -1,4 +1,4 @@
-"""Property values: what Pulumi's protocol and its state call inputs and outputs.
+"""Property values: inputs and outputs in Pulumi's protocol and in its state.
 
 A property map is a plain ``dict`` of ``None``, ``bool``, ``int``, ``float``, ``str``, ``list`` and
 ``dict``, and of the three kinds that plain JSON lacks: `Secret`, `UNKNOWN` and `ResourceReference`.
@@ -30,16 +30,16 @@ _UNKNOWNS = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
-# From here on Go's JSON writes exponents, so such numbers stay floats.
+# From here on, Go's JSON uses exponents, so such numbers stay floats.
 _LARGEST_PLAIN = 1e21
 
 
 class Unsupported(Exception):
-    """A value that the stand-in engine does not carry; the message is for people."""
+    """A value that the stand-in engine does not support. The message is for people."""
 
 
 class Unknown:
-    """Known only after the update; there is one, `UNKNOWN`."""
+    """Known only after the update. There is one instance, `UNKNOWN`."""
 
     __slots__ = ()
 
@@ -51,7 +51,7 @@ UNKNOWN = Unknown()
 
 
 class Secret:
-    """A value to be encrypted in the state and never shown."""
+    """A value that is encrypted in the state and never shown."""
 
     __slots__ = ("value",)
     __hash__ = None  # type: ignore[assignment]
@@ -68,7 +68,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class ResourceReference:
-    """A resource as a value: components in outputs, mostly."""
+    """A resource as a value, usually a component in outputs."""
 
     urn: str
     id: str | Unknown | None = None
@@ -76,10 +76,11 @@ class ResourceReference:
 
 
 class WireProps(Props):
-    """A property map that remembers how it looks on the wire, with its secrets in the clear.
+    """A property map that caches its protocol form, with plain secrets.
 
-    A fleet of 50,000 accounts goes to the provider several times a run; so it is written once.
-    Nobody but `annotate_secrets` may change one in place.
+    A fleet of 50,000 accounts is sent to the provider several times in a run, so it is converted
+    once.
+    Only `annotate_secrets` may change one in place.
     """
 
     __slots__ = ("has_secrets", "wire")
@@ -91,14 +92,14 @@ class WireProps(Props):
 
 
 def from_struct(struct: Struct) -> Props:
-    """Read a property map off the wire; output values are taken apart."""
+    """Parse a property map from the protocol, with output values replaced by their values."""
     reader = _Reader()
     props = {key: reader.read(value) for key, value in struct.fields.items()}
     return props if reader.special else WireProps(props, struct)
 
 
 def from_struct_with_dependencies(struct: Struct) -> tuple[Props, dict[str, set[str]]]:
-    """The same, and the URNs that each property's output values depend on."""
+    """The same, and the URNs on which each property's output values depend."""
     props: Props = {}
     dependencies: dict[str, set[str]] = {}
     special = False
@@ -111,12 +112,12 @@ def from_struct_with_dependencies(struct: Struct) -> tuple[Props, dict[str, set[
 
 
 def from_value(value: Value) -> Any:
-    """Read one property value off the wire."""
+    """Parse one property value from the protocol."""
     return _Reader().read(value)
 
 
 class _Reader:
-    """Reads values, and notes on the way what plain JSON lacks."""
+    """Parses values, and records which of them plain JSON lacks."""
 
     __slots__ = ("dependencies", "special")
 
@@ -174,10 +175,10 @@ class _Reader:
 def to_struct(
     props: Props, *, secrets: bool = False, unknowns: bool = False, references: bool = False
 ) -> Struct:
-    """Put a property map on the wire; the result is shared, so it must not be changed.
+    """Convert a property map to the protocol. The result is shared, so it must not be changed.
 
-    Without `secrets` they go in the clear, without `unknowns` they are left out, without
-    `references` a resource is given by its ID or URN.
+    Without `secrets` they are plain, without `unknowns` they are omitted, without `references` a
+    resource is its ID or URN.
     """
     kept = props if isinstance(props, WireProps) else None
     if kept is not None and kept.wire is not None and not (secrets and kept.has_secrets):
@@ -203,7 +204,7 @@ class _Writer:
     def fill(self, struct: Struct, props: Props) -> None:
         fields = struct.fields
         if not props:
-            fields.clear()  # mark the field as set: `{}` is not the same as nothing
+            fields.clear()  # mark the field as set: `{}` is not the same as a missing field
             return
         for key, value in props.items():
             if type(value) is str:
@@ -214,7 +215,7 @@ class _Writer:
                 self.write(fields[key], value)
 
     def plain(self, value: Any) -> Any:
-        """What stands for a secret or a resource on this wire."""
+        """The protocol form of a secret or a resource."""
         while type(value) is Secret and not self.secrets:
             self.saw_secrets = True
             value = value.value
@@ -263,12 +264,14 @@ def _reference(value: ResourceReference) -> Props:
 
 
 def deep_equals(a: Any, b: Any) -> bool:
-    """Equal as Pulumi sees it: a secret is not its plain value, and true is not 1."""
+    """Whether Pulumi takes the values for equal: a secret is not its plain value, and true is not
+    1.
+    """
     return a is b or (bool(a == b) and _same_kinds(a, b))
 
 
 def _same_kinds(a: Any, b: Any) -> bool:
-    """Whether two values that Python takes for equal have their booleans in the same places."""
+    """Whether two values that are equal in Python have booleans in the same places."""
     kind = type(a)
     if kind is bool or type(b) is bool:
         return kind is type(b)
@@ -308,7 +311,7 @@ def contains_unknowns(value: Any) -> bool:
 
 
 def unwrap(value: Any) -> Any:
-    """The value with every secret in the clear."""
+    """The value with plain secrets."""
     kind = type(value)
     if kind is Secret:
         return unwrap(value.value)
@@ -322,7 +325,7 @@ def unwrap(value: Any) -> Any:
 def annotate_secrets(outs: Props, ins: Props) -> None:
     """Mark in `outs` what is secret under the same key in `ins`.
 
-    For providers that take no secrets; the rule is the engine's (provider_plugin.go).
+    For providers that do not accept secrets. The rule is the engine's (provider_plugin.go).
     """
     if _annotate(outs, ins) and isinstance(outs, WireProps):
         outs.has_secrets = True

@@ -1,4 +1,4 @@
-"""Makes text safe to print: no character steers a terminal or is invisible."""
+"""Makes text safe to print: no character controls a terminal or is invisible."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import unicodedata
 
 #: Unicode categories of control and format characters, surrogates and line separators.
 _UNSHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-#: Joiners combine two characters into one sign, as in emoji. They stay between such characters.
+#: Joiners combine two characters into one, as in emoji. They stay between such characters.
 _JOINERS = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
-    """The text with its unsafe characters as escapes; line ends and tabs stay."""
+    """The text with its unsafe characters escaped. Line ends and tabs stay."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(text, place) for place in range(len(text)))
 
 
 def visible_json(text: str) -> str:
-    """The same for JSON, which stays exact."""
+    """The same for JSON, which keeps its exact values."""
     return "".join(
         json.dumps(letter)[1:-1]
         if letter != "\n" and unicodedata.category(letter) in _UNSHOWN

@@ -1,4 +1,6 @@
-"""One stack of one project: its files, its state, its configuration, its processes' environment."""
+"""One stack of one project: its files, its state, its configuration, and the environment of its
+processes.
+"""
 
 from __future__ import annotations
 
@@ -28,31 +30,33 @@ from pulumi_standin.values import Props, unwrap
 
 
 class MayReach(Protocol):
-    """Refuses a configuration that names servers which this run may not reach."""
+    """Refuses a configuration with servers that this run may not call."""
 
     def __call__(self, config: Mapping[str, object], env: Mapping[str, str], whose: str) -> None:
         """Raise `EngineError` to refuse.
 
-        `config` is the stack's configuration (keys with their namespace) or an explicit
-        provider's inputs, without secrets' marks; `env` is the environment of the program and of
-        the provider hosts; `whose` names the configuration in the message.
+        `config` is the stack's configuration (keys with their namespace) or the inputs of an
+        explicit
+        provider, with plain secrets. `env` is the environment of the program and of the provider
+        hosts.
+        `whose` names the configuration in the message.
         """
 
 
 @dataclass
 class Settings:
-    """The options that the commands have in common."""
+    """The options that all commands have."""
 
     cwd: Path = field(default_factory=Path.cwd)
     stack: str = "dev"
     state_dir: Path | None = None  # default: `.sandbox` in the project's folder
-    config: list[str] = field(default_factory=list)  # KEY=VALUE, kept in the stack's file
-    secrets: list[str] = field(default_factory=list)  # likewise, encrypted
-    parallel: int = 0  # steps at once; 0 is four times the processors
+    config: list[str] = field(default_factory=list)  # KEY=VALUE, saved in the stack's file
+    secrets: list[str] = field(default_factory=list)  # the same, encrypted
+    parallel: int = 0  # steps at once; 0 means four times the number of processors
     refresh: bool = False
-    target: list[str] = field(default_factory=list)  # URNs, or globs of them
+    target: list[str] = field(default_factory=list)  # URNs, or globs of URNs
     target_dependents: bool = False
-    replace: list[str] = field(default_factory=list)  # likewise
+    replace: list[str] = field(default_factory=list)  # the same
     continue_on_error: bool = False
     skip_preview: bool = False
     diff: bool = False
@@ -61,16 +65,16 @@ class Settings:
     expect_no_changes: bool = False
     clear_pending_creates: bool = False
     as_json: bool = False
-    # Asked after the preview, with a question; None goes on unasked.
+    # Called after the preview, with a question. None continues without a question.
     confirm: Callable[[str], bool] | None = None
-    # Asked before anything is run or loaded; None lets every configuration pass.
+    # Called before anything is run or loaded. None allows every configuration.
     may_reach: MayReach | None = None
-    # Asked before a provider that only the state names is loaded; None loads every one.
+    # Called before a provider that only the state names is loaded. None allows every one.
     may_load: MayLoad | None = None
 
 
 class Workspace:
-    """One stack of one project, opened: the state's file, the crypter, the configuration."""
+    """One open stack of one project: the state's file, the crypter, the configuration."""
 
     def __init__(self, settings: Settings, console: Console) -> None:
         self.settings = settings
@@ -78,7 +82,7 @@ class Workspace:
         self.stack = settings.stack
         projects.check_stack_name(self.stack)
         self.project: Project = projects.load(settings.cwd)
-        # A folder that a person names may be a link, the one in the project may not.
+        # A folder that a person names may be a link. The one in the project may not.
         given = settings.state_dir.resolve() if settings.state_dir else None
         folder = given or self.project.root / ".sandbox"
         self.file = StateFile(folder / f"{self.stack}.json")
@@ -86,11 +90,11 @@ class Workspace:
         name = self.project.name
         self.root = urns.make(self.stack, name, "", urns.ROOT_TYPE, f"{name}-{self.stack}")
         self.env = dict(os.environ)
-        # gRPC's remarks on connections that end are not for people.
+        # Warnings of gRPC about connections that end are not for people.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
     def open(self) -> None:
-        """Read the state and the configuration; raises `EngineError`."""
+        """Read the state and the configuration. Raises `EngineError`."""
         self.deployment = self.file.read()
         self.trust = ProviderTrust(self.settings.may_load)
         salt = stack_config.stack_salt(self.project, self.stack) or self._salt_of(self.deployment)
@@ -107,7 +111,7 @@ class Workspace:
         self.config: Config = stack_config.configuration(self.project, self.stack, self.crypter)
 
     def saved_resources(self, reference: str) -> list[State]:
-        """What a stack of this project has saved by now; raises `EngineError`."""
+        """The current saved state of a stack of this project. Raises `EngineError`."""
         stack = projects.stack_of_reference(self.project, reference)
         deployment = StateFile(self.file.path.with_name(f"{stack}.json")).read()
         if not deployment and stack != self.stack:
@@ -131,7 +135,7 @@ class Workspace:
             return str(states.of_shape(found.get("salt"), str, "salt"))
 
     def _interrupted_of(self, deployment: dict[str, Any]) -> list[dict[str, Any]]:
-        """What an earlier run left pending."""
+        """The operations that an earlier run left pending."""
         with self._undamaged():
             what = "pending_operations"
             found = states.of_shape(deployment.get(what), list[dict[str, Any]], what)
@@ -144,7 +148,7 @@ class Workspace:
 
     @contextmanager
     def _undamaged(self) -> Iterator[None]:
-        """Turns whatever a damaged state leads to into one line."""
+        """Turns any error that a damaged state causes into one line."""
         try:
             yield
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -152,7 +156,7 @@ class Workspace:
             raise EngineError(f"the state {self.file.path} is damaged ({what})") from error
 
     def check_stack(self) -> None:
-        """Raises `EngineError` if the stack's configuration names servers it may not reach."""
+        """Raises `EngineError` if the stack's configuration has servers that it may not call."""
         if self.settings.may_reach is not None:
             self.settings.may_reach(self.config.values, self.env, f"stack {self.stack}")
 
@@ -162,7 +166,7 @@ class Workspace:
             self.settings.may_reach(unwrap(config), self.env, f"provider {urns.name_of(urn)}")
 
     async def start_host(self, engine: str, show: Callable[[str], None]) -> DynamicProvider:
-        """A provider host with the environment that Pulumi gives it; raises `EngineError`."""
+        """A provider host with the environment that Pulumi gives it. Raises `EngineError`."""
         options = self.project.options.items()
         env = {
             **self.env,

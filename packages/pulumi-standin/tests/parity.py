@@ -1,7 +1,9 @@
-"""Runs a story (commands on a stack, one after the other) and tells it so that engines compare.
+"""Runs a story (commands on a stack, one after the other) and describes its result, so that engines
+can be compared.
 
-What the real engine made of each story is kept in `recorded/`; if `pulumi` is on PATH, the story
-is told by it anew and must still be the same. Write them again with:
+`recorded/` has the results of the real engine. If `pulumi` is on PATH, the real engine runs the
+story
+again, and the result must still be the same. Record them again with:
 
     python packages/pulumi-standin/tests/parity.py
 """
@@ -30,19 +32,19 @@ _CIPHERTEXT = re.compile(r"v1:[A-Za-z0-9+/=]{16}:[A-Za-z0-9+/=]+")
 
 @dataclass
 class Command:
-    """One command of a story: what is set before, and what it is."""
+    """One command of a story: its settings, and the command itself."""
 
     operation: str
     args: tuple[str, ...] = ()
     config: dict[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
-    # What the output must hold, on both engines.
+    # What the output must contain, on both engines.
     says: tuple[str, ...] = ()
 
 
 @dataclass
 class Story:
-    """A program of the toy project, and the commands that are run on it."""
+    """A program of the toy project, and the commands to run on it."""
 
     name: str
     program: str
@@ -57,7 +59,7 @@ def toys(
     env: dict[str, str] | None = None,
     **config: str,
 ) -> Stack:
-    """A stack of the toy project; its provider notes its calls in ``calls.log``."""
+    """A stack of the toy project. Its provider logs its calls in ``calls.log``."""
     return Stack(
         copy_project(HERE / "project", folder / "project"),
         engine,
@@ -70,15 +72,15 @@ def toys(
 
 
 def calls_of(stack: Stack, method: str) -> list[str]:
-    """The names of the toys whose provider was asked for that."""
+    """The names of the toys for which the provider got the call."""
     log = Path(stack.env["TOYS_LOG"])
     lines = log.read_text().splitlines() if log.exists() else []
     entries = [json.loads(line) for line in lines]
     return [entry["name"] for entry in entries if entry["method"] == method]
 
 
-def tell(story: Story, engine: Engine, folder: Path) -> list[dict[str, Any]]:
-    """What came of each command: the exit code, the provider's calls, the state."""
+def run_story(story: Story, engine: Engine, folder: Path) -> list[dict[str, Any]]:
+    """Run the story. Return the exit code, the provider's calls and the state for each command."""
     log = folder / "calls.log"
     secrets = {"toys:mark": "mark of the stack"}
     stack = toys(engine, folder, story.program, secrets=secrets, plain="plain")
@@ -106,20 +108,22 @@ def tell(story: Story, engine: Engine, folder: Path) -> list[dict[str, Any]]:
 
 
 def _calls(log: Path) -> dict[str, list[Any]]:
-    """The calls by resource, each in order; resources that depend on none have no common order."""
+    """The calls in order for each resource. Independent resources have no common order."""
     calls: dict[str, list[Any]] = {}
     for line in log.read_text().splitlines():
         entry = json.loads(line)
         calls.setdefault(entry.pop("name", ""), []).append(entry)
-    # The hosts configure whenever their first call comes.
+    # A host is configured when it gets its first call.
     calls[""] = sorted(calls.get("", []), key=json.dumps)
     return {name: _sorted(entries) for name, entries in calls.items()}
 
 
 def _sorted(entries: list[Any]) -> list[Any]:
-    """Two resources of one name, of which one waits for its deletion, are read and deleted at once.
+    """Sort consecutive reads, and consecutive deletions.
 
-    So what is read (and compared) in a row, and what is deleted in a row, has no order.
+    If two resources have one name, because one waits for its deletion, the engine reads (and
+    compares)
+    and deletes them in parallel.
     """
     out: list[Any] = []
     for kind, run in groupby(entries, lambda entry: _AT_ONCE.get(entry["method"], "")):
@@ -148,12 +152,12 @@ def _state(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def recorded(story: Story) -> list[dict[str, Any]]:
-    """What the real engine made of it."""
+    """The recorded result of the real engine."""
     return list(json.loads((RECORDED / f"{story.name}.json").read_text()))
 
 
 def _text(told: list[dict[str, Any]]) -> str:
-    """As JSON, a line for each call and each resource, so that differences can be read."""
+    """As JSON with one line for each call and each resource, which makes diffs readable."""
     small = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
     calls = ('"method":', '"urn":')
 
@@ -181,7 +185,7 @@ def main() -> None:
         if sys.argv[1:] and story.name not in sys.argv[1:]:
             continue
         folder = Path(tempfile.mkdtemp())
-        told = tell(story, "pulumi", folder)
+        told = run_story(story, "pulumi", folder)
         (RECORDED / f"{story.name}.json").write_text(_text(told))
         shutil.rmtree(folder)
 

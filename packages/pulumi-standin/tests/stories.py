@@ -1,4 +1,4 @@
-"""The stories that both engines must tell alike."""
+"""The stories, whose results must be the same on both engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The table of resources fits the terminal; without a terminal there are neither colours nor it."""
+"""The table of resources fits the terminal. Without a terminal, there are neither colours nor a
+table.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stack goes from one engine to the other and back, with its secrets, and nothing changes."""
+"""A stack with secrets moves from one engine to the other and back, and nothing changes."""
 
 from __future__ import annotations
 

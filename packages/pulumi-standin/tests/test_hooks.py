@@ -1,4 +1,6 @@
-"""Outputs of a component that a hook sends: saved before the provider is called, or nothing is."""
+"""A hook that registers a component's outputs: they are saved before the provider is called, or the
+provider is not called.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.parametrize("engine", ENGINES)]
 
 
 def begun(stack: Stack) -> int | None:
-    """What the component has saved."""
+    """The saved outputs of the component."""
     (component,) = stack.resources("toys:index:Marked")
     return component.get("outputs", {}).get("begun")  # type: ignore[no-any-return]
 
@@ -36,7 +38,7 @@ def test_a_second_call_fails_the_step(engine: Engine, tmp_path: Path) -> None:
     assert calls_of(stack, "create") == []
 
 
-def test_once_a_neighbour_has_failed_nothing_is_saved(engine: Engine, tmp_path: Path) -> None:
+def test_nothing_is_saved_after_another_resource_has_failed(engine: Engine, tmp_path: Path) -> None:
     stack = toys(engine, tmp_path, "marked", what="neighbour", seconds="4")
     run = stack.up("--skip-preview")
     assert run.exit_code == 1

@@ -1,4 +1,4 @@
-"""States that somebody else wrote: what they name is loaded only if it may be."""
+"""States from elsewhere: their providers are loaded only if that is allowed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pickled(value: object) -> str:
 
 
 class Evil:
-    """Runs a command as soon as it is loaded."""
+    """Runs a command when it is unpickled."""
 
     def __init__(self, command: str) -> None:
         self.command = command
@@ -84,7 +84,7 @@ def test_what_the_program_registers_is_trusted() -> None:
 
 
 def run(stack: Stack, operation: str, **settings: Any) -> tuple[int, str]:
-    """An operation whose command loads from a state what is of `trusted_package` alone."""
+    """An operation of a command that loads only providers of `trusted_package` from a state."""
     out = io.StringIO()
     given = Settings(
         cwd=stack.project,
@@ -124,7 +124,7 @@ def test_a_provider_of_the_state_is_not_loaded(
         assert calls_of(stack, "delete") == calls_of(stack, "read") == []
     assert len(stack.resources("pulumi-python:dynamic/toys:Toy")) == 3
 
-    # The host takes the provider from the inputs if the outputs come to nothing.
+    # The host reads the provider from the inputs if the outputs are empty.
     for outputs in ({}, {"seen": None}):
         hostile = json.loads(json.dumps(state))
         for resource in hostile["deployment"]["resources"]:
@@ -138,7 +138,7 @@ def test_a_provider_of_the_state_is_not_loaded(
             assert "error: the state's provider (code) is not loaded" in output
     path.write_text(json.dumps(state))
 
-    # What the program registers is loaded: the resource goes on with the program's provider.
+    # What the program registers is loaded, so the resource uses the program's provider.
     code, output = run(stack, "up")
     assert code == 0, output
     assert not touched.exists()

@@ -1,4 +1,4 @@
-"""Runs that are cut off: by Ctrl-C, by `kill -9`, by another run."""
+"""Runs that are ended by Ctrl-C, by `kill -9`, or by another run's lock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _toys(stack: Stack) -> set[str]:
 
 
 @pytest.mark.slow
-def test_ctrl_c_waits_for_what_is_under_way(tmp_path: Path) -> None:
+def test_ctrl_c_waits_for_running_steps(tmp_path: Path) -> None:
     stack = _stack("stand-in", tmp_path, 3)
     process = stack.start("up", "--skip-preview")
     _until(stack, "create", "second")
@@ -52,7 +52,7 @@ def test_ctrl_c_waits_for_what_is_under_way(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_was_under_way_at_kill_9_stays_pending(engine: Engine, tmp_path: Path) -> None:
+def test_steps_that_run_at_kill_9_stay_pending(engine: Engine, tmp_path: Path) -> None:
     stack = _stack(engine, tmp_path, 10)
     process = stack.start("up", "--skip-preview")
     _until(stack, "create", "second")
@@ -67,7 +67,7 @@ def test_what_was_under_way_at_kill_9_stays_pending(engine: Engine, tmp_path: Pa
             time.sleep(0.05)
         assert processes_in(stack.project) == {}
         assert calls_of(stack, "slept") == []
-    for left in processes_in(stack.project):  # the toys' host, which heeds no engine's end
+    for left in processes_in(stack.project):  # the toys' host, which does not end with the engine
         os.kill(left, signal.SIGKILL)
     again = stack.up("--skip-preview", "-c", "toys:seconds=0").ok()
     assert "1 pending operations from previous deployment" in again.output

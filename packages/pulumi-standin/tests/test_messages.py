@@ -1,4 +1,4 @@
-"""What a run tells people: messages, progress, differences, and never a secret."""
+"""The output of a run: messages, progress, differences, and never a secret."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_messages_progress_and_differences(tmp_path: Path) -> None:
     assert "hush" not in output + changed + str(stack.state())
 
 
-def test_an_error_shows_no_secret_and_acts_on_no_terminal(
+def test_an_error_shows_no_secret_and_no_control_characters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "x")

@@ -1,4 +1,4 @@
-"""The stand-in engine does what the real one does: the same calls, the same states."""
+"""The stand-in engine makes the same calls and states as the real engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parity import Story, recorded, tell
+from parity import Story, recorded, run_story
 from stories import STORIES
 from tests.support.engine import ENGINES, Engine
 
@@ -14,6 +14,6 @@ from tests.support.engine import ENGINES, Engine
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-def test_tells_the_story_as_recorded(story: Story, engine: Engine, tmp_path: Path) -> None:
-    for told, expected in zip(tell(story, engine, tmp_path), recorded(story), strict=True):
+def test_a_story_has_the_recorded_result(story: Story, engine: Engine, tmp_path: Path) -> None:
+    for told, expected in zip(run_story(story, engine, tmp_path), recorded(story), strict=True):
         assert told == expected

@@ -1,4 +1,4 @@
-"""The engine's parts that have rules of their own: values, paths, encryption, configuration."""
+"""Parts of the engine: values, paths, encryption, configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from pulumi_standin.values import (
     unwrap,
 )
 
-# Written by `pulumi stack init` and `pulumi config set --secret` (3.260) with the passphrase "x".
+# The output of `pulumi stack init` and `pulumi config set --secret` (3.260) with the passphrase
+# "x".
 SALT = "v1:iL3GOxAeCys=:v1:aEiwxQQf4s/Dsjhl:IOkkc/HxcQOcsEMk+GCltFx9xWO3dw=="
 SECURE = "v1:Lht3gO6/r+Hnvxo8:G4LhvAXSg5HQSCZtYey4gLF6p2uz0A=="
 
@@ -44,12 +45,12 @@ VALUES: Props = {
 }
 
 
-def test_values_survive_the_wire() -> None:
+def test_values_are_the_same_after_the_protocol() -> None:
     struct = to_struct(VALUES, secrets=True, unknowns=True, references=True)
     assert deep_equals(from_struct(struct), VALUES)
 
 
-def test_providers_get_secrets_in_the_clear_and_resources_by_id() -> None:
+def test_providers_get_plain_secrets_and_resource_ids() -> None:
     seen = from_struct(to_struct(VALUES))
     assert seen["secret"] == {"deep": [1, {"x": None}]}
     assert seen["unknown"] == [{}]
@@ -58,7 +59,7 @@ def test_providers_get_secrets_in_the_clear_and_resources_by_id() -> None:
     assert "new" not in seen
 
 
-def test_what_was_read_is_written_as_it_is_now() -> None:
+def test_annotated_secrets_are_written() -> None:
     plain = from_struct(to_struct({"a": {"b": "hush"}, "c": 1}))
     annotate_secrets(plain, {"a": {"b": Secret("x")}})
     assert plain["a"] == {"b": Secret("hush")}
@@ -70,13 +71,13 @@ def test_what_was_read_is_written_as_it_is_now() -> None:
     ("a", "b"),
     [(True, 1), (0, False), ([1], [True]), ({"a": Secret(1)}, {"a": 1}), ("1", 1), (None, {})],
 )
-def test_values_that_python_takes_for_equal_may_differ(a: Any, b: Any) -> None:
+def test_values_that_are_equal_in_python_may_differ(a: Any, b: Any) -> None:
     assert not deep_equals(a, b)
     assert not deep_equals({"x": [a]}, {"x": [b]})
     assert deep_equals({"x": [a], "y": 1.0}, {"y": 1, "x": [a]})
 
 
-def test_values_survive_the_state() -> None:
+def test_values_are_the_same_after_the_state() -> None:
     crypter = Crypter.new("a passphrase")
     kept = states.encode(VALUES, crypter)
     assert "deep" not in str(kept["secret"])
@@ -139,7 +140,7 @@ def test_bad_projects_are_refused_in_one_line(tmp_path: Path, text: str, words: 
     assert "\n" not in str(refused.value)
 
 
-def test_a_state_is_replaced_whole_and_read_back(tmp_path: Path) -> None:
+def test_a_state_is_replaced_atomically_and_read_back(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "dev.json")
     assert file.read() == {}
     file.write('{"version": 3, "deployment": {"resources": []}}')
@@ -186,7 +187,7 @@ def test_durations_are_read_as_go_writes_them() -> None:
         seconds("soon")
 
 
-def test_changed_keys_leave_secrets_out() -> None:
+def test_changed_keys_omit_secrets() -> None:
     old = {"a": 1, "b": Secret(1), "c": 1, "same": 1}
     new = {"a": 2, "b": Secret(2), "d": 1, "same": 1}
     assert render.changed_keys(old, new) == "+d,-c,~a"

@@ -1,4 +1,4 @@
-"""The stand-in's files: for their owner alone, and never reached through a link."""
+"""The stand-in's files: only their owner can read them, and links are not followed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mode(path: Path) -> int:
 
 @pytest.fixture(autouse=True)
 def _an_open_umask() -> Iterator[None]:
-    """As careless as a umask can be."""
+    """The most permissive umask."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -31,14 +31,14 @@ def _an_open_umask() -> Iterator[None]:
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
-    """A file of somebody's own, which nothing may touch."""
+    """Another file, which may not be changed."""
     path = tmp_path / "other"
     path.write_text("precious")
     path.chmod(0o644)
     return path
 
 
-def test_a_state_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_a_state(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "states" / "dev.json")
     with file.locked():
         file.write(STATE)
@@ -46,7 +46,7 @@ def test_a_state_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert mode(file.path) == mode(file.path.with_suffix(".lock")) == 0o600
 
 
-def test_what_was_readable_by_all_is_not_any_more(tmp_path: Path) -> None:
+def test_a_public_state_becomes_private(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "dev.json")
     for path in (file.path, tmp_path / "dev.lock"):
         path.write_text(STATE)
@@ -75,7 +75,7 @@ def test_a_state_that_is_a_link_is_refused(tmp_path: Path, other: Path) -> None:
     assert file.path.is_symlink()
 
 
-def test_a_state_that_is_a_second_name_of_a_file_leaves_that_file_alone(
+def test_a_state_that_is_a_hard_link_does_not_change_the_other_file(
     tmp_path: Path, other: Path
 ) -> None:
     file = StateFile(tmp_path / "dev.json")

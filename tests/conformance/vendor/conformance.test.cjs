@@ -1,6 +1,6 @@
 'use strict'
-// Every call that we emulate, made by the vendor's compiled client: node --test
-// SANDBOX_URL, TEAM_ID and REFRESH_TOKEN say where.
+// The vendor's compiled client makes every call that we emulate: node --test
+// The environment has SANDBOX_URL, TEAM_ID and REFRESH_TOKEN.
 
 const assert = require('node:assert/strict')
 const http = require('node:http')
@@ -56,7 +56,7 @@ const byId = async (accountId) => {
 	return data.accounts[0]
 }
 
-test('the factory gets a token that verifyToken takes, and keeps it', async () => {
+test('the factory gets a token that verifyToken accepts, and keeps it', async () => {
 	const answer = await fetch(`${SANDBOX_URL}/_sandbox/public-key`)
 	setCustomPublicKey(await answer.text())
 	const factory = login()
@@ -75,7 +75,7 @@ test('the factory gets a token that verifyToken takes, and keeps it', async () =
 	assert.ok(left > 57 * 60_000 && left <= 58 * 60_000, 'renewed 2 minutes before its end')
 })
 
-test('scopes that were asked for are the only ones there are', async () => {
+test('a token has only the requested scopes', async () => {
 	const { token: narrow } = await login([Scope.AccountRead])(TEAM_ID)
 	assert.deepEqual(getScopes(verifyToken(narrow).scope), ['ACCOUNT_READ'])
 	const narrowAccounts = new AccountApi(at('im', narrow))
@@ -206,7 +206,7 @@ test('billing', async () => {
 	const { data: detail } = await detailApi.teamDetailGet()
 	assert.equal(detail.id, TEAM_ID)
 	assert.ok(detail.usage[item] > 0)
-	// As the official example of a purchase does it.
+	// Like the official example of a purchase.
 	await detailApi.teamDetailPatch({
 		teamDetailUpdate: { autoChargeItems: [...detail.autoChargeItems, item] },
 	})
@@ -283,7 +283,7 @@ test('the team, its members, its invite links', async () => {
 	await teams.teamsPatch({ teamPatchRequest: { inviteLinks: [{ id: link.id, delete: true }] } })
 })
 
-test('the client retries 429 and 503, and buys again where an answer was lost', async () => {
+test('the client retries 429 and 503, and buys again if an answer was lost', async () => {
 	const nickname = `retry-${Date.now()}`
 	const fault = (action, more) => (
 		control('POST', '/faults', { method: 'POST', path: '/im/accounts', action, ...more })
@@ -297,7 +297,7 @@ test('the client retries 429 and 503, and buys again where an answer was lost', 
 	await refused(500, newAccount({ nickname }))
 	assert.equal(await bought(), 1)
 	// Its retryCondition asks axios-retry whether the error can be retried, not whether the call
-	// can: a purchase that was answered into a cut connection is made a second time.
+	// can: a purchase whose connection was cut after the work is made a second time.
 	await fault('drop_after')
 	await newAccount({ nickname })
 	assert.equal(await bought(), 3)

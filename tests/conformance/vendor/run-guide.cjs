@@ -1,9 +1,9 @@
 'use strict'
 // Runs the guide's own text, step by step: node run-guide.cjs purchase | STEP ACCOUNT_ID
 //
-// Nothing of it is changed but where it goes: the client's calls to ChatDaddy are sent to
-// SANDBOX_URL. `import` becomes `require`, as the guide's TypeScript would be compiled, since it
-// imports a type (`JWT`) that is not there when the program runs.
+// Only the address is changed: the client's calls to ChatDaddy are sent to SANDBOX_URL. `import`
+// becomes `require`, like in compiled TypeScript, because the guide imports a type (`JWT`) that does
+// not exist at run time.
 
 const { readFileSync } = require('node:fs')
 const { join } = require('node:path')

@@ -1,4 +1,4 @@
-"""A team as one finds it: some accounts are logged in, some are gone, some have odd names."""
+"""A typical team: some accounts are logged in, some are gone, some have unusual names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCREENS = Path(__file__).parent / "screens"
 
 @dataclass
 class Team:
-    """The emulator, and its accounts' IDs by what the tests call them."""
+    """The emulator, and the IDs of its accounts by the names that the tests use."""
 
     sandbox: Sandbox
     ids: dict[str, str] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Team:
         return self.ids[name]
 
     def scan(self, name: str, phone: str) -> None:
-        """A phone scans the code of an account."""
+        """A phone scans the QR code of an account."""
         path = f"/_sandbox/accounts/{self.ids[name]}/scan"
         self.sandbox.http.post(path, json={"phone": phone}).raise_for_status()
 
@@ -43,7 +43,7 @@ class Team:
 
 
 def fill(team: Team) -> None:
-    """Accounts of every kind; the names say what is odd about each."""
+    """Create accounts of every kind, named after what is special about each."""
     team.buy("acorn", "Acorn Bakery", tier="unlimited", settings={"geoLocation": "HK"})
     team.buy("birch", "Birch & Sons", tier="limited")
     team.buy("birch-2", "Birch & Sons", tier="unlimited")
@@ -62,7 +62,7 @@ def fill(team: Team) -> None:
 
 @pytest.fixture(scope="module")
 def team() -> Iterator[Team]:
-    """The team, for tests that change nothing."""
+    """A team for tests that change nothing."""
     with running() as server:
         found = Team(server)
         fill(found)
@@ -71,7 +71,7 @@ def team() -> Iterator[Team]:
 
 @pytest.fixture
 def own_team() -> Iterator[Team]:
-    """An empty team of one test's own."""
+    """An empty team for one test."""
     with running() as server:
         yield Team(server)
 

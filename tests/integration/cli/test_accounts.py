@@ -47,13 +47,13 @@ def test_json_and_csv_have_the_same_accounts(team: Team, command: Command) -> No
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",), ("--csv",)])
-def test_no_nickname_steers_the_terminal(command: Command, arguments: tuple[str, ...]) -> None:
+def test_no_nickname_controls_the_terminal(command: Command, arguments: tuple[str, ...]) -> None:
     shown = command.run("accounts", *arguments).ok().out
     assert "\x1b" not in shown
     assert "\u202e" not in shown
 
 
-def test_colour_and_a_cut_are_for_terminals(command: Command) -> None:
+def test_only_terminals_get_colour_and_truncation(command: Command) -> None:
     with command.in_terminal("accounts", columns=80) as terminal:
         assert terminal.end() == 0
     assert "\x1b[32mopen" in terminal.raw
@@ -61,21 +61,21 @@ def test_colour_and_a_cut_are_for_terminals(command: Command) -> None:
     assert not ANSI.search(command.run("accounts").out)
 
 
-def test_no_colour_where_it_is_not_wanted(command: Command) -> None:
+def test_colour_can_be_disabled(command: Command) -> None:
     command.env["NO_COLOR"] = "1"
     with command.in_terminal("accounts") as terminal:
         assert terminal.end() == 0
     assert "\x1b[32m" not in terminal.raw
 
 
-def test_a_reader_that_ends_early_is_no_failure(command: Command) -> None:
+def test_a_closed_pipe_is_not_an_error(command: Command) -> None:
     process = command.start("accounts", "--all", "--json")
     assert process.stdout is not None
     process.stdout.close()
     assert process.wait(timeout=30) in (0, 1)
 
 
-def test_a_large_team_is_read_to_its_end(own_team: Team, command: Command) -> None:
+def test_all_pages_of_a_large_team_are_read(own_team: Team, command: Command) -> None:
     for number in range(130):
         own_team.buy(str(number), f"Shop {number:03}", tier="limited")
     command.env["CHATDADDY_BASE_URL"] = own_team.sandbox.url
@@ -97,7 +97,7 @@ def test_ctrl_c_while_it_waits(own_team: Team, command: Command) -> None:
         assert "\x1b[?25h" in terminal.raw, "the cursor is shown again"
 
 
-def test_what_goes_wrong_at_chatdaddy_is_one_line(own_team: Team, command: Command) -> None:
+def test_a_failure_at_chatdaddy_is_a_one_line_error(own_team: Team, command: Command) -> None:
     own_team.sandbox.fault(
         "GET", "/im/accounts", "status", times=9, status=403, message="\x1b[1mNo"
     )

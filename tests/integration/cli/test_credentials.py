@@ -1,4 +1,4 @@
-"""Where the commands get team and token from: flags, the stack in the folder, the environment."""
+"""The sources of team and token: flags, the stack in the folder, the environment."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ needs_pulumi = [
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Command:
-    """Nothing in the environment."""
+    """A command without settings in the environment."""
     return Command(tmp_path)
 
 
 @pytest.fixture
 def token_file(tmp_path: Path) -> Iterator[Path]:
-    """Gone after the test: the suite ends with a search for secrets in what it left behind."""
+    """A file that is removed after the test, because the suite ends with a search for secrets in
+    files.
+    """
     file = tmp_path / "token"
     file.write_text(f"{REFRESH_TOKEN}\n")
     yield file
@@ -48,7 +50,7 @@ def project(command: Command, team: Team, salt: str = "", secret: str = "") -> N
 
 @pytest.fixture
 def sealed() -> tuple[str, str]:
-    """A salt and the token, encrypted as Pulumi does it."""
+    """A salt and the token, encrypted like Pulumi encrypts them."""
     import base64
     import hashlib
 
@@ -61,7 +63,7 @@ def sealed() -> tuple[str, str]:
     return f"v1:{text[0]}:v1:{text[1]}:", f"v1:{text[1]}:{text[2]}"
 
 
-def test_without_any_the_first_that_is_missing_is_named(bare: Command) -> None:
+def test_the_first_missing_setting_is_named(bare: Command) -> None:
     ran = bare.run("accounts")
     assert ran.exit_code == 1
     assert ran.err.startswith("error: chatdaddy:teamId is not set")
@@ -95,7 +97,7 @@ def test_a_token_that_is_typed_is_not_shown(team: Team, bare: Command) -> None:
     assert REFRESH_TOKEN not in terminal.raw
 
 
-def test_ctrl_c_at_the_question(bare: Command) -> None:
+def test_ctrl_c_at_the_prompt(bare: Command) -> None:
     with bare.in_terminal("accounts", "--team-id", TEAM_ID, "--ask-token") as terminal:
         terminal.wait_for("the refresh token: ")
         terminal.type("\x03")
@@ -114,7 +116,7 @@ def test_ctrl_c_at_the_question(bare: Command) -> None:
         (("--stack", "dev"), 1, "there is no Pulumi.yaml"),
     ],
 )
-def test_what_cannot_be_read_is_one_line(
+def test_an_unreadable_source_is_a_one_line_error(
     bare: Command, arguments: tuple[str, ...], code: int, told: str
 ) -> None:
     (bare.folder / "empty").touch()
@@ -136,14 +138,14 @@ def test_the_stack_s_file_and_passphrase(
     assert "Acorn Bakery" in bare.run("accounts", cwd=inside).ok().out
     assert "Acorn Bakery" in bare.run("accounts", "-C", "..", "-s", "dev", cwd=inside).ok().out
 
-    # The stack comes before the environment, and a flag before both.
+    # The stack has priority over the environment, and a flag over both.
     bare.env["CHATDADDY_TEAM_ID"] = "another-team"
     bare.run("accounts").ok()
     refused = bare.run("accounts", "--team-id", "another-team")
     assert "another-team" in refused.err
 
 
-def test_a_wrong_passphrase_and_none(team: Team, bare: Command, sealed: tuple[str, str]) -> None:
+def test_a_wrong_or_missing_passphrase(team: Team, bare: Command, sealed: tuple[str, str]) -> None:
     project(bare, team, *sealed)
     bare.env["PULUMI_CONFIG_PASSPHRASE"] = "wrong"
     assert bare.run("accounts").err == (
@@ -155,7 +157,7 @@ def test_a_wrong_passphrase_and_none(team: Team, bare: Command, sealed: tuple[st
     assert "--no-stack" in told
 
 
-def test_a_project_alone_has_settings_too(team: Team, bare: Command) -> None:
+def test_settings_of_a_project_without_a_stack(team: Team, bare: Command) -> None:
     (bare.folder / "Pulumi.yaml").write_text(
         f"name: p\nruntime: python\nconfig:\n  chatdaddy:teamId: {TEAM_ID}\n"
         f"  chatdaddy:baseUrl:\n    value: {team.sandbox.url}\n"
@@ -166,7 +168,7 @@ def test_a_project_alone_has_settings_too(team: Team, bare: Command) -> None:
 
 
 @pytest.mark.parametrize("broken", ["a: [", "- a\n"])
-def test_a_broken_project_is_one_line(bare: Command, broken: str) -> None:
+def test_a_broken_project_is_a_one_line_error(bare: Command, broken: str) -> None:
     (bare.folder / "Pulumi.yaml").write_text(broken)
     ran = bare.run("accounts")
     assert ran.exit_code == 1
@@ -198,7 +200,7 @@ class TestRealStack:
                 check=True,
             )
         assert "Acorn Bakery" in bare.run("accounts").ok().out
-        # Where the file alone doesn't do, the CLI is asked: as for secrets that a service keeps.
+        # If the file is not enough, the command asks the CLI, for example for secrets of a service.
         file = bare.folder / "Pulumi.prod.yaml"
         file.write_text(f"environment:\n  imports: []\n{file.read_text()}")
         assert "prod" in bare.run("accounts", "--stack", "prod").screen

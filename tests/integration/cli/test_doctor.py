@@ -19,7 +19,7 @@ ITEMS = ["limitedMsgNoHistoryAccountDay", "unlimitedMsgHistoryAccountDay"]
 
 @pytest.fixture
 def command(own_team: Team, tmp_path: Path) -> Command:
-    """A team where all is right."""
+    """A team without problems."""
     billing(own_team, autoChargeItems=ITEMS)
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -49,11 +49,11 @@ def verdicts(ran: Ran) -> dict[str, str]:
     return {one["name"]: one["verdict"] for one in json.loads(ran.out)["checks"]}
 
 
-def test_all_is_right(command: Command, check: Callable[[str, Ran], None]) -> None:
+def test_no_problems(command: Command, check: Callable[[str, Ran], None]) -> None:
     check("doctor-right", command.run("doctor"))
 
 
-def test_nothing_is_set(command: Command, check: Callable[[str, Ran], None]) -> None:
+def test_no_settings(command: Command, check: Callable[[str, Ran], None]) -> None:
     command.env = {"PATH": command.env["PATH"]}
     check("doctor-nothing-set", command.run("doctor"))
 
@@ -76,7 +76,7 @@ def test_auto_charge_of_one_tier_is_enough(own_team: Team, command: Command) -> 
     assert verdicts(ran)["auto-charge"] == "warning"
 
 
-def test_a_token_that_may_only_read(
+def test_a_read_only_token(
     own_team: Team, command: Command, check: Callable[[str, Ran], None]
 ) -> None:
     body = {"reason": "test", "scopes": ["ACCOUNT_READ"]}
@@ -95,7 +95,7 @@ def test_another_team(command: Command) -> None:
     assert access["remedy"].startswith("set the right team ID")
 
 
-def test_no_server_there(command: Command) -> None:
+def test_an_unreachable_server(command: Command) -> None:
     ran = command.run("doctor", "--base-url", "http://127.0.0.1:9", "--json")
     assert ran.exit_code == 1
     access = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "access")
@@ -106,9 +106,9 @@ def test_no_server_there(command: Command) -> None:
 def test_without_pulumi(command: Command) -> None:
     command.env["PATH"] = f"{COMMAND.parent}:/usr/bin:/bin"
     if shutil.which("pulumi", path=command.env["PATH"]):
-        pytest.skip("`pulumi` is where every program is")
+        pytest.skip("`pulumi` is in the folder of all programs")
     ran = command.run("doctor", "--json")
-    assert verdicts(ran)["engine"] == "warning", "the stand-in is there"
+    assert verdicts(ran)["engine"] == "warning", "the stand-in is installed"
 
 
 def test_a_stack_that_cannot_be_read(command: Command, check: Callable[[str, Ran], None]) -> None:

@@ -28,7 +28,7 @@ def test_export_and_its_files(command: Command, screens: Screens, format: str) -
     assert listed == {f"fleet.{format}", "__main__.py", "Pulumi.yaml"}
 
 
-def test_what_is_exported_has_no_problem_and_no_difference(team: Team, command: Command) -> None:
+def test_an_exported_file_has_no_problems_and_no_differences(team: Team, command: Command) -> None:
     for format in FORMATS:
         command.run(*("fleet", "export", "-o", format, "--format", format, "--with-settings")).ok()
         file = f"{format}/fleet.{format}"
@@ -64,7 +64,7 @@ def test_filters_change_no_key(command: Command) -> None:
     assert some.items() <= keys(command.folder / "all").items()
 
 
-def test_files_that_are_there_stay(command: Command, screens: Screens) -> None:
+def test_existing_files_are_not_overwritten(command: Command, screens: Screens) -> None:
     command.run("fleet", "export", "-o", "out").ok()
     fleet, program = command.folder / "out" / "fleet.yaml", command.folder / "out" / "__main__.py"
     before = fleet.read_text()
@@ -184,7 +184,7 @@ def test_diff_without_an_answer_ends_with_2(command: Command) -> None:
 
 @pytest.mark.slow
 def test_diff_says_what_up_does(own_team: Team, command: Command, tmp_path: Path) -> None:
-    """Without a state, the same accounts are bought and changed."""
+    """Without a state, the diff shows the purchases and changes that `up` makes."""
     sandbox: Sandbox = own_team.sandbox
     own_team.buy("acorn", "Acorn Bakery", tier="limited")
     own_team.buy("birch", "Birch", tier="limited")

@@ -1,4 +1,4 @@
-"""`--help`, completion, and the commands' ends."""
+"""`--help`, completion, and exit codes of the commands."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_help(bare: Command, name: str) -> None:
 
 
 def assert_is_a_command(bare: Command, line: str) -> None:
-    """The words of an example are a command's, and its options exist."""
+    """The words of an example are a command, and its options exist."""
     words = line.strip().split()[1:]
     options = [word for word in words if word.startswith("-") and word != "-"]
     path = words[: 2 if words[0] in ("fleet", "sandbox") else 1]
@@ -66,7 +66,7 @@ def test_completion(bare: Command, shell: str) -> None:
         ("chatdaddy-pulumi fleet export --format ", "csv json yaml"),
     ],
 )
-def test_what_completion_offers(bare: Command, words: str, offered: str) -> None:
+def test_completions(bare: Command, words: str, offered: str) -> None:
     bare.env |= {
         "_CHATDADDY_PULUMI_COMPLETE": "complete_bash",
         "COMP_WORDS": words,
@@ -82,7 +82,7 @@ def test_an_unknown_command(bare: Command) -> None:
     assert "Traceback" not in ran.err
 
 
-def test_the_command_starts_in_no_time_for_what_needs_nothing(bare: Command) -> None:
+def test_help_and_completion_import_little(bare: Command) -> None:
     """Neither Pulumi nor the API client is imported for help and completion."""
     code = (
         "import sys; from chatdaddy_pulumi.cli import app; "

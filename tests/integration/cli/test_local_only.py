@@ -1,4 +1,6 @@
-"""The stand-in engine drives servers on this machine, and says so in one line otherwise."""
+"""The stand-in engine only uses servers on this machine, and refuses others with a one-line
+error.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ REAL = "https://api.chatdaddy.tech"
         ("", False),
     ],
 )
-def test_tells_this_machine_from_others(url: str, local: bool) -> None:
+def test_local_addresses_are_recognised(url: str, local: bool) -> None:
     assert is_local(url) is local
 
 
@@ -48,7 +50,7 @@ def test_tells_this_machine_from_others(url: str, local: bool) -> None:
         ({f"chatdaddy:{name}Url": LOCAL for name in ("auth", "im", "payments", "events")}, {}),
     ],
 )
-def test_takes_servers_of_this_machine(config: dict[str, str], env: dict[str, str]) -> None:
+def test_accepts_servers_of_this_machine(config: dict[str, str], env: dict[str, str]) -> None:
     check_urls(config, env, "stack dev")
 
 
@@ -65,7 +67,7 @@ def test_takes_servers_of_this_machine(config: dict[str, str], env: dict[str, st
         ({"baseUrl": LOCAL}, {"CHATDADDY_AUTH_URL": REAL}),
     ],
 )
-def test_refuses_all_others(config: dict[str, str], env: dict[str, str]) -> None:
+def test_refuses_servers_of_other_machines(config: dict[str, str], env: dict[str, str]) -> None:
     with pytest.raises(EngineError, match="`pulumi up`") as refused:
         check_urls(config, env, "stack dev")
     assert "\n" not in str(refused.value)
@@ -98,7 +100,9 @@ pulumi.ProviderResource("pulumi-python", "team-b", {{"baseUrl": "{REAL}"}})
 
 @pytest.mark.slow
 def test_a_provider_in_the_state_is_refused_too(tmp_path: Path) -> None:
-    """A state of real accounts may have been copied here: its own configuration counts."""
+    """A state of real accounts may be copied to this machine. Its providers' configuration
+    applies.
+    """
     project = copy_project(TOYS, tmp_path / "project")
     log = {"TOYS_LOG": str(tmp_path / "log")}
     stack = Stack(
@@ -138,5 +142,5 @@ def test_our_providers_are_loaded_from_a_state(name: str) -> None:
         "chatdaddy_pulumi._account\n",
     ],
 )
-def test_nothing_else_is(name: str | None) -> None:
+def test_no_other_provider_is_loaded_from_a_state(name: str | None) -> None:
     assert not is_ours(name)

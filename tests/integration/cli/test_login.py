@@ -37,7 +37,7 @@ def screens(own_team: Team) -> Callable[[str, Ran], None]:
 
 
 class Watched:
-    """A login that runs, and what it has printed so far."""
+    """A running login, and its output."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -57,7 +57,7 @@ class Watched:
             self.line()
 
     def wait_for_code(self) -> str:
-        """The next code that is shown whole, as a phone reads it."""
+        """The next complete code, as a phone reads it."""
         before = len(list(qr.blocks(self.text)))
         while True:
             line = self.line()
@@ -73,7 +73,7 @@ class Watched:
 
 @pytest.fixture
 def login(command: Command) -> Iterator[Callable[..., Watched]]:
-    """Starts `login`; what still runs at the end is ended."""
+    """Start `login`, and end it after the test if it still runs."""
     started: list[Watched] = []
 
     def start(*arguments: str) -> Watched:
@@ -108,7 +108,7 @@ def test_a_code_is_shown_renewed_and_scanned(
     screens("login-one", running.end("login", "Acorn Bakery"))
 
 
-def test_a_code_that_was_given_up_is_asked_for_again(
+def test_a_new_code_is_requested_after_one_expired(
     own_team: Team, login: Callable[..., Watched]
 ) -> None:
     own_team.buy("acorn", "Acorn Bakery", tier="limited")
@@ -174,7 +174,7 @@ def test_a_pin(
 
 
 def test_a_code_after_a_pin(own_team: Team, login: Callable[..., Watched]) -> None:
-    """Who changes their mind gets the code."""
+    """The person may switch back to the code."""
     own_team.buy("acorn", "Acorn Bakery", tier="limited")
     first = login("Acorn Bakery", "--pair-code", "85261234567", "--timeout", "1")
     assert first.end().exit_code == 1
@@ -190,7 +190,7 @@ def test_timeout(own_team: Team, command: Command, screens: Callable[[str, Ran],
     screens("login-timeout", ran)
 
 
-def test_what_can_not_be_logged_in_is_reported_at_once(
+def test_accounts_that_can_not_be_logged_in_are_reported_at_once(
     own_team: Team, command: Command, screens: Callable[[str, Ran], None]
 ) -> None:
     own_team.buy("acorn", "Acorn Bakery", tier="limited")
@@ -226,7 +226,7 @@ def test_an_account_that_disappears_during_a_login(
     assert "is deleted" in ran.out
 
 
-def test_a_service_that_is_away_for_a_while(own_team: Team, login: Callable[..., Watched]) -> None:
+def test_a_service_that_is_down_for_a_while(own_team: Team, login: Callable[..., Watched]) -> None:
     own_team.buy("acorn", "Acorn Bakery", tier="limited")
     running = login("Acorn Bakery")
     running.wait_for_code()
@@ -248,7 +248,7 @@ def test_ctrl_c(own_team: Team, login: Callable[..., Watched]) -> None:
 
 
 class TestKeys:
-    """What a key stands for, in the folder of a project."""
+    """Names for accounts in the folder of a project."""
 
     def test_keys_of_a_fleet_file(
         self, own_team: Team, command: Command, login: Callable[..., Watched]
@@ -306,14 +306,14 @@ class TestKeys:
 
 
 class TestTerminal:
-    """On a screen: one code, drawn anew in its place."""
+    """In a terminal: one code, drawn again in the same place."""
 
     def code_on(self, terminal: Terminal) -> str:
-        """The code on the screen, once it is drawn whole."""
+        """The code on the screen, when it is complete."""
         while True:
             whole_lines = terminal.text.rpartition("\n")[0]
             found = list(qr.blocks(whole_lines))
-            # A code is as high as it is wide, and a line holds two rows of it.
+            # A code is a square, and each line shows two of its rows.
             if found and len(found[-1]) == (len(found[-1][0]) + 1) // 2:
                 return qr.read_text(found[-1], dark_ink=True)
             assert terminal.read(20), terminal.text
@@ -334,7 +334,7 @@ class TestTerminal:
             assert terminal.end() == 0
             assert "logged in as +85261000001" in terminal.text
 
-    def test_too_small(self, own_team: Team, command: Command) -> None:
+    def test_a_terminal_that_is_too_small(self, own_team: Team, command: Command) -> None:
         own_team.buy("acorn", "Acorn Bakery", tier="limited")
         with command.in_terminal("login", "--all", *FAST, rows=20, columns=80) as terminal:
             terminal.wait_for("or use --page")
@@ -344,7 +344,7 @@ class TestTerminal:
             assert "\x1b[?25h" in terminal.raw, "the cursor is shown again"
 
 
-def test_json_of_accounts_tells_that_it_is_done(own_team: Team, command: Command) -> None:
+def test_json_of_accounts_shows_the_login(own_team: Team, command: Command) -> None:
     own_team.buy("acorn", "Acorn Bakery", tier="limited")
     own_team.scan("acorn", "85261234567")
     told = json.loads(command.run("accounts", "--json").out)["accounts"]

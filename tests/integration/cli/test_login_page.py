@@ -1,4 +1,4 @@
-"""`chatdaddy-pulumi login --page`: what is served to whom, and the page in a real browser."""
+"""`chatdaddy-pulumi login --page`: access control, and the page in a real browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 class Served:
-    """A page that is served."""
+    """A running page server."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -51,7 +51,7 @@ def codes(team: Team) -> set[str]:
     return {one["stateInfo"]["qr"] for one in team.sandbox.accounts() if "qr" in one["stateInfo"]}
 
 
-def test_who_does_not_know_the_address_gets_nothing(served: Served) -> None:
+def test_the_page_needs_its_secret_address(served: Served) -> None:
     address = httpx.URL(served.address)
     assert address.host == "127.0.0.1"
     assert len(address.path.strip("/")) >= 32, "it can't be guessed"
@@ -69,7 +69,7 @@ def test_who_does_not_know_the_address_gets_nothing(served: Served) -> None:
         assert http.get(address, headers={"X": "y" * 10_000}).status_code == 400
 
 
-def test_it_shows_only_names(own_team: Team, served: Served) -> None:
+def test_the_page_shows_only_names(own_team: Team, served: Served) -> None:
     with httpx.Client(trust_env=False) as http:
         state = http.get(f"{served.address}state")
         while any(one["phase"] == "waiting" for one in state.json()["accounts"]):
@@ -90,7 +90,7 @@ def test_it_shows_only_names(own_team: Team, served: Served) -> None:
     assert "Birch & Sons" in rest
 
 
-def test_another_host_is_warned_of(command: Command) -> None:
+def test_serving_on_another_host_shows_a_warning(command: Command) -> None:
     process = command.start("login", "--all", "--page", "--host", "0.0.0.0", "--timeout", "1")
     out, _ = process.communicate(timeout=60)
     assert "not encrypted" in out
@@ -133,7 +133,7 @@ def test_in_a_real_browser(own_team: Team, served: Served) -> None:
         assert first == codes(own_team)
         assert len(first) == 2
 
-        # The codes change: so does the page, by itself.
+        # The page updates itself when the codes change.
         sources = page.evaluate("[...document.images].map((image) => image.src).join()")
         own_team.sandbox.advance(20)
         changed = f"[...document.images].every((image) => !{sources!r}.includes(image.src))"

@@ -1,4 +1,4 @@
-"""`sandbox up` takes secrets from files and from a prompt: none has to be an argument."""
+"""`sandbox up` reads secrets from files and from a prompt, so that they need not be arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def command(team: Team, tmp_path: Path) -> Command:
 
 @pytest.fixture
 def token_file(tmp_path: Path) -> Iterator[Path]:
-    """Gone after the test: the suite ends with a search for secrets in what it left behind."""
+    """A file that is removed after the test, because the suite ends with a search for secrets in
+    files.
+    """
     file = tmp_path / "token"
     file.write_text(f"{REFRESH_TOKEN}\n")
     yield file
@@ -34,7 +36,7 @@ def token_file(tmp_path: Path) -> Iterator[Path]:
 
 
 def assert_kept(command: Command) -> None:
-    """The stack's file has it, encrypted, and it is the token."""
+    """The stack's file contains the encrypted token."""
     text = (command.folder / "Pulumi.dev.yaml").read_text()
     assert "secure: v1:" in text
     assert REFRESH_TOKEN not in text

@@ -1,4 +1,4 @@
-"""The command if only the extra `[cli]` is installed."""
+"""The command with only the extra `[cli]` installed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-#: Runs the command as if a package were not installed.
+#: Runs the command as if a package is not installed.
 WITHOUT = "import sys; sys.modules[{!r}] = None; from chatdaddy_pulumi.cli import main; main()"
 
 

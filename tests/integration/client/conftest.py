@@ -1,4 +1,4 @@
-"""The client against one emulator for all tests of a worker; each test has its own nicknames."""
+"""The client with one emulator for all tests of a worker. Each test has its own nicknames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 LIMITED = "limited_msg_no_chat_history"
 UNLIMITED = "unlimited_msg_chat_history"
 
-#: Retries without waiting, and one look for a lost purchase.
+#: Retries without waiting, and only one search for a lost purchase.
 FAST = ClientOptions(
     retry_delay_s=0,
     lookup_s=0.1,
@@ -37,7 +37,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Of no test: the client's own log and the libraries' are searched after each."""
+    """After each test, the logs of the client and of the libraries are searched for secrets."""
     caplog.set_level(logging.INFO)
     yield
     assert REFRESH_TOKEN not in caplog.text
@@ -52,7 +52,7 @@ def one_emulator() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def server(one_emulator: Sandbox) -> Sandbox:
-    """The worker's emulator, without faults or memories of earlier calls."""
+    """The worker's emulator, without faults and recorded calls."""
     one_emulator.clear_faults()
     one_emulator.forget_requests()
     return one_emulator
@@ -60,14 +60,14 @@ def server(one_emulator: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def nickname() -> str:
-    """One that no other test has."""
+    """A nickname that no other test has."""
     return f"account-{next(_numbers)}-of-the-tests"
 
 
 def client(
     server: Sandbox, options: ClientOptions = FAST, base: str | None = None, **credentials: Any
 ) -> ChatDaddy:
-    """A client of the emulator's team, at the emulator or at another base URL."""
+    """A client of the emulator's team, with the emulator's base URL or another."""
     return ChatDaddy(
         TEAM_ID,
         **(credentials or {"refresh_token": REFRESH_TOKEN}),
@@ -83,7 +83,7 @@ async def chatdaddy(server: Sandbox) -> AsyncIterator[ChatDaddy]:
 
 
 def bought(server: Sandbox, nickname: str) -> list[str]:
-    """The IDs of the accounts of that nickname that the ledger has a purchase of."""
+    """The IDs of the purchased accounts with that nickname, from the ledger."""
     return [
         entry["accountId"]
         for entry in server.ledger()["entries"]
@@ -95,10 +95,10 @@ Handler = Callable[[str, dict[str, str], bytes], Awaitable[bytes | None]]
 
 
 class Stage:
-    """A server of a test's own that answers whatever the test says, well formed or not.
+    """A server for one test with any answers, well formed or not.
 
-    The handler gets the request line, the headers (lower case) and the body; it gives the whole
-    answer, or None to cut the connection.
+    The handler gets the request line, the headers (lower case) and the body. It returns the whole
+    answer, or None to close the connection.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class Stage:
         self._open: set[asyncio.StreamWriter] = set()
 
     async def serve(self, handler: Handler, tls: ssl.SSLContext | None = None) -> str:
-        """Serve it on a port of its own; the base URL."""
+        """Listen on a free port, and return the base URL."""
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self._open.add(writer)
@@ -152,7 +152,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 def answer(status: int, body: bytes | str, **headers: str) -> bytes:
-    """An HTTP answer; header names with `_` for `-`."""
+    """An HTTP answer. In header names, `_` stands for `-`."""
     content = body.encode() if isinstance(body, str) else body
     lines = [f"HTTP/1.1 {status} Because", f"Content-Length: {len(content)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]

@@ -1,4 +1,4 @@
-"""Tokens: one for all callers, renewed in time; what is said where they are refused."""
+"""Tokens: shared by all callers, renewed in time, and reported if they are refused."""
 
 from __future__ import annotations
 

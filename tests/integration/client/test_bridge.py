@@ -1,4 +1,4 @@
-"""Threads on the one event loop, in processes of their own where the process itself matters."""
+"""Threads share one event loop. Tests of the whole process run in a new process."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_threads_share_client_token_and_listing(server: Sandbox) -> None:
     assert client_for(credentials(server), FAST) is client_for(credentials(server), FAST)
 
 
-def test_other_credentials_are_another_client(server: Sandbox) -> None:
+def test_other_credentials_have_another_client(server: Sandbox) -> None:
     one = client_for(credentials(server))
     other = client_for(Credentials(TEAM_ID, api_token="api-token-1", urls=one_urls(server)))
     assert one is not other
@@ -78,7 +78,7 @@ def test_exceptions_of_the_work_are_raised() -> None:
         run(fail())
 
 
-def test_waiting_on_the_loop_itself_is_refused_rather_than_hung() -> None:
+def test_a_blocking_call_on_the_loop_itself_is_refused() -> None:
     async def inside() -> int:
         return 1
 

@@ -1,4 +1,4 @@
-"""The connections themselves: kept, made anew, cut, and led through tunnels of proxies."""
+"""Connections: reused, opened again, cut, and tunnelled through proxies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def client(url: str, options: ClientOptions = ONCE, **environment: str) -> ChatD
 
 
 class Raw:
-    """A server that speaks as a test wants it to, connection by connection."""
+    """A server whose answers a test controls for each connection."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -54,7 +54,7 @@ class Raw:
         self.asked = asyncio.Event()
 
     async def request(self, reader: asyncio.StreamReader) -> bytes:
-        """One request without a body; empty at the end of the connection."""
+        """One request without a body, or "" at the end of the connection."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -90,7 +90,7 @@ async def raw(serve: Callable[[Raw], Serve]) -> AsyncIterator[tuple[str, Raw]]:
 
 
 def saying(*pieces: bytes, keep: bool = True) -> Callable[[Raw], Serve]:
-    """Answers every request by these pieces, a moment apart."""
+    """Answer every request with these chunks, with pauses between them."""
 
     def serve(server: Raw) -> Serve:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -127,14 +127,14 @@ LIKE_THAT: dict[str, tuple[tuple[bytes, ...], bool, int]] = {
     "chunked": (CHUNKED, True, 1),
     "after an early hint": ((b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", OK), True, 1),
     "connection: close": ((answer(200, EMPTY, Connection="close"),), True, 3),
-    "closed without a word": ((OK,), False, 3),
+    "closed without an answer": ((OK,), False, 3),
     "http/1.0": ((b"HTTP/1.0 200 OK\r\n\r\n" + EMPTY.encode(),), False, 3),
     "something too many": ((OK + b"HTTP/1.1 200 OK\r\n",), True, 3),
 }
 
 
 @pytest.mark.parametrize(("pieces", "keep", "connections"), LIKE_THAT.values(), ids=LIKE_THAT)
-async def test_connections_are_kept_as_long_as_they_can_be(
+async def test_connections_are_reused_if_possible(
     pieces: tuple[bytes, ...], keep: bool, connections: int
 ) -> None:
     async with raw(saying(*pieces, keep=keep)) as (url, server):
@@ -150,13 +150,13 @@ CUT: dict[str, tuple[bytes, ...]] = {
     "not http": (b"SSH-2.0-OpenSSH_9.6\r\n",),
     "an endless head": (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000,),
     "a bad length": (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",),
-    "packed as nobody asked": (answer(200, EMPTY, Content_Encoding="br"),),
+    "compressed without being asked": (answer(200, EMPTY, Content_Encoding="br"),),
     "hints without end": (b"HTTP/1.1 103 Early Hints\r\n\r\n",) * 3,
 }
 
 
 @pytest.mark.parametrize("pieces", CUT.values(), ids=CUT)
-async def test_an_answer_that_breaks_is_lost_and_its_connection_is_not_used_again(
+async def test_a_connection_with_a_broken_answer_is_not_reused(
     pieces: tuple[bytes, ...],
 ) -> None:
     async with raw(saying(*pieces, keep=False)) as (url, server), client(url) as chatdaddy:
@@ -171,7 +171,7 @@ async def test_an_answer_that_breaks_is_lost_and_its_connection_is_not_used_agai
     assert (server.requests, server.connections) == (2, 2)
 
 
-async def test_a_silent_server_is_given_up_and_its_connection_is_closed() -> None:
+async def test_a_connection_to_a_silent_server_times_out_and_is_closed() -> None:
     closed = asyncio.Event()
 
     def serve(server: Raw) -> Serve:
@@ -203,7 +203,7 @@ async def test_a_cancelled_call_closes_its_connection() -> None:
         await server.asked.wait()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        with pytest.raises(Unavailable):  # the listing that others might share goes on
+        with pytest.raises(Unavailable):  # a listing that others may share continues
             await chatdaddy.accounts.snapshot()
         assert await chatdaddy.accounts.snapshot() == {}
     assert server.connections == 2
@@ -259,7 +259,7 @@ async def test_as_many_connections_as_calls_at_once(stage: Stage) -> None:
         assert len(pool._idle) == most == 10
 
 
-async def test_a_long_answer_is_received_as_it_is_read(stage: Stage) -> None:
+async def test_a_long_answer_is_streamed(stage: Stage) -> None:
     account = {"accountId": "acc1", "settings": {"geoLocation": "x" * 8_000_000}}
     body = json.dumps({"accounts": [account], "total": 1})
 
@@ -275,7 +275,7 @@ async def test_a_long_answer_is_received_as_it_is_read(stage: Stage) -> None:
 
 
 class Proxy:
-    """A proxy that makes tunnels."""
+    """A proxy that opens tunnels."""
 
     def __init__(self, status: str = "200 Connection established") -> None:
         self.status = status
@@ -309,7 +309,7 @@ async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @pytest.fixture
 async def secure(stage: Stage, tmp_path: Path) -> tuple[str, str]:
-    """The base URL of a server that only a proxy finds, and the file with its certificate."""
+    """The base URL of a server that only the proxy can reach, and the file with its certificate."""
 
     async def handler(line: str, headers: dict[str, str], body: bytes) -> bytes:
         return answer(200, EMPTY)
@@ -340,7 +340,7 @@ async def test_a_tunnel_of_the_proxy_is_used_and_kept(secure: tuple[str, str]) -
 
 
 def second_certificate(folder: Path, first: Path) -> tuple[Path, ssl.SSLContext, Path]:
-    """One more, its server's TLS context, and a file with both."""
+    """Another certificate: its server's TLS context, and a file with both certificates."""
     inner = folder / "proxy"
     inner.mkdir()
     ca_file, context = own_certificate(inner, "127.0.0.1")
@@ -349,7 +349,7 @@ def second_certificate(folder: Path, first: Path) -> tuple[Path, ssl.SSLContext,
     return ca_file, context, both
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio learned it in Python 3.11")
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio supports it from Python 3.11 on")
 async def test_a_proxy_may_be_called_by_https(
     secure: tuple[str, str], stage: Stage, tmp_path: Path
 ) -> None:
@@ -366,7 +366,7 @@ async def test_a_proxy_may_be_called_by_https(
 @pytest.mark.parametrize(
     ("status", "says"), [("407 Auth", "answers 407"), ("503 Busy", "503"), ("nonsense", "proxy")]
 )
-async def test_a_proxy_that_makes_no_tunnel(
+async def test_a_proxy_that_refuses_a_tunnel(
     secure: tuple[str, str], status: str, says: str
 ) -> None:
     proxy = Proxy(status)
@@ -377,7 +377,7 @@ async def test_a_proxy_that_makes_no_tunnel(
     assert "nothing listens" not in str(caught.value)
 
 
-async def test_a_proxy_that_is_not_there(secure: tuple[str, str]) -> None:
+async def test_an_unreachable_proxy(secure: tuple[str, str]) -> None:
     with pytest.raises(Unreachable, match="the proxy can't be reached"):
         await listing_through(secure, "http://127.0.0.1:9")
 
@@ -406,7 +406,7 @@ async def test_both_addresses_of_a_host_may_refuse() -> None:
             await chatdaddy.accounts.snapshot()
 
 
-async def test_a_server_that_does_not_shake_hands() -> None:
+async def test_a_server_that_does_not_answer_the_tls_handshake() -> None:
     def silent(server: Raw) -> Serve:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read()

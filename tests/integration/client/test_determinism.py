@@ -1,4 +1,4 @@
-"""The client takes time, randomness, environment and network as arguments, and nothing else."""
+"""The client takes time, randomness, environment and network as arguments, and uses no others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EPOCH = 1_800_000_000.0
 
 
 class Network(httpx.AsyncBaseTransport):
-    """Answers after a while of the loop's time, and breaks by a seed."""
+    """Answers after a delay on the loop's clock, and fails at random from a seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -80,7 +80,7 @@ def test_a_seed_decides_everything(seed: int) -> None:
 
 
 def test_virtual_time_is_the_only_time() -> None:
-    """An hour of waits takes no time, so nothing waits by another clock."""
+    """An hour of waits takes no real time, so no wait uses another clock."""
     loop = VirtualTimeLoop()
     began = os.times().elapsed
     loop.run_until_complete(history(1))

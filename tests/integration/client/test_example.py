@@ -1,4 +1,4 @@
-"""The example script, run as a person would."""
+"""The example script, run as a person runs it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_guides_steps(server: Sandbox, nickname: str) -> None:
         (["sell", "x"], {}, "buy NICKNAME"),
     ],
 )
-def test_what_goes_wrong_is_one_line(
+def test_a_failure_is_a_one_line_error(
     server: Sandbox, words: list[str], settings: dict[str, str], says: str
 ) -> None:
     done = accounts(server, *words, **settings)

@@ -1,4 +1,4 @@
-"""Every call with every fault; what happened is asserted from the server's ledger and accounts."""
+"""Every call with every fault. The outcome is compared with the server's ledger and accounts."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ EVER = 1_000
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault of the emulator, and what comes of it by what repeating a call would do."""
+    """A fault of the emulator, and the expected outcome for each kind of call."""
 
     action: str
     times: int
     read: type[ChatDaddyError] | None
     harmless: type[ChatDaddyError] | None
-    #: For what must not be repeated: the outcome, and whether it was done.
+    #: For calls that must not be repeated: the outcome, and whether the server did the work.
     never: type[ChatDaddyError] | None
     done: bool
     extra: tuple[tuple[str, Any], ...] = ()
@@ -78,7 +78,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_a_purchase_is_made_at_most_once_and_known_or_reported(
+async def test_a_purchase_is_made_at_most_once_and_its_outcome_is_reported(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str, fault: Fault
 ) -> None:
     server.fault("POST", "/im/accounts", fault.action, fault.times, **dict(fault.extra))
@@ -144,7 +144,7 @@ async def test_reads_are_repeated_and_never_unknown(
 
 @dataclass(frozen=True)
 class Write:
-    """A call whose repetition does no harm. `done` looks at the account afterwards."""
+    """A call that may be repeated. `done` reads the account afterwards."""
 
     name: str
     method: str
@@ -224,7 +224,7 @@ WRITES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.name)
-async def test_harmless_writes_are_repeated(server: Sandbox, nickname: str, write: Write) -> None:
+async def test_idempotent_writes_are_repeated(server: Sandbox, nickname: str, write: Write) -> None:
 
     for number, fault in enumerate(FAULTS):
         server.clear_faults()
@@ -240,10 +240,12 @@ async def test_harmless_writes_are_repeated(server: Sandbox, nickname: str, writ
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_what_must_not_be_repeated_besides_purchases(
+async def test_other_calls_that_must_not_be_repeated(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str, fault: Fault
 ) -> None:
-    """Recreations, webhooks and API tokens: done once at most, and known where they were done."""
+    """Recreations, webhooks and API tokens are done at most once, and the outcome is known if they
+    were.
+    """
     account_id = buy(server, nickname)
     server.call("DELETE", f"/im/accounts/{account_id}").raise_for_status()
     cases = [
@@ -278,7 +280,7 @@ async def test_what_must_not_be_repeated_besides_purchases(
 
 
 @pytest.mark.parametrize("gone", [False, True])
-async def test_a_deletion_whose_answer_was_lost_is_done(
+async def test_a_deletion_succeeds_although_its_answer_was_lost(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str, gone: bool
 ) -> None:
     account_id = buy(server, nickname)
@@ -289,7 +291,7 @@ async def test_a_deletion_whose_answer_was_lost_is_done(
     assert account is None if gone else account is not None and account["deletedAt"]
 
 
-async def test_a_lost_patch_is_not_mistaken_for_done_where_another_tier_was_refused(
+async def test_a_refused_tier_does_not_make_a_lost_patch_count_as_done(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     account_id = buy(server, nickname)
@@ -308,7 +310,7 @@ def buy(server: Sandbox, nickname: str) -> str:
 
 
 async def outcome_of(work: Awaitable[Any]) -> type[ChatDaddyError] | None:
-    """The kind of failure; where it is an `Unknown`, of whatever kind."""
+    """The kind of failure, with one kind for every `Unknown`."""
     try:
         await work
     except Unknown:

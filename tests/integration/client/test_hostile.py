@@ -1,4 +1,4 @@
-"""A server, or something in its place, that answers what the API never would."""
+"""A server, or something in its place, whose answers differ from those of the real API."""
 
 from __future__ import annotations
 
@@ -92,9 +92,7 @@ async def test_the_token_does_not_follow_a_redirect(stage: Stage, status: int, w
         ('{"accounts": ' + "9" * 10_000 + "}", "accounts"),
     ],
 )
-async def test_a_read_that_cannot_be_understood_names_the_field(
-    stage: Stage, body: str, problem: str
-) -> None:
+async def test_an_invalid_answer_names_the_field(stage: Stage, body: str, problem: str) -> None:
     url = await stage.serve(always(answer(200, body)))
     async with at(url) as chatdaddy:
         with pytest.raises(BadAnswer, match=problem) as caught:
@@ -104,7 +102,7 @@ async def test_a_read_that_cannot_be_understood_names_the_field(
 
 
 @pytest.mark.parametrize("packed", [False, True])
-async def test_answers_without_end_are_not_read(stage: Stage, packed: bool) -> None:
+async def test_endless_answers_are_not_read(stage: Stage, packed: bool) -> None:
     body = b'{"accounts": "' + b"x" * 3_000_000 + b'"}'
     extra = {"Content-Encoding": "gzip"} if packed else {}
     url = await stage.serve(always(answer(200, gzip.compress(body) if packed else body, **extra)))
@@ -115,7 +113,7 @@ async def test_answers_without_end_are_not_read(stage: Stage, packed: bool) -> N
             await chatdaddy.accounts.patch("acc1", AccountPatch(nickname="b"))
 
 
-async def test_a_long_complaint_is_cut(stage: Stage) -> None:
+async def test_a_long_error_message_is_truncated(stage: Stage) -> None:
     url = await stage.serve(saying({"message": "no " * 1_000_000}, status=400))
     async with at(url) as chatdaddy:
         with pytest.raises(BadRequest) as caught:
@@ -128,7 +126,7 @@ async def test_a_long_complaint_is_cut(stage: Stage) -> None:
     "body",
     ["", "<html>no</html>", "[" * 50_000, '{"message": 7}', '{"data": {"helpLink": 3}}', "7"],
 )
-async def test_complaints_of_any_shape(stage: Stage, status: int, body: str) -> None:
+async def test_error_bodies_of_any_form(stage: Stage, status: int, body: str) -> None:
     url = await stage.serve(always(answer(status, body)))
     async with at(url, replace(FAST, retries=0)) as chatdaddy:
         with pytest.raises(ChatDaddyError, match=rf"\({status}\): \w+"):
@@ -149,7 +147,7 @@ async def test_the_help_link_is_shown(stage: Stage) -> None:
         assert str(caught.value).endswith(shown)
 
 
-async def test_a_server_that_drips_is_given_up_in_time(stage: Stage) -> None:
+async def test_a_slow_answer_times_out(stage: Stage) -> None:
     async def drip(line: str, headers: dict[str, str], body: bytes) -> bytes | None:
         await asyncio.sleep(3)
         return None
@@ -176,7 +174,7 @@ async def test_retry_after_may_be_a_date(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "nan", "inf", "Mon, 99 Foo 2026", "1e999"])
-async def test_a_retry_after_that_can_not_be_read(stage: Stage, value: str) -> None:
+async def test_an_invalid_retry_after(stage: Stage, value: str) -> None:
     async def later(line: str, headers: dict[str, str], body: bytes) -> bytes:
         if len(stage.requests) == 1:
             return answer(429, "{}", Retry_After=value)
@@ -220,7 +218,7 @@ async def test_a_host_name_that_does_not_exist() -> None:
             await chatdaddy.accounts.snapshot()
 
 
-async def test_certificates_are_checked_and_a_ca_of_ones_own_can_be_given(
+async def test_certificates_are_checked_and_a_custom_ca_is_possible(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ca_file, context = own_certificate(tmp_path)
@@ -274,7 +272,7 @@ async def test_secrets_that_a_server_repeats_are_not_shown(
         assert secret not in text
 
 
-async def test_a_lost_answer_does_not_bring_httpx_along(stage: Stage) -> None:
+async def test_the_error_of_a_lost_answer_holds_no_httpx_objects(stage: Stage) -> None:
     async def cut(line: str, headers: dict[str, str], body: bytes) -> None:
         return None
 
@@ -286,7 +284,7 @@ async def test_a_lost_answer_does_not_bring_httpx_along(stage: Stage) -> None:
 
 
 def own_certificate(folder: Path, host: str = "127.0.0.1") -> tuple[Path, Any]:
-    """A certificate for the host that nobody trusts, and the server's TLS context for it."""
+    """A self-signed certificate for the host, and the server's TLS context."""
     import datetime
     import ipaddress
     import ssl

@@ -1,4 +1,4 @@
-"""What a busy ChatDaddy makes the client do: fewer calls at once, and patience."""
+"""Rate limits: the client makes fewer calls at once, and waits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_burst_of_429s_fails_nothing(server: Sandbox, nickname: str) -> 
 
 
 async def test_a_server_with_a_rate_limit_is_not_overloaded(stage: Stage) -> None:
-    """60 calls against a limit of 100 a second, all at once: all succeed, with few turned away."""
+    """60 calls at once, with a limit of 100 a second: all succeed, and few are refused."""
     taken: deque[float] = deque()
     refused = 0
 
@@ -70,7 +70,7 @@ async def test_retry_after_makes_everyone_wait(server: Sandbox) -> None:
         await first
 
 
-async def test_a_wait_beyond_all_patience_is_refused_at_once_to_everyone(server: Sandbox) -> None:
+async def test_too_long_a_retry_after_fails_all_calls_at_once(server: Sandbox) -> None:
     async with client(server, replace(FAST, total_timeout_s=5)) as chatdaddy:
         await chatdaddy.billing.team_detail()
         server.fault("GET", "/payments/team-detail", "status", status=429, retry_after=600)

@@ -1,4 +1,6 @@
-"""Purchases whose answers get lost: known or reported, never twice, and never someone else's."""
+"""Purchases whose answers are lost: found or reported, never repeated, never someone else's
+account.
+"""
 
 from __future__ import annotations
 
@@ -44,14 +46,14 @@ def limited(nickname: str) -> Purchase:
 
 
 async def all_outcomes(*purchases: Any) -> tuple[list[ObservedAccount], list[ChatDaddyError]]:
-    """What was got, and what was raised instead."""
+    """The results, and the exceptions of failed calls."""
     outcomes = await asyncio.gather(*purchases, return_exceptions=True)
     failures = [one for one in outcomes if isinstance(one, BaseException)]
     assert all(isinstance(one, ChatDaddyError) for one in failures), failures
     return [one for one in outcomes if isinstance(one, ObservedAccount)], failures  # type: ignore[return-value]
 
 
-async def test_a_lone_purchase_is_one_look_and_one_post(
+async def test_a_single_purchase_is_one_search_and_one_post(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     await chatdaddy.accounts.purchase(limited(nickname))
@@ -62,7 +64,7 @@ async def test_a_lone_purchase_is_one_look_and_one_post(
     }
 
 
-async def test_many_purchases_after_a_snapshot_need_no_further_look(
+async def test_many_purchases_after_a_snapshot_need_no_search(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     await chatdaddy.accounts.snapshot()
@@ -75,7 +77,7 @@ async def test_many_purchases_after_a_snapshot_need_no_further_look(
     assert len(await chatdaddy.accounts.find(f"{nickname}-3")) == 1
 
 
-async def test_an_account_of_the_same_nickname_from_before_is_never_taken_for_ours(
+async def test_an_older_account_of_the_same_nickname_is_never_taken_for_ours(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     old = await chatdaddy.accounts.purchase(limited(nickname))
@@ -89,7 +91,7 @@ async def test_an_account_of_the_same_nickname_from_before_is_never_taken_for_ou
 @pytest.mark.parametrize(
     "other", [{"tier": UNLIMITED}, {"type": "mock"}, {"nickname": "{} the second"}]
 )
-async def test_a_new_account_that_does_not_fit_is_not_taken(
+async def test_a_new_account_that_does_not_match_is_not_taken(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str, other: dict[str, str]
 ) -> None:
     await chatdaddy.accounts.find(nickname)
@@ -103,7 +105,7 @@ async def test_a_new_account_that_does_not_fit_is_not_taken(
         await chatdaddy.accounts.purchase(limited(nickname), known_ids=known)
 
 
-async def test_several_new_accounts_that_fit_are_reported_and_not_guessed_at(
+async def test_several_matching_new_accounts_are_reported(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     known_before: set[str] = set()
@@ -118,7 +120,7 @@ async def test_several_new_accounts_that_fit_are_reported_and_not_guessed_at(
 
 
 @pytest.mark.parametrize("lost", [1, 3, 8])
-async def test_alike_purchases_at_once_share_out_what_was_bought(
+async def test_equal_concurrent_purchases_get_one_account_each(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str, lost: int
 ) -> None:
     server.fault(*BUY, "drop_after", times=lost)
@@ -130,7 +132,7 @@ async def test_alike_purchases_at_once_share_out_what_was_bought(
     assert len({one.account_id for one in got}) == 8
 
 
-async def test_alike_purchases_of_which_some_never_happened(
+async def test_equal_concurrent_purchases_of_which_some_did_not_happen(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     server.fault(*BUY, "drop_before", times=2)
@@ -144,8 +146,10 @@ async def test_alike_purchases_of_which_some_never_happened(
     assert len(got) == 4
 
 
-async def slow_road(stage: Stage, server: Sandbox, seconds: float) -> str:
-    """A base URL behind which a purchase takes a while, and is done though nobody waits."""
+async def slow_proxy(stage: Stage, server: Sandbox, seconds: float) -> str:
+    """A base URL behind which a purchase is slow, and is executed although the client has given
+    up.
+    """
     through = httpx.AsyncClient(base_url=server.url, trust_env=False)
     stage.at_the_end(through.aclose)
 
@@ -162,27 +166,25 @@ async def slow_road(stage: Stage, server: Sandbox, seconds: float) -> str:
     return await stage.serve(forward)
 
 
-async def test_a_purchase_that_lands_late_is_still_found(
-    server: Sandbox, stage: Stage, nickname: str
-) -> None:
+async def test_a_late_purchase_is_found(server: Sandbox, stage: Stage, nickname: str) -> None:
     patient = replace(FAST, read_timeout_s=0.4, lookup_s=10)
-    async with client(server, patient, base=await slow_road(stage, server, 0.9)) as chatdaddy:
+    async with client(server, patient, base=await slow_proxy(stage, server, 0.9)) as chatdaddy:
         account = await chatdaddy.accounts.purchase(limited(nickname))
     assert bought(server, nickname) == [account.account_id]
 
 
-async def test_a_purchase_that_lands_too_late_is_reported_and_seen_by_the_next_look(
+async def test_a_purchase_that_is_too_late_is_reported_and_found_by_the_next_search(
     server: Sandbox, stage: Stage, nickname: str
 ) -> None:
     hasty = replace(FAST, read_timeout_s=0.4, lookup_s=0)
-    async with client(server, hasty, base=await slow_road(stage, server, 0.9)) as chatdaddy:
+    async with client(server, hasty, base=await slow_proxy(stage, server, 0.9)) as chatdaddy:
         with pytest.raises(UnknownPurchase, match=r"no answer within 0\.4 s"):
             await chatdaddy.accounts.purchase(limited(nickname))
         await asyncio.sleep(0.9)
         found = await chatdaddy.accounts.find(nickname)
         assert [one.account_id for one in found] == bought(server, nickname) != []
     async with client(server) as chatdaddy:
-        # The late one is known to the next purchase, whose own loss is told apart from it.
+        # The next purchase knows the late account, and does not take it for its own lost one.
         server.fault(*BUY, "drop_after")
         second = await chatdaddy.accounts.purchase(limited(nickname))
         assert second.account_id not in {one.account_id for one in found}
@@ -199,7 +201,7 @@ async def test_a_listing_that_also_fails_is_reported(
     assert len(bought(server, nickname)) == 1
 
 
-async def test_many_lost_purchases_are_looked_for_by_listing_the_team_together(
+async def test_many_lost_purchases_share_one_listing(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     await chatdaddy.accounts.snapshot()
@@ -212,7 +214,7 @@ async def test_many_lost_purchases_are_looked_for_by_listing_the_team_together(
     assert server.totals()["GET /im/accounts"] < 100
 
 
-async def test_nothing_listens(nickname: str) -> None:
+async def test_a_server_that_does_not_listen(nickname: str) -> None:
     async with ChatDaddy(
         *("team-1",),
         api_token="token-123",
@@ -230,8 +232,8 @@ def client_urls(base: str) -> Any:
     return ServiceUrls.from_base(base)
 
 
-async def test_a_purchase_is_not_begun_again_with_too_little_time_left(stage: Stage) -> None:
-    """Else the client itself would cut it short, and make an unknown purchase of it."""
+async def test_a_purchase_is_not_retried_with_too_little_time_left(stage: Stage) -> None:
+    """Otherwise the client's own time-out would make its outcome unknown."""
 
     async def busy(line: str, headers: dict[str, str], body: bytes) -> bytes:
         await asyncio.sleep(0.06)
@@ -263,7 +265,7 @@ class Money:
         self.bought: Counter[str] = Counter()
 
     def accounts(self, prefix: str) -> dict[str, str]:
-        """The nicknames of the accounts that the server has, by ID."""
+        """The nicknames of the server's accounts, by ID."""
         answer = self.http.get("/im/accounts", params={"q": prefix}, headers=self.headers)
         return {one["accountId"]: one["nickname"] for one in answer.json()["accounts"]}
 
@@ -298,7 +300,7 @@ FAULTS = st.sampled_from(
         ("status", {"status": 402}),
     ]
 )
-#: Rounds of purchases at once: each of one of two nicknames, and the faults that they meet.
+#: Rounds of concurrent purchases. Each purchase has one of two nicknames, and a fault or none.
 ROUNDS = st.lists(
     st.tuples(
         st.lists(st.sampled_from("ab"), min_size=1, max_size=3), st.lists(FAULTS, max_size=2)
@@ -313,7 +315,7 @@ ROUNDS = st.lists(
 @settings(
     max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_what_was_bought_is_known_or_reported_as_unknown(
+def test_every_purchase_is_known_or_reported_as_unknown(
     money: Money, rounds: list[tuple[list[str], list[tuple[str, dict[str, Any]]]]]
 ) -> None:
     prefix = f"example-{next(money.numbers)}-"
@@ -338,7 +340,7 @@ def test_what_was_bought_is_known_or_reported_as_unknown(
         there = money.accounts(prefix)
     assert set(known) <= set(there), "an account that was never bought"
     assert set(known.values()) <= {1}, "one account for two purchases"
-    assert len(there) - len(known) <= unknown, "a purchase that nobody knows of"
+    assert len(there) - len(known) <= unknown, "a purchase that was not reported"
     asked = sum(len(names) for names, _ in rounds)
-    assert len(there) <= asked, "more bought than asked for"
+    assert len(there) <= asked, "more accounts than purchases"
     money.bought.update(there.values())

@@ -1,4 +1,4 @@
-"""What reading costs: calls are counted by the server."""
+"""The number of calls of reads, counted by the server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_a_thousand_reads_need_one_token_and_each_page_once(tmp_path: Path
                 assert [account.account_id for account in read if account] == ids
                 pages = math.ceil(1_000 / most)
                 assert server.totals() == {TOKEN: 1, LIST: pages + base}
-                # The page base is known from now on.
+                # The page base is known now.
                 server.forget_requests()
                 assert len(await chatdaddy.accounts.snapshot(max_age=0)) == 1_000
                 assert server.totals() == {LIST: pages}
@@ -52,7 +52,9 @@ async def test_a_thousand_reads_at_once_share_token_and_listing(server: Sandbox)
     assert server.totals()[LIST] <= 2 * pages
 
 
-async def test_four_at_a_time_as_the_provider_host_reads(server: Sandbox, nickname: str) -> None:
+async def test_four_concurrent_reads_like_in_the_provider_host(
+    server: Sandbox, nickname: str
+) -> None:
     async with client(server) as chatdaddy:
         bought = [
             await chatdaddy.accounts.purchase(Purchase(nickname=f"{nickname}-{n}"), known_ids=())
@@ -74,7 +76,7 @@ async def test_four_at_a_time_as_the_provider_host_reads(server: Sandbox, nickna
         assert server.totals() == {TOKEN: 1, LIST: math.ceil(len(everything) / 100)}
 
 
-async def test_a_lone_read_does_not_fetch_the_team(
+async def test_a_single_read_does_not_list_the_team(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     async with client(server) as other:
@@ -86,11 +88,11 @@ async def test_a_lone_read_does_not_fetch_the_team(
     assert all(f"q={account.account_id}" in query for query in queries)
 
 
-async def test_an_account_that_the_listing_misses_is_asked_for_before_it_counts_as_gone(
+async def test_an_account_missing_from_the_listing_is_looked_up_before_it_counts_as_gone(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     await chatdaddy.accounts.snapshot()
-    async with client(server) as other:  # which this client's snapshot knows nothing of
+    async with client(server) as other:  # which is not in this client's snapshot
         account = await other.accounts.purchase(Purchase(nickname=nickname), known_ids=())
     assert await chatdaddy.accounts.read(account.account_id) == account
     assert await chatdaddy.accounts.get("accnobody") is None
@@ -116,7 +118,7 @@ async def test_own_writes_show_in_the_snapshot_without_another_listing(
 
 
 @pytest.mark.parametrize("many", [1, 7])
-async def test_what_writes_leave_open_is_read_anew(
+async def test_an_account_with_an_uncertain_write_is_read_again(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str, many: int
 ) -> None:
     order = Purchase(nickname=nickname, tier=LIMITED)
@@ -133,7 +135,7 @@ async def test_what_writes_leave_open_is_read_anew(
     assert server.totals() == {"POST /im/accounts/{id}/open": 1}
 
 
-async def test_an_account_that_was_written_to_is_read_afresh(
+async def test_an_account_is_read_again_after_a_write(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     account = await chatdaddy.accounts.purchase(Purchase(nickname=nickname, tier=LIMITED))
@@ -155,7 +157,7 @@ async def test_the_age_of_a_snapshot_is_bounded(server: Sandbox) -> None:
         assert chatdaddy.calls[LIST] > first
 
 
-async def test_listing_anew_does_not_join_a_listing_from_before(
+async def test_a_new_listing_does_not_join_an_earlier_one(
     server: Sandbox, chatdaddy: ChatDaddy, nickname: str
 ) -> None:
     server.fault("GET", "/im/accounts", "delay", delay_ms=150)
@@ -182,7 +184,7 @@ async def test_nicknames_are_found_exactly(
     assert await chatdaddy.accounts.find(nickname[:-1]) == []
 
 
-async def test_ids_cannot_leave_their_place_in_the_path(chatdaddy: ChatDaddy) -> None:
+async def test_ids_cannot_change_the_path(chatdaddy: ChatDaddy) -> None:
     for odd in ("", "..", "."):
         with pytest.raises(ValueError, match="is not an ID"):
             await chatdaddy.accounts.delete(odd)

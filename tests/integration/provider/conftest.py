@@ -1,4 +1,4 @@
-"""The providers against the emulated ChatDaddy, over HTTP."""
+"""The providers with the emulated ChatDaddy, over HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def one_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def server(one_server: Sandbox) -> Sandbox:
-    """The module's one emulator, with an empty team."""
+    """The module's emulator, with an empty team."""
     one_server.empty()
     return one_server
 

@@ -1,4 +1,4 @@
-"""`Account`'s operations, one by one, against the emulated ChatDaddy."""
+"""The operations of `Account` with the emulated ChatDaddy."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PURCHASE, PATCH = "POST /im/accounts", "PATCH /im/accounts/{id}"
 
 
 def one(**arguments: Any) -> dict[str, Declaration]:
-    """A program of one account, `alice`."""
+    """A program with one account, `alice`."""
     return {"alice": account(**arguments)}
 
 
 def bought(stack: Stack, server: Sandbox, **arguments: Any) -> str:
-    """The ID of an account that was just bought, with the calls so far forgotten."""
+    """Buy an account, forget the calls, and return its ID."""
     stack.up(one(**arguments))
     server.forget_requests()
     return stack.of("alice").id
@@ -29,7 +29,9 @@ def outputs(stack: Stack) -> dict[str, Any]:
 
 
 def refused(stack: Stack, program: dict[str, Declaration]) -> dict[str, str]:
-    """Why the preview refuses it, by property; an update refuses it too, and buys nothing."""
+    """The reasons by property for which the preview refuses it. An update refuses it, too, without
+    buying.
+    """
     with pytest.raises(Refused) as preview:
         stack.preview(program)
     with pytest.raises((Refused, Failed)):
@@ -71,7 +73,7 @@ def test_the_preview_says_what_a_month_costs_if_prices_are_set(stack: Stack) -> 
     assert stack.lines.kept == ["+ alice (1 bought, 1.00 USD now, +3.00 USD a month)"]
 
 
-def test_a_setting_that_is_nearly_known_is_warned_of(stack: Stack) -> None:
+def test_a_misspelt_setting_is_a_warning(stack: Stack) -> None:
     stack.preview(one(settings={"geoLocaton": "HK", "somethingNew": 1}))
     assert stack.lines.warnings == [
         "alice: the setting 'geoLocaton' is not known; did you mean 'geoLocation'?"
@@ -115,7 +117,7 @@ def test_a_taken_nickname_fails_the_preview_and_buys_nothing(stack: Stack, serve
 
 
 @pytest.mark.parametrize("written", [" alice", "Alic\u0065\u0301", "Alicé"])
-def test_a_nickname_written_otherwise_is_the_same(
+def test_another_spelling_of_a_nickname_is_the_same(
     stack: Stack, server: Sandbox, written: str
 ) -> None:
     theirs = server.buy("Alicé" if "A" in written else "alice")
@@ -160,7 +162,7 @@ def test_adopt_buys_nothing_and_patches_what_differs(stack: Stack, server: Sandb
     assert stack.preview(one()) == set(), "dropping adopt changes nothing"
 
 
-def test_adopt_recreates_an_account_in_its_grace(stack: Stack, server: Sandbox) -> None:
+def test_adopt_recreates_an_account_in_its_grace_period(stack: Stack, server: Sandbox) -> None:
     theirs = server.buy("alice", tier="limited")
     server.call("DELETE", f"/im/accounts/{theirs}")
     server.forget_requests()
@@ -224,7 +226,7 @@ def test_a_change_is_one_patch(
     assert server.writes() == {PATCH: 1}
     now = found(server, account_id)
     assert {key: now[key] for key in seen} == seen
-    assert stack.preview(one(**change)) == set(), "and then nothing is left to do"
+    assert stack.preview(one(**change)) == set(), "nothing is left to do afterwards"
 
 
 def test_settings_that_the_program_does_not_name_are_kept(stack: Stack, server: Sandbox) -> None:
@@ -239,7 +241,7 @@ def test_settings_that_the_program_does_not_name_are_kept(stack: Stack, server: 
 
 def test_the_tier_it_already_has_is_success(stack: Stack, server: Sandbox) -> None:
     account_id = bought(stack, server)
-    stack.settings["verify"] = "never"  # else it would be told first
+    stack.settings["verify"] = "never"  # otherwise the provider reads it first
     server.call("PATCH", f"/im/accounts/{account_id}", json={"tier": UNLIMITED})
     stack.up(one(nickname="renamed", tier="unlimited"))
     assert outputs(stack)["tier"] == UNLIMITED
@@ -257,8 +259,10 @@ def test_a_downgrade_is_refused_with_its_consequences(stack: Stack, server: Sand
     assert server.writes() == {}
 
 
-def test_a_downgrade_is_guarded_by_what_the_account_is_now(stack: Stack, server: Sandbox) -> None:
-    """The state says limited; by hand it was moved to unlimited, and nobody looked since."""
+def test_a_downgrade_is_guarded_by_the_current_account(stack: Stack, server: Sandbox) -> None:
+    """The state says limited. The account was moved to unlimited by hand, and not refreshed
+    since.
+    """
     account_id = bought(stack, server)
     server.call("PATCH", f"/im/accounts/{account_id}", json={"tier": UNLIMITED})
     stack.settings["verify"] = "never"
@@ -280,7 +284,7 @@ def test_a_downgrade_is_done_if_it_is_allowed(stack: Stack, server: Sandbox) -> 
     [{"existing": "allow"}, {"adopt": "own"}, {"allow_history_loss": True}],
     ids=lambda change: next(iter(change)),
 )
-def test_what_is_ours_alone_changes_nothing(
+def test_arguments_that_the_api_does_not_have_change_nothing(
     stack: Stack, server: Sandbox, change: dict[str, Any]
 ) -> None:
     account_id = bought(stack, server)
@@ -378,7 +382,7 @@ def test_drift_is_named_and_repaired(
     assert stack.preview(one(**arguments)) == set()
 
 
-def test_drift_that_an_undo_would_cost_chats_names_the_safe_remedy_first(
+def test_drift_whose_undo_deletes_chats_names_the_safe_remedy_first(
     stack: Stack, server: Sandbox
 ) -> None:
     account_id = bought(stack, server)
@@ -391,7 +395,7 @@ def test_drift_that_an_undo_would_cost_chats_names_the_safe_remedy_first(
     assert "allow_history_loss" in refused(stack, one())[""]
 
 
-def test_defaults_of_the_server_inside_settings_are_no_drift(stack: Stack, server: Sandbox) -> None:
+def test_defaults_of_the_server_in_settings_are_not_drift(stack: Stack, server: Sandbox) -> None:
     account_id = bought(stack, server, settings={"geoLocation": "HK"})
     settings = {"geoLocation": "HK", "enableStories": True}
     server.call("PATCH", f"/im/accounts/{account_id}", json={"settings": settings})
@@ -417,7 +421,7 @@ def test_an_archived_account_leaves_the_state(stack: Stack, server: Sandbox) -> 
     assert stack.all_ids() == set()
 
 
-def test_an_account_deleted_by_hand_is_brought_back_in_its_grace(
+def test_an_account_deleted_by_hand_is_restored_in_its_grace_period(
     stack: Stack, server: Sandbox
 ) -> None:
     account_id = bought(stack, server)
@@ -463,7 +467,7 @@ def test_removal_does_what_on_delete_says(
         assert account["archiveState"]["type"] in ("archiving", "done")
 
 
-def test_an_old_owner_lets_go_of_what_another_resource_took_over(
+def test_an_old_holder_does_not_remove_what_another_resource_took_over(
     stack: Stack, server: Sandbox
 ) -> None:
     account_id = bought(stack, server)
@@ -476,7 +480,9 @@ def test_an_old_owner_lets_go_of_what_another_resource_took_over(
 
 
 def test_a_renamed_resource_carries_its_account_over(stack: Stack, server: Sandbox) -> None:
-    """Without `adopt`: the same nickname and type leave and come in one run."""
+    """Without `adopt`: an account with the same nickname and type is removed and added in one
+    run.
+    """
     account_id = bought(stack, server)
     bob = {"bob": account(nickname="alice")}
     stack.preview(bob)
@@ -486,7 +492,7 @@ def test_a_renamed_resource_carries_its_account_over(stack: Stack, server: Sandb
     assert stack.of("bob").id == account_id
 
 
-def test_removing_what_is_gone_is_success(stack: Stack, server: Sandbox) -> None:
+def test_removing_a_deleted_account_succeeds(stack: Stack, server: Sandbox) -> None:
     account_id = bought(stack, server, on_delete="delete_now")
     server.call("DELETE", f"/im/accounts/{account_id}", params={"deleteNow": "true"})
     server.advance(60)
@@ -542,7 +548,7 @@ def test_a_missing_or_wrong_setting_is_named_in_the_preview(
     ],
     ids=["wrong token", "no server"],
 )
-def test_a_setting_that_does_not_work_is_one_line(
+def test_a_setting_that_does_not_work_is_a_one_line_error(
     stack: Stack, changes: dict[str, str], words: str
 ) -> None:
     stack.settings |= {**changes, "client": '{"retries": 0}'}

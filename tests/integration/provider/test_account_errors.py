@@ -1,4 +1,6 @@
-"""What a person reads when ChatDaddy says no: what was not done, ChatDaddy's words, the way on."""
+"""Error messages for refusals of ChatDaddy: what was not done, ChatDaddy's message, and what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ def one_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def stack(server: Sandbox) -> Stack:
-    """For a team that may buy, after whatever the test before did."""
+    """A stack of a team that may buy, whatever the test before did."""
     pay_for(server, "limitedMsgNoHistoryAccountDay", "fullAccount")
     server.forget_requests()
     return over_http(server.url, TEAM_ID, REFRESH_TOKEN, client=PATIENCE)
@@ -93,15 +95,13 @@ def test_a_rate_limit_that_does_not_end(stack: Stack, server: Sandbox) -> None:
     assert "chatdaddy:concurrency" in line
 
 
-def test_an_outcome_that_is_not_known_is_saved_and_settled_later(
-    stack: Stack, server: Sandbox
-) -> None:
+def test_an_unknown_outcome_is_saved_and_resolved_later(stack: Stack, server: Sandbox) -> None:
     server.fault("POST", "/im/accounts", "drop_after")
-    # The looks before the purchase are answered, those for the lost account are not.
+    # The searches before the purchase are answered. Those for the lost account are not.
     server.fault("GET", "/im/accounts", "delay", times=2, delay_ms=1)
     server.fault("GET", "/im/accounts", "status", times=999, status=500)
     program = {"alice": account()}
-    stack.up(program)  # the program ends red, by the resource's output
+    stack.up(program)  # the program fails because of the resource's output
     saved = stack.of("alice")
     assert saved.id.startswith("unresolved-")
     told = saved.outputs["__failed"]

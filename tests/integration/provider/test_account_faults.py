@@ -1,6 +1,6 @@
-"""Every fault of the network during each operation of `Account`, and then a run without faults.
+"""Every network fault during each operation of `Account`, followed by a run without faults.
 
-The ledger is what counts: the account was charged once, and the next run brings the stack home.
+Afterwards, the account was charged once, and the stack is as the program says.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "token expired": {"action": "expire_token"},
     "slow": {"action": "delay", "delay_ms": 300},
 }
-#: Once, which is mended on the way; and for the whole run, which is not.
+#: Once, which a retry repairs; and for the whole run, which no retry repairs.
 TIMES = {"once": 1, "always": 1_000}
 
 pytestmark = pytest.mark.slow
@@ -58,7 +58,7 @@ ALICE: Program = {"alice": account()}
 
 
 def purchases(server: Sandbox) -> int:
-    """How often ChatDaddy charged a purchase of an account that the team has, or had."""
+    """The number of charged purchases of accounts that the team has, or had."""
     ids = {one["accountId"] for one in server.accounts()}
     return sum(
         1
@@ -68,7 +68,7 @@ def purchases(server: Sandbox) -> int:
 
 
 def up(stack: Stack, server: Sandbox, program: Program) -> None:
-    """A run under the fault, which may end red with one line, and then one without it."""
+    """A run with the fault, which may fail with a one-line error, and then a run without it."""
     try:
         stack.up(program)
     except (Failed, Refused) as error:

@@ -1,4 +1,4 @@
-"""What a fleet does to its accounts, and which calls that takes."""
+"""The effects of a fleet on its accounts, and the calls that they take."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_fleet_is_bought_changed_and_removed_account_by_account(
     server.forget_requests()
 
     assert fleet.up(accounts) == {}
-    # Who carries each nickname: before it is noted, and before it is bought.
+    # Searches for each nickname: before it is noted, and before it is bought.
     assert server.totals() == {"POST /auth/token": 1, "GET /im/accounts": 6, PURCHASE: 3}
     assert fleet.ids == live(server)
     assert fleet.held["alice"] == {
@@ -101,7 +101,7 @@ def test_failures_are_reported_and_done_in_the_next_run(fleet: OneFleet, server:
     assert live(server) == fleet.ids
 
 
-def test_where_everything_fails_it_stops_trying(fleet: OneFleet, server: Sandbox) -> None:
+def test_it_stops_if_everything_fails(fleet: OneFleet, server: Sandbox) -> None:
     server.fault("POST", "/im/accounts", "status", times=500, status=402)
     accounts = {f"k{number:03}": {} for number in range(200)}
     failed = fleet.up(accounts, concurrency=4)
@@ -117,7 +117,7 @@ def test_a_lost_answer_buys_nothing_twice(fleet: OneFleet, server: Sandbox) -> N
     assert live(server) == fleet.ids
 
 
-def test_a_limit_of_the_rate_slows_it_down_only(fleet: OneFleet, server: Sandbox) -> None:
+def test_a_rate_limit_only_slows_it_down(fleet: OneFleet, server: Sandbox) -> None:
     server.fault("POST", "/im/accounts", "status", times=10, status=429, retry_after=0)
     assert fleet.up({f"k{number:02}": {} for number in range(10)}) == {}
     assert len(live(server)) == 10
@@ -126,7 +126,7 @@ def test_a_limit_of_the_rate_slows_it_down_only(fleet: OneFleet, server: Sandbox
 # --- accounts that exist
 
 
-def test_a_nickname_that_is_taken_fails_the_preview_with_the_ways_out(
+def test_a_taken_nickname_fails_the_preview_and_names_the_remedies(
     fleet: OneFleet, server: Sandbox
 ) -> None:
     there = buy_by_hand(server, "alice")
@@ -136,7 +136,7 @@ def test_a_nickname_that_is_taken_fails_the_preview_with_the_ways_out(
     for way_out in (f"adopt='{there}'", "existing='allow'", "another nickname"):
         assert way_out in str(refused.value)
 
-    # Without a preview only that entry is refused.
+    # Without a preview, only that entry is refused.
     failed = fleet.up(people("alice", "bob"))
     assert list(failed) == ["alice"]
     assert set(fleet.ids) == {"bob"}
@@ -146,7 +146,7 @@ def test_a_nickname_that_is_taken_fails_the_preview_with_the_ways_out(
     assert fleet.up(adopted) == {}
     assert server.writes() == {}
     assert fleet.ids["alice"] == there
-    # Once taken over, the argument may go.
+    # After the take-over, the argument can be dropped.
     assert fleet.preview(people("alice", "bob")) == set()
 
 
@@ -158,7 +158,7 @@ def test_new_entries_are_looked_up_in_later_previews_too(fleet: OneFleet, server
     assert fleet.preview(people("alice", "bob"), existing="allow") == {"intent", "fleet"}
 
 
-def test_existing_accounts_are_adopted_or_bought_beside(fleet: OneFleet, server: Sandbox) -> None:
+def test_an_existing_nickname_is_adopted_or_bought_again(fleet: OneFleet, server: Sandbox) -> None:
     there = buy_by_hand(server, "alice")
     also = buy_by_hand(server, "bob")
     accounts = {"alice": {"existing": "adopt"}, "bob": {"existing": "allow"}}
@@ -168,7 +168,7 @@ def test_existing_accounts_are_adopted_or_bought_beside(fleet: OneFleet, server:
     assert fleet.ids["bob"] != also
 
 
-def test_an_account_in_its_grace_is_adopted_by_bringing_it_back(
+def test_an_account_in_its_grace_period_is_restored_and_adopted(
     fleet: OneFleet, server: Sandbox
 ) -> None:
     there = buy_by_hand(server, "alice")
@@ -265,7 +265,7 @@ def test_removals_make_room_for_what_a_limit_refused(fleet: OneFleet, server: Sa
 # --- the limits and the guard
 
 
-def test_a_setting_that_is_nearly_known_is_warned_of_once(fleet: OneFleet) -> None:
+def test_a_misspelt_setting_is_one_warning(fleet: OneFleet) -> None:
     fleet.preview({f"k{n}": {"settings": {"geoLocaton": "HK"}} for n in range(3)})
     warned = [line for line in fleet.told if "geoLocaton" in line]
     assert warned == ["the setting 'geoLocaton' is not known; did you mean 'geoLocation'?"]
@@ -333,7 +333,7 @@ def test_lost_history_fails_the_preview_for_all_keys_at_once(
 # --- what others do
 
 
-def test_a_refresh_shows_what_is_otherwise_by_key(fleet: OneFleet, server: Sandbox) -> None:
+def test_a_refresh_shows_drift_by_key(fleet: OneFleet, server: Sandbox) -> None:
     accounts = people("tier", "name", "deleted", "gone", "archived", "same")
     fleet.up(accounts)
     ids = fleet.ids
@@ -386,7 +386,7 @@ def test_a_change_of_a_missing_account_is_reported(fleet: OneFleet, server: Sand
         fleet.up(people("alice", "bob", tier="unlimited"))
     assert "1 account is not as the state says; nothing was done" in str(refused.value)
     assert f"customers/alice: {fleet.ids['alice']} is gone from ChatDaddy" in str(refused.value)
-    # With `chatdaddy:verify` set to never, the account itself is told.
+    # If `chatdaddy:verify` is never, the account's own error is shown.
     fleet.stack.settings["verify"] = "never"
     failed = fleet.up(people("alice", "bob", tier="unlimited"))
     assert list(failed) == ["alice"]
@@ -426,9 +426,7 @@ def test_all_arguments_reach_the_account(fleet: OneFleet, server: Sandbox) -> No
     assert server.writes() == {"PATCH /im/accounts/{id}": 1}
 
 
-def test_an_account_that_is_bought_but_not_opened_stays_ours(
-    fleet: OneFleet, server: Sandbox
-) -> None:
+def test_an_account_that_is_bought_but_not_opened_is_kept(fleet: OneFleet, server: Sandbox) -> None:
     server.fault("POST", "/im/accounts/*/open", "status", times=1, status=400)
     accounts = {"alice": {"connect": True}}
     assert "was not opened" in fleet.up(accounts)["alice"]
@@ -438,7 +436,7 @@ def test_an_account_that_is_bought_but_not_opened_stays_ours(
     assert server.writes() == {"POST /im/accounts/{id}/open": 1}
 
 
-def test_defaults_change_all_and_cost_no_call_where_nothing_does(
+def test_defaults_change_all_entries_and_make_no_needless_calls(
     fleet: OneFleet, server: Sandbox
 ) -> None:
     fleet.up(people("alice", "bob"))

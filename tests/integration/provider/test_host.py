@@ -1,4 +1,4 @@
-"""The providers in the real provider host, which finds its run in the run's file."""
+"""The providers in the real provider host, which finds its run in the run file."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MARK_URN = f"{ROOT}chatdaddy:index:Intent::chatdaddy-intent"
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the files of runs are."""
+    """The folder of the run files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 @contextmanager
 def a_host(server: Sandbox, runs: Path) -> Iterator[Host]:
-    """A provider host of an engine of its own."""
+    """A provider host with its own engine."""
     config = {
         "chatdaddy:teamId": TEAM_ID,
         "chatdaddy:refreshToken": REFRESH_TOKEN,
@@ -53,14 +53,14 @@ STACK = "organization/tests/dev"
 def begin(
     *, preview: bool = False, saved: dict[str, Any] | None = None, engine: str = ""
 ) -> dict[str, Any]:
-    """A run whose program declares one account; the hidden input that names it."""
+    """A run whose program declares one account. Returns the hidden input that names the run."""
     declared = [Declared(leaf=LEAF, kind="account", given={"nickname": "alice"}, urn=URN)]
     made = RunFile.create(engine, STACK, preview=preview, saved=saved or {}, declared=declared)
     return made.hidden("")
 
 
 def intended(host: Host, hidden: dict[str, Any]) -> Any:
-    """The intent's notes of the run."""
+    """The intent's note of the run."""
     intent = host.also("_intents")
     news = {"__run": hidden, "__urn": INTENT_URN, "__mark": MARK_URN}
     inputs, failures = intent.check(news)
@@ -86,7 +86,7 @@ def test_an_account_is_bought_in_a_run_that_the_intent_has_noted(
 
 
 def test_without_a_run_nothing_is_bought(host: Host, server: Sandbox) -> None:
-    """As with `ignore_changes=["*"]`, which takes the hidden inputs away."""
+    """As with `ignore_changes=["*"]`, which drops the hidden inputs."""
     inputs, failures = host.check({"nickname": "alice", "__urn": URN})
     assert failures == {}
     with pytest.raises(
@@ -97,14 +97,14 @@ def test_without_a_run_nothing_is_bought(host: Host, server: Sandbox) -> None:
 
 
 def test_a_run_without_its_intent_buys_nothing(host: Host, server: Sandbox) -> None:
-    """As with `--target`, which leaves the intent out."""
+    """As with `--target`, which excludes the intent."""
     inputs, _ = host.check({"nickname": "alice", "__run": begin(), "__urn": URN})
     with pytest.raises(Failure, match=r"^ChatDaddy: 'alice' was not bought: the intent"):
         host.create(inputs)
     assert server.writes() == {}
 
 
-def test_what_a_preview_does_not_know_yet_is_respected(host: Host, server: Sandbox) -> None:
+def test_unknown_values_in_a_preview(host: Host, server: Sandbox) -> None:
     hidden = begin(preview=True)
     given = {"nickname": UNKNOWN, "__run": hidden, "__urn": URN}
     inputs, failures = host.check({**given, "tier": "unlimited"})
@@ -115,7 +115,7 @@ def test_what_a_preview_does_not_know_yet_is_respected(host: Host, server: Sandb
     assert set(failures) == {"tier"}
 
 
-def test_a_failure_that_is_expected_is_one_line(host: Host, server: Sandbox) -> None:
+def test_an_expected_failure_is_a_one_line_error(host: Host, server: Sandbox) -> None:
     hidden = begin()
     notes = intended(host, hidden)
     server.fault("POST", "/im/accounts", "status", status=402, message="Card declined")
@@ -129,7 +129,7 @@ def test_a_failure_that_is_expected_is_one_line(host: Host, server: Sandbox) -> 
 
 
 def test_a_run_file_elsewhere_is_not_read(host: Host, tmp_path: Path) -> None:
-    """The hidden input is data: only the folder of runs is trusted."""
+    """The hidden input is not trusted: only files in the folder of runs are read."""
     hidden = begin()
     elsewhere = tmp_path / "elsewhere.db"
     Path(hidden["path"]).rename(elsewhere)
@@ -141,9 +141,12 @@ def test_a_run_file_elsewhere_is_not_read(host: Host, tmp_path: Path) -> None:
 def test_a_removal_uses_the_run_of_its_own_engine(
     host: Host, server: Sandbox, runs: Path, run: str
 ) -> None:
-    """A destroy runs no program: what the program of an earlier engine declared, which had the
-    same address, keeps no account. If it runs the program all the same, it checks no resource, and
-    is refused. In an update the resource is created anew, and keeps its account."""
+    """A destroy runs no program. What an earlier engine with the same address declared does not
+    keep an
+    account. If the destroy runs the program, it checks no resource, and is refused. In an update,
+    the
+    resource is created again and keeps its account.
+    """
     hidden = begin()
     notes = intended(host, hidden)
     news = {"nickname": "alice", "__run": hidden, "__urn": URN, "__intent": notes}

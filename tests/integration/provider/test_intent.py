@@ -1,4 +1,4 @@
-"""The intent: what it saves before anything is bought, what it verifies, and what it names."""
+"""The intent: what it saves before a purchase, what it verifies, and what it names."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_an_update_compares_what_it_holds_with_the_team(stack: Stack, server: Sa
     assert server.writes() == {"POST /im/accounts/{id}/recreate": 1}
 
 
-def test_what_is_replaced_may_be_removed_already(stack: Stack, server: Sandbox) -> None:
-    """As after `delete_before_replace`, if nothing was bought then."""
+def test_an_account_to_be_replaced_may_already_be_removed(stack: Stack, server: Sandbox) -> None:
+    """As after `delete_before_replace`, if the purchase then failed."""
     stack.up({"alice": account(), "customers": fleet({"bob": {}})})
     old = {stack.of("alice").id, stack.ids()["bob"]}
     for account_id in old:
@@ -54,7 +54,7 @@ def test_what_is_replaced_may_be_removed_already(stack: Stack, server: Sandbox) 
     assert not old & stack.all_ids()
 
 
-def test_verification_can_be_had_in_previews_or_never(stack: Stack, server: Sandbox) -> None:
+def test_verification_in_previews_or_never(stack: Stack, server: Sandbox) -> None:
     program = {"alice": account()}
     stack.up(program)
     alice = stack.of("alice").id
@@ -70,13 +70,15 @@ def test_verification_can_be_had_in_previews_or_never(stack: Stack, server: Sand
         stack.preview(program)
 
 
-def test_what_an_interrupted_run_bought_is_taken_over(stack: Stack, server: Sandbox) -> None:
-    """Also a single account's: the intent noted it, and who carried its nickname before."""
+def test_the_purchase_of_an_interrupted_run_is_taken_over(stack: Stack, server: Sandbox) -> None:
+    """Also for a single account: the intent noted it, and the accounts that had its nickname
+    before.
+    """
     theirs = server.buy("alice")
     program = {"alice": account(existing="allow")}
     with pytest.raises(Killed):
         stack.up(program, killed_after=INTENT)
-    ours = server.buy("alice", tier="limited")  # what the killed run had sent
+    ours = server.buy("alice", tier="limited")  # what the killed run sent
     stack.sent["run-1"] = {Ref(account().urn("alice")): Sent(stack.clock(), ours)}
     server.forget_requests()
     stack.preview(program)
@@ -98,7 +100,7 @@ def test_a_run_that_never_began_to_buy_licenses_nothing(stack: Stack, server: Sa
 def test_an_unwanted_account_that_may_have_been_bought_is_named(
     stack: Stack, server: Sandbox
 ) -> None:
-    """In each run, with its ID and the two ways out; it is not touched."""
+    """Each run names it, with its ID and the two ways to resolve it. It is not changed."""
     kept = {"bob": account()}
     stack.up(kept)
     with pytest.raises(Killed):

@@ -1,4 +1,4 @@
-"""Runs the toy program in program.json on the real engine, and notes the provider's calls."""
+"""Runs the toy program in program.json on the real engine, and records the provider's calls."""
 
 import json
 import os
@@ -94,7 +94,7 @@ marked: set[Any] = set()
 
 
 def begin(args: pulumi.ResourceHookArgs) -> None:
-    """Save that work begins, once, in the outputs of a component."""
+    """Save once that work begins, in the outputs of a component."""
     note(call="hook", name=args.name, news=plain(dict(args.new_inputs or {})))
     component = made[HOOKED[args.name]]
     if component not in marked:

@@ -1,4 +1,4 @@
-"""A fleet file against a team."""
+"""Comparing a fleet file with a team."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def account(id: str = "acc1111", nickname: str = "a", **said: Any) -> TeamAccoun
     )
 
 
-def test_the_same() -> None:
+def test_equal_entries_are_no_difference() -> None:
     found = compare([entry()], [account()])
     assert found.same == [(entry(), account())]
     assert not found.different
@@ -32,25 +32,25 @@ def test_the_same() -> None:
 
 
 @pytest.mark.parametrize("nickname", [" é", "é ", "e\u0301"])
-def test_spaces_around_names_and_the_spelling_of_accents_do_not_count(nickname: str) -> None:
+def test_outer_spaces_and_unicode_forms_are_ignored(nickname: str) -> None:
     assert not compare([entry("é")], [account(nickname=nickname)]).different
 
 
-def test_taking_over_what_is_the_same_is_no_difference() -> None:
+def test_taking_over_an_equal_account_is_no_difference() -> None:
     for said in ({"adopt": "acc1111"}, {"existing": "adopt"}):
         found = compare([entry(**said)], [account()])
         assert len(found.adopt) == len(found.same) == 1
         assert not found.different
 
 
-def test_bought() -> None:
+def test_a_purchase() -> None:
     found = compare([entry()], [account(nickname="b")])
     assert found.buy == [entry()]
     assert found.extra == [account(nickname="b")]
     assert found.different
 
 
-def test_what_is_gone_is_bought_or_brought_back() -> None:
+def test_a_deleted_account_is_bought_or_restored() -> None:
     deleted = account(deleted_at="2026-01-01")
     assert compare([entry()], [deleted]).buy
     assert compare([entry(adopt="acc1111")], [deleted]).bring_back
@@ -60,7 +60,7 @@ def test_what_is_gone_is_bought_or_brought_back() -> None:
     assert compare([], [deleted, archived]).extra == []
 
 
-def test_changes() -> None:
+def test_changed_arguments() -> None:
     wanted = entry(
         adopt="acc1111",
         nickname="b",
@@ -78,7 +78,7 @@ def test_changes() -> None:
     ]
 
 
-def test_what_the_file_does_not_name_is_no_difference() -> None:
+def test_arguments_that_the_file_omits_are_no_difference() -> None:
     there = account(settings={"geoLocation": "HK"}, assignees=["u1"])
     assert not compare([entry()], [there]).different
 
@@ -90,7 +90,7 @@ def test_a_loss_of_history_is_refused_unless_it_is_allowed() -> None:
     assert compare([entry()], [account(tier=None)]).refused, "not known: it may have some"
 
 
-def test_refused() -> None:
+def test_refused_entries() -> None:
     for wanted, team in (
         (entry(adopt="acc9999"), [account()]),
         (entry(), [account(), account("acc2")]),
@@ -102,14 +102,14 @@ def test_refused() -> None:
         assert [*found.buy, *found.change, *found.same] == []
 
 
-def test_equal_nicknames_take_one_account_each() -> None:
+def test_entries_with_equal_nicknames_get_one_account_each() -> None:
     twins = [entry("a", existing="allow"), entry("b", nickname="a", existing="allow")]
     found = compare(twins, [account()])
     assert [one.key for one, _ in found.same] == ["a"]
     assert [one.key for one in found.buy] == ["b"]
 
 
-def test_an_adopted_account_is_given_to_nobody_else() -> None:
+def test_an_adopted_account_belongs_to_one_entry() -> None:
     entries = [
         entry("a", nickname="a", existing="allow"),
         entry("b", nickname="a", adopt="acc1111"),

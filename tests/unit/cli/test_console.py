@@ -1,4 +1,4 @@
-"""What the commands print."""
+"""The output of the commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_errors_and_notes_act_on_no_terminal(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_and_notes_do_not_control_the_terminal(
+    case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     fail(HOSTILE[case])
     note(HOSTILE[case])
     assert all(line.isprintable() for line in capsys.readouterr().err.split("\n"))

@@ -1,4 +1,4 @@
-"""The keys of exported accounts, and what of a team is exported."""
+"""The keys of exported accounts, and which accounts of a team are exported."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_slugs(nickname: str, key: str) -> None:
     assert export.slug(nickname) == key
 
 
-def test_the_oldest_of_equal_ones_has_the_plain_key() -> None:
+def test_the_oldest_of_equal_nicknames_has_the_plain_key() -> None:
     team = [account(3), account(1), account(2)]
     assert export.keys_of(team, {}) == {
         team[1].id: "alice",
@@ -58,25 +58,25 @@ def test_the_oldest_of_equal_ones_has_the_plain_key() -> None:
     }
 
 
-def test_an_account_that_is_bought_later_changes_no_key() -> None:
+def test_a_later_account_changes_no_key() -> None:
     before = export.keys_of([account(1), account(2)], {})
     after = export.keys_of([account(9), account(2), account(1)], {})
     assert before.items() <= after.items()
 
 
-def test_what_is_gone_makes_room() -> None:
+def test_the_key_of_a_deleted_account_is_free() -> None:
     gone = account(1, deleted_at="2026-01-02T00:00:00.000Z")
     assert export.keys_of([gone, account(2)], {})[account(2).id] == "alice"
 
 
-def test_keys_of_an_earlier_export_stay() -> None:
+def test_keys_of_an_earlier_export_are_kept() -> None:
     before = {account(2).id: "alice", account(3).id: "mine"}
     found = export.keys_of([account(1), account(2), account(3)], before)
     assert before.items() <= found.items()
     assert found[account(1).id] == "alice-0001"
 
 
-def test_nothing_to_make_a_key_of() -> None:
+def test_nicknames_without_letters() -> None:
     found = export.keys_of([account(0x1A, "🎉"), account(0x2B, None)], {})
     assert set(found.values()) == {"account-001a", "account-002b"}
 
@@ -99,7 +99,7 @@ def test_keys_are_unique_and_the_same_in_any_order(
 
 
 @given(nicknames=st.lists(NICKNAMES, max_size=12), with_settings=st.booleans())
-def test_what_is_exported_loads_in_every_format_as_it_was_meant(
+def test_an_export_loads_unchanged_in_every_format(
     nicknames: list[str], with_settings: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     settings = {"geoLocation": "true", "maxMessageSync": 0, "keepDeletedMessages": {"fromMe": True}}
@@ -111,7 +111,7 @@ def test_what_is_exported_loads_in_every_format_as_it_was_meant(
     assert len(made.entries) + len(made.left_out) == len(team)
     folder = tmp_path_factory.mktemp("export")
     for format in export.Format:
-        # It reads back what it has written.
+        # The export reads its own file.
         export.write(folder / format.value, made, format, team_id="t", urls={}, overwrite=False)
 
 
@@ -134,7 +134,7 @@ def test_what_is_exported_loads_in_every_format_as_it_was_meant(
         ({"id": "other-id"}, "can't be written in a fleet file: adopt is 'other-id'"),
     ],
 )
-def test_what_cannot_be_taken_over_is_left_out_with_the_reason(
+def test_accounts_that_cannot_be_taken_over_are_omitted_with_the_reason(
     said: dict[str, Any], reason: str
 ) -> None:
     other = account(1, "Other")
@@ -146,7 +146,7 @@ def test_what_cannot_be_taken_over_is_left_out_with_the_reason(
     assert why.startswith(reason)
 
 
-def test_an_archive_that_failed_is_no_obstacle() -> None:
+def test_an_account_with_a_failed_archive_is_exported() -> None:
     assert export.obstacle(account(1, archive="error")) is None
 
 

@@ -1,4 +1,4 @@
-"""Which accounts a word stands for, and QR codes as text."""
+"""Which accounts a word identifies, and QR codes as text."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_ids_nicknames_and_keys() -> None:
     assert ids("Alice", "acc1", "named", keys=keys) == ["acc1"], "once each"
 
 
-def test_the_state_knows_better_than_the_file() -> None:
+def test_the_state_has_priority_over_the_file() -> None:
     keys = Keys({"a": ["acc2"]}, {"a": entry("a", adopt="acc3333")})
     assert ids("a", keys=keys) == ["acc2"]
 
@@ -63,7 +63,7 @@ def test_the_state_knows_better_than_the_file() -> None:
         ("Gone", "is no key, nickname or ID"),
     ],
 )
-def test_refused(word: str, told: str) -> None:
+def test_refused_words(word: str, told: str) -> None:
     with pytest.raises(Failed) as caught:
         ids(word)
     assert told in str(caught.value)
@@ -74,7 +74,7 @@ def test_a_key_that_is_another_account_s_nickname_is_ambiguous() -> None:
         ids("Alice", keys=Keys({"Alice": ["acc2"]}))
 
 
-def test_all_that_need_it() -> None:
+def test_all_accounts_that_need_a_login() -> None:
     assert [one.id for one in needing(TEAM)] == ["acc1", "acc2", "acc3333"]
     asleep = account("acc7", "Asleep", state="close", can_login=True)
     assert needing([asleep]) == [], "it connects by itself"
@@ -82,7 +82,7 @@ def test_all_that_need_it() -> None:
 
 @pytest.mark.parametrize("dark_ink", [True, False])
 @pytest.mark.parametrize("length", [1, 60, 136, 237, 400])
-def test_codes_are_read_as_they_were_meant(length: int, dark_ink: bool) -> None:
+def test_codes_contain_their_text(length: int, dark_ink: bool) -> None:
     text = ("2@" + "aB3+/=" * 100)[:length]
     lines = qr.lines(text, dark_ink=dark_ink)
     assert len({len(line) for line in lines}) == 1

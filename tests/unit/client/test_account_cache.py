@@ -39,7 +39,7 @@ def test_the_index_of_nicknames_follows_later_writes(cache: AccountCache) -> Non
     assert cache.named("n0") == []
 
 
-def test_what_was_handed_out_does_not_change(cache: AccountCache) -> None:
+def test_returned_accounts_do_not_change(cache: AccountCache) -> None:
     before = cache.all()
     cache.bought(account(9))
     assert set(before) == {"acc0", "acc1", "acc2"}
@@ -65,7 +65,7 @@ def test_a_write_of_unknown_effect_is_remembered_as_uncertain(cache: AccountCach
     assert cache.named("read") == [account(0, "read")]
 
 
-def test_a_new_listing_settles_what_was_uncertain_before_it(cache: AccountCache) -> None:
+def test_a_new_listing_resolves_earlier_uncertain_writes(cache: AccountCache) -> None:
     cache.changed("acc0")
     cache.listing_begins(5)
     cache.changed("acc1")
@@ -79,7 +79,7 @@ def test_without_a_listing_nothing_is_uncertain() -> None:
     assert cache.uncertain == set()
 
 
-def test_the_age_counts_from_the_beginning_of_the_listing(cache: AccountCache) -> None:
+def test_the_age_starts_with_the_listing(cache: AccountCache) -> None:
     cache.listing_begins(10)
     cache.listed({})
     assert cache.listed_since(10)
@@ -87,7 +87,7 @@ def test_the_age_counts_from_the_beginning_of_the_listing(cache: AccountCache) -
     assert not AccountCache().listed_since(0)
 
 
-def test_a_failed_listing_leaves_what_was_known(cache: AccountCache) -> None:
+def test_a_failed_listing_keeps_the_cache(cache: AccountCache) -> None:
     cache.listing_begins(5)
     cache.bought(account(9))
     cache.listing_failed()

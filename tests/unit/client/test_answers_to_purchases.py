@@ -1,4 +1,4 @@
-"""An answer that names an account which was not just bought, or is another's."""
+"""Answers to purchases that name an older account, or another's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def entry(account_id: str, nickname: str = "alice", **more: Any) -> dict[str, An
 
 
 class Network(httpx.AsyncBaseTransport):
-    """A team that buys what is ordered; `answer` says what is heard of it."""
+    """A team that executes purchases. `answer` decides what the client receives."""
 
     def __init__(self, answer: Callable[[Network], Answer], *accounts: dict[str, Any]) -> None:
         self.answer, self.accounts = answer, list(accounts)
@@ -85,31 +85,31 @@ def buy(network: Network, *nicknames: str, known_ids: tuple[str, ...] = ()) -> l
     return found
 
 
-def test_an_answer_that_is_repeated_makes_no_two_purchases_one() -> None:
+def test_a_repeated_answer_does_not_merge_two_purchases() -> None:
     network = Network(saying(entry("bought1")))
     assert buy(network, "alice", "bob") == ["bought1", "bought2"]
 
 
-def test_an_answer_that_names_an_account_of_before_is_none() -> None:
+def test_an_answer_with_an_older_account_counts_as_lost() -> None:
     network = Network(saying(entry("acc0")), entry("acc0"))
     assert buy(network, "alice", known_ids=("acc0",)) == ["bought1"]
 
 
 @pytest.mark.parametrize("made_at", [None, "2020-01-01T00:00:00.000Z"])
 @pytest.mark.parametrize("other", [{"nickname": "bob"}, {"type": "mock"}], ids=str)
-def test_an_answer_that_names_something_else_is_none(
+def test_an_answer_with_another_account_counts_as_lost(
     other: dict[str, Any], made_at: str | None
 ) -> None:
     network = Network(saying(entry("acc0", **{**other, "createdAt": made_at})))
     assert buy(network, "alice") == ["bought1"]
 
 
-def test_a_nickname_that_chatdaddy_writes_in_another_way_is_no_other_account() -> None:
+def test_an_answer_with_another_spelling_of_the_nickname_is_accepted() -> None:
     network = Network(saying(entry("bought1", "Alice…")))
     assert buy(network, "Alice and all the others") == ["bought1"]
 
 
-def test_what_a_colleague_buys_while_an_answer_is_lost_is_theirs() -> None:
+def test_a_colleagues_purchase_is_not_taken_for_a_lost_one() -> None:
     def colleague(network: Network) -> Answer:
         network.accounts[-1]["createdBy"] = "them"
         return httpx.ReadError("cut")
@@ -119,18 +119,18 @@ def test_what_a_colleague_buys_while_an_answer_is_lost_is_theirs() -> None:
 
 
 @pytest.mark.parametrize("status", [408, 499])
-def test_a_server_in_between_that_gave_up_does_not_know_what_was_done(status: int) -> None:
+def test_a_gateway_time_out_does_not_mean_that_nothing_was_bought(status: int) -> None:
     assert buy(Network(lambda _: httpx.Response(status)), "alice") == ["bought1"]
 
 
-def test_another_account_is_not_brought_back_in_the_place_of_one() -> None:
+def test_a_recreation_that_names_another_account_is_an_error() -> None:
     gone = entry("acc0", deletedAt=NOW)
     network = Network(saying(entry("acc1")), gone)
     with pytest.raises(Unknown, match="acc1"):
         during(network, lambda chatdaddy: chatdaddy.accounts.recreate("acc0"))
 
 
-def test_archiving_that_failed_is_not_done() -> None:
+def test_a_failed_archive_is_not_done() -> None:
     answers: list[Answer] = [
         httpx.Response(409, json={"message": "not now"}),
         httpx.ReadError("cut"),

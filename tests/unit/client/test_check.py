@@ -1,4 +1,4 @@
-"""Whether the token opens the team: each way in which it may not is told apart."""
+"""The check of a token for the team, and a separate error for each way in which it may fail."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def check(handler: Handler, **token: str) -> Identity:
             assert sum(chatdaddy.calls.values()) == 1
 
 
-def test_one_call_returns_whose_token_it_is() -> None:
+def test_one_call_returns_the_user_of_the_token() -> None:
     found = asyncio.run(check(gives(jwt(id="u1", teamId="team-1"))))
     assert found == Identity("u1", "team-1")
     said = {"user": {"id": "u1", "teamId": "team-1"}, "scope": "1"}
@@ -111,7 +111,7 @@ REFRESH: list[tuple[Handler, type[ChatDaddyError], str | None, str]] = [
 
 
 @pytest.mark.parametrize(("handler", "kind", "setting", "words"), REFRESH)
-def test_what_is_wrong_with_a_refresh_token(
+def test_errors_of_a_refresh_token(
     handler: Handler, kind: type[ChatDaddyError], setting: str | None, words: str
 ) -> None:
     with pytest.raises(kind) as caught:
@@ -135,7 +135,7 @@ API: list[tuple[Handler, type[ChatDaddyError], str | None]] = [
 
 
 @pytest.mark.parametrize(("handler", "kind", "setting"), API)
-def test_what_is_wrong_with_an_api_token(
+def test_errors_of_an_api_token(
     handler: Handler, kind: type[ChatDaddyError], setting: str | None
 ) -> None:
     with pytest.raises(kind) as caught:

@@ -52,7 +52,7 @@ def test_errors_survive_pickling() -> None:
     assert (type(again), str(again), again.candidates) == (type(error), str(error), ["acc1"])
 
 
-def test_secrets_in_an_answer_do_not_get_into_the_error() -> None:
+def test_an_error_does_not_contain_secrets_of_the_answer() -> None:
     jwt = "eyJhbGciOiJFUzI1NiJ9.eyJ1c2VyIjp7ImlkIjoidSJ9fQ.c2lnbmF0dXJl"
     error = errors.BadRequest(f"token {jwt}", call=CALL, data={"user": "+85298765432", "t": jwt})
     for shown in (str(error), repr(error), repr(error.data), repr(vars(error))):
@@ -60,7 +60,7 @@ def test_secrets_in_an_answer_do_not_get_into_the_error() -> None:
         assert "98765432" not in shown
 
 
-def test_every_public_name_can_be_had() -> None:
+def test_every_public_name_can_be_imported() -> None:
     assert set(dir(client)) >= {"ChatDaddy", "ClientOptions", "ServiceUrls", "Refused", "Purchase"}
     for name in client.__all__:
         assert getattr(client, name).__name__ == name

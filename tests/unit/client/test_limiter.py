@@ -1,4 +1,4 @@
-"""How many calls run at once and begin in a second; all on a virtual clock."""
+"""How many calls run at once and start in a second, on a virtual clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.virtual_time import run
 
 
 class Work:
-    """Calls through a limiter, and how many there were at once."""
+    """Calls through a limiter, and the peak number of concurrent calls."""
 
     def __init__(self, limiter: ConcurrencyLimiter) -> None:
         self.limiter = limiter
@@ -35,7 +35,7 @@ class Work:
                 self.limiter.answered("GET /x", now() - began_at)
 
 
-def test_at_most_so_many_at_once() -> None:
+def test_concurrency_is_limited() -> None:
     async def work() -> None:
         work = Work(ConcurrencyLimiter(7))
         await asyncio.gather(*(work.call() for _ in range(100)))
@@ -45,7 +45,7 @@ def test_at_most_so_many_at_once() -> None:
 
 
 @pytest.mark.parametrize("most", [MOST, 40, 5])
-def test_calls_at_once_begin_at_16_and_grow_while_answers_stay_quick(most: int) -> None:
+def test_concurrency_starts_at_16_and_grows_while_answers_are_quick(most: int) -> None:
     async def work() -> None:
         limiter = ConcurrencyLimiter(most)
         assert int(limiter.limit) == min(START, most)
@@ -56,8 +56,8 @@ def test_calls_at_once_begin_at_16_and_grow_while_answers_stay_quick(most: int) 
     run(work())
 
 
-def test_calls_at_once_do_not_grow_while_answers_get_slower() -> None:
-    """A server that works on one call at a time is not asked more at once."""
+def test_concurrency_does_not_grow_while_answers_get_slower() -> None:
+    """The server works on one call at a time, so more concurrent calls do not help."""
 
     async def work() -> None:
         limiter, server = ConcurrencyLimiter(danger_s=15), asyncio.Lock()
@@ -74,7 +74,7 @@ def test_calls_at_once_do_not_grow_while_answers_get_slower() -> None:
     run(work())
 
 
-def test_answers_that_take_dangerously_long_make_them_fewer() -> None:
+def test_very_slow_answers_reduce_concurrency() -> None:
     async def work() -> None:
         limiter = ConcurrencyLimiter(danger_s=15)
         work = Work(limiter)
@@ -90,7 +90,7 @@ async def refuse(limiter: ConcurrencyLimiter) -> None:
         limiter.throttled(began_at)
 
 
-def test_429s_alone_halve_the_calls_at_once_once_for_a_burst() -> None:
+def test_a_burst_of_429s_halves_concurrency_once() -> None:
     async def work() -> None:
         limiter = ConcurrencyLimiter()
         await asyncio.gather(*(refuse(limiter) for _ in range(16)))
@@ -124,7 +124,7 @@ def test_after_two_refusals_in_a_row_one_call_at_a_time() -> None:
     run(work())
 
 
-def test_a_single_429_among_calls_that_are_taken_sets_no_rate() -> None:
+def test_a_single_429_sets_no_rate() -> None:
     async def work() -> None:
         limiter = ConcurrencyLimiter()
         work = Work(limiter)
@@ -135,7 +135,7 @@ def test_a_single_429_among_calls_that_are_taken_sets_no_rate() -> None:
     run(work())
 
 
-def test_a_pause_stops_everyone() -> None:
+def test_a_pause_stops_all_calls() -> None:
     async def work() -> None:
         limiter = ConcurrencyLimiter(4)
         limiter.pause(5)
@@ -149,7 +149,7 @@ def test_a_pause_stops_everyone() -> None:
     run(work())
 
 
-def test_a_call_that_was_turned_away_keeps_its_place() -> None:
+def test_a_refused_call_keeps_its_place_in_the_queue() -> None:
     async def work() -> None:
         limiter = ConcurrencyLimiter(1)
         tickets = [limiter.ticket() for _ in range(4)]
@@ -169,7 +169,7 @@ def test_a_call_that_was_turned_away_keeps_its_place() -> None:
     run(work())
 
 
-def test_cancelled_callers_leave_no_gap() -> None:
+def test_cancelled_callers_free_their_slots() -> None:
     async def work() -> None:
         work = Work(ConcurrencyLimiter(2))
         tasks = [asyncio.ensure_future(work.call(seconds=0.01)) for _ in range(20)]
@@ -184,9 +184,9 @@ def test_cancelled_callers_leave_no_gap() -> None:
     run(work())
 
 
-# --- an API that takes so many calls a second
+# --- an API with a rate limit
 
-#: Whether a call that comes at that time is taken.
+#: Whether a call at that time is accepted.
 Rule = Callable[[float], bool]
 
 
@@ -293,7 +293,7 @@ def test_the_same_if_each_429_asks_for_a_pause(rule: Callable[[], Rule], latency
     assert api.refused <= 0.05 * (api.taken + api.refused)
 
 
-def test_an_api_without_a_limit_is_used_as_much_as_it_keeps_up() -> None:
+def test_an_api_without_a_limit_is_used_to_its_capacity() -> None:
     api = Api(lambda _: True, 0.05)
     assert run(seconds_for(api, 2_000)) < 1.25 * 2_000 / 64 * 0.05
     assert (api.most, api.refused) == (64, 0)
@@ -312,7 +312,7 @@ def test_a_lower_limit_is_found_again_after_a_higher_one() -> None:
     assert api.refused < 0.1 * api.taken
 
 
-def test_a_minute_without_any_call_taken_is_waited_out() -> None:
+def test_a_minute_of_refusals_is_survived() -> None:
     began_at: list[float] = []
 
     def rule(moment: float) -> bool:

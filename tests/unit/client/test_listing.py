@@ -1,4 +1,4 @@
-"""Paged lists against servers of every kind that the documentation allows."""
+"""Paged lists of every kind of server that the documentation allows."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def accounts(count: int, start: int = 0) -> list[ObservedAccount]:
 
 @dataclass
 class Server:
-    """A paged list; `before` runs before each page and may change it."""
+    """A paged list. `before` runs before each page and may change it."""
 
     rows: list[ObservedAccount]
     size: int = 100
     base: int = 0
     with_total: bool = True
-    #: What page numbers beyond the ends give: nothing, or the nearest page.
+    #: The answer to page numbers beyond the ends: nothing, or the nearest page.
     clamps: bool = False
     before: Callable[[Server], None] = lambda server: None
     asked: list[int | None] = field(default_factory=list)
@@ -85,10 +85,12 @@ def test_every_account_is_found_once(
     changes=st.lists(st.tuples(st.integers(0, 6), st.sampled_from(["come", "go"])), max_size=4),
 )
 @settings(max_examples=300, deadline=None)
-def test_accounts_that_come_and_go_meanwhile(
+def test_accounts_that_appear_and_disappear_during_a_listing(
     count: int, size: int, base: int, newest_first: bool, changes: list[tuple[int, str]]
 ) -> None:
-    """What was there all the time is found wherever the list's own length shows that it moved."""
+    """Accounts that exist all the time are found, if the length of the list shows that it
+    changed.
+    """
     fresh = iter(accounts(20, start=1_000))
     at = dict(changes)
 
@@ -108,12 +110,12 @@ def test_accounts_that_come_and_go_meanwhile(
         return
     always = started_with & {row.account_id for row in server.rows}
     kinds = {kind for _, kind in changes}
-    if len(kinds) < 2:  # a coming and a going that cancel out can't be seen from outside
+    if len(kinds) < 2:  # an addition and a removal that cancel out are not visible
         assert always <= found
     assert len(server.asked) <= 3 * (2 + math.ceil((count + 4) / size))
 
 
-def test_a_list_that_never_holds_still_ends_with_all_that_was_seen() -> None:
+def test_a_list_that_always_changes_ends_with_all_accounts_seen() -> None:
     fresh = iter(accounts(10_000, start=1_000))
     server = Server(accounts(50), 10, before=lambda server: server.rows.insert(0, next(fresh)))
     found = listed(server)
@@ -123,7 +125,7 @@ def test_a_list_that_never_holds_still_ends_with_all_that_was_seen() -> None:
 
 @dataclass
 class Faulty:
-    """A server whose answers are changed: by the number of the call, and the page."""
+    """A server whose answers are changed, by the number of the call and the page."""
 
     server: Server
     change: Callable[[int, AccountPage], AccountPage]
@@ -202,7 +204,7 @@ def test_the_pages_after_the_first_are_read_at_once() -> None:
     assert most == 9
 
 
-def test_a_server_that_ignores_the_page_number_is_found_out() -> None:
+def test_a_server_that_ignores_the_page_number_is_detected() -> None:
     server = Server(accounts(300), 100)
 
     async def deaf(_number: int | None) -> AccountPage:
@@ -213,7 +215,7 @@ def test_a_server_that_ignores_the_page_number_is_found_out() -> None:
 
 
 @pytest.mark.parametrize("with_total", [True, False])
-def test_endless_lists_are_given_up(with_total: bool) -> None:
+def test_endless_lists_are_refused(with_total: bool) -> None:
     asked = 0
 
     async def endless(_number: int | None) -> AccountPage:
@@ -259,7 +261,7 @@ def test_a_lookup_does_not_page_through_a_total_that_ignores_the_search() -> Non
     assert len(asked) <= 7
 
 
-def test_a_wrong_guess_of_the_page_base_heals() -> None:
+def test_a_wrong_guess_of_the_page_base_is_corrected() -> None:
     pages = Pages(2_000)
     assert len(listed(Server(accounts(30), 10, base=1), pages)) == 30
     assert len(listed(Server(accounts(30), 10, base=0), pages)) == 30

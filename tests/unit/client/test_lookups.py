@@ -1,4 +1,4 @@
-"""Whether an account is really gone, and whether there is one of a nickname: asked for alone."""
+"""Single look-ups: whether an account is really gone, and whether a nickname is taken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from chatdaddy_pulumi.client import BadAnswer, BrokenListing, ChatDaddy, ClientOptions
 
-#: What a search, or a listing (None), answers.
+#: The answer to a search, or to a listing (None).
 Answer = Callable[[str | None], dict[str, Any]]
 
 
@@ -26,16 +26,16 @@ def listing(entries: list[Any], total: int | None = None) -> dict[str, Any]:
     return {"accounts": entries, "total": len(entries) if total is None else total}
 
 
-def heeding(text: str | None) -> dict[str, Any]:
+def with_own_total(text: str | None) -> dict[str, Any]:
     return listing([one for one in TEAM if text in (None, one["accountId"], one["nickname"])])
 
 
-def of_the_team(text: str | None) -> dict[str, Any]:
-    """`total` counts the whole team, whatever is searched for."""
-    return {**heeding(text), "total": len(TEAM)}
+def with_team_total(text: str | None) -> dict[str, Any]:
+    """`total` counts the whole team, whatever the search is."""
+    return {**with_own_total(text), "total": len(TEAM)}
 
 
-class Asked:
+class Server:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.searches: list[str | None] = []
@@ -49,7 +49,7 @@ class Asked:
         return httpx.Response(200, json=answer)
 
 
-async def outcome(asked: Asked, account_id: str, nickname: str) -> tuple[str | None, list[str]]:
+async def outcome(asked: Server, account_id: str, nickname: str) -> tuple[str | None, list[str]]:
     async with ChatDaddy(
         "team-1",
         api_token="token-1",
@@ -61,26 +61,26 @@ async def outcome(asked: Asked, account_id: str, nickname: str) -> tuple[str | N
         return found and found.account_id, [one.account_id for one in named]
 
 
-@pytest.mark.parametrize("answer", [heeding, of_the_team])
+@pytest.mark.parametrize("answer", [with_own_total, with_team_total])
 def test_both_kinds_of_totals_are_understood(answer: Answer) -> None:
-    asked = Asked(answer)
+    asked = Server(answer)
     assert asyncio.run(outcome(asked, "acc3", "n2")) == ("acc3", ["acc2"])
     assert asyncio.run(outcome(asked, "acc9", "n9")) == (None, [])
 
 
-def test_what_a_search_costs() -> None:
-    asked = Asked(heeding)
+def test_the_calls_of_a_search() -> None:
+    asked = Server(with_own_total)
     asyncio.run(outcome(asked, "acc3", "n2"))
     assert asked.searches == ["acc3", "n2"]
-    asked = Asked(of_the_team)
+    asked = Server(with_team_total)
     asyncio.run(outcome(asked, "acc9", "n9"))
-    # Made twice, then held against the whole team, once and for all.
+    # Searches twice, and then compares with the whole team, once for the client's lifetime.
     assert asked.searches == ["acc9", "acc9", None, "n9", "n9"]
 
 
 CONTRADICTIONS: dict[str, Answer] = {
-    "says one, shows none": lambda text: listing([], 1) if text else heeding(text),
-    "says two, shows none": lambda text: listing([], 2) if text else heeding(text),
+    "says one, shows none": lambda text: listing([], 1) if text else with_own_total(text),
+    "says two, shows none": lambda text: listing([], 2) if text else with_own_total(text),
     "the listing is broken, too": lambda text: listing([], 5),
     "the listing is short, too": lambda text: listing([] if text else TEAM[:4], 5),
 }
@@ -89,28 +89,30 @@ CONTRADICTIONS: dict[str, Answer] = {
 @pytest.mark.parametrize("answer", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
 def test_an_answer_that_contradicts_itself_proves_nothing(answer: Answer) -> None:
     with pytest.raises(BrokenListing):
-        asyncio.run(outcome(Asked(answer), "acc9", "n9"))
+        asyncio.run(outcome(Server(answer), "acc9", "n9"))
 
 
-def test_a_contradiction_that_passes_is_no_error() -> None:
-    asked = Asked(lambda text: listing([], 1) if len(asked.searches) == 1 else heeding(text))
+def test_a_temporary_contradiction_is_no_error() -> None:
+    asked = Server(
+        lambda text: listing([], 1) if len(asked.searches) == 1 else with_own_total(text)
+    )
     assert asyncio.run(outcome(asked, "acc3", "n2")) == ("acc3", ["acc2"])
 
 
-def test_an_entry_without_an_id_may_be_the_one_that_is_asked_for() -> None:
+def test_an_entry_without_an_id_may_be_the_wanted_account() -> None:
     with pytest.raises(BadAnswer, match="no accountId"):
-        asyncio.run(outcome(Asked(lambda _: listing([{"nickname": "n9"}])), "acc9", "n9"))
+        asyncio.run(outcome(Server(lambda _: listing([{"nickname": "n9"}])), "acc9", "n9"))
 
 
-def test_a_look_up_asks_even_with_a_fresh_snapshot() -> None:
+def test_a_look_up_makes_a_call_even_with_a_fresh_snapshot() -> None:
     gone = False
 
     def answer(text: str | None) -> dict[str, Any]:
-        return listing([]) if gone else heeding(text)
+        return listing([]) if gone else with_own_total(text)
 
     async def work() -> None:
         nonlocal gone
-        transport = httpx.MockTransport(Asked(answer))
+        transport = httpx.MockTransport(Server(answer))
         async with ChatDaddy("team-1", api_token="token-1", transport=transport) as chatdaddy:
             assert "acc1" in await chatdaddy.accounts.snapshot()
             gone = True

@@ -1,4 +1,4 @@
-"""A purchase whose answer breaks in any way is unknown, and tells when and how it was lost."""
+"""A purchase whose answer is cut is unknown, and the error says when and how it was lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ORDER = Purchase(nickname="alice")
 
 
 class Body(httpx.AsyncByteStream):
-    """Sends its pieces with pauses between them, and then breaks."""
+    """Sends its chunks with pauses between them, and then fails."""
 
     def __init__(self, pieces: int, pause_s: float, breaks: BaseException) -> None:
         self.pieces, self.pause_s, self.breaks = pieces, pause_s, breaks
@@ -39,7 +39,7 @@ class Body(httpx.AsyncByteStream):
 
 
 class Network(httpx.AsyncBaseTransport):
-    """Breaks every call that changes something."""
+    """Fails every call that changes something."""
 
     def __init__(self, breaks: BaseException, *, pieces: int | None = None) -> None:
         self.breaks, self.pieces = breaks, pieces
@@ -85,14 +85,14 @@ BREAKS = [
 
 @pytest.mark.parametrize("pieces", [None, 3])
 @pytest.mark.parametrize("breaks", BREAKS, ids=repr)
-def test_whatever_breaks_the_purchase_is_unknown(breaks: Exception, pieces: int | None) -> None:
+def test_any_failure_leaves_the_purchase_unknown(breaks: Exception, pieces: int | None) -> None:
     error = run(lost_purchase(Network(breaks, pieces=pieces)))
     assert error.began_at == EPOCH + 1_100
-    # Silent since the last piece, which was sent 7 seconds before the end.
+    # Silent since the last chunk, which was sent 7 seconds before the end.
     assert error.silent_s == 7
 
 
-def test_no_memory_for_the_answer_leaves_the_purchase_unknown(
+def test_a_memory_error_leaves_the_purchase_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(_: bytes) -> None:
@@ -123,7 +123,7 @@ def test_a_server_that_never_answers_was_silent_for_the_whole_wait() -> None:
     assert error.silent_s == 45
 
 
-def test_a_change_that_is_repeated_began_with_the_first_lost_answer() -> None:
+def test_a_repeated_change_began_with_the_first_lost_answer() -> None:
     class Fading(Network):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             if self.posts:

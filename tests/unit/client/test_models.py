@@ -36,7 +36,7 @@ FULL = {
 }
 
 
-def test_what_is_unknown_is_kept() -> None:
+def test_unknown_fields_are_kept() -> None:
     account = ObservedAccount.model_validate({**FULL, "type": "carrier-pigeon", "state": "asleep"})
     assert (account.type, account.state) == ("carrier-pigeon", "asleep")
     assert account.model_extra is not None
@@ -70,7 +70,7 @@ def page(*entries: object, **more: object) -> AccountPage:
     return read_page(json.dumps({"accounts": entries, **more}).encode())
 
 
-def test_any_fact_but_the_id_may_be_missing_or_null() -> None:
+def test_any_field_but_the_id_may_be_missing_or_null() -> None:
     names = [name for name in FULL if name != "accountId"]
     for entry in (
         {"accountId": "acc1"},
@@ -85,7 +85,9 @@ def test_any_fact_but_the_id_may_be_missing_or_null() -> None:
 
 @pytest.mark.parametrize("wrong", [7, [], {"a": 1}, True])
 @pytest.mark.parametrize("name", ["nickname", "type", "tier", "state", "createdAt", "userId"])
-def test_a_fact_of_a_wrong_type_is_not_known_and_harms_no_other(name: str, wrong: object) -> None:
+def test_a_field_of_a_wrong_type_is_unknown_and_the_others_are_kept(
+    name: str, wrong: object
+) -> None:
     first, second = page({**FULL, name: wrong}, {**FULL, "accountId": "acc0002"}).accounts
     expected = ObservedAccount.model_validate({**FULL, name: None})
     assert first == expected
@@ -106,7 +108,7 @@ def test_an_entry_without_a_usable_id_is_dropped_and_counted(entry: object) -> N
 @pytest.mark.parametrize(
     "fields", [{"deletedAt": 1_787_306_400}, {"deletedAt": {}}, {"archiveState": "archiving"}]
 )
-def test_an_odd_mark_of_removal_is_still_one(fields: dict[str, object]) -> None:
+def test_an_invalid_removal_date_still_means_removed(fields: dict[str, object]) -> None:
     (account,) = page({**FULL, **fields}).accounts
     assert not account.live
 
@@ -128,7 +130,7 @@ def test_the_time_of_creation_in_seconds(text: str, seconds: float | None) -> No
     assert account.created_at_s == seconds
 
 
-def test_nicknames_are_compared_composed_and_without_blanks_around_them() -> None:
+def test_nicknames_are_compared_in_nfc_and_without_outer_spaces() -> None:
     account = ObservedAccount(account_id="acc1", nickname="Zoe\u0301 ")
     assert account.is_called("Zo\u00e9")
     assert not account.is_called("zo\u00e9")

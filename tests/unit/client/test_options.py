@@ -33,14 +33,14 @@ def test_one_base_url_gives_all_services_and_each_can_be_another() -> None:
         ("http://8.8.8.8:80", "unencrypted"),
     ],
 )
-def test_a_wrong_url_is_one_clear_line(url: str, says: str) -> None:
+def test_an_invalid_url_is_a_one_line_error(url: str, says: str) -> None:
     with pytest.raises(BadSetting, match=says) as caught:
         ServiceUrls.from_base(url)
     assert str(caught.value).startswith("the base URL: ")
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://[::1]:1", "http://192.168.1.5"])
-def test_plain_http_is_for_the_own_network(url: str) -> None:
+def test_plain_http_is_allowed_in_private_networks(url: str) -> None:
     assert ServiceUrls.from_base(url).im == f"{url}/im"
 
 
@@ -81,7 +81,7 @@ def test_an_unreadable_ssl_cert_file(monkeypatch: pytest.MonkeyPatch) -> None:
         ChatDaddy("t", api_token="token-123")
 
 
-def test_clients_and_credentials_neither_show_nor_pickle_their_secrets() -> None:
+def test_clients_and_credentials_neither_show_nor_pickle_secrets() -> None:
     client = ChatDaddy("team-1", refresh_token="refresh-secret-1")
     credentials = Credentials("team-1", refresh_token="refresh-secret-1", api_token="api-secret-1")
     for one in (client, credentials, client._transport.tokens):
@@ -89,3 +89,11 @@ def test_clients_and_credentials_neither_show_nor_pickle_their_secrets() -> None
         assert "secret" not in repr(vars(one)) or isinstance(one, Credentials)
         with pytest.raises(TypeError, match="pickled"):
             pickle.dumps(one)
+
+
+def test_certificates_are_not_read_for_services_without_tls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    local = "http://127.0.0.1:1"
+    ChatDaddy("t", api_token="token-123", urls=ServiceUrls.from_base(local))

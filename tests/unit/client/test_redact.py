@@ -62,11 +62,11 @@ def test_what_looks_secret_is_masked(text: str) -> None:
         "basic information",
     ],
 )
-def test_what_people_need_stays(text: str) -> None:
+def test_useful_text_is_kept(text: str) -> None:
     assert redact(text) == text
 
 
-def test_known_secrets_are_masked_wherever_they_turn_up() -> None:
+def test_known_secrets_are_masked_in_any_text() -> None:
     hide("s3cret/of+mine")
     assert redact("got s3cret/of+mine and s3cret%2Fof%2Bmine") == f"got {MASK} and {MASK}"
     data = {"s3cret/of+mine": ["s3cret/of+mine", {"deep": "is s3cret/of+mine"}, 7, None]}
@@ -93,7 +93,7 @@ AWKWARD = 'pa"ss/w\\ö+rd &100%'
         json.dumps(AWKWARD)[1:-1].replace("&", "\\u0026").replace("+", "\\u002B"),
     ],
 )
-def test_a_secret_is_known_as_json_and_urls_write_it(written: str) -> None:
+def test_a_secret_is_recognised_in_json_and_urls(written: str) -> None:
     hide(AWKWARD)
     assert redact(f"<{written}>") == f"<{MASK}>"
 
@@ -117,7 +117,7 @@ def test_a_long_text_is_cut_at_a_word() -> None:
     assert "the-secret" not in redact(text)
 
 
-def test_threads_may_hide_and_redact_at_once() -> None:
+def test_registering_and_redacting_are_thread_safe() -> None:
     def work(number: int) -> None:
         for n in range(60):
             hide(f"secret-of-thread-{number}-{n}")
@@ -157,8 +157,8 @@ def test_the_logs_of_http_libraries_are_redacted(
     assert "ValueError" in caplog.text
 
 
-class _Anew(logging.Formatter):
-    """Writes the exception anew, as formatters for JSON do."""
+class _FormatsAgain(logging.Formatter):
+    """Formats the exception again, like formatters for JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         shown = self.formatException(record.exc_info) if record.exc_info else record.exc_text
@@ -170,7 +170,7 @@ def test_an_exception_in_a_log_is_redacted_for_all_formatters() -> None:
     filter_logs()
     logger, written = logging.getLogger("httpx"), StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(_Anew())
+    handler.setFormatter(_FormatsAgain())
     logger.addHandler(handler)
     try:
         raise ValueError("api-token-of-the-logs")
@@ -186,14 +186,14 @@ def test_a_number_that_is_joined_on_one_line_is_masked() -> None:
     assert one_line("the number +852 9876\n5432") == f"the number {MASK}"
 
 
-def test_short_words_are_never_taken_for_secrets() -> None:
+def test_short_words_are_not_secrets() -> None:
     hide("team")
     hide("")
     hide(None)
     assert redact("the team") == "the team"
 
 
-def test_a_server_cannot_write_on_the_terminal() -> None:
+def test_a_server_cannot_control_the_terminal() -> None:
     assert one_line("a\x1b[31mred\r\nb\u202ec\tend ") == "a\\x1b[31mred b\\u202ec end"
     assert len(one_line("x" * 10_000)) == 400
 

@@ -12,7 +12,7 @@ from chatdaddy_pulumi.client.text import escaped, one_line, visible
     "text",
     ["", "Alice & Bob", "Zoë", "陳大文", "محمد", "🙂", "a\u0301", "$ 100 %", "'quoted' \\x1b"],
 )
-def test_what_can_be_seen_stays(text: str) -> None:
+def test_visible_characters_are_kept(text: str) -> None:
     assert visible(text) == text
 
 
@@ -35,13 +35,13 @@ def test_what_can_be_seen_stays(text: str) -> None:
         ("a\u00a0b\u3000c", "a b c"),
     ],
 )
-def test_what_would_act_or_hide_is_made_visible(text: str, shown: str) -> None:
+def test_control_and_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert visible(shown) == shown
 
 
 @pytest.mark.parametrize("text", ["Café", "東京", "👩‍👩‍👧", "a\u3000b", "a\u00a0b", "हिन्दी", "❤️"])
-def test_other_spaces_stay_unless_a_message_is_made(text: str) -> None:
+def test_other_spaces_are_kept_except_in_messages(text: str) -> None:
     assert escaped(text) == text
 
 
@@ -53,5 +53,5 @@ def test_no_unsafe_character_is_left() -> None:
             assert shown.startswith("\\")
 
 
-def test_one_line_has_one_blank_between_words() -> None:
+def test_one_line_has_single_spaces() -> None:
     assert one_line(" a \r\n\t b\u2028c\x1b ") == r"a b c\x1b"

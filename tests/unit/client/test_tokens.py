@@ -27,7 +27,7 @@ def jwt(**claims: object) -> str:
 
 
 class Service:
-    """Gives tokens that last `life` seconds, by a clock of its own."""
+    """Issues tokens that are valid for `life` seconds on its own clock."""
 
     def __init__(self, life: float = 3600.0, clock: float = 1_000.0) -> None:
         self.given = 0
@@ -61,7 +61,9 @@ async def test_a_thousand_callers_share_one_request() -> None:
     assert len({token.get_secret_value() for token in got}) == 1
 
 
-async def test_renewed_two_minutes_before_its_end_whatever_the_local_clock(clock: Clock) -> None:
+async def test_a_token_is_renewed_two_minutes_before_its_end_on_any_local_clock(
+    clock: Clock,
+) -> None:
     service = Service(life=3600, clock=time.time() + 1e6)
     source = AccessTokenSource(service.fetch)
     await source.get()
@@ -74,7 +76,9 @@ async def test_renewed_two_minutes_before_its_end_whatever_the_local_clock(clock
 
 
 @pytest.mark.parametrize("life", [30.0, 1.0])
-async def test_short_lived_tokens_serve_half_their_life(clock: Clock, life: float) -> None:
+async def test_short_lived_tokens_are_used_for_half_their_lifetime(
+    clock: Clock, life: float
+) -> None:
     service = Service(life=life)
     source = AccessTokenSource(service.fetch)
     await source.get()
@@ -86,7 +90,7 @@ async def test_short_lived_tokens_serve_half_their_life(clock: Clock, life: floa
     assert service.given == 2
 
 
-async def test_a_failed_renewal_does_not_take_a_token_that_still_serves(clock: Clock) -> None:
+async def test_a_failed_renewal_keeps_a_valid_token(clock: Clock) -> None:
     service = Service()
     source = AccessTokenSource(service.fetch)
     first = await source.get()
@@ -135,7 +139,7 @@ async def test_api_tokens_are_used_as_they_are() -> None:
     "token",
     ["", "opaque", "a.b.c", jwt()[:-6] + "!!", "e30.W10.x", jwt(exp="x", iat={}), jwt(exp=1e999)],
 )
-def test_tokens_that_are_no_jwt_are_lived_with(token: str) -> None:
+def test_tokens_that_are_not_jwts_work(token: str) -> None:
     assert tokens.identity(tokens.claims(token)).user_id is None
     assert tokens._life(token) == tokens.LIFE_S
 

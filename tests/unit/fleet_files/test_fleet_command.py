@@ -14,14 +14,14 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["fleet", *arguments])
 
 
-def test_a_good_file_is_summed_up(tmp_path: Path) -> None:
+def test_a_valid_file_is_summarised(tmp_path: Path) -> None:
     file = tmp_path / "fleet.csv"
     file.write_text("key,tier\na,\nb,unlimited\nc,limited_msg_no_chat_history\n")
     found = run("check", str(file))
     assert (found.exit_code, found.stdout) == (0, "3 accounts: 2 limited, 1 unlimited\n")
 
 
-def test_every_problem_of_a_bad_one_is_shown(tmp_path: Path) -> None:
+def test_every_problem_is_shown(tmp_path: Path) -> None:
     file = tmp_path / "fleet.csv"
     file.write_text("key,tier\n" + "".join(f"k{n},x\n" for n in range(30)))
     found = run("check", str(file))
@@ -32,7 +32,7 @@ def test_every_problem_of_a_bad_one_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "fleet.txt"])
-def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file_is_a_one_line_error(tmp_path: Path, name: str) -> None:
     found = run("check", str(tmp_path / name))
     assert found.exit_code == 1
     assert len(found.stdout.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""`load_fleet`: what each format says, and every problem with its place."""
+"""`load_fleet`: the values of each format, and every problem with its place."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ HOSTILE: dict[str, tuple[str, str | bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_files_end_in_one_short_line(tmp_path: Path, case: str) -> None:
+def test_malicious_files_end_in_one_short_line(tmp_path: Path, case: str) -> None:
     name, content, expected = HOSTILE[case]
     (found,) = problems(tmp_path, name, content)
     assert expected in found
@@ -232,7 +232,7 @@ def test_many_problems_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["missing.csv", ".yaml", "a\0.csv"])
-def test_what_cannot_be_read_is_named(
+def test_an_unreadable_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -251,7 +251,7 @@ def test_programs_import_nothing_heavy_for_it() -> None:
 
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.yaml"])
 @pytest.mark.slow
-def test_fifty_thousand(tmp_path: Path, name: str) -> None:
+def test_fifty_thousand_entries(tmp_path: Path, name: str) -> None:
     fleet = {f"customer-{n}": {"tier": "unlimited", "nickname": f"C {n}"} for n in range(50_000)}
     if name == "a.csv":
         rows = (f"{key},{own['nickname']},{own['tier']}\n" for key, own in fleet.items())

@@ -1,4 +1,4 @@
-"""The JSON Schema of fleet files: what editors complete and check is what `load_fleet` takes."""
+"""The JSON Schema of fleet files allows what `load_fleet` accepts."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ROOT = Path(__file__).parents[3]
 VALIDATOR = jsonschema_rs.validator_for(schema())
 
 
-def test_the_command_prints_it() -> None:
+def test_the_command_prints_the_schema() -> None:
     assert json.loads(CliRunner().invoke(app, ["fleet", "schema"]).stdout) == schema()
 
 
-def test_it_knows_every_argument_and_setting() -> None:
+def test_the_schema_has_every_argument_and_setting() -> None:
     definitions = schema()["definitions"]
     for name in ("account", "keyedAccount"):
         assert set(rules.ENTRY) <= set(definitions[name]["properties"])
@@ -37,7 +37,7 @@ def test_it_knows_every_argument_and_setting() -> None:
 
 
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*/fleet.yaml")), ids=str)
-def test_examples_refer_to_it_and_fit(example: Path) -> None:
+def test_examples_refer_to_the_schema_and_conform(example: Path) -> None:
     text = example.read_text()
     first = text.splitlines()[0]
     assert first.startswith("# yaml-language-server: $schema=")
@@ -108,13 +108,13 @@ def loads(tmp_path: Path, data: Any) -> bool:
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_what_it_allows_loads(tmp_path: Path, case: str) -> None:
+def test_allowed_files_load(tmp_path: Path, case: str) -> None:
     VALIDATOR.validate(GOOD[case])
     assert loads(tmp_path, GOOD[case])
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_it_refuses_does_not_load(tmp_path: Path, case: str) -> None:
+def test_refused_files_do_not_load(tmp_path: Path, case: str) -> None:
     assert not VALIDATOR.is_valid(BAD[case])
     assert not loads(tmp_path, BAD[case])
 

@@ -1,4 +1,4 @@
-"""How much one run may do to a fleet."""
+"""Limits on the removals and purchases of one run."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from chatdaddy_pulumi.spec.limits import Limit
         (3, 20, None, False),
         (10, 100, None, True),
         (11, 100, None, False),
-        (3, 3, None, False),  # nothing is left: never by accident
+        (3, 3, None, False),  # nothing is left: only if it is allowed
         (1, 1, None, False),
         (3, 3, 3, True),
         (0, 0, None, True),
         (2, 10, "10%", False),
         (1, 10, "10%", True),
-        (1, 9, "10%", False),  # a share that is asked for is rounded down
+        (1, 9, "10%", False),  # an explicit share is rounded down
         (100, 100, "100%", True),
     ],
 )
@@ -43,10 +43,11 @@ def test_removals_are_limited(removed: int, held: int, limit: Any, fine: bool) -
     assert "\n" not in str(refused.value)
 
 
-def test_purchases_are_limited_if_that_is_asked_for() -> None:
+def test_purchases_are_limited_if_a_limit_is_set() -> None:
     check_purchases(["a"] * 1000, 0, None)
     check_purchases(["a"] * 3, 0, Limit.parse(3))
-    check_purchases(["a"] * 3, 0, Limit.parse("10%"))  # a share of nothing binds no first run
+    # A share of nothing does not limit the first run.
+    check_purchases(["a"] * 3, 0, Limit.parse("10%"))
     with pytest.raises(TooMuch, match="at most 3"):
         check_purchases(["a"] * 4, 0, Limit.parse(3))
     with pytest.raises(TooMuch, match="at most 1"):

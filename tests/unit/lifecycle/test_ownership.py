@@ -1,4 +1,4 @@
-"""Who holds an account, who takes it over, and which accounts leave."""
+"""Who holds an account, who takes it over, and which accounts are removed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def account(id_: str, nickname: str, type_: str = "wa", seen: str | None = None)
 
 
 def saved(name: str, accounts: Mapping[str, str], nickname: str | None = None) -> SavedHolder:
-    """A resource and its accounts by key; the nicknames are the keys if nothing else is said."""
+    """A resource and its accounts by key. By default, the nicknames are the keys."""
     held = {key: account(id_, nickname or key) for key, id_ in accounts.items()}
     return SavedHolder(urn(name), held)
 
@@ -59,7 +59,7 @@ def declared(
     provider: str = "",
     alias: str = "",
 ) -> _Declared:
-    """A resource and its entries by key; a text is the nickname."""
+    """A resource and its entries by key. A string is the nickname."""
     return _Declared(
         leaf=leaf_of(urn(name)),
         urn=urn(name) if known else None,
@@ -88,18 +88,18 @@ def test_a_removed_entry_retains_its_account() -> None:
     assert found.holder_of("acc2", but=Ref("x")) is None
 
 
-def test_what_the_program_does_not_know_yet_stays() -> None:
+def test_accounts_of_unknown_entries_stay() -> None:
     found = Ownership([saved("f", {"a": "acc1"})], [declared("f", None)])
     assert found.leaving == []
     assert found.holder_of("acc1", but=Ref("x"))
 
 
-def test_a_resource_that_is_not_declared_leaves_all() -> None:
+def test_all_accounts_of_an_undeclared_resource_leave() -> None:
     found = Ownership([saved("f", {"a": "acc1", "b": "acc2"})], [])
     assert {one.account_id for one in found.leaving} == {"acc1", "acc2"}
 
 
-def test_an_account_that_two_hold_does_not_leave_with_one() -> None:
+def test_an_account_with_two_holders_does_not_leave_with_one() -> None:
     both = [saved("f", {"a": "acc1"}), saved("g", {"b": "acc1"})]
     found = Ownership(both, [declared("g", {"b": "b"})])
     assert found.leaving == []
@@ -108,7 +108,7 @@ def test_an_account_that_two_hold_does_not_leave_with_one() -> None:
 
 @pytest.mark.parametrize("to", ["f", "g"])
 def test_a_new_key_for_a_removed_one_is_a_rename(to: str) -> None:
-    """Within a resource it is a rename, between two it is a move."""
+    """Within a resource it is a rename. Between two it is a move."""
     entries = {"f": declared("f", {}), to: declared(to, {"new": "a"})}
     found = Ownership([saved("f", {"a": "acc1"})], list(entries.values()))
     carried = found.carried_to(Ref(urn(to), "new"))
@@ -117,7 +117,7 @@ def test_a_new_key_for_a_removed_one_is_a_rename(to: str) -> None:
     assert found.moved == {"acc1": Ref(urn(to), "new")}
 
 
-def test_two_that_fit_are_unclear() -> None:
+def test_two_matches_are_ambiguous() -> None:
     held = saved("f", {"a": "acc1", "b": "acc2"}, nickname="x")
     found = Ownership([held], [declared("f", {"new": "x"})])
     ref = Ref(urn("f"), "new")
@@ -133,7 +133,7 @@ def test_aliases_resolve_an_ambiguity() -> None:
     assert found.moved == {"acc2": Ref(urn("f"), "c"), "acc1": Ref(urn("f"), "d")}
 
 
-def test_an_account_is_found_by_the_asked_and_the_seen_nickname() -> None:
+def test_an_account_is_found_by_the_wanted_and_the_observed_nickname() -> None:
     renamed = account("acc1", "a", seen="b")
     holder = SavedHolder(urn("f"), {"a": renamed})
     for nickname in ("a", "b"):
@@ -144,7 +144,7 @@ def test_an_account_is_found_by_the_asked_and_the_seen_nickname() -> None:
     assert set(found.contested) == {"acc1"}
 
 
-def test_two_entries_with_one_alias_are_unclear() -> None:
+def test_two_entries_with_one_alias_are_ambiguous() -> None:
     new = {key: DeclaredIdentity(key, "wa", aliases=("a",)) for key in ("b", "c")}
     found = Ownership([saved("f", {"a": "acc1"})], [declared("f", new)])
     assert found.moved == {}
@@ -157,7 +157,7 @@ def test_a_resource_that_is_saved_under_its_own_name_is_not_found_by_an_alias() 
     assert [one.account_id for one in found.leaving] == ["acc1"]
 
 
-def test_what_is_adopted_is_not_carried_over_too() -> None:
+def test_an_adopted_account_is_not_also_carried_over() -> None:
     new = {"x": DeclaredIdentity("x", "wa", adopt="acc1"), "y": "a"}
     found = Ownership([saved("f", {"a": "acc1"})], [declared("f", new)])
     assert found.moved == {}
@@ -198,7 +198,7 @@ def test_duplicates_are_reported_for_each_provider() -> None:
     assert Ownership((), mixed).doubles(Ref(urn("f"), "a"), "", identity)
 
 
-# --- whatever is saved and declared
+# --- properties
 
 NAMES = st.sampled_from(["f", "g", "h"])
 KEYS = st.sampled_from(["a", "b", "c"])
@@ -247,10 +247,10 @@ def test_an_account_is_carried_over_to_one_entry(found: Ownership) -> None:
 
 
 @given(found=ownerships(), account_id=IDS, name=NAMES, key=KEYS)
-def test_an_account_that_stays_has_a_holder_for_everybody_else(
+def test_an_account_that_stays_has_a_holder_for_all_others(
     found: Ownership, account_id: str, name: str, key: str
 ) -> None:
-    """So that nobody else removes it, or takes it over."""
+    """Otherwise another resource would remove it, or take it over."""
     ref = Ref(urn(name), key)
     others = [one for one in found.staying.get(account_id, ()) if one != ref]
     assert (found.holder_of(account_id, but=ref) is not None) is bool(others)

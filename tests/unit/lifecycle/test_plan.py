@@ -1,4 +1,4 @@
-"""From what a resource holds to what is wanted."""
+"""The plan: the changes from what a resource holds to what is wanted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.unit.lifecycle.values import HELD, NAMES, SPECS, asked, spec
 
 
 @given(held=st.dictionaries(NAMES, HELD), wanted=st.dictionaries(NAMES, SPECS))
-def test_a_plan_touches_each_key_once_and_leaves_what_is_as_wanted(
+def test_a_plan_changes_each_key_once_and_no_unchanged_entry(
     held: dict[str, HeldAccount], wanted: dict[str, AccountSpec]
 ) -> None:
     made = plan(held, wanted)
@@ -40,13 +40,13 @@ def test_a_plan_touches_each_key_once_and_leaves_what_is_as_wanted(
 
 
 @given(wanted=st.dictionaries(NAMES, SPECS))
-def test_what_is_as_wanted_needs_no_plan(wanted: dict[str, AccountSpec]) -> None:
+def test_unchanged_entries_need_no_plan(wanted: dict[str, AccountSpec]) -> None:
     held = {key: HeldAccount("acc1", one.nickname, one.arguments) for key, one in wanted.items()}
     assert plan(held, wanted).empty
 
 
 @given(held=st.dictionaries(NAMES, HELD, min_size=1), new=NAMES)
-def test_a_changed_key_is_no_removal(held: dict[str, HeldAccount], new: str) -> None:
+def test_a_changed_key_is_not_a_removal(held: dict[str, HeldAccount], new: str) -> None:
     old = sorted(held)[0]
     if new in held:
         return
@@ -57,7 +57,7 @@ def test_a_changed_key_is_no_removal(held: dict[str, HeldAccount], new: str) -> 
     assert not made.empty
 
 
-def test_what_a_change_of_each_argument_means() -> None:
+def test_the_effect_of_a_change_of_each_argument() -> None:
     def kind(one: AccountSpec, drift: dict[str, Any] | None = None) -> str:
         made = plan({"a": HeldAccount("acc1", "a", asked(), drift=drift)}, {"a": one})
         parts = ("acquire", "replace", "bring_back", "change")
@@ -157,6 +157,6 @@ def test_many_failures_of_few_kinds_take_few_lines() -> None:
 
 
 @pytest.mark.parametrize("name", ["settings", "assignees"])
-def test_what_the_program_does_not_name_is_no_difference(name: str) -> None:
+def test_arguments_that_the_program_omits_are_no_difference(name: str) -> None:
     held = HeldAccount("acc1", "a", asked(**{name: {"x": 1} if name == "settings" else ["u"]}))
     assert held.differences(spec("a")) == {}

@@ -1,4 +1,4 @@
-"""What an interrupted run may have bought: taken only if that is proven."""
+"""Recovery: an account is taken only if it is proven to be an interrupted run's."""
 
 from __future__ import annotations
 
@@ -68,17 +68,17 @@ A, B = Ref("urn:f", "a"), Ref("urn:f", "b")
     ],
     ids=str,
 )
-def test_an_account_is_ours_only_if_every_fact_fits(
+def test_an_account_is_ours_only_if_every_fact_matches(
     changes: dict[str, Any], expected: bool | None
 ) -> None:
     assert unresolved().may_be(account(**changes), "us") is expected
 
 
-def test_what_was_there_before_is_not_ours() -> None:
+def test_an_account_from_before_the_run_is_not_ours() -> None:
     assert unresolved(before=("acc1",)).may_be(account(), "us") is False
 
 
-def test_without_our_own_user_nothing_is_proven() -> None:
+def test_nothing_is_proven_if_our_user_is_not_known() -> None:
     assert unresolved().may_be(account(), None) is None
 
 
@@ -86,17 +86,17 @@ def test_without_our_own_user_nothing_is_proven() -> None:
     ("made_at", "expected"),
     [(-CLOCKS_APART_S - 1, False), (-CLOCKS_APART_S + 1, None), (-3, None), (-1, True), (10, True)],
 )
-def test_what_was_made_before_the_note_by_chatdaddys_own_clock_is_not_certain(
+def test_an_account_made_before_the_note_is_uncertain(
     made_at: float, expected: bool | None
 ) -> None:
-    """The listing that the note was made of may have hidden it."""
+    """The times are of ChatDaddy's clock. The listing for the note may have omitted the account."""
     one = unresolved()
     one = one._replace(note=one.note._replace(after=BEGAN))
     assert one.may_be(account(created_at=at(made_at)), "us") is expected
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
-def test_our_clock_may_be_wrong_by_more_than_a_run_lasts(ahead: float) -> None:
+def test_our_clock_may_be_wrong_by_more_than_a_run_takes(ahead: float) -> None:
     one = unresolved()
     one = one._replace(note=one.note._replace(after=BEGAN + ahead))
     assert one.may_be(account(created_at=at(ahead + 10)), "us") is True
@@ -125,7 +125,7 @@ def test_an_account_without_a_name_or_type_may_be_any_order(fact: str) -> None:
 
 
 def test_a_machine_that_knows_the_answer_takes_only_that_account() -> None:
-    """Whatever facts are missing, and whoever bought another of the nickname."""
+    """Even if facts are missing, or somebody else bought another account with the nickname."""
     one = unresolved()._replace(bought="acc2")
     others = [account("acc1"), account("acc2", nickname=None, created_by=None)]
     found = recover({A: one, B: unresolved()}, others, "us")
@@ -138,7 +138,7 @@ def test_a_machine_that_knows_the_answer_takes_only_that_account() -> None:
     assert not one.became("acc3", {X})
 
 
-# --- which entry gets it, and until when it is asked for
+# --- which entry gets it, and when an order ends
 
 X, Y = Identity("x", "wa"), Identity("y", "wa")
 
@@ -165,12 +165,12 @@ LATER = BEGAN + LONGEST_RUN_S + CLOCKS_APART_S + 1
     ("account_id", "identities", "became"),
     [
         ("acc1", {X}, True),
-        ("acc1", {X, Y}, True),  # it was renamed since, by hand
-        ("acc0", {X}, False),  # it was there before
-        ("acc1", {Y}, False),  # the entry has another since
+        ("acc1", {X, Y}, True),  # it was renamed by hand since
+        ("acc0", {X}, False),  # it existed before
+        ("acc1", {Y}, False),  # the entry has another account since
     ],
 )
-def test_an_order_is_settled_by_what_its_entry_holds(
+def test_an_order_ends_if_its_entry_holds_the_account(
     account_id: str, identities: set[Identity], became: bool
 ) -> None:
     assert unresolved(before=("acc0",)).became(account_id, identities) is became
@@ -188,13 +188,13 @@ def test_an_order_is_settled_by_what_its_entry_holds(
     ],
     ids=str,
 )
-def test_an_order_is_settled_if_nothing_came_for_long(
+def test_an_order_ends_after_a_long_time(
     free: list[ObservedAccount], now: float, nothing: bool
 ) -> None:
     assert came_to_nothing(unresolved(), free, "us", now) is nothing
 
 
-def test_an_order_that_may_still_be_under_way_is_not_settled() -> None:
+def test_an_order_that_may_be_in_progress_does_not_end() -> None:
     assert not came_to_nothing(unresolved()._replace(until=LATER + 10), [], "us", LATER)
 
 
@@ -204,13 +204,13 @@ def test_one_account_for_one_entry_is_taken() -> None:
     assert found.unclear == {}
 
 
-def test_more_accounts_than_entries_are_unclear() -> None:
+def test_more_accounts_than_entries_are_ambiguous() -> None:
     found = recover({A: unresolved()}, [account("acc1"), account("acc2")], "us")
     assert found.accounts == {}
     assert [one.account_id for one in found.unclear[A]] == ["acc1", "acc2"]
 
 
-def test_a_fact_that_is_missing_is_unclear() -> None:
+def test_a_missing_fact_is_ambiguous() -> None:
     found = recover({A: unresolved()}, [account(created_by=None)], "us")
     assert found.accounts == {}
     assert set(found.unclear) == {A}
@@ -222,7 +222,7 @@ def test_entries_of_one_nickname_share_what_appeared() -> None:
     assert found.unclear == {}
 
 
-# --- whatever is there
+# --- properties
 
 ACCOUNTS = st.lists(
     st.builds(
@@ -261,11 +261,13 @@ def test_only_what_is_proven_is_taken_and_no_account_twice(
 
 
 @given(entries=ENTRIES, accounts=ACCOUNTS)
-def test_what_may_be_ours_is_never_passed_over(
+def test_a_possible_purchase_is_never_ignored(
     entries: dict[Ref, Unresolved], accounts: list[ObservedAccount]
 ) -> None:
-    """Or it would be bought again: an entry for which an account may be there gets it, is asked
-    about, or another entry of the nickname gets it."""
+    """Otherwise it would be bought again. An entry whose account may exist gets it, the run asks
+    about it,
+    or another entry with the nickname gets it.
+    """
     found = recover(entries, accounts, "us")
     taken = {one.account_id for one in found.accounts.values()}
     for ref, one in entries.items():

@@ -1,4 +1,4 @@
-"""Values that property-based tests draw."""
+"""Values for property-based tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from tests.support.sandbox import LIMITED, UNLIMITED
 
-#: As the check lets them through: anything that is no control character.
+#: Nicknames that pass the check: without control characters.
 _LETTERS = "ab é中👍:#\"'\\,{}[]%@\u2028\x85"
 NAMES = st.text(_LETTERS, min_size=1, max_size=6).filter(lambda name: name == name.strip())
 
@@ -47,7 +47,7 @@ HELD = st.builds(
 
 
 def asked(tier: str = LIMITED, **others: Any) -> Arguments:
-    """What an entry asks for."""
+    """The arguments of an entry."""
     return Arguments.of(**{"type": "wa", "tier": tier, **others})
 
 

@@ -1,4 +1,4 @@
-"""A team in memory, and a stack of it."""
+"""A team in memory, and a stack."""
 
 from __future__ import annotations
 

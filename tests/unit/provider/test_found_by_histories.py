@@ -1,4 +1,4 @@
-"""What the fault histories found: each as small as it gets."""
+"""Failures that the fault histories found, each reduced to a minimum."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def driver(team: Team) -> OneFleet:
 
 
 def killed(team: Team, driver: OneFleet, accounts: dict[str, dict[str, str]]) -> None:
-    """An update that dies just after its first purchase."""
+    """An update that is killed just after its first purchase."""
     team.clock += 3600
     with killed_at(team), pytest.raises(Killed):
         driver.up(accounts, existing="allow")
@@ -27,7 +27,7 @@ def killed(team: Team, driver: OneFleet, accounts: dict[str, dict[str, str]]) ->
 
 
 def test_a_replacement_whose_removal_failed_is_finished_later(team: Team, driver: OneFleet) -> None:
-    """The new account is bought first; the old one stays beside it until it is removed."""
+    """The new account is bought first. The old one stays until it is removed."""
     assert driver.up({"a": {"nickname": "x"}}, existing="allow") == {}
     (old,) = team.live()
     other = {"a": {"nickname": "x", "type": "mock"}}
@@ -54,7 +54,7 @@ def test_a_replacement_that_was_killed_is_found(team: Team, driver: OneFleet) ->
     assert team.live() == set(driver.ids.values())
 
 
-def test_what_was_taken_over_in_an_earlier_run_is_removed(team: Team, driver: OneFleet) -> None:
+def test_an_account_taken_over_in_an_earlier_run_is_removed(team: Team, driver: OneFleet) -> None:
     theirs = team.buy("x", by="them").account_id
     assert driver.up({"a": {"nickname": "x", "adopt": theirs}}) == {}
     assert driver.up({"b": {"nickname": "y"}}) == {}
@@ -62,11 +62,13 @@ def test_what_was_taken_over_in_an_earlier_run_is_removed(team: Team, driver: On
 
 
 @pytest.mark.parametrize("gone", ["nothing", "entry", "fleet"])
-def test_what_an_interrupted_run_bought_goes_to_one_entry_of_the_nickname(
+def test_an_interrupted_purchase_goes_to_one_entry_of_the_nickname(
     team: Team, driver: OneFleet, gone: str
 ) -> None:
-    """An entry's run is killed, then an `Account` of the same nickname comes: beside the entry it
-    buys its own; in its place it takes over what was bought."""
+    """A run of one entry is killed, then an `Account` with the same nickname is declared. Beside
+    the
+    entry, it buys its own account. Instead of the entry, it takes over the interrupted purchase.
+    """
     bob = {"b": {"nickname": "y"}}
     driver.up(bob, existing="allow")
     wanted = {"a": {"nickname": "x"}, **bob}
@@ -91,8 +93,8 @@ def test_what_an_interrupted_run_bought_goes_to_one_entry_of_the_nickname(
     assert taken in team.live()
 
 
-def test_what_a_person_was_asked_stays_asked(team: Team, driver: OneFleet) -> None:
-    """Running `up` again without an answer must not buy what may have been bought."""
+def test_an_unanswered_question_is_asked_again(team: Team, driver: OneFleet) -> None:
+    """Another `up` without an answer must not buy what may already be bought."""
     wanted = {"a": {"nickname": "x"}}
     killed(team, driver, wanted)
     by_hand = team.buy("x", by="us").account_id
@@ -113,7 +115,7 @@ def test_what_a_person_was_asked_stays_asked(team: Team, driver: OneFleet) -> No
 def killed_at_its_first_patch(
     driver: OneFleet, team: Team, accounts: dict[str, Any], *, done: bool
 ) -> None:
-    """A run that does its first patch, or begins it, and is not there any more to save it."""
+    """A run that is killed before or after its first patch, and does not save it."""
 
     def kill(is_done: bool) -> None:
         if is_done is done:
@@ -125,10 +127,10 @@ def killed_at_its_first_patch(
     team.on_patch = lambda _: None
 
 
-def test_what_a_killed_run_changed_is_noticed_if_the_program_goes_back(
+def test_a_change_of_a_killed_run_is_noticed_after_the_program_is_reverted(
     team: Team, driver: OneFleet
 ) -> None:
-    """The state and the program agree then, and ChatDaddy does not."""
+    """The state and the program agree, and the account differs from both."""
     before: dict[str, Any] = {f"k{n}": {"allow_history_loss": True} for n in range(3)}
     driver.up(before)
     changed = {**before, "k1": {"tier": "unlimited"}}
@@ -143,7 +145,7 @@ def test_what_a_killed_run_changed_is_noticed_if_the_program_goes_back(
     assert driver.preview(before) == set()
 
 
-def test_what_a_killed_run_did_not_change_is_no_drift(team: Team, driver: OneFleet) -> None:
+def test_a_change_that_a_killed_run_did_not_make_is_no_drift(team: Team, driver: OneFleet) -> None:
     before: dict[str, Any] = {f"k{n}": {} for n in range(3)}
     driver.up(before)
     changed = {**before, "k1": {"tier": "unlimited"}}
@@ -153,7 +155,9 @@ def test_what_a_killed_run_did_not_change_is_no_drift(team: Team, driver: OneFle
 
 
 def test_a_purchase_of_the_second_of_two_killed_runs_is_found(team: Team, driver: OneFleet) -> None:
-    """The first run ends before its purchase; a day later the second one ends just after it."""
+    """The first run is killed before its purchase. A day later, the second one is killed just after
+    it.
+    """
     wanted = {"a": {"nickname": "x"}}
     for done in (False, True):
         team.clock += 24 * 3600

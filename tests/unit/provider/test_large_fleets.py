@@ -1,4 +1,6 @@
-"""A larger fleet's entries are lines of texts in the state, of which a change shows its lines."""
+"""The entries of a large fleet are lines of strings in the state, so that a diff shows only changed
+lines.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever happens to runs over a fleet, nothing is bought twice and nothing of others is taken."""
+"""Properties of a fleet under arbitrary runs: nothing is bought twice, and no account of others is
+taken.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,11 @@ NAMES = st.sampled_from(["x", "y"])
 
 
 class Lives(RuleBasedStateMachine):
-    """A fleet through runs that finish and runs that are killed, among others' accounts.
+    """A fleet in runs that finish and runs that are killed, among accounts of others.
 
-    Every entry may have any nickname and `existing="allow"`: the harshest case, since nothing else
-    stands in the way of buying twice.
+    Every entry may have any nickname, and `existing="allow"`, which is the hardest case: no other
+    check
+    prevents a second purchase.
     """
 
     def __init__(self) -> None:
@@ -32,7 +35,8 @@ class Lives(RuleBasedStateMachine):
         self.team = Team()
         self.driver = OneFleet(in_memory(self.team))
         self.wanted = {"a": "x", "b": "x", "c": "y"}
-        #: Accounts of other people, and those that a person was asked about and keeps.
+        #: Accounts of other people, and accounts that a person decided to keep outside of the
+        #: stack.
         self.others: set[str] = set()
         self.interrupted = False
 
@@ -42,14 +46,15 @@ class Lives(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.wanted) > 2)
     @rule(key=KEYS)
-    def want_no_more(self, key: str) -> None:
+    def drop(self, key: str) -> None:
         self.wanted.pop(key, None)
 
     @rule(name=NAMES)
     def somebody_else_buys(self, name: str) -> None:
         self.others.add(self.team.buy(name, by="them").account_id)
 
-    # By hand with our own user, while no run is interrupted: later, nobody could tell.
+    # By hand with our own user, and only if no run is interrupted: otherwise nobody can tell them
+    # apart.
     @precondition(lambda self: not self.interrupted)
     @rule(name=NAMES)
     def we_buy_by_hand(self, name: str) -> None:
@@ -77,18 +82,18 @@ class Lives(RuleBasedStateMachine):
         names = {key: one["nickname"] for key, one in self.driver.held.items()}
         assert names == self.wanted
         assert {k: self.team.all[id_].nickname for k, id_ in self.driver.ids.items()} == names
-        self._look_at_what_is_named()
+        self._check_named_accounts()
         assert self.driver.preview(self._accounts(), **self._arguments()) == set()
 
     def _answer(self, failed: dict[str, str]) -> None:
-        """A person says whose an account is: only that can't be told from somebody else's."""
+        """A person decides whose an account is. The run may only ask about accounts of others."""
         unclear = {one for one in self.others if any(one in why for why in failed.values())}
         assert unclear, failed
         for account_id in unclear:
             self.team.change(account_id, nickname="z")
 
-    def _look_at_what_is_named(self) -> None:
-        """What was bought and no entry wants is named; a person keeps it."""
+    def _check_named_accounts(self) -> None:
+        """Accounts that were bought and that no entry wants are named. A person keeps them."""
         left = self.team.live() - self.others - set(self.driver.ids.values())
         told = "\n".join(self.driver.told)
         assert all(account_id in told for account_id in left)
@@ -130,7 +135,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def failing_up(self) -> None:
-        """The team can't be charged for a while: what fails is bought later, once."""
+        """Purchases are refused for a while. Each is made later, once."""
 
         def refuse(is_done: bool) -> None:
             if not is_done:
@@ -147,7 +152,7 @@ class Lives(RuleBasedStateMachine):
     def destroy(self) -> None:
         self.driver.destroy()
         self.interrupted = False
-        self._look_at_what_is_named()
+        self._check_named_accounts()
 
     @invariant()
     def others_are_left_alone(self) -> None:
@@ -173,13 +178,13 @@ class Lives(RuleBasedStateMachine):
                     said[key] = account_id
 
     def _told(self, refused: str) -> tuple[str, str]:
-        """A person says which account an entry takes that fits several."""
+        """A person decides which of several matching accounts an entry gets."""
         told = re.search(r"\((acc\w+)\) may be customers/(\w+)", refused)
         assert told is not None, refused
         return told[1], told[2]
 
     def _accounts(self, said: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
-        """The entries; those that a person spoke of have ``adopt``."""
+        """The entries. Those about which a person decided have ``adopt``."""
         return {
             key: {"nickname": name, **({"adopt": said[key]} if key in said else {})}
             for key, name in self.wanted.items()

@@ -1,4 +1,4 @@
-"""Entries that move: nothing is bought or removed, and previews say so."""
+"""Entries that move: nothing is bought or removed, and the preview says so."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_preview_of_a_move_removes_nothing(team: Team, stack: Stack) -> None
 def test_an_entry_moves_to_a_resource_that_depends_on_its_fleet(
     team: Team, stack: Stack, to: str
 ) -> None:
-    """The fleet is done before the other resource is there, and still lists the account then."""
+    """The fleet is updated before the other resource exists, and lists the account until then."""
     stack.up({"a": fleet({"k0": {}, "k1": {}})})
     (k0,) = team.named("k0")
     other = fleet({"k0": {}}) if to == "fleet" else account(nickname="k0")
@@ -44,7 +44,7 @@ def test_an_entry_moves_to_a_resource_that_depends_on_its_fleet(
     assert team.purchases == 2
 
 
-def test_a_move_that_ended_half_way_is_finished(team: Team, stack: Stack) -> None:
+def test_an_interrupted_move_is_finished(team: Team, stack: Stack) -> None:
     stack.up({"a": fleet({"k0": {}, "k1": {}})})
     moved: Program = {"a": fleet({"k1": {}}), "b": account(nickname="k0")}
     stack.up(moved, only="a")
@@ -54,7 +54,7 @@ def test_a_move_that_ended_half_way_is_finished(team: Team, stack: Stack) -> Non
     assert team.purchases == 2
 
 
-def test_a_move_that_ended_half_way_is_taken_back(team: Team, stack: Stack) -> None:
+def test_an_interrupted_move_is_reverted(team: Team, stack: Stack) -> None:
     before: Program = {"a": fleet({"k0": {}, "k1": {}})}
     stack.up(before)
     stack.up({"a": fleet({"k1": {}}), "b": account(nickname="k0")}, only="a")
@@ -67,7 +67,7 @@ def test_a_move_that_ended_half_way_is_taken_back(team: Team, stack: Stack) -> N
 def test_a_moved_account_is_removed_by_its_new_resources_on_delete(
     team: Team, stack: Stack
 ) -> None:
-    """The fleet that still lists it has no say any more."""
+    """The fleet that still lists the account does not decide about it."""
     stack.up({"a": fleet({"k0": {}, "k1": {}})})
     stack.up({"a": fleet({"k1": {}}), "b": account(nickname="k0", on_delete="retain")})
     stack.up({"a": fleet({"k1": {}})})
@@ -78,7 +78,7 @@ def test_a_moved_account_is_removed_by_its_new_resources_on_delete(
 def test_an_ambiguous_move_is_reported_before_the_limit_of_removals(
     team: Team, stack: Stack
 ) -> None:
-    """And the way on that the message names is one."""
+    """And the remedy in the message works."""
     alike = {"nickname": "x", "existing": "allow"}
     stack.up({"a": fleet({"k0": alike, "k1": alike, "k2": {}}), "b": fleet({"k3": {}})})
     moved = {"m0": dict(alike), "m1": dict(alike)}
@@ -93,7 +93,7 @@ def test_an_ambiguous_move_is_reported_before_the_limit_of_removals(
     assert team.purchases == 4
 
 
-def test_a_removal_that_was_refused_since_the_account_is_deleted_is_done(
+def test_a_removal_refused_because_the_account_is_deleted_succeeds(
     team: Team, stack: Stack
 ) -> None:
     stack.up({"a": fleet({"k0": {"on_delete": "archive"}, "k1": {}})})
@@ -110,7 +110,7 @@ def test_a_removal_that_was_refused_since_the_account_is_deleted_is_done(
     assert "removed already" in "\n".join(stack.lines.kept)
 
 
-def test_a_removal_that_was_refused_otherwise_is_not_done(team: Team, stack: Stack) -> None:
+def test_a_removal_refused_for_another_reason_fails(team: Team, stack: Stack) -> None:
     stack.up({"a": fleet({"k0": {"on_delete": "archive"}, "k1": {}})})
 
     def refuse(account_id: str) -> None:
@@ -121,7 +121,7 @@ def test_a_removal_that_was_refused_otherwise_is_not_done(team: Team, stack: Sta
     assert set(stack.failed("a")) == {"k0"}
 
 
-def test_an_account_that_is_still_missing_in_the_next_run_is_bought_anew(
+def test_an_account_that_is_still_missing_in_the_next_run_is_bought_again(
     team: Team, stack: Stack
 ) -> None:
     program: Program = {"alice": account()}

@@ -1,4 +1,4 @@
-"""Purchases whose outcome is not known, through the runs that come after."""
+"""Purchases whose outcome is not known, in the runs that follow."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def allow(entries: Mapping[str, Any]) -> Program:
 ALICE: Program = {"alice": account(existing="allow")}
 
 
-# --- a refusal licenses nothing
+# --- refused purchases
 
 
 def test_another_machine_asks_whose_account_it_is_after_a_refusal(team: Team, stack: Stack) -> None:
-    """The state does not tell whether the purchase was refused."""
+    """The state does not show whether the purchase was refused."""
     with no_money(team), pytest.raises(Failed, match="no money"):
         stack.up(ALICE)
     by_hand = team.buy("alice", by="us").account_id
@@ -80,7 +80,7 @@ def test_the_same_machine_knows_of_a_refusal(team: Team, stack: Stack) -> None:
 
 
 def test_a_fleets_refused_purchase_is_in_its_state(team: Team, stack: Stack) -> None:
-    """So any machine knows that nothing was bought, and waits for nothing."""
+    """Any machine knows from it that nothing was bought, and does not wait."""
     wanted = allow({"a": {}})
     with no_money(team):
         stack.up(wanted)
@@ -91,10 +91,10 @@ def test_a_fleets_refused_purchase_is_in_its_state(team: Team, stack: Stack) -> 
     assert by_hand not in stack.all_ids()
 
 
-# --- nothing is bought while it may be under way
+# --- purchases that may be in progress
 
 
-def test_a_killed_purchase_may_be_under_way_for_minutes(team: Team, stack: Stack) -> None:
+def test_a_killed_purchase_may_be_in_progress_for_minutes(team: Team, stack: Stack) -> None:
     wanted = allow({"a": {}})
     killed_up(team, stack, wanted, done=False)
     for _ in range(2):
@@ -111,7 +111,7 @@ def test_a_killed_purchase_may_be_under_way_for_minutes(team: Team, stack: Stack
     assert team.purchases == 0
 
 
-def test_a_purchase_that_never_came_is_made_again(team: Team, stack: Stack) -> None:
+def test_a_purchase_that_never_appeared_is_made_again(team: Team, stack: Stack) -> None:
     wanted = allow({"a": {}})
     killed_up(team, stack, wanted, done=False)
     team.clock += 16 * MINUTE
@@ -133,8 +133,10 @@ def test_a_late_account_is_named_if_another_was_bought(team: Team, stack: Stack)
     assert late not in stack.all_ids()
 
 
-def test_what_was_bought_and_is_hidden_is_not_bought_again(team: Team, stack: Stack) -> None:
-    """The machine remembers the answer: only its end would be a reason."""
+def test_a_purchase_that_listings_omit_is_not_made_again(team: Team, stack: Stack) -> None:
+    """The machine has recorded the answer, so only proof that the account is gone allows
+    another.
+    """
     wanted = allow({"a": {}})
     with killed(team, after=1), pytest.raises(Killed):
         stack.up(allow({"a": {}, "b": {}}))
@@ -149,7 +151,7 @@ def test_what_was_bought_and_is_hidden_is_not_bought_again(team: Team, stack: St
     assert stack.ids() == {"a": first}
 
 
-# --- whatever becomes of its entry
+# --- orders whose entry changes
 
 
 def test_an_entry_that_wants_another_type_does_not_get_it(team: Team, stack: Stack) -> None:
@@ -181,7 +183,7 @@ def test_of_two_accounts_of_a_nickname_the_unwanted_one_is_named(team: Team, sta
     assert team.purchases == 3
 
 
-# --- what another user, another clock and another's answer make of it
+# --- other users, and wrong answers
 
 
 def test_another_user_of_the_team_finds_what_a_killed_run_bought(team: Team, stack: Stack) -> None:
@@ -195,7 +197,7 @@ def test_another_user_of_the_team_finds_what_a_killed_run_bought(team: Team, sta
     assert team.purchases == 1
 
 
-def test_an_answer_that_names_an_account_of_another_entry_is_no_purchase(
+def test_an_answer_with_another_entrys_account_is_no_purchase(
     team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.up(allow({"a": {}}))

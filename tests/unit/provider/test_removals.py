@@ -1,4 +1,6 @@
-"""What is removed, and what is not: also if the program is run for it, or declares things late."""
+"""What is removed and what is kept, also in a destroy that runs the program, and with late
+declarations.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ BOTH: Program = {"alice": account(), "f": fleet({"x": {}, "y": {}})}
 
 
 def test_a_destroy_that_runs_the_program_is_refused(team: Team, stack: Stack) -> None:
-    """It can't be told from an update: see `docs/safety.md`."""
+    """It can't be distinguished from an update. See `docs/safety.md`."""
     stack.up(BOTH)
     before = team.live()
     with pytest.raises(Failed, match="was not removed"):
@@ -24,7 +26,7 @@ def test_a_destroy_that_runs_the_program_is_refused(team: Team, stack: Stack) ->
     assert team.live() == set()
 
 
-def test_a_destroy_that_runs_the_program_forgets_no_purchase_that_may_come(
+def test_a_destroy_that_runs_the_program_keeps_unresolved_purchases(
     team: Team, stack: Stack
 ) -> None:
     program: Program = {"alice": account(existing="allow")}
@@ -46,18 +48,14 @@ def test_nothing_is_done_if_the_run_of_the_program_is_not_found(stack: Stack) ->
         stack.call(provider.check({}, {"nickname": "a", "__urn": "urn:a", "__run": hidden}))
 
 
-def test_of_old_and_new_the_milder_removal_counts_for_what_is_declared_late(
-    team: Team, stack: Stack
-) -> None:
+def test_the_milder_removal_applies_to_a_late_declaration(team: Team, stack: Stack) -> None:
     stack.up({"alice": account(late=True)})
     alice = stack.of("alice").id
     stack.up({"alice": account(late=True, type="mock", on_delete="retain")})
     assert team.live() == {alice, stack.of("alice").id}
 
 
-def test_of_old_and_new_the_milder_removal_counts_if_the_new_one_is_known_late(
-    team: Team, stack: Stack
-) -> None:
+def test_the_milder_removal_applies_if_the_new_one_is_known_late(team: Team, stack: Stack) -> None:
     stack.up({"alice": account()})
     alice = stack.of("alice").id
     stack.up({"alice": account(type="mock", on_delete=Late("retain"))})
@@ -65,10 +63,10 @@ def test_of_old_and_new_the_milder_removal_counts_if_the_new_one_is_known_late(
 
 
 @pytest.mark.parametrize("on_delete", ["delete", "delete_now"])
-def test_what_is_listed_was_not_removed_though_its_removal_finds_nothing(
+def test_a_listed_account_is_not_removed_although_its_deletion_is_a_404(
     team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, on_delete: str
 ) -> None:
-    """As behind an address of another service."""
+    """As if the address is of another service."""
 
     async def not_found(account_id: str, *, now: bool = False) -> None:
         raise NotFound("no such path", call="DELETE /im/accounts/{id}")
@@ -83,7 +81,7 @@ def test_what_is_listed_was_not_removed_though_its_removal_finds_nothing(
 
 
 @pytest.mark.parametrize("state", ["restored", None])
-def test_an_archive_state_that_is_not_known_does_not_prove_that_an_account_is_gone(
+def test_an_unknown_archive_state_does_not_prove_that_an_account_is_gone(
     team: Team, stack: Stack, state: str | None
 ) -> None:
     program: Program = {"f": fleet({"x": {}, "y": {}}, existing="allow")}

@@ -1,4 +1,4 @@
-"""The file through which a program and its hosts share a run, and what is left of it later."""
+"""The run file, through which a program and its hosts share a run, and its use by later runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def a_run(engine: str = ENGINE, stack: str = STACK) -> RunFile:
 
 
 def found(root: str) -> str | None:
-    """The number of the run that a host without a hidden input finds."""
+    """The number of the run that a host finds without a hidden input."""
     run = find_run(None, ENGINE, lambda: root)
     return None if run is None else run.number
 
@@ -40,7 +40,7 @@ def sent(run: RunFile) -> set[Ref]:
     return set(found)
 
 
-def test_a_later_run_knows_for_what_an_earlier_one_may_have_bought() -> None:
+def test_a_later_run_knows_which_purchases_an_earlier_one_sent() -> None:
     run = a_run()
     assert begun_in(run.number) == {}
     run.sends(ALICE)
@@ -71,7 +71,7 @@ def test_a_nickname_that_is_reserved_is_not_sent_yet() -> None:
     assert sent(run) == set()
 
 
-def test_what_cannot_be_read_is_not_known() -> None:
+def test_an_unreadable_file_is_ignored() -> None:
     run = a_run()
     run.sends(ALICE)
     (path,) = run.path.parent.glob("*-begun")
@@ -88,8 +88,8 @@ def test_a_run_of_another_machine_is_not_known(number: str) -> None:
 
 
 @pytest.mark.parametrize("one_host", [True, False])
-def test_what_an_entry_buys_is_no_strangers_account(one_host: bool) -> None:
-    """From the moment on in which its nickname is reserved."""
+def test_a_purchase_of_another_entry_is_recognised(one_host: bool) -> None:
+    """From the reservation of its nickname on."""
     run = a_run()
     if one_host:
         run.run()  # there is one provider, so this process makes all purchases
@@ -102,7 +102,7 @@ def test_what_an_entry_buys_is_no_strangers_account(one_host: bool) -> None:
     assert run.claimed("acc1") == Claim(ALICE, True)
 
 
-def test_what_a_refresh_was_the_first_to_miss_is_known_to_the_engines_other_hosts() -> None:
+def test_accounts_that_a_refresh_first_missed_are_known_to_other_hosts() -> None:
     MissedFile("127.0.0.1:1").add("acc1")
     assert "acc1" in MissedFile("127.0.0.1:1")
     assert "acc2" not in MissedFile("127.0.0.1:1")
@@ -119,7 +119,7 @@ def test_the_newest_run_of_an_engine_that_runs_a_program_is_found() -> None:
 
 
 def test_an_engine_without_a_program_has_no_run() -> None:
-    """As in a destroy: the file is of an earlier engine that had the same address."""
+    """As in a destroy: the file is of an earlier engine with the same address."""
     a_run()
     assert found("") is None
 
@@ -141,7 +141,7 @@ def claims_of(kind: str) -> Claims:
 
 
 @pytest.mark.parametrize("kind", ["in memory", "file", "file of one host"])
-def test_who_gives_a_purchase_up_reserves_nothing(kind: str) -> None:
+def test_an_abandoned_purchase_reserves_nothing(kind: str) -> None:
     claims, alice = claims_of(kind), Identity("alice", "wa")
     assert claims.reserve(alice, ALICE) is None
     claims.sends(ALICE)

@@ -1,4 +1,4 @@
-"""Settings are named as the people who set them know them."""
+"""Messages name settings as the people who set them know them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from chatdaddy_pulumi.provider.settings import variable_of, with_keys
         ("nothing to name", "nothing to name"),
     ],
 )
-def test_the_clients_words_name_the_stacks_keys_too(words: str, with_the_key: str) -> None:
+def test_messages_of_the_client_get_the_stacks_keys(words: str, with_the_key: str) -> None:
     assert with_keys(words) == with_the_key
 
 
@@ -35,8 +35,8 @@ def test_a_key_and_its_variable_belong_together(key: str) -> None:
     assert with_keys(variable_of(key)) == f"chatdaddy:{key} or {variable_of(key)}"
 
 
-def test_the_client_speaks_of_no_stack() -> None:
-    """Pulumi's words are added by the provider."""
+def test_messages_of_the_client_do_not_mention_a_stack() -> None:
+    """The provider adds Pulumi's terms."""
     found = [
         f"{path.name}: {line.strip()}"
         for path in (Path(chatdaddy_pulumi.__file__).parent / "client").rglob("*.py")

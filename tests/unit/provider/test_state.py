@@ -1,4 +1,4 @@
-"""What the state keeps: it loads as it was written, and takes few bytes."""
+"""The stored state: it loads as it was written, and is small."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_type_tokens_never_change() -> None:
     unresolved=st.dictionaries(NAMES, UNRESOLVED),
     hidden=st.booleans(),
 )
-def test_a_fleet_survives_the_state(
+def test_a_fleet_loads_as_it_was_written(
     held: dict[str, HeldAccount],
     failed: dict[str, str],
     unresolved: dict[str, Unresolved],
@@ -80,7 +80,7 @@ def test_a_fleet_survives_the_state(
 
 
 @given(held=st.dictionaries(NAMES, HELD, min_size=1))
-def test_what_a_fleet_is_given_as_secrets_is_hidden(held: dict[str, HeldAccount]) -> None:
+def test_secret_inputs_of_a_fleet_are_secret(held: dict[str, HeldAccount]) -> None:
     written = FleetState(held).dump(hidden=True)
     open_ = {name: one for name, one in written.items() if plain(one) == one}
     text = json.dumps(open_, ensure_ascii=False)
@@ -88,7 +88,7 @@ def test_what_a_fleet_is_given_as_secrets_is_hidden(held: dict[str, HeldAccount]
 
 
 @given(held=HELD)
-def test_a_replaced_account_is_no_entry(held: HeldAccount) -> None:
+def test_a_replaced_account_is_not_an_entry(held: HeldAccount) -> None:
     written = through_engine(FleetState({f"a{REPLACED}acc1": held, "a": held}).dump())
     assert set(accounts_of({n: written.get(f"__{n}") for n in ("held", "terms", "drift")})) == {"a"}
     holder = saved_holder(f"urn:pulumi:dev::tests::{FLEET_TYPE}::x", written)
@@ -103,12 +103,12 @@ def account_state(**changes: Any) -> AccountState:
     return AccountState(held, {**facts, "state": "close", "user_id": "+49"}, inputs, **changes)
 
 
-def test_an_account_survives_the_state() -> None:
+def test_an_account_loads_as_it_was_written() -> None:
     state = account_state(cost={"purchase": 1.0})
     assert AccountState.load(through_engine(state.dump())) == state
 
 
-def test_the_phone_number_and_what_is_given_as_a_secret_are_marked() -> None:
+def test_the_phone_number_and_secret_inputs_are_secret() -> None:
     written = account_state().dump(["nickname"])
     assert written["user_id"] == secret("+49")
     assert written["nickname"] == secret("alice")
@@ -117,19 +117,19 @@ def test_the_phone_number_and_what_is_given_as_a_secret_are_marked() -> None:
 
 
 @given(unresolved=UNRESOLVED)
-def test_a_purchase_without_an_answer_survives_the_state(unresolved: Unresolved) -> None:
+def test_an_unresolved_purchase_loads_as_it_was_written(unresolved: Unresolved) -> None:
     state = AccountState(inputs={"nickname": "a"}, unresolved=unresolved, failed="why")
     assert AccountState.load(through_engine(state.dump())) == state
 
 
 @given(notes=st.dictionaries(REFS, NOTES), hidden=st.booleans())
-def test_an_intent_survives_the_state(notes: dict[Ref, Note], hidden: bool) -> None:
+def test_an_intent_loads_as_it_was_written(notes: dict[Ref, Note], hidden: bool) -> None:
     written = IntentState(notes).dump(hidden=hidden)
     assert IntentState.load(through_engine(written)).notes == notes
 
 
 @given(orders=st.dictionaries(REFS, UNRESOLVED))
-def test_what_is_unresolved_survives_the_state(orders: dict[Ref, Unresolved]) -> None:
+def test_orders_load_as_they_were_written(orders: dict[Ref, Unresolved]) -> None:
     found = {Order(ref, one.note.identity): one for ref, one in orders.items()}
     assert IntentState.load(through_engine(IntentState({}, found).dump())).orders == found
     assert read_orders(write_orders(found)) == found

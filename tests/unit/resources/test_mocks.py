@@ -1,4 +1,4 @@
-"""Programs under `pulumi.runtime.set_mocks`: resources have their outputs there."""
+"""Programs under `pulumi.runtime.set_mocks`: resources have their outputs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check():
 
 
 def _said(test: str) -> str:
-    """What a test prints; in a process of its own, since mocks are set for the whole process."""
+    """The output of a test, run in its own process, since mocks apply to the whole process."""
     program = PROGRAM + indent(test, "    ") + "\n\ncheck()\n"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60

@@ -1,10 +1,13 @@
-"""Every private part of Pulumi's SDK that the package uses: a test fails if it changes."""
+"""A test for every private part of Pulumi's SDK that the package uses, which fails if it
+changes.
+"""
 
 from __future__ import annotations
 
 import ast
 import asyncio
 import importlib.util
+import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -24,16 +27,16 @@ import chatdaddy_pulumi
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.spec import UNKNOWN
 
-#: The versions of the SDK with which these tests were run: the oldest that pyproject.toml allows,
-#: and the newest. If a newer version passes them, too, raise the second.
+#: The versions of the SDK with which these tests ran: the oldest that pyproject.toml allows, and
+#: the newest. If a newer version passes them, too, raise the second.
 OLDEST, NEWEST = (3, 260), (3, 272)
 
-#: What the package uses of `pulumi.runtime` outside of `sdk_hooks`; the SDK documents it.
+#: What the package uses of `pulumi.runtime` outside of `sdk_hooks`. The SDK documents it.
 PUBLIC = {"get_root_resource", "invoke_async", "is_dry_run"}
 
 
 class NoCalls(mocks.Mocks):
-    """Answers as little as a test of a program needs."""
+    """Mocks with the minimal answers."""
 
     def new_resource(self, args: Any) -> tuple[str | None, dict[Any, Any]]:
         return f"{args.name}-id", dict(args.inputs)
@@ -44,7 +47,7 @@ class NoCalls(mocks.Mocks):
 
 @pytest.fixture
 def mocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `pulumi.runtime.set_mocks` does it, for this test alone; with an event loop."""
+    """Set mocks like `pulumi.runtime.set_mocks`, for this test only, and set an event loop."""
     monkeypatch.setattr(settings.SETTINGS, "monitor", mocks.MockMonitor(NoCalls()))
     try:
         asyncio.get_event_loop_policy().get_event_loop()
@@ -54,7 +57,7 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def dynamic_host() -> types.ModuleType:
-    """The SDK's provider host, without the call that serves for ever."""
+    """The SDK's provider host, without the call that serves forever."""
     found = importlib.util.find_spec("pulumi.dynamic.__main__")
     assert found is not None
     assert found.origin is not None
@@ -67,7 +70,7 @@ def dynamic_host() -> types.ModuleType:
     return module
 
 
-def test_the_installed_sdk_is_one_that_these_tests_were_run_with() -> None:
+def test_the_installed_sdk_is_supported() -> None:
     installed = tuple(map(int, metadata.version("pulumi").split(".")[:2]))
     assert OLDEST <= installed <= NEWEST
 
@@ -77,7 +80,7 @@ def test_the_oldest_sdk_is_the_lower_bound() -> None:
     assert f'"pulumi>={".".join(map(str, OLDEST))},<4"' in project
 
 
-def test_private_parts_of_the_sdk_are_used_in_one_module_alone() -> None:
+def test_private_parts_of_the_sdk_are_used_in_one_module_only() -> None:
     found = {
         f"{path.relative_to(PACKAGE)}: {use}"
         for path in PACKAGE.rglob("*.py")
@@ -107,12 +110,12 @@ entry._replace(key="a")
 
 PACKAGE = Path(chatdaddy_pulumi.__file__).parent
 
-#: Named tuples' own, and our own classes', which are private to their module.
+#: Private attributes that are not the SDK's: of named tuples, and of our own classes.
 _OWN = {"_replace", "_fields", "_begun_path", "_writing", "_exit", "_shut"}
 
 
 def _private_uses(tree: ast.AST) -> Iterator[str]:
-    """The submodules of the SDK that a module imports, and the private attributes it reads."""
+    """The submodules of the SDK that a module imports, and the private attributes that it reads."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names if one.name.startswith("pulumi."))
@@ -127,7 +130,7 @@ def _private_uses(tree: ast.AST) -> Iterator[str]:
                 yield node.attr
 
 
-# --- the program's side
+# --- in the program
 
 
 def test_an_interrupt_prints_no_traceback_and_other_errors_do(
@@ -223,7 +226,7 @@ def test_the_engine_gets_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_components_outputs_are_registered_by_the_monitor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The request and the stub's method are the protocol's."""
+    """The request and the stub's method are part of the protocol."""
     call = Call()
     monkeypatch.setattr(
         settings, "get_monitor", lambda: types.SimpleNamespace(RegisterResourceOutputs=call)
@@ -236,8 +239,8 @@ def test_a_components_outputs_are_registered_by_the_monitor(
     assert hasattr(resource_pb2_grpc.ResourceMonitorServicer, "RegisterResourceOutputs")
 
 
-def test_hooks_are_bound_as_the_sdk_merges_them() -> None:
-    """The begun mark stands beside the program's own hooks."""
+def test_hooks_are_merged_like_in_the_sdk() -> None:
+    """The begun mark's hook and the program's own hooks both run."""
 
     def first(_args: pulumi.ResourceHookArgs) -> None: ...
 
@@ -248,7 +251,7 @@ def test_hooks_are_bound_as_the_sdk_merges_them() -> None:
     assert merged.before_create == [first, second]
 
 
-# --- the provider host's side
+# --- in the provider host
 
 
 def test_values_of_the_host_become_plain() -> None:
@@ -265,7 +268,7 @@ def test_a_hosts_whole_configuration_is_read() -> None:
 def test_cancel_stops_the_work(
     dynamic_host: types.ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The host's server holds the method itself: its code is exchanged."""
+    """The host's server holds a reference to the method, so its code is replaced."""
     servicer = dynamic_host.DynamicResourceProviderServicer
     held = servicer().Cancel
     assert isinstance(servicer.Cancel, types.FunctionType)
@@ -290,7 +293,7 @@ def test_outside_a_host_nothing_is_changed() -> None:
 
 
 def test_the_host_serves_four_calls_at_once(dynamic_host: types.ModuleType) -> None:
-    """Work of several resources runs beside each other, and waits for one another."""
+    """Several resources are worked on in parallel and wait for each other."""
     tree = ast.parse(Path(dynamic_host.main.__code__.co_filename).read_text())
     calls = [
         ast.unparse(one)
@@ -301,6 +304,32 @@ def test_the_host_serves_four_calls_at_once(dynamic_host: types.ModuleType) -> N
 
 
 def test_a_failure_is_shown_by_pythons_traceback_module(dynamic_host: types.ModuleType) -> None:
-    """So that `sys.tracebacklimit` makes one line of it."""
+    """So that `sys.tracebacklimit` reduces it to one line."""
     assert "traceback" in vars(dynamic_host)
     assert "format_exc" in Path(dynamic_host.main.__code__.co_filename).read_text()
+
+
+#: Prints whether httpx has imported rich, whether its command is hidden, and if garbage collection
+#: is as Python sets it.
+START = """
+import gc, sys
+from chatdaddy_pulumi.resources import sdk_hooks
+usual = gc.get_threshold()
+if len(sys.argv) > 1:
+    DynamicResourceProviderServicer = object
+with sdk_hooks.fast_start():
+    import httpx
+print("rich" in sys.modules, "httpx._main" in sys.modules, gc.get_threshold() == usual)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"), [([], "True True True"), (["host"], "False False False")]
+)
+def test_only_a_host_starts_without_the_command_of_httpx(
+    arguments: list[str], printed: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", START, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == printed

@@ -1,4 +1,4 @@
-"""What is asked of an account, as one value."""
+"""The arguments of one account, as one value."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_arguments_are_the_same_from_their_text(said: dict[str, Any]) -> None:
 
 
 @given(said=SAID, changes=SAID)
-def test_arguments_otherwise(said: dict[str, Any], changes: dict[str, Any]) -> None:
+def test_arguments_that_differ(said: dict[str, Any], changes: dict[str, Any]) -> None:
     assert Arguments.of(**said).but(**changes) == Arguments.of(**{**said, **changes})
 
 
-def test_the_text_that_states_hold() -> None:
-    """It stands in states: another text for the same arguments is a change of every account."""
+def test_the_text_in_states() -> None:
+    """States contain the text. If it changes for the same arguments, every account has a diff."""
     assert Arguments.of().text == (
         '{"on_delete": "delete", "tier": "limited_msg_no_chat_history", "type": "wa"}'
     )
@@ -60,7 +60,7 @@ def test_the_text_that_states_hold() -> None:
     )
 
 
-def test_words_that_the_api_has_not_are_refused() -> None:
+def test_values_that_the_api_does_not_have_are_refused() -> None:
     with pytest.raises(ValueError, match="limited"):
         Arguments.of(tier="limited")
 

@@ -1,4 +1,6 @@
-"""An `Account`, a fleet from a mapping and one from a file refuse the same in the same words."""
+"""An `Account`, a fleet from a mapping and a fleet from a file refuse the same, with the same
+messages.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from chatdaddy_pulumi.spec.problem import printable
 from chatdaddy_pulumi.spec.reading import MOST_PROBLEMS, read_account, read_fleet
 from tests.unit.spec.values import ENTRY, FLEET, GOOD, GOOD_FLEET, IDS, KEYS, WORDS, nested
 
-#: Messages are cut, in files and elsewhere; what comes first is enough to tell them apart.
+#: Messages may be truncated. Their beginning is enough to identify them.
 FIRST = 250
 
 
@@ -31,7 +33,7 @@ def of_mapping(fleet: dict[str, Any]) -> list[str]:
 
 
 def _as_line(fleet: dict[str, Any], property_: str, reason: str) -> str:
-    """As a file has it; of several keys that begin so, the longest one that fits."""
+    """The form of a message in a file. If several keys match, the longest one is meant."""
     fitting = [key for key in fleet if _rest(property_, key) is not None]
     key = max(fitting, key=len)
     argument = _rest(property_, key)
@@ -71,8 +73,9 @@ def test_a_file_refuses_what_a_mapping_refuses(folder: Path, fleet: dict[str, An
 
 @settings(max_examples=100)
 @given(fleet=FLEET)
-def test_so_does_yaml(folder: Path, fleet: dict[str, Any]) -> None:
-    apart = json.loads(json.dumps(fleet))  # what stands in two places would be an alias
+def test_yaml_refuses_what_a_mapping_refuses(folder: Path, fleet: dict[str, Any]) -> None:
+    # Copy it: YAML would write an object that occurs twice as an alias.
+    apart = json.loads(json.dumps(fleet))
     text = yaml.safe_dump({"accounts": apart}, sort_keys=False)
     assert of_file(folder / "f.yaml", text) == of_mapping(fleet)
 
@@ -92,7 +95,7 @@ ROWS = st.fixed_dictionaries(
 
 
 @given(fleet=st.dictionaries(CELLS.filter(bool), ROWS, max_size=5))
-def test_so_does_csv(folder: Path, fleet: dict[str, Any]) -> None:
+def test_csv_refuses_what_a_mapping_refuses(folder: Path, fleet: dict[str, Any]) -> None:
     table = io.StringIO()
     names = ["key", "nickname", "type", "tier", "on_delete", "existing", "adopt"]
     writer = csv.DictWriter(table, names)
@@ -118,7 +121,7 @@ def test_an_account_refuses_what_an_entry_refuses(key: str, own: dict[str, Any])
 
 
 @given(fleet=GOOD_FLEET)
-def test_what_is_good_is_good_everywhere(folder: Path, fleet: dict[str, Any]) -> None:
+def test_valid_arguments_are_accepted_everywhere(folder: Path, fleet: dict[str, Any]) -> None:
     found = read_fleet(fleet)
     assert (found.problems, found.unknown) == ([], {})
     assert list(found.specs) == list(fleet)
@@ -191,21 +194,21 @@ WORDS_OF: dict[str, list[str]] = {
 
 
 @pytest.mark.parametrize("case", ONE_AT_A_TIME)
-def test_the_words(folder: Path, case: str) -> None:
+def test_the_messages(folder: Path, case: str) -> None:
     own, words = ONE_AT_A_TIME[case], WORDS_OF[case]
     account = read_account({"nickname": "a", **own})
     assert [f"{name} {reason}" for name, reason in account.problems] == words
     assert account.spec is None
     assert of_mapping({"a": own}) == sorted(f"a: {word}"[:FIRST] for word in words)
     if "half" in case and "character" in case:
-        return  # YAML can't be written with it
+        return  # YAML can't represent it
     text = yaml.safe_dump({"a": own}) if "finite" in case else json.dumps({"a": own})
     name = "one.yaml" if "finite" in case else "one.json"
     assert of_file(folder / name, text) == sorted(f"a: {word}"[:FIRST] for word in words)
 
 
 @given(key=KEYS | WORDS)
-def test_a_key_is_refused_in_the_same_words(folder: Path, key: str) -> None:
+def test_a_key_is_refused_with_the_same_message(folder: Path, key: str) -> None:
     if key in ("accounts", "$schema"):
         return
     assert of_file(folder / "key.json", json.dumps({key: {}})) == of_mapping({key: {}})

@@ -1,4 +1,4 @@
-"""Who is who among the raw arguments of a program."""
+"""The identity (nickname and type) in the raw arguments of a program."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_unknown_and_wrong_entries_have_no_identity() -> None:
 
 
 @given(fleet=GOOD_FLEET, kind=st.none() | st.sampled_from(["wa", "sms"]))
-def test_a_right_entry_has_the_identity_that_the_check_finds(
+def test_a_valid_entry_has_the_identity_that_the_check_finds(
     fleet: dict[str, Any], kind: Any
 ) -> None:
     defaults = {"type": kind}
@@ -71,7 +71,7 @@ def test_a_right_entry_has_the_identity_that_the_check_finds(
 
 
 @given(accounts=FLEET | JSON, defaults=JSON, existing=JSON)
-def test_anything_is_taken(accounts: Any, defaults: Any, existing: Any) -> None:
+def test_any_value_is_accepted(accounts: Any, defaults: Any, existing: Any) -> None:
     given_ = {"accounts": accounts, "defaults": defaults, "existing": existing}
     entries("fleet", given_)
     entries("fleet", {**given_, "accounts": json.dumps(accounts)})

@@ -1,4 +1,4 @@
-"""What a run may do to a fleet, as it is asked for."""
+"""The limits of a fleet, as arguments."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_problem_of_the_limits_is_named() -> None:
         ),
         ("limits.max_removals", "is -1, but must be a number such as 12, or a share: '10%'"),
     ]
-    assert read_limits([]).problems == []  # nothing is said
+    assert read_limits([]).problems == []  # no limits
     assert read_limits("all").problems == [("limits", "is 'all', but must be a mapping of limits")]
 
 
@@ -87,6 +87,6 @@ def test_concurrency_of_another_form_is_refused(given_: Any) -> None:
 
 
 @given(JSON)
-def test_anything_is_read_or_refused(anything: Any) -> None:
+def test_any_content_is_read_or_refused(anything: Any) -> None:
     for problem in (*read_limits(anything).problems, *read_concurrency(anything)[1]):
         assert problem.reason.isprintable()

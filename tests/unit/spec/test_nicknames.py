@@ -1,4 +1,4 @@
-"""When two nicknames are one."""
+"""When two nicknames are equal."""
 
 from __future__ import annotations
 
@@ -21,18 +21,16 @@ COMPOSED, DECOMPOSED = "Jos\u00e9", "Jose\u0301"
         (None, ""),
     ],
 )
-def test_spaces_around_it_and_the_spelling_of_accents_do_not_count(
-    one: str | None, other: str | None
-) -> None:
+def test_outer_spaces_and_unicode_forms_are_ignored(one: str | None, other: str | None) -> None:
     assert same(one, other)
     assert normal(one) == normal(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("Alice", "alice"), ("A b", "A  b"), ("e", "\u00e9")])
-def test_all_else_counts(one: str, other: str) -> None:
+def test_other_differences_count(one: str, other: str) -> None:
     assert not same(one, other)
 
 
 @given(st.text())
-def test_the_normal_form_is_its_own(nickname: str) -> None:
+def test_the_normal_form_is_idempotent(nickname: str) -> None:
     assert normal(normal(nickname)) == normal(nickname)

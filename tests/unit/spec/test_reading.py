@@ -1,4 +1,4 @@
-"""From raw arguments to what is asked for."""
+"""Reading raw arguments."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_an_account_needs_a_nickname_and_has_no_aliases() -> None:
     assert (name, reason[:38]) == ("aliases", "is not an argument of an account; there"[:38])
 
 
-def test_what_an_account_does_not_know_yet() -> None:
+def test_unknown_arguments_of_an_account() -> None:
     found = read_account(
         {"nickname": UNKNOWN, "tier": UNKNOWN, "settings": {"x": [UNKNOWN]}, "connect": True}
     )
@@ -79,7 +79,7 @@ def test_what_an_account_does_not_know_yet() -> None:
     assert found.spec == AccountSpec("", Arguments.of(connect=True))
 
 
-def test_what_is_known_of_it_is_checked_all_the_same() -> None:
+def test_known_arguments_are_checked_if_others_are_unknown() -> None:
     found = read_account(
         {"nickname": "a", "settings": {"geoLocation": UNKNOWN, "notifyUsers": True}, "tier": "x"}
     )
@@ -158,7 +158,7 @@ def test_the_accounts_must_be_a_mapping(accounts: Any, said: str) -> None:
     }
 
 
-def test_so_must_the_defaults() -> None:
+def test_the_defaults_must_be_a_mapping() -> None:
     assert problems({"a": {}}, defaults=["tier"]) == {
         "defaults": "is a list, but must be a mapping of arguments"
     }
@@ -189,11 +189,11 @@ def test_the_first_of_many_problems_are_shown() -> None:
     assert found[-1] == ("accounts", "has 950 more problems")
 
 
-# --- entries against each other
+# --- rules between entries
 
 
 @pytest.mark.parametrize("other", ["Alice", "Alice ", "\u00a0Alice"])
-def test_a_nickname_and_type_are_one_entrys(other: str) -> None:
+def test_a_nickname_and_type_belong_to_one_entry(other: str) -> None:
     wrong = problems({"a": {"nickname": "Alice"}, "b": {"nickname": other}, "c": {}})
     ((property_, reason),) = wrong.items()
     assert property_ == "accounts.b.nickname"
@@ -202,7 +202,7 @@ def test_a_nickname_and_type_are_one_entrys(other: str) -> None:
     assert ("don't count" in reason) == (other != "Alice")
 
 
-def test_a_key_is_a_nickname_too_however_it_is_spelt() -> None:
+def test_a_key_counts_as_a_nickname_in_any_spelling() -> None:
     assert [*problems({"Jos\u00e9": {}, "Jose\u0301": {}})] == ["accounts.Jose\u0301.nickname"]
 
 
@@ -251,10 +251,10 @@ def test_aliases_are_old_keys_of_one_entry() -> None:
     ]
 
 
-# --- what is not known yet
+# --- unknown values
 
 
-def test_what_a_fleet_does_not_know_yet() -> None:
+def test_unknown_arguments_of_a_fleet() -> None:
     found = read_fleet(
         {
             "a": {"nickname": UNKNOWN, "tier": UNKNOWN},
@@ -275,7 +275,7 @@ def test_what_a_fleet_does_not_know_yet() -> None:
     assert found.specs["c"].aliases == ("old",)
 
 
-def test_a_fleet_that_is_not_known_at_all() -> None:
+def test_a_fleet_that_is_unknown() -> None:
     assert read_fleet(UNKNOWN) == ({}, [], {"": ["accounts"]}, Arguments.of())
     found = read_fleet({"a": {"tier": "limited"}}, defaults=UNKNOWN)
     assert found.unknown[""] == ["defaults"]
@@ -286,7 +286,7 @@ def test_a_fleet_that_is_not_known_at_all() -> None:
 
 @settings(max_examples=200)
 @given(fleet=GOOD_FLEET, data=st.data())
-def test_unknown_values_are_no_problem(fleet: dict[str, Any], data: st.DataObject) -> None:
+def test_unknown_values_are_accepted(fleet: dict[str, Any], data: st.DataObject) -> None:
     fleet = copy.deepcopy(fleet)
     late: dict[str, set[str]] = {}
     for key, own in fleet.items():
@@ -302,7 +302,7 @@ def test_unknown_values_are_no_problem(fleet: dict[str, Any], data: st.DataObjec
 
 @settings(max_examples=200)
 @given(accounts=FLEET | JSON, defaults=JSON, on_delete=JSON, existing=JSON)
-def test_anything_is_read_or_refused(
+def test_any_content_is_read_or_refused(
     accounts: Any, defaults: Any, on_delete: Any, existing: Any
 ) -> None:
     found = read_fleet(accounts, defaults=defaults, on_delete=on_delete, existing=existing)

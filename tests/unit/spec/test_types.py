@@ -1,4 +1,4 @@
-"""What programs import of the rules: it costs little, and an editor knows the words."""
+"""The types that programs import: they are cheap to import, and list the allowed values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from chatdaddy_pulumi.spec import limits, rules, types
         (types.ExistingWord, Existing, []),
     ],
 )
-def test_the_words_are_those_of_the_rules(
+def test_the_values_are_those_of_the_rules(
     words: object, kind: type[Enum], short: list[str]
 ) -> None:
     assert [*get_args(words)] == [*short, *(member.value for member in kind)]

@@ -1,4 +1,4 @@
-"""Arguments that a person may write, right and wrong."""
+"""Arguments that a person may write, valid and invalid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-#: Letters that matter: spaces, two spellings of an accent, control characters of every kind.
+#: Interesting characters: spaces, two spellings of an accent, control characters of every kind.
 LETTERS = st.sampled_from("abA _é\u0301\u00a0中👍\x00\x07\x1b\x7f\x85\u2028\u2029\u200b'\"\\")
 WORDS = st.text(LETTERS, max_size=6)
 
@@ -16,7 +16,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 
-#: Values that a file and a mapping can both hold.
+#: Values that both a file and a mapping can contain.
 FINITE = st.recursive(
     st.none()
     | st.booleans()
@@ -28,12 +28,12 @@ FINITE = st.recursive(
 )
 
 
-#: Made late: hypothesis prints what its strategies hold.
+#: Created lazily, because hypothesis prints what its strategies contain.
 LONG = st.none().map(lambda _: "x" * 10_001)
 
 
 def nested(depth: int) -> Any:
-    """Lists in each other."""
+    """Nested lists."""
     value: Any = "deep"
     for _ in range(depth):
         value = [value]
@@ -86,7 +86,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
 NICKNAMES = st.sampled_from(["Al", "Al ", "Jos\u00e9", "Jose\u0301", "a", "b", "x" * 128])
 IDS = st.sampled_from(["acc0001", "acc0002", "acc0123456789abcdef01234567"])
 
-#: Keys, most of them good.
+#: Keys, most of them valid.
 KEYS = (
     st.sampled_from(["a", "b", "c", "old", "Al", "Jos\u00e9", "Jose\u0301"])
     | WORDS
@@ -105,7 +105,7 @@ WRONG: dict[str, st.SearchStrategy[Any]] = {
     "zzz": st.just(1),
 }
 
-#: An entry in which every argument is good or wrong, `aliases` apart.
+#: An entry in which each argument is valid or invalid, without `aliases`.
 ENTRY: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
@@ -128,7 +128,7 @@ FLEET: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     max_size=5,
 )
 
-#: Fleets in which nothing is wrong.
+#: Valid fleets.
 GOOD_FLEET: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     st.sampled_from(["a", "b", "c", "d"]),
     st.none() | st.fixed_dictionaries({}, optional=GOOD),

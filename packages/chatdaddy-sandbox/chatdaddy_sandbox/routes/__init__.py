@@ -1,1 +1,1 @@
-"""The services' calls, one module a service; each call is described well enough to be generated."""
+"""The calls of the services, one module for each service. The OpenAPI description is complete."""

@@ -1,4 +1,4 @@
-"""`/_sandbox`: what tests and people do to the emulated service from outside the API."""
+"""`/_sandbox`: what tests and people do to the emulated service outside of the API."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class AccountOrder(BaseModel):
 
 
 class AccountEdit(BaseModel):
-    """What somebody changes by hand; what is not given stays as it is."""
+    """Changes by hand. Omitted fields stay unchanged."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,7 +66,7 @@ class AccountEdit(BaseModel):
     userId: str | None = None  # noqa: N815
 
     def changes(self) -> dict[str, Any]:
-        """What was given, times as seconds since the epoch."""
+        """The given fields, with times as seconds since the epoch."""
         return {
             name: value.timestamp() if isinstance(value, datetime) else value
             for name, value in self.model_dump(exclude_unset=True).items()
@@ -74,7 +74,7 @@ class AccountEdit(BaseModel):
 
 
 class ClockMove(BaseModel):
-    """`idle`: nobody used the refresh token meanwhile, so that it may have died."""
+    """`idle`: the refresh token is not used meanwhile, so that it may expire."""
 
     advance_s: Annotated[float, Field(ge=0, le=400 * 86_400)]
     idle: bool = False

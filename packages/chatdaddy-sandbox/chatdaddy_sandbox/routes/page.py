@@ -1,4 +1,4 @@
-"""The page at `/`: what a stack did, as a person wants to see it, refreshed while it is open."""
+"""The page at `/`, which shows what a stack did and updates itself."""
 
 from __future__ import annotations
 

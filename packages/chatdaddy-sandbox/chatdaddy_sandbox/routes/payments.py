@@ -1,4 +1,4 @@
-"""The payments service: what the team may use and has used."""
+"""The payments service: what the team may use and what it has used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the services' calls have in common: who calls, and how refusals are described."""
+"""What the calls have in common: the caller, and the description of refusals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Role = Literal["viewer", "editor", "admin", "agent"]
 
 
 class Body(BaseModel):
-    """A body of a call: JSON types are not converted, and what is not named is let pass."""
+    """The body of a call. JSON types are not converted, and unknown fields are ignored."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -49,7 +49,7 @@ class Body(BaseModel):
 
 
 class Answer(BaseModel):
-    """An answer of a call; what is not named may be there too."""
+    """The answer of a call. Further fields are allowed."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -92,7 +92,7 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT, or an API token")
 
 
 def needs(*scopes: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
-    """A dependency: the caller, who must hold one of the scopes (any caller if none is named).
+    """A dependency: the caller, who must have one of the scopes (any caller if none is named).
 
     Raises `ApiError` 401 without a valid token, 403 without the scope.
     """
@@ -111,9 +111,9 @@ def needs(*scopes: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
 
 
 def listed(request: Request, name: str) -> list[str]:
-    """A query parameter of several values, in any of the ways that clients write one.
+    """A query parameter with several values, in any of the forms that clients use.
 
-    The official client writes `tokens[0]=a&tokens[1]=b`; others `tokens=a&tokens=b`.
+    The official client writes `tokens[0]=a&tokens[1]=b`, others `tokens=a&tokens=b`.
     """
     return [
         value
@@ -126,5 +126,5 @@ AccountId = Annotated[str, Field(description="acc…", examples=["accteam-sandbo
 
 
 def json_response(content: Any) -> JSONResponse:
-    """An answer as it is: the models describe it, and the tests hold it to them."""
+    """An answer without validation: the models describe it, and the tests check it."""
     return JSONResponse(content)

@@ -1,1 +1,1 @@
-"""The programs, one a file."""
+"""The programs, one in each file."""

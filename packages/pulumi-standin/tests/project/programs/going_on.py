@@ -17,8 +17,8 @@ failing = "create" if stage == 1 else "update"
 bad = Toy("bad", size=stage, fail={failing: f"no {failing} today"} if stage < 3 else None)
 Toy("bad-user", given=bad.out)
 Toy("bad-user-user", ResourceOptions(depends_on=[bad]), size=stage)
-# The real engine stops if a component that it has skipped registers outputs: so it does not
-# depend on the one that fails.
+# The real engine stops if a component that it has skipped registers outputs. So the component does
+# not depend on the toy that fails.
 Box("box", size=stage)
 Toy("free", size=stage)
 Toy("hooked", ResourceOptions(hooks=pulumi.ResourceHookBinding(after_create=[hook])))

@@ -1,4 +1,4 @@
-"""A stack that changes from stage to stage in every way that it may."""
+"""A stack that changes from stage to stage in every possible way."""
 
 import pulumi
 from pulumi import Output, ResourceOptions

@@ -1,4 +1,4 @@
-"""A component whose outputs are saved from a hook; the configuration says what goes wrong."""
+"""A component whose outputs are saved from a hook. The configuration says what fails."""
 
 import time
 
@@ -13,7 +13,7 @@ what = config.get("what") or ""
 
 
 class Marked(pulumi.ComponentResource):
-    """Sends its outputs before its toy is created."""
+    """Registers its outputs before its toy is created."""
 
     def __init__(self, name: str) -> None:
         super().__init__("toys:index:Marked", name, {})
@@ -30,7 +30,7 @@ class Marked(pulumi.ComponentResource):
         outputs = rpc.struct_pb2.Struct()
         outputs.update({"begun": 1})
         for _ in range(2 if what == "twice" else 1):
-            # The real engine does not answer once the run has failed.
+            # The real engine does not answer after the run has failed.
             pulumi.runtime.settings.get_monitor().RegisterResourceOutputs(
                 resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=outputs), timeout=5
             )

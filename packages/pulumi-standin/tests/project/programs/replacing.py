@@ -1,4 +1,4 @@
-"""Replacements that stop half way, and options that decide what is deleted."""
+"""Replacements that stop half way, and options that determine what is deleted."""
 
 import pulumi
 from pulumi import ResourceOptions
@@ -9,7 +9,7 @@ what = pulumi.Config().get("what") or ""
 keys = {"kind": stage, "replace": ["kind"]}
 
 Toy("after", **keys, fail={"delete": "no delete today"} if what == "keep" else None)
-# One after the other, so that what is done before the failure is certain.
+# One after the other, so that it is certain what is done before the failure.
 first = Toy("first", size=1)
 if what != "without":
     Toy(

@@ -14,7 +14,7 @@ twice = config.get_bool("twice")
 
 
 def read(name: str) -> "dict[str, object]":
-    """What the stack of that name has saved of the toys and their components."""
+    """The saved toys and components of the stack with that name."""
     invoked = pulumi.runtime.invoke(
         "pulumi:pulumi:readStackResourceOutputs", {"stackName": name}
     ).value
@@ -31,7 +31,7 @@ def read(name: str) -> "dict[str, object]":
 
 
 def read_own(name: str) -> "dict[str, object]":
-    """The same of this stack, whose file the real engine may be writing just now."""
+    """The same for this stack, whose file the real engine may be writing at the moment."""
     for _ in range(40):
         try:
             return read(name)
@@ -49,7 +49,7 @@ if other := config.get("other"):
 
 
 class Marked(pulumi.ComponentResource):
-    """A component whose outputs are saved just before its toy is made or changed."""
+    """A component whose outputs are saved just before its toy is created or changed."""
 
     def __init__(
         self,

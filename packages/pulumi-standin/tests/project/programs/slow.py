@@ -1,4 +1,4 @@
-"""Three toys, one after the other; the second takes its time."""
+"""Three toys, one after the other. The second is slow."""
 
 import pulumi
 from pulumi import Output, ResourceOptions

@@ -1,4 +1,4 @@
-"""Everything says something; one secret tries to get out."""
+"""The program and the provider log messages. One of them contains a secret."""
 
 import pulumi
 from pulumi import Output

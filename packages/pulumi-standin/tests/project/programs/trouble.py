@@ -1,4 +1,4 @@
-"""A stack in which something goes wrong: the configuration says what."""
+"""A stack in which something fails. The configuration says what."""
 
 import pulumi
 from pulumi import ResourceOptions
@@ -21,7 +21,7 @@ hooks = pulumi.ResourceHookBinding(
     after_create=[hook] if what == "after" else [],
 )
 
-# One after the other, so that it is certain what was done before.
+# One after the other, so that it is certain what is done before the failure.
 first = Toy("first", size=len(what))
 guarded = Toy(
     "guarded",

@@ -1,4 +1,4 @@
-"""Toy resources whose provider writes down every call; its mood is set by the properties."""
+"""Toy resources. The provider logs every call, and the properties control its behaviour."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def plain(props: "dict[str, Any]") -> "dict[str, Any]":
 
 
 def say(message: str, ephemeral: bool = False) -> None:
-    """Tell the engine something from inside the provider."""
+    """Log a message to the engine from inside the provider."""
     import grpc
     from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
@@ -44,9 +44,12 @@ def say(message: str, ephemeral: bool = False) -> None:
 
 
 class ToyProvider(ResourceProvider):
-    """Properties: `name`, and of those that steer it `fail` (method → message), `bad` (a failure
-    of `check`), `replace` (keys that replace), `dbr`, `lazy` (keys that make no difference) and
-    `unsure` (`diff` can't tell). Each gets an input `serial` by `check` and an output `out`.
+    """Properties: `name`, and these, which control the behaviour: `fail` (method → message), `bad`
+    (a
+    failure of `check`), `replace` (keys that replace), `dbr`, `lazy` (keys whose changes are
+    ignored)
+    and `unsure` (`diff` can't tell). `check` adds an input `serial`, and each toy has an output
+    `out`.
     """
 
     serialize_as_secret_always = False
@@ -116,7 +119,7 @@ class ToyProvider(ResourceProvider):
 
 
 class Toy(Resource, module="toys", name="Toy"):
-    """A resource of the toy provider; its properties are those given, `name` and `out`."""
+    """A resource of the toy provider. Its properties are the given ones, `name` and `out`."""
 
     out: pulumi.Output[str]
 
@@ -127,7 +130,7 @@ class Toy(Resource, module="toys", name="Toy"):
 
 
 class Box(pulumi.ComponentResource):
-    """A component with one toy in it."""
+    """A component with one toy."""
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None, **props: Any):
         super().__init__("toys:index:Box", name, {"size": props.get("size")}, opts)
