@@ -1,7 +1,7 @@
 """Decides how an entry without an account gets one: a single function for all callers.
 
-It keeps the account of an entry that leaves, takes an existing account over, gets the account that
-an interrupted run bought, or a new one is bought. Previews and updates call the same function.
+The account is carried over from an entry that leaves, adopted, recovered from an interrupted run,
+or bought. Previews and updates call the same function.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from math import ceil
 from typing import TYPE_CHECKING
@@ -22,16 +22,15 @@ from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     Missing,
     NotDone,
-    Unresolved,
+    OutcomeUnknown,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import is_archived
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, identity_of
-from chatdaddy_pulumi.lifecycle.recovery import Recovered, recover
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
+from chatdaddy_pulumi.lifecycle.recovery import Recovered, Unresolved, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import Identity
+from chatdaddy_pulumi.spec.identity import Identity, identity_of
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -70,12 +69,23 @@ Decision = Buy | TakeOver
 class Decisions:
     """The decisions for entries that hold nothing."""
 
-    made: dict[Ref, Decision]
-    refused: dict[Ref, LifecycleError]
+    made: dict[Ref, Decision] = field(default_factory=dict)
+    refused: dict[Ref, LifecycleError] = field(default_factory=dict)
 
     @property
     def purchases(self) -> list[Ref]:
         return [ref for ref, decision in self.made.items() if isinstance(decision, Buy)]
+
+    @property
+    def expected(self) -> list[Ref]:
+        """The purchases, and the entries that wait for an earlier purchase."""
+        waiting = [ref for ref, one in self.refused.items() if isinstance(one, OutcomeUnknown)]
+        return [*self.purchases, *waiting]
+
+    def only(self, ref: Ref) -> Decisions:
+        """The decision for one entry."""
+        made = {ref: self.made[ref]} if ref in self.made else {}
+        return Decisions(made, {ref: self.refused[ref]} if ref in self.refused else {})
 
     def named(self, names: Mapping[Ref, str]) -> Decisions:
         """The decisions for these entries, by their names."""
@@ -90,19 +100,15 @@ async def decide_all(
 ) -> Decisions:
     """Decide for all entries, with as few calls as possible; `facts.view` is filled.
 
-    Args:
-        facts: What is known.
-        wanted: The entries.
-        max_age: How old a listing may be, in seconds.
+    `max_age`: how old a listing may be, in seconds.
 
     Raises:
         ChatDaddyError: ChatDaddy could not be asked.
     """
     if not wanted:
-        return Decisions({}, {})
+        return Decisions()
     facts.view = await _look(facts, wanted, max_age)
-    needs_user = any(facts.unresolved)
-    if needs_user and facts.user_id is None:
+    if facts.unresolved and facts.user_id is None:
         facts.user_id = await facts.client.user_id()
     found = _decisions(facts, wanted)
     if await _search_for_orders(facts, found):
@@ -111,7 +117,7 @@ async def decide_all(
 
 
 def _decisions(facts: Facts, wanted: Mapping[Ref, AccountSpec]) -> Decisions:
-    found = Decisions({}, {})
+    found = Decisions()
     recovered = recovered_now(facts)
     for ref, spec in wanted.items():
         try:
@@ -137,8 +143,9 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
     ids = {spec.adopt for spec in wanted.values() if spec.adopt}
     names = set()
     for ref, spec in wanted.items():
-        taken = own_account(facts, ref, spec) or _carried_id(facts, ref)
-        if taken is not None:
+        carried = facts.ownership.carried_to(ref)
+        taken = own_account(facts, ref, spec) or (carried and carried.account_id)
+        if taken:
             ids.add(taken)
             if facts.is_missing(taken):
                 names.add(spec.nickname)
@@ -152,8 +159,8 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
 
 
 def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
-    """What interrupted runs bought, by the view of the team: of all entries, or of those with one
-    nickname and type."""
+    """The accounts that interrupted runs bought, by `facts.view`: for all entries, or for those of
+    one nickname and type."""
     if identity is None:
         groups = facts.unresolved_alike
     else:
@@ -193,7 +200,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     Raises:
         AlreadyThere: an account of the nickname is there, or other entries have the nickname.
         CannotAdopt: the account to take over is not there, or is another's.
-        Unresolved: an earlier purchase may still be under way.
+        OutcomeUnknown: an earlier purchase may still be under way.
     """
     doubles = facts.ownership.doubles(ref, facts.provider, spec.identity)
     if doubles:
@@ -210,7 +217,8 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
         if own in facts.first_missed:
             raise Missing(
                 f"nothing was bought for {spec.nickname!r}: no listing shows its account {own}, "
-                "but nothing says that it is gone. The next run buys another if it is still missing"
+                "but nothing proves that it is gone. The next run buys another if it is still "
+                "missing"
             )
     elif own is not None:
         return TakeOver(_present(facts, own, spec, "it holds"), Reason.KEPT)
@@ -229,9 +237,9 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     if unclear:
         told = ", ".join(f"{one.account_id} ({one.ref.label})" for one in unclear)
         raise AlreadyThere(
-            f"nothing was bought: several entries of nickname {spec.nickname!r} leave or come in "
-            f"this run, and which account goes where can't be told: {told}. Say it with adopt="
-            f"{unclear[0].account_id!r}, or change one entry in a run"
+            f"nothing was bought: several entries of nickname {spec.nickname!r} are removed or "
+            f"added in this run, so it can't be told which account belongs to which: {told}. Set "
+            f"adopt={unclear[0].account_id!r}, or change one entry in a run"
         )
     if ref in recovered.accounts:
         return TakeOver(recovered.accounts[ref], Reason.RECOVERED)
@@ -246,29 +254,28 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     waiting = facts.unresolved.get(ref)
     if waiting is not None and waiting.until > facts.clock():
         minutes = ceil((waiting.until - facts.clock()) / 60)
-        raise Unresolved(
+        raise OutcomeUnknown(
             f"nothing was bought for {spec.nickname!r}: an earlier purchase had no answer, and its "
             f"account may still appear within {minutes} min",
             began_at=waiting.since,
             until=waiting.until,
         )
-    if waiting is not None and (waiting.idle or _is_hidden(facts, waiting.bought)):
+    if waiting is not None and (
+        waiting.idle or (waiting.bought and facts.view.get(waiting.bought) is None)
+    ):
         raise NotDone(
             f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought its "
-            "account, which was to be seen or to be waited for as this run began. Run it again"
+            "account, and that was not settled when this run began. Run it again"
         )
     return _buy_or_adopt(facts, ref, spec)
 
 
 async def not_appeared(
-    facts: Facts, orders: Mapping[str, UnresolvedPurchase], removed: Collection[str]
+    facts: Facts, orders: Mapping[str, Unresolved], removed: Collection[str]
 ) -> list[str]:
     """The keys of the orders whose account is not there yet and may still appear.
 
-    Args:
-        facts: What the removal knows.
-        orders: The orders, by key.
-        removed: The accounts that this run removes; none of them came of the orders.
+    `removed`: the accounts that this run removes. None of them is a result of the orders.
     """
     waiting = {key: one for key, one in orders.items() if one.until > facts.clock()}
     if not waiting:
@@ -292,10 +299,10 @@ async def not_appeared(
 
 
 def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
-    """Refuse to remove accounts, given by key, if it can't be told whether other entries mean them.
+    """Refuse to remove accounts, given by key, that may belong to other entries.
 
     Raises:
-        LifecycleError: naming the accounts, the entries, and the ways on.
+        LifecycleError: with the accounts, the entries, and what to do.
     """
     contested = ownership.contested
     unclear = {key: id_ for key, id_ in leaving.items() if id_ in contested}
@@ -305,21 +312,20 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
         )
         first = next(iter(unclear.values()))
         raise LifecycleError(
-            f"nothing is removed: entries leave and come in this run, and which account goes where "
-            f"can't be told: {told}. Say it where the account goes with adopt={first!r}, or change "
-            "one entry in a run"
+            f"nothing is removed: entries are removed and added in this run, so it can't be told "
+            f"which account belongs to which: {told}. Set adopt={first!r} in the entry that keeps "
+            "the account, or change one entry in a run"
         )
 
 
-def _is_hidden(facts: Facts, account_id: str) -> bool:
-    """Whether a bought account is in no listing."""
-    return account_id != "" and facts.view.get(account_id) is None
-
-
 def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
-    """The account that the same entry already holds, if the engine creates the resource again."""
-    held = facts.ownership.held_by(ref.holder).get(ref.key)
-    if held is None or ref in facts.replaced or held.identity.type != spec.arguments.type.value:
+    """The account that the entry holds already, if its resource is created again."""
+    held = facts.ownership.held(ref)
+    if (
+        held is None
+        or ref in facts.replaced
+        or held.arguments.type.value != spec.arguments.type.value
+    ):
         return None
     if spec.adopt is not None and spec.adopt != held.account_id:
         return None
@@ -335,11 +341,6 @@ def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> Observ
     found = (facts.view.get(id_) for id_, kind in replaced.items() if kind == spec.arguments.kind)
     fits = [one for one in found if one is not None and one.live]
     return fits[0] if len(fits) == 1 else None
-
-
-def _carried_id(facts: Facts, ref: Ref) -> str | None:
-    carried = facts.ownership.carried_to(ref)
-    return carried.account_id if carried else None
 
 
 def _present(facts: Facts, account_id: str, spec: AccountSpec, why: str) -> ObservedAccount:
@@ -362,9 +363,7 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
         )
     others = facts.ownership.also_adopted_by(account_id, ref)
     if others:
-        raise CannotAdopt(
-            f"{account_id} is to be taken over by {_listed(others)} too. Nothing was changed"
-        )
+        raise CannotAdopt(f"{account_id} is adopted by {_listed(others)} too. Nothing was changed")
     account = facts.view.get(account_id)
     if account is None:
         raise CannotAdopt(f"the team has no account {account_id}. Nothing was bought")
@@ -420,7 +419,7 @@ def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
 
 
 def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:
-    """The nickname is taken: the ways out, without a take-over if no account has the type."""
+    """The message for a nickname that is taken, with what can be done."""
     ids = ", ".join(account.account_id for account in found)
     several = "accounts" if len(found) > 1 else "an account"
     fits = [one.account_id for one in found if one.type == spec.arguments.type.value]

@@ -1,8 +1,12 @@
-"""Refusals of this package, before or after a call to ChatDaddy: each is one line for a person."""
+"""The errors of this package. Each message is one line for a person."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from chatdaddy_pulumi.client import ChatDaddyError
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.ownership import Ref
@@ -24,7 +28,7 @@ class AlreadyThere(LifecycleError):
 
 
 class CannotAdopt(LifecycleError):
-    """The account to take over does not exist, has another type, or is somebody else's."""
+    """The account to take over does not exist, has another type, or belongs to another entry."""
 
 
 class HistoryLoss(LifecycleError):
@@ -35,7 +39,16 @@ class NotDone(LifecycleError):
     """ChatDaddy refused, or could not be asked, or its answer was lost."""
 
 
-class Unresolved(NotDone):
+@contextmanager
+def not_done(message: str) -> Iterator[None]:
+    """Raise errors of ChatDaddy as `NotDone`, with what was not done."""
+    try:
+        yield
+    except ChatDaddyError as error:
+        raise NotDone(message, cause=error) from None
+
+
+class OutcomeUnknown(NotDone):
     """The outcome of an earlier purchase is not known yet, so nothing is bought."""
 
     def __init__(
@@ -50,11 +63,11 @@ class Unresolved(NotDone):
 
 
 class Missing(NotDone):
-    """No listing shows the account for the first time; the next run buys another."""
+    """The account is missing from the listings for the first time; the next run may buy another."""
 
 
 class NotNoted(NotDone):
-    """The intent has not noted the purchase, so it could not be found again."""
+    """The intent has not noted the purchase, so a later run could not find it."""
 
 
 class NotRemoved(LifecycleError):
@@ -69,7 +82,7 @@ class NotRemoved(LifecycleError):
 
 
 class StillDeclared(LifecycleError):
-    """The program declares an entry that has the account, and nothing says that it will keep it."""
+    """The program declares an entry that has the account, but this run does not check it."""
 
 
 class WrongTeam(LifecycleError):

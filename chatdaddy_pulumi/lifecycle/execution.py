@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from chatdaddy_pulumi.client import ChatDaddyError, PaymentRequired, Refused
+from chatdaddy_pulumi.client import PaymentRequired, Refused
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle import verbs
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver, decide_all
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, NotRemoved, Unresolved
+from chatdaddy_pulumi.lifecycle.errors import (
+    LifecycleError,
+    NotDone,
+    NotRemoved,
+    OutcomeUnknown,
+    not_done,
+)
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.outcome import Done, Outcome, Tally
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.verbs import Removal
-from chatdaddy_pulumi.spec.account import AccountSpec
+from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ObservedAccount
 
 #: The maximum age, in seconds, of the listing that the intent made before.
 _JUST_NOW_S = 30.0
@@ -39,6 +48,55 @@ _OTHERS_COME_S = 3.0
 DEFAULT_CONCURRENCY = 64
 
 
+@dataclass
+class Tally:
+    """The progress of a run, counted while it runs."""
+
+    to_buy: int = 0
+    bought: int = 0
+    to_change: int = 0
+    changed: int = 0
+    to_remove: int = 0
+    removed: int = 0
+    failed: int = 0
+    #: Not tried, since the run was stopped.
+    not_tried: int = 0
+
+    def progress(self) -> str:
+        """``412/5,000 purchased``."""
+        counts = (
+            (self.bought, self.to_buy, "purchased"),
+            (self.changed, self.to_change, "changed"),
+            (self.removed, self.to_remove, "removed"),
+        )
+        parts = [f"{done:,}/{total:,} {word}" for done, total, word in counts if total]
+        return ", ".join([*parts, f"{self.failed:,} failed"] if self.failed else parts)
+
+
+class Done(NamedTuple):
+    """The work that was done for a key."""
+
+    key: str
+    account_id: str
+    #: ``bought``, ``taken over``, ``carried over`` …, ``changed``, ``removed``, ``let go``.
+    what: Reason | Removal | str
+    detail: str = ""
+    other: Ref | None = None
+
+
+@dataclass
+class Outcome:
+    """The accounts after a run: what is held, and what is left to do."""
+
+    held: dict[str, HeldAccount]
+    #: Why, by key.
+    failed: dict[str, LifecycleError] = field(default_factory=dict)
+    done: list[Done] = field(default_factory=list)
+    #: The accounts as ChatDaddy showed them when they were bought or taken over.
+    observed: dict[str, ObservedAccount] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+
+
 async def execute(
     facts: Facts,
     holder: str,
@@ -47,7 +105,7 @@ async def execute(
     concurrency: int = DEFAULT_CONCURRENCY,
     tally: Tally | None = None,
     stopped: Callable[[], str | None] = lambda: None,
-    approve: Callable[[Plan, Decisions], None] = lambda _plan, _decisions: None,
+    approve: Callable[[Decisions], None] = lambda _: None,
     others_s: float = 0.0,
 ) -> Outcome:
     """Do what the plan says, up to `concurrency` accounts at once.
@@ -70,7 +128,8 @@ async def execute(
         LifecycleError: the team's accounts could not be read, or `approve` refused; nothing was
             done.
     """
-    run = _Execution(facts, holder, plan, tally or Tally(), stopped, concurrency)
+    outcome = Outcome(dict(plan.held), tally=tally or Tally())
+    run = _Execution(facts, holder, plan, stopped, concurrency, outcome)
     await run.decide(approve)
     await run.work(run.jobs())
     await run.work(run.second_round())
@@ -86,47 +145,36 @@ class _Job:
     do: Callable[[], Awaitable[None]]
 
 
+@dataclass
 class _Execution:
-    def __init__(
-        self,
-        facts: Facts,
-        holder: str,
-        plan: Plan,
-        tally: Tally,
-        stopped: Callable[[], str | None],
-        concurrency: int,
-    ) -> None:
-        self._facts = facts
-        self._holder = holder
-        self._plan = plan
-        self._tally = tally
-        self._stopped = stopped
-        self._concurrency = concurrency
-        self._failures_in_a_row = 0
-        self._decisions = Decisions({}, {})
-        self._refused_by_limit: list[_Job] = []
-        self._awaited: dict[str, tuple[_Job, NotRemoved]] = {}
-        self._second = False
-        self.outcome = Outcome(dict(plan.held))
+    _facts: Facts
+    _holder: str
+    _plan: Plan
+    _stopped: Callable[[], str | None]
+    _concurrency: int
+    outcome: Outcome
+    _failures_in_a_row: int = 0
+    _decisions: Decisions = field(default_factory=Decisions)
+    _refused_by_limit: list[_Job] = field(default_factory=list)
+    _awaited: dict[str, tuple[_Job, NotRemoved]] = field(default_factory=dict)
+    _second: bool = False
 
     def _ref(self, key: str) -> Ref:
         return Ref(self._holder, key)
 
     # --- decisions
 
-    async def decide(self, approve: Callable[[Plan, Decisions], None]) -> None:
+    async def decide(self, approve: Callable[[Decisions], None]) -> None:
         """If entries need accounts, look at the team and decide for all of them at once."""
         plan, facts = self._plan, self._facts
         wanted = {self._ref(key): spec for key, spec in plan.wanted.items()}
-        try:
+        with not_done("nothing was done: the accounts can't be read"):
             self._decisions = await decide_all(facts, wanted, max_age=_JUST_NOW_S)
             await self._await_unresolved(wanted)
-        except ChatDaddyError as error:
-            raise NotDone("nothing was done: the accounts can't be read", cause=error) from None
-        approve(plan, self._decisions)
+        approve(self._decisions)
         made = self._decisions.made.values()
         facts.promised = {one.account.account_id for one in made if isinstance(one, TakeOver)}
-        tally = self._tally
+        tally = self.outcome.tally
         tally.to_buy = len(self._decisions.purchases)
         tally.to_change = len(plan.change) + len(plan.bring_back)
         tally.to_remove = len(plan.removals)
@@ -139,7 +187,7 @@ class _Execution:
         facts, refused = self._facts, self._decisions.refused
         while True:
             now, patience_s = facts.clock(), facts.patience_s
-            waiting = [e for e in refused.values() if isinstance(e, Unresolved)]
+            waiting = [e for e in refused.values() if isinstance(e, OutcomeUnknown)]
             # Most accounts appear soon after their purchase, whatever the longest time is.
             soon = [min(e.until, e.began_at + patience_s) for e in waiting]
             ends = [end for end in soon if end > now]
@@ -173,7 +221,7 @@ class _Execution:
                 reason = self._stopped() or self._hopeless()
                 if reason:
                     self.outcome.failed[job.key] = NotDone(f"not tried: {reason}")
-                    self._tally.not_tried += 1
+                    self.outcome.tally.not_tried += 1
                 else:
                     await self._try(job)
 
@@ -198,7 +246,7 @@ class _Execution:
             self._fail(job.key, LifecycleError(f"this is a bug in chatdaddy-pulumi: {error!r}"))
 
     def _fail(self, key: str, error: LifecycleError) -> None:
-        self._tally.failed += 1
+        self.outcome.tally.failed += 1
         self.outcome.failed[key] = error
 
     def _hopeless(self) -> str | None:
@@ -247,22 +295,17 @@ class _Execution:
         decision = self._decisions.made[ref]
         if isinstance(decision, TakeOver):
             account = await verbs.take_over(self._facts, ref, spec, decision)
-            self._tally.taken_over += 1
-            what: Reason | str = decision.reason
+            done = Done(key, account.account_id, decision.reason, other=decision.source)
         else:
             account = await self._buy(ref, spec)
-            self._tally.bought += 1
-            what = "bought"
-        source = decision.source if isinstance(decision, TakeOver) else None
-        self.outcome.done.append(Done(key, account.account_id, what, other=source))
+            self.outcome.tally.bought += 1
+            done = Done(key, account.account_id, "bought")
+        self.outcome.done.append(done)
         self.outcome.observed[key] = account
         # From here on the account is held. What still fails is reported, and the next run sees it.
-        asked = spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
-        held = HeldAccount.seen(account, spec.nickname, asked)
-        self.outcome.held[key] = held
-        await self._bring(key, held, spec)
+        await self._bring(key, HeldAccount.seen(account, spec.nickname, _unopened(spec)), spec)
 
-    async def _buy(self, ref: Ref, spec: AccountSpec):  # type: ignore[no-untyped-def]
+    async def _buy(self, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         try:
             return await verbs.buy(self._facts, ref, spec)
         except NotDone as error:
@@ -271,9 +314,11 @@ class _Execution:
             raise
 
     async def _bring(self, key: str, held: HeldAccount, spec: AccountSpec) -> str:
+        """Make a held account as it is wanted; return what was changed."""
+        self.outcome.held[key] = held
         changed = await verbs.change(self._facts, self._ref(key), spec, held)
         opened = spec.arguments.connect and not held.arguments.connect
-        asked = spec.arguments.but(connect=False) if opened else spec.arguments
+        asked = _unopened(spec) if opened else spec.arguments
         now = HeldAccount(held.account_id, spec.nickname, asked, held.state)
         self.outcome.held[key] = now
         if opened:
@@ -283,19 +328,16 @@ class _Execution:
 
     async def _change(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
         what = await self._bring(key, held, spec)
-        self._tally.changed += 1
+        self.outcome.tally.changed += 1
         if what:
             self.outcome.done.append(Done(key, held.account_id, "changed", what))
 
     async def _bring_back(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
         account = await verbs.bring_back(self._facts, self._ref(key), spec, held)
         self.outcome.observed[key] = account
-        asked = spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
-        now = HeldAccount.seen(account, spec.nickname, asked)
-        self.outcome.held[key] = now
         self.outcome.done.append(Done(key, held.account_id, "brought back"))
-        await self._bring(key, now, spec)
-        self._tally.changed += 1
+        await self._bring(key, HeldAccount.seen(account, spec.nickname, _unopened(spec)), spec)
+        self.outcome.tally.changed += 1
 
     async def _replace(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
         """Buy first, then remove; if the purchase fails, the old account stays."""
@@ -318,8 +360,13 @@ class _Execution:
         on_delete: OnDelete = held.arguments.on_delete
         became, other = await verbs.remove(self._facts, ref, held.account_id, on_delete)
         if became is not Removal.LET_GO:
-            self._tally.removed += 1
+            self.outcome.tally.removed += 1
         self.outcome.done.append(Done(ref.key, held.account_id, became, on_delete.value, other))
+
+
+def _unopened(spec: AccountSpec) -> Arguments:
+    """The entry's arguments while its connection is not opened yet."""
+    return spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
 
 
 class _Later(Exception):

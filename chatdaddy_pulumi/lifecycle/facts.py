@@ -23,7 +23,7 @@ _ID_LENGTH = 3 + _TEAM_CHARACTERS + 4
 
 
 class Claim(NamedTuple):
-    """A claim in this run to take an account over: by which entry, and whether it has done so."""
+    """The entry that takes an account over in this run, and whether it has done so."""
 
     ref: Ref
     fulfilled: bool
@@ -38,8 +38,18 @@ class Missed(Protocol):
     def __contains__(self, account_id: object, /) -> bool: ...
 
 
-class Claims(Protocol):
-    """What the resources of one run share."""
+class Claims:
+    """The claims that the resources of one run share. This class is for a run in one process."""
+
+    def __init__(self, clock: Callable[[], float] = time.time, *, checked: bool = True) -> None:
+        self._clock = clock
+        #: The purchases that the run sent, without those that were refused.
+        self.sent: dict[Ref, Sent] = {}
+        self._claims: dict[str, Claim] = {}
+        self._bought: dict[Ref, str] = {}
+        self._reserved: dict[Identity, Ref] = {}
+        self._checked = checked
+        self._failed = False
 
     @property
     def checked(self) -> bool:
@@ -47,92 +57,57 @@ class Claims(Protocol):
 
         A destroy that runs the program checks none.
         """
+        return self._checked
 
     @property
     def failed(self) -> bool:
         """Whether a step of the run failed before the removals."""
+        return self._failed
 
     def fail(self) -> None:
-        """A step of the run failed; what the program would declare after it is not known."""
+        """Note that a step failed, so what the program declares after it is not known."""
+        self._failed = True
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         """Claim the account; the other entry that has claimed it before, if there is one."""
-
-    def fulfil(self, account_id: str, ref: Ref) -> None:
-        """Note that the entry has the account now, bought or taken over."""
-
-    def bought(self, account_id: str, ref: Ref) -> None:
-        """Note that the entry has bought the account."""
-
-    def claimed(self, account_id: str) -> Claim | None:
-        """The claim on an account that was taken over, or will be."""
-
-    def acquired(self, ref: Ref) -> str | None:
-        """The account that the entry has bought or taken over in this run."""
-
-    def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        """Reserve a nickname and type for a purchase; return the other entry that has them."""
-
-    def reserved(self, identity: Identity) -> Ref | None:
-        """The entry that has reserved the nickname and type in this run."""
-
-    def sends(self, ref: Ref) -> None:
-        """Note that a purchase for the entry is about to be sent."""
-
-    def give_up(self, identity: Identity, ref: Ref) -> None:
-        """Nothing was bought for the entry, and nothing is under way: it reserves nothing."""
-
-
-class LocalClaims:
-    """Claims within one process, for a run with a single process."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self.checked = True
-        self.failed = False
-        #: The purchases that the run sent, without those that were refused.
-        self.sent: dict[Ref, Sent] = {}
-        self._claims: dict[str, Claim] = {}
-        self._bought: dict[Ref, str] = {}
-        self._reserved: dict[Identity, Ref] = {}
-
-    def fail(self) -> None:
-        self.failed = True
-
-    def claim(self, account_id: str, ref: Ref) -> Ref | None:
         first = self._claims.setdefault(account_id, Claim(ref, False)).ref
         return None if first == ref else first
 
     def fulfil(self, account_id: str, ref: Ref) -> None:
+        """Note that the entry has the account now, bought or taken over."""
         self._claims[account_id] = Claim(ref, True)
 
     def bought(self, account_id: str, ref: Ref) -> None:
+        """Note that the entry has bought the account."""
         self._bought[ref] = account_id
         self.sent[ref] = Sent(self._clock(), account_id)
         self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
+        """The claim on an account that was taken over, or will be."""
         return self._claims.get(account_id)
 
     def acquired(self, ref: Ref) -> str | None:
+        """The account that the entry has bought or taken over in this run."""
         if ref in self._bought:
             return self._bought[ref]
-        return next(
-            (id_ for id_, one in self._claims.items() if one == Claim(ref, True)),
-            None,
-        )
+        return next((id_ for id_, one in self._claims.items() if one == Claim(ref, True)), None)
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
+        """Reserve a nickname and type for a purchase; return the other entry that has them."""
         first = self._reserved.setdefault(identity, ref)
         return None if first == ref else first
 
     def reserved(self, identity: Identity) -> Ref | None:
+        """The entry that has reserved the nickname and type in this run."""
         return self._reserved.get(identity)
 
     def sends(self, ref: Ref) -> None:
+        """Note that a purchase for the entry is about to be sent."""
         self.sent[ref] = Sent(self._clock())
 
     def give_up(self, identity: Identity, ref: Ref) -> None:
+        """Note that nothing was bought for the entry: its reservation ends."""
         self.sent.pop(ref, None)
         if self._reserved.get(identity) == ref:
             del self._reserved[identity]
@@ -145,7 +120,7 @@ class Facts:
     client: ChatDaddy
     team_id: str
     ownership: Ownership = field(default_factory=Ownership)
-    claims: Claims = field(default_factory=LocalClaims)
+    claims: Claims = field(default_factory=Claims)
     #: The orders that entries wait for; each is for what its entry asks for.
     unresolved: Mapping[Ref, Unresolved] = field(default_factory=dict)
     #: The orders that no entry of the program waits for.

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatdaddy_pulumi.enums import ArchiveState
-from chatdaddy_pulumi.lifecycle.ownership import identity_of
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
-from chatdaddy_pulumi.spec.identity import Identity
+from chatdaddy_pulumi.spec.identity import Identity, identity_of
 from chatdaddy_pulumi.spec.nicknames import same
 
 if TYPE_CHECKING:
@@ -22,9 +21,9 @@ class HeldAccount(NamedTuple):
     nickname: str
     arguments: Arguments
     state: str = "close"
-    #: What is otherwise than asked for, as it was seen: ``nickname``, ``tier``, ``settings``,
-    #: ``assignees``; ``deleted``: in its 24 hours of grace; ``missing``: since when (seconds since
-    #: 1970) no listing shows it, though nothing says that it is gone.
+    #: What differs from what was asked for, as it was seen: ``nickname``, ``tier``, ``settings``,
+    #: ``assignees``; ``deleted``: it is in its 24 hours of grace; ``missing``: the time (seconds
+    #: since 1970) since which no listing shows it, although nothing proves that it is gone.
     drift: Mapping[str, Any] | None = None
 
     @classmethod
@@ -35,9 +34,14 @@ class HeldAccount(NamedTuple):
 
     @property
     def identity(self) -> Identity:
-        """Its identity, with the nickname as it was last seen."""
-        nickname = (self.drift or {}).get("nickname", self.nickname)
-        return identity_of(nickname, self.arguments.type.value)
+        """The identity that was asked for."""
+        return identity_of(self.nickname, self.arguments.type.value)
+
+    @property
+    def identities(self) -> set[Identity]:
+        """The identities by which an entry elsewhere can refer to it: as asked for, and as seen."""
+        seen = (self.drift or {}).get("nickname")
+        return {identity_of(one, self.arguments.type.value) for one in (self.nickname, seen) if one}
 
     @property
     def tier(self) -> str | None:
@@ -47,17 +51,17 @@ class HeldAccount(NamedTuple):
 
     @property
     def deleted(self) -> bool:
-        """Whether somebody else deleted it, and it is in its 24 hours of grace."""
+        """Whether it was deleted outside of the program, and is in its 24 hours of grace."""
         return bool((self.drift or {}).get("deleted"))
 
     @property
     def missing_since(self) -> float | None:
-        """Since when no listing shows it, in seconds since 1970; None if one does."""
+        """The time since which no listing shows it, in seconds since 1970; None if one does."""
         found: float | None = (self.drift or {}).get("missing")
         return found
 
     def differences(self, spec: AccountSpec) -> dict[str, Any]:
-        """What a patch has to change, by the account's attributes; {} if nothing.
+        """The attributes that a patch has to change; {} if there are none.
 
         Only the settings that the program names count. The others are ChatDaddy's defaults, or
         somebody else's.

@@ -6,13 +6,11 @@ import math
 from collections.abc import Iterable
 
 from chatdaddy_pulumi.lifecycle.errors import TooMuch
-from chatdaddy_pulumi.lifecycle.listing import listed
+from chatdaddy_pulumi.lifecycle.listing import counted, listed
 from chatdaddy_pulumi.spec.limits import Limit
 
 #: By default, one run may remove this share of the fleet, rounded up.
 USUAL_REMOVALS_PERCENT = 10
-
-_SHOWN = 20
 
 
 def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wanted: int) -> None:
@@ -33,7 +31,8 @@ def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wante
     if len(keys) <= allowed:
         return
     raise TooMuch(
-        f"this run would remove {_counted(keys)} of the fleet's {held:,}; {rule}. "
+        f"this run would remove {counted(len(keys))} ({listed(keys)}) "
+        f"of the fleet's {held:,}; {rule}. "
         "Nothing was done. If entries were lost (a cut-off file?), bring them back; "
         f"to remove them, allow it: limits=FleetLimits(max_removals={len(keys)})"
     )
@@ -55,12 +54,8 @@ def check_purchases(bought: Iterable[str], held: int, limit: Limit | None) -> No
     if limit is None or (limit.number is None and not held) or len(keys) <= limit.of(held):
         return
     raise TooMuch(
-        f"this run would buy {_counted(keys)}; at most {limit.of(held):,} (max_purchases={limit}) "
+        f"this run would buy {counted(len(keys))} ({listed(keys)}); "
+        f"at most {limit.of(held):,} (max_purchases={limit}) "
         "may be bought in one run. Nothing was done. To buy them, raise it: "
         f"limits=FleetLimits(max_purchases={len(keys)})"
     )
-
-
-def _counted(keys: list[str]) -> str:
-    accounts = "1 account" if len(keys) == 1 else f"{len(keys):,} accounts"
-    return f"{accounts} ({listed(keys, _SHOWN)})"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
-from chatdaddy_pulumi.spec.nicknames import normal
 
 _T = TypeVar("_T")
 
@@ -44,32 +44,15 @@ class Ref(NamedTuple):
     @property
     def label(self) -> str:
         """``alice`` of ``Account alice``, or ``customers/alice`` of a fleet's entry."""
-        name, key = self.holder.rpartition("::")[2], entry_key(self.key)
+        name, key = short_name(self.holder), entry_key(self.key)
         return f"{name}/{key}" if key else name
-
-
-class SavedAccount(NamedTuple):
-    """An account in the saved state."""
-
-    account_id: str
-    #: The identity that was asked for.
-    identity: Identity
-    #: The identity as it was last seen, if the account was renamed by hand.
-    seen: Identity | None = None
-    #: Whether no listing showed it, though nothing said that it is gone.
-    missing: bool = False
-
-    @property
-    def identities(self) -> set[Identity]:
-        """The identities by which an entry elsewhere can refer to it."""
-        return {self.identity} if self.seen is None else {self.identity, self.seen}
 
 
 class Holding(NamedTuple):
     """An account in the saved state, and the entry that lists it."""
 
     ref: Ref
-    account: SavedAccount
+    account: HeldAccount
 
     @property
     def account_id(self) -> str:
@@ -77,7 +60,7 @@ class Holding(NamedTuple):
 
     @property
     def type(self) -> str:
-        return self.account.identity.type
+        return self.account.arguments.type.value
 
 
 @dataclass(frozen=True)
@@ -85,7 +68,7 @@ class SavedHolder:
     """A resource in the saved state, and the accounts that it lists by key."""
 
     urn: str
-    accounts: Mapping[str, SavedAccount]
+    accounts: Mapping[str, HeldAccount]
     #: The accounts that were replaced, with their kind, if it is not known that they are removed.
     #: They belong to no entry, but to the resource.
     replaced: Mapping[str, str] = field(default_factory=dict)
@@ -98,64 +81,67 @@ class SavedHolder:
         replaced = {id_: kind for id_, kind in self.replaced.items() if id_ not in gone}
         return SavedHolder(self.urn, left, replaced)
 
-    def without_left(self, account_id: str) -> SavedHolder:
-        """A copy without an account that another resource has taken over."""
+    def without_left(self, account_ids: Collection[str]) -> SavedHolder:
+        """A copy without these accounts where they are left to another resource."""
         left = {
             key: one
             for key, one in self.accounts.items()
-            if one.account_id != account_id or not key.endswith(LEFT)
+            if one.account_id not in account_ids or not key.endswith(LEFT)
         }
         return SavedHolder(self.urn, left, self.replaced)
 
 
-@dataclass(frozen=True)
-class DeclaredHolder:
-    """A resource that the program declares.
+class DeclaredHolder(Protocol):
+    """A resource that the program declares."""
 
-    `urn` is None while it is not known; `leaf` (``type::name``) is always known. `entries` is None
-    if the program does not know them yet.
-    """
+    @property
+    def leaf(self) -> str:
+        """``type::name``; always known."""
 
-    leaf: str
-    urn: str | None = None
-    alias_leaves: tuple[str, ...] = ()
-    provider: str = ""
-    entries: Mapping[str, DeclaredIdentity] | None = None
+    @property
+    def urn(self) -> str | None:
+        """None while it is not known."""
+
+    @property
+    def alias_leaves(self) -> tuple[str, ...]: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def entries(self) -> Mapping[str, DeclaredIdentity] | None:
+        """By key; None while the program does not know them."""
+
+
+_Declared = TypeVar("_Declared", bound=DeclaredHolder)
+
+
+def type_of(urn: str) -> str:
+    """A resource's own type, from its URN or its leaf."""
+    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
+
+
+def short_name(urn: str) -> str:
+    """A resource's name, from its URN or its leaf."""
+    return urn.rpartition("::")[2]
 
 
 def leaf_of(urn: str) -> str:
     """A URN's own type and name, without those of its parents."""
-    types, _, name = urn.rpartition("::")
-    return f"{types.rpartition('::')[2].rpartition('$')[2]}::{name}"
+    return f"{type_of(urn)}::{short_name(urn)}"
 
 
-class Named(Protocol):
-    """What identifies a declared resource."""
-
-    @property
-    def leaf(self) -> str: ...
-    @property
-    def urn(self) -> str | None: ...
-    @property
-    def alias_leaves(self) -> tuple[str, ...]: ...
-
-
-_Named = TypeVar("_Named", bound=Named)
-
-
-def name_of(declared: Named) -> str:
+def name_of(declared: DeclaredHolder) -> str:
     """The URN of a declared resource, or its leaf while the URN is not known."""
     return declared.urn or declared.leaf
 
 
-class Matching(Generic[_Named]):
+class Matching(Generic[_Declared]):
     """Matches declared resources with resources of the saved state.
 
     The rules are the engine's: a resource matches its own URN. Only if that is not in the state, an
     alias matches. If its URN is not known yet, its leaf matches.
     """
 
-    def __init__(self, declared: Collection[_Named], saved: Collection[str]) -> None:
+    def __init__(self, declared: Collection[_Declared], saved: Collection[str]) -> None:
         self._saved = saved
         self._by_name = {name_of(one): one for one in declared}
         self._found = {urn: self._by_name[urn] for urn in saved if urn in self._by_name}
@@ -165,7 +151,7 @@ class Matching(Generic[_Named]):
         for urn, one in self._found.items():
             self.saved_urns.setdefault(name_of(one), urn)
 
-    def _match_leaves(self, loose: list[_Named]) -> None:
+    def _match_leaves(self, loose: list[_Declared]) -> None:
         if not loose:
             return
         leaves: dict[str, list[str]] = {}
@@ -179,7 +165,7 @@ class Matching(Generic[_Named]):
                 for urn in leaves.get(leaf, ()):
                     self._found.setdefault(urn, one)
 
-    def declaration(self, urn: str) -> _Named | None:
+    def declaration(self, urn: str) -> _Declared | None:
         """The declaration of a resource, by its URN of today or in the saved state; None if the
         program drops it."""
         found = self._found.get(urn)
@@ -202,23 +188,16 @@ class Ownership:
     @cached_property
     def _saved(self) -> dict[str, SavedHolder]:
         found = {holder.urn: holder for holder in self.saved}
-        left = {
-            one.account_id: holder.urn
+        listed = [
+            (key.endswith(LEFT), one.account_id)
             for holder in found.values()
             for key, one in holder.accounts.items()
-            if key.endswith(LEFT)
-        }
+        ]
+        left = {account_id for is_left, account_id in listed if is_left}
         if left:
             # If another resource lists it, it belongs only to that one.
-            for holder in list(found.values()):
-                taken = {
-                    one.account_id
-                    for key, one in holder.accounts.items()
-                    if not key.endswith(LEFT) and one.account_id in left
-                }
-                for account_id in taken:
-                    urn = left[account_id]
-                    found[urn] = found[urn].without_left(account_id)
+            taken = left & {account_id for is_left, account_id in listed if not is_left}
+            found = {urn: holder.without_left(taken) for urn, holder in found.items()}
         return found
 
     @cached_property
@@ -245,7 +224,7 @@ class Ownership:
 
     @cached_property
     def leaving(self) -> list[Holding]:
-        """The accounts whose entries are no longer declared, unless another entry has them."""
+        """The accounts whose entries are no longer declared, and that no other entry has."""
         found = []
         for holder in self._saved.values():
             declared = self.declaration(holder.urn)
@@ -316,7 +295,7 @@ class Ownership:
         return found
 
     def carried_to(self, ref: Ref) -> Holding | None:
-        """The account that the entry takes over from an entry that leaves."""
+        """The account that is carried over to the entry from an entry that leaves."""
         return self._find(self._moves[0], ref)
 
     def unclear(self, ref: Ref) -> list[Holding]:
@@ -369,6 +348,15 @@ class Ownership:
             return []
         return others
 
+    def goes_to(self, account_id: str, ref: Ref) -> Ref | None:
+        """The other entry that has the account, or will take it over."""
+        adopters = self.also_adopted_by(account_id, ref)
+        return (
+            self.moved.get(account_id)
+            or (adopters[0] if adopters else None)
+            or self.holder_of(account_id, but=ref)
+        )
+
     def holder_of(self, account_id: str, *, but: Ref) -> Ref | None:
         """Another entry that holds the account and is still declared."""
         return next(
@@ -387,8 +375,8 @@ class Ownership:
     def saved_holder_of(self, account_id: str, urn: str) -> str:
         """The URN in the saved state of the one resource that lists the account.
 
-        `urn`, which is given, may be a name that the resource had before; it counts if several
-        resources list the account, or none.
+        The given `urn` may be an earlier one. It is returned if no resource lists the account, or
+        several do.
         """
         urns = self._listed_by.get(account_id, set())
         return next(iter(urns)) if len(urns) == 1 else urn
@@ -397,10 +385,14 @@ class Ownership:
         """Whether a declared resource is saved under another URN."""
         return self._matching.saved_urns.get(urn, urn) != urn
 
-    def held_by(self, urn: str) -> Mapping[str, SavedAccount]:
+    def held_by(self, urn: str) -> Mapping[str, HeldAccount]:
         """A resource's holder in the saved state, by its current URN or its URN there."""
         saved = self._matching.saved_urns.get(urn, urn)
         return self._saved[saved].accounts if saved in self._saved else {}
+
+    def held(self, ref: Ref) -> HeldAccount | None:
+        """The account that an entry holds in the saved state."""
+        return self.held_by(ref.holder).get(ref.key)
 
     def replaced_in(self, urn: str) -> Mapping[str, str]:
         """The replaced accounts of a resource, with their kind, if it is not known that they are
@@ -419,7 +411,7 @@ class Ownership:
     def missing_ids(self) -> frozenset[str]:
         """The accounts that no listing showed when they were last looked for."""
         accounts = (one for saved in self._saved.values() for one in saved.accounts.values())
-        return frozenset(one.account_id for one in accounts if one.missing)
+        return frozenset(one.account_id for one in accounts if one.missing_since is not None)
 
     def _same_entry(self, saved: Ref, ref: Ref) -> bool:
         """Whether a saved entry belongs to a declared resource, by its current URN."""
@@ -438,8 +430,3 @@ class Ownership:
     @staticmethod
     def _find(found: Mapping[Ref, _T], ref: Ref) -> _T | None:
         return found.get(ref) or found.get(Ref(leaf_of(ref.holder), ref.key))
-
-
-def identity_of(nickname: str | None, type_: str | None) -> Identity:
-    """An account's identity as it was seen."""
-    return Identity(normal(nickname), type_ or "")

@@ -21,7 +21,7 @@ class Plan:
     acquire: dict[str, AccountSpec] = field(default_factory=dict)
     #: Another type or login type: another account is bought, then the old one is removed.
     replace: dict[str, Change] = field(default_factory=dict)
-    #: Deleted by somebody else, less than 24 hours ago: brought back.
+    #: Deleted outside of the program, less than 24 hours ago: brought back.
     bring_back: dict[str, Change] = field(default_factory=dict)
     #: Patched, or its connection opened, or only another `on_delete` (no call).
     change: dict[str, Change] = field(default_factory=dict)
@@ -34,14 +34,8 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        return not (
-            self.acquire
-            or self.replace
-            or self.bring_back
-            or self.change
-            or self.remove
-            or self.moved
-        )
+        work = (self.acquire, self.replace, self.bring_back, self.change, self.remove, self.moved)
+        return not any(work)
 
     @cached_property
     def wanted(self) -> dict[str, AccountSpec]:
@@ -59,12 +53,9 @@ def plan(
     wanted: Mapping[str, AccountSpec],
     moved: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Make a plan. It has no side effects, and its time is linear in the number of accounts.
+    """Make a plan, in a time that is linear in the number of accounts.
 
-    Args:
-        held: What the resource holds, by key.
-        wanted: What the program wants, by key.
-        moved: The old key by the new one, for entries of which only the key changed.
+    `moved`: the old key by the new one, for entries of which only the key changed.
     """
     made = Plan(moved=dict(moved or {}))
     if made.moved:

@@ -57,21 +57,3 @@ class Prices:
 
     def of(self, tier: Tier) -> Price:
         return self.by_tier.get(tier, Price())
-
-    def sentence(self, purchases: Mapping[Tier, int]) -> str:
-        """``2 limited: 2.00 USD now; 1 unlimited: price not known``."""
-        return "; ".join(
-            f"{count:,} {tier.short}: {self._amount(tier, count)}"
-            for tier, count in purchases.items()
-            if count
-        )
-
-    def _amount(self, tier: Tier, count: int) -> str:
-        price = self.of(tier)
-        if price.purchase is None:
-            now = "price not known (set chatdaddy:prices)"
-        else:
-            now = f"{price.purchase * count:,.2f} USD now"
-        return now + (
-            f", {price.per_day * count:,.2f} USD a day" if price.per_day is not None else ""
-        )

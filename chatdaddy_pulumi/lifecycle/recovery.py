@@ -3,9 +3,9 @@
 The API has no idempotency key, and what a killed run bought is in no state. So before anything is
 bought, the *intent* notes the entries and the accounts that carry their nicknames already, and a
 begun mark is saved just before the first purchase. A purchase that may have been sent, and whose
-outcome is not known, is an *order*. The intent keeps the orders, by entry, nickname and type, until
-a fact settles them: the entry holds the account, or no account came in all the time that it may
-take. What becomes of the entry meanwhile settles nothing.
+outcome is not known, is an *order*. The intent keeps each order, by entry, nickname and type, until
+the entry holds the account, or until the time in which an account may appear is over. It keeps the
+order even if the entry is changed or removed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Note(NamedTuple):
     #: When it was noted, in seconds since 1970.
     at: float
     before: tuple[str, ...] = ()
-    #: The same by ChatDaddy's own clock, or a little earlier; 0 if that is not known.
+    #: The time on ChatDaddy's clock at that moment, or a little earlier; 0 if it is not known.
     after: float = 0.0
     #: The user by whom the run bought; "" if that is not known.
     by: str = ""
@@ -59,7 +59,7 @@ class Sent(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What identifies an order."""
+    """The identity of an order."""
 
     #: The entry that it is for.
     ref: Ref
@@ -76,9 +76,9 @@ class Unresolved(NamedTuple):
     until: float = 0.0
     #: When later runs, which were interrupted too, began to buy.
     again: tuple[float, ...] = ()
-    #: Whether it can't have been refused: the run was killed, or its answer was lost.
+    #: Whether ChatDaddy can't have refused it, as far as is known.
     sure: bool = True
-    #: Whether the run does not buy for its entry, whatever it finds out later.
+    #: Whether this run does not buy for its entry, even if the order is settled meanwhile.
     idle: bool = False
     #: The account that was bought, if the machine remembers it; then no other may be it.
     bought: str = ""
@@ -95,7 +95,7 @@ class Unresolved(NamedTuple):
         return self._replace(again=(*self.again, at)[-_RUNS_KEPT:])
 
     def besides(self, account_id: str) -> Unresolved:
-        """The order after its entry has bought this account without waiting any longer."""
+        """The order after its entry has bought this account, which is not the order's result."""
         return self._replace(note=self.note._replace(before=(*self.note.before, account_id)))
 
     def merged(self, other: Unresolved) -> Unresolved:
@@ -110,7 +110,7 @@ class Unresolved(NamedTuple):
         )
 
     def became(self, account_id: str, identities: Collection[Identity]) -> bool:
-        """Whether it became the account that its entry holds, as it was asked for or is seen."""
+        """Whether the account that its entry holds, of these identities, is its result."""
         if self.bought:
             return account_id == self.bought
         return self.note.identity in identities and account_id not in self.note.before
@@ -158,12 +158,12 @@ class Unresolved(NamedTuple):
 
 
 def assign(orders: Iterable[Order], wanting: Mapping[Ref, Identity]) -> dict[Ref, Order]:
-    """Which entry gets what comes of which order: of its own, or of one that its entry, if it is
-    there at all, does not want any more.
+    """Assign orders to the entries that wait for an account.
 
-    Args:
-        orders: The orders.
-        wanting: The entries that hold no account of the nickname and type that they ask for.
+    An entry gets its own order. If it has none, it gets an order of the same nickname and type
+    whose own entry does not need it any more.
+
+    `wanting`: the entries that hold no account of the nickname and type that they ask for.
     """
     known = set(orders)
     found = {
@@ -183,13 +183,9 @@ def assign(orders: Iterable[Order], wanting: Mapping[Ref, Identity]) -> dict[Ref
 def came_to_nothing(
     one: Unresolved, free: Iterable[ObservedAccount], user_id: str | None, now: float
 ) -> bool:
-    """Whether no account came of an order in all the time that it may take.
+    """Whether the time in which the account of an order may appear is over without one.
 
-    Args:
-        one: The order.
-        free: The accounts that nobody holds, at least those that it may be.
-        user_id: Our own user.
-        now: In seconds since 1970.
+    `free`: the accounts that nobody holds; at least all that may be its result.
     """
     if now <= one.until or now - one.latest <= LONGEST_RUN_S + CLOCKS_APART_S:
         return False
@@ -199,7 +195,7 @@ def came_to_nothing(
 def suspects(
     orders: Iterable[Unresolved], accounts: Iterable[ObservedAccount], user_id: str | None
 ) -> dict[str, ObservedAccount]:
-    """The accounts that may have come of the orders, by ID."""
+    """The accounts that may be results of the orders, by ID."""
     by_name: dict[str, list[Unresolved]] = {}
     for one in orders:
         by_name.setdefault(one.note.identity.nickname, []).append(one)
@@ -217,13 +213,9 @@ def suspects(
     }
 
 
-def _is_its_own(one: Unresolved, account: ObservedAccount, user_id: str | None) -> bool:
-    return account.live and one.may_be(account, user_id) is True
-
-
 @dataclass(frozen=True)
 class Recovered:
-    """What becomes of the unresolved entries."""
+    """The accounts that interrupted runs bought, matched with the entries."""
 
     #: The account that an interrupted run bought for the entry.
     accounts: Mapping[Ref, ObservedAccount]
@@ -243,11 +235,11 @@ def recover(
     accounts than entries; else a person is asked.
 
     Args:
-        unresolved: The entries.
-        accounts: The accounts that nobody holds, at least those with the entries' nicknames.
-        user_id: Our own user.
+        unresolved: The entries, with their orders.
+        accounts: The accounts that nobody holds; at least those with the entries' nicknames.
+        user_id: The user of the token.
         besides: How many more accounts of a nickname and type interrupted runs may have bought,
-            for entries that are no more.
+            for entries that the program does not declare any more.
     """
     by_id = {account.account_id: account for account in accounts}
     found: dict[Ref, ObservedAccount] = {}
@@ -256,7 +248,9 @@ def recover(
     for ref, one in unresolved.items():
         if not one.bought:
             by_identity.setdefault(one.note.identity, []).append(ref)
-        elif (bought := by_id.pop(one.bought, None)) and _is_its_own(one, bought, user_id):
+            continue
+        bought = by_id.pop(one.bought, None)
+        if bought is not None and bought.live and one.may_be(bought, user_id):
             found[ref] = bought
     by_name: dict[str, list[ObservedAccount]] = {}
     for account in by_id.values():

@@ -33,12 +33,12 @@ class TeamView:
         return self._by_id.get(account_id)
 
     def named(self, nickname: str) -> list[ObservedAccount]:
-        """Those of the nickname, compared in its normal form, in any state."""
+        """The accounts of the nickname, compared in its normal form, in any state."""
         return list(self._named.get(normal(nickname), {}).values())
 
     @property
     def nameless(self) -> list[ObservedAccount]:
-        """Those whose nickname was missing in the answers."""
+        """The accounts whose nickname was missing in the answers."""
         return [one for one in self._named.get("", {}).values() if one.nickname is None]
 
     @property

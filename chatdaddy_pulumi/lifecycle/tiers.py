@@ -1,4 +1,4 @@
-"""Moving an account between tiers: the guide's step 11 and its policy on downgrading.
+"""Changes of an account's tier: the guide's step 11 and its policy on downgrading.
 
 - An account already at the tier answers 400: that is success.
 - Downgrading to a tier without chat history removes all chats and messages received at login.
@@ -8,15 +8,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import LIMITED_TIER_MESSAGES, Tier
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver
 from chatdaddy_pulumi.lifecycle.errors import HistoryLoss
+from chatdaddy_pulumi.lifecycle.listing import counted, listed
+from chatdaddy_pulumi.lifecycle.plan import Plan
+from chatdaddy_pulumi.spec.account import AccountSpec
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy
     from chatdaddy_pulumi.lifecycle.facts import Facts
+    from chatdaddy_pulumi.lifecycle.ownership import Ref
+
+#: The number of messages sent is read for at most this many accounts, with a call for each.
+_LOOKED_UP = 24
 
 
 def loses_history(old: str | None, new: Tier) -> bool:
@@ -67,18 +77,63 @@ def usage(used: int | None) -> str:
 
 
 async def refuse_history_loss(
-    facts: Facts, label: str, account_id: str, *, seen: str | None, new: Tier, allowed: bool
+    facts: Facts, ref: Ref, spec: AccountSpec, account_id: str, seen: str | None
 ) -> None:
-    """Refuse a change that deletes history, and list its consequences.
+    """Refuse the entry's tier if it deletes the account's history, and list the consequences.
 
     Raises:
         HistoryLoss: the change loses history and is not allowed; nothing is changed.
     """
-    if allowed or not loses_history(seen, new):
+    new = spec.arguments.tier
+    if spec.allow_history_loss or not loses_history(seen, new):
         return
     used = usage(await messages_used(facts.client, account_id))
     raise HistoryLoss(
-        f"{label} ({account_id}): {consequences(seen, new)} ({used}). Upgrading again later needs "
-        "a new scan of the QR code. Nothing was changed. To keep the chats, keep the tier "
+        f"{ref.label} ({account_id}): {consequences(seen, new)} ({used}). Upgrading again later "
+        "needs a new scan of the QR code. Nothing was changed. To keep the chats, keep the tier "
         f"{short(seen)!r}; to do it all the same, set allow_history_loss=True"
+    )
+
+
+def losses(holder: str, plan: Plan, decisions: Decisions) -> dict[str, str]:
+    """The accounts that would lose their chats without permission: IDs by key."""
+    found = {
+        key: held.account_id
+        for key, (held, spec) in {**plan.change, **plan.bring_back}.items()
+        if not spec.allow_history_loss and loses_history(held.tier, spec.arguments.tier)
+    }
+    for ref, decision in decisions.made.items():
+        spec = plan.wanted.get(ref.key) if ref.holder == holder else None
+        if spec is not None and isinstance(decision, TakeOver) and _loses(spec, decision):
+            found[ref.key] = decision.account.account_id
+    return found
+
+
+def _loses(spec: AccountSpec, decision: TakeOver) -> bool:
+    return not spec.allow_history_loss and loses_history(decision.account.tier, spec.arguments.tier)
+
+
+async def refuse_losses(facts: Facts, losing: Mapping[str, str]) -> None:
+    """Refuse the run, with each account's key and how many messages it has sent.
+
+    Raises:
+        HistoryLoss: there is an account that would lose its chats.
+    """
+    if not losing:
+        return
+    first = list(losing.items())[:_LOOKED_UP]
+    sent = await asyncio.gather(*(messages_used(facts.client, id_) for _, id_ in first))
+    told = [
+        f"  {key} ({account_id}): {usage(used)}"
+        for (key, account_id), used in zip(first, sent, strict=True)
+    ]
+    rest = list(losing)[_LOOKED_UP:]
+    if rest:
+        told.append(f"  and {counted(len(rest))} more: {listed(rest)}")
+    raise HistoryLoss(
+        f"{counted(len(losing))} would lose the chat history: on the limited tier all chats and "
+        f"messages received at login are removed, sending stops at {LIMITED_TIER_MESSAGES:,} "
+        "messages in a billing period, and upgrading again later needs a new scan of the QR code. "
+        "Nothing was changed. To keep the chats, leave the tier as it is; to do it all the same, "
+        "set allow_history_loss:\n" + "\n".join(told)
     )

@@ -1,7 +1,8 @@
 """The verbs for an account: buy, take over, change, bring back, remove.
 
 Each verb itself refuses what must not be done, with facts that it reads then. So no plan can avoid
-the check.
+the check. Each raises `NotDone` if ChatDaddy refuses or can't be asked, and `WrongTeam` if the
+account belongs to another team than the configured one.
 """
 
 from __future__ import annotations
@@ -22,37 +23,31 @@ from chatdaddy_pulumi.client import (
     Unknown,
 )
 from chatdaddy_pulumi.enums import OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.decisions import (
-    Buy,
-    TakeOver,
-    decide,
-    recovered_now,
-    refuse_unclear,
-)
+from chatdaddy_pulumi.lifecycle.decisions import TakeOver, decide, recovered_now, refuse_unclear
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
     CannotAdopt,
-    LifecycleError,
     NotDone,
     NotNoted,
     NotRemoved,
+    OutcomeUnknown,
     StillDeclared,
-    Unresolved,
+    not_done,
 )
-from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.tiers import loses_history, refuse_history_loss
+from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
     from chatdaddy_pulumi.lifecycle.facts import Facts
     from chatdaddy_pulumi.spec.account import AccountSpec
 
-#: After a lost answer, the work may take this many times as long as the server was silent.
+#: If an answer is lost, the purchase may still happen within this many times the wait for it.
 _SLOWER_STILL = 10.0
 
-#: For so many seconds after the program began its first resource may be checked, and how often it
-#: is asked for.
+#: Seconds after the program's start in which its first resource may still be checked, and the
+#: seconds between two looks.
 _FIRST_CHECK_S, _CHECK_AGAIN_S = 10.0, 0.25
 
 
@@ -62,7 +57,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     Raises:
         AlreadyThere: an account is there that may be the entry's, or is another's.
         NotDone: the intent has not noted the entry, or ChatDaddy refused. Nothing was bought.
-        Unresolved: the answer was lost. It may have been bought.
+        OutcomeUnknown: the answer was lost. It may have been bought.
     """
     decision = decide(facts, ref, spec, recovered_now(facts, spec.identity))
     if isinstance(decision, TakeOver):
@@ -71,8 +66,8 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         )
     if not facts.noted(ref, spec.identity):
         raise NotNoted(
-            f"{spec.nickname!r} was not bought: the intent, by which a purchase is found again if "
-            "this run is interrupted, has not noted it in this run"
+            f"{spec.nickname!r} was not bought: the intent has not noted it in this run, so the "
+            "purchase could not be found again if this run is interrupted"
         )
     other = facts.claims.reserve(spec.identity, ref)
     if other is not None and spec.existing.value != "allow":
@@ -88,7 +83,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         )
     except Unknown as error:
         silent = getattr(error, "silent_s", 0.0)
-        raise Unresolved(
+        raise OutcomeUnknown(
             f"it is not known whether {spec.nickname!r} was bought: {error}",
             began_at=began_at,
             until=facts.clock() + _SLOWER_STILL * silent,
@@ -99,7 +94,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     before = facts.known_before(ref)
     if account.account_id in facts.ownership.held_ids or account.account_id in before:
-        raise Unresolved(
+        raise OutcomeUnknown(
             f"it is not known whether {spec.nickname!r} was bought: the answer names "
             f"{account.account_id}, which was there before",
             began_at=began_at,
@@ -115,14 +110,12 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
 def _order(spec: AccountSpec) -> Purchase:
     """The purchase. Arguments that the program does not give are not sent."""
     asked = spec.arguments
-    said = {
-        "type": asked.type.value,
-        "tier": asked.tier.value,
-        "nickname": spec.nickname,
-        "settings": asked.settings,
-        "login_type": asked.login_type.value if asked.login_type else None,
-    }
-    return Purchase(**{key: value for key, value in said.items() if value is not None})
+    given: dict[str, Any] = {}
+    if asked.settings:
+        given["settings"] = asked.settings
+    if asked.login_type:
+        given["login_type"] = asked.login_type.value
+    return Purchase(type=asked.type.value, tier=asked.tier.value, nickname=spec.nickname, **given)
 
 
 async def take_over(
@@ -133,7 +126,6 @@ async def take_over(
     Raises:
         CannotAdopt: another entry takes it over in this run, or its grace is over.
         HistoryLoss: the entry's tier would delete its chats. Nothing was changed.
-        NotDone: ChatDaddy refused or could not be asked.
     """
     account = decision.account
     account_id = account.account_id
@@ -142,15 +134,7 @@ async def take_over(
     other = holder or facts.claims.claim(account_id, ref)
     if other is not None:
         raise CannotAdopt(f"{account_id} is the account of {other.label} already")
-    asked = spec.arguments
-    await refuse_history_loss(
-        facts,
-        ref.label,
-        account_id,
-        seen=account.tier,
-        new=asked.tier,
-        allowed=spec.allow_history_loss,
-    )
+    await refuse_history_loss(facts, ref, spec, account_id, account.tier)
     if account.deleted_at is not None:
         account = await _recreate(facts, account_id)
     facts.claims.fulfil(account_id, ref)
@@ -161,25 +145,17 @@ async def take_over(
 async def bring_back(
     facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount
 ) -> ObservedAccount:
-    """Bring an account back that somebody else deleted, within its 24 hours of grace.
+    """Bring an account back that was deleted outside of the program, within its grace.
 
     Raises:
         CannotAdopt: its grace is over.
         HistoryLoss: the entry's tier would delete its chats. Nothing was changed.
-        NotDone: ChatDaddy refused or could not be asked.
     """
     facts.check_team(held.account_id)
     account = await _read(facts, held.account_id)
     if account is None:
         raise CannotAdopt(f"{held.account_id} is gone. Nothing was changed")
-    await refuse_history_loss(
-        facts,
-        ref.label,
-        held.account_id,
-        seen=account.tier,
-        new=spec.arguments.tier,
-        allowed=spec.allow_history_loss,
-    )
+    await refuse_history_loss(facts, ref, spec, held.account_id, account.tier)
     if account.deleted_at is None:
         return account
     return await _recreate(facts, held.account_id)
@@ -204,7 +180,6 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
 
     Raises:
         HistoryLoss: the change would delete the account's chats. Nothing was changed.
-        NotDone: the patch was refused, or its outcome isn't known; repeating it is harmless.
     """
     facts.check_team(held.account_id)
     wanted = held.differences(spec)
@@ -214,20 +189,15 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
     if wanted.get("tier") == Tier.LIMITED.value and not spec.allow_history_loss:
         account = await _read(facts, held.account_id)
         seen = account.tier if account else None
-        if loses_history(seen, Tier.LIMITED):
-            await refuse_history_loss(
-                facts, ref.label, held.account_id, seen=seen, new=Tier.LIMITED, allowed=False
-            )
+        await refuse_history_loss(facts, ref, spec, held.account_id, seen)
     send = dict(wanted)
-    try:
+    with not_done(f"{held.account_id}: {what} not changed"):
         if "settings" in send:
             # It is not documented whether the API merges a patch into the settings or replaces
             # them. If the current ones are sent along, both have the same result.
             now = await facts.client.accounts.get(held.account_id)
             send["settings"] = {**((now.settings if now else None) or {}), **send["settings"]}
         await _patch(facts, held.account_id, send)
-    except ChatDaddyError as error:
-        raise NotDone(f"{held.account_id}: {what} not changed", cause=error) from None
     return send
 
 
@@ -246,15 +216,9 @@ async def _patch(facts: Facts, account_id: str, change: dict[str, Any]) -> None:
 
 
 async def open_connection(facts: Facts, account_id: str) -> None:
-    """Open the account's connection, so that its QR code is there to scan.
-
-    Raises:
-        NotDone: it was not opened.
-    """
-    try:
+    """Open the account's connection, so that its QR code is there to scan."""
+    with not_done(f"{account_id} was not opened"):
         await facts.client.accounts.open(account_id)
-    except ChatDaddyError as error:
-        raise NotDone(f"{account_id} was not opened", cause=error) from None
 
 
 class Removal(Enum):
@@ -280,16 +244,14 @@ async def remove(
 
     Raises:
         NotRemoved: another entry will take it over and has not done so yet.
-        StillDeclared: the program declares an entry that has it, and may be run by a destroy.
-        WrongTeam: it belongs to another team than the configured one.
-        NotDone: ChatDaddy refused or could not be asked; it is as it was, or on its way.
+        StillDeclared: the program declares an entry that has it, but this run checks no resource.
     """
     other = _has_now(facts, ref, account_id)
     if other is not None:
         if not await _is_checked(facts):
             raise StillDeclared(
                 f"{account_id} was not removed: the program declares {other.label}, which has it, "
-                "and this run checks none of its resources, so nothing says who keeps it"
+                "but this run checks no resource of the program, so that one may be removed, too"
             )
         return Removal.LET_GO, other
     if on_delete is OnDelete.RETAIN:
@@ -297,8 +259,8 @@ async def remove(
     facts.check_team(account_id)
     if facts.ownership.declaration(ref.holder) is None and facts.claims.failed:
         raise NotDone(
-            f"{account_id} was not removed: something failed in this run, and the program may "
-            "declare the account after it"
+            f"{account_id} was not removed: a step of this run failed, and the program may declare "
+            "the account after that step"
         )
     accounts = facts.client.accounts
     try:
@@ -324,7 +286,7 @@ async def _is_checked(facts: Facts) -> bool:
 
 
 async def _is_removed(facts: Facts, account_id: str, error: ChatDaddyError) -> bool:
-    """Whether the removal was refused because somebody else has removed the account.
+    """Whether the removal was refused because the account is removed already.
 
     A 404 alone does not prove it: another server than ChatDaddy may have answered.
     """
@@ -375,30 +337,14 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     declared = facts.ownership.declaration(ref.holder)
     if declared is None:
         return False
-    held = facts.ownership.held_by(ref.holder).get(ref.key)
+    held = facts.ownership.held(ref)
     if held is None or held.account_id != account_id:
         return False
     entry = (declared.entries or {}).get(ref.key)
-    return entry is not None and entry.type in (None, held.identity.type)
+    return entry is not None and entry.type in (None, held.arguments.type.value)
 
 
 async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:
     """The account as ChatDaddy shows it now."""
-    try:
+    with not_done(f"{account_id} can't be read"):
         return await facts.client.accounts.look_up(account_id)
-    except ChatDaddyError as error:
-        raise NotDone(f"{account_id} can't be read", cause=error) from None
-
-
-__all__ = [
-    "Buy",
-    "LifecycleError",
-    "Removal",
-    "bring_back",
-    "buy",
-    "change",
-    "differences_seen",
-    "open_connection",
-    "remove",
-    "take_over",
-]

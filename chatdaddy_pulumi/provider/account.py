@@ -3,49 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import (
-    Decisions,
-    TakeOver,
-    decide_all,
-    not_appeared,
-)
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver, decide_all, not_appeared
 from chatdaddy_pulumi.lifecycle.errors import (
-    CannotAdopt,
     HistoryLoss,
     LifecycleError,
     Missing,
     NotDone,
-    Unresolved,
+    OutcomeUnknown,
+    not_done,
 )
-from chatdaddy_pulumi.lifecycle.execution import execute
-from chatdaddy_pulumi.lifecycle.guards import losses, refuse_losses
-from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
+from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
-from chatdaddy_pulumi.lifecycle.recovery import Note
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
 from chatdaddy_pulumi.lifecycle.refresh import refresh
-from chatdaddy_pulumi.lifecycle.tiers import consequences
+from chatdaddy_pulumi.lifecycle.tiers import consequences, losses, refuse_losses
 from chatdaddy_pulumi.lifecycle.verbs import Removal, remove
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import (
-    UNREGISTERED,
     Checked,
     Created,
     Difference,
     Host,
     Read,
-    configuration_problems,
+    refusals,
     split_unknowns,
+    urn_of,
 )
-from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, is_renamed, secret
+from chatdaddy_pulumi.provider.run_context import removal_of
+from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, is_renamed, secret_if
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
@@ -54,14 +45,14 @@ from chatdaddy_pulumi.spec.rules import misspelt
 #: Inputs that `check` computes for the engine to show.
 _COMPUTED = ("removal",)
 
-#: Inputs that previews and states leave out if they have their default values.
-_QUIET = {"connect": False, "allow_history_loss": False, "existing": Existing.FAIL.value}
-
 #: Inputs of ours that are kept in the state.
 _KEPT = ("__urn", "__secrets")
 
 #: The attributes that each account has, even if an answer lacks them.
 _LASTING = ("nickname", "type", "tier", "state", "settings", "owner_id", "created_at")
+
+#: The beginnings of results that the engine shows, too.
+_SAID_BY_THE_ENGINE = ("1 bought:", "1 changed:", "1 failed", "1 not tried")
 
 #: The inputs whose change replaces the account.
 _REPLACING = ("type", "login_type")
@@ -86,20 +77,19 @@ class AccountProvider:
         self._host.hide(given, news.get("__secrets") or ())
         self._host.hide(*AccountState.load(olds).secrets())
         reading = read_account(given)
-        failures = [*reading.problems, *configuration_problems(self._host.settings)]
+        failures = [*reading.problems, *self._host.configuration_problems()]
         if failures or reading.spec is None:
             return Checked(news, failures)
-        urn = str(news.get("__urn") or "")
+        urn = urn_of(news)
         for warning in misspelt(reading.spec.arguments.settings or {}):
-            self._host.warn(f"{_name(urn)}: {warning}", urn)
+            self._host.warn(f"{short_name(urn)}: {warning}", urn)
         if hidden is not None:
             context.register(urn, given.get("on_delete"))
             if not olds and not {*_REPLACING} & {*reading.unknown}:
-                self._replace_by_order(context, urn, reading.spec, given)
+                self._replace_by_order(urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
-                failures = await self._refused(
-                    context, urn, reading.spec, plan({}, {"": reading.spec})
-                )
+                todo = plan({}, {"": reading.spec})
+                failures = await self._refused(urn, reading.spec, todo)
         _, unknown = split_unknowns(given)
         checked = _as_inputs(reading.spec, reading.unknown)
         if "on_delete" in _secrets(news):
@@ -107,60 +97,46 @@ class AccountProvider:
         checked |= {name: news[name] for name in _KEPT if news.get(name)}
         return Checked({**checked, **unknown}, failures)
 
-    def _replace_by_order(
-        self, context: RunContext, urn: str, spec: AccountSpec, given: Mapping[str, Any]
-    ) -> None:
+    def _replace_by_order(self, urn: str, spec: AccountSpec, given: Mapping[str, Any]) -> None:
         """With `--replace` the engine calls no `diff`."""
-        old = AccountState.load(context.saved(urn))
+        old = self._host.context.account(urn)
         if old.held is not None and old.held.arguments.kind != spec.arguments.kind:
             names = [one for one in _REPLACING if given.get(one) != old.inputs.get(one)]
-            self._replace(context, urn, old, given, names)
+            self._replace(urn, old, given, names)
 
-    async def _refused(
-        self, context: RunContext, urn: str, spec: AccountSpec, todo: Plan
-    ) -> list[Problem]:
-        """Find in the preview what would stop the purchase or the take-over."""
-        ref = Ref(urn)
-        facts = self._host.facts(context)
-        try:
+    async def _refused(self, urn: str, spec: AccountSpec, todo: Plan) -> list[Problem]:
+        """The problems that would stop the purchase or the take-over."""
+        context = self._host.context
+        ref, name, facts = Ref(urn), short_name(urn), self._host.facts()
+        with not_done(f"{name} was not bought"):
             decisions = context.decisions or await decide_all(facts, {ref: spec}, max_age=60)
             if ref not in decisions.made and ref not in decisions.refused:
                 decisions = await decide_all(facts, {ref: spec}, max_age=60)
-        except ChatDaddyError as error:
-            raise NotDone(f"{_name(urn)} was not bought", cause=error) from None
-        refused = decisions.refused.get(ref)
-        if isinstance(refused, Missing):
-            return []  # the update saves that it is missing
-        if isinstance(refused, Unresolved) and refused.until - facts.clock() <= facts.patience_s:
-            refused = None
-        if refused is None:
-            made = Decisions({ref: decisions.made[ref]} if ref in decisions.made else {}, {})
-            try:
-                await refuse_losses(facts, _named(losses(urn, todo, made), _name(urn)))
-            except HistoryLoss as loss:
-                return [Problem("tier", str(loss))]
-            # The intent tells of new ones; not of one that `--replace` names.
-            if not context.intent_checked or todo.held or context.saved(urn):
-                named = decisions.named({ref: _name(urn)})
-                wanted = Plan(acquire={_name(urn): spec})
-                told = messages.summary(wanted, named, self._host.settings.prices(), "")
-                self._host.log(told, urn=urn)
-            return []
-        if isinstance(refused, HistoryLoss):
-            return [Problem("tier", messages.told(refused))]
-        property_ = "adopt" if isinstance(refused, CannotAdopt) else "nickname"
-        return [Problem(property_, messages.told(refused))]
+        decisions = decisions.only(ref)
+        problems = refusals(decisions, facts)
+        if problems or isinstance(decisions.refused.get(ref), Missing):
+            return problems
+        try:
+            await self._refuse_losses(urn, todo, decisions)
+        except HistoryLoss as loss:
+            return [Problem("tier", str(loss))]
+        # The intent lists new accounts, but not one that `--replace` names.
+        if not context.intent_checked or todo.held or context.saved(urn):
+            wanted, named = Plan(acquire={name: spec}), decisions.named({ref: name})
+            told = messages.summary(wanted, named, self._host.settings.prices(), "")
+            self._host.log(told, urn=urn)
+        return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
         state = AccountState.load(olds)
         given, unknown = split_unknowns(news)
-        urn = str(news.get("__urn") or "")
+        urn = urn_of(news)
         context = self._host.context
         registered = urn in context.checked
         if not registered and context.intent_checked:
-            # The program hands over nothing (`ignore_changes`).
+            # The resource was not checked in this run (`ignore_changes`).
             if state.held is None:
-                self._host.warn(messages.unfinished(_name(state.inputs.get("__urn") or "")))
+                self._host.warn(messages.unfinished(short_name(urn_of(state.inputs))))
             return Difference(False)
         before = state.inputs
         replaces = [
@@ -170,37 +146,33 @@ class AccountProvider:
             return Difference(True, ["nickname"])
         if replaces:
             if registered:
-                self._replace(context, urn, state, given, replaces)
+                self._replace(urn, state, given, replaces)
             return Difference(True, replaces)
         if unknown:
             return Difference(True)
         spec = _spec(news)
         todo = plan({"": state.held}, {"": spec})
         if registered:
-            await self._guard(context, urn, todo)
+            await self._guard(urn, todo)
             if todo.acquire and context.preview:
-                failures = await self._refused(context, urn, spec, todo)
+                failures = await self._refused(urn, spec, todo)
                 if failures:
                     raise LifecycleError("; ".join(one.reason for one in failures))
         if registered and is_renamed(olds, urn):
             return Difference(True)
-        same_removal = _on_delete(given) is _on_delete(before)
-        return Difference(not todo.empty and (_differs(todo, spec, before) or not same_removal))
+        other_removal = _on_delete(given) is not _on_delete(before)
+        return Difference(not todo.empty and (_differs(todo) or other_removal))
 
     def _replace(
-        self,
-        context: RunContext,
-        urn: str,
-        old: AccountState,
-        given: Mapping[str, Any],
-        names: list[str],
+        self, urn: str, old: AccountState, given: Mapping[str, Any], names: list[str]
     ) -> None:
         """Warn once that another account is bought to replace the old one."""
+        context = self._host.context
         if old.held is None or urn in context.told_replaced:
             return
         context.replaced.add(Ref(urn))
         context.told_replaced.add(urn)
-        goes = messages.WHAT_GOES[_on_delete(old.inputs, given)]
+        goes = messages.WHAT_GOES[_on_delete(old.inputs, removal_of(given.get("on_delete")))]
         made = context.decisions.made if context.decisions is not None else {}
         decision = made.get(Ref(urn))
         first = (
@@ -209,42 +181,48 @@ class AccountProvider:
             else "A new account is bought first"
         )
         self._host.warn(
-            f"{_name(urn)} is replaced since {' and '.join(names)} changed. {first}. "
+            f"{short_name(urn)} is replaced since {' and '.join(names)} changed. {first}. "
             f"Then of the old account {old.held.account_id}: {goes}",
             urn,
         )
 
-    async def _guard(self, context: RunContext, urn: str, todo: Plan) -> None:
-        losing = losses(urn, todo, Decisions({}, {}))
-        if losing:
-            await refuse_losses(self._host.facts(context), _named(losing, _name(urn)))
+    async def _guard(self, urn: str, todo: Plan) -> None:
+        await self._refuse_losses(urn, todo, Decisions())
         for held, spec in todo.change.values():
-            if context.preview and "tier" in held.differences(spec):
+            if self._host.context.preview and "tier" in held.differences(spec):
                 told = consequences(held.tier, spec.arguments.tier)
-                self._host.log(f"{_name(urn)} ({held.account_id}): {told}", urn=urn)
+                self._host.log(f"{short_name(urn)} ({held.account_id}): {told}", urn=urn)
+
+    async def _refuse_losses(self, urn: str, todo: Plan, decisions: Decisions) -> None:
+        losing = losses(urn, todo, decisions)
+        if losing:
+            await refuse_losses(self._host.facts(), {short_name(urn): losing[""]})
 
     # --- changes
 
     async def create(self, news: dict[str, Any]) -> Created:
-        urn = str(news.get("__urn") or "")
+        urn = urn_of(news)
         spec = _spec(news)
         todo = plan({}, {"": spec})
         outcome = await self._work(urn, todo)
         error, held = outcome.failed.get(""), outcome.held.get("")
         if held is None:
-            if isinstance(error, Unresolved) and error.sent:
+            if isinstance(error, OutcomeUnknown) and error.sent:
                 return self._unresolved(urn, spec, news, error)
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         if error is not None:
             self._host.warn(
-                f"{_name(urn)} is yours ({held.account_id}), but {messages.told(error)}", urn
+                f"{short_name(urn)} has an account now ({held.account_id}), but "
+                f"{messages.told(error)}",
+                urn,
             )
         inputs = _stored(news)
         if not held.arguments.connect:
             inputs.pop("connect", None)
+        seen = facts_of(outcome.observed[""])
         state = AccountState(
             held=held,
-            facts=_changed(facts_of(outcome.observed[""]), held.arguments.settings, spec, error),
+            facts=seen if error is not None else _changed(seen, spec),
             inputs=inputs,
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
             replaced=self._replaced(urn, held.account_id),
@@ -252,8 +230,8 @@ class AccountProvider:
         return Created(held.account_id, state.dump(_secrets(news)))
 
     def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
-        """The accounts that the old resource of a replacement holds, without one that is kept."""
-        old = AccountState.load(self._host.context.saved(urn))
+        """The accounts that the old side of a replacement holds, without the new side's own."""
+        old = self._host.context.account(urn)
         found = dict(old.replaced)
         if old.held is not None:
             found[old.held.account_id] = old.held.arguments.kind
@@ -261,52 +239,44 @@ class AccountProvider:
         return found
 
     def _unresolved(
-        self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: Unresolved
+        self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: OutcomeUnknown
     ) -> Created:
         """Save that the purchase's outcome is not known, and end the run with an error."""
-        note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
-        context = self._host.context
-        noted = context.note_of(Ref(urn))
         state = AccountState(
             replaced=self._replaced(urn),
             inputs=_stored(news),
-            unresolved=UnresolvedPurchase(noted or note, error.began_at, error.until),
-            failed=f"{_name(urn)}: {messages.told(error)}",
+            unresolved=self._host.context.unanswered(Ref(urn), spec, error),
+            failed=f"{short_name(urn)}: {messages.told(error)}",
         )
         number = hashlib.sha256(f"{urn}{error.began_at}".encode()).hexdigest()[:8]
         return Created(f"unresolved-{number}", state.dump(_secrets(news)))
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-        urn = str(news.get("__urn") or "")
+        urn = urn_of(news)
         state, spec = AccountState.load(olds), _spec(news)
         if state.held is None:
-            raise NotDone(f"{_name(urn)}: it is not known yet whether it was bought")
+            raise NotDone(f"{short_name(urn)}: it is not known yet whether it was bought")
         outcome = await self._work(urn, plan({"": state.held}, {"": spec}))
         if outcome.failed:
             raise outcome.failed[""]
-        held = outcome.held[""]
-        facts = dict(state.facts)
-        if "" in outcome.observed:
-            facts = facts_of(outcome.observed[""])
-        facts.pop("deleted_at", None)
+        seen = facts_of(outcome.observed[""]) if "" in outcome.observed else dict(state.facts)
+        seen.pop("deleted_at", None)
         now = AccountState(
-            held=held,
-            facts=_changed(facts, held.arguments.settings, spec, None),
+            held=outcome.held[""],
+            facts=_changed(seen, spec),
             inputs=_stored(news),
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
         )
         return now.dump(_secrets(news))
 
     async def _work(self, urn: str, todo: Plan) -> Outcome:
-        if urn not in self._host.context.checked:
-            raise NotDone(UNREGISTERED)
-        facts = self._host.facts(self._host.context)
+        self._host.refuse_unregistered(urn)
         outcome = await execute(
-            facts, urn, todo, concurrency=1, tally=Tally(), stopped=self._host.stop_reason
+            self._host.facts(), urn, todo, concurrency=1, stopped=self._host.stop_reason
         )
-        for line in messages.results(outcome, Tally()):
-            if not line.startswith(("1 bought:", "1 changed:")):
-                self._host.log(f"{_name(urn)}: {line}", urn=urn)
+        for line in messages.results(outcome):
+            if not line.startswith(_SAID_BY_THE_ENGINE):
+                self._host.log(f"{short_name(urn)}: {line}", urn=urn)
         return outcome
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
@@ -314,24 +284,24 @@ class AccountProvider:
         self._host.hide(*state.secrets())
         context = self._host.context_of_removal()
         account_id = "" if state.held is None else state.held.account_id
-        urn = context.urn_today(str(state.inputs.get("__urn") or ""), account_id)
+        urn = context.urn_today(urn_of(state.inputs), account_id)
         declared = context.declared(urn) if urn else None
         if state.held is None:
-            # An intent that stays has it, and names what comes of it.
+            # If the intent stays, it keeps the order.
             if state.unresolved is None or context.keeps_orders(declared):
                 return
-            facts = self._host.facts(context)
+            facts = self._host.facts()
             if await not_appeared(facts, {urn: state.unresolved}, self._host.removed):
                 raise NotDone(
-                    f"an earlier purchase for {_name(urn)} had no answer, and its account may "
+                    f"an earlier purchase for {short_name(urn)} had no answer, and its account may "
                     "still appear. Run it again in some minutes"
                 )
             return
-        on_delete = _on_delete(state.inputs, {"on_delete": context.on_delete(declared)})
+        on_delete = _on_delete(state.inputs, context.on_delete(declared))
         self._host.removed.add(state.held.account_id)
         if on_delete is OnDelete.RETAIN:
             return
-        facts = self._host.facts(context)
+        facts = self._host.facts()
         became, other = await remove(facts, Ref(urn), state.held.account_id, on_delete)
         if became is Removal.LET_GO and other is not None:
             self._host.log(
@@ -347,13 +317,11 @@ class AccountProvider:
         self._host.hide(*state.secrets())
         if state.held is None:
             return Read(id, outputs)
-        facts = self._host.facts(self._host.context)
-        urn = str(state.inputs.get("__urn") or "")
-        label = _name(urn) if urn else repr(state.held.nickname)
-        try:
+        facts = self._host.facts()
+        urn = urn_of(state.inputs)
+        label = short_name(urn) if urn else repr(state.held.nickname)
+        with not_done(f"{label} ({id}) can't be read"):
             found = await refresh(facts, {"": state.held})
-        except ChatDaddyError as error:
-            raise NotDone(f"{label} ({id}) can't be read", cause=error) from None
         self._host.refreshed[id] = found.held.get("")
         if found.gone:
             return Read("", {})
@@ -368,24 +336,14 @@ class AccountProvider:
             seen |= facts_of(found.observed[""])
         secrets = _secrets(state.inputs)
         now = AccountState(held=held, facts=seen, inputs=state.inputs, cost=state.cost)
-        inputs = dict(state.inputs)
-        inputs |= {k: v for k, v in (held.drift or {}).items() if k in ("nickname", "tier")}
-        if "nickname" in (held.drift or {}):
-            inputs["nickname"] = visible(inputs["nickname"])
-        if "settings" in (held.drift or {}):
-            inputs["settings"] = {**inputs.get("settings", {}), **(held.drift or {})["settings"]}
-        if "assignees" in (held.drift or {}):
-            inputs["assignees"] = (held.drift or {})["assignees"]
-        marked = {name: secret(v) if name in secrets else v for name, v in inputs.items()}
+        drift, inputs = held.drift or {}, dict(state.inputs)
+        inputs |= {k: v for k, v in drift.items() if k in ("nickname", "tier", "assignees")}
+        if "nickname" in drift:
+            inputs["nickname"] = visible(drift["nickname"])
+        if "settings" in drift:
+            inputs["settings"] = {**inputs.get("settings", {}), **drift["settings"]}
+        marked = {name: secret_if(name in secrets, v) for name, v in inputs.items()}
         return Read(id, now.dump(secrets), marked)
-
-
-def _name(urn: str) -> str:
-    return urn.rpartition("::")[2]
-
-
-def _named(losing: Mapping[str, str], name: str) -> dict[str, str]:
-    return {name: next(iter(losing.values()))} if losing else {}
 
 
 def _spec(news: Mapping[str, Any]) -> AccountSpec:
@@ -397,32 +355,20 @@ def _spec(news: Mapping[str, Any]) -> AccountSpec:
 
 
 def _as_inputs(spec: AccountSpec, unknown: list[str]) -> dict[str, Any]:
-    """The checked inputs, in the API's own words."""
-    asked = spec.arguments
+    """The checked inputs, in the API's own words, without those that have their default values."""
     checked: dict[str, Any] = {
+        **json.loads(spec.arguments.text),
         "nickname": spec.nickname,
-        "type": asked.type.value,
-        "tier": asked.tier.value,
-        "settings": asked.settings,
-        "login_type": asked.login_type.value if asked.login_type else None,
-        "assignees": asked.assignees,
-        "on_delete": asked.on_delete.value,
-        "existing": spec.existing.value,
+        "existing": None if spec.existing is Existing.FAIL else spec.existing.value,
         "adopt": spec.adopt,
-        "connect": asked.connect,
-        "allow_history_loss": spec.allow_history_loss,
-        "removal": messages.WHAT_GOES[asked.on_delete],
+        "allow_history_loss": spec.allow_history_loss or None,
+        "removal": messages.WHAT_GOES[spec.arguments.on_delete],
     }
     if "on_delete" in unknown:
         del checked["removal"]
     return {
-        name: value
-        for name, value in checked.items()
-        if value is not None and name not in unknown and value != _QUIET.get(name, _NEVER)
+        name: value for name, value in checked.items() if value is not None and name not in unknown
     }
-
-
-_NEVER = object()
 
 
 def _stored(news: Mapping[str, Any]) -> dict[str, Any]:
@@ -440,35 +386,22 @@ def _secrets(inputs: Mapping[str, Any]) -> list[str]:
     return [str(name).removesuffix(PART) for name in inputs.get("__secrets") or []]
 
 
-def _on_delete(inputs: Mapping[str, Any], news: Mapping[str, Any] | None = None) -> OnDelete:
+def _on_delete(inputs: Mapping[str, Any], new: OnDelete | None = None) -> OnDelete:
     """How the account is removed: of the old and the new way, the one that destroys less."""
     found = OnDelete(inputs.get("on_delete") or OnDelete.DELETE)
-    said = (news or {}).get("on_delete")
-    try:
-        return milder(found, OnDelete(said)) if said else found
-    except ValueError:
-        return found
+    return found if new is None else milder(found, new)
 
 
-def _differs(todo: Plan, spec: AccountSpec, before: Mapping[str, Any]) -> bool:
-    """Whether there is something to do or to save."""
-    if todo.bring_back or todo.acquire:
-        return True
-    for held, _ in todo.change.values():
-        if held.differences(spec) or (spec.arguments.connect and not held.arguments.connect):
-            return True
-    return False
+def _differs(todo: Plan) -> bool:
+    """Whether there is something to do at ChatDaddy."""
+    return bool(todo.bring_back or todo.acquire) or any(
+        held.differences(spec) or (spec.arguments.connect and not held.arguments.connect)
+        for held, spec in todo.change.values()
+    )
 
 
-def _changed(
-    facts: dict[str, Any],
-    settings: Mapping[str, Any] | None,
-    spec: AccountSpec,
-    error: LifecycleError | None,
-) -> dict[str, Any]:
+def _changed(facts: Mapping[str, Any], spec: AccountSpec) -> dict[str, Any]:
     """The attributes after a change."""
-    if error is not None:
-        return facts
     asked = spec.arguments
     changed: dict[str, Any] = {"nickname": spec.nickname, "tier": asked.tier.value}
     if asked.settings:

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import (
-    Decisions,
-    decide_all,
-    not_appeared,
-    refuse_unclear,
-)
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, not_appeared, refuse_unclear
 from chatdaddy_pulumi.lifecycle.errors import (
-    CannotAdopt,
     LifecycleError,
-    Missing,
     NotDone,
+    OutcomeUnknown,
     Protected,
     TooMuch,
-    Unresolved,
+    not_done,
 )
-from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, execute
-from chatdaddy_pulumi.lifecycle.guards import losses, refuse_losses
+from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, Outcome, Tally, execute
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
-from chatdaddy_pulumi.lifecycle.listing import listed
-from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
-from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover
+from chatdaddy_pulumi.lifecycle.listing import NAMED, listed
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
-from chatdaddy_pulumi.lifecycle.recovery import Note
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved as UnresolvedPurchase
+from chatdaddy_pulumi.lifecycle.recovery import Unresolved
 from chatdaddy_pulumi.lifecycle.refresh import refresh
+from chatdaddy_pulumi.lifecycle.tiers import losses, refuse_losses
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.fleet_display import (
     entries_in,
@@ -46,20 +38,28 @@ from chatdaddy_pulumi.provider.fleet_display import (
     texts_for,
     texts_in,
 )
-from chatdaddy_pulumi.provider.fleet_lines import entries_digest
+from chatdaddy_pulumi.provider.fleet_lines import entries_digest, with_late
 from chatdaddy_pulumi.provider.host import (
-    UNREGISTERED,
     Checked,
     Created,
     Difference,
     Host,
     Read,
-    configuration_problems,
+    id_of,
+    refusals,
+    urn_of,
 )
 from chatdaddy_pulumi.provider.run_context import RunContext
-from chatdaddy_pulumi.provider.state import PART, FleetState, is_renamed, secret, to_json
+from chatdaddy_pulumi.provider.state import (
+    FLEET_TYPE,
+    PART,
+    FleetState,
+    is_renamed,
+    secret,
+    to_json,
+)
 from chatdaddy_pulumi.spec import UNKNOWN
-from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
+from chatdaddy_pulumi.spec.account import Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import FleetReading, read_fleet
@@ -94,21 +94,22 @@ class FleetProvider:
     def __init__(self, host: Host) -> None:
         self._host = host
         #: The entries that were read last, since each call of the engine passes them again.
-        self._read: tuple[str, FleetReading] | None = None
+        self._read: tuple[str, tuple[str, FleetReading]] | None = None
 
     # --- checks and previews
 
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         hidden = news.get("__run")
         context = self._host.enter(hidden)
-        urn = str(news.get("__urn") or "")
+        urn = urn_of(news)
         if hidden is None and "__accounts" not in news:
-            # Inputs of a refresh, which `ignore_changes` hands over again.
-            return Checked(news, configuration_problems(self._host.settings))
-        digest = _digest_of(news)
+            # With `ignore_changes`, the engine passes the inputs of a refresh again.
+            return Checked(news, self._host.configuration_problems())
+        late = bool(news.get("__late"))
+        digest = None if late else entries_digest({**news, "accounts": news.get("__accounts")})
         checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
         if digest is not None:
-            # A digest tells whether a guess is right.
+            # With the digest of secret entries, a guess of them could be checked.
             checked |= _hidden({"__said": digest}, news)
         self._host.hide(
             news, [name for name in news.get("__secrets") or () if name.removesuffix(PART) in _KEPT]
@@ -116,7 +117,7 @@ class FleetProvider:
         failures = [
             *read_limits(news.get("limits")).problems,
             *read_concurrency(news.get("concurrency"))[1],
-            *configuration_problems(self._host.settings),
+            *self._host.configuration_problems(),
         ]
         if hidden is not None:
             context.register(urn, news.get("on_delete"))
@@ -134,21 +135,19 @@ class FleetProvider:
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))
         checked |= _hidden(shown(_in_words(reading), texts), news)
-        for warning in misspelt(sorted(_settings_of(reading))):
+        settings = {name for s in reading.specs.values() for name in s.arguments.settings or {}}
+        for warning in misspelt(sorted(settings)):
             self._host.warn(warning, _row(news))
         if hidden is not None and not failures and not olds:
-            failures = await self._refused_at_first(context, urn, reading, news)
+            failures = await self._refused_at_first(
+                _Comparison(context, urn, context.fleet(urn), news, reading)
+            )
         return Checked(checked, failures)
 
-    async def _refused_at_first(
-        self, context: RunContext, urn: str, reading: FleetReading, news: Mapping[str, Any]
-    ) -> list[Problem]:
-        """Find what would stop the first run, or a replacement, before anything is done."""
-        state = context.fleet(urn)
+    async def _refused_at_first(self, compared: _Comparison) -> list[Problem]:
+        """The problems that would stop the first run, or a replacement."""
         try:
-            await self._approve(
-                context, urn, state, self._plan(context, urn, state, reading), news, reading
-            )
+            await self._approve(compared)
         except TooMuch as error:
             return [Problem("limits", str(error))]
         except _Refused as error:
@@ -158,7 +157,7 @@ class FleetProvider:
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
-        said, urn = news.get("__said"), str(news.get("__urn") or "")
+        said, urn = news.get("__said"), urn_of(news)
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
         settled = said and said == olds.get("__settled") and not olds.get("__unresolved")
@@ -167,8 +166,8 @@ class FleetProvider:
             return Difference(False)
         state = FleetState.load(olds)
         if urn not in context.checked:
-            # A refresh asks without the program: only what it found counts. If the program runs,
-            # it hands over nothing (`ignore_changes`), and nothing is done.
+            # A refresh runs without the program: only the drift counts. If the program runs, the
+            # resource has `ignore_changes`, and nothing is done.
             if ignored:
                 self._tell_ignored(context, urn, state)
             found = any(one.drift for one in state.held.values())
@@ -180,26 +179,26 @@ class FleetProvider:
                 urn=_row(news),
             )
             return Difference(True)
-        todo = self._plan(context, urn, state, reading)
+        compared = _Comparison(context, urn, state, news, reading)
         try:
-            await self._approve(context, urn, state, todo, news, reading)
+            await self._approve(compared)
         except _Refused as error:
             reasons = {one.property: one.reason for one in error.problems}
             raise LifecycleError(
-                messages.several_failed(reasons, "can't be had so; nothing was done")
+                messages.several_failed(reasons, "would fail; nothing was done")
             ) from None
         left = bool(state.failed or state.unresolved or reading.unknown)
         left = left or any(map(is_leftover, state.held))
         left = left or is_renamed(olds, urn)
-        return Difference(not todo.empty or left)
+        return Difference(not compared.plan.empty or left)
 
     def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
-        """Tell what is not done since the program hands over nothing.
+        """Warn of work that `ignore_changes` prevents.
 
         Raises:
-            LifecycleError: an account leaves its place for one here.
+            LifecycleError: an account is carried over to an entry of this fleet.
         """
-        name = urn.rpartition("::")[2]
+        name = short_name(urn)
         if state.failed or state.unresolved:
             self._host.warn(messages.unfinished(name), urn)
         coming = {
@@ -211,247 +210,143 @@ class FleetProvider:
         if coming:
             told = [f"{key} ({account_id})" for key, account_id in sorted(coming.items())]
             raise LifecycleError(
-                f"nothing was done: {name} has ignore_changes=['*'], and so can't take over "
-                f"{listed(told)}. Take ignore_changes off until `pulumi up` is green"
+                f"nothing was done: {name} has ignore_changes=['*'], so it can't take over "
+                f"{listed(told)}. Remove ignore_changes until `pulumi up` succeeds"
             )
 
-    def _plan(
-        self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
-    ) -> Plan:
-        own = context.ownership.held_by(urn)
-        held = {k: one for k, one in state.held.items() if not k.endswith(LEFT) or k in own}
-        todo = plan(held, reading.specs, self._moved(context, urn, state, reading))
-        return _milder(todo, reading.usual)
-
-    def _moved(
-        self, context: RunContext, urn: str, state: FleetState, reading: FleetReading
-    ) -> dict[str, str]:
-        """The entries of which only the key changed: the old key by the new one."""
-        if urn not in context.checked:
-            return {}
-        new = [key for key in reading.specs if key not in state.held]
-        if not new or all(key in reading.specs for key in state.held):
-            return {}
-        found: dict[str, str] = {}
-        for key in new:
-            source = context.ownership.carried_to(Ref(urn, key))
-            held = state.held.get(source.ref.key) if source is not None else None
-            # Another fleet's entry may have the key, too.
-            if source is None or held is None or held.account_id != source.account_id:
-                continue
-            spec = reading.specs[key]
-            own = context.ownership.held_by(urn).get(source.ref.key)
-            if (
-                own
-                and own.account_id == held.account_id
-                and held.arguments.type is spec.arguments.type
-            ):
-                found[key] = source.ref.key
-        return found
-
-    async def _approve(
-        self,
-        context: RunContext,
-        urn: str,
-        state: FleetState,
-        todo: Plan,
-        news: Mapping[str, Any],
-        reading: FleetReading,
-    ) -> None:
+    async def _approve(self, compared: _Comparison) -> None:
         """Refuse what an update would refuse, and say what it will do."""
-        self._check_removals(context, urn, state, todo, news, reading)
+        compared.check_removals()
+        context, urn, todo = compared.context, compared.urn, compared.plan
+        row, unknown = _row(compared.news), compared.reading.unknown
         context.replaced |= {Ref(urn, key) for key in todo.replace}
-        decisions = Decisions({}, {})
+        decisions = Decisions()
         if context.preview and todo.wanted:
-            facts = self._host.facts(context)
+            facts = self._host.facts()
             known = {
                 Ref(urn, key): spec
                 for key, spec in todo.wanted.items()
-                if not {"nickname", "adopt", "type"} & set(reading.unknown.get(key, ()))
+                if not {"nickname", "adopt", "type"} & set(unknown.get(key, ()))
             }
-            try:
+            with not_done("the accounts can't be read"):
                 decisions = await decide_all(facts, known, max_age=60)
-            except ChatDaddyError as error:
-                raise NotDone("the accounts can't be read", cause=error) from None
-            _refuse(decisions, facts.clock() + facts.patience_s)
-            limit = read_limits(news.get("limits")).limits.max_purchases
-            check_purchases([ref.key for ref in _purchases(decisions)], state.most, limit)
-        losing = losses(urn, _known(todo, reading), decisions)
+            problems = refusals(decisions, facts)
+            if problems:
+                raise _Refused(problems)
+            compared.check_purchases(decisions)
+        change = {key: one for key, one in todo.change.items() if key not in unknown}
+        losing = losses(urn, replace(todo, change=change), decisions)
         if losing:
-            await refuse_losses(self._host.facts(context), losing)
+            await refuse_losses(self._host.facts(), losing)
         if context.preview and not todo.empty:
-            away = {
-                key: to
-                for key, held in todo.remove.items()
-                if (to := _goes_to(context, Ref(urn, key), held)) is not None
-            }
             prices = self._host.settings.prices()
+            away = {key: to for key, to in compared.away.items() if key in todo.remove}
             told = messages.summary(todo, decisions, prices, urn, away)
-            self._host.log(told, urn=_row(news))
+            self._host.log(told, urn=row)
             hint = messages.rename_hint(todo, decisions)
             if hint:
-                self._host.warn(hint, _row(news))
-
-    def _check_removals(
-        self,
-        context: RunContext,
-        urn: str,
-        state: FleetState,
-        todo: Plan,
-        news: Mapping[str, Any],
-        reading: FleetReading,
-    ) -> None:
-        refuse_unclear(
-            context.ownership, {key: held.account_id for key, held in todo.remove.items()}
-        )
-        removed = {
-            key: held
-            for key, held in todo.removals.items()
-            if _goes_to(context, Ref(urn, key), held) is None
-            and not (key in state.held and is_leftover(key))  # it was approved before
-        }
-        if not removed:
-            return
-        declared = context.declared(urn)
-        if declared is not None and declared.protect:
-            raise Protected(
-                f"the fleet is protected, so its accounts are not removed: "
-                f"{listed(sorted(removed))}. Nothing was done. Bring the entries back, or take "
-                "protect=True off the fleet first"
-            )
-        limit = read_limits(news.get("limits")).limits.max_removals
-        held_now = sum(not is_leftover(key) for key in state.held)
-        check_removals(sorted(removed), held_now, limit, len(reading.specs))
+                self._host.warn(hint, row)
 
     # --- changes
 
     async def create(self, news: dict[str, Any]) -> Created:
-        urn = str(news.get("__urn") or "")
-        number = hashlib.sha256(urn.encode()).hexdigest()[:8]
-        # A replacement takes over what its old side holds, as an update does: nothing else tells
-        # whose these accounts are until that is removed.
+        urn = urn_of(news)
+        # As in an update, the new side of a replacement keeps what the old side holds, and claims
+        # it, so that the removal of the old side does not remove the accounts.
         context = self._host.context
-        state, facts = context.fleet(urn), self._host.facts(context)
+        state, facts = context.fleet(urn), self._host.facts()
         for held in state.held.values():
             facts.check_team(held.account_id)
         outputs = await self._work(state, news)
         for key, held in FleetState.load(outputs).held.items():
             if state.held and not is_leftover(key):
                 facts.claims.fulfil(held.account_id, Ref(urn, key))
-        return Created(f"{urn.rpartition('::')[2]}-{number}", outputs)
+        return Created(id_of(urn), outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         return await self._work(FleetState.load(olds), news)
 
     async def _work(self, state: FleetState, news: Mapping[str, Any]) -> dict[str, Any]:
-        context, urn = self._host.context, str(news.get("__urn") or "")
-        if urn not in context.checked:
-            raise NotDone(UNREGISTERED)
+        context, urn = self._host.context, urn_of(news)
+        self._host.refuse_unregistered(urn)
         _, reading = self._reading(news)
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
-            raise LifecycleError(messages.several_failed(reasons, "can't be had so"))
-        todo = self._plan(context, urn, state, reading)
+            raise LifecycleError(messages.several_failed(reasons, "would fail; nothing was done"))
+        compared = _Comparison(context, urn, state, news, reading)
+        todo = compared.plan
         declared = context.declared(urn)
         if declared is not None and declared.retain:
-            todo = _retained(todo)
-        limits = read_limits(news.get("limits")).limits
+            todo = _with_removal(todo, OnDelete.RETAIN, replaced=OnDelete.RETAIN)
 
-        def approve(todo: Plan, decisions: Decisions) -> None:
-            self._check_removals(context, urn, state, todo, news, reading)
-            check_purchases(
-                [ref.key for ref in _purchases(decisions)], state.most, limits.max_purchases
-            )
+        def approve(decisions: Decisions) -> None:
+            compared.check_removals()
+            compared.check_purchases(decisions)
 
-        tally = Tally()
         context.replaced |= {Ref(urn, key) for key in todo.replace}
-        facts = self._host.facts(context)
-        concurrency = read_concurrency(news.get("concurrency"))[0] or DEFAULT_CONCURRENCY
         try:
-            async with _Progress(self._host, tally, _row(news)):
-                outcome = await execute(
-                    facts,
-                    urn,
-                    todo,
-                    concurrency=concurrency,
-                    tally=tally,
-                    stopped=self._host.stop_reason,
-                    approve=approve,
-                    others_s=_OTHERS_S,
-                )
+            outcome = await self._execute(urn, todo, news, approve=approve, others_s=_OTHERS_S)
         except LifecycleError as error:
-            # Nothing was done, and that is saved: the next run need not ask what this one bought.
+            # That nothing was done is saved, so the next run knows that this one bought nothing.
             keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
-        for line in messages.results(outcome, tally):
-            self._host.log(line, urn=_row(news))
+        unsettled = outcome.failed or any(map(is_leftover, outcome.held))
         now = FleetState(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
-            unresolved=self._unresolved(context, urn, state, todo, outcome),
+            unresolved=compared.unresolved(outcome),
             worked_at=self._host.clock(),
-            worked_in=context.run.number if context.run is not None else "",
+            worked_in=context.run.number,
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
             usual=reading.usual.text,
-            settled=None
-            if outcome.failed or any(map(is_leftover, outcome.held))
-            else news.get("__said"),
+            settled=None if unsettled else news.get("__said"),
         )
         return now.dump(hidden=bool(news.get("__secrets")))
 
-    def _unresolved(
-        self, context: RunContext, urn: str, state: FleetState, todo: Plan, outcome: Outcome
-    ) -> dict[str, UnresolvedPurchase]:
-        # In other runs the intent has them.
-        found = {} if context.intent_checked else dict(state.unresolved)
-        for key, spec in todo.wanted.items():
-            if key in outcome.observed:
-                continue
-            ref, error = Ref(urn, key), outcome.failed.get(key)
-            before = context.unresolved.get(ref)
-            if isinstance(error, Unresolved) and error.sent:
-                note = context.note_of(ref) or _note(spec, error.began_at)
-                found[key] = UnresolvedPurchase(note, error.began_at, error.until)
-            elif before is not None and before.note.identity == spec.identity:
-                found[key] = before
-        return found
+    async def _execute(
+        self, urn: str, todo: Plan, inputs: Mapping[str, Any], **options: Any
+    ) -> Outcome:
+        """Execute the plan, and show its progress and its results."""
+        tally, row = Tally(), _row(inputs)
+        async with _progress(self._host, tally, row):
+            outcome = await execute(
+                self._host.facts(),
+                urn,
+                todo,
+                concurrency=read_concurrency(inputs.get("concurrency"))[0] or DEFAULT_CONCURRENCY,
+                tally=tally,
+                stopped=self._host.stop_reason,
+                **options,
+            )
+        for line in messages.results(outcome):
+            self._host.log(line, urn=row)
+        return outcome
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = FleetState.load(outputs)
         self._host.hide(*state.secrets())
-        context, tally = self._host.context_of_removal(), Tally()
+        context = self._host.context_of_removal()
         first = next((one.account_id for one in state.held.values()), "")
-        urn = context.urn_today(str(state.inputs.get("__urn") or ""), first)
+        urn = context.urn_today(urn_of(state.inputs), first)
         self._host.removed |= {one.account_id for one in state.held.values()}
         todo = Plan(remove=dict(state.held), held=dict(state.held))
         declared = context.declared(urn) if urn else None
         new = context.on_delete(declared)
-        if isinstance(new, str) and new in {way.value for way in OnDelete}:
-            todo = _with_removal(todo, OnDelete(new))
+        if new is not None:
+            todo = _with_removal(todo, new)
         if all(one.arguments.on_delete is OnDelete.RETAIN for one in todo.remove.values()):
             return
-        concurrency = read_concurrency(state.inputs.get("concurrency"))[0] or DEFAULT_CONCURRENCY
-        async with _Progress(self._host, tally, _row(state.inputs)):
-            outcome = await execute(
-                self._host.facts(context),
-                urn,
-                todo,
-                concurrency=concurrency,
-                tally=tally,
-                stopped=self._host.stop_reason,
-            )
-        for line in messages.results(outcome, tally):
-            self._host.log(line, urn=_row(state.inputs))
+        outcome = await self._execute(urn, todo, state.inputs)
         if outcome.failed:
             reasons = {key: messages.told(error) for key, error in outcome.failed.items()}
             raise LifecycleError(
                 messages.several_failed(reasons, "could not be removed; run it again")
             )
-        # An intent that stays has the orders, and names what comes of them.
+        # If the intent stays, it keeps the orders.
         if context.keeps_orders(declared):
             return
-        facts = self._host.facts(context)
+        facts = self._host.facts()
         waiting = await not_appeared(facts, state.unresolved, self._host.removed)
         if waiting:
             raise NotDone(
@@ -464,39 +359,24 @@ class FleetProvider:
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = FleetState.load(outputs)
         self._host.hide(*state.secrets())
-        facts = self._host.facts(self._host.context)
-        try:
+        facts = self._host.facts()
+        with not_done("the accounts can't be read"):
             found = await refresh(facts, state.held)
-        except ChatDaddyError as error:
-            raise NotDone("the accounts can't be read", cause=error) from None
         self._host.hide(*FleetState(found.held, inputs=state.inputs).secrets())
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
-        for key, held in list(found.drifted.items())[: messages.NAMED]:
+        for key, held in list(found.drifted.items())[:NAMED]:
             self._host.warn(messages.drift_of(key, held), row)
-        if len(found.drifted) > messages.NAMED:
-            self._host.warn(f"and {len(found.drifted) - messages.NAMED:,} more drifted", row)
+        if len(found.drifted) > NAMED:
+            self._host.warn(f"and {len(found.drifted) - NAMED:,} more drifted", row)
         if found.gone:
             gone = [f"{key} ({one.account_id})" for key, one in sorted(found.gone.items())]
             self._host.warn(f"gone from ChatDaddy: {listed(gone)}", row)
         different = bool(found.drifted or found.gone)
-        now = FleetState(
-            held=found.held,
-            failed=state.failed,
-            unresolved=state.unresolved,
-            worked_at=state.worked_at,
-            worked_in=state.worked_in,
-            most=state.most,
-            inputs=state.inputs,
-            usual=state.usual,
-            settled=None if different else state.settled,
-        )
-        hidden = bool(state.inputs.get("__secrets"))
-        dumped = now.dump(hidden=hidden)
-        if not different:
-            return Read(id, dumped)
-        return Read(id, dumped, _as_found(now))
+        now = replace(state, held=found.held, settled=None if different else state.settled)
+        dumped = now.dump(hidden=bool(state.inputs.get("__secrets")))
+        return Read(id, dumped, _as_found(now) if different else None)
 
     # --- the entries
 
@@ -510,12 +390,12 @@ class FleetProvider:
             if isinstance(accounts, str) and accounts != UNKNOWN:
                 given = json.loads(accounts)
                 if late:
-                    given = _with_late(given, late)
+                    given = with_late(given, late)
             said = {"accounts": given, "defaults": news.get("defaults")}
             self._host.hide(said, news.get("__secrets") or ())
-            self._read = signature, read_fleet(given, **shared)
-            self._text = to_json(given) if late else str(accounts)
-        return self._text, self._read[1]
+            text = to_json(given) if late else str(accounts)
+            self._read = signature, (text, read_fleet(given, **shared))
+        return self._read[1]
 
 
 def _hidden(properties: dict[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
@@ -536,107 +416,125 @@ class _Refused(LifecycleError):
         self.problems = problems
 
 
-def _refuse(decisions: Decisions, patience_ends: float) -> None:
-    problems = []
-    for ref, error in decisions.refused.items():
-        if isinstance(error, Unresolved) and error.until <= patience_ends:
-            continue
-        if isinstance(error, Missing):
-            continue  # the update saves that it is missing
-        argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
-        problems.append(Problem(f"accounts.{ref.key}.{argument}", messages.told(error)))
-    if problems:
-        raise _Refused(problems)
+@dataclass(frozen=True)
+class _Comparison:
+    """A fleet's saved state, and what the program asks for."""
+
+    context: RunContext
+    urn: str
+    state: FleetState
+    news: Mapping[str, Any]
+    reading: FleetReading
+
+    @cached_property
+    def plan(self) -> Plan:
+        own = self.context.ownership.held_by(self.urn)
+        held = {k: one for k, one in self.state.held.items() if not k.endswith(LEFT) or k in own}
+        todo = plan(held, self.reading.specs, self._moved())
+        return _with_removal(todo, self.reading.usual.on_delete)
+
+    def _moved(self) -> dict[str, str]:
+        """The entries of which only the key changed: the old key by the new one."""
+        state, specs, ownership = self.state, self.reading.specs, self.context.ownership
+        if self.urn not in self.context.checked:
+            return {}
+        new = [key for key in specs if key not in state.held]
+        if not new or all(key in specs for key in state.held):
+            return {}
+        found: dict[str, str] = {}
+        for key in new:
+            source = ownership.carried_to(Ref(self.urn, key))
+            held = state.held.get(source.ref.key) if source is not None else None
+            # Another fleet's entry may have the key, too.
+            if source is None or held is None or held.account_id != source.account_id:
+                continue
+            own = ownership.held(Ref(self.urn, source.ref.key))
+            is_own = own is not None and own.account_id == held.account_id
+            if is_own and held.arguments.type is specs[key].arguments.type:
+                found[key] = source.ref.key
+        return found
+
+    @cached_property
+    def away(self) -> dict[str, Ref]:
+        """By key of an account that leaves: the other entry that has it or takes it over. Such an
+        account is not removed."""
+        ownership = self.context.ownership
+        found: dict[str, Ref] = {}
+        for key, held in self.plan.removals.items():
+            to = ownership.goes_to(held.account_id, Ref(self.urn, key))
+            if to is not None:
+                found[key] = to
+        return found
+
+    def check_removals(self) -> None:
+        """Refuse removals that are unclear, protected or too many."""
+        context, state, todo = self.context, self.state, self.plan
+        refuse_unclear(
+            context.ownership, {key: held.account_id for key, held in todo.remove.items()}
+        )
+        removed = [
+            key
+            for key in sorted(todo.removals)
+            if key not in self.away
+            and not (key in state.held and is_leftover(key))  # it was approved before
+        ]
+        if not removed:
+            return
+        declared = context.declared(self.urn)
+        if declared is not None and declared.protect:
+            raise Protected(
+                f"the fleet is protected, so its accounts are not removed: {listed(removed)}. "
+                "Nothing was done. Bring the entries back, or remove the fleet's protect=True first"
+            )
+        limit = read_limits(self.news.get("limits")).limits.max_removals
+        held_now = sum(not is_leftover(key) for key in state.held)
+        check_removals(removed, held_now, limit, len(self.reading.specs))
+
+    def check_purchases(self, decisions: Decisions) -> None:
+        """Refuse too many purchases, including those that wait for an earlier purchase."""
+        limit = read_limits(self.news.get("limits")).limits.max_purchases
+        check_purchases([ref.key for ref in decisions.expected], self.state.most, limit)
+
+    def unresolved(self, outcome: Outcome) -> dict[str, Unresolved]:
+        """The orders of the entries after the work."""
+        context = self.context
+        # In other runs the intent has them.
+        found = {} if context.intent_checked else dict(self.state.unresolved)
+        for key, spec in self.plan.wanted.items():
+            if key in outcome.observed:
+                continue
+            ref, error = Ref(self.urn, key), outcome.failed.get(key)
+            before = context.unresolved.get(ref)
+            if isinstance(error, OutcomeUnknown) and error.sent:
+                found[key] = context.unanswered(ref, spec, error)
+            elif before is not None and before.note.identity == spec.identity:
+                found[key] = before
+        return found
 
 
-def _purchases(decisions: Decisions) -> list[Ref]:
-    """The entries that may be bought, including those that wait for an earlier purchase."""
-    waiting = [ref for ref, e in decisions.refused.items() if isinstance(e, Unresolved)]
-    return [*decisions.purchases, *waiting]
+def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None = None) -> Plan:
+    """If `on_delete` changes together with the removal, use the one that destroys less.
 
+    Args:
+        todo: The plan.
+        on_delete: The new way for what is removed.
+        replaced: The new way for what is replaced; if it is None, the new account's own.
+    """
 
-def _known(todo: Plan, reading: FleetReading) -> Plan:
-    """The plan without the changes that are not known in the preview."""
-    change = {key: one for key, one in todo.change.items() if key not in reading.unknown}
-    return Plan(
-        acquire=todo.acquire, replace=todo.replace, bring_back=todo.bring_back, change=change
-    )
-
-
-def _goes_to(context: RunContext, ref: Ref, held: HeldAccount) -> Ref | None:
-    """The other entry that has the account or takes it over; then it is not removed."""
-    ownership = context.ownership
-    adopters = ownership.also_adopted_by(held.account_id, ref)
-    return (
-        ownership.moved.get(held.account_id)
-        or (adopters[0] if adopters else None)
-        or ownership.holder_of(held.account_id, but=ref)
-    )
-
-
-def _milder(todo: Plan, usual: Arguments) -> Plan:
-    """If `on_delete` changes together with the removal, use the one that destroys less."""
-    return _with_removal(todo, usual.on_delete)
-
-
-def _with_removal(todo: Plan, on_delete: OnDelete) -> Plan:
     def mild(held: HeldAccount, new: OnDelete) -> HeldAccount:
         way = milder(held.arguments.on_delete, new)
         if way is held.arguments.on_delete:
             return held
         return held._replace(arguments=held.arguments.but(on_delete=way))
 
-    remove = {key: mild(held, on_delete) for key, held in todo.remove.items()}
-    replace = {
-        key: (mild(held, spec.arguments.on_delete), spec)
-        for key, (held, spec) in todo.replace.items()
-    }
-    return _but(todo, remove=remove, replace=replace)
-
-
-def _retained(todo: Plan) -> Plan:
-    """With `retain_on_delete` on the fleet nothing is removed."""
-
-    def kept(held: HeldAccount) -> HeldAccount:
-        return held._replace(arguments=held.arguments.but(on_delete=OnDelete.RETAIN))
-
-    return _but(
+    return replace(
         todo,
-        remove={key: kept(held) for key, held in todo.remove.items()},
-        replace={key: (kept(held), spec) for key, (held, spec) in todo.replace.items()},
+        remove={key: mild(held, on_delete) for key, held in todo.remove.items()},
+        replace={
+            key: (mild(held, replaced or spec.arguments.on_delete), spec)
+            for key, (held, spec) in todo.replace.items()
+        },
     )
-
-
-def _but(todo: Plan, **changes: Any) -> Plan:
-    from dataclasses import replace
-
-    return replace(todo, **changes)
-
-
-def _note(spec: AccountSpec, at: float) -> Note:
-    return Note(spec.identity, spec.arguments.tier.value, at)
-
-
-def _digest_of(news: Mapping[str, Any]) -> str | None:
-    if news.get("__late"):
-        return None
-    return entries_digest({**news, "accounts": news.get("__accounts")})
-
-
-def _with_late(value: Any, late: list[Any]) -> Any:
-    """Fill the late values in."""
-    if isinstance(value, dict):
-        if value.keys() == {"__late"}:
-            return late[value["__late"]]
-        return {key: _with_late(inner, late) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_with_late(inner, late) for inner in value]
-    return value
-
-
-def _settings_of(reading: FleetReading) -> set[str]:
-    asked = {spec.arguments.text: spec.arguments for spec in reading.specs.values()}
-    return {name for one in asked.values() for name in one.settings or {}}
 
 
 def _as_found(state: FleetState) -> dict[str, Any]:
@@ -664,37 +562,33 @@ def _in_words(reading: FleetReading) -> dict[str, str]:
 
 def _row(inputs: Mapping[str, Any]) -> str:
     """The fleet's own URN. Messages are shown in its row."""
-    urn = str(inputs.get("__urn") or "")
+    urn = urn_of(inputs)
     if urn:
         return urn
     parts = str(inputs.get("__fleet") or "").split("::")
     if len(parts) != 4:
         return ""
-    parts[2] += "$pulumi-python:dynamic/chatdaddy:AccountFleet"
+    parts[2] += f"${FLEET_TYPE}"
     return "::".join(parts)
 
 
-class _Progress:
-    """Shows progress while the block runs: ``412/5,000 purchased``."""
+@asynccontextmanager
+async def _progress(host: Host, tally: Tally, urn: str) -> AsyncIterator[None]:
+    """Show progress while the block runs: ``412/5,000 purchased``."""
 
-    def __init__(self, host: Host, tally: Tally, urn: str) -> None:
-        self._host = host
-        self._tally = tally
-        self._urn = urn
-
-    async def __aenter__(self) -> None:
-        self._ticker = asyncio.ensure_future(self._tick())
-
-    async def __aexit__(self, *_: Any) -> None:
-        self._ticker.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._ticker
-
-    async def _tick(self) -> None:
+    async def tick() -> None:
         told = ""
         while True:
             await asyncio.sleep(_PROGRESS_EVERY_S)
-            line = self._tally.progress()
+            line = tally.progress()
             if line and line != told:
                 told = line
-                self._host.log(line, urn=self._urn, passing=True)
+                host.log(line, urn=urn, passing=True)
+
+    ticker = asyncio.ensure_future(tick())
+    try:
+        yield
+    finally:
+        ticker.cancel()
+        with suppress(asyncio.CancelledError):
+            await ticker

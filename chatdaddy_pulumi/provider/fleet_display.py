@@ -67,9 +67,7 @@ def in_words(key: str, nickname: str, asked: Arguments, usual: Arguments) -> str
 @lru_cache(maxsize=10_000)
 def _in_words(asked: Arguments, usual: Arguments) -> str:
     words = [short(asked.tier.value)]
-    words += _besides(
-        {name: getattr(asked, name) for name in _NAMED}, {n: getattr(usual, n) for n in _NAMED}
-    )
+    words += _besides({name: getattr(asked, name) for name in _NAMED}, usual)
     if asked.on_delete is not usual.on_delete:
         words.append(f"on_delete: {asked.on_delete.value}")
     return ", ".join(words)
@@ -78,11 +76,12 @@ def _in_words(asked: Arguments, usual: Arguments) -> str:
 _NAMED = ("type", "login_type", "settings", "assignees", "connect")
 
 
-def _besides(said: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
+def _besides(said: Mapping[str, Any], usual: Arguments) -> list[str]:
+    """The arguments that are not the usual ones."""
     return [
         f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in ((n, getattr(v, "value", v)) for n, v in said.items())
-        if value is not None and value != getattr(usual[name], "value", usual[name])
+        if value is not None and value != getattr(usual, name)
     ]
 
 
@@ -95,7 +94,7 @@ def seen_in_words(key: str, held: HeldAccount, usual: Arguments) -> str:
         said["settings"] = {**(asked.settings or {}), **seen["settings"]}
     if "assignees" in seen:
         said["assignees"] = seen["assignees"]
-    words = [short(held.tier), *_besides(said, {n: getattr(usual, n) for n in _NAMED})]
+    words = [short(held.tier), *_besides(said, usual)]
     nickname = seen.get("nickname", held.nickname)
     if nickname != key:
         words.append(f"nickname: {visible(nickname)}")

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.ownership import is_leftover
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.types import AccountOutput, CountsOutput
-
-#: The type tokens. States name them, so they never change.
-ACCOUNT = "pulumi-python:dynamic/chatdaddy:Account"
-FLEET = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 
 #: Increase it if the rules get stricter, so that entries that passed before are checked again.
 _RULES = 2
@@ -38,6 +34,17 @@ def entries_digest(given: Mapping[str, Any]) -> str | None:
         return None
     text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(f"{_RULES}{text}".encode()).hexdigest()[:32]
+
+
+def with_late(value: Any, late: Sequence[Any]) -> Any:
+    """A fleet's entries with the values filled in that are outputs in the program."""
+    if isinstance(value, dict):
+        if value.keys() == {"__late"}:
+            return late[value["__late"]]
+        return {key: with_late(inner, late) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [with_late(inner, late) for inner in value]
+    return value
 
 
 def write_line(account_id: str, state: str, terms: int, key: str, nickname: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.text import visible_lines
-from chatdaddy_pulumi.lifecycle.errors import NotDone
+from chatdaddy_pulumi.lifecycle.decisions import Decisions
+from chatdaddy_pulumi.lifecycle.errors import CannotAdopt, Missing, NotDone, OutcomeUnknown
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
 from chatdaddy_pulumi.lifecycle.recovery import Sent
+from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
-from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
+from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.provider.state import secrets_of
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.problem import Problem
@@ -57,8 +60,8 @@ class Host:
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
     context: RunContext = field(init=False)
-    #: The accounts as this host has read them in a refresh; None if an account is gone. A refresh
-    #: in an update is before the program, which still reads the state from before the refresh.
+    #: The accounts as this host has read them in a refresh; None if an account is gone. With
+    #: `pulumi up --refresh`, the program reads the state from before the refresh.
     refreshed: dict[str, HeldAccount | None] = field(default_factory=dict)
     #: The accounts that no listing showed for the first time, in this run of the engine.
     first_missed: Missed = field(default_factory=set[str])
@@ -68,7 +71,7 @@ class Host:
     removed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.context = self._new_context(None)
+        self.context = RunContext(refreshed=self.refreshed)
 
     def configure(self, settings: Settings) -> None:
         """Use these settings; those that are secrets are masked."""
@@ -83,39 +86,28 @@ class Host:
         """The context of the run that a resource's hidden input names."""
         if not isinstance(hidden, Mapping) or has_unknown(hidden):
             return self.context
-        known = self.context.run
-        if known is None or known.number != hidden.get("number"):
+        if self.context.run.number != hidden.get("number"):
             run = self.find_run(hidden)
             if run is None:
                 raise NotDone(
                     f"nothing was done: the file of this run, {hidden.get('path')}, is not found. "
                     "The program and the engine need one TMPDIR, whose files stay while they run"
                 )
-            self.context = self._new_context(run, str(hidden.get("provider") or ""))
-            self._entered(run)
+            self._enter(run, str(hidden.get("provider") or ""))
         return self.context
-
-    def _new_context(self, run: Run | None, provider: str = "") -> RunContext:
-        return RunContext(
-            run=run,
-            provider=provider,
-            refreshed=self.refreshed,
-            first_missed=self.first_missed,
-        )
 
     def context_of_removal(self) -> RunContext:
         """The context for a removal, for which no resource may have been checked in this host."""
-        if self.context.run is None:
+        if not self.context.run.number:
             run = self.find_run(None)
             if run is not None:
-                self.context = self._new_context(run)
-                self._entered(run)
+                self._enter(run)
         self.context.read_again()
         return self.context
 
     def fail(self) -> None:
         """A check, a difference or a step of the run failed."""
-        if self.context.run is not None:
+        if self.context.run.number:
             self.context.run.claims.fail()
 
     @property
@@ -123,13 +115,44 @@ class Host:
         """The client for the configured team."""
         return self.connect(self.settings.credentials(), self.settings.options())
 
-    def facts(self, context: RunContext) -> Facts:
+    def facts(self) -> Facts:
         """The facts for the verbs in this run."""
-        options = self.settings.options()
-        facts = context.facts(self.client, self.settings.team_id, self.clock)
-        facts.patience_s = options.lookup_s + 15
-        facts.client_max_age_s = options.snapshot_max_age_s
-        return facts
+        options, context = self.settings.options(), self.context
+        return Facts(
+            client=self.client,
+            team_id=self.settings.team_id,
+            ownership=context.ownership,
+            claims=context.run.claims,
+            began_at=context.run.at,
+            unresolved=context.unresolved,
+            suspected=context.suspected,
+            noted=context.is_noted,
+            known_before=context.known_before,
+            replaced=context.replaced,
+            is_missing=context.is_missing,
+            is_coming=context.is_coming,
+            first_missed=self.first_missed,
+            provider=context.provider,
+            clock=self.clock,
+            patience_s=options.lookup_s + 15,
+            client_max_age_s=options.snapshot_max_age_s,
+        )
+
+    def refuse_unregistered(self, urn: str) -> None:
+        """Refuse to work on a resource for which the program passes no run.
+
+        Raises:
+            NotDone: it was not checked in this run.
+        """
+        if urn not in self.context.checked:
+            raise NotDone(
+                "nothing was done: the resource was not checked in this run, as with "
+                "ignore_changes=['*']"
+            )
+
+    def configuration_problems(self) -> list[Problem]:
+        """The problems of the settings, found in the preview."""
+        return [Problem(error.property, error.reason) for error in self.settings.problems()]
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
         """Mask the texts in these arguments, which the program gave as secrets, from now on."""
@@ -139,8 +162,9 @@ class Host:
         """The text without secrets, and with unsafe characters escaped."""
         return visible_lines(self.secrets.mask(text))
 
-    def _entered(self, run: Run) -> None:
-        """Mask the secrets of the program in this run, and those that it gave before."""
+    def _enter(self, run: Run, provider: str = "") -> None:
+        """Make a context for the run, and mask the secrets that the program gives and gave."""
+        self.context = RunContext(run, provider, refreshed=self.refreshed)
         self._hide_settings(run.secret_settings)
         for declared in run.declared:
             self.hide(declared.given, declared.secrets)
@@ -157,12 +181,6 @@ class Host:
         self.log(message, severity="warning", urn=urn)
 
 
-#: Without the hidden input nothing is known of the run, and nothing may be done.
-UNREGISTERED = (
-    "nothing was done: the program hands over nothing of this run, as with ignore_changes=['*']"
-)
-
-
 class Checked(NamedTuple):
     inputs: dict[str, Any]
     failures: list[Problem]
@@ -171,7 +189,6 @@ class Checked(NamedTuple):
 class Difference(NamedTuple):
     changes: bool
     replaces: list[str] = []  # noqa: RUF012 - never changed
-    delete_before_replace: bool = False
 
 
 class Created(NamedTuple):
@@ -187,13 +204,32 @@ class Read(NamedTuple):
     inputs: dict[str, Any] | None = None
 
 
-def configuration_problems(settings: Settings) -> list[Problem]:
-    """The problems of the settings, found in the preview."""
-    return [Problem(error.property, error.reason) for error in settings.problems()]
+def id_of(urn: str) -> str:
+    """The ID of a resource that has none at ChatDaddy."""
+    return f"{short_name(urn)}-{hashlib.sha256(urn.encode()).hexdigest()[:8]}"
+
+
+def urn_of(inputs: Mapping[str, Any]) -> str:
+    """The URN that a resource's inputs name; "" if they name none."""
+    return str(inputs.get("__urn") or "")
+
+
+def refusals(decisions: Decisions, facts: Facts) -> list[Problem]:
+    """The problems that would stop entries in the update, so that a preview refuses it."""
+    found = []
+    for ref, error in decisions.refused.items():
+        if isinstance(error, Missing):
+            continue  # the update saves that it is missing
+        if isinstance(error, OutcomeUnknown) and error.until <= facts.clock() + facts.patience_s:
+            continue  # the update waits for it
+        argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
+        place = f"accounts.{ref.key}." if ref.key else ""
+        found.append(Problem(f"{place}{argument}", messages.told(error)))
+    return found
 
 
 def split_unknowns(news: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The inputs that can be checked now, and the names of those that are not known yet."""
+    """The inputs that are known now, and those that are not."""
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
     for key, value in news.items():
@@ -201,6 +237,3 @@ def split_unknowns(news: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
             continue
         (unknown if has_unknown(value) else known)[key] = value
     return known, unknown
-
-
-__all__ = ["ConfigurationError", "Host", "Settings"]

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.lifecycle.decisions import decide_all, is_free, recovered_now
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone
+from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.listing import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, leaf_of
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, leaf_of, type_of
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
@@ -34,32 +34,22 @@ from chatdaddy_pulumi.lifecycle.recovery import (
 from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.provider import messages
-from chatdaddy_pulumi.provider.host import (
-    Checked,
-    Created,
-    Difference,
-    Host,
-    Read,
-    configuration_problems,
-)
-from chatdaddy_pulumi.provider.run_context import Declared, RunContext
+from chatdaddy_pulumi.provider.host import Checked, Created, Difference, Host, Read, id_of, urn_of
+from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
     INTENT_TYPE,
-    AccountState,
     IntentState,
     first_account,
     read_orders,
     saved_holder,
-    secret,
-    type_of,
+    secret_if,
     write_orders,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
-from chatdaddy_pulumi.spec.nicknames import normal
 
 #: Inputs of the intent that are saved in every update and never shown.
 _RUN, _RUN_AT, _UNRESOLVED = _SAVED = "__run_number", "__run_at", "__unresolved"
@@ -71,14 +61,11 @@ class _Entry:
 
     ref: Ref
     declared: Declared
-    identity: DeclaredIdentity
+    said: DeclaredIdentity
 
-
-class _Kept(NamedTuple):
-    """An account of the saved state that the program keeps, and the resource that will hold it."""
-
-    held: HeldAccount
-    declared: Declared
+    @property
+    def identity(self) -> Identity | None:
+        return self.said.identity
 
 
 @dataclass(frozen=True)
@@ -113,8 +100,8 @@ class _LastRun:
     def order(self, ref: Ref, note: Note, options: ClientOptions) -> Unresolved | None:
         """The order that it may have sent for a noted entry."""
         if self.known is None:
-            # A fleet whose work had ended would have saved that. A single account is saved only if
-            # it was bought, so its purchase may also have been refused.
+            # A fleet saves that its work has ended, so this one was interrupted. An account is
+            # saved only if it was bought, so its purchase may also have been refused.
             sure = leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
             until = self.began + options.slowest_purchase_s
             return Unresolved(note, self.began, until, sure=sure)
@@ -141,55 +128,46 @@ class IntentProvider:
 
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         context = self._host.enter(news.get("__run"))
-        urn = str(news.get("__urn") or "")
-        kept: dict[str, Any] = {name: olds[name] for name in ("noted", "buys") if name in olds}
-        checked: dict[str, Any] = {"__urn": urn}
-        checked.update(kept)
-        failures = configuration_problems(self._host.settings)
+        urn = urn_of(news)
+        checked: dict[str, Any] = {
+            "__urn": urn,
+            **{k: olds[k] for k in ("noted", "buys") if k in olds},
+        }
+        hidden = bool(news.get("__secrets"))
+        failures = self._host.configuration_problems()
         run = context.run
-        if failures or run is None:
-            checked |= {
-                name: secret(olds[name]) if olds.get("__secrets") else olds[name]
-                for name in _SAVED
-                if name in olds
-            }
+        if failures or not run.number:
+            was_hidden = bool(olds.get("__secrets"))
+            checked |= {name: secret_if(was_hidden, olds[name]) for name in _SAVED if name in olds}
             return Checked(checked, failures)
-        try:
-            found = _Found(self._host, context, urn, news.get("__mark"), olds)
-            await found.look()
-        except ChatDaddyError as error:
-            raise NotDone("nothing was done: ChatDaddy can't be asked", cause=error) from None
+        with not_done("nothing was done: ChatDaddy can't be asked"):
+            await _Found(self._host, olds, news).look()
         context.intent_checked = True
         if run.preview:
             # Unknown in a preview, so that `pulumi up --plan` accepts another moment.
             checked |= dict.fromkeys(_SAVED, UNKNOWN)
         else:
-            orders = write_orders(context.orders)
             checked |= {
                 _RUN: run.number,
                 _RUN_AT: run.at,
-                _UNRESOLVED: secret(orders) if news.get("__secrets") else orders,
+                _UNRESOLVED: secret_if(hidden, write_orders(context.orders)),
             }
-        if news.get("__secrets"):
+        if hidden:
             checked["__secrets"] = news["__secrets"]
-        if found.to_note:
-            names = sorted(entry.ref.label for entry in found.to_note)
-            # A digest tells whether a guess of a name is right; the run alone makes it another.
-            said = [] if news.get("__secrets") else names
-            digest = hashlib.sha256(
-                "\n".join([run.number, str(run.at), *said]).encode()
-            ).hexdigest()[:12]
+        if context.to_note:
+            names = sorted(entry.ref.label for entry in context.to_note)
+            # With a digest of secret names, a guess could be checked. The run makes it unique.
+            said = "\n".join([run.number, str(run.at), *([] if hidden else names)])
+            digest = hashlib.sha256(said.encode()).hexdigest()[:12]
             checked["noted"] = UNKNOWN if run.preview else digest
-            checked["buys"] = "secret" if news.get("__secrets") else visible(listed(names))
+            checked["buys"] = "secret" if hidden else visible(listed(names))
         return Checked(checked, [])
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
         return Difference(olds.get("noted") != news.get("noted"))
 
     async def create(self, news: dict[str, Any]) -> Created:
-        urn = str(news.get("__urn") or "")
-        number = hashlib.sha256(urn.encode()).hexdigest()[:8]
-        return Created(f"{leaf_of(urn).rpartition('::')[2]}-{number}", await self._note(news))
+        return Created(id_of(urn_of(news)), await self._note(news))
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         return await self._note(news)
@@ -198,47 +176,40 @@ class IntentProvider:
         """Note what is about to be bought, and the accounts that have the nicknames now."""
         context = self._host.context
         run = context.run
-        if run is None:
+        if not run.number:
             raise NotDone("the intent was not noted: this host knows of no run")
         notes = {ref: one.note for ref, one in context.unresolved.items()}
         entries = [
             entry
             for entry in context.to_note
-            if entry.ref not in notes or notes[entry.ref].identity != entry.identity.identity
+            if entry.ref not in notes or notes[entry.ref].identity != entry.identity
         ]
-        try:
+        with not_done("nothing was bought: the accounts can't be read"):
             view = await look(
                 self._host.client,
-                {entry.identity.nickname or "" for entry in entries},
+                {entry.said.nickname or "" for entry in entries},
                 max_age=30,
                 at_least=len(context.ownership.held_ids),
             )
             user_id = await self._host.client.user_id()
-        except ChatDaddyError as error:
-            raise NotDone("nothing was bought: the accounts can't be read", cause=error) from None
         after = self._host.client.server_time() or 0.0
         for entry in entries:
-            identity = entry.identity.identity
+            identity = entry.identity
             assert identity is not None
-            own = context.ownership.held_by(entry.ref.holder).get(entry.ref.key)
+            own = context.ownership.held(entry.ref)
             before = {account.account_id for account in view.named(identity.nickname)}
             before |= {own.account_id} if own is not None else set()
+            spec = context.specs(entry.declared).get(entry.ref.key)
+            tier = "" if spec is None else spec.arguments.tier.value
             notes[entry.ref] = Note(
-                *(
-                    identity,
-                    context.tier_of(entry.declared, entry.ref.key),
-                    run.at,
-                    tuple(sorted(before)),
-                ),
-                after=after,
-                by=user_id or "",
+                *(identity, tier, run.at, tuple(sorted(before))), after=after, by=user_id or ""
             )
         context.notes = notes
         shown: dict[str, Any] = {
             name: news[name] for name in ("noted", "buys", "__urn") if name in news
         }
         state = IntentState(notes, context.orders)
-        return shown | state.dump(hidden=bool(news.get("__secrets")))
+        return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         return Read(id, outputs)
@@ -250,45 +221,33 @@ class IntentProvider:
         orders += state.orders.values()
         if not orders:
             return
-        facts = self._host.facts(self._host.context_of_removal())
+        self._host.context_of_removal()
+        facts = self._host.facts()
         try:
-            client = self._host.client
-            view = await look(client, {one.note.identity.nickname for one in orders})
-            user_id = await client.user_id()
+            facts.view = await look(facts.client, {one.note.identity.nickname for one in orders})
+            facts.user_id = await facts.client.user_id()
         except (ChatDaddyError, LifecycleError):
             return
-        for account_id, account in suspects(orders, view.accounts.values(), user_id).items():
-            if account_id not in self._host.removed and is_free(facts, account_id):
-                self._host.warn(messages.suspect(account_id, account.nickname))
+        _name_suspects(self._host, facts, orders, self._host.removed)
 
 
 class _Found:
     """The situation that a run finds before it does anything."""
 
-    def __init__(
-        self,
-        host: Host,
-        context: RunContext,
-        urn: str,
-        mark_urn: Any,
-        olds: Mapping[str, Any],
-    ) -> None:
-        assert context.run is not None
+    def __init__(self, host: Host, olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
         self._host = host
-        self._context = context
-        self._urn = urn
-        self._run = context.run
-        self._saved = context.run.saved
-        self._mark = dict(self._saved.get(str(mark_urn)) or {})
+        self._context = host.context
+        self._urn = urn_of(news)
+        self._run = host.context.run
+        self._saved = self._run.saved
         self._olds = olds
-        self._last = _LastRun.read(olds, self._mark, host)
-        self._state = IntentState.load(self._saved.get(urn) or {}, self._outcome_is_known)
+        self._last = _LastRun.read(olds, self._saved.get(str(news.get("__mark"))) or {}, host)
+        self._state = IntentState.load(self._saved.get(self._urn) or {}, self._outcome_is_known)
         self._login_types: dict[str, bool] = {}
-        self.to_note: list[_Entry] = []
 
     async def look(self) -> None:
         context = self._context
-        facts = self._host.facts(context)
+        facts = self._host.facts()
         for account_id in self._own_ids():
             facts.check_team(account_id)
         entries = self._declared_entries()
@@ -304,7 +263,9 @@ class _Found:
             await self._host.client.check()
         if context.suspected:
             await self._look_for(context.suspected, facts)
-            self._name_suspects(facts)
+            taken = {one.account_id for one in recovered_now(facts).accounts.values()}
+            taken |= {str(one.said.adopt) for one in self._declared_entries()}
+            _name_suspects(self._host, facts, context.suspected.values(), taken)
 
     # --- what is declared and held
 
@@ -314,8 +275,8 @@ class _Found:
     def _own_ids(self) -> list[str]:
         """The accounts that this provider's resources hold by the saved state.
 
-        The state does not tell the provider of a resource that the program drops. If the state has
-        only one intent, there never was another provider.
+        The state does not name the provider of a resource that the program drops. If the state has
+        only one intent, no other provider was used.
         """
         alone = [urn for urn in self._saved if type_of(urn) == INTENT_TYPE] == [self._urn]
         found: list[str] = []
@@ -338,47 +299,40 @@ class _Found:
             if self._context.is_settled(one):
                 continue
             name = one.urn or self._context.saved_urn(one) or one.leaf
-            for key, identity in (one.holder.entries or {}).items():
+            for key, identity in (one.entries or {}).items():
                 found.append(_Entry(Ref(name, key), one, identity))
         return found
 
-    def _held(self) -> dict[Ref, _Kept]:
+    def _held(self) -> dict[Ref, HeldAccount]:
         """The accounts that this provider's resources hold in the saved state and keep in this run,
         moved ones included: by the entry that will hold them."""
         ownership = self._context.ownership
-        found: dict[Ref, _Kept] = {}
-        for urn, outputs in self._saved.items():
-            if type_of(urn) == ACCOUNT_TYPE:
-                alone = AccountState.load(outputs).held
-                accounts = {} if alone is None else {"": alone}
-            elif type_of(urn) == FLEET_TYPE:
-                accounts = self._context.fleet(urn).held
-            else:
-                continue
+        found: dict[Ref, HeldAccount] = {}
+        for urn in self._saved:
             here = self._context.declared(urn)
-            known = None if here is None else here.holder.entries
-            for key, held in accounts.items():
+            known = None if here is None else here.entries
+            for key, held in self._context.held_in(urn).items():
                 stays = here is not None and (known is None or key in known)
                 own = Ref(self._context.urn_today(urn), key)
                 ref = own if stays else ownership.moved.get(held.account_id)
                 declared = None if ref is None else self._context.declared(ref.holder)
-                if ref is None or declared is None:
-                    continue
-                if declared.provider == self._context.provider:
-                    found[ref] = _Kept(held, declared)
+                if ref and declared and declared.provider == self._context.provider:
+                    found[ref] = held
         return found
 
     # --- the orders of earlier runs
 
     def _outcome_is_known(self, holder: str) -> bool:
-        """Whether a resource's state has all outcomes of its purchases in the last run: because a
-        fleet's work ended, or because it says that an account's purchase had no answer."""
+        """Whether a resource's state has the outcomes of all its purchases in the last run.
+
+        A fleet saves them when its work ends. An `Account` saves a purchase without an answer.
+        """
         urn = self._today(Ref(holder)).holder
         saved = self._saved.get(urn)
         if self._last is None or saved is None:
             return False
         if type_of(urn) == ACCOUNT_TYPE:
-            unresolved = AccountState.load(saved).unresolved
+            unresolved = self._context.account(urn).unresolved
             return unresolved is not None and unresolved.latest >= self._last.at
         worked_in = saved.get("__worked_in")
         if not worked_in:  # an older state, without the number of a run
@@ -387,18 +341,22 @@ class _Found:
 
     def _open_orders(self) -> dict[Order, Unresolved]:
         """The orders in the state, without those that the state itself settles."""
+        ownership = self._context.ownership
         found: dict[Order, Unresolved] = {}
         for saved, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items():
             order = Order(self._today(saved.ref), saved.identity)
-            own = self._own(order.ref)
-            bought_since = own is not None and own[0] == self._bought_last(order.ref)
-            found[order] = one.besides(own[0]) if own and bought_since and not one.bought else one
+            own = ownership.held(order.ref)
+            if own and own.account_id == self._bought_last(order.ref) and not one.bought:
+                one = one.besides(own.account_id)
+            found[order] = one
         self._add_sent(found)
         self._add_unanswered(found)
         return {
             order: one
             for order, one in found.items()
-            if not ((own := self._own(order.ref)) and one.became(*own))
+            if not (
+                (own := ownership.held(order.ref)) and one.became(own.account_id, {own.identity})
+            )
         }
 
     def _bought_last(self, ref: Ref) -> str:
@@ -411,14 +369,14 @@ class _Found:
         last = self._last
         if last is None:
             return
-        options = self._host.settings.options()
+        options, ownership = self._host.settings.options(), self._context.ownership
         for ref, note in self._state.notes.items():
             sent = last.order(ref, note, options)
             if sent is None:
                 continue
             order = Order(self._today(ref), note.identity)
-            own = self._own(order.ref)
-            if own is not None and own[0] == sent.bought:
+            own = ownership.held(order.ref)
+            if own is not None and own.account_id == sent.bought:
                 continue
             if order not in found:
                 # The order of an older note is settled by now.
@@ -434,25 +392,11 @@ class _Found:
             if type_of(urn) == FLEET_TYPE and outputs.get("__unresolved"):
                 unanswered = self._context.fleet(urn).unresolved
             elif type_of(urn) == ACCOUNT_TYPE:
-                unresolved = AccountState.load(outputs).unresolved
+                unresolved = self._context.account(urn).unresolved
                 unanswered = {} if unresolved is None else {"": unresolved}
             for key, one in unanswered.items():
                 order = Order(Ref(urn, key), one.note.identity)
                 found[order] = one.merged(found[order]) if order in found else one
-
-    def _own(self, ref: Ref) -> tuple[str, set[Identity]] | None:
-        """The account that an entry holds, as it was asked for and as it was seen."""
-        seen = self._context.ownership.held_by(ref.holder).get(ref.key)
-        if seen is None:
-            return None
-        if type_of(ref.holder) == ACCOUNT_TYPE:
-            held = AccountState.load(self._saved[ref.holder]).held
-        else:
-            held = self._context.fleet(ref.holder).held.get(ref.key)
-        identities = {seen[1]}
-        if held is not None:
-            identities.add(Identity(normal(held.nickname), held.arguments.type.value))
-        return seen[0], identities
 
     def _today(self, ref: Ref) -> Ref:
         """The entry by its current URN, if it was named only by type and name."""
@@ -506,9 +450,9 @@ class _Found:
                 del orders[order]
         self._settle_adopted(orders, facts)
         wanting = {
-            entry.ref: entry.identity.identity
+            entry.ref: entry.identity
             for entry in entries
-            if entry.identity.identity is not None and self._wants_one(entry, ownership)
+            if entry.identity is not None and self._wants_one(entry, ownership)
         }
         for ref, order in assign(orders, wanting).items():
             context.unresolved[ref] = orders.pop(order)
@@ -521,7 +465,7 @@ class _Found:
 
     def _settle_adopted(self, orders: dict[Order, Unresolved], facts: Facts) -> None:
         """Settle an order whose account a person has taken over with `adopt`."""
-        adopted = {one.adopt for own in self._mine() for one in (own.holder.entries or {}).values()}
+        adopted = {one.adopt for own in self._mine() for one in (own.entries or {}).values()}
         for account_id in sorted(one for one in adopted if one in facts.ownership.held_ids):
             account = facts.view.get(account_id)
             for order in sorted(orders):
@@ -531,22 +475,12 @@ class _Found:
 
     def _wants_one(self, entry: _Entry, ownership: Ownership) -> bool:
         """Whether the entry will get an account that no entry of the program has had."""
-        if entry.identity.adopt:
+        if entry.said.adopt:
             return False
-        held = ownership.held_by(entry.ref.holder).get(entry.ref.key)
+        held = ownership.held(entry.ref)
         if held is None:
             return ownership.carried_to(entry.ref) is None
-        return held.identity.type != entry.identity.type or self._makes_room(entry)
-
-    def _name_suspects(self, facts: Facts) -> None:
-        """Name what an interrupted run may have bought, and no entry asks for."""
-        suspected = self._context.suspected
-        taken = {one.account_id for one in recovered_now(facts).accounts.values()}
-        taken |= {str(one.identity.adopt) for one in self._declared_entries()}
-        found = suspects(suspected.values(), facts.view.accounts.values(), facts.user_id)
-        for account_id, account in found.items():
-            if account_id not in taken and is_free(facts, account_id):
-                self._host.warn(messages.suspect(account_id, account.nickname))
+        return held.arguments.type.value != entry.said.type or self._makes_room(entry, held)
 
     # --- verification
 
@@ -562,58 +496,45 @@ class _Found:
         held = {
             ref: one
             for ref, one in held.items()
-            if self._context.refreshed.get(one.held.account_id, one.held) is not None
+            if self._context.refreshed.get(one.account_id, one) is not None
         }
-        seen = await refresh(facts, {ref: one.held for ref, one in held.items()})
+        seen = await refresh(facts, held)
         problems: dict[str, str] = {}
-        for ref, (saved, declared) in held.items():
+        for ref, saved in held.items():
             before = self._context.refreshed.get(saved.account_id) or saved
             is_gone = ref in seen.gone
-            if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref, saved, declared):
+            if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref, saved):
                 continue  # as when `delete_before_replace` has removed it, and nothing was bought
             if is_gone:
                 problems[ref.label] = f"{before.account_id} is gone from ChatDaddy"
                 continue
             now = seen.held[ref]
-            if now.drift == before.drift:
-                continue
-            spec = self._context.specs(declared).get(ref.key)
-            if _is_as_wanted(now, spec):
+            if now.drift == before.drift or _is_as_wanted(now, self._context.spec(ref)):
                 continue
             problems[ref.label] = messages.drift_of("it", now).partition(") ")[2] or "has changed"
         if problems:
             raise NotDone(messages.otherwise(problems))
         return True
 
-    def _is_replaced(self, ref: Ref, held: HeldAccount, declared: Declared) -> bool:
+    def _is_replaced(self, ref: Ref, held: HeldAccount) -> bool:
         """Whether the program wants another account in its place."""
-        spec = self._context.specs(declared).get(ref.key)
+        spec = self._context.spec(ref)
         return spec is not None and spec.arguments.kind != held.arguments.kind
 
     # --- what is about to be bought
 
     def _choose_to_note(self, facts: Facts, entries: list[_Entry]) -> None:
+        self._context.to_note = []
         for entry in entries:
-            if entry.identity.identity is None or not self._wants_one(entry, facts.ownership):
+            if entry.identity is None or not self._wants_one(entry, facts.ownership):
                 continue
-            if entry.ref in self._context.unresolved:
-                note = self._context.notes.get(entry.ref)
-                if note is not None and note.identity == entry.identity.identity:
-                    continue
-            self.to_note.append(entry)
-        self._context.to_note = self.to_note
+            note = self._context.notes.get(entry.ref)
+            noted = note is not None and note.identity == entry.identity
+            if not (noted and entry.ref in self._context.unresolved):
+                self._context.to_note.append(entry)
 
-    def _makes_room(self, entry: _Entry) -> bool:
+    def _makes_room(self, entry: _Entry, held: HeldAccount) -> bool:
         """Whether the entry's account is replaced, or no listing shows it."""
-        saved = self._context.saved(entry.ref.holder)
-        if not saved:
-            return False
-        if entry.declared.kind == "account":
-            held = AccountState.load(saved).held
-        else:
-            held = self._context.fleet(entry.ref.holder).held.get(entry.ref.key)
-        if held is None:
-            return False
         if held.missing_since is not None:
             return True
         if held.arguments.login_type is None and not self._says_login_type(entry.declared):
@@ -622,7 +543,7 @@ class _Found:
         return spec is not None and spec.arguments.login_type is not held.arguments.login_type
 
     def _says_login_type(self, declared: Declared) -> bool:
-        """Whether any entry may have one, since few do and reading a large fleet takes long."""
+        """Whether any entry may have a login type. It is faster than to read a large fleet."""
         name = declared.urn or declared.leaf
         if name not in self._login_types:
             self._login_types[name] = "login_type" in str(declared.given)
@@ -635,7 +556,7 @@ class _Found:
             return
         wanted: dict[Ref, AccountSpec] = {}
         for entry in entries:
-            if entry.declared.kind != "account" or entry.identity.identity is None:
+            if entry.declared.kind != "account" or entry.identity is None:
                 continue
             if facts.ownership.held_by(entry.ref.holder):
                 if entry.ref not in self._context.unresolved:
@@ -667,19 +588,22 @@ class _Found:
             return found
         ownership = self._context.ownership
         for one in ownership.leaving:
-            if ownership.declaration(one.ref.holder) is not None:
-                continue  # a fleet that is still declared shows its own removals
-            if one.account_id in ownership.moved:
-                continue
-            if ownership.also_adopted_by(one.account_id, one.ref):
-                continue
-            if type_of(one.ref.holder) == ACCOUNT_TYPE:
-                held = AccountState.load(self._saved[one.ref.holder]).held
-            else:
-                held = self._context.fleet(one.ref.holder).held.get(one.ref.key)
-            if held is not None:
-                found[one.ref.label] = held
+            # A fleet that is still declared shows its own removals.
+            dropped_holder = ownership.declaration(one.ref.holder) is None
+            if dropped_holder and ownership.goes_to(one.account_id, one.ref) is None:
+                found[one.ref.label] = one.account
         return found
+
+
+def _name_suspects(
+    host: Host, facts: Facts, orders: Collection[Unresolved], taken: Collection[str]
+) -> None:
+    """Name what an interrupted run may have bought, and no entry asks for."""
+    for account_id, account in suspects(
+        orders, facts.view.accounts.values(), facts.user_id
+    ).items():
+        if account_id not in taken and is_free(facts, account_id):
+            host.warn(messages.suspect(account_id, account.nickname))
 
 
 def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:

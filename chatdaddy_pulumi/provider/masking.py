@@ -20,7 +20,7 @@ from chatdaddy_pulumi.spec.problem import printable
 
 MASK = "[secret]"
 
-#: Shorter ones are masked only where they stand alone: else no line could be read.
+#: Shorter ones are masked only as whole words, so that messages stay readable.
 _SHORT = 4
 #: Shorter ones are not masked at all.
 _SHORTEST = 2
@@ -29,7 +29,7 @@ _BEGINNING = 60
 #: Where a message cuts a text.
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
 
-#: What every program says.
+#: Words that any program may contain.
 _WORDS = frozenset(
     word.value for kind in (Tier, AccountType, OnDelete, Existing, LoginType) for word in kind
 ) | {tier.short for tier in Tier}
@@ -41,7 +41,7 @@ class Masking:
     """The secret texts that a provider host has met."""
 
     _words: set[str] = field(default_factory=set, repr=False)
-    #: The same, the longest first, since one may be a part of another; None if it is to be sorted.
+    #: The same, the longest first, since one may be a part of another; None if not sorted yet.
     _sorted: list[str] | None = field(default=None, repr=False)
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
@@ -97,7 +97,7 @@ _JSON = (
     lambda text: json.dumps(text)[1:-1],
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
 )
-#: What may be done to a text on its way into a message, one after another.
+#: The steps by which a text gets into a message, one after another. Each may change it.
 _STEPS: tuple[tuple[Callable[[str], str], ...], ...] = (
     (partial(normalize, "NFC"), partial(normalize, "NFD")),
     _JSON,

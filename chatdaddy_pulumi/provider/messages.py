@@ -20,23 +20,23 @@ from chatdaddy_pulumi.client import (
 )
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.decisions import Buy, Decisions, Reason, TakeOver
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver
 from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotNoted,
     NotRemoved,
+    OutcomeUnknown,
     StillDeclared,
-    TooMuch,
-    Unresolved,
 )
+from chatdaddy_pulumi.lifecycle.execution import Outcome
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.listing import NAMED, counted, lines, listed
-from chatdaddy_pulumi.lifecycle.outcome import Outcome, Tally
+from chatdaddy_pulumi.lifecycle.listing import counted, lines, listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
 from chatdaddy_pulumi.provider.settings import with_keys
+from chatdaddy_pulumi.spec.account import AccountSpec
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.prices import Prices
@@ -74,52 +74,47 @@ _DAYS_A_MONTH = 30
 
 def advice(error: BaseException | None) -> str:
     """What to do after a failure; "" if its own message says that."""
-    if isinstance(error, Unresolved) and error.until:
+    if isinstance(error, OutcomeUnknown) and error.until:
         return (
             "Run `pulumi up` again: it looks for the account first, and takes it over if it is "
             "there"
         )
-    if isinstance(error, NotNoted):
-        return (
-            "Run `pulumi up` without --target, or with a --target for the resource "
-            "chatdaddy-intent, too"
-        )
-    if isinstance(error, NotRemoved):
-        return "Run `pulumi up` again once the other entry has it"
-    if isinstance(error, StillDeclared):
-        return (
-            "Run `pulumi destroy` without --run-program to remove it, or `pulumi up` without "
-            "--target to keep it"
-        )
-    if isinstance(error, LifecycleError):
-        return advice(error.cause) if error.cause is not None else ""
-    if not isinstance(error, ChatDaddyError):
-        return ""
-    text = str(error).lower()
-    if isinstance(error, UnknownPurchase):
-        return "Run `pulumi up` again: it looks for the account before it buys"
-    if isinstance(error, Unknown):
-        return "Run `pulumi up` again: repeating it is harmless"
-    if isinstance(error, PaymentRequired) or "auto-charge" in text or "autocharge" in text:
-        return (
-            "Check the team's payment method, and that the tier's account-day item is among its "
-            f"auto-charge items: {BILLING}"
-        )
-    if "locked" in text:
-        return f"The team's calls that cost credits are blocked: {BILLING}"
-    if isinstance(error, Unauthorized):
-        return f"Check chatdaddy:refreshToken (or apiToken) and chatdaddy:teamId: {API_SETTINGS}"
-    if isinstance(error, Forbidden):
-        return f"Use a token with the scope that the call needs: {API_SETTINGS}"
-    if isinstance(error, NotFound):
-        return "Run `pulumi refresh` to see what is left of it"
-    if isinstance(error, Unreachable):
-        return "Check the network and chatdaddy:baseUrl, then run `pulumi up` again"
-    if isinstance(error, RateLimited):
-        return "Wait a little, or lower chatdaddy:concurrency, and run `pulumi up` again"
-    if isinstance(error, Retryable):
-        return "Run `pulumi up` again later"
-    return ""
+    if isinstance(error, LifecycleError) and error.cause is not None:
+        return advice(error.cause)
+    if isinstance(error, ChatDaddyError) and not isinstance(error, Unknown):
+        text = str(error).lower()
+        if isinstance(error, PaymentRequired) or "auto-charge" in text or "autocharge" in text:
+            return (
+                "Check the team's payment method, and that the tier's account-day item is among "
+                f"its auto-charge items: {BILLING}"
+            )
+        if "locked" in text:
+            return f"The team's calls that cost credits are blocked: {BILLING}"
+    return next((said for kind, said in _ADVICE.items() if isinstance(error, kind)), "")
+
+
+#: What to do after a failure, by its class; the first that fits counts.
+_ADVICE: Mapping[type[Exception], str] = {
+    NotNoted: (
+        "Run `pulumi up` without --target, or with a --target for the resource chatdaddy-intent, "
+        "too"
+    ),
+    NotRemoved: "Run `pulumi up` again once the other entry has it",
+    StillDeclared: (
+        "Run `pulumi destroy` without --run-program to remove it, or `pulumi up` without --target "
+        "to keep it"
+    ),
+    UnknownPurchase: "Run `pulumi up` again: it looks for the account before it buys",
+    Unknown: "Run `pulumi up` again: repeating it is harmless",
+    Unauthorized: (
+        f"Check chatdaddy:refreshToken (or apiToken) and chatdaddy:teamId: {API_SETTINGS}"
+    ),
+    Forbidden: f"Use a token with the scope that the call needs: {API_SETTINGS}",
+    NotFound: "Run `pulumi refresh` to see what is left of it",
+    Unreachable: "Check the network and chatdaddy:baseUrl, then run `pulumi up` again",
+    RateLimited: "Wait a little, or lower chatdaddy:concurrency, and run `pulumi up` again",
+    Retryable: "Run `pulumi up` again later",
+}
 
 
 def told(error: BaseException) -> str:
@@ -164,13 +159,8 @@ def summary(
 def _purchases(plan: Plan, decisions: Decisions, prices: Prices, holder: str) -> str:
     bought = {
         ref.key: plan.wanted[ref.key].arguments.tier
-        for ref, decision in decisions.made.items()
-        if ref.holder == holder and isinstance(decision, Buy) and ref.key in plan.wanted
-    }
-    bought |= {
-        ref.key: plan.wanted[ref.key].arguments.tier
-        for ref, error in decisions.refused.items()
-        if ref.holder == holder and isinstance(error, Unresolved) and ref.key in plan.wanted
+        for ref in decisions.expected
+        if ref.holder == holder and ref.key in plan.wanted
     }
     if not bought:
         return ""
@@ -198,7 +188,7 @@ def _changes(changes: Mapping[str, Change], prices: Prices) -> str:
         if what:
             texts[key] = f"{key}: {what}" if key else what
         if held.tier != spec.arguments.tier.value:
-            step = _month(spec.arguments.tier, prices), _month_of(held.tier, prices)
+            step = _month(spec.arguments.tier, prices), _month(held.tier, prices)
             known = known and None not in step
             monthly += (step[0] or 0) - (step[1] or 0)
     if not texts:
@@ -207,11 +197,8 @@ def _changes(changes: Mapping[str, Change], prices: Prices) -> str:
     return f"~ {listed([texts[key] for key in sorted(texts)])}{money}"
 
 
-def describe(held: HeldAccount, spec: object) -> str:
+def describe(held: HeldAccount, spec: AccountSpec) -> str:
     """What changes about one account: ``limited → unlimited, nickname 'Al' → 'Alice'``."""
-    from chatdaddy_pulumi.spec.account import AccountSpec
-
-    assert isinstance(spec, AccountSpec)
     parts = []
     for name, to in held.differences(spec).items():
         if name == "tier":
@@ -262,16 +249,12 @@ def cost(tiers: Iterable[Tier], prices: Prices) -> str:
     return ", ".join(parts)
 
 
-def _month(tier: Tier, prices: Prices) -> float | None:
-    a_day = prices.of(tier).per_day
-    return None if a_day is None else a_day * _DAYS_A_MONTH
-
-
-def _month_of(tier: str | None, prices: Prices) -> float | None:
+def _month(tier: str | None, prices: Prices) -> float | None:
     try:
-        return _month(Tier(tier), prices)
+        a_day = prices.of(Tier(tier)).per_day
     except ValueError:
         return None
+    return None if a_day is None else a_day * _DAYS_A_MONTH
 
 
 def rename_hint(plan: Plan, decisions: Decisions) -> str:
@@ -299,8 +282,8 @@ def drift_of(label: str, held: HeldAccount) -> str:
     texts = []
     if "missing" in seen:
         return (
-            f"{label} ({held.account_id}): no listing shows the account, but nothing says that it "
-            "is gone. It is kept; the next `pulumi up` buys another only if it is still missing"
+            f"{label} ({held.account_id}): no listing shows the account, but nothing proves that "
+            "it is gone. It is kept; the next `pulumi up` buys another only if it is still missing"
         )
     if seen.get("deleted"):
         texts.append(
@@ -345,33 +328,32 @@ def otherwise(problems: Mapping[str, str]) -> str:
 # --- what was done
 
 
-def results(outcome: Outcome, tally: Tally) -> list[str]:
-    """What was done, in the past tense, with names."""
+def results(outcome: Outcome) -> list[str]:
+    """The lines that say what was done, with names."""
     by_what: dict[str, list[str]] = {}
     for done in outcome.done:
         key = done.key or done.account_id
+        named = f"{key} ({done.account_id})"
+        what, text = str(done.what), key
         if done.what is Removal.LET_GO:
             owner = f", which {done.other.label} has now" if done.other else ""
-            by_what.setdefault(f"not removed{owner}", []).append(f"{key} ({done.account_id})")
+            what, text = f"not removed{owner}", named
         elif done.what is Removal.LEFT and done.other:
-            by_what.setdefault(f"left to {done.other.label}", []).append(
-                f"{key} ({done.account_id})"
-            )
+            what, text = f"left to {done.other.label}", named
         elif done.what is Removal.REMOVED:
-            by_what.setdefault(REMOVED[OnDelete(done.detail)], []).append(key)
+            what = REMOVED[OnDelete(done.detail)]
         elif done.what is Removal.ALREADY:
-            by_what.setdefault(REMOVED_ALREADY, []).append(key)
+            what = REMOVED_ALREADY
         elif done.what is Removal.RETAINED:
-            by_what.setdefault(REMOVED[OnDelete.RETAIN], []).append(key)
+            what = REMOVED[OnDelete.RETAIN]
         elif isinstance(done.what, Reason):
             source = f" from {done.other.label}" if done.other else ""
-            by_what.setdefault(done.what.value, []).append(f"{key} ({done.account_id}{source})")
-        else:
-            by_what.setdefault(str(done.what), []).append(key)
+            what, text = done.what.value, f"{key} ({done.account_id}{source})"
+        by_what.setdefault(what, []).append(text)
     parts = [f"{len(keys):,} {what}: {listed(sorted(keys))}" for what, keys in by_what.items()]
     counts = [
-        f"{tally.failed:,} failed" if tally.failed else "",
-        f"{tally.not_tried:,} not tried" if tally.not_tried else "",
+        f"{outcome.tally.failed:,} failed" if outcome.tally.failed else "",
+        f"{outcome.tally.not_tried:,} not tried" if outcome.tally.not_tried else "",
     ]
     return [*parts, *(count for count in counts if count)]
 
@@ -379,8 +361,8 @@ def results(outcome: Outcome, tally: Tally) -> list[str]:
 def unfinished(name: str) -> str:
     """The message for a resource with work left, for which the program passes no run."""
     return (
-        f"{name}: work of an earlier run is left, and ignore_changes=['*'] keeps it from being "
-        "done. Take ignore_changes off until `pulumi up` is green"
+        f"{name}: an earlier run left work, which ignore_changes=['*'] prevents. Remove "
+        "ignore_changes until `pulumi up` succeeds"
     )
 
 
@@ -388,9 +370,6 @@ def suspect(account_id: str, nickname: str | None) -> str:
     """The message for an account that an interrupted run may have bought, and no entry wants."""
     return (
         f"{account_id} ({nickname!r}) may have been bought by an interrupted run, and no entry "
-        f"has it. To keep it, declare it with adopt={account_id!r}; if nobody needs it, delete it "
+        f"has it. To keep it, declare it with adopt={account_id!r}; if it is not needed, delete it "
         "in ChatDaddy. It is not touched"
     )
-
-
-__all__ = ["NAMED", "TooMuch"]

@@ -11,31 +11,36 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
-from chatdaddy_pulumi.lifecycle.facts import Claims, Facts, LocalClaims, Missed
+from chatdaddy_pulumi.lifecycle.errors import OutcomeUnknown
+from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import (
-    DeclaredHolder,
     Matching,
     Ownership,
     Ref,
     SavedHolder,
     leaf_of,
     name_of,
+    type_of,
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
-from chatdaddy_pulumi.provider.state import FleetState, plain, saved_holder
+from chatdaddy_pulumi.provider.state import (
+    ACCOUNT_TYPE,
+    FLEET_TYPE,
+    AccountState,
+    FleetState,
+    plain,
+    saved_holder,
+)
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.identity import Identity, entries
-from chatdaddy_pulumi.spec.reading import read_account, read_fleet
-
-if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import ChatDaddy
-
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, entries
+from chatdaddy_pulumi.spec.reading import FleetReading, read_account, read_fleet
 
 T = TypeVar("T")
 
@@ -60,17 +65,19 @@ class Declared:
     secrets: tuple[str, ...] = ()
 
     def specs(self) -> dict[str, AccountSpec]:
-        """The identities it asks for, by key, without those that are not known yet, or wrong."""
+        """The entries that it asks for, by key, without those that are not known yet, or wrong."""
         if self.kind == "account":
             spec = read_account(self.given).spec
             return {} if spec is None else {"": spec}
+        return {} if self.entries is None else self.reading().specs
+
+    def reading(self) -> FleetReading:
+        """A fleet's entries, as a check reads them."""
         accounts = self.given.get("accounts")
-        if accounts is None or accounts == UNKNOWN:
-            return {}
-        if isinstance(accounts, str):
+        if isinstance(accounts, str) and accounts != UNKNOWN:
             accounts = json.loads(accounts)
         shared = {name: self.given.get(name) for name in ("defaults", "on_delete", "existing")}
-        return read_fleet(accounts, **shared).specs
+        return read_fleet(accounts, **shared)
 
     @cached_property
     def digest(self) -> str | None:
@@ -78,16 +85,21 @@ class Declared:
         return entries_digest(self.given) if self.kind == "fleet" else None
 
     @cached_property
-    def holder(self) -> DeclaredHolder:
-        """The resource as ownership sees it."""
+    def entries(self) -> dict[str, DeclaredIdentity] | None:
+        """The identities of its entries, by key; None while the program does not know them."""
         late = self.kind == "fleet" and self.given.get("accounts") in (None, UNKNOWN)
-        return DeclaredHolder(
-            leaf=self.leaf,
-            urn=self.urn,
-            alias_leaves=self.alias_leaves,
-            provider=self.provider,
-            entries=None if late else entries(self.kind, self.given),
-        )
+        return None if late else entries(self.kind, self.given)
+
+
+def removal_of(said: Any) -> OnDelete | None:
+    """The value of an `on_delete`; None if it is not given, not known yet or wrong."""
+    return OnDelete(said) if said in [way.value for way in OnDelete] else None
+
+
+def is_settled(declared: Declared, state: Mapping[str, Any]) -> bool:
+    """Whether a fleet's entries are those of its last complete update, by the saved state."""
+    settled = plain(state.get("__settled"))
+    return bool(settled) and settled == declared.digest and not state.get("__unresolved")
 
 
 def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
@@ -96,20 +108,25 @@ def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
     if state is None or state.get("__unresolved") or state.get("__missing_since"):
         return True
     if declared.kind == "fleet":
-        return bool(plain(state.get("__settled")) != declared.digest)
+        return not is_settled(declared, state)
     before = state.get("__declared") or {}
     said = declared.given
     return any(said.get(name) not in (None, before.get(name)) for name in ("type", "login_type"))
 
 
 @dataclass(frozen=True)
-class _Lazy(Generic[T]):
-    """An iterable that is computed at each iteration."""
+class _SavedHolders:
+    """The holders of a saved state. A run that changes nothing does not read them."""
 
-    iterate: Callable[[], Iterator[T]]
+    saved: Mapping[str, Mapping[str, Any]]
+    #: The accounts that are left out.
+    gone: Collection[str]
 
-    def __iter__(self) -> Iterator[T]:
-        return self.iterate()
+    def __iter__(self) -> Iterator[SavedHolder]:
+        for urn, outputs in self.saved.items():
+            holder = saved_holder(urn, outputs)
+            if holder is not None:
+                yield holder.without(self.gone)
 
 
 @dataclass
@@ -125,27 +142,11 @@ class Run:
     #: The outputs of our own resources in the saved state, by URN.
     saved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
-    claims: Claims = field(default_factory=LocalClaims)
+    claims: Claims = field(default_factory=Claims)
     #: The declarations, if there are more than so many by now; [] if not.
     declared_since: Callable[[int], list[Declared]] = lambda _: []
     #: The keys of the stack's configuration that are secrets.
     secret_settings: Sequence[str] = ()
-
-    def ownership(self, gone: Collection[str] = ()) -> Ownership:
-        """The ownership that follows from the saved state and the declarations, without `gone`.
-
-        It is computed on demand: a run that changes nothing does not need it.
-        """
-        return Ownership(_Lazy(lambda: self._saved_holders(gone)), _Lazy(self._declared_holders))
-
-    def _saved_holders(self, gone: Collection[str]) -> Iterator[SavedHolder]:
-        for urn, outputs in self.saved.items():
-            holder = saved_holder(urn, outputs)
-            if holder is not None:
-                yield holder.without(gone)
-
-    def _declared_holders(self) -> Iterator[DeclaredHolder]:
-        return (one.holder for one in self.declared)
 
 
 def _rename(found: dict[Ref, T], old: str, new: str) -> None:
@@ -158,7 +159,8 @@ def _rename(found: dict[Ref, T], old: str, new: str) -> None:
 class RunContext:
     """A provider host's knowledge of the run."""
 
-    run: Run | None = None
+    #: If no run is known, as in a destroy, it has no number and declares nothing.
+    run: Run = field(default_factory=lambda: Run("", preview=False))
     #: The explicit provider that this host serves; "" for the default one.
     provider: str = ""
     #: The URNs of the resources that were checked in this run.
@@ -166,11 +168,11 @@ class RunContext:
     unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
     #: The orders that no entry waits for.
     suspected: dict[Order, Unresolved] = field(default_factory=dict)
-    #: What the intent has noted.
+    #: The intent's notes.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
     to_note: list[Any] = field(default_factory=list)
-    #: What the intent's preview has decided for the program's accounts, for their own checks.
+    #: The decisions of the intent's preview for the program's accounts, whose checks use them.
     decisions: Decisions | None = None
     #: Whether the intent takes part in this run (it does not if `--target` leaves it out).
     intent_checked: bool = False
@@ -180,8 +182,6 @@ class RunContext:
     late: set[str] = field(default_factory=set)
     #: The Accounts, by URN, whose replacement was told.
     told_replaced: set[str] = field(default_factory=set)
-    #: See `Host.first_missed`.
-    first_missed: Missed = field(default_factory=set[str])
     #: See `Host.refreshed`.
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _on_delete: dict[str, Any] = field(default_factory=dict)
@@ -189,14 +189,9 @@ class RunContext:
     _fleets: dict[str, FleetState] = field(default_factory=dict)
 
     def register(self, urn: str, on_delete: Any) -> None:
-        """Note that a resource is checked in this run.
+        """Note that a resource is checked in this run, and its `on_delete`.
 
-        The intent's notes that have only its type and name, since its URN was not known, get its
-        URN.
-
-        Args:
-            urn: The resource.
-            on_delete: How the program wants its accounts removed.
+        Notes that have only its type and name, since its URN was not known, get its URN.
         """
         self.checked.add(urn)
         self._on_delete[urn] = on_delete
@@ -207,9 +202,7 @@ class RunContext:
         _rename(self.unresolved, leaf, urn)
 
     def read_again(self) -> None:
-        """Take over what the program declares late: in an `apply`, or after it has waited."""
-        if self.run is None:
-            return
+        """Add what the program has declared since: in an `apply`, or after it has waited."""
         late = self.run.declared_since(len(self.run.declared))
         if not late:
             return
@@ -221,17 +214,24 @@ class RunContext:
             self.__dict__.pop("ownership", None)
             self.__dict__.pop("_matching", None)
 
-    def on_delete(self, declared: Declared | None) -> Any:
+    def on_delete(self, declared: Declared | None) -> OnDelete | None:
         """How the program wants a resource's accounts removed; None if it does not say."""
         if declared is None:
             return None
-        return self._on_delete.get(name_of(declared), declared.given.get("on_delete"))
+        return removal_of(self._on_delete.get(name_of(declared), declared.given.get("on_delete")))
+
+    def unanswered(self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown) -> Unresolved:
+        """The order for a purchase of this run that had no answer."""
+        note = self.notes.get(ref)
+        if note is None:
+            note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
+        return Unresolved(note, error.began_at, error.until)
 
     def keeps_orders(self, declared: Declared | None) -> bool:
-        """Whether an intent stays that has the orders of a resource which is removed."""
+        """Whether the intent stays and keeps the orders of a resource that is removed."""
         if self.intent_checked:
             return True
-        return declared is not None and self.run is not None and self.run.claims.checked
+        return declared is not None and self.run.claims.checked
 
     @property
     def orders(self) -> dict[Order, Unresolved]:
@@ -241,15 +241,13 @@ class RunContext:
 
     @property
     def preview(self) -> bool:
-        return self.run is not None and self.run.preview
+        return self.run.preview
 
     @cached_property
     def ownership(self) -> Ownership:
         """Who holds what, without accounts that a refresh of this run found to be gone."""
-        if self.run is None:
-            return Ownership()
         gone = {account_id for account_id, held in self.refreshed.items() if held is None}
-        return self.run.ownership(gone)
+        return Ownership(_SavedHolders(self.run.saved, gone), self.run.declared)
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of a resource, by its current URN or its URN in the saved state."""
@@ -257,7 +255,7 @@ class RunContext:
 
     @cached_property
     def _matching(self) -> Matching[Declared]:
-        return Matching([], ()) if self.run is None else Matching(self.run.declared, self.run.saved)
+        return Matching(self.run.declared, self.run.saved)
 
     def saved_urn(self, declared: Declared) -> str | None:
         """The URN in the saved state of a declared resource; None if it is not there."""
@@ -275,29 +273,36 @@ class RunContext:
 
     def is_settled(self, declared: Declared) -> bool:
         """Whether a fleet's entries are those of its last complete update, by the saved state."""
-        saved = self.run.saved.get(declared.urn or "") if self.run is not None else None
-        if saved is None or declared.digest is None or saved.get("__unresolved"):
-            return False
-        return bool(plain(saved.get("__settled")) == declared.digest)
+        saved = self.run.saved.get(declared.urn or "")
+        return saved is not None and is_settled(declared, saved)
 
     def specs(self, declared: Declared) -> dict[str, AccountSpec]:
-        """What a declared resource asks for, by key; {} while that is not known."""
+        """The entries that a declared resource asks for, by key; {} while they are not known."""
         name = name_of(declared)
         if name not in self._specs:
             self._specs[name] = declared.specs()
         return self._specs[name]
 
-    def tier_of(self, declared: Declared, key: str) -> str:
-        """The tier that an entry asks for, in the API's words; "" while it is not known."""
-        spec = self.specs(declared).get(key)
-        return spec.arguments.tier.value if spec is not None else ""
-
     def saved(self, urn: str) -> Mapping[str, Any]:
         """The saved outputs of a resource, by its current URN or its URN in the saved state; {} if
         there are none."""
-        if self.run is None:
-            return {}
         return self.run.saved.get(self._matching.saved_urns.get(urn, urn)) or {}
+
+    def account(self, urn: str) -> AccountState:
+        """An `Account`'s saved state."""
+        return AccountState.load(self.saved(urn))
+
+    def held_in(self, urn: str) -> Mapping[str, HeldAccount]:
+        """The accounts that a resource lists in the saved state, by key."""
+        if type_of(urn) == FLEET_TYPE:
+            return self.fleet(urn).held
+        held = self.account(urn).held if type_of(urn) == ACCOUNT_TYPE else None
+        return {} if held is None else {"": held}
+
+    def spec(self, ref: Ref) -> AccountSpec | None:
+        """The entry as it is declared; None while that is not known, or if it is not declared."""
+        declared = self.declared(ref.holder)
+        return None if declared is None else self.specs(declared).get(ref.key)
 
     def fleet(self, urn: str) -> FleetState:
         """A fleet's saved state."""
@@ -305,34 +310,15 @@ class RunContext:
             self._fleets[urn] = FleetState.load(self.saved(urn))
         return self._fleets[urn]
 
-    def facts(self, client: ChatDaddy, team_id: str, clock: Any) -> Facts:
-        """The facts for the verbs."""
-        run = self.run or Run("", preview=False)
-        return Facts(
-            client=client,
-            team_id=team_id,
-            ownership=self.ownership,
-            claims=run.claims,
-            began_at=run.at,
-            unresolved=self.unresolved,
-            suspected=self.suspected,
-            noted=self.is_noted,
-            known_before=self._known_before,
-            replaced=self.replaced,
-            is_missing=self._is_missing,
-            is_coming=self._is_coming,
-            first_missed=self.first_missed,
-            provider=self.provider,
-            clock=clock,
-        )
-
-    def _is_coming(self, urn: str) -> bool:
+    def is_coming(self, urn: str) -> bool:
+        """Whether the resource will come in this run, and is not registered yet."""
         declared = self.declared(urn)
         if declared is None or declared.provider != self.provider:
             return False
         return (declared.urn or urn) not in self.checked
 
-    def _is_missing(self, account_id: str) -> bool:
+    def is_missing(self, account_id: str) -> bool:
+        """Whether no listing showed the account when it was last looked for."""
         refreshed = self.refreshed.get(account_id)
         if refreshed is not None:
             return refreshed.missing_since is not None
@@ -349,11 +335,8 @@ class RunContext:
         note = self.notes.get(ref)
         return (note is not None and note.identity == identity) or self._is_late(ref)
 
-    def note_of(self, ref: Ref) -> Note | None:
-        """The intent's note of the entry."""
-        return self.notes.get(ref)
-
-    def _known_before(self, ref: Ref) -> Collection[str]:
+    def known_before(self, ref: Ref) -> Collection[str]:
+        """The accounts that carried the entry's nickname when the intent noted it."""
         note = self.notes.get(ref)
         return () if note is None else note.before
 

@@ -16,11 +16,13 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields
+from functools import cached_property
 from glob import escape
 from pathlib import Path
 from typing import Any
 
-from chatdaddy_pulumi.lifecycle.facts import Claim
+from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider.run_context import Declared, Run
@@ -35,20 +37,19 @@ _FORMAT = 2
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
 
-_TABLES = """
-create table facts (name text primary key, value text);
-create table declared (leaf text, urn text, value text);
-create table claims (account_id text primary key, holder text, key text, fulfilled integer);
-create table reserved (nickname text, type text, holder text, key text,
-                       primary key (nickname, type));
-"""
+_TABLES = (
+    "facts (name text primary key, value text)",
+    "declared (leaf text, urn text, value text)",
+    "claims (account_id text primary key, holder text, key text, fulfilled integer)",
+    "reserved (nickname text, type text, holder text, key text, primary key (nickname, type))",
+)
 
 
 def folder() -> Path:
     """The folder of all runs: this user's own, mode 0700.
 
     Raises:
-        OSError: it can't be made, or belongs to somebody else.
+        OSError: it can't be made, or belongs to another user.
     """
     user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     path = Path(tempfile.gettempdir()) / f"chatdaddy-pulumi-{user}-{_FORMAT}"
@@ -64,42 +65,42 @@ def folder() -> Path:
     return path
 
 
-class RunFile:
-    """One run's file, which is also its `Claims`."""
+class RunFile(Claims):
+    """The file of one run, which also has the run's claims."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.path = path
-        self._connection: sqlite3.Connection | None = None
         #: The outputs of this package's resources in the saved state, as the program has read them.
         self.saved: Mapping[str, Any] = {}
-        #: The accounts that this process has bought, which nobody else can hold yet.
-        self._bought: dict[Ref, str] = {}
-        self._bought_by: dict[str, Claim] = {}
-        self._reserved: dict[Identity, Ref] = {}
+        #: Whether this process makes all purchases; then it need not write what it reserves.
         self._one_provider = False
         self._begun_fd: int | None = None
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        if self._connection is None:
-            # Only the thread of the bridge's event loop uses it.
-            self._connection = sqlite3.connect(
-                self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("pragma synchronous=off")
-            weakref.finalize(self, self._connection.close)
-        yield self._connection
+    @cached_property
+    def _database(self) -> sqlite3.Connection:
+        # Only the thread of the bridge's event loop uses it.
+        connection = sqlite3.connect(
+            self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("pragma synchronous=off")
+        weakref.finalize(self, connection.close)
+        return connection
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as connection:
-            connection.execute("begin immediate")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("rollback")
-                raise
-            connection.execute("commit")
+        """A transaction."""
+        connection = self._database
+        connection.execute("begin immediate")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        connection.execute("commit")
+
+    def _row(self, query: str, *values: str) -> Any:
+        return self._database.execute(query, values).fetchone()
 
     # --- the program's side
 
@@ -132,8 +133,6 @@ class RunFile:
         made = cls(path)
         os.close(os.open(made._begun_path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         made.saved = saved
-        with made._open() as connection:
-            connection.executescript(_TABLES)
         facts = {
             "number": number,
             "engine": engine,
@@ -145,6 +144,8 @@ class RunFile:
             "secret_settings": list(secret_settings),
         }
         with made._writing() as connection:
+            for table in _TABLES:
+                connection.execute(f"create table {table}")
             connection.executemany(
                 "insert into facts values (?, ?)",
                 [(name, json.dumps(value)) for name, value in facts.items()],
@@ -155,17 +156,7 @@ class RunFile:
 
     def declare(self, one: Declared) -> None:
         """Add a declaration, or update it with what is known by now."""
-        value = {
-            "leaf": one.leaf,
-            "kind": one.kind,
-            "given": one.given,
-            "urn": one.urn,
-            "alias_leaves": one.alias_leaves,
-            "provider": one.provider,
-            "protect": one.protect,
-            "retain": one.retain,
-            "secrets": one.secrets,
-        }
+        value = {known.name: getattr(one, known.name) for known in fields(one)}
         text = json.dumps(value, ensure_ascii=False)
         with self._writing() as connection:
             connection.execute(
@@ -184,18 +175,6 @@ class RunFile:
 
     # --- the hosts' side
 
-    def engine(self) -> str:
-        """The address of the engine of the run."""
-        return self._fact("engine")
-
-    def stack(self) -> str:
-        """The stack whose run it is, as ``organization/project/stack``."""
-        return self._fact("stack")
-
-    def boot(self) -> str:
-        """When the run's machine was started; "" if it is not known."""
-        return self._fact("boot")
-
     def enter(self) -> Run:
         """The run, for a host that checks a resource of it."""
         self._note("checked")
@@ -203,22 +182,18 @@ class RunFile:
 
     @property
     def checked(self) -> bool:
-        return bool(self._fact("checked"))
+        return bool(self.fact("checked"))
 
-    def _fact(self, name: str) -> str:
-        with self._open() as connection:
-            row = connection.execute("select value from facts where name = ?", (name,)).fetchone()
+    def fact(self, name: str) -> str:
+        """A fact that `create` or a host has written; "" if none has."""
+        row = self._row("select value from facts where name = ?", name)
         return str(json.loads(row[0])) if row else ""
 
     def run(self) -> Run:
         """The run, as far as the program has described it."""
-        with self._open() as connection:
-            facts = {
-                name: json.loads(value)
-                for name, value in connection.execute("select name, value from facts")
-            }
-            rows = [value for (value,) in connection.execute("select value from declared")]
-        declared = [_declared(row) for row in rows]
+        rows = self._database.execute("select name, value from facts")
+        facts = {name: json.loads(value) for name, value in rows}
+        declared = self._declared_since(0)
         self._one_provider = len({one.provider for one in declared}) < 2
         return Run(
             number=facts["number"],
@@ -234,86 +209,75 @@ class RunFile:
 
     def _declared_since(self, known: int) -> list[Declared]:
         """The declarations, if there are more of them by now than are known."""
-        with self._open() as connection:
-            (count,) = connection.execute("select count(*) from declared").fetchone()
-            if count <= known:
-                return []
-            return [_declared(row) for (row,) in connection.execute("select value from declared")]
+        (count,) = self._row("select count(*) from declared")
+        if count <= known:
+            return []
+        rows = self._database.execute("select value from declared")
+        return [_declared(row) for (row,) in rows]
 
     @property
     def failed(self) -> bool:
-        return bool(self._fact("failed"))
+        return bool(self.fact("failed"))
 
     def fail(self) -> None:
         self._note("failed")
 
     def _note(self, fact: str) -> None:
-        with self._writing() as connection:
-            connection.execute("insert or ignore into facts values (?, 'true')", (fact,))
+        self._database.execute("insert or ignore into facts values (?, 'true')", (fact,))
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         with self._writing() as connection:
             connection.execute(
                 "insert or ignore into claims values (?, ?, ?, 0)", (account_id, *ref)
             )
-            row = connection.execute(
-                "select holder, key from claims where account_id = ?", (account_id,)
-            ).fetchone()
+            row = self._row("select holder, key from claims where account_id = ?", account_id)
         first = Ref(*row)
         return None if first == ref else first
 
     def fulfil(self, account_id: str, ref: Ref) -> None:
-        with self._writing() as connection:
-            connection.execute(
-                "insert or replace into claims values (?, ?, ?, 1)", (account_id, *ref)
-            )
+        self._database.execute(
+            "insert or replace into claims values (?, ?, ?, 1)", (account_id, *ref)
+        )
 
     def bought(self, account_id: str, ref: Ref) -> None:
         self._bought[ref] = account_id
-        self._bought_by[account_id] = Claim(ref, True)
+        self._claims[account_id] = Claim(ref, True)
         self._note_begun("=", ref, account_id)
         if not self._one_provider:
             self.fulfil(account_id, ref)
 
     def claimed(self, account_id: str) -> Claim | None:
-        with self._open() as connection:
-            row = connection.execute(
-                "select holder, key, fulfilled from claims where account_id = ?", (account_id,)
-            ).fetchone()
+        row = self._row(
+            "select holder, key, fulfilled from claims where account_id = ?", account_id
+        )
         if row is None:
-            return self._bought_by.get(account_id)
+            return super().claimed(account_id)
         return Claim(Ref(row[0], row[1]), bool(row[2]))
 
     def acquired(self, ref: Ref) -> str | None:
         if ref in self._bought:
             return self._bought[ref]
-        with self._open() as connection:
-            row = connection.execute(
-                "select account_id from claims where holder = ? and key = ? and fulfilled = 1", ref
-            ).fetchone()
+        row = self._row(
+            "select account_id from claims where holder = ? and key = ? and fulfilled = 1", *ref
+        )
         return None if row is None else str(row[0])
 
     def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        if self._one_provider:  # in this case, this process makes all purchases
-            first = self._reserved.setdefault(identity, ref)
-            return None if first == ref else first
+        if self._one_provider:
+            return super().reserve(identity, ref)
         with self._writing() as connection:
             connection.execute(
                 "insert or ignore into reserved values (?, ?, ?, ?)", (*identity, *ref)
             )
-            row = connection.execute(
-                "select holder, key from reserved where nickname = ? and type = ?", identity
-            ).fetchone()
-        first = Ref(*row)
+            first = self.reserved(identity)
         return None if first == ref else first
 
     def reserved(self, identity: Identity) -> Ref | None:
         if self._one_provider:
-            return self._reserved.get(identity)
-        with self._open() as connection:
-            row = connection.execute(
-                "select holder, key from reserved where nickname = ? and type = ?", identity
-            ).fetchone()
+            return super().reserved(identity)
+        row = self._row(
+            "select holder, key from reserved where nickname = ? and type = ?", *identity
+        )
         return None if row is None else Ref(*row)
 
     def sends(self, ref: Ref) -> None:
@@ -321,12 +285,9 @@ class RunFile:
 
     def give_up(self, identity: Identity, ref: Ref) -> None:
         self._note_begun("-", ref)
-        if self._one_provider:
-            if self._reserved.get(identity) == ref:
-                del self._reserved[identity]
-            return
-        with self._writing() as connection:
-            connection.execute(
+        super().give_up(identity, ref)
+        if not self._one_provider:
+            self._database.execute(
                 "delete from reserved where nickname = ? and type = ? and holder = ? and key = ?",
                 (*identity, *ref),
             )
@@ -383,7 +344,7 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], s
         found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
         for path in reversed(found) if stack_root else ():
             run_file = RunFile(path)
-            if run_file.engine() == engine and root_of(run_file.stack()) == stack_root:
+            if run_file.fact("engine") == engine and root_of(run_file.fact("stack")) == stack_root:
                 return run_file.run()
     return None
 
@@ -394,7 +355,7 @@ def begun_in(number: str) -> Mapping[Ref, Sent] | None:
         for path in folder().glob(f"*-{escape(number)}.db"):
             found = RunFile(path)
             # If the machine went down, the last lines may not have reached the disk.
-            if found.boot() and found.boot() == _boot():
+            if found.fact("boot") and found.fact("boot") == _boot():
                 return found.begun()
     return None
 

@@ -49,8 +49,8 @@ class Settings:
         return next((said for layer in self._layers if (said := _text(layer(key)))), None)
 
     def secrets(self, names: Iterable[str] = ()) -> dict[str, Any]:
-        """What messages may show of settings that are secrets, by their names: those of `names`,
-        as the stack's configuration has them, and those that an explicit `Provider` names."""
+        """The values of secret settings and their parts, by name: of those in `names`, and of those
+        that an explicit `Provider` marks as secrets."""
         own = str(self._raw.get("__secrets") or "").split(",")
         return {name: _parts(self._raw.get(name)) for name in (*names, *own) if name}
 

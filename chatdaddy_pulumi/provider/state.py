@@ -9,26 +9,16 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
-from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import (
-    REPLACED,
-    Ref,
-    SavedAccount,
-    SavedHolder,
-    identity_of,
-    is_leftover,
-)
+from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
+from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, SavedHolder, is_leftover, type_of
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
-from chatdaddy_pulumi.provider.fleet_lines import (
-    ACCOUNT,
-    FLEET,
-    read_lines,
-    write_line,
-)
+from chatdaddy_pulumi.lifecycle.tiers import short
+from chatdaddy_pulumi.provider.fleet_lines import read_lines, write_line
 from chatdaddy_pulumi.spec.account import Arguments
 from chatdaddy_pulumi.spec.identity import Identity
 from chatdaddy_pulumi.spec.rules import holds_control
@@ -40,7 +30,8 @@ if TYPE_CHECKING:
 VERSION = 2
 
 #: The type tokens, which states name: never change them.
-ACCOUNT_TYPE, FLEET_TYPE = ACCOUNT, FLEET
+ACCOUNT_TYPE = "pulumi-python:dynamic/chatdaddy:Account"
+FLEET_TYPE = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 INTENT_TYPE = "pulumi-python:dynamic/chatdaddy:Intent"
 MARK_TYPE = "chatdaddy:index:Intent"
 
@@ -54,6 +45,11 @@ _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d7
 def secret(value: Any) -> Any:
     """The value, marked as a secret for the protocol, so that the engine encrypts it anywhere."""
     return {_SIGNATURE: _SECRET, "value": value}
+
+
+def secret_if(hidden: bool, value: Any) -> Any:
+    """The value, marked as a secret if it is one."""
+    return secret(value) if hidden else value
 
 
 def plain(value: Any) -> Any:
@@ -92,7 +88,7 @@ FACTS = (
 
 @dataclass
 class AccountState:
-    """What the state keeps of an `Account`."""
+    """The stored properties of an `Account`."""
 
     #: The account; None while it is not known whether it was bought.
     held: HeldAccount | None = None
@@ -118,11 +114,13 @@ class AccountState:
         facts = {name: said[name] for name in (*FACTS, "user_id") if said.get(name) is not None}
         if said.get("__nickname"):
             facts["nickname"] = said["__nickname"]
-        unresolved = _read_unresolved(said.get("__unresolved"))
+        text = said.get("__unresolved")
+        unresolved = _unresolved_of(json.loads(text)) if text else None
         account_id = facts.get("account_id")
         held = None
         if account_id and not unresolved:
-            drift = _drift_of(facts, inputs.get("nickname", facts.get("nickname", "")), asked)
+            seen: Any = SimpleNamespace(**{name: facts.get(name) for name in FACTS})
+            drift = differences_seen(seen, inputs.get("nickname", facts.get("nickname", "")), asked)
             if said.get("__missing_since"):
                 drift = {**(drift or {}), "missing": said["__missing_since"]}
             held = HeldAccount(
@@ -155,31 +153,30 @@ class AccountState:
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
         """The outputs. Those named in `secrets` are marked, and what contains them."""
         hidden = set(secrets)
-        outputs: dict[str, Any] = {
-            name: secret(value) if name in hidden else value
-            for name, value in self.facts.items()
-            if value is not None and name != "user_id"
-        }
-        nickname = self.facts.get("nickname") or ""
+        facts = {name: value for name, value in self.facts.items() if value is not None}
+        user_id = facts.pop("user_id", None)
+        nickname = facts.get("nickname") or ""
         if holds_control(nickname):
             # Engines print a text of several lines without escapes.
-            shown = {"__nickname": nickname, "nickname": visible(nickname)}
-            outputs |= {k: secret(v) if "nickname" in hidden else v for k, v in shown.items()}
-        if self.facts.get("user_id"):
-            outputs["user_id"] = secret(self.facts["user_id"])
-        declared = {
-            name: value for name, value in self.inputs.items() if name not in ("__provider",)
+            facts |= {"__nickname": nickname, "nickname": visible(nickname)}
+        outputs: dict[str, Any] = {
+            name: secret_if(name.removeprefix("__") in hidden, value)
+            for name, value in facts.items()
         }
+        if user_id:
+            outputs["user_id"] = secret(user_id)
         outputs["cost"] = self.cost
-        outputs["__declared"] = secret(declared) if hidden else declared
+        outputs["__declared"] = secret_if(
+            bool(hidden),
+            {name: value for name, value in self.inputs.items() if name != "__provider"},
+        )
         outputs["__version"] = VERSION
         if self.held is not None and self.held.missing_since is not None:
             outputs["__missing_since"] = self.held.missing_since
         if self.unresolved is not None:
-            text = _write_unresolved(self.unresolved)
-            outputs["__unresolved"] = secret(text) if hidden else text
+            outputs["__unresolved"] = secret_if(bool(hidden), to_json(_written(self.unresolved)))
         if self.failed:
-            outputs["__failed"] = secret(self.failed) if hidden else self.failed
+            outputs["__failed"] = secret_if(bool(hidden), self.failed)
         if self.replaced:
             outputs["__replaced"] = self.replaced
         return outputs
@@ -199,44 +196,21 @@ def facts_of(account: ObservedAccount) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _drift_of(facts: Mapping[str, Any], nickname: str, asked: Arguments) -> dict[str, Any] | None:
-    from types import SimpleNamespace
-
-    from chatdaddy_pulumi.lifecycle.held import differences_seen
-
-    seen: Any = SimpleNamespace(
-        nickname=facts.get("nickname"),
-        tier=facts.get("tier"),
-        settings=facts.get("settings"),
-        assignees=facts.get("assignees"),
-        deleted_at=facts.get("deleted_at"),
-    )
-    return differences_seen(seen, nickname, asked)
-
-
-def _write_unresolved(one: Unresolved) -> str:
+def _written(one: Unresolved) -> dict[str, Any]:
+    """An order, without default values."""
     note = one.note
-    return to_json(
-        {
-            "nickname": note.identity.nickname,
-            "type": note.identity.type,
-            "tier": note.tier,
-            "at": note.at,
-            "before": list(note.before),
-            **({"after": note.after} if note.after else {}),
-            **({"by": note.by} if note.by else {}),
-            "since": one.since,
-            **({"again": list(one.again)} if one.again else {}),
-            "until": one.until,
-            **({} if one.sure else {"sure": False}),
-            **({"idle": True} if one.idle else {}),
-            **({"bought": one.bought} if one.bought else {}),
-        }
-    )
-
-
-def _read_unresolved(text: str | None) -> Unresolved | None:
-    return None if not text else _unresolved_of(json.loads(text))
+    said = {
+        "nickname": note.identity.nickname,
+        "type": note.identity.type,
+        "tier": note.tier,
+        "at": note.at,
+        "before": list(note.before),
+        "since": one.since,
+        "until": one.until,
+        **({} if one.sure else {"sure": False}),
+    }
+    more = {"after": note.after, "by": note.by, "again": one.again, "idle": one.idle}
+    return said | {name: value for name, value in {**more, "bought": one.bought}.items() if value}
 
 
 def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
@@ -259,7 +233,7 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
 
 @dataclass
 class FleetState:
-    """What the state keeps of an `AccountFleet`."""
+    """The stored properties of an `AccountFleet`."""
 
     held: dict[str, HeldAccount] = field(default_factory=dict)
     #: By key, why the last run could not make the account as it is wanted.
@@ -323,22 +297,17 @@ class FleetState:
             told["failed"] = dict(sorted(self.failed.items()))
         if self.unresolved:
             told["__unresolved"] = to_json(
-                {
-                    key: json.loads(_write_unresolved(one))
-                    for key, one in sorted(self.unresolved.items())
-                }
+                {key: _written(one) for key, one in sorted(self.unresolved.items())}
             )
         told["__declared"] = self.inputs
         told["__usual"] = self.usual
         if self.settled:
             told["__settled"] = self.settled
-        if hidden:
-            told = {name: secret(value) for name, value in told.items()}
         return {
-            **told,
+            **{name: secret_if(hidden, value) for name, value in told.items()},
             "counts": {
                 "total": len(shown),
-                "tier": dict(sorted((_short(tier), count) for tier, count in tiers.items())),
+                "tier": dict(sorted((short(tier), count) for tier, count in tiers.items())),
                 "state": dict(sorted(states.items())),
             },
             "__worked_at": self.worked_at,
@@ -346,12 +315,6 @@ class FleetState:
             "__most": max(self.most, len(shown)),
             "__version": VERSION,
         }
-
-
-def _short(tier: str | None) -> str:
-    from chatdaddy_pulumi.lifecycle.tiers import short
-
-    return short(tier)
 
 
 def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
@@ -390,7 +353,7 @@ def first_account(outputs: Mapping[str, Any]) -> list[str]:
 
 @dataclass
 class IntentState:
-    """What the state keeps of a program's intent."""
+    """The stored properties of an intent."""
 
     #: The entries that were noted last, and the accounts that had their nicknames before.
     notes: dict[Ref, Note] = field(default_factory=dict)
@@ -439,7 +402,7 @@ class IntentState:
         if self.orders:
             told["__unresolved"] = write_orders(self.orders)
         return {
-            **{name: secret(one) if hidden else one for name, one in told.items()},
+            **{name: secret_if(hidden, one) for name, one in told.items()},
             "__version": VERSION,
         }
 
@@ -464,14 +427,14 @@ def write_orders(found: Mapping[Order, Unresolved]) -> str:
     """The orders as text."""
     return to_json(
         [
-            {"holder": order.ref.holder, "key": order.ref.key, **json.loads(_write_unresolved(one))}
+            {"holder": order.ref.holder, "key": order.ref.key, **_written(one)}
             for order, one in sorted(found.items())
         ]
     )
 
 
 def read_orders(text: str | None) -> dict[Order, Unresolved]:
-    """What `write_orders` wrote."""
+    """The orders that `write_orders` wrote."""
     found = {}
     for said in json.loads(text or "[]"):
         one = _unresolved_of(said)
@@ -480,11 +443,6 @@ def read_orders(text: str | None) -> dict[Order, Unresolved]:
 
 
 # --- the saved state of a stack
-
-
-def type_of(urn: str) -> str:
-    """The resource's own type, from its URN."""
-    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
 
 
 def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -509,20 +467,13 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = AccountState.load(outputs)
-        found = {} if state.held is None else {"": _saved_account(state.held)}
+        found = {} if state.held is None else {"": state.held}
         return SavedHolder(urn, found, state.replaced)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
-        found = {key: _saved_account(one) for key, one in held.items() if REPLACED not in key}
+        found = {key: one for key, one in held.items() if REPLACED not in key}
         replaced = {
             one.account_id: one.arguments.kind for key, one in held.items() if REPLACED in key
         }
         return SavedHolder(urn, found, replaced)
     return None
-
-
-def _saved_account(held: HeldAccount) -> SavedAccount:
-    asked = identity_of(held.nickname, held.arguments.type.value)
-    seen = (held.drift or {}).get("nickname")
-    missing = held.missing_since is not None
-    return SavedAccount(held.account_id, asked, seen and identity_of(seen, asked.type), missing)

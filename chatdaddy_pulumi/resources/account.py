@@ -9,9 +9,8 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
-from chatdaddy_pulumi.provider.fleet_lines import ACCOUNT
 from chatdaddy_pulumi.resources.program import (
-    end_red,
+    fail_run,
     is_protected_by,
     program,
     provider_name,
@@ -128,8 +127,8 @@ class Account(Resource, module="chatdaddy", name="Account"):
         }
         run = program()
         provider = provider_name(opts)
-        declared = run.declare("account", ACCOUNT, name, given, opts, protect=is_protected_by(opts))
-        declared.is_of(self)
+        declared = run.declare("account", name, given, opts, protect=is_protected_by(opts))
+        declared.resource = self
         super().__init__(
             PROVIDERS["_account"],
             name,
@@ -150,7 +149,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
             ),
         )
         failed: pulumi.Output[str | None] = getattr(self, "__failed")
-        failed.apply(end_red)
+        failed.apply(fail_run)
 
 
 _OUTPUTS = (

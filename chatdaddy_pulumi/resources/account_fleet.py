@@ -15,10 +15,13 @@ from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import Existing, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.listing import counted, lines
-from chatdaddy_pulumi.provider.fleet_lines import FLEET, accounts_of, counts_of, write_line
+from chatdaddy_pulumi.lifecycle.plan import plan
+from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_late, write_line
+from chatdaddy_pulumi.provider.run_context import Declared
+from chatdaddy_pulumi.provider.state import FleetState, plain
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
-    end_red,
+    fail_run,
     is_protected_by,
     old_names,
     program,
@@ -26,8 +29,8 @@ from chatdaddy_pulumi.resources.program import (
     secret_names,
 )
 from chatdaddy_pulumi.resources.registry import PROVIDERS
-from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.limits import FleetLimits
+from chatdaddy_pulumi.spec.reading import read_fleet
 from chatdaddy_pulumi.spec.types import (
     AccountArgs,
     AccountOutput,
@@ -90,19 +93,14 @@ class AccountFleet(pulumi.ComponentResource):
         text, late = _as_text(name, accounts)
         run = program()
         bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
-        given = {
-            "accounts": text if not late else _with_late(text, late),
-            "defaults": defaults or None,
-            "on_delete": on_delete,
-            "existing": existing,
-        }
+        shared = {"defaults": defaults or None, "on_delete": on_delete, "existing": existing}
+        given = {"accounts": with_late(json.loads(text), late) if late else text, **shared}
         others = {"limits": bounds, "concurrency": concurrency}
         child = pulumi.ResourceOptions(
             parent=self, provider=opts.provider, retain_on_delete=opts.retain_on_delete
         )
         declared = run.declare(
             "fleet",
-            FLEET,
             name,
             given,
             child,
@@ -119,10 +117,8 @@ class AccountFleet(pulumi.ComponentResource):
                 "__fleet": pulumi.Output.from_input(urn),
                 "__accounts": text,
                 "__late": late or None,
-                "__secrets": secret_names({**given, **others, "accounts": accounts}),
-                "defaults": defaults or None,
-                "on_delete": on_delete,
-                "existing": existing,
+                "__secrets": secret_names({"accounts": accounts, **shared, **others}),
+                **shared,
                 "limits": {k: v for k, v in bounds.items() if v is not None} or None,
                 "concurrency": concurrency,
                 **dict.fromkeys(_OUTPUTS),
@@ -132,7 +128,7 @@ class AccountFleet(pulumi.ComponentResource):
                 pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None, updates=True)),
             ),
         )
-        declared.is_of(fleet)
+        declared.resource = fleet
         self._declared = declared
         self._held: pulumi.Output[Any] = pulumi.Output.all(
             held=getattr(fleet, "__held"),
@@ -145,7 +141,7 @@ class AccountFleet(pulumi.ComponentResource):
             said = pulumi.Output.all(accounts=accounts, defaults=defaults)
             self._held = said.apply(lambda known: _as_if_bought(name, known))
             self._counts = self._held.apply(_counts_as_if_bought)
-        self._failed.apply(lambda failed: end_red(_failure_of(name, failed)))
+        self._failed.apply(lambda failed: fail_run(_failure_of(name, failed)))
         self.register_outputs({})
 
     # Computed on access, since ten thousand accounts take time.
@@ -187,7 +183,7 @@ class AccountFleet(pulumi.ComponentResource):
             if await whole.is_known():
                 return await whole.future()
             saved, declared = await self._declared.before()
-            before = _Before.of(saved or {}, declared.given)
+            before = _Before.of(saved or {}, declared)
             return {**dict.fromkeys(before.keys, pulumi.UNKNOWN), **part(before)}
 
         return pulumi.Output(whole.resources(), value(), whole.is_known(), whole.is_secret())
@@ -207,17 +203,8 @@ class _Before(NamedTuple):
     ids: Mapping[str, str]
 
     @classmethod
-    def of(cls, saved: Mapping[str, Any], given: Mapping[str, Any]) -> _Before:
-        # Needed by few programs, and slow to import.
-        from chatdaddy_pulumi.lifecycle.plan import plan
-        from chatdaddy_pulumi.provider.state import FleetState, plain
-        from chatdaddy_pulumi.spec.reading import read_fleet
-
-        said = dict(given)
-        accounts = said.pop("accounts")
-        if isinstance(accounts, str) and accounts != UNKNOWN:
-            accounts = json.loads(accounts)
-        reading = read_fleet(accounts, **said)
+    def of(cls, saved: Mapping[str, Any], declared: Declared) -> _Before:
+        reading = declared.reading()
         todo = plan(FleetState.load(saved).held, reading.specs)
         stay = reading.specs.keys() - todo.wanted.keys()
         same = stay - todo.bring_back.keys() - todo.change.keys() - reading.unknown.keys()
@@ -236,8 +223,6 @@ def _ids(accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 def _as_if_bought(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """The declared accounts, with made-up IDs, for unit tests under mocks."""
-    from chatdaddy_pulumi.spec.reading import read_fleet
-
     reading = read_fleet(said["accounts"], defaults=said["defaults"])
     if reading.problems:
         told = "; ".join(f"{one.property} {one.reason}" for one in reading.problems)
@@ -274,22 +259,6 @@ def _failure_of(name: str, failed: Mapping[str, str] | None) -> str | None:
     )
 
 
-def _with_late(text: str, late: list[Any]) -> Any:
-    """The entries with late values filled in."""
-    values = dict(enumerate(late))
-
-    def put(value: Any) -> Any:
-        if isinstance(value, dict):
-            if value.keys() == {"__late"}:
-                return values[value["__late"]]
-            return {key: put(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [put(inner) for inner in value]
-        return value
-
-    return put(json.loads(text))
-
-
 def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:
     """The entries as JSON, and the values that are not known yet.
 
@@ -315,5 +284,5 @@ def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:
             f"AccountFleet {name!r}: accounts must be a mapping from keys (text) to arguments, "
             "such as {'alice': {'tier': 'limited'}}"
         )
-    plain = accounts if isinstance(accounts, dict) else dict(accounts)
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), default=put_off), late
+    mapping = accounts if isinstance(accounts, dict) else dict(accounts)
+    return json.dumps(mapping, ensure_ascii=False, separators=(",", ":"), default=put_off), late

@@ -60,44 +60,32 @@ _CLASSES = {
 }
 
 
-class _Process:
-    """The objects that the providers of this process share."""
+_sdk = HostProcess()
 
-    def __init__(self) -> None:
-        self.sdk = HostProcess()
-        engine = self.sdk.engine
-        self.host = Host(
-            connect=client_for,
-            find_run=lambda hidden: find_run(hidden, engine, self.sdk.root),
-            begun_in=begun_in,
-            first_missed=MissedFile(engine),
-            show=self.sdk.log,
-            stop_reason=self.sdk.stop_reason,
-        )
-
-
-_process = _Process()
-
-
-def provider_of(name: str) -> DynamicProvider:
-    """The provider with this name in states."""
-    return DynamicProvider(name, _process)
+#: Shared by the providers of this process.
+_host = Host(
+    connect=client_for,
+    find_run=lambda hidden: find_run(hidden, _sdk.engine, _sdk.root),
+    begun_in=begun_in,
+    first_missed=MissedFile(_sdk.engine),
+    show=_sdk.log,
+    stop_reason=_sdk.stop_reason,
+)
 
 
 class DynamicProvider:
-    """A provider of this package, in the form that the SDK's host calls."""
+    """A provider of this package, by its name in states, in the form that the SDK's host calls."""
 
-    def __init__(self, name: str, process: _Process) -> None:
-        self._process = process
-        self._provider: Any = _CLASSES[name](process.host)
+    def __init__(self, name: str) -> None:
+        self._provider: Any = _CLASSES[name](_host)
 
     def configure(self, req: ConfigureRequest) -> None:
-        self._process.host.configure(Settings(raw_configuration(req.config), os.environ))
+        _host.configure(Settings(raw_configuration(req.config), os.environ))
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         given = plain(news)
         found = self._run(self._provider.check(plain(olds), given))
-        mask = self._process.host.mask
+        mask = _host.mask
         named = given.get("__secrets")
         secrets = {name.removesuffix(PART) for name in named} if isinstance(named, list) else ()
         failures = []
@@ -106,16 +94,12 @@ class DynamicProvider:
             failure = ("", f"{name} {reason}") if name in secrets else (name, reason)
             failures.append(CheckFailure(*map(mask, failure)))
         if failures:
-            self._process.host.fail()
+            _host.fail()
         return CheckResult(found.inputs, failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         found = self._run(self._provider.diff(id_, plain(olds), plain(news)))
-        return DiffResult(
-            changes=found.changes,
-            replaces=found.replaces,
-            delete_before_replace=found.delete_before_replace,
-        )
+        return DiffResult(changes=found.changes, replaces=found.replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         found = self._run(self._provider.create(plain(props)))
@@ -137,15 +121,15 @@ class DynamicProvider:
         try:
             return run(work)
         except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
-            message = self._process.host.mask(messages.told(error))
+            message = _host.mask(messages.told(error))
         except Exception:
             message = (
                 "this is a bug in chatdaddy-pulumi; please report it with the lines below\n"
-                + self._process.host.mask(traceback.format_exc())
+                + _host.mask(traceback.format_exc())
             )
         finally:
-            self._process.sdk.flush()
+            _sdk.flush()
         if not removes:
-            self._process.host.fail()
+            _host.fail()
         show_tracebacks(False)
         raise ChatDaddyFailure(message)

@@ -12,14 +12,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 from pulumi.dynamic import Resource
 
+from chatdaddy_pulumi.lifecycle.ownership import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile, root_of
-from chatdaddy_pulumi.provider.state import PART
+from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE, FLEET_TYPE, INTENT_TYPE, MARK_TYPE, PART
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec import UNKNOWN
@@ -27,7 +28,7 @@ from chatdaddy_pulumi.spec import UNKNOWN
 #: The name of the intent's resource, and of the component that carries its begun mark.
 INTENT = "chatdaddy-intent"
 
-_OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", "chatdaddy:index:Intent")
+_OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", MARK_TYPE)
 
 #: The stack's settings, ``chatdaddy:teamId`` and so on; without tokens, which are never shown.
 _SETTINGS = (
@@ -57,7 +58,7 @@ class _Mark(pulumi.ComponentResource):
     """Has the begun mark: when the last run began to buy."""
 
     def __init__(self, name: str) -> None:
-        super().__init__("chatdaddy:index:Intent", name, None, None)
+        super().__init__(MARK_TYPE, name, None, None)
 
 
 class _Intent(Resource, module="chatdaddy", name="Intent"):
@@ -65,11 +66,12 @@ class _Intent(Resource, module="chatdaddy", name="Intent"):
 
 
 @dataclass
-class _Declaration:
+class Declaration:
     """A resource of this package, with arguments that may still be outputs."""
 
+    _program: Program
     leaf: str
-    kind: Any
+    kind: Literal["account", "fleet"]
     given: Mapping[str, Any]
     urn: str | None
     parent: pulumi.Resource | None
@@ -79,6 +81,8 @@ class _Declaration:
     retain: bool
     #: What the registration waits for besides the arguments, in any form of `depends_on`.
     waits_for: tuple[Any, ...] = ()
+    #: The hidden inputs.
+    inputs: dict[str, Any] = field(default_factory=dict)
     #: Set once it is constructed; the inputs are read later.
     resource: pulumi.Resource | None = None
     #: Adds it to the run's file, if that is made or being made.
@@ -91,6 +95,20 @@ class _Declaration:
         for one in await _resources_in(self.waits_for):
             await one.urn.future()
 
+    async def own_urn(self) -> str:
+        """The resource's own URN. It is not an output, since a child that depends on its parent's
+        output would wait for itself."""
+        if self.urn is not None or self.parent is None:
+            return self.urn or _root_urn(self.leaf)
+        parent = await self.parent.urn.future()
+        assert parent is not None
+        return _child_urn(parent, self.leaf)
+
+    async def before(self) -> tuple[Mapping[str, Any] | None, Declared]:
+        """The resource's saved outputs, None if it is new, and what is declared of it."""
+        opened = await self._program.opened()
+        return opened.saved.get(await self.own_urn()), await self.known()
+
     async def is_secret(self) -> bool:
         """Whether the known arguments have a secret."""
         outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
@@ -101,7 +119,7 @@ class _Declaration:
         urn = self.urn
         if urn is None and self.parent is not None:
             parent = await sdk_hooks.known_urn(self.parent)
-            urn = None if parent is None else _child_urn(parent, self.leaf)
+            urn = parent and _child_urn(parent, self.leaf)
         outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
         return Declared(
             leaf=self.leaf,
@@ -114,27 +132,6 @@ class _Declaration:
             retain=self.retain,
             secrets=tuple(_known_secrets(self.given, outputs)),
         )
-
-
-@dataclass
-class Declaration:
-    """What a resource of this package needs from its program."""
-
-    #: The hidden inputs.
-    inputs: dict[str, Any]
-    _declaration: _Declaration | None = None
-    _program: Program | None = None
-
-    async def before(self) -> tuple[Mapping[str, Any] | None, Declared]:
-        """The resource's saved outputs, None if it is new, and what is declared of it."""
-        assert self._declaration is not None
-        assert self._program is not None
-        return await self._program.before(self._declaration)
-
-    def is_of(self, resource: pulumi.Resource) -> None:
-        """Set the resource that this belongs to."""
-        if self._declaration is not None:
-            self._declaration.resource = resource
 
 
 @dataclass
@@ -154,19 +151,10 @@ class _FirstPurchase:
     #: Set while the others may go: there are no buyers, or the mark is saved.
     others_may_go: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def announce(self) -> None:
-        """Announce a resource that may buy."""
-        self.buyers += 1
-
     async def wait_as_other(self) -> None:
         """Return if the mark is saved, or if no resource that may buy is left."""
         if self.buyers:
             await self.others_may_go.wait()
-
-    def save(self) -> None:
-        """Note that the mark is saved."""
-        self.marked.set()
-        self.others_may_go.set()
 
     def _over(self) -> None:
         self.first.release()
@@ -199,9 +187,9 @@ _MARK_S = 5.0
 
 @dataclass
 class Program:
-    """What one run of a program declares of this package."""
+    """The resources of this package that one run of a program declares."""
 
-    _declarations: list[_Declaration] = field(default_factory=list)
+    _declarations: list[Declaration] = field(default_factory=list)
     _intents: dict[str, tuple[_Mark, _Intent]] = field(default_factory=dict)
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
@@ -209,8 +197,7 @@ class Program:
 
     def declare(
         self,
-        kind: str,
-        type_: str,
+        kind: Literal["account", "fleet"],
         name: str,
         given: Mapping[str, Any],
         opts: pulumi.ResourceOptions,
@@ -221,21 +208,18 @@ class Program:
         """Note a resource of this package.
 
         Args:
-            kind: ``account`` or ``fleet``.
-            type_: The resource's type token.
+            kind: What it is.
             name: Its name.
             given: Its arguments as the program gave them.
             opts: Its options.
             protect: Whether the program protects it.
             old_names: Earlier names, if it is the child of a component with aliases.
         """
-        if sdk_hooks.under_mocks():
-            return Declaration({})
-        provider = provider_of(opts)
-        own_provider = "" if provider is None else provider.pulumi_resource_name
-        intent = self._intent(own_provider, provider)
+        own_provider = provider_name(opts)
+        type_ = ACCOUNT_TYPE if kind == "account" else FLEET_TYPE
         leaf = f"{type_}::{name}"
-        declaration = _Declaration(
+        declaration = Declaration(
+            self,
             leaf=leaf,
             kind=kind,
             given=given,
@@ -247,20 +231,18 @@ class Program:
             retain=bool(opts.retain_on_delete),
             waits_for=(opts.depends_on, opts.deleted_with),
         )
+        if sdk_hooks.under_mocks():
+            return declaration
+        intent = self._intent(own_provider, provider_of(opts))
         self._declarations.append(declaration)
         if self._opening is not None:
             declaration.adding = asyncio.ensure_future(self._add(declaration))
-        hidden = {
+        declaration.inputs = {
             "__run": self._hidden(own_provider, declaration),
-            "__urn": declaration.urn or self._own_urn(declaration),
+            "__urn": declaration.urn or declaration.own_urn(),
             "__intent": getattr(intent, "__notes"),
         }
-        return Declaration(hidden, declaration, self)
-
-    async def before(self, declaration: _Declaration) -> tuple[Mapping[str, Any] | None, Declared]:
-        """The resource's saved outputs, None if it is new, and what is declared of it."""
-        urn = await self._own_urn(declaration)
-        return (await self._open()).saved.get(urn), await declaration.known()
+        return declaration
 
     def hooks(
         self, provider: str, given: pulumi.ResourceHookBinding | None, *, updates: bool
@@ -297,9 +279,9 @@ class Program:
                 own,
                 {
                     "__run": self._hidden(name, None),
-                    "__urn": _root_urn(f"pulumi-python:dynamic/chatdaddy:Intent::{own}"),
+                    "__urn": _root_urn(f"{INTENT_TYPE}::{own}"),
                     "__secrets": self._holds_secrets(name),
-                    "__mark": _root_urn(f"chatdaddy:index:Intent::{own}"),
+                    "__mark": _root_urn(f"{MARK_TYPE}::{own}"),
                     "__notes": None,
                 },
                 pulumi.ResourceOptions(provider=provider),
@@ -310,7 +292,7 @@ class Program:
 
     async def _holds_secrets(self, provider: str) -> bool | None:
         """Whether a resource of the provider has arguments that are secrets."""
-        await self._open()
+        await self.opened()
         own = [one for one in self._declarations if one.provider == provider]
         return any([await one.is_secret() for one in own]) or None
 
@@ -324,7 +306,7 @@ class Program:
     async def _save_mark(self, provider: str, first_purchase: _FirstPurchase) -> None:
         mark, _ = self._intents[provider]
         urn = await mark.urn.future()
-        opened = await self._open()
+        opened = await self.opened()
         # Unknown in a preview, so that `pulumi up --plan` accepts what an update saves.
         preview = pulumi.runtime.is_dry_run()
         said = {
@@ -333,23 +315,26 @@ class Program:
         }
         assert urn is not None
         await sdk_hooks.register_outputs(urn, said)
-        first_purchase.save()
+        first_purchase.marked.set()
+        first_purchase.others_may_go.set()
 
     # --- the run's file
 
-    async def _hidden(self, provider: str, declaration: _Declaration | None) -> dict[str, Any]:
-        opened = await self._open()
-        if declaration is not None and declaration.adding is not None:
+    async def _hidden(self, provider: str, declaration: Declaration | None) -> dict[str, Any]:
+        opened = await self.opened()
+        if declaration is None:
+            return opened.hidden(provider)
+        if declaration.adding is not None:
             await declaration.adding
-        if declaration is not None and declaration.urn is None:
-            declaration.urn = await self._own_urn(declaration)
+        if declaration.urn is None:
+            declaration.urn = await declaration.own_urn()
             opened.declare(await declaration.known())
-        if declaration is not None and declaration.resource is not None:
+        if declaration.resource is not None:
             await declaration.ready()
             first_purchase = self._first_purchases[provider]
             buys = may_buy(await declaration.known(), opened.saved)
             if buys:
-                first_purchase.announce()
+                first_purchase.buyers += 1
             await self._intents[provider][1].urn.future()
             await (
                 first_purchase.wait_as_buyer(declaration.resource)
@@ -358,20 +343,12 @@ class Program:
             )
         return opened.hidden(provider)
 
-    async def _own_urn(self, declaration: _Declaration) -> str:
-        """The resource's own URN. It is not an output, since a child that depends on its parent's
-        output would wait for itself."""
-        if declaration.urn is not None or declaration.parent is None:
-            return declaration.urn or _root_urn(declaration.leaf)
-        parent = await declaration.parent.urn.future()
-        assert parent is not None
-        return _child_urn(parent, declaration.leaf)
-
-    async def _add(self, declaration: _Declaration) -> None:
-        opened = await self._open()
+    async def _add(self, declaration: Declaration) -> None:
+        opened = await self.opened()
         opened.declare(await declaration.known())
 
-    async def _open(self) -> RunFile:
+    async def opened(self) -> RunFile:
+        """The run's file, which the first caller makes."""
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._make())
         return await asyncio.shield(self._opening)
@@ -398,12 +375,8 @@ class Program:
         return made
 
 
-def end_red(failed: str | None) -> None:
-    """Fail the run, after everything that was done is saved.
-
-    Raises:
-        pulumi.RunError: something failed.
-    """
+def fail_run(failed: str | None) -> None:
+    """End the program with an error, after everything that was done is saved."""
     if failed and not pulumi.runtime.is_dry_run():
         raise pulumi.RunError(failed)
 
@@ -425,7 +398,7 @@ def provider_of(opts: pulumi.ResourceOptions) -> pulumi.ProviderResource | None:
         if one.package == "pulumi-python":
             return one
     if opts.parent is not None:
-        return opts.parent.get_provider("pulumi-python:dynamic/chatdaddy:Account")
+        return opts.parent.get_provider(ACCOUNT_TYPE)
     return None
 
 
@@ -444,10 +417,7 @@ def secret_settings() -> list[str]:
 
 async def secret_names(given: Mapping[str, Any]) -> list[str] | None:
     """The arguments that the program gives as secrets, as a whole or in part."""
-    found = []
-    for name, value in given.items():
-        if await _is_secret(value):
-            found.append(_secret_name(name, value))
+    found = [_secret_name(name, one) for name, one in given.items() if await _is_secret(one)]
     return sorted(found) or None
 
 
@@ -465,12 +435,9 @@ def _secret_name(name: str, value: Any) -> str:
 
 
 async def _is_secret(value: Any) -> bool:
-    if isinstance(value, pulumi.Output):
-        return bool(await value.is_secret()) or await _is_secret(await value.future())
-    if isinstance(value, Mapping):
-        return any([await _is_secret(inner) for inner in value.values()])
-    if isinstance(value, (list, tuple)):
-        return any([await _is_secret(inner) for inner in value])
+    for output in _outputs_in(value):
+        if await output.is_secret() or await _is_secret(await output.future()):
+            return True
     return False
 
 
@@ -496,15 +463,12 @@ async def _saved_outputs(stack: str) -> dict[str, Any]:
     answer = await _read_state(stack)
     outputs: Mapping[str, Any] = (answer or {}).get("outputs") or {}
     return {
-        urn: _without_numbers(_json(one.get("outputs") or {}))
+        # Without the phone number, which no host needs, since the run's file is not encrypted.
+        urn: {name: _json(value) for name, value in own.items() if name != "user_id"}
         for urn, one in outputs.items()
-        if urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2].startswith(_OWN_TYPES)
+        for own in [one.get("outputs") or {}]
+        if type_of(urn).startswith(_OWN_TYPES)
     }
-
-
-def _without_numbers(outputs: dict[str, Any]) -> dict[str, Any]:
-    """Drop the phone number, which no host needs, since the run's file is not encrypted."""
-    return {name: value for name, value in outputs.items() if name != "user_id"}
 
 
 def _json(value: Any) -> Any:
@@ -565,7 +529,7 @@ def _child_urn(parent: str, leaf: str) -> str:
 def old_names(opts: pulumi.ResourceOptions, name: str) -> list[str]:
     """The other names that a component had, by its aliases."""
     leaves = _alias_leaves(opts, "", name)
-    return [old for leaf in leaves if (old := leaf.rpartition("::")[2]) != name]
+    return [old for leaf in leaves if (old := short_name(leaf)) != name]
 
 
 def _alias_leaves(opts: pulumi.ResourceOptions, type_: str, name: str) -> tuple[str, ...]:
@@ -573,8 +537,7 @@ def _alias_leaves(opts: pulumi.ResourceOptions, type_: str, name: str) -> tuple[
     found = []
     for alias in opts.aliases or ():
         if isinstance(alias, str):
-            own_type = alias.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
-            found.append(f"{own_type}::{alias.rpartition('::')[2]}" if "::" in alias else alias)
+            found.append(leaf_of(alias) if "::" in alias else alias)
         elif isinstance(alias, pulumi.Alias):
             old = alias.name if isinstance(alias.name, str) else name
             found.append(f"{alias.type_ if isinstance(alias.type_, str) else type_}::{old}")

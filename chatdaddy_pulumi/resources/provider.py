@@ -9,7 +9,7 @@ import pulumi
 from chatdaddy_pulumi.resources.program import secret_names
 from chatdaddy_pulumi.resources.sdk_hooks import is_secret_setting
 
-#: What is always a secret, and so is not named as one.
+#: These are always secrets, so they are not named as such.
 _TOKENS = ("refreshToken", "apiToken")
 
 

@@ -7,6 +7,7 @@ below). The code behind a name may move, but the names may not change.
 
 from __future__ import annotations
 
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -40,20 +41,17 @@ class ProviderReference(ResourceProvider):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
-        self._loaded: DynamicProvider | None = None
         self.__module__ = "chatdaddy_pulumi"  # where pickle looks for the name
 
     def __reduce__(self) -> str:
         return self._name
 
-    @property
+    @cached_property
     def _provider(self) -> DynamicProvider:
-        if self._loaded is None:
-            with sdk_hooks.fast_start():
-                module = import_module("chatdaddy_pulumi.resources.dynamic")
-            loaded: DynamicProvider = module.provider_of(self._name)
-            self._loaded = loaded
-        return self._loaded
+        with sdk_hooks.fast_start():
+            implementation = import_module("chatdaddy_pulumi.resources.dynamic")
+        provider: DynamicProvider = implementation.DynamicProvider(self._name)
+        return provider
 
     def configure(self, req: ConfigureRequest) -> None:
         self._provider.configure(req)

@@ -24,6 +24,11 @@ class Identity(NamedTuple):
     type: str
 
 
+def identity_of(nickname: str | None, type_: str | None) -> Identity:
+    """An account's identity as it was seen."""
+    return Identity(normal(nickname), type_ or "")
+
+
 class DeclaredIdentity(NamedTuple):
     """The identity of a raw entry. Values that are not known yet, or wrong, are None."""
 

@@ -16,16 +16,17 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
-from chatdaddy_pulumi.lifecycle.facts import LocalClaims
+from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
-from chatdaddy_pulumi.provider.host import ConfigurationError, Host, Settings
+from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
 from chatdaddy_pulumi.provider.run_context import Declared, Run, may_buy
+from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
@@ -148,9 +149,9 @@ class CoreRun:
         stopping = self._deployment is not None and self._deployment.stopping
         return "the run was interrupted" if stopping else None
 
-    def claims(self) -> LocalClaims:
+    def claims(self) -> Claims:
         """The claims of the run, and the record of sent purchases that outlives the run."""
-        claims = LocalClaims(self.loop.wall_clock)
+        claims = Claims(self.loop.wall_clock)
         self.begun[self.number] = claims.sent
         return claims
 
@@ -229,7 +230,7 @@ class CoreHost:
 
     async def diff(self, kind: str, id: str, olds: Props, news: Props) -> engine.Diff:
         found = await self._do(lambda: self._providers[kind].diff(id, olds, news))
-        return engine.Diff(found.changes, tuple(found.replaces), found.delete_before_replace)
+        return engine.Diff(found.changes, tuple(found.replaces))
 
     async def create(self, kind: str, news: Props) -> tuple[str, Props]:
         made = await self._do(lambda: self._providers[kind].create(news))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.enums import OnDelete
-from chatdaddy_pulumi.lifecycle import facts, guards, recovery, refresh, tiers, verbs
+from chatdaddy_pulumi.lifecycle import facts, recovery, refresh, tiers, verbs
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.execution import _Execution
 from chatdaddy_pulumi.lifecycle.ownership import Ownership
@@ -59,8 +59,7 @@ def _forget_orders(patch: pytest.MonkeyPatch) -> None:
 
 
 def _never_loses_chats(patch: pytest.MonkeyPatch) -> None:
-    for module in (tiers, guards, verbs):
-        patch.setattr(module, "loses_history", lambda *_: False)
+    patch.setattr(tiers, "loses_history", lambda *_: False)
 
 
 def _unlisted_is_gone(patch: pytest.MonkeyPatch) -> None:

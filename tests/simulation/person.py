@@ -748,7 +748,7 @@ class Person:
             yield "the engine protects something"
         if "is to take it over and has not done so" in ran.text:
             yield "a move that is not done in one run"
-        if "Take ignore_changes off" in ran.text:
+        if "Remove ignore_changes" in ran.text:
             yield "what ignores all changes can't finish work of before"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"

@@ -15,7 +15,7 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError, bridge
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
-from chatdaddy_pulumi.lifecycle.facts import LocalClaims
+from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider import messages
@@ -220,7 +220,7 @@ class Stack:
         """
         run = None if program is None else _Engine(self, program, preview=False).run
         if run is not None:
-            run.claims.checked = False  # type: ignore[misc]
+            run.claims = Claims(self.clock, checked=False)
         host = self.host(run)
         for urn in reversed(list(self.saved)):
             self._remove(host, urn, self.saved[urn])
@@ -328,7 +328,7 @@ class _Engine:
             for urn in [one.urn(name)]
         ]
         early = [one for one in declared if not program[one.leaf.rpartition("::")[2]].late]
-        claims = LocalClaims(stack.clock)
+        claims = Claims(stack.clock)
         stack.sent[f"run-{stack.runs}"] = claims.sent
         self.run = Run(
             number=f"run-{stack.runs}",

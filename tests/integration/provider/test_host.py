@@ -91,7 +91,9 @@ def test_without_a_run_nothing_is_bought(host: Host, server: Sandbox) -> None:
     """As with `ignore_changes=["*"]`, which drops the hidden inputs."""
     inputs, failures = host.check({"nickname": "alice", "__urn": URN})
     assert failures == {}
-    with pytest.raises(Failure, match=r"^ChatDaddy: nothing was done: the program hands over"):
+    with pytest.raises(
+        Failure, match=r"^ChatDaddy: nothing was done: the resource was not checked"
+    ):
         host.create(inputs)
     assert server.writes() == {}
 

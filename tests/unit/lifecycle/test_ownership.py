@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import (
-    DeclaredHolder,
     Ownership,
     Ref,
-    SavedAccount,
     SavedHolder,
     leaf_of,
 )
+from chatdaddy_pulumi.spec.account import Arguments
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """A resource that a program declares."""
+
+    leaf: str
+    urn: str | None
+    alias_leaves: tuple[str, ...]
+    provider: str
+    entries: Mapping[str, DeclaredIdentity] | None
+
 
 ROOT = "urn:pulumi:dev::tests::"
 ACCOUNT, FLEET = "chatdaddy:Account", "chatdaddy:AccountFleet"
@@ -26,11 +39,15 @@ def urn(name: str, type_: str = FLEET) -> str:
     return f"{ROOT}{type_}::{name}"
 
 
+def account(id_: str, nickname: str, type_: str = "wa", seen: str | None = None) -> HeldAccount:
+    """An account in the saved state; `seen` is another nickname that it was given by hand."""
+    drift = None if seen is None else {"nickname": seen}
+    return HeldAccount(id_, nickname, Arguments.of(type=type_), drift=drift)
+
+
 def saved(name: str, accounts: Mapping[str, str], nickname: str | None = None) -> SavedHolder:
     """A resource and its accounts by key. By default, the nicknames are the keys."""
-    held = {
-        key: SavedAccount(id_, Identity(nickname or key, "wa")) for key, id_ in accounts.items()
-    }
+    held = {key: account(id_, nickname or key) for key, id_ in accounts.items()}
     return SavedHolder(urn(name), held)
 
 
@@ -41,9 +58,9 @@ def declared(
     known: bool = True,
     provider: str = "",
     alias: str = "",
-) -> DeclaredHolder:
+) -> _Declared:
     """A resource and its entries by key. A string is the nickname."""
-    return DeclaredHolder(
+    return _Declared(
         leaf=leaf_of(urn(name)),
         urn=urn(name) if known else None,
         alias_leaves=(leaf_of(urn(alias)),) if alias else (),
@@ -117,7 +134,7 @@ def test_aliases_resolve_an_ambiguity() -> None:
 
 
 def test_an_account_is_found_by_the_wanted_and_the_observed_nickname() -> None:
-    renamed = SavedAccount("acc1", Identity("a", "wa"), Identity("b", "wa"))
+    renamed = account("acc1", "a", seen="b")
     holder = SavedHolder(urn("f"), {"a": renamed})
     for nickname in ("a", "b"):
         found = Ownership([holder], [declared("f", {"new": nickname})])
@@ -195,8 +212,9 @@ ENTRIES = st.builds(
     aliases=st.lists(KEYS, max_size=2).map(tuple),
     existing=st.sampled_from(["fail", "allow"]),
 )
-IDENTITIES = st.builds(Identity, nickname=NICKNAMES, type=st.sampled_from(["wa", "mock"]))
-ACCOUNTS = st.builds(SavedAccount, IDS, IDENTITIES, st.none() | IDENTITIES)
+ACCOUNTS = st.builds(
+    account, IDS, NICKNAMES, st.sampled_from(["wa", "mock"]), seen=st.none() | NICKNAMES
+)
 
 
 @st.composite

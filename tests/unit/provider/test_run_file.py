@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatdaddy_pulumi.lifecycle.facts import Claim, Claims, LocalClaims
+from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.run_file import MissedFile, RunFile, begun_in, find_run, root_of
@@ -133,7 +133,7 @@ def test_a_run_of_another_stack_or_address_is_not_found() -> None:
 
 def claims_of(kind: str) -> Claims:
     if kind == "in memory":
-        return LocalClaims()
+        return Claims()
     run = a_run()
     if kind == "file of one host":
         run.run()
