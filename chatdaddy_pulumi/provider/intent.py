@@ -361,8 +361,9 @@ class _Found:
 
     def _bought_last(self, ref: Ref) -> str:
         """The account that the last run bought for the entry; "" if that is not known."""
-        sent = self._last.known.get(ref) if self._last and self._last.known else None
-        return sent.account_id if sent is not None else ""
+        known = None if self._last is None else self._last.known
+        sent = None if known is None else known.get(ref)
+        return "" if sent is None else sent.account_id
 
     def _add_sent(self, found: dict[Order, Unresolved]) -> None:
         """Add orders for the noted purchases that the last run may have sent."""
