@@ -341,14 +341,13 @@ class _Execution:
 
     async def _replace(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
         """Buy first, then remove; if the purchase fails, the old account stays."""
-        await self._acquire(key, spec._replace(adopt=None))
-        new = self.outcome.held[key]
         try:
+            await self._acquire(key, spec._replace(adopt=None))
             await self._let_go(key, held)
-        except LifecycleError:
-            # The new account is saved with the old one beside it: the next run removes that.
-            self.outcome.held[f"{key}{REPLACED}{held.account_id}"] = held
-            self.outcome.held[key] = new
+        except Exception:
+            if self.outcome.held[key].account_id != held.account_id:
+                # The new account is saved with the old one beside it: the next run removes that.
+                self.outcome.held[f"{key}{REPLACED}{held.account_id}"] = held
             raise
 
     async def _remove(self, key: str, held: HeldAccount) -> None:

@@ -45,6 +45,29 @@ def test_a_replacement_whose_removal_failed_is_finished_later(team: Team, driver
     assert team.purchases == 2
 
 
+@pytest.mark.parametrize("what", ["patch", "open"])
+def test_a_replacement_whose_new_account_can_not_be_changed_is_finished_later(
+    team: Team, driver: OneFleet, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The old account stays in the state, so that it is removed, and not paid for any longer."""
+    assert driver.up({"a": {"nickname": "x"}}, existing="allow") == {}
+    (old,) = team.live()
+    also: dict[str, Any] = {"assignees": ["u1"]} if what == "patch" else {"connect": True}
+    other = {"a": {"nickname": "x", "type": "mock", **also}}
+
+    async def refuse(*_: object) -> None:
+        raise BadRequest("not today", call="a call after the purchase")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(team, what, refuse)
+        assert set(driver.up(other, existing="allow")) == {"a"}
+    assert driver.ids["a"] != old
+    assert team.live() == {old, driver.ids["a"]}
+    assert driver.up(other, existing="allow") == {}
+    assert team.live() == {driver.ids["a"]}
+    assert team.purchases == 2
+
+
 def test_a_replacement_that_was_killed_is_found(team: Team, driver: OneFleet) -> None:
     assert driver.up({"a": {"nickname": "x"}}, existing="allow") == {}
     other = {"a": {"nickname": "x", "type": "mock"}}
