@@ -125,7 +125,7 @@ class AccountFleet(pulumi.ComponentResource):
             },
             pulumi.ResourceOptions.merge(
                 child,
-                pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None, updates=True)),
+                pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None)),
             ),
         )
         declared.resource = fleet

@@ -194,6 +194,8 @@ class Program:
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
     _first_purchases: dict[str, _FirstPurchase] = field(default_factory=dict)
+    #: The URNs of the resources that may buy in this run.
+    _may_buy: set[str] = field(default_factory=set)
 
     def declare(
         self,
@@ -245,18 +247,18 @@ class Program:
         return declaration
 
     def hooks(
-        self, provider: str, given: pulumi.ResourceHookBinding | None, *, updates: bool
+        self, provider: str, given: pulumi.ResourceHookBinding | None
     ) -> pulumi.ResourceHookBinding | None:
-        """The hooks that save the begun mark, beside those that the program gives.
-
-        `updates`: whether an update of the resource may buy, too.
-        """
+        """The hooks that save the begun mark, beside those that the program gives."""
         if sdk_hooks.under_mocks():
             return given
         if provider not in self._hooks:
 
-            async def begin(_args: pulumi.ResourceHookArgs) -> None:
-                await self._mark(provider)
+            async def begin(args: pulumi.ResourceHookArgs) -> None:
+                # Most updates of an `Account` buy nothing. They need not wait for the mark.
+                is_update = bool(args.old_outputs) and type_of(args.urn) == ACCOUNT_TYPE
+                if not is_update or args.urn in self._may_buy:
+                    await self._mark(provider)
 
             self._hooks[provider] = pulumi.ResourceHook(
                 f"chatdaddy-begun-{provider}" if provider else "chatdaddy-begun",
@@ -264,9 +266,7 @@ class Program:
                 pulumi.ResourceHookOptions(on_dry_run=True),
             )
         ours: list[Any] = [self._hooks[provider]]
-        own = pulumi.ResourceHookBinding(
-            before_create=ours, before_update=ours if updates else None
-        )
+        own = pulumi.ResourceHookBinding(before_create=ours, before_update=ours)
         return own if given is None else pulumi.ResourceHookBinding.merge(given, own)
 
     def _intent(self, name: str, provider: pulumi.ProviderResource | None) -> _Intent:
@@ -334,6 +334,7 @@ class Program:
             first_purchase = self._first_purchases[provider]
             buys = may_buy(await declaration.known(), opened.saved)
             if buys:
+                self._may_buy.add(declaration.urn)
                 first_purchase.buyers += 1
             await self._intents[provider][1].urn.future()
             await (

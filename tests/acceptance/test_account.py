@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
+from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE, MARK_TYPE
 from tests.acceptance.conftest import Case
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID
 
@@ -199,3 +201,22 @@ def test_the_error_of_an_import_names_adopt(case: Case) -> None:
     shown = case.preview(alice(opts), fails=True)
     assert "adopt='acc0123456789abcdef01234567'" in shown
     assert "Traceback" not in shown
+
+
+def test_an_update_that_may_buy_saves_the_begun_mark(case: Case) -> None:
+    """An account that no listing showed is bought again by an update, which may be killed."""
+    case.up(alice())
+
+    def mark() -> dict[str, Any]:
+        (one,) = case.stack.resources(MARK_TYPE)
+        return dict(one["outputs"])
+
+    before = mark()
+    case.up(alice('tier="unlimited"'))
+    assert mark() == before, "this update buys nothing"
+    state = case.stack.state()
+    (saved,) = (one for one in state["resources"] if one["type"] == ACCOUNT_TYPE)
+    saved["outputs"]["__missing_since"] = time.time() - 3600
+    case.stack.import_state(state)
+    case.up()
+    assert mark()["run"] != before["run"]

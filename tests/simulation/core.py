@@ -424,7 +424,8 @@ class _ProgramSide:
             "__intent": None if intent.failed else intent.outputs.get("__notes", missing),
         }
         registration: asyncio.Future[Registered] = self._run.loop.create_future()
-        if may_buy(self._declared(block), self._file.run.saved):
+        buys = may_buy(self._declared(block), self._file.run.saved)
+        if buys:
             await self._first_purchases[block.provider].enter(registration)
         answer = await self._monitor.register(
             replace(
@@ -434,7 +435,7 @@ class _ProgramSide:
                 made_of={"__intent": (intent.urn,)},
                 before=lambda _name, _news: self._begin(block.provider),
                 before_in_previews=True,
-                before_updates=block.kind == "fleet",
+                before_updates=buys or block.kind == "fleet",
             )
         )
         registration.set_result(answer)

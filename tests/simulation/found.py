@@ -419,6 +419,16 @@ FOUND: dict[str, History] = {
         _refresh(),
         _up(),
     ),
+    "a run is killed as it buys in place of a missing account": _deletions_not_reported(
+        _edit(_account("acct0", _entry(1, existing="allow"))),
+        _up(),
+        _by_hand("delete now", 1),
+        WaitStep(90_000.0),
+        _refresh(),
+        _killed(1, 0.05),
+        WaitStep(4000.0),
+        _run(machine="another machine"),
+    ),
     "the answer of a replacement is lost, and nothing was bought": _history(
         _edit(_account("acct1", _entry(1))),
         _up(),
