@@ -210,6 +210,19 @@ class AccountProvider:
             if isinstance(error, OutcomeUnknown) and error.sent:
                 return self._unresolved(urn, spec, news, error)
             raise error or NotDone(f"{spec.nickname!r} was not bought")
+        seen, replaced = facts_of(outcome.observed[""]), self._replaced(urn, held.account_id)
+        return Created(held.account_id, self._saved(news, spec, outcome, seen, replaced))
+
+    def _saved(
+        self,
+        news: Mapping[str, Any],
+        spec: AccountSpec,
+        outcome: Outcome,
+        seen: dict[str, Any],
+        replaced: dict[str, str],
+    ) -> dict[str, Any]:
+        """The outputs after the work. What failed after a purchase is left to the next run."""
+        urn, held, error = urn_of(news), outcome.held[""], outcome.failed.get("")
         if error is not None:
             self._host.warn(
                 f"{short_name(urn)} has an account now ({held.account_id}), but "
@@ -219,15 +232,14 @@ class AccountProvider:
         inputs = _stored(news)
         if not held.arguments.connect:
             inputs.pop("connect", None)
-        seen = facts_of(outcome.observed[""])
         state = AccountState(
             held=held,
             facts=seen if error is not None else _changed(seen, spec),
             inputs=inputs,
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
-            replaced=self._replaced(urn, held.account_id),
+            replaced=replaced,
         )
-        return Created(held.account_id, state.dump(_secrets(news)))
+        return state.dump(_secrets(news))
 
     def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
         """The accounts that the old side of a replacement holds, without the new side's own."""
@@ -257,17 +269,11 @@ class AccountProvider:
         if state.held is None:
             raise NotDone(f"{short_name(urn)}: it is not known yet whether it was bought")
         outcome = await self._work(urn, plan({"": state.held}, {"": spec}))
-        if outcome.failed:
+        if outcome.failed and outcome.held[""].account_id == state.held.account_id:
             raise outcome.failed[""]
         seen = facts_of(outcome.observed[""]) if "" in outcome.observed else dict(state.facts)
         seen.pop("deleted_at", None)
-        now = AccountState(
-            held=outcome.held[""],
-            facts=_changed(seen, spec),
-            inputs=_stored(news),
-            cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
-        )
-        return now.dump(_secrets(news))
+        return self._saved(news, spec, outcome, seen, {})
 
     async def _work(self, urn: str, todo: Plan) -> Outcome:
         self._host.refuse_unregistered(urn)

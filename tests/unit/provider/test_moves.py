@@ -121,6 +121,32 @@ def test_a_removal_refused_for_another_reason_fails(team: Team, stack: Stack) ->
     assert set(stack.failed("a")) == {"k0"}
 
 
+@pytest.mark.parametrize("what", ["patch", "open"])
+def test_an_account_bought_in_place_of_a_missing_one_is_saved_if_a_later_call_fails(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    program: Program = {"alice": account(existing="allow", assignees=["u1"], connect=True)}
+    stack.up(program)
+    team.hidden.add(stack.of("alice").id)
+    team.access_is_told = False
+    stack.refresh()
+
+    async def refuse(*_: object) -> None:
+        raise BadRequest("not today", call="a call after the purchase")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(team, what, refuse)
+        stack.up(program)
+    bought = stack.of("alice").outputs["account_id"]
+    assert any(bought in line and "not today" in line for line in stack.lines.warnings)
+    stack.move_to_another_machine()
+    assert "alice" in stack.up(program)
+    assert stack.of("alice").outputs["account_id"] == bought
+    assert team.all[bought].assignees == ["u1"]
+    assert team.all[bought].state == "connecting"
+    assert team.purchases == 2
+
+
 def test_an_account_that_is_still_missing_in_the_next_run_is_bought_again(
     team: Team, stack: Stack
 ) -> None:
