@@ -71,12 +71,21 @@ def test_a_nickname_that_is_reserved_is_not_sent_yet() -> None:
     assert sent(run) == set()
 
 
-def test_an_unreadable_file_is_ignored() -> None:
+@pytest.mark.parametrize("sent_after", [0, 1])
+def test_a_damaged_file_is_ignored(sent_after: int) -> None:
+    """A full disk cuts a line off, and the next line follows it."""
     run = a_run()
     run.sends(ALICE)
     (path,) = run.path.parent.glob("*-begun")
     path.write_text(path.read_text() + '["+", "urn')
+    for _ in range(sent_after):
+        run.sends(BOB)
     assert begun_in(run.number) is None
+
+
+def test_a_missing_file_is_ignored() -> None:
+    run = a_run()
+    (path,) = run.path.parent.glob("*-begun")
     path.unlink()
     assert begun_in(run.number) is None
 
