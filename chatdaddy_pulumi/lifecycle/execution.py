@@ -280,11 +280,13 @@ class _Execution:
 
     def _leave_to_later_ones(self) -> None:
         for key, (_, error) in list(self._awaited.items()):
-            if not self._facts.is_coming(error.taker.holder):
+            left = f"{entry_key(key)}{LEFT}"
+            taken = left != key and left in self.outcome.held  # by another account of the entry
+            if taken or not self._facts.is_coming(error.taker.holder):
                 continue
             del self._awaited[key]
             held = self.outcome.held.pop(key)
-            self.outcome.held[f"{entry_key(key)}{LEFT}"] = held
+            self.outcome.held[left] = held
             what = Removal.LEFT
             self.outcome.done.append(Done(key, held.account_id, what, other=error.taker))
 
