@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chatdaddy_pulumi.client.text import visible
@@ -326,9 +327,11 @@ class AccountProvider:
         facts = self._host.facts()
         urn = urn_of(state.inputs)
         label = short_name(urn) if urn else repr(state.held.nickname)
-        with not_done(f"{label} ({id}) can't be read"):
+        # The resource's ID is another if an update has bought an account in place of a missing one.
+        account_id = state.held.account_id
+        with not_done(f"{label} ({account_id}) can't be read"):
             found = await refresh(facts, {"": state.held})
-        self._host.refreshed[id] = found.held.get("")
+        self._host.refreshed[account_id] = found.held.get("")
         if found.gone:
             return Read("", {})
         held = found.held[""]
@@ -341,7 +344,7 @@ class AccountProvider:
             seen = {name: seen[name] for name in _LASTING if name in seen}
             seen |= facts_of(found.observed[""])
         secrets = _secrets(state.inputs)
-        now = AccountState(held=held, facts=seen, inputs=state.inputs, cost=state.cost)
+        now = replace(state, held=held, facts=seen)
         drift, inputs = held.drift or {}, dict(state.inputs)
         inputs |= {k: v for k, v in drift.items() if k in ("nickname", "tier", "assignees")}
         if "nickname" in drift:

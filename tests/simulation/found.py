@@ -455,6 +455,15 @@ FOUND: dict[str, History] = {
         _set("acct1", "", "type", "wa"),
         _PREVIEWED,
     ),
+    "a type is reverted after an interrupted replacement and a refresh": _history(
+        _edit(_account("acct1", _entry(1))),
+        _up(),
+        _set("acct1", "", "type", "instagram"),
+        _run(stop=Stop("interrupt", 1, 0.0, PURCHASE)),
+        _refresh(),
+        _set("acct1", "", "type", "wa"),
+        _PREVIEWED,
+    ),
     "the type of an entry is reverted after the removal of the old account failed": _history(
         _edit(_fleet("f", k0=_entry(1), k1=_entry(2))),
         _up(),

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from chatdaddy_pulumi.client import BadRequest
-from tests.support.provider import Program, Refused, Stack, account, fleet
+from chatdaddy_pulumi.provider.account import AccountProvider
+from tests.support.provider import Program, Refused, Stack, account, fleet, through_engine
 from tests.support.team import Team
 
 
@@ -161,3 +162,16 @@ def test_an_account_that_is_still_missing_in_the_next_run_is_bought_again(
     stack.up(program)
     assert stack.of("alice").outputs["account_id"] != old
     assert team.purchases == 2
+
+
+def test_a_refresh_names_the_account_that_replaced_a_missing_one(team: Team, stack: Stack) -> None:
+    """The update that bought it did not change the ID of the resource."""
+    program: Program = {"alice": account()}
+    stack.up(program)
+    team.hidden.add(stack.of("alice").id)
+    team.access_is_told = False
+    stack.refresh()
+    stack.up(program)
+    alice, host = stack.of("alice"), stack.host(None)
+    stack.call(AccountProvider(host).read(alice.id, through_engine(alice.outputs)))
+    assert list(host.refreshed) == [alice.outputs["account_id"]] != [alice.id]
