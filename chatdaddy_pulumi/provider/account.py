@@ -211,7 +211,8 @@ class AccountProvider:
             if isinstance(error, OutcomeUnknown) and error.sent:
                 return self._unresolved(urn, spec, news, error)
             raise error or NotDone(f"{spec.nickname!r} was not bought")
-        seen, replaced = facts_of(outcome.observed[""]), self._replaced(urn, held.account_id)
+        seen = facts_of(outcome.observed[""])
+        replaced = {} if self._retains(urn, spec) else self._replaced(urn, held.account_id)
         return Created(held.account_id, self._saved(news, spec, outcome, seen, replaced))
 
     def _saved(
@@ -241,6 +242,13 @@ class AccountProvider:
             replaced=replaced,
         )
         return state.dump(_secrets(news))
+
+    def _retains(self, urn: str, spec: AccountSpec) -> bool:
+        """Whether a replacement only forgets the old account. Another stack may have it then."""
+        context = self._host.context
+        old, declared = context.account(urn), context.declared(urn)
+        by_option = declared is not None and declared.retain
+        return by_option or _on_delete(old.inputs, spec.arguments.on_delete) is OnDelete.RETAIN
 
     def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
         """The accounts that the old side of a replacement holds, without the new side's own."""

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from chatdaddy_pulumi.client import BadRequest
 from chatdaddy_pulumi.provider.account import AccountProvider
-from tests.support.provider import Program, Refused, Stack, account, fleet, through_engine
+from tests.support.provider import (
+    Failed,
+    Program,
+    Refused,
+    Stack,
+    account,
+    fleet,
+    in_memory,
+    through_engine,
+)
 from tests.support.team import Team
 
 
@@ -175,3 +185,20 @@ def test_a_refresh_names_the_account_that_replaced_a_missing_one(team: Team, sta
     alice, host = stack.of("alice"), stack.host(None)
     stack.call(AccountProvider(host).read(alice.id, through_engine(alice.outputs)))
     assert list(host.refreshed) == [alice.outputs["account_id"]] != [alice.id]
+
+
+@pytest.mark.parametrize("option", [False, True])
+def test_an_account_retained_in_a_replacement_is_not_taken_back(
+    team: Team, stack: Stack, option: bool
+) -> None:
+    """Another stack may have it by now."""
+    said: dict[str, Any] = {"retain": True} if option else {"on_delete": "retain"}
+    stack.up({"alice": account(**said)})
+    old = stack.of("alice").id
+    stack.up({"alice": account(type="mock", **said)})
+    in_memory(team).up({"theirs": account(nickname="alice", adopt=old)})
+    with pytest.raises(Refused, match=f"already has an account named 'alice': {old}"):
+        stack.preview({"alice": account(**said)})
+    with pytest.raises(Failed, match=old):
+        stack.up({"alice": account(**said)})
+    assert stack.of("alice").id != old
