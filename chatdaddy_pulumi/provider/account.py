@@ -136,8 +136,8 @@ class AccountProvider:
         registered = urn in context.checked
         if not registered and context.intent_checked:
             # The resource was not checked in this run (`ignore_changes`).
-            if state.held is None:
-                self._host.warn(messages.unfinished(short_name(urn_of(state.inputs))))
+            own = urn or urn_of(state.inputs)
+            await self._host.warn_of_ignored(own, is_unfinished=state.held is None)
             return Difference(False)
         before = state.inputs
         replaces = [

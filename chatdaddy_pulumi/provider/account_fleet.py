@@ -169,7 +169,7 @@ class FleetProvider:
             # A refresh runs without the program: only the drift counts. If the program runs, the
             # resource has `ignore_changes`, and nothing is done.
             if ignored:
-                self._tell_ignored(context, urn, state)
+                await self._tell_ignored(context, urn, state)
             found = any(one.drift for one in state.held.values())
             return Difference(found and not ignored)
         _, reading = self._reading(news)
@@ -192,15 +192,15 @@ class FleetProvider:
         left = left or is_renamed(olds, urn)
         return Difference(not compared.plan.empty or left)
 
-    def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
+    async def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
         """Warn of work that `ignore_changes` prevents.
 
         Raises:
             LifecycleError: an account is carried over to an entry of this fleet.
         """
         name = short_name(urn)
-        if state.failed or state.unresolved:
-            self._host.warn(messages.unfinished(name), urn)
+        is_unfinished = bool(state.failed or state.unresolved)
+        await self._host.warn_of_ignored(urn, is_unfinished=is_unfinished)
         coming = {
             ref.key: one.account_id
             for one in context.ownership.leaving

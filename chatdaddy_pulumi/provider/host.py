@@ -5,19 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.text import visible_lines
-from chatdaddy_pulumi.lifecycle.decisions import Decisions
-from chatdaddy_pulumi.lifecycle.errors import CannotAdopt, Missing, NotDone, OutcomeUnknown
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, is_free
+from chatdaddy_pulumi.lifecycle.errors import (
+    CannotAdopt,
+    Missing,
+    NotDone,
+    OutcomeUnknown,
+    not_done,
+)
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
-from chatdaddy_pulumi.lifecycle.recovery import Sent
+from chatdaddy_pulumi.lifecycle.recovery import Sent, Unresolved, suspects
+from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
@@ -137,6 +144,28 @@ class Host:
             patience_s=options.lookup_s + 15,
             client_max_age_s=options.snapshot_max_age_s,
         )
+
+    async def warn_of_ignored(self, urn: str, *, is_unfinished: bool) -> None:
+        """Warn of work on a resource that `ignore_changes` prevents, and name what an interrupted
+        run may have bought for it."""
+        orders = [one for ref, one in self.context.unresolved.items() if ref.holder == urn]
+        if is_unfinished or orders:
+            self.warn(messages.unfinished(short_name(urn)), urn)
+        if orders:
+            facts = self.facts()
+            with not_done("nothing was done: the accounts can't be read"):
+                facts.view = await look(self.client, {one.note.identity.nickname for one in orders})
+                facts.user_id = await self.client.user_id()
+            self.name_suspects(facts, orders)
+
+    def name_suspects(
+        self, facts: Facts, orders: Iterable[Unresolved], taken: Collection[str] = ()
+    ) -> None:
+        """Name what an interrupted run may have bought, and no entry has or asks for."""
+        found = suspects(orders, facts.view.accounts.values(), facts.user_id)
+        for account_id, account in found.items():
+            if account_id not in taken and is_free(facts, account_id):
+                self.warn(messages.suspect(account_id, account.nickname))
 
     def refuse_unregistered(self, urn: str) -> None:
         """Refuse to work on a resource for which the program passes no run.

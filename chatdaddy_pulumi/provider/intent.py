@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,6 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     Unresolved,
     assign,
     came_to_nothing,
-    suspects,
 )
 from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
@@ -228,7 +227,7 @@ class IntentProvider:
             facts.user_id = await facts.client.user_id()
         except (ChatDaddyError, LifecycleError):
             return
-        _name_suspects(self._host, facts, orders, self._host.removed)
+        self._host.name_suspects(facts, orders, self._host.removed)
 
 
 class _Found:
@@ -265,7 +264,7 @@ class _Found:
             await self._look_for(context.suspected, facts)
             taken = {one.account_id for one in recovered_now(facts).accounts.values()}
             taken |= {str(one.said.adopt) for one in self._declared_entries()}
-            _name_suspects(self._host, facts, context.suspected.values(), taken)
+            self._host.name_suspects(facts, context.suspected.values(), taken)
 
     # --- what is declared and held
 
@@ -594,17 +593,6 @@ class _Found:
             if dropped_holder and ownership.goes_to(one.account_id, one.ref) is None:
                 found[one.ref.label] = one.account
         return found
-
-
-def _name_suspects(
-    host: Host, facts: Facts, orders: Collection[Unresolved], taken: Collection[str]
-) -> None:
-    """Name what an interrupted run may have bought, and no entry asks for."""
-    for account_id, account in suspects(
-        orders, facts.view.accounts.values(), facts.user_id
-    ).items():
-        if account_id not in taken and is_free(facts, account_id):
-            host.warn(messages.suspect(account_id, account.nickname))
 
 
 def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:

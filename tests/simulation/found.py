@@ -419,6 +419,20 @@ FOUND: dict[str, History] = {
         _refresh(),
         _up(),
     ),
+    **{
+        f"changes of {kind} are ignored after a killed replacement": _history(
+            _edit(resource),
+            _up(),
+            _set("one", key, "type", "mail"),
+            _run(stop=Stop("kill", 1, 0.05, "DELETE" if kind == "a fleet" else PURCHASE)),
+            _edit(Change("option", ("one", "ignore_changes", True))),
+            _up(),
+        )
+        for kind, key, resource in (
+            ("a fleet", "k2", _fleet("one", k2=_entry(3))),
+            ("an account", "", _account("one", _entry(1))),
+        )
+    },
     "a run is killed as it buys in place of a missing account": _deletions_not_reported(
         _edit(_account("acct0", _entry(1, existing="allow"))),
         _up(),
