@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.spec.identity import Identity
-from chatdaddy_pulumi.spec.nicknames import normal
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
-from chatdaddy_pulumi.spec.nicknames import normal
+from chatdaddy_pulumi.client.nicknames import normal
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount

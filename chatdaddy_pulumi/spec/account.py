@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.spec.identity import Identity
-from chatdaddy_pulumi.spec.nicknames import normal
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.spec import UNKNOWN, has_unknown
 from chatdaddy_pulumi.spec.account import ARGUMENTS, AccountSpec, Arguments
-from chatdaddy_pulumi.spec.nicknames import normal
 from chatdaddy_pulumi.spec.problem import Problem, printable, shown
 from chatdaddy_pulumi.spec.rules import (
     ACCOUNT,
