@@ -59,7 +59,7 @@ class Sent(NamedTuple):
 
 
 class Order(NamedTuple):
-    """The identity of an order."""
+    """What identifies an order: its entry, and the nickname and type that were asked for."""
 
     #: The entry that it is for.
     ref: Ref
@@ -67,7 +67,7 @@ class Order(NamedTuple):
 
 
 class Unresolved(NamedTuple):
-    """An order: a purchase that an interrupted run may have made."""
+    """What is known of an order: a purchase that a run may have sent, without a known outcome."""
 
     note: Note
     #: When the first purchase may have been sent, in seconds since 1970.

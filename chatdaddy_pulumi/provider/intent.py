@@ -232,7 +232,8 @@ class IntentProvider:
 
 
 class _Found:
-    """The situation that a run finds before it does anything."""
+    """What a run finds before it does anything: orders of earlier runs, accounts that are not as
+    the state says, and what is about to be bought."""
 
     def __init__(self, host: Host, olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
         self._host = host

@@ -51,6 +51,7 @@ class ChatDaddyFailure(Exception):
 ChatDaddyFailure.__name__ = ChatDaddyFailure.__qualname__ = "ChatDaddy"
 ChatDaddyFailure.__module__ = "builtins"
 
+#: The implementation of each name in `registry.PROVIDERS`.
 _CLASSES = {
     "_account": AccountProvider,
     "_baseline": ForgottenProvider,
