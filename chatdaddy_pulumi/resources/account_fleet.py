@@ -14,7 +14,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import Existing, OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.listing import counted, lines
+from chatdaddy_pulumi.lifecycle.key_lists import counted, lines
 from chatdaddy_pulumi.lifecycle.plan import plan
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_late, write_line
 from chatdaddy_pulumi.provider.run_context import Declared

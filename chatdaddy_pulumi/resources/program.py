@@ -31,7 +31,7 @@ INTENT = "chatdaddy-intent"
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", MARK_TYPE)
 
 #: The stack's settings, ``chatdaddy:teamId`` and so on; without tokens, which are never shown.
-_SETTINGS = (
+SETTINGS = (
     *("teamId", "baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl"),
     *("concurrency", "prices", "client", "verify"),
 )
@@ -411,7 +411,7 @@ def is_protected_by(opts: pulumi.ResourceOptions) -> bool:
 
 def secret_settings() -> list[str]:
     """The keys of the stack's configuration that are ours, and secrets."""
-    keys = [f"chatdaddy:{name}" for name in _SETTINGS]
+    keys = [f"chatdaddy:{name}" for name in SETTINGS]
     return [key for key in keys if sdk_hooks.is_secret_setting(key)]
 
 

@@ -17,13 +17,13 @@ import pytest
 
 from chatdaddy_pulumi import Account, AccountFleet
 from chatdaddy_pulumi.client.bridge import client_for
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.client.proxies import Proxy
 from chatdaddy_pulumi.client.redact import one_line
 from chatdaddy_pulumi.provider.host import Host as ProviderHost
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.spec import rules
-from chatdaddy_pulumi.spec.nicknames import normal
 from chatdaddy_pulumi.spec.problem import Problem
 from tests.support import leaks
 from tests.support.engine import ENGINES, Run, Stack, write_project
