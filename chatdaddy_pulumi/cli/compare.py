@@ -11,8 +11,8 @@ from typing import Any
 
 from chatdaddy_pulumi.cli.entries import FileEntry
 from chatdaddy_pulumi.cli.team import TeamAccount
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.enums import Existing
-from chatdaddy_pulumi.spec.nicknames import normal
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from typing import Any
 from chatdaddy_pulumi.cli import entries as files
 from chatdaddy_pulumi.cli.console import Failed
 from chatdaddy_pulumi.cli.team import TeamAccount
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.enums import AccountType, LoginType, Tier
-from chatdaddy_pulumi.spec.nicknames import normal
 from chatdaddy_pulumi.spec.rules import INTERNAL_SETTINGS
 
 SCHEMA_FILE = "fleet.schema.json"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from chatdaddy_pulumi.client.models import ObservedAccount, plain_nickname
+from chatdaddy_pulumi.client.models import ObservedAccount
+from chatdaddy_pulumi.client.nicknames import normal
 
 
 class AccountCache:
@@ -44,19 +45,19 @@ class AccountCache:
         return (self._accounts or {}).get(account_id)
 
     def named(self, nickname: str) -> list[ObservedAccount]:
-        """The accounts of that nickname, compared by `plain_nickname`."""
+        """The accounts of that nickname, compared by `normal`."""
         accounts = self._accounts or {}
         if self._by_nickname is None:
             self._by_nickname = {}
             for account in accounts.values():
                 self._index(self._by_nickname, account)
-        found = self._by_nickname.get(plain_nickname(nickname), ())
+        found = self._by_nickname.get(normal(nickname), ())
         return [accounts[account_id] for account_id in found]
 
     @staticmethod
     def _index(by_nickname: dict[str, dict[str, None]], account: ObservedAccount) -> None:
         if account.nickname is not None:
-            name = plain_nickname(account.nickname)
+            name = normal(account.nickname)
             by_nickname.setdefault(name, {})[account.account_id] = None
 
     # --- listings
@@ -117,7 +118,7 @@ class AccountCache:
             self._accounts, self._handed_out = dict(self._accounts), False
         old = self._accounts.pop(account_id, None)
         if old is not None and self._by_nickname is not None:
-            self._by_nickname.get(plain_nickname(old.nickname or ""), {}).pop(account_id, None)
+            self._by_nickname.get(normal(old.nickname or ""), {}).pop(account_id, None)
         if account is not None:
             self._accounts[account_id] = account
             if self._by_nickname is not None:

@@ -27,10 +27,10 @@ from chatdaddy_pulumi.client.models import (
     ArchiveProgress,
     ObservedAccount,
     Purchase,
-    plain_nickname,
     read_account,
     read_page,
 )
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.client.options import ClientOptions
 from chatdaddy_pulumi.client.purchases import Purchases
 from chatdaddy_pulumi.client.tasks import SingleFlight, now
@@ -132,7 +132,7 @@ class Accounts:
     async def find(self, nickname: str) -> list[ObservedAccount]:
         """The accounts of that nickname, deleted and archived ones too if listed.
 
-        Nicknames are compared by `plain_nickname`.
+        Nicknames are compared by `normal`.
         """
         if self._fresh():
             await self._settle_uncertain()
@@ -299,7 +299,7 @@ class Accounts:
             self._cache.learned(account_id, account)
 
     async def _search_nickname(self, nickname: str) -> list[ObservedAccount]:
-        found = await self._search(plain_nickname(nickname))
+        found = await self._search(normal(nickname))
         return [account for account in found.values() if account.is_called(nickname)]
 
     async def _search(self, text: str, wanted: str | None = None) -> dict[str, ObservedAccount]:

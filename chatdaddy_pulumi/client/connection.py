@@ -31,12 +31,13 @@ def http_transport(
 ) -> httpx.AsyncBaseTransport:
     """The connections to these services alone, through the environment's proxies.
 
-    Reading the certificates takes a while, so it is left out if all services are ``http://``.
-    `certificates` gives what `tls_context` gave before for the same environment.
+    Reading the certificates takes a while, so it is left out if all services are ``http://`` and
+    no CA file is given. `certificates` gives what `tls_context` gave before for the same
+    environment.
     """
     addresses = [address for url in urls.all() if (address := parse(url)) is not None]
     tls = None
-    if any(address.scheme == "https" for address in addresses):
+    if options.ca_file or any(address.scheme == "https" for address in addresses):
         tls = certificates() if certificates else tls_context(options.ca_file, environment)
     pools: dict[Origin, httpx.AsyncBaseTransport] = {}
     for address in addresses:

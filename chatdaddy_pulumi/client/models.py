@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,6 +17,7 @@ from pydantic_core import from_json
 
 from chatdaddy_pulumi import enums
 from chatdaddy_pulumi.client.decoding import BadBody
+from chatdaddy_pulumi.client.nicknames import normal
 
 #: IDs are put into addresses and into messages.
 _USABLE_ID = r"^[!-~]*[0-9A-Za-z][!-~]*$"
@@ -114,15 +114,8 @@ class ObservedAccount(_Received):
         return epoch_seconds(self.created_at)
 
     def is_called(self, nickname: str) -> bool:
-        """Whether this is its nickname; see `plain_nickname`."""
-        return self.nickname is not None and plain_nickname(self.nickname) == plain_nickname(
-            nickname
-        )
-
-
-def plain_nickname(nickname: str) -> str:
-    """The nickname for comparisons: in Unicode's form NFC, without blanks around it."""
-    return unicodedata.normalize("NFC", nickname).strip()
+        """Whether this is its nickname; see `normal`."""
+        return self.nickname is not None and normal(self.nickname) == normal(nickname)
 
 
 def epoch_seconds(time: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Time, and work that several callers wait for together."""
+"""The event loop's time, and work that several callers await."""
 
 from __future__ import annotations
 

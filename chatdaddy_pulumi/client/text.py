@@ -12,7 +12,6 @@ _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 _JOINERS = "\u200c\u200d"
 #: Most texts are printable ASCII, which needs no look at each character.
 _PLAIN = re.compile(r"[ -~]*")
-_SPACES = re.compile(r"\s+")
 
 
 def _escape(character: str) -> str:
@@ -51,11 +50,6 @@ def visible(text: str) -> str:
 def visible_lines(text: str) -> str:
     """`visible` for each line."""
     return "\n".join(map(visible, text.split("\n")))
-
-
-def one_line(text: str) -> str:
-    """`visible` in one line, with one blank for each run of white space."""
-    return visible(_SPACES.sub(" ", text).strip())
 
 
 def _is_safe(text: str, place: int) -> bool:

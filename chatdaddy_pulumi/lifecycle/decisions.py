@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 class Reason(Enum):
     """Why an account is taken over."""
 
+    #: The entry holds it, or held it before, and its resource is created again.
     KEPT = "kept"
     CARRIED = "carried over"
     RECOVERED = "bought by an interrupted run"

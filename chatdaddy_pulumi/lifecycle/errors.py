@@ -1,4 +1,4 @@
-"""The errors of this package. Each message is one line for a person."""
+"""The reasons for which something is not done. Each message is one line for a person."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class HistoryLoss(LifecycleError):
 
 
 class NotDone(LifecycleError):
-    """ChatDaddy refused, or could not be asked, or its answer was lost."""
+    """ChatDaddy refused it, or could not be asked; or it could not be done safely in this run."""
 
 
 @contextmanager

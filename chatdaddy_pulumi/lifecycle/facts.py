@@ -1,4 +1,6 @@
-"""The facts for a piece of work: one object that is passed to each verb."""
+"""The facts for a piece of work (`Facts`), which are passed to each verb, and the claims that the
+resources of a run share (`Claims`).
+"""
 
 from __future__ import annotations
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chatdaddy_pulumi.client.nicknames import same
 from chatdaddy_pulumi.enums import ArchiveState
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
-from chatdaddy_pulumi.spec.nicknames import same
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount

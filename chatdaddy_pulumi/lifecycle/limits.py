@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from chatdaddy_pulumi.lifecycle.errors import TooMuch
-from chatdaddy_pulumi.lifecycle.listing import counted, listed
+from chatdaddy_pulumi.lifecycle.key_lists import counted, listed
 from chatdaddy_pulumi.spec.limits import Limit
 
 #: By default, one run may remove this share of the fleet, rounded up.

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from chatdaddy_pulumi.client.nicknames import same
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.spec.account import AccountSpec
-from chatdaddy_pulumi.spec.nicknames import same
 
 Change = tuple[HeldAccount, AccountSpec]
 

@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.spec.identity import Identity
-from chatdaddy_pulumi.spec.nicknames import normal
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -59,7 +59,7 @@ class Sent(NamedTuple):
 
 
 class Order(NamedTuple):
-    """The identity of an order."""
+    """What identifies an order: its entry, and the nickname and type that were asked for."""
 
     #: The entry that it is for.
     ref: Ref
@@ -67,7 +67,7 @@ class Order(NamedTuple):
 
 
 class Unresolved(NamedTuple):
-    """An order: a purchase that an interrupted run may have made."""
+    """What is known of an order: a purchase that a run may have sent, without a known outcome."""
 
     note: Note
     #: When the first purchase may have been sent, in seconds since 1970.

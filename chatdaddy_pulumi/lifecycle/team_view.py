@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
-from chatdaddy_pulumi.spec.nicknames import normal
+from chatdaddy_pulumi.client.nicknames import normal
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount
@@ -65,8 +65,8 @@ async def look(
 ) -> TeamView:
     """The accounts of these nicknames and IDs, as of at most `max_age` seconds ago.
 
-    They are looked up one by one, or in a listing of the whole team, which is a call for every
-    hundred of its accounts, whichever needs fewer calls. `at_least` is the known size of the team.
+    They are looked up one by one, or the whole team is listed, which is a call for every hundred
+    accounts: whichever needs fewer calls. `at_least` is the known size of the team.
 
     Raises:
         ChatDaddyError: ChatDaddy could not be asked, or its listing contradicts itself.

@@ -16,7 +16,7 @@ from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import LIMITED_TIER_MESSAGES, Tier
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver
 from chatdaddy_pulumi.lifecycle.errors import HistoryLoss
-from chatdaddy_pulumi.lifecycle.listing import counted, listed
+from chatdaddy_pulumi.lifecycle.key_lists import counted, listed
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.spec.account import AccountSpec
 

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.facts import Facts
     from chatdaddy_pulumi.spec.account import AccountSpec
 
-#: If an answer is lost, the purchase may still happen within this many times the wait for it.
+#: A purchase without an answer may still happen within this many times the time that the client
+#: has waited for the answer.
 _SLOWER_STILL = 10.0
 
 #: Seconds after the program's start in which its first resource may still be checked, and the

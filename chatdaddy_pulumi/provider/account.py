@@ -52,7 +52,7 @@ _KEPT = ("__urn", "__secrets")
 #: The attributes that each account has, even if an answer lacks them.
 _LASTING = ("nickname", "type", "tier", "state", "settings", "owner_id", "created_at")
 
-#: The beginnings of results that the engine shows, too.
+#: How results begin that are not logged, since the engine shows them itself.
 _SAID_BY_THE_ENGINE = ("1 bought:", "1 changed:", "1 failed", "1 not tried")
 
 #: The inputs whose change replaces the account.

@@ -22,8 +22,8 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, Outcome, Tally, execute
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
-from chatdaddy_pulumi.lifecycle.listing import NAMED, listed
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Unresolved

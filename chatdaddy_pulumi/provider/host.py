@@ -98,7 +98,8 @@ class Host:
             if run is None:
                 raise NotDone(
                     f"nothing was done: the file of this run, {hidden.get('path')}, is not found. "
-                    "The program and the engine need one TMPDIR, whose files stay while they run"
+                    "The program and the engine must have the same TMPDIR, and its files must stay "
+                    "while they run"
                 )
             self._enter(run, str(hidden.get("provider") or ""))
         return self.context

@@ -19,7 +19,7 @@ from chatdaddy_pulumi.lifecycle.decisions import decide_all, is_free, recovered_
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.listing import listed
+from chatdaddy_pulumi.lifecycle.key_lists import listed
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, leaf_of, type_of
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
@@ -231,7 +231,8 @@ class IntentProvider:
 
 
 class _Found:
-    """The situation that a run finds before it does anything."""
+    """What a run finds before it does anything: orders of earlier runs, accounts that are not as
+    the state says, and what is about to be bought."""
 
     def __init__(self, host: Host, olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
         self._host = host

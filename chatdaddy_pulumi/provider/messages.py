@@ -30,7 +30,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.listing import counted, lines, listed
+from chatdaddy_pulumi.lifecycle.key_lists import counted, lines, listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short

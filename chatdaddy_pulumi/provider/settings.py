@@ -119,9 +119,9 @@ class Settings:
         from pydantic import TypeAdapter, ValidationError
 
         given: dict[str, Any] = {}
-        if patience := self.get("client"):
+        if text := self.get("client"):
             try:
-                given = TypeAdapter(dict[str, float | str | None]).validate_json(patience)
+                given = TypeAdapter(dict[str, float | str | None]).validate_json(text)
             except ValidationError:
                 raise ConfigurationError(
                     "chatdaddy:client",

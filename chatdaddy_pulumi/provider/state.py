@@ -19,7 +19,7 @@ from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, SavedHolder, is_
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
 from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.provider.fleet_lines import read_lines, write_line
-from chatdaddy_pulumi.spec.account import Arguments
+from chatdaddy_pulumi.spec.account import ARGUMENTS, Arguments
 from chatdaddy_pulumi.spec.identity import Identity
 from chatdaddy_pulumi.spec.rules import holds_control
 
@@ -184,8 +184,8 @@ class AccountState:
 
 def arguments_of(inputs: Mapping[str, Any]) -> Arguments:
     """The arguments in checked inputs."""
-    names = ("type", "tier", "settings", "login_type", "assignees", "connect", "on_delete")
-    return Arguments.of(**{name: inputs[name] for name in names if inputs.get(name) is not None})
+    given = {name: inputs[name] for name in ARGUMENTS if inputs.get(name) is not None}
+    return Arguments.of(**given)
 
 
 def facts_of(account: ObservedAccount) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.resources.program import (
-    fail_run,
+    end_if_failed,
     is_protected_by,
     program,
     provider_name,
@@ -148,8 +148,18 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 ),
             ),
         )
-        failed: pulumi.Output[str | None] = getattr(self, "__failed")
-        failed.apply(fail_run)
+        end_if_failed(
+            getattr(self, "__failed"), lambda failed, secret: _failure_of(name, failed, secret)
+        )
+
+
+def _failure_of(name: str, failed: str | None, secret: bool) -> str | None:
+    if failed and secret:
+        return (
+            f"Account {name!r} failed; the reason is not shown, because an argument is a secret. "
+            "What was done is saved, and the next `pulumi up` does what is missing"
+        )
+    return failed
 
 
 _OUTPUTS = (

@@ -14,14 +14,14 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import Existing, OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.listing import counted, lines
+from chatdaddy_pulumi.lifecycle.key_lists import counted, lines
 from chatdaddy_pulumi.lifecycle.plan import plan
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_late, write_line
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import FleetState, plain
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
-    fail_run,
+    end_if_failed,
     is_protected_by,
     old_names,
     program,
@@ -141,7 +141,7 @@ class AccountFleet(pulumi.ComponentResource):
             said = pulumi.Output.all(accounts=accounts, defaults=defaults)
             self._held = said.apply(lambda known: _as_if_bought(name, known))
             self._counts = self._held.apply(_counts_as_if_bought)
-        self._failed.apply(lambda failed: fail_run(_failure_of(name, failed)))
+        end_if_failed(self._failed, lambda failed, secret: _failure_of(name, failed, secret))
         self.register_outputs({})
 
     # Computed on access, since ten thousand accounts take time.
@@ -246,17 +246,17 @@ def _counts_as_if_bought(held: Mapping[str, Any]) -> dict[str, Any]:
     return counts
 
 
-def _failure_of(name: str, failed: Mapping[str, str] | None) -> str | None:
+def _failure_of(name: str, failed: Mapping[str, str] | None, secret: bool) -> str | None:
     """A line with the number of failures, then lines with keys and reasons."""
     if not failed:
         return None
-    return "\n".join(
-        [
-            f"AccountFleet {name!r}: {counted(len(failed))} failed; the others are done and "
-            "saved, and the next `pulumi up` does what is missing:",
-            *lines(failed),
-        ]
+    told = (
+        f"AccountFleet {name!r}: {counted(len(failed))} failed; the others are done and saved, and "
+        "the next `pulumi up` does what is missing"
     )
+    if secret:
+        return f"{told}. Keys and reasons are in the output `failed`, which is a secret"
+    return "\n".join([f"{told}:", *lines(failed)])
 
 
 def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:

@@ -35,7 +35,7 @@ from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import PART
 from chatdaddy_pulumi.resources.sdk_hooks import (
     HostProcess,
-    plain,
+    from_host,
     raw_configuration,
     show_tracebacks,
 )
@@ -51,6 +51,7 @@ class ChatDaddyFailure(Exception):
 ChatDaddyFailure.__name__ = ChatDaddyFailure.__qualname__ = "ChatDaddy"
 ChatDaddyFailure.__module__ = "builtins"
 
+#: The implementation of each name in `registry.PROVIDERS`.
 _CLASSES = {
     "_account": AccountProvider,
     "_baseline": ForgottenProvider,
@@ -83,8 +84,8 @@ class DynamicProvider:
         _host.configure(Settings(raw_configuration(req.config), os.environ))
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        given = plain(news)
-        found = self._run(self._provider.check(plain(olds), given))
+        given = from_host(news)
+        found = self._run(self._provider.check(from_host(olds), given))
         mask = _host.mask
         named = given.get("__secrets")
         secrets = {name.removesuffix(PART) for name in named} if isinstance(named, list) else ()
@@ -98,22 +99,22 @@ class DynamicProvider:
         return CheckResult(found.inputs, failures)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        found = self._run(self._provider.diff(id_, plain(olds), plain(news)))
+        found = self._run(self._provider.diff(id_, from_host(olds), from_host(news)))
         return DiffResult(changes=found.changes, replaces=found.replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        found = self._run(self._provider.create(plain(props)))
+        found = self._run(self._provider.create(from_host(props)))
         return CreateResult(found.id, found.outputs)
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        found = self._run(self._provider.read(id_, plain(props)))
+        found = self._run(self._provider.read(id_, from_host(props)))
         return ReadResult(found.id, found.outputs, found.inputs)
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(self._run(self._provider.update(id_, plain(olds), plain(news))))
+        return UpdateResult(self._run(self._provider.update(id_, from_host(olds), from_host(news))))
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        self._run(self._provider.delete(id_, plain(props)), removes=True)
+        self._run(self._provider.delete(id_, from_host(props)), removes=True)
 
     def _run(self, work: Coroutine[Any, Any, T], *, removes: bool = False) -> T:
         """Show expected failures as one line, and bugs of this package with their traceback."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Literal
@@ -31,7 +31,7 @@ INTENT = "chatdaddy-intent"
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", MARK_TYPE)
 
 #: The stack's settings, ``chatdaddy:teamId`` and so on; without tokens, which are never shown.
-_SETTINGS = (
+SETTINGS = (
     *("teamId", "baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl"),
     *("concurrency", "prices", "client", "verify"),
 )
@@ -376,10 +376,19 @@ class Program:
         return made
 
 
-def fail_run(failed: str | None) -> None:
-    """End the program with an error, after everything that was done is saved."""
-    if failed and not pulumi.runtime.is_dry_run():
-        raise pulumi.RunError(failed)
+def end_if_failed(failed: pulumi.Output[Any], error_of: Callable[[Any, bool], str | None]) -> None:
+    """End the program with an error, after everything that was done is saved.
+
+    `error_of` gives the error's text, if there is one, from the output's value and whether that is
+    a secret.
+    """
+
+    def end(known: Sequence[Any]) -> None:
+        text = error_of(*known)
+        if text and not pulumi.runtime.is_dry_run():
+            raise pulumi.RunError(text)
+
+    pulumi.Output.all(failed, failed.is_secret()).apply(end)
 
 
 def provider_name(opts: pulumi.ResourceOptions) -> str:
@@ -412,7 +421,7 @@ def is_protected_by(opts: pulumi.ResourceOptions) -> bool:
 
 def secret_settings() -> list[str]:
     """The keys of the stack's configuration that are ours, and secrets."""
-    keys = [f"chatdaddy:{name}" for name in _SETTINGS]
+    keys = [f"chatdaddy:{name}" for name in SETTINGS]
     return [key for key in keys if sdk_hooks.is_secret_setting(key)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from chatdaddy_pulumi.resources.program import secret_names
+from chatdaddy_pulumi.resources.program import SETTINGS, secret_names
 from chatdaddy_pulumi.resources.sdk_hooks import is_secret_setting
 
 #: These are always secrets, so they are not named as such.
@@ -80,9 +80,7 @@ class Provider(pulumi.ProviderResource):
         # The engine tells a provider of its own arguments alone. A stack that is tried on a sandbox
         # must not call the real ChatDaddy because of that.
         settings |= {
-            key: _of_stack(key)
-            for key, value in settings.items()
-            if value is None and key not in ("teamId", *_TOKENS)
+            key: _of_stack(key) for key in SETTINGS if key != "teamId" and settings.get(key) is None
         }
         given: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
         super().__init__("pulumi-python", name, {**given, "__secrets": _secrets(given)}, opts)

@@ -26,7 +26,7 @@ from chatdaddy_pulumi.resources import sdk_hooks
 if TYPE_CHECKING:
     from chatdaddy_pulumi.resources.dynamic import DynamicProvider
 
-sdk_hooks.silence_interrupts()  # each program imports this module with each resource
+sdk_hooks.silence_interrupts()  # every program with a resource of ours imports this module
 
 
 class ProviderReference(ResourceProvider):

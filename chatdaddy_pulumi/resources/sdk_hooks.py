@@ -194,15 +194,15 @@ def fast_start() -> Iterator[None]:
             sys.modules.pop(command, None)
 
 
-def plain(value: Any) -> Any:
+def from_host(value: Any) -> Any:
     """A value from the host, with unknown values as `UNKNOWN`."""
     if isinstance(value, Unknown):
         return UNKNOWN
     if rpc.is_rpc_secret(value):
-        return plain(rpc.unwrap_rpc_secret(value))
+        return from_host(rpc.unwrap_rpc_secret(value))
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    return [plain(inner) for inner in value] if isinstance(value, list) else value
+        return {key: from_host(inner) for key, inner in value.items()}
+    return [from_host(inner) for inner in value] if isinstance(value, list) else value
 
 
 def raw_configuration(config: Any) -> dict[str, Any]:

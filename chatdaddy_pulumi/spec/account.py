@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.spec.identity import Identity
-from chatdaddy_pulumi.spec.nicknames import normal
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,11 @@ class Arguments:
 
     def but(self, **changes: Any) -> Arguments:
         """The same arguments, some of them otherwise."""
-        return Arguments.of(
-            **{
-                "type": self.type,
-                "tier": self.tier,
-                "settings": self.settings,
-                "login_type": self.login_type,
-                "assignees": self.assignees,
-                "connect": self.connect,
-                "on_delete": self.on_delete,
-                **changes,
-            }
-        )
+        return Arguments.of(**({name: getattr(self, name) for name in ARGUMENTS} | changes))
+
+
+#: The names of the arguments that accounts may share.
+ARGUMENTS = tuple(one.name for one in fields(Arguments) if one.name != "text")
 
 
 @lru_cache(maxsize=10_000)

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Literal, NamedTuple
 
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.enums import AccountType, Existing
 from chatdaddy_pulumi.spec import UNKNOWN
-from chatdaddy_pulumi.spec.nicknames import normal
 
 
 class Identity(NamedTuple):

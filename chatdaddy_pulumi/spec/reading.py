@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.spec import UNKNOWN, has_unknown
-from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
-from chatdaddy_pulumi.spec.nicknames import normal
+from chatdaddy_pulumi.spec.account import ARGUMENTS, AccountSpec, Arguments
 from chatdaddy_pulumi.spec.problem import Problem, printable, shown
 from chatdaddy_pulumi.spec.rules import (
     ACCOUNT,
@@ -163,13 +163,10 @@ def _read(given: Mapping[Any, Any], arguments: Mapping[str, Kind]) -> _Read:
 
 def _asked(values: Mapping[str, Any]) -> _Asked:
     return _Asked(
-        Arguments.of(**{name: values[name] for name in _OF_ARGUMENTS if name in values}),
+        Arguments.of(**{name: values[name] for name in ARGUMENTS if name in values}),
         values.get("existing", Existing.FAIL),
         values.get("allow_history_loss", False),
     )
-
-
-_OF_ARGUMENTS = ("type", "tier", "settings", "login_type", "assignees", "connect", "on_delete")
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,16 @@ import pytest
 
 from chatdaddy_pulumi import Account, AccountFleet
 from chatdaddy_pulumi.client.bridge import client_for
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.client.proxies import Proxy
 from chatdaddy_pulumi.client.redact import one_line
 from chatdaddy_pulumi.provider.host import Host as ProviderHost
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.spec import rules
-from chatdaddy_pulumi.spec.nicknames import normal
 from chatdaddy_pulumi.spec.problem import Problem
 from tests.support import leaks
-from tests.support.engine import ENGINES, Run, Stack, write_project
+from tests.support.engine import BEST_ENGINE, ENGINES, Run, Stack, write_project
 from tests.support.host import Host, hosted
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox, running
 
@@ -235,6 +235,23 @@ def test_a_secret_input_is_nowhere_in_plaintext(
     search.does("a removal", stack.up("--diff"))
     search.state("a removal")
     search.does("destroy", stack.destroy()).ok()
+    assert search.found == [], "\n".join(search.found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", BEST_ENGINE)
+def test_the_error_at_the_end_of_a_run_does_not_name_secret_entries(
+    server: Sandbox, tmp_path: Path, engine: str
+) -> None:
+    fleet = 'AccountFleet("whole", secret({word("key"): {"nickname": word("whole")}}))'
+    stack = stack_of(server, tmp_path, engine, fleet)
+    words = f"not {MARK}-whole"
+    server.fault("POST", "/im/accounts", "status", times=9, status=400, message=words)
+    search = Searched(stack, all_secret=True)
+    run = search.does("an update that fails", stack.up("--skip-preview"))
+    search.state("an update that fails")
+    assert run.exit_code != 0
+    assert "AccountFleet 'whole': 1 account failed" in run.output
     assert search.found == [], "\n".join(search.found)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle import facts, recovery, refresh, tiers, verbs
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.execution import _Execution
 from chatdaddy_pulumi.lifecycle.ownership import Ownership
 from chatdaddy_pulumi.provider import account, account_fleet, intent, messages
-from chatdaddy_pulumi.spec.nicknames import normal
 from tests.simulation.history import History
 from tests.simulation.person import Violation
 from tests.simulation.play import play

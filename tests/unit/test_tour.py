@@ -1,10 +1,12 @@
-"""The files and names in CONTRIBUTING.md's tour exist."""
+"""The files and names exist that the tour in CONTRIBUTING.md, and other pages, give."""
 
 from __future__ import annotations
 
 import ast
 import re
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chatdaddy_pulumi"
@@ -31,11 +33,26 @@ def test_the_tour_has_ten_questions_or_more() -> None:
     assert all("`" in answer or "](docs/" in answer for answer in found.values())
 
 
+@pytest.mark.parametrize(
+    "page", ["CONTRIBUTING.md", "docs/architecture.md", "docs/add-a-resource.md"]
+)
+def test_each_module_that_a_page_names_exists(page: str) -> None:
+    named = re.findall(r"`([\w./-]+/[\w-]+\.(?:py|toml|yml|jsonl))`", (ROOT / page).read_text())
+    assert len(named) > 5
+    assert [one for one in named if _path(one) is None and "NAME" not in one] == []
+
+
 def test_a_missing_name_is_reported() -> None:
     assert list(_missing("`lifecycle/tiers.py`: `no_such_rule`; `lifecycle/nowhere.py`")) == [
         "lifecycle/tiers.py: no_such_rule",
         "lifecycle/nowhere.py",
     ]
+
+
+def _path(file: str) -> Path | None:
+    """A file of the package or of the repository."""
+    folders = (PACKAGE, ROOT, ROOT / "packages/chatdaddy-sandbox/chatdaddy_sandbox")
+    return next((one / file for one in folders if (one / file).is_file()), None)
 
 
 def _missing(answer: str) -> list[str]:
@@ -46,7 +63,7 @@ def _missing(answer: str) -> list[str]:
     for name in re.findall(r"`([^`]+)`", answer):
         if name.endswith(".py"):
             file = name
-            path = next((one for one in (PACKAGE / file, ROOT / file) if one.is_file()), None)
+            path = _path(file)
             defined = None if path is None else _defined(ast.parse(path.read_text()))
             if path is None:
                 missing.append(file)

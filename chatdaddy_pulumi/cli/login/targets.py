@@ -10,10 +10,10 @@ from chatdaddy_pulumi.cli.console import Failed, note
 from chatdaddy_pulumi.cli.entries import FileEntry, in_folder, read_entries
 from chatdaddy_pulumi.cli.stack import Stack
 from chatdaddy_pulumi.cli.team import TeamAccount
+from chatdaddy_pulumi.client.nicknames import same
 from chatdaddy_pulumi.client.text import escaped
 from chatdaddy_pulumi.enums import AccountType
 from chatdaddy_pulumi.spec.nearest import did_you_mean
-from chatdaddy_pulumi.spec.nicknames import same
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chatdaddy_pulumi.enums import Tier
 from chatdaddy_pulumi.spec import rules
 
 _DESCRIPTIONS: Mapping[str, str] = {
@@ -34,13 +33,6 @@ def properties() -> dict[str, dict[str, Any]]:
 
 def _settings() -> dict[str, dict[str, Any]]:
     return {name: dict(kind.schema) for name, kind in rules.SETTINGS.items()}
-
-
-def tier_of(arguments: Mapping[str, Any]) -> str:
-    """The short name of the tier that checked arguments ask for."""
-    given = arguments.get("tier")
-    tier: Tier = Tier.LIMITED if given is None else rules.ENTRY["tier"].value(given)
-    return tier.short
 
 
 def schema() -> dict[str, Any]:

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from chatdaddy_pulumi.client.text import escaped, one_line, visible
+from chatdaddy_pulumi.client.text import escaped, visible
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,3 @@ def test_no_unsafe_character_is_left() -> None:
         assert shown.isprintable()
         if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
             assert shown.startswith("\\")
-
-
-def test_one_line_has_single_spaces() -> None:
-    assert one_line(" a \r\n\t b\u2028c\x1b ") == r"a b c\x1b"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.decisions import Buy, Decisions, Reason, TakeOver
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.listing import lines
+from chatdaddy_pulumi.lifecycle.key_lists import lines
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.plan import plan
 from chatdaddy_pulumi.lifecycle.prices import Prices

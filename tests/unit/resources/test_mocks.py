@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from textwrap import indent
 
 PROGRAM = """
 import json
 import pulumi
 
+made = []
+
 
 class Mocks(pulumi.runtime.Mocks):
     def new_resource(self, args):
+        made.append(args.inputs)
         return args.name, {**args.inputs, "cost": {"purchase": 1.0}}
 
     def call(self, args):
@@ -20,7 +26,7 @@ class Mocks(pulumi.runtime.Mocks):
 
 
 pulumi.runtime.set_mocks(Mocks())
-from chatdaddy_pulumi import Account, AccountFleet
+from chatdaddy_pulumi import Account, AccountFleet, Provider
 
 
 @pulumi.runtime.test
@@ -61,3 +67,20 @@ return outputs.apply(lambda known: print(json.dumps(known)))
 """
     )
     assert said == '["alice", {"geoLocation": "HK"}, {"purchase": 1.0}, null]\n'
+
+
+def test_a_provider_takes_the_other_settings_from_the_stack() -> None:
+    """The README names them all, except for the team and its token."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    table = re.findall(r"^\| (`chatdaddy:.*?) \|", readme, re.MULTILINE)
+    names = set(re.findall(r"`(?:chatdaddy:)?(\w+)`", " ".join(table)))
+    others = names - {"teamId", "refreshToken", "apiToken"}
+    assert len(others) > 8
+    said = _said(
+        f"""
+pulumi.runtime.set_all_config({{f"chatdaddy:{{name}}": name for name in {sorted(others)}}})
+team = Provider("team-b", team_id="team-b", refresh_token="token")
+return team.urn.apply(lambda _: print(json.dumps(made[-1])))
+"""
+    )
+    assert {name: json.loads(said).get(name) for name in others} == {name: name for name in others}

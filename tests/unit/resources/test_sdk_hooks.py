@@ -256,7 +256,7 @@ def test_hooks_are_merged_like_in_the_sdk() -> None:
 
 def test_values_of_the_host_become_plain() -> None:
     marked = {rpc._special_sig_key: rpc._special_secret_sig, "value": "s"}
-    assert sdk_hooks.plain({"a": [Unknown(), marked], "b": 1}) == {"a": [UNKNOWN, "s"], "b": 1}
+    assert sdk_hooks.from_host({"a": [Unknown(), marked], "b": 1}) == {"a": [UNKNOWN, "s"], "b": 1}
     assert rpc.UNKNOWN == UNKNOWN
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatdaddy_pulumi.spec.nicknames import normal, same
+from chatdaddy_pulumi.client.nicknames import normal, same
 
 COMPOSED, DECOMPOSED = "Jos\u00e9", "Jose\u0301"
 

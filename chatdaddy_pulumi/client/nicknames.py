@@ -1,4 +1,7 @@
-"""Whether two nicknames are the same: an editor may save an accent in another encoding."""
+"""Whether two nicknames are the same: an editor may save an accent in another encoding.
+
+Programs import this module, so it imports nothing heavy.
+"""
 
 from __future__ import annotations
 
