@@ -282,7 +282,7 @@ class AccountProvider:
             raise outcome.failed[""]
         seen = facts_of(outcome.observed[""]) if "" in outcome.observed else dict(state.facts)
         seen.pop("deleted_at", None)
-        return self._saved(news, spec, outcome, seen, {})
+        return self._saved(news, spec, outcome, seen, state.replaced)
 
     async def _work(self, urn: str, todo: Plan) -> Outcome:
         self._host.refuse_unregistered(urn)
