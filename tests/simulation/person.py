@@ -828,7 +828,8 @@ class Person:
 
     def _remember(self, ran: Ran) -> None:
         saw = ran.green and ran.update is not None and ran.operation in ("up", "refresh")
-        calm = ran.step.faults.lag_s == 0 and ran.step.faults.short == 0
+        faults = ran.step.faults
+        calm = not (faults.lag_s or faults.short or faults.null_facts)
         if saw and calm and ran.whole:
             touched = self._touched.get(ran.stack, set())
             touched -= {slot.account_id for slot in (*ran.before, *ran.after)}
