@@ -33,6 +33,8 @@ RUN_S = 240.0
 #: How many times a person runs `up` after a kill before it counts as a failure.
 RECOVERIES = 9
 
+#: What an update says that finds accounts otherwise than the state has them.
+_NOT_AS_SAVED = "`pulumi up --refresh` shows and mends it"
 _TAKEN = re.compile(r"the team already has an? accounts? named '([^']+)': (acc[\w-]+)[.,]")
 
 _IN_DOUBT = re.compile(
@@ -316,10 +318,10 @@ class History:
 
     # --- runs
 
-    def command(self, player: Player, operation: str) -> tuple[int, str]:
+    def command(self, player: Player, operation: str, *flags: str) -> tuple[int, str]:
         """A run without kills and faults."""
         self.tally.runs += 1
-        process, log = self._start(player, operation)
+        process, log = self._start(player, operation, *flags)
         try:
             process.wait(RUN_S)
         except subprocess.TimeoutExpired:
@@ -327,20 +329,25 @@ class History:
             raise Violation(f"{player.name}: {operation} hangs\n{log.read_text()}") from None
         return process.returncode, log.read_text()
 
-    def _start(self, player: Player, operation: str) -> tuple[subprocess.Popen[str], Path]:
+    def _start(
+        self, player: Player, operation: str, *flags: str
+    ) -> tuple[subprocess.Popen[str], Path]:
         log = self._folder / f"run{self.tally.runs:03d}.log"
         self.books.tried(player.name, player.program)
         with log.open("w") as file:
-            process = player.stack.start(operation, "--skip-preview", stdout=file)
+            process = player.stack.start(operation, "--skip-preview", *flags, stdout=file)
         return process, log
 
     def finish(self, player: Player) -> None:
         """Clear the lock, and run `up` until it succeeds, following its messages."""
         self.world.server.clear_faults()
         player.stack.unlock()
+        flags: tuple[str, ...] = ()
         for _ in range(RECOVERIES):
-            code, output = self.command(player, "up")
-            self.tell(f"{player.name}: up: {code}")
+            code, output = self.command(player, "up", *flags)
+            self.tell(f"{player.name}: {' '.join(('up', *flags))}: {code}")
+            # A killed run has made changes that the state does not have.
+            flags = ("--refresh",) if _NOT_AS_SAVED in output else ()
             if "Traceback" in output:
                 raise Violation(f"{player.name}: a traceback\n{output}")
             if code == 0:
