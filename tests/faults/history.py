@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import chatdaddy_pulumi
@@ -33,6 +34,8 @@ RUN_S = 240.0
 #: How many times a person runs `up` after a kill before it counts as a failure.
 RECOVERIES = 9
 
+#: What an update says of an account that a killed run bought for an entry that has changed since.
+_SUSPECT = re.compile(r"(acc[\w-]+) \('[^']*'\) may have been bought by an interrupted run, and no")
 #: What an update says that finds accounts otherwise than the state has them.
 _NOT_AS_SAVED = "`pulumi up --refresh` shows and mends it"
 _TAKEN = re.compile(r"the team already has an? accounts? named '([^']+)': (acc[\w-]+)[.,]")
@@ -157,6 +160,8 @@ class History:
     def __init__(self, plan: Plan, team: Team, folder: Path) -> None:
         self.plan = plan
         self.tally = Tally(histories=1)
+        #: The accounts that the last update of each player names as bought by a killed run.
+        self._named: dict[str, list[str]] = {}
         self.rng = random.Random(plan.seed)
         self.story: list[str] = []
         self.books = Books()
@@ -352,6 +357,7 @@ class History:
                 raise Violation(f"{player.name}: a traceback\n{output}")
             if code == 0:
                 player.succeeded()
+                self._named[player.name] = _SUSPECT.findall(output)
                 return
             self._follow_messages(player, output)
         raise Violation(f"{player.name}: up does not succeed\n{output}")
@@ -514,7 +520,7 @@ class History:
     def audit(self) -> None:
         self.tally.audits += 1
         held = [one for player in self.players for one in player.held()]
-        wrong = self.books.audit(self.world, held)
+        wrong = self.books.audit(self.world, held, {*chain(*self._named.values())})
         if wrong:
             raise Violation("\n".join(wrong))
         self.tell(

@@ -9,7 +9,7 @@ import json
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,8 +186,17 @@ class Books:
         """A person removed the account by hand, so the next run may buy another."""
         self._allowed[self._current[stack, fleet, key][0]] += 1
 
-    def audit(self, world: World, held: Iterable[tuple[str, Entry, str]]) -> list[str]:
-        """Return every problem, in words. `held` has what the states hold: label, entry, ID."""
+    def audit(
+        self, world: World, held: Iterable[tuple[str, Entry, str]], named: Collection[str] = ()
+    ) -> list[str]:
+        """Return every problem, in words.
+
+        Args:
+            world: The team.
+            held: What the states hold: label, entry, ID.
+            named: The accounts that the last update names as bought by an interrupted run for an
+                entry that asks for something else now. They are for a person to keep or delete.
+        """
         wrong: list[str] = []
         there = {account["accountId"]: account for account in world.accounts()}
         for account_id, before in world.foreign.items():
@@ -197,6 +206,8 @@ class Books:
         purchases = world.purchases()
         bought: dict[str, list[str]] = {}
         for entry in purchases:
+            if entry["accountId"] in named:
+                continue
             life = self._life_of.get(entry["nickname"], "nobody asked for it")
             bought.setdefault(life, []).append(f"{entry['accountId']} {entry['nickname']!r}")
         for life, ids in bought.items():
@@ -215,7 +226,7 @@ class Books:
             given_away = self._life_of.get(entry["nickname"]) in self._retained
             if account is None or not live(account) or given_away:
                 continue
-            if entry["accountId"] not in owners:
+            if entry["accountId"] not in owners and entry["accountId"] not in named:
                 wrong.append(f"{entry['accountId']} ({entry['nickname']!r}) is orphaned")
         return wrong
 
