@@ -22,7 +22,7 @@ demo: setup  ## buy, change and remove accounts on an emulated ChatDaddy, and wa
 	@$(BIN)/python scripts/demo.py
 
 test: setup  ## all tests except the stories
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not stories"
+	$(BIN)/pytest -n $(WORKERS) -m "not stories"
 
 stories: setup  ## the ordinary life of whole stacks, in real processes, on the real engine if it is there
 	$(BIN)/pytest -n $(WORKERS) -m stories
