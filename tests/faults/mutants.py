@@ -24,9 +24,9 @@ class Mutant:
 MUTANTS = {
     "a token in the state": Mutant(
         "provider/account.py",
-        "        return Created(held.account_id, state.dump(_secrets(news)))\n",
+        "        return state.dump(_secrets(news))\n",
         "        debug = {'debug': f'{self._host.settings.token()}'}\n"
-        "        return Created(held.account_id, {**state.dump(_secrets(news)), **debug})\n",
+        "        return {**state.dump(_secrets(news)), **debug}\n",
     ),
 }
 
