@@ -33,6 +33,7 @@ def test_a_found_history_breaks_no_rule(name: str) -> None:
     assert played.violation is None, "\n".join(played.story)
 
 
+@pytest.mark.slow
 def test_a_seed_replays_byte_for_byte() -> None:
     """In another process, in which strings have other hashes."""
     code = (

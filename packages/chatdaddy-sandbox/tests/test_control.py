@@ -13,6 +13,7 @@ import pytest
 from tests.support.sandbox import LIMITED, UNLIMITED, Sandbox
 
 
+@pytest.mark.slow
 def test_calls_are_counted_by_their_pattern(sandbox: Sandbox) -> None:
     account_id = sandbox.buy()
     sandbox.forget_requests()

@@ -73,6 +73,7 @@ def test_a_delay(faulty: Sandbox) -> None:
     assert time.monotonic() - began >= 0.3
 
 
+@pytest.mark.slow
 def test_a_call_is_executed_although_its_client_gives_up(faulty: Sandbox) -> None:
     order = {"type": "wa", "nickname": faulty.unique("impatient")}
     faulty.fault("POST", "/im/accounts", "delay", delay_ms=1500)
@@ -84,6 +85,7 @@ def test_a_call_is_executed_although_its_client_gives_up(faulty: Sandbox) -> Non
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_slow_purchase_is_made_although_its_client_has_gone(faulty: Sandbox) -> None:
     order = {"type": "wa", "nickname": faulty.unique("slow")}
     faulty.fault("POST", "/im/accounts", "slow", delay_ms=1500)
@@ -109,6 +111,7 @@ def listed(sandbox: Sandbox, **params: object) -> tuple[list[str], int]:
     return [account["accountId"] for account in answer["accounts"]], answer["total"]
 
 
+@pytest.mark.slow
 def test_a_list_that_lags(sandbox: Sandbox) -> None:
     old = [sandbox.buy("a"), sandbox.buy("b")]
     sandbox.fault("GET", "/im/accounts", "stale", times=4)
@@ -133,6 +136,7 @@ def _ordered(sandbox: Sandbox, action: str) -> list[dict[str, object]]:
     return list(sandbox.http.get("/_sandbox/faults").json()["faults"])
 
 
+@pytest.mark.slow
 def test_a_list_that_contradicts_itself(sandbox: Sandbox) -> None:
     bought = [sandbox.buy(str(number)) for number in range(5)]
     sandbox.fault("GET", "/im/accounts", "short", times=4)

@@ -23,6 +23,7 @@ def other() -> Iterator[Sandbox]:
         yield server
 
 
+@pytest.mark.slow
 def test_the_other_answers(other: Sandbox) -> None:
     """One test for all, because starting the server takes longer than the test."""
     item = "limitedMsgNoHistoryAccountDay"

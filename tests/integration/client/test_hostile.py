@@ -160,6 +160,7 @@ async def test_a_slow_answer_times_out(stage: Stage) -> None:
         assert monotonic() - began < 2.9
 
 
+@pytest.mark.slow
 async def test_retry_after_may_be_a_date(stage: Stage) -> None:
     async def later(line: str, headers: dict[str, str], body: bytes) -> bytes:
         if len(stage.requests) == 1:

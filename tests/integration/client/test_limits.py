@@ -31,6 +31,7 @@ async def test_a_burst_of_429s_fails_nothing(server: Sandbox, nickname: str) -> 
     assert len(bought(server, f"{nickname}-7")) == 1
 
 
+@pytest.mark.slow
 async def test_a_server_with_a_rate_limit_is_not_overloaded(stage: Stage) -> None:
     """60 calls at once, with a limit of 100 a second: all succeed, and few are refused."""
     taken: deque[float] = deque()

@@ -166,6 +166,7 @@ async def slow_proxy(stage: Stage, server: Sandbox, seconds: float) -> str:
     return await stage.serve(forward)
 
 
+@pytest.mark.slow
 async def test_a_late_purchase_is_found(server: Sandbox, stage: Stage, nickname: str) -> None:
     patient = replace(FAST, read_timeout_s=0.4, lookup_s=10)
     async with client(server, patient, base=await slow_proxy(stage, server, 0.9)) as chatdaddy:
@@ -173,6 +174,7 @@ async def test_a_late_purchase_is_found(server: Sandbox, stage: Stage, nickname:
     assert bought(server, nickname) == [account.account_id]
 
 
+@pytest.mark.slow
 async def test_a_purchase_that_is_too_late_is_reported_and_found_by_the_next_search(
     server: Sandbox, stage: Stage, nickname: str
 ) -> None:

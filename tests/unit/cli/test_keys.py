@@ -98,6 +98,7 @@ def test_keys_are_unique_and_the_same_in_any_order(
     assert export.keys_of(shuffled, {}) == keys
 
 
+@pytest.mark.slow
 @given(nicknames=st.lists(NICKNAMES, max_size=12), with_settings=st.booleans())
 def test_an_export_loads_unchanged_in_every_format(
     nicknames: list[str], with_settings: bool, tmp_path_factory: pytest.TempPathFactory

@@ -159,6 +159,7 @@ def test_messages_sent(usage: dict[str, object], sent: int | None) -> None:
     assert AccountAccess(usage=usage).messages_sent == sent
 
 
+@pytest.mark.slow
 def test_fifty_thousand_accounts_are_parsed_in_seconds() -> None:
     one = ObservedAccount.model_validate(FULL).model_dump_json(by_alias=True)
     text = ('{"accounts": [' + ", ".join([one] * 50_000) + '], "total": 50000}').encode()

@@ -23,6 +23,7 @@ from tests.support.team import Team
 from tests.unit.lifecycle.values import HELD, NAMES, SPECS, asked, spec
 
 
+@pytest.mark.slow
 @given(held=st.dictionaries(NAMES, HELD), wanted=st.dictionaries(NAMES, SPECS))
 def test_a_plan_changes_each_key_once_and_no_unchanged_entry(
     held: dict[str, HeldAccount], wanted: dict[str, AccountSpec]
@@ -39,12 +40,14 @@ def test_a_plan_changes_each_key_once_and_no_unchanged_entry(
         assert held[key].arguments == wanted[key].arguments
 
 
+@pytest.mark.slow
 @given(wanted=st.dictionaries(NAMES, SPECS))
 def test_unchanged_entries_need_no_plan(wanted: dict[str, AccountSpec]) -> None:
     held = {key: HeldAccount("acc1", one.nickname, one.arguments) for key, one in wanted.items()}
     assert plan(held, wanted).empty
 
 
+@pytest.mark.slow
 @given(held=st.dictionaries(NAMES, HELD, min_size=1), new=NAMES)
 def test_a_changed_key_is_not_a_removal(held: dict[str, HeldAccount], new: str) -> None:
     old = sorted(held)[0]

@@ -194,7 +194,7 @@ class Lives(RuleBasedStateMachine):
         return {"existing": "allow", "limits": {"max_removals": 100}}
 
 
-TestLives = Lives.TestCase
+TestLives = pytest.mark.slow(Lives.TestCase)
 TestLives.settings = settings(
     max_examples=60,
     stateful_step_count=25,

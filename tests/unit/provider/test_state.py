@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def test_the_type_tokens_never_change() -> None:
     assert INTENT_TYPE == "pulumi-python:dynamic/chatdaddy:Intent"
 
 
+@pytest.mark.slow
 @given(
     held=st.dictionaries(NAMES, HELD),
     failed=st.dictionaries(NAMES, NAMES),
@@ -79,6 +81,7 @@ def test_a_fleet_loads_as_it_was_written(
     }
 
 
+@pytest.mark.slow
 @given(held=st.dictionaries(NAMES, HELD, min_size=1))
 def test_secret_inputs_of_a_fleet_are_secret(held: dict[str, HeldAccount]) -> None:
     written = FleetState(held).dump(hidden=True)
@@ -122,12 +125,14 @@ def test_an_unresolved_purchase_loads_as_it_was_written(unresolved: Unresolved) 
     assert AccountState.load(through_engine(state.dump())) == state
 
 
+@pytest.mark.slow
 @given(notes=st.dictionaries(REFS, NOTES), hidden=st.booleans())
 def test_an_intent_loads_as_it_was_written(notes: dict[Ref, Note], hidden: bool) -> None:
     written = IntentState(notes).dump(hidden=hidden)
     assert IntentState.load(through_engine(written)).notes == notes
 
 
+@pytest.mark.slow
 @given(orders=st.dictionaries(REFS, UNRESOLVED))
 def test_orders_load_as_they_were_written(orders: dict[Ref, Unresolved]) -> None:
     found = {Order(ref, one.note.identity): one for ref, one in orders.items()}

@@ -60,6 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("files")
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(fleet=FLEET)
 def test_a_file_refuses_what_a_mapping_refuses(folder: Path, fleet: dict[str, Any]) -> None:
@@ -71,6 +72,7 @@ def test_a_file_refuses_what_a_mapping_refuses(folder: Path, fleet: dict[str, An
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(fleet=FLEET)
 def test_yaml_refuses_what_a_mapping_refuses(folder: Path, fleet: dict[str, Any]) -> None:
