@@ -84,9 +84,9 @@ async def refuse_history_loss(
     Raises:
         HistoryLoss: the change loses history and is not allowed; nothing is changed.
     """
-    new = spec.arguments.tier
-    if spec.allow_history_loss or not loses_history(seen, new):
+    if not _loses(seen, spec):
         return
+    new = spec.arguments.tier
     used = usage(await messages_used(facts.client, account_id))
     raise HistoryLoss(
         f"{ref.label} ({account_id}): {consequences(seen, new)} ({used}). Upgrading again later "
@@ -100,17 +100,20 @@ def losses(holder: str, plan: Plan, decisions: Decisions) -> dict[str, str]:
     found = {
         key: held.account_id
         for key, (held, spec) in {**plan.change, **plan.bring_back}.items()
-        if not spec.allow_history_loss and loses_history(held.tier, spec.arguments.tier)
+        if _loses(held.tier, spec)
     }
     for ref, decision in decisions.made.items():
         spec = plan.wanted.get(ref.key) if ref.holder == holder else None
-        if spec is not None and isinstance(decision, TakeOver) and _loses(spec, decision):
-            found[ref.key] = decision.account.account_id
+        if spec is not None and isinstance(decision, TakeOver):
+            account = decision.account
+            if _loses(account.tier, spec):
+                found[ref.key] = account.account_id
     return found
 
 
-def _loses(spec: AccountSpec, decision: TakeOver) -> bool:
-    return not spec.allow_history_loss and loses_history(decision.account.tier, spec.arguments.tier)
+def _loses(tier: str | None, spec: AccountSpec) -> bool:
+    """Whether the entry's tier deletes the history of an account of this tier, and may not."""
+    return not spec.allow_history_loss and loses_history(tier, spec.arguments.tier)
 
 
 async def refuse_losses(facts: Facts, losing: Mapping[str, str]) -> None:
