@@ -271,6 +271,12 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     return _buy_or_adopt(facts, ref, spec)
 
 
+async def look_for_orders(facts: Facts, orders: Iterable[Unresolved]) -> None:
+    """Read the accounts of the orders' nicknames, and the token's user, into the facts."""
+    facts.view = await look(facts.client, {one.note.identity.nickname for one in orders})
+    facts.user_id = await facts.client.user_id()
+
+
 async def not_appeared(
     facts: Facts, orders: Mapping[str, Unresolved], removed: Collection[str]
 ) -> list[str]:
@@ -282,17 +288,16 @@ async def not_appeared(
     if not waiting:
         return []
     try:
-        view = await look(facts.client, {one.note.identity.nickname for one in waiting.values()})
-        user_id = await facts.client.user_id()
+        await look_for_orders(facts, waiting.values())
     except ChatDaddyError:
         return sorted(waiting)
     free = [
         account
-        for account in view.accounts.values()
+        for account in facts.view.accounts.values()
         if account.account_id not in removed and is_free(facts, account.account_id)
     ]
     for key, one in list(waiting.items()):
-        appeared = next((account for account in free if one.may_be(account, user_id)), None)
+        appeared = next((account for account in free if one.may_be(account, facts.user_id)), None)
         if appeared is not None:
             free.remove(appeared)
             del waiting[key]

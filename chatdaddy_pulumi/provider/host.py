@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.text import visible_lines
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, is_free
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, is_free, look_for_orders
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     Missing,
@@ -24,7 +24,6 @@ from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
 from chatdaddy_pulumi.lifecycle.recovery import Sent, Unresolved, suspects
-from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
@@ -155,8 +154,7 @@ class Host:
         if orders:
             facts = self.facts()
             with not_done("nothing was done: the accounts can't be read"):
-                facts.view = await look(self.client, {one.note.identity.nickname for one in orders})
-                facts.user_id = await self.client.user_id()
+                await look_for_orders(facts, orders)
             self.name_suspects(facts, orders)
 
     def name_suspects(

@@ -15,7 +15,12 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.text import visible
-from chatdaddy_pulumi.lifecycle.decisions import decide_all, is_free, recovered_now
+from chatdaddy_pulumi.lifecycle.decisions import (
+    decide_all,
+    is_free,
+    look_for_orders,
+    recovered_now,
+)
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
@@ -223,8 +228,7 @@ class IntentProvider:
         self._host.context_of_removal()
         facts = self._host.facts()
         try:
-            facts.view = await look(facts.client, {one.note.identity.nickname for one in orders})
-            facts.user_id = await facts.client.user_id()
+            await look_for_orders(facts, orders)
         except (ChatDaddyError, LifecycleError):
             return
         self._host.name_suspects(facts, orders, self._host.removed)
