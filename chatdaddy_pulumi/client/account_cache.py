@@ -118,7 +118,7 @@ class AccountCache:
             self._accounts, self._handed_out = dict(self._accounts), False
         old = self._accounts.pop(account_id, None)
         if old is not None and self._by_nickname is not None:
-            self._by_nickname.get(normal(old.nickname or ""), {}).pop(account_id, None)
+            self._by_nickname.get(normal(old.nickname), {}).pop(account_id, None)
         if account is not None:
             self._accounts[account_id] = account
             if self._by_nickname is not None:

@@ -35,7 +35,11 @@ def http_transport(
     no CA file is given. `certificates` gives what `tls_context` gave before for the same
     environment.
     """
-    addresses = [address for url in urls.all() if (address := parse(url)) is not None]
+    addresses = []
+    for url in urls.all():
+        address = parse(url)
+        assert address is not None
+        addresses.append(address)
     tls = None
     if options.ca_file or any(address.scheme == "https" for address in addresses):
         tls = certificates() if certificates else tls_context(options.ca_file, environment)

@@ -17,7 +17,7 @@ from pydantic_core import from_json
 
 from chatdaddy_pulumi import enums
 from chatdaddy_pulumi.client.decoding import BadBody
-from chatdaddy_pulumi.client.nicknames import normal
+from chatdaddy_pulumi.client.nicknames import same
 
 #: IDs are put into addresses and into messages.
 _USABLE_ID = r"^[!-~]*[0-9A-Za-z][!-~]*$"
@@ -114,8 +114,8 @@ class ObservedAccount(_Received):
         return epoch_seconds(self.created_at)
 
     def is_called(self, nickname: str) -> bool:
-        """Whether this is its nickname; see `normal`."""
-        return self.nickname is not None and normal(self.nickname) == normal(nickname)
+        """Whether this is its nickname; see `same`."""
+        return self.nickname is not None and same(self.nickname, nickname)
 
 
 def epoch_seconds(time: str | None) -> float | None:
