@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -148,9 +149,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 ),
             ),
         )
-        end_if_failed(
-            getattr(self, "__failed"), lambda failed, secret: _failure_of(name, failed, secret)
-        )
+        end_if_failed(getattr(self, "__failed"), partial(_failure_of, name))
 
 
 def _failure_of(name: str, failed: str | None, secret: bool) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
@@ -141,7 +142,7 @@ class AccountFleet(pulumi.ComponentResource):
             said = pulumi.Output.all(accounts=accounts, defaults=defaults)
             self._held = said.apply(lambda known: _as_if_bought(name, known))
             self._counts = self._held.apply(_counts_as_if_bought)
-        end_if_failed(self._failed, lambda failed, secret: _failure_of(name, failed, secret))
+        end_if_failed(self._failed, partial(_failure_of, name))
         self.register_outputs({})
 
     # Computed on access, since ten thousand accounts take time.

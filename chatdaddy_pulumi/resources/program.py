@@ -474,9 +474,12 @@ async def _saved_outputs(stack: str) -> dict[str, Any]:
     outputs: Mapping[str, Any] = (answer or {}).get("outputs") or {}
     return {
         # Without the phone number, which no host needs, since the run's file is not encrypted.
-        urn: {name: _json(value) for name, value in own.items() if name != "user_id"}
+        urn: {
+            name: _json(value)
+            for name, value in (one.get("outputs") or {}).items()
+            if name != "user_id"
+        }
         for urn, one in outputs.items()
-        for own in [one.get("outputs") or {}]
         if type_of(urn).startswith(_OWN_TYPES)
     }
 
