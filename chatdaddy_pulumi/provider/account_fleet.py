@@ -53,7 +53,7 @@ from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
     PART,
-    FleetState,
+    StoredFleet,
     is_renamed,
     secret,
     to_json,
@@ -164,7 +164,7 @@ class FleetProvider:
         settled = settled and (ignored or not is_renamed(olds, urn))
         if settled and not ignored:
             return Difference(False)
-        state = FleetState.load(olds)
+        state = StoredFleet.load(olds)
         if urn not in context.checked:
             # A refresh runs without the program: only the drift counts. If the program runs, the
             # resource has `ignore_changes`, and nothing is done.
@@ -192,7 +192,7 @@ class FleetProvider:
         left = left or is_renamed(olds, urn)
         return Difference(not compared.plan.empty or left)
 
-    async def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
+    async def _tell_ignored(self, context: RunContext, urn: str, state: StoredFleet) -> None:
         """Warn of work that `ignore_changes` prevents.
 
         Raises:
@@ -258,15 +258,15 @@ class FleetProvider:
         for held in state.held.values():
             facts.check_team(held.account_id)
         outputs = await self._work(state, news)
-        for key, held in FleetState.load(outputs).held.items():
+        for key, held in StoredFleet.load(outputs).held.items():
             if state.held and not is_leftover(key):
                 facts.claims.fulfil(held.account_id, Ref(urn, key))
         return Created(id_of(urn), outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-        return await self._work(FleetState.load(olds), news)
+        return await self._work(StoredFleet.load(olds), news)
 
-    async def _work(self, state: FleetState, news: Mapping[str, Any]) -> dict[str, Any]:
+    async def _work(self, state: StoredFleet, news: Mapping[str, Any]) -> dict[str, Any]:
         context, urn = self._host.context, urn_of(news)
         self._host.refuse_unregistered(urn)
         _, reading = self._reading(news)
@@ -291,7 +291,7 @@ class FleetProvider:
             keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
         unsettled = outcome.failed or any(map(is_leftover, outcome.held))
-        now = FleetState(
+        now = StoredFleet(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
             unresolved=compared.unresolved(outcome),
@@ -324,7 +324,7 @@ class FleetProvider:
         return outcome
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
-        state = FleetState.load(outputs)
+        state = StoredFleet.load(outputs)
         self._host.hide(*state.secrets())
         context = self._host.context_of_removal()
         first = next((one.account_id for one in state.held.values()), "")
@@ -357,12 +357,12 @@ class FleetProvider:
     # --- refresh
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
-        state = FleetState.load(outputs)
+        state = StoredFleet.load(outputs)
         self._host.hide(*state.secrets())
         facts = self._host.facts()
         with not_done("the accounts can't be read"):
             found = await refresh(facts, state.held)
-        self._host.hide(*FleetState(found.held, inputs=state.inputs).secrets())
+        self._host.hide(*StoredFleet(found.held, inputs=state.inputs).secrets())
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
@@ -422,7 +422,7 @@ class _Comparison:
 
     context: RunContext
     urn: str
-    state: FleetState
+    state: StoredFleet
     news: Mapping[str, Any]
     reading: FleetReading
 
@@ -537,7 +537,7 @@ def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None 
     )
 
 
-def _as_found(state: FleetState) -> dict[str, Any]:
+def _as_found(state: StoredFleet) -> dict[str, Any]:
     """The inputs that would result in the accounts as they are, so that previews show drift."""
     usual = Arguments.read(state.usual) if state.usual else Arguments.of()
     words = {

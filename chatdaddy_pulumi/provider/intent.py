@@ -44,7 +44,7 @@ from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
     INTENT_TYPE,
-    IntentState,
+    StoredIntent,
     first_account,
     read_orders,
     saved_holder,
@@ -212,7 +212,7 @@ class IntentProvider:
         shown: dict[str, Any] = {
             name: news[name] for name in ("noted", "buys", "__urn") if name in news
         }
-        state = IntentState(notes, context.orders)
+        state = StoredIntent(notes, context.orders)
         return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
@@ -220,7 +220,7 @@ class IntentProvider:
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         """Forget the intent, and name what an interrupted run may have bought. Remove nothing."""
-        state = IntentState.load(outputs)
+        state = StoredIntent.load(outputs)
         orders = [Unresolved(note, note.at) for note in state.notes.values()]
         orders += state.orders.values()
         if not orders:
@@ -246,7 +246,7 @@ class _Found:
         self._saved = self._run.saved
         self._olds = olds
         self._last = _LastRun.read(olds, self._saved.get(str(news.get("__mark"))) or {}, host)
-        self._state = IntentState.load(self._saved.get(self._urn) or {}, self._outcome_is_known)
+        self._state = StoredIntent.load(self._saved.get(self._urn) or {}, self._outcome_is_known)
         self._login_types: dict[str, bool] = {}
 
     async def look(self) -> None:

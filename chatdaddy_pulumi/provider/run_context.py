@@ -32,8 +32,8 @@ from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
-    AccountState,
-    FleetState,
+    StoredAccount,
+    StoredFleet,
     plain,
     saved_holder,
 )
@@ -186,7 +186,7 @@ class RunContext:
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _on_delete: dict[str, Any] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
-    _fleets: dict[str, FleetState] = field(default_factory=dict)
+    _fleets: dict[str, StoredFleet] = field(default_factory=dict)
 
     def register(self, urn: str, on_delete: Any) -> None:
         """Note that a resource is checked in this run, and its `on_delete`.
@@ -288,9 +288,9 @@ class RunContext:
         there are none."""
         return self.run.saved.get(self._matching.saved_urns.get(urn, urn)) or {}
 
-    def account(self, urn: str) -> AccountState:
+    def account(self, urn: str) -> StoredAccount:
         """An `Account`'s saved state."""
-        return AccountState.load(self.saved(urn))
+        return StoredAccount.load(self.saved(urn))
 
     def held_in(self, urn: str) -> Mapping[str, HeldAccount]:
         """The accounts that a resource lists in the saved state, by key."""
@@ -304,10 +304,10 @@ class RunContext:
         declared = self.declared(ref.holder)
         return None if declared is None else self.specs(declared).get(ref.key)
 
-    def fleet(self, urn: str) -> FleetState:
+    def fleet(self, urn: str) -> StoredFleet:
         """A fleet's saved state."""
         if urn not in self._fleets:
-            self._fleets[urn] = FleetState.load(self.saved(urn))
+            self._fleets[urn] = StoredFleet.load(self.saved(urn))
         return self._fleets[urn]
 
     def is_coming(self, urn: str) -> bool:

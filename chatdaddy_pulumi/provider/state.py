@@ -87,7 +87,7 @@ FACTS = (
 
 
 @dataclass
-class AccountState:
+class StoredAccount:
     """The stored properties of an `Account`."""
 
     #: The account; None while it is not known whether it was bought.
@@ -106,7 +106,7 @@ class AccountState:
     replaced: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, outputs: Mapping[str, Any]) -> AccountState:
+    def load(cls, outputs: Mapping[str, Any]) -> StoredAccount:
         """From the outputs that any released version wrote."""
         said = plain(dict(outputs))
         inputs = said.get("__declared") or {}
@@ -232,7 +232,7 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
 
 
 @dataclass
-class FleetState:
+class StoredFleet:
     """The stored properties of an `AccountFleet`."""
 
     held: dict[str, HeldAccount] = field(default_factory=dict)
@@ -253,7 +253,7 @@ class FleetState:
     settled: str | None = None
 
     @classmethod
-    def load(cls, outputs: Mapping[str, Any]) -> FleetState:
+    def load(cls, outputs: Mapping[str, Any]) -> StoredFleet:
         """From the outputs that any released version wrote."""
         said = plain(dict(outputs))
         held = _read_held(said)
@@ -352,7 +352,7 @@ def first_account(outputs: Mapping[str, Any]) -> list[str]:
 
 
 @dataclass
-class IntentState:
+class StoredIntent:
     """The stored properties of an intent."""
 
     #: The entries that were noted last, and the accounts that had their nicknames before.
@@ -363,7 +363,7 @@ class IntentState:
     @classmethod
     def load(
         cls, outputs: Mapping[str, Any], skip: Callable[[str], bool] = lambda _holder: False
-    ) -> IntentState:
+    ) -> StoredIntent:
         """From the outputs, without the notes of holders that `skip` names by their URN."""
         found: dict[Ref, Note] = {}
         for group in json.loads(plain(outputs.get("__notes")) or "[]"):
@@ -453,7 +453,7 @@ def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], li
     declared = plain(outputs.get("__declared"))
     if not isinstance(declared, Mapping) or not declared.get("__secrets"):
         return {}, []
-    return (AccountState if type_ == ACCOUNT_TYPE else FleetState).load(outputs).secrets()
+    return (StoredAccount if type_ == ACCOUNT_TYPE else StoredFleet).load(outputs).secrets()
 
 
 def is_renamed(outputs: Mapping[str, Any], urn: str) -> bool:
@@ -466,7 +466,7 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     """A resource of the saved state as a holder; None if it holds no accounts."""
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
-        state = AccountState.load(outputs)
+        state = StoredAccount.load(outputs)
         found = {} if state.held is None else {"": state.held}
         return SavedHolder(urn, found, state.replaced)
     if type_ == FLEET_TYPE:
