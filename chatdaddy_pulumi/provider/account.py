@@ -209,7 +209,7 @@ class AccountProvider:
         error, held = outcome.failed.get(""), outcome.held.get("")
         if held is None:
             if isinstance(error, OutcomeUnknown) and error.sent:
-                return self._unresolved(urn, spec, news, error)
+                return self._unanswered(urn, spec, news, error)
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         seen = facts_of(outcome.observed[""])
         replaced = {} if self._retains(urn, spec) else self._replaced(urn, held.account_id)
@@ -259,14 +259,14 @@ class AccountProvider:
         found.pop(taken, None)
         return found
 
-    def _unresolved(
+    def _unanswered(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: OutcomeUnknown
     ) -> Created:
         """Save that the purchase's outcome is not known, and end the run with an error."""
         state = StoredAccount(
             replaced=self._replaced(urn),
             inputs=_stored(news),
-            unresolved=self._host.context.unanswered(Ref(urn), spec, error),
+            order=self._host.context.unanswered(Ref(urn), spec, error),
             failed=f"{short_name(urn)}: {messages.told(error)}",
         )
         number = hashlib.sha256(f"{urn}{error.began_at}".encode()).hexdigest()[:8]
@@ -303,10 +303,10 @@ class AccountProvider:
         declared = context.declared(urn) if urn else None
         if state.held is None:
             # If the intent stays, it keeps the order.
-            if state.unresolved is None or context.keeps_orders(declared):
+            if state.order is None or context.keeps_orders(declared):
                 return
             facts = self._host.facts()
-            if await not_appeared(facts, {urn: state.unresolved}, self._host.removed):
+            if await not_appeared(facts, {urn: state.order}, self._host.removed):
                 raise NotDone(
                     f"an earlier purchase for {short_name(urn)} had no answer, and its account may "
                     "still appear. Run it again in some minutes"

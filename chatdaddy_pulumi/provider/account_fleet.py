@@ -26,7 +26,7 @@ from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Order
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import losses, refuse_losses
 from chatdaddy_pulumi.provider import messages
@@ -52,6 +52,7 @@ from chatdaddy_pulumi.provider.host import (
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
+    ORDERS,
     PART,
     StoredFleet,
     is_renamed,
@@ -160,7 +161,7 @@ class FleetProvider:
         said, urn = news.get("__said"), urn_of(news)
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
-        settled = said and said == olds.get("__settled") and not olds.get("__unresolved")
+        settled = said and said == olds.get("__settled") and not olds.get(ORDERS)
         settled = settled and (ignored or not is_renamed(olds, urn))
         if settled and not ignored:
             return Difference(False)
@@ -187,7 +188,7 @@ class FleetProvider:
             raise LifecycleError(
                 messages.several_failed(reasons, "would fail; nothing was done")
             ) from None
-        left = bool(state.failed or state.unresolved or reading.unknown)
+        left = bool(state.failed or state.orders or reading.unknown)
         left = left or any(map(is_leftover, state.held))
         left = left or is_renamed(olds, urn)
         return Difference(not compared.plan.empty or left)
@@ -199,7 +200,7 @@ class FleetProvider:
             LifecycleError: an account is carried over to an entry of this fleet.
         """
         name = short_name(urn)
-        is_unfinished = bool(state.failed or state.unresolved)
+        is_unfinished = bool(state.failed or state.orders)
         await self._host.warn_of_ignored(urn, is_unfinished=is_unfinished)
         coming = {
             ref.key: one.account_id
@@ -294,7 +295,7 @@ class FleetProvider:
         now = StoredFleet(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
-            unresolved=compared.unresolved(outcome),
+            orders=compared.orders(outcome),
             worked_at=self._host.clock(),
             worked_in=context.run.number,
             most=state.most,
@@ -347,7 +348,7 @@ class FleetProvider:
         if context.keeps_orders(declared):
             return
         facts = self._host.facts()
-        waiting = await not_appeared(facts, state.unresolved, self._host.removed)
+        waiting = await not_appeared(facts, state.orders, self._host.removed)
         if waiting:
             raise NotDone(
                 f"an earlier purchase for {listed(waiting)} had no answer, and its account "
@@ -495,16 +496,16 @@ class _Comparison:
         limit = read_limits(self.news.get("limits")).limits.max_purchases
         check_purchases([ref.key for ref in decisions.expected], self.state.most, limit)
 
-    def unresolved(self, outcome: Outcome) -> dict[str, Unresolved]:
+    def orders(self, outcome: Outcome) -> dict[str, Order]:
         """The orders of the entries after the work."""
         context = self.context
         # In other runs the intent has them.
-        found = {} if context.intent_checked else dict(self.state.unresolved)
+        found = {} if context.intent_checked else dict(self.state.orders)
         for key, spec in self.plan.wanted.items():
             if key in outcome.observed:
                 continue
             ref, error = Ref(self.urn, key), outcome.failed.get(key)
-            before = context.unresolved.get(ref)
+            before = context.awaited.get(ref)
             if isinstance(error, OutcomeUnknown) and error.sent:
                 found[key] = context.unanswered(ref, spec, error)
             elif before is not None and before.note.identity == spec.identity:

@@ -27,11 +27,12 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     name_of,
     type_of,
 )
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
+    ORDERS,
     StoredAccount,
     StoredFleet,
     plain,
@@ -99,13 +100,13 @@ def removal_of(said: Any) -> OnDelete | None:
 def is_settled(declared: Declared, state: Mapping[str, Any]) -> bool:
     """Whether a fleet's entries are those of its last complete update, by the saved state."""
     settled = plain(state.get("__settled"))
-    return bool(settled) and settled == declared.digest and not state.get("__unresolved")
+    return bool(settled) and settled == declared.digest and not state.get(ORDERS)
 
 
 def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
     """Whether a resource may buy in this run, by the saved state."""
     state = saved.get(declared.urn or "")
-    if state is None or state.get("__unresolved") or state.get("__missing_since"):
+    if state is None or state.get(ORDERS) or state.get("__missing_since"):
         return True
     if declared.kind == "fleet":
         return not is_settled(declared, state)
@@ -165,9 +166,10 @@ class RunContext:
     provider: str = ""
     #: The URNs of the resources that were checked in this run.
     checked: set[str] = field(default_factory=set)
-    unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
+    #: The orders that entries wait for.
+    awaited: dict[Ref, Order] = field(default_factory=dict)
     #: The orders that no entry waits for.
-    suspected: dict[Order, Unresolved] = field(default_factory=dict)
+    suspected: dict[OrderId, Order] = field(default_factory=dict)
     #: The intent's notes.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
@@ -199,7 +201,7 @@ class RunContext:
             self.read_again()
         leaf = leaf_of(urn)
         _rename(self.notes, leaf, urn)
-        _rename(self.unresolved, leaf, urn)
+        _rename(self.awaited, leaf, urn)
 
     def read_again(self) -> None:
         """Add what the program has declared since: in an `apply`, or after it has waited."""
@@ -220,12 +222,12 @@ class RunContext:
             return None
         return removal_of(self._on_delete.get(name_of(declared), declared.given.get("on_delete")))
 
-    def unanswered(self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown) -> Unresolved:
+    def unanswered(self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown) -> Order:
         """The order for a purchase of this run that had no answer."""
         note = self.notes.get(ref)
         if note is None:
             note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
-        return Unresolved(note, error.began_at, error.until)
+        return Order(note, error.began_at, error.until)
 
     def keeps_orders(self, declared: Declared | None) -> bool:
         """Whether the intent stays and keeps the orders of a resource that is removed."""
@@ -234,9 +236,9 @@ class RunContext:
         return declared is not None and self.run.claims.checked
 
     @property
-    def orders(self) -> dict[Order, Unresolved]:
+    def orders(self) -> dict[OrderId, Order]:
         """All open orders, each with the entry that waits for it now."""
-        waited = {Order(ref, one.note.identity): one for ref, one in self.unresolved.items()}
+        waited = {OrderId(ref, one.note.identity): one for ref, one in self.awaited.items()}
         return {**self.suspected, **waited}
 
     @property

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -41,8 +41,8 @@ NOTES = st.builds(
     after=TIMES,
 )
 REFS = st.builds(Ref, holder=st.sampled_from(["urn:a", "urn:b"]), key=NAMES | st.just(""))
-UNRESOLVED = st.builds(
-    Unresolved,
+ORDERS = st.builds(
+    Order,
     note=NOTES,
     since=TIMES,
     until=TIMES,
@@ -60,16 +60,16 @@ def test_the_type_tokens_never_change() -> None:
 @given(
     held=st.dictionaries(NAMES, HELD),
     failed=st.dictionaries(NAMES, NAMES),
-    unresolved=st.dictionaries(NAMES, UNRESOLVED),
+    orders=st.dictionaries(NAMES, ORDERS),
     hidden=st.booleans(),
 )
 def test_a_fleet_loads_as_it_was_written(
     held: dict[str, HeldAccount],
     failed: dict[str, str],
-    unresolved: dict[str, Unresolved],
+    orders: dict[str, Order],
     hidden: bool,
 ) -> None:
-    state = StoredFleet(held, failed, unresolved, worked_at=17.0, most=99, settled="abc")
+    state = StoredFleet(held, failed, orders, worked_at=17.0, most=99, settled="abc")
     written = state.dump(hidden=hidden)
     assert StoredFleet.load(through_engine(written)) == state
     shown = accounts_of({n: plain(written.get(f"__{n}")) for n in ("held", "terms", "drift")})
@@ -119,9 +119,9 @@ def test_the_phone_number_and_secret_inputs_are_secret() -> None:
     assert StoredAccount.load(through_engine(written)) == stored_account()
 
 
-@given(unresolved=UNRESOLVED)
-def test_an_unresolved_purchase_loads_as_it_was_written(unresolved: Unresolved) -> None:
-    state = StoredAccount(inputs={"nickname": "a"}, unresolved=unresolved, failed="why")
+@given(order=ORDERS)
+def test_an_order_loads_as_it_was_written(order: Order) -> None:
+    state = StoredAccount(inputs={"nickname": "a"}, order=order, failed="why")
     assert StoredAccount.load(through_engine(state.dump())) == state
 
 
@@ -133,9 +133,9 @@ def test_an_intent_loads_as_it_was_written(notes: dict[Ref, Note], hidden: bool)
 
 
 @pytest.mark.slow
-@given(orders=st.dictionaries(REFS, UNRESOLVED))
-def test_orders_load_as_they_were_written(orders: dict[Ref, Unresolved]) -> None:
-    found = {Order(ref, one.note.identity): one for ref, one in orders.items()}
+@given(orders=st.dictionaries(REFS, ORDERS))
+def test_orders_load_as_they_were_written(orders: dict[Ref, Order]) -> None:
+    found = {OrderId(ref, one.note.identity): one for ref, one in orders.items()}
     assert StoredIntent.load(through_engine(StoredIntent({}, found).dump())).orders == found
     assert read_orders(write_orders(found)) == found
 
