@@ -256,8 +256,8 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     if waiting is not None and waiting.until > facts.clock():
         minutes = ceil((waiting.until - facts.clock()) / 60)
         raise OutcomeUnknown(
-            f"nothing was bought for {spec.nickname!r}: an earlier purchase had no answer, and its "
-            f"account may still appear within {minutes} min",
+            f"nothing was bought for {spec.nickname!r}: an earlier run may have bought it, and "
+            f"the account may still appear within {minutes} min",
             began_at=waiting.since,
             until=waiting.until,
         )

@@ -87,7 +87,7 @@ class AccountProvider:
         if hidden is not None:
             context.register(urn, given.get("on_delete"))
             if not olds and not {*_REPLACING} & {*reading.unknown}:
-                self._replace_by_order(urn, reading.spec, given)
+                self._replace_by_flag(urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
                 todo = plan({}, {"": reading.spec})
                 failures = await self._refused(urn, reading.spec, todo)
@@ -98,7 +98,7 @@ class AccountProvider:
         checked |= {name: news[name] for name in _KEPT if news.get(name)}
         return Checked({**checked, **unknown}, failures)
 
-    def _replace_by_order(self, urn: str, spec: AccountSpec, given: Mapping[str, Any]) -> None:
+    def _replace_by_flag(self, urn: str, spec: AccountSpec, given: Mapping[str, Any]) -> None:
         """With `--replace` the engine calls no `diff`."""
         old = self._host.context.account(urn)
         if old.held is not None and old.held.arguments.kind != spec.arguments.kind:
@@ -308,8 +308,8 @@ class AccountProvider:
             facts = self._host.facts()
             if await not_appeared(facts, {urn: state.order}, self._host.removed):
                 raise NotDone(
-                    f"an earlier purchase for {short_name(urn)} had no answer, and its account may "
-                    "still appear. Run it again in some minutes"
+                    f"an earlier run may have bought {short_name(urn)}, and the account may still "
+                    "appear. Run it again in some minutes"
                 )
             return
         on_delete = _on_delete(state.inputs, context.on_delete(declared))

@@ -351,8 +351,8 @@ class FleetProvider:
         waiting = await not_appeared(facts, state.orders, self._host.removed)
         if waiting:
             raise NotDone(
-                f"an earlier purchase for {listed(waiting)} had no answer, and its account "
-                "may still appear. All other accounts are removed; run it again in some minutes"
+                f"an earlier run may have bought {listed(waiting)}, and the account may still "
+                "appear. All other accounts are removed; run it again in some minutes"
             )
 
     # --- refresh
@@ -373,7 +373,7 @@ class FleetProvider:
             self._host.warn(f"and {len(found.drifted) - NAMED:,} more drifted", row)
         if found.gone:
             gone = [f"{key} ({one.account_id})" for key, one in sorted(found.gone.items())]
-            self._host.warn(f"gone from ChatDaddy: {listed(gone)}", row)
+            self._host.warn(f"gone for good, or archived: {listed(gone)}", row)
         different = bool(found.drifted or found.gone)
         now = replace(state, held=found.held, settled=None if different else state.settled)
         dumped = now.dump(hidden=bool(state.inputs.get("__secrets")))

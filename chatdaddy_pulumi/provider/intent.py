@@ -516,7 +516,7 @@ class _Found:
             if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref, saved):
                 continue  # as when `delete_before_replace` has removed it, and nothing was bought
             if is_gone:
-                problems[ref.label] = f"{before.account_id} is gone from ChatDaddy"
+                problems[ref.label] = f"{before.account_id} is gone for good, or archived"
                 continue
             now = seen.held[ref]
             if now.drift == before.drift or _is_as_wanted(now, self._context.spec(ref)):
