@@ -275,9 +275,6 @@ def rename_hint(plan: Plan, decisions: Decisions) -> str:
 
 # --- drift
 
-#: A run that was interrupted, or lost an answer, may have made a change that no state has.
-_BY_WHOM = "by hand, or by a run that did not finish"
-
 
 def drift_of(label: str, held: HeldAccount) -> str:
     """Drift, with both remedies. The safe one is first."""
@@ -290,7 +287,7 @@ def drift_of(label: str, held: HeldAccount) -> str:
         )
     if seen.get("deleted"):
         texts.append(
-            f"is deleted ({_BY_WHOM}): remove the entry to let it go, or run `pulumi up` within "
+            f"was deleted by hand: remove the entry to let it go, or run `pulumi up` within "
             f"{DELETION_GRACE_HOURS} hours to bring it back"
         )
     if "tier" in seen:
@@ -301,20 +298,20 @@ def drift_of(label: str, held: HeldAccount) -> str:
             else "run `pulumi up` to undo it"
         )
         texts.append(
-            f"has the tier {short(seen['tier'])} instead of {asked.short} ({_BY_WHOM}): put "
-            f"`tier: {short(seen['tier'])}` in the entry to keep it, or {undo}"
+            f"was moved to {short(seen['tier'])} by hand: put `tier: {short(seen['tier'])}` in "
+            f"the entry to keep it, or {undo}"
         )
     if "nickname" in seen:
         kept = visible(seen["nickname"])
         texts.append(
-            f"has the nickname {seen['nickname']!r} instead of {held.nickname!r} ({_BY_WHOM}): put "
-            f"`nickname: {kept}` in the entry to keep it, or run `pulumi up` to undo it"
+            f"was renamed to {seen['nickname']!r} by hand: put `nickname: {kept}` in the entry to "
+            "keep it, or run `pulumi up` to undo it"
         )
     for name in ("settings", "assignees"):
         if name in seen:
             texts.append(
-                f"has other {name} than asked for, {seen[name]} ({_BY_WHOM}): put them in the "
-                "entry to keep them, or run `pulumi up` to undo it"
+                f"has other {name} than asked for ({seen[name]}): put them in the entry to keep "
+                "them, or run `pulumi up` to undo it"
             )
     return f"{label} ({held.account_id}) {'; it '.join(texts)}"
 
@@ -323,8 +320,9 @@ def otherwise(problems: Mapping[str, str]) -> str:
     """The message for an update that found accounts that are not as the state says."""
     is_ = "is" if len(problems) == 1 else "are"
     return (
-        f"{counted(len(problems))} {is_} not as the state says; nothing was done. "
-        "`pulumi up --refresh` shows and mends it:\n" + "\n".join(lines(problems))
+        f"{counted(len(problems))} {is_} not as the state says; nothing was done. It was changed "
+        "by hand, or by a run that did not finish. `pulumi up --refresh` shows and mends it:\n"
+        + "\n".join(lines(problems))
     )
 
 

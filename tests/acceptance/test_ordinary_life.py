@@ -734,7 +734,7 @@ def test_drift_is_named_with_both_remedies(case: Case, kind: str) -> None:
     case.server.call("PATCH", f"/im/accounts/{birch}", json={"tier": UNLIMITED})
     out = case.stack.refresh("--skip-preview").ok().output
     assert birch in out
-    assert "has the tier unlimited instead of limited" in out
+    assert "moved to unlimited by hand" in out
     assert out.index("tier: unlimited") < out.index("allow_history_loss")
     case.stack.refresh().ok()
     out = case.up(program, fails=True)

@@ -350,8 +350,8 @@ def test_a_refresh_without_drift_changes_nothing(stack: Stack, server: Sandbox) 
 @pytest.mark.parametrize(
     ("drift", "property_", "words"),
     [
-        ({"tier": UNLIMITED}, "tier", "did not finish): put `tier: unlimited` in the entry to"),
-        ({"nickname": "x"}, "nickname", "did not finish): put `nickname: x` in the entry to"),
+        ({"tier": UNLIMITED}, "tier", "moved to unlimited by hand: put `tier: unlimited` in"),
+        ({"nickname": "x"}, "nickname", "was renamed to 'x' by hand: put `nickname: x` in"),
         ({"settings": {"geoLocation": "SG"}}, "settings", "has other settings than asked for"),
         ({"assignees": []}, "assignees", "has other assignees than asked for"),
     ],
@@ -389,8 +389,7 @@ def test_drift_whose_undo_deletes_chats_names_the_safe_remedy_first(
     server.call("PATCH", f"/im/accounts/{account_id}", json={"tier": UNLIMITED})
     stack.refresh()
     assert stack.lines.warnings == [
-        f"alice ({account_id}) has the tier unlimited instead of limited (by hand, or by a run "
-        "that did not finish): put `tier: unlimited` in the entry "
+        f"alice ({account_id}) was moved to unlimited by hand: put `tier: unlimited` in the entry "
         "to keep it, or set `allow_history_loss` to undo it, which deletes its chats"
     ]
     assert "allow_history_loss" in refused(stack, one())[""]
@@ -428,10 +427,7 @@ def test_an_account_deleted_by_hand_is_restored_in_its_grace_period(
     account_id = bought(stack, server)
     server.call("DELETE", f"/im/accounts/{account_id}")
     stack.refresh()
-    assert (
-        "is deleted (by hand, or by a run that did not finish): remove the entry"
-        in stack.lines.warnings[0]
-    )
+    assert "was deleted by hand: remove the entry to let it go" in stack.lines.warnings[0]
     assert stack.of("alice").id == account_id
     assert stack.preview(one()) == {"alice"}
     server.forget_requests()

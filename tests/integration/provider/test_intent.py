@@ -34,7 +34,7 @@ def test_an_update_compares_what_it_holds_with_the_team(stack: Stack, server: Sa
     told = refused.value.failures[""]
     assert told.startswith("1 account is not as the state says; nothing was done. ")
     assert "`pulumi up --refresh` shows and mends it" in told
-    assert "customers/bob: is deleted (by hand, or by a run that did not finish): " in told
+    assert "customers/bob: was deleted by hand: remove the entry to let it go" in told
     assert server.writes() == {}
 
     stack.refresh()
@@ -61,7 +61,7 @@ def test_verification_in_previews_or_never(stack: Stack, server: Sandbox) -> Non
     server.call("PATCH", f"/im/accounts/{alice}", json={"nickname": "x"}).raise_for_status()
     assert stack.preview(program) == set()
     stack.settings["verify"] = "preview"
-    with pytest.raises(Refused, match="has the nickname 'x' instead of 'alice'"):
+    with pytest.raises(Refused, match="was renamed to 'x' by hand"):
         stack.preview(program)
     stack.settings["verify"] = "never"
     stack.up(program)
