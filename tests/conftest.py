@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,9 +11,6 @@ from tests.support.leaks import pytest_runtest_logreport, pytest_sessionfinish
 from tests.support.sandbox import Sandbox, running
 
 __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish", "sandbox"]
-
-# Tests start hundreds of processes, which should not all compile the package.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # No deadline: a test does not fail on a busy machine. Examples are always the same, so that a
 # failure comes from a change. `pytest --hypothesis-profile=random` tries others.

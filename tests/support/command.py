@@ -83,6 +83,17 @@ class Command:
             **self.env,
         }
 
+    def with_pulumi(self, script: str = "exit 1") -> None:
+        """Put a `pulumi` of the test's own on PATH, a shell script, and nothing else beside it."""
+        own = self.folder / ".bin"
+        own.mkdir()
+        (own / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
+        (own / "pulumi").chmod(0o755)
+        self.env["PATH"] = f"{own}{os.pathsep}{COMMAND.parent}"
+
+    def without_pulumi(self) -> None:
+        self.env["PATH"] = str(COMMAND.parent)
+
     def run(self, *arguments: str, input: str | None = None, cwd: Path | None = None) -> Ran:
         """Run it to its end, without a terminal."""
         given = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -20,7 +21,7 @@ from pulumi_standin import render, resource_table, urns
 from pulumi_standin.resource_table import Row
 from pulumi_standin.step_words import COUNTED, SIGNS, STYLES, WORDS
 from pulumi_standin.steps import Refresh, SkippedCreate, Step
-from pulumi_standin.values import Props, unwrap
+from pulumi_standin.values import UNKNOWN, Props, unwrap
 from pulumi_standin.visible import visible
 
 
@@ -277,6 +278,8 @@ class Display:
         if step.op == "create":
             old = new
         everything = step.op == "create" or not self._preview
+        if self._preview:
+            new = _without_unknown_changes(old, new)
         lines = list(render.difference(old, new, 2, all_keys=everything))
         if lines:
             self._print("")
@@ -328,6 +331,21 @@ def _outputs(step: Step) -> tuple[Props, Props]:
     old = step.old.outputs if step.old else None
     new = step.new.outputs if step.new else None
     return old or {}, new or {}
+
+
+def _without_unknown_changes(old: Any, new: Any) -> Any:
+    """The new value, with the old ones where a preview does not know what they become.
+
+    Items of lists stay unknown, like in `pulumi preview`.
+    """
+    if new is UNKNOWN:
+        return old
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {
+            key: _without_unknown_changes(old[key], value) if key in old else value
+            for key, value in new.items()
+        }
+    return new
 
 
 def _hidden(urn: str) -> bool:

@@ -4,6 +4,7 @@ table.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from rich.cells import cell_len
 from parity import toys
 from pulumi_standin import resource_table
 from pulumi_standin.resource_table import Row
+from tests.support.engine import ENGINES, Engine, Stack, write_project
 
 TYPE = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 
@@ -64,3 +66,39 @@ def test_a_pipe_gets_no_colours(tmp_path: Path, force: str) -> None:
     output = stack.preview().ok().output
     assert "\x1b" not in output
     assert " +  pulumi-python:dynamic/toys:Toy first create" in output
+
+
+KNOWN_OUTPUTS = """
+import pulumi
+
+pulumi.export("all", {"a": "b"})
+pulumi.export("part", {"a": "c", "d": "e"})
+"""
+
+UNKNOWN_OUTPUTS = """
+import asyncio
+import pulumi
+
+async def value(known):
+    return known
+
+def unknown(known):
+    return pulumi.Output(value(set()), value(known), value(False), value(False))
+
+pulumi.export("all", unknown({"a": "b"}))
+pulumi.export("part", {"a": unknown("c"), "d": "f"})
+pulumi.export("new", unknown("y"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_preview_shows_no_outputs_that_become_unknown(engine: Engine, tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", KNOWN_OUTPUTS)
+    stack = Stack(project, engine, tmp_path, stand_in=("pulumi_standin",))
+    stack.up("--skip-preview").ok()
+    (project / "__main__.py").write_text(UNKNOWN_OUTPUTS)
+    output = stack.preview().ok().output
+    shown = output[output.index("Outputs:") : output.index("Resources:")]
+    words = re.findall(r"[a-z]+|=>", shown.removeprefix("Outputs:"))
+    assert words == ["new", "unknown", "part", "d", "e", "=>", "f"]

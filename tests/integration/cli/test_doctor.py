@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.integration.cli.conftest import SCREENS, Team
-from tests.support.command import COMMAND, Command, Ran
+from tests.support.command import Command, Ran
 from tests.support.screens import Screens
 
 pytestmark = pytest.mark.slow  # each test starts processes
@@ -26,11 +25,7 @@ def command(own_team: Team, tmp_path: Path) -> Command:
     folder = tmp_path / "folder"
     folder.mkdir()
     found = Command.against(own_team.sandbox, folder)
-    fake = tmp_path / "bin"
-    fake.mkdir()
-    (fake / "pulumi").write_text('#!/bin/sh\n[ "$1" = version ] && echo v3.260.0\n')
-    (fake / "pulumi").chmod(0o755)
-    found.env["PATH"] = f"{fake}:{COMMAND.parent}:/usr/bin:/bin"
+    found.with_pulumi('[ "$1" = version ] && echo v3.260.0')
     return found
 
 
@@ -106,9 +101,7 @@ def test_an_unreachable_server(command: Command) -> None:
 
 
 def test_without_pulumi(command: Command) -> None:
-    command.env["PATH"] = f"{COMMAND.parent}:/usr/bin:/bin"
-    if shutil.which("pulumi", path=command.env["PATH"]):
-        pytest.skip("`pulumi` is in the folder of all programs")
+    command.without_pulumi()
     ran = command.run("doctor", "--json")
     assert verdicts(ran)["engine"] == "warning", "the stand-in is installed"
 

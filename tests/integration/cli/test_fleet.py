@@ -21,6 +21,7 @@ FORMATS = ("yaml", "json", "csv")
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_export_and_its_files(command: Command, screens: Screens, format: str) -> None:
+    command.with_pulumi()
     ran = command.run("fleet", "export", "--output", "out", "--format", format)
     screens.check(f"export-{format}", ran.screen)
     folder = command.folder / "out"
@@ -28,6 +29,12 @@ def test_export_and_its_files(command: Command, screens: Screens, format: str) -
         screens.check(f"export-{format}.{name}", (folder / name).read_text())
     listed = {path.name for path in folder.iterdir()} - {"fleet.schema.json"}
     assert listed == {f"fleet.{format}", "__main__.py", "Pulumi.yaml"}
+
+
+def test_export_without_pulumi_names_the_stand_in(team: Team, command: Command) -> None:
+    command.without_pulumi()
+    shown = command.run("fleet", "export", "--output", "out").err
+    assert shown.endswith("next:\n  cd out\n  chatdaddy-pulumi sandbox up\n")
 
 
 def test_an_exported_file_has_no_problems_and_no_differences(team: Team, command: Command) -> None:
