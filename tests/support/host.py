@@ -148,7 +148,7 @@ def hosted(
     engine.address = f"127.0.0.1:{port}"
     clean = {key: value for key, value in os.environ.items() if not key.startswith("CHATDADDY_")}
     process = subprocess.Popen(
-        [warm.python(), "-m", "pulumi.dynamic", engine.address],
+        [warm.python(), "-u", "-m", "pulumi.dynamic", engine.address],
         stdout=subprocess.PIPE,
         env={**clean, "PULUMI_PROJECT": "tests", **(env or {})},
     )
