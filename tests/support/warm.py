@@ -58,7 +58,12 @@ KILL = signal.SIGUSR1
 
 @cache
 def python() -> str:
-    """The path of the command. It can be used as long as this process lives."""
+    """The path of the command. It can be used as long as this process lives.
+
+    Python itself, if processes measure the lines that they run.
+    """
+    if "COVERAGE_PROCESS_CONFIG" in os.environ:
+        return sys.executable
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
     command, address = folder / "python", folder / "socket"
     start = Path(__file__).with_name("warm_start.py")

@@ -10,14 +10,25 @@ import _socket
 import marshal
 import posix
 import sys
+from binascii import crc32
 
 python, command, address, *arguments = sys.argv[1:]
 env = posix.environ
-installed = env.get(b"INSTALLED_PACKAGES")
 rest = arguments[arguments[:1] == ["-u"] :]
-if installed and rest == ["-m", "pip", "list", "--format", "json"]:
-    # The real engine asks before each operation, and the packages do not change meanwhile.
-    posix.execve("/bin/cat", ["cat", installed], env)
+# What the real engine asks before each operation, about packages that do not change meanwhile.
+if rest[:2] == ["-m", "pip"] or (
+    rest[:1] == ["-c"] and rest[1].startswith("import importlib.meta")
+):
+    answer = f"{command}.{crc32(marshal.dumps(rest)):08x}"
+    if not posix.access(answer, posix.R_OK):
+        draft = f"{answer}.{posix.getpid()}"
+        if not (pid := posix.fork()):
+            posix.dup2(posix.open(draft, posix.O_CREAT | posix.O_WRONLY, 0o600), 1)
+            posix.execve(python, [python, *arguments], env)
+        if posix.waitpid(pid, 0)[1]:
+            posix._exit(1)
+        posix.rename(draft, answer)
+    posix.execve("/bin/cat", ["cat", answer], env)
 unbuffered = rest != arguments or b"PYTHONUNBUFFERED" in env
 module = rest[1] if rest[:1] == ["-m"] else ""
 rest = rest[bool(module) :]
