@@ -20,6 +20,7 @@ import jwt
 from tests.faults.program import TIERS, Entry, Program
 from tests.faults.tap import Tap
 from tests.support import sandbox as sandboxes
+from tests.support import warm
 from tests.support.sandbox import Sandbox
 
 FOREIGN = 240
@@ -89,7 +90,7 @@ class World:
 
     def kill_server(self) -> None:
         """Kill the server like `kill -9`. Nothing listens until `restart`."""
-        self._server.process.kill()
+        self._server.process.send_signal(warm.KILL)
         self.tap.refuse()
         self._server.process.wait()
 

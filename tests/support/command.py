@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support import warm
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
 COMMAND = Path(sys.executable).parent / "chatdaddy-pulumi"
@@ -97,7 +98,7 @@ class Command:
         """Run it to its end, without a terminal."""
         given = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}
         done = subprocess.run(
-            [str(COMMAND), *arguments],
+            [warm.python(), str(COMMAND), *arguments],
             cwd=cwd or self.folder,
             env=self.environment(),
             capture_output=True,

@@ -8,7 +8,6 @@ Tests that use `Stack` run on both. `ENGINES` are the engines of this machine:
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import re
@@ -16,7 +15,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import uuid
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,10 +23,13 @@ from typing import IO, Any, Literal
 
 import pytest
 
+from pulumi_standin.crypter import Crypter
+from tests.support import warm
+from tests.support.warm import PASSPHRASE, SALT
+
 Engine = Literal["stand-in", "pulumi"]
 
 PULUMI = shutil.which("pulumi")
-PASSPHRASE = "passphrase-of-the-tests"
 
 # For `pytest.mark.parametrize("engine", ENGINES)`: the real one is skipped if it is missing.
 ENGINES = [
@@ -96,7 +97,8 @@ class Stack:
     timeout: float = 120
     #: The module of the stand-in's command, and its first arguments.
     stand_in: tuple[str, ...] = ("chatdaddy_pulumi.cli", "sandbox")
-    #: Whether the real engine may take less processor time than it does for users.
+    #: Whether operations may take less processor time than they do for users. One that `start`
+    #: starts never does: tests kill it, and look at its processes.
     shortcuts: bool = True
 
     def __post_init__(self) -> None:
@@ -104,6 +106,8 @@ class Stack:
         if self.engine == "pulumi":
             (self.workdir / "backend").mkdir(exist_ok=True)
             self._call("stack", "init", self.name, "--non-interactive").ok()
+        elif self.shortcuts and not self._stack_file.exists():
+            self._stack_file.write_text(f"encryptionsalt: {SALT}\n")
         self._set(self.config, self.secrets)
 
     # --- operations
@@ -130,9 +134,9 @@ class Stack:
         """
         yes = () if operation == "preview" else ("--yes",)
         return subprocess.Popen(
-            [*self._program(), *self._command(operation), *yes, *args],
+            [*self._program(shortcuts=False), *self._command(operation), *yes, *args],
             cwd=self.project,
-            env=self._env(),
+            env=self._env(shortcuts=False),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.STDOUT,
@@ -200,6 +204,10 @@ class Stack:
 
     # --- processes
 
+    @property
+    def _stack_file(self) -> Path:
+        return self.project / f"Pulumi.{self.name}.yaml"
+
     def _set(self, values: dict[str, str], secrets: dict[str, str]) -> None:
         if not values and not secrets:
             return
@@ -210,20 +218,19 @@ class Stack:
             return
         from pulumi_standin import project as projects
         from pulumi_standin import stack_config
-        from pulumi_standin.crypter import Crypter
 
         project = projects.load(self.project)
         crypter = None
         if secrets:
             salt = stack_config.stack_salt(project, self.name)
-            crypter = Crypter.open(PASSPHRASE, salt) if salt else Crypter.new(PASSPHRASE)
+            crypter = _crypter(salt) if salt else Crypter.new(PASSPHRASE)
         stack_config.set_config(project, self.name, values, secrets, crypter)
 
-    def _program(self) -> list[str]:
+    def _program(self, *, shortcuts: bool) -> list[str]:
         if self.engine == "pulumi":
             assert PULUMI is not None
             return [PULUMI]
-        return [sys.executable, "-m", self.stand_in[0]]
+        return [warm.python() if shortcuts else sys.executable, "-m", self.stand_in[0]]
 
     def _command(self, operation: str) -> list[str]:
         if self.engine == "pulumi":
@@ -231,22 +238,22 @@ class Stack:
         states = str(self.workdir / "states")
         return [*self.stand_in[1:], operation, "--stack", self.name, "--state-dir", states]
 
-    def _env(self) -> dict[str, str]:
+    def _env(self, *, shortcuts: bool) -> dict[str, str]:
         return {
             **engine_env(self.workdir),
             "PYTHONUNBUFFERED": "1",
             "NO_COLOR": "1",
             # Ports of engines recur, and hosts find the run files of this folder by port.
             "TMPDIR": str(self.workdir / "tmp"),
-            **(_shortcuts() if self.engine == "pulumi" and self.shortcuts else {}),
+            **(_shortcuts() if self.engine == "pulumi" and shortcuts else {}),
             **self.env,
         }
 
     def _call(self, *arguments: str, stderr: bool = True) -> Run:
         done = subprocess.run(
-            [*self._program(), *arguments],
+            [*self._program(shortcuts=self.shortcuts), *arguments],
             cwd=self.project,
-            env=self._env(),
+            env=self._env(shortcuts=self.shortcuts),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -278,18 +285,13 @@ def engine_env(workdir: Path) -> dict[str, str]:
 
 
 @cache
+def _crypter(salt: str) -> Crypter:
+    return Crypter.open(PASSPHRASE, salt)
+
+
 def _shortcuts() -> dict[str, str]:
     """Settings with which the real engine takes less time, and does the same."""
-    packages = [sys.executable, "-m", "pip", "list", "--format", "json"]
-    with tempfile.NamedTemporaryFile("w", prefix="installed-", delete=False) as file:
-        file.write(subprocess.run(packages, capture_output=True, text=True, check=True).stdout)
-    atexit.register(os.unlink, file.name)
-    return {
-        "PULUMI_PYTHON_CMD": str(Path(__file__).with_name("python.sh")),
-        "TESTED_PYTHON": sys.executable,
-        "INSTALLED_PACKAGES": file.name,
-        "GOGC": "400",
-    }
+    return {"PULUMI_PYTHON_CMD": warm.python(), "GOGC": "400"}
 
 
 def copy_project(source: Path, target: Path) -> Path:

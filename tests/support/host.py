@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
 import chatdaddy_pulumi
+from tests.support import warm
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
@@ -148,7 +148,7 @@ def hosted(
     engine.address = f"127.0.0.1:{port}"
     clean = {key: value for key, value in os.environ.items() if not key.startswith("CHATDADDY_")}
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "pulumi.dynamic", engine.address],
+        [warm.python(), "-u", "-m", "pulumi.dynamic", engine.address],
         stdout=subprocess.PIPE,
         env={**clean, "PULUMI_PROJECT": "tests", **(env or {})},
     )

@@ -6,7 +6,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+
+from tests.support import warm
 
 TEAM_ID = "team-sandbox-0123456789abcdef"
 REFRESH_TOKEN = "refresh-token-of-the-tests-0001"
@@ -136,8 +137,8 @@ class Sandbox:
     # --- the process
 
     def kill(self) -> None:
-        """End the process immediately."""
-        self.process.kill()
+        """End the process like `kill -9`."""
+        self.process.send_signal(warm.KILL)
         self.process.wait()
         self._close()
 
@@ -157,7 +158,7 @@ def start(*flags: str, port: int = 0) -> Sandbox:
     """Start `chatdaddy-pulumi sandbox serve` on a free port, and wait until it is ready."""
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "chatdaddy_pulumi.cli", "sandbox", "serve"),
+            *(warm.python(), "-m", "chatdaddy_pulumi.cli", "sandbox", "serve"),
             *("--port", str(port), "--team-id", TEAM_ID, "--refresh-token", REFRESH_TOKEN),
             *flags,
         ],
