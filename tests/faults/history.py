@@ -36,6 +36,8 @@ RECOVERIES = 9
 
 #: What an update says of an account that a killed run bought for an entry that has changed since.
 _SUSPECT = re.compile(r"(acc[\w-]+) \('[^']*'\) may have been bought by an interrupted run, and no")
+#: What an update says that can't buy yet, and the seconds until the next one.
+_WAITS, _WAIT_S = "may still appear within", 20.0
 #: What an update says that finds accounts otherwise than the state has them.
 _NOT_AS_SAVED = "`pulumi up --refresh` shows and mends it"
 _TAKEN = re.compile(r"the team already has an? accounts? named '([^']+)': (acc[\w-]+)[.,]")
@@ -203,7 +205,7 @@ class History:
                 "chatdaddy:teamId": TEAM_ID,
                 "chatdaddy:baseUrl": self.world.tap.url,
                 # A call of a run arrives within seconds, or never.
-                "chatdaddy:client": '{"slowest_purchase_s": 20}',
+                "chatdaddy:client": '{"slowest_purchase_s": 20, "read_timeout_s": 10}',
             },
             secrets={"chatdaddy:refreshToken": REFRESH_TOKEN},
             env=env,
@@ -357,8 +359,12 @@ class History:
                 raise Violation(f"{player.name}: a traceback\n{output}")
             if code == 0:
                 player.succeeded()
-                self._named[player.name] = _SUSPECT.findall(output)
+                # A program that declares nothing names nothing any more: see docs/safety.md.
+                if player.program.wanted():
+                    self._named[player.name] = _SUSPECT.findall(output)
                 return
+            if _WAITS in output:
+                time.sleep(_WAIT_S)
             self._follow_messages(player, output)
         raise Violation(f"{player.name}: up does not succeed\n{output}")
 
