@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client.models import AccountPatch as AccountPatch
     from chatdaddy_pulumi.client.models import ApiToken as ApiToken
     from chatdaddy_pulumi.client.models import ArchiveProgress as ArchiveProgress
-    from chatdaddy_pulumi.client.models import Identity as Identity
     from chatdaddy_pulumi.client.models import ObservedAccount as ObservedAccount
     from chatdaddy_pulumi.client.models import Purchase as Purchase
     from chatdaddy_pulumi.client.models import TeamDetail as TeamDetail
     from chatdaddy_pulumi.client.models import TeamInfo as TeamInfo
+    from chatdaddy_pulumi.client.models import TokenOwner as TokenOwner
     from chatdaddy_pulumi.client.models import Webhook as Webhook
     from chatdaddy_pulumi.client.options import ClientOptions as ClientOptions
     from chatdaddy_pulumi.client.options import ServiceUrls as ServiceUrls
@@ -52,8 +52,8 @@ _HOME = {
         *("Unreachable", "Untrusted", "WrongTeam"),
     ],
     "models": [
-        *("AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress", "Identity"),
-        *("ObservedAccount", "Purchase", "TeamDetail", "TeamInfo", "Webhook"),
+        *("AccountAccess", "AccountPatch", "ApiToken", "ArchiveProgress"),
+        *("ObservedAccount", "Purchase", "TeamDetail", "TeamInfo", "TokenOwner", "Webhook"),
     ],
     "options": ["ClientOptions", "ServiceUrls"],
 }

@@ -31,7 +31,7 @@ from chatdaddy_pulumi.client.errors import (
     Unauthorized,
     WrongTeam,
 )
-from chatdaddy_pulumi.client.models import Identity, TokenAnswer
+from chatdaddy_pulumi.client.models import TokenAnswer, TokenOwner
 from chatdaddy_pulumi.client.options import DEFAULT_URLS, ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.redact import filter_logs
 from chatdaddy_pulumi.client.setting_names import (
@@ -105,7 +105,7 @@ class ChatDaddy:
         """How often each call was sent so far: ``{"GET /im/accounts": 10}``."""
         return MappingProxyType(self._transport.calls)
 
-    async def check(self) -> Identity:
+    async def check(self) -> TokenOwner:
         """Prove by one call that the token is valid for the team, and return whose token it is.
 
         A refresh token is exchanged for an access token, an API token is validated. Raises
@@ -121,7 +121,7 @@ class ChatDaddy:
             problem = error
         else:
             source.renewed(token)
-            return tokens.identity(tokens.claims(token.get_secret_value()))
+            return tokens.owner(tokens.claims(token.get_secret_value()))
         raise NotChatDaddy(
             f"{problem.message}; is {BASE_URL} right?",
             call=problem.call,
@@ -133,11 +133,11 @@ class ChatDaddy:
         """The user whom the token was made for; None if that can't be found out."""
         source = self._transport.tokens
         token = (await source.get()).get_secret_value()
-        found = tokens.identity(tokens.claims(token)).user_id
+        found = tokens.owner(tokens.claims(token)).user_id
         if found or isinstance(source, tokens.AccessTokenSource):
             return found
         try:
-            return tokens.identity(await self.api_tokens.validate(token)).user_id
+            return tokens.owner(await self.api_tokens.validate(token)).user_id
         except ChatDaddyError:
             return None
 
@@ -184,7 +184,7 @@ class ChatDaddy:
             refusal: Refused = error
         else:
             token = tokens.checked(answer.access_token, "access token that ChatDaddy gave")
-            self._check_team(tokens.identity(tokens.claims(answer.access_token)), REFRESH_TOKEN)
+            self._check_team(tokens.owner(tokens.claims(answer.access_token)), REFRESH_TOKEN)
             return token
         raise self._no_token(refusal)
 
@@ -206,10 +206,10 @@ class ChatDaddy:
         words += "" if isinstance(refusal, Unauthorized) else f", and the {TEAM_ID}"
         return Unauthorized(f"{words}: see {API_SETTINGS}", setting=REFRESH_TOKEN.key, **details)
 
-    async def _validate(self, source: tokens.ApiTokenSource) -> Identity:
+    async def _validate(self, source: tokens.ApiTokenSource) -> TokenOwner:
         token = (await source.get()).get_secret_value()
         try:
-            found = tokens.identity(await self.api_tokens.validate(token))
+            found = tokens.owner(await self.api_tokens.validate(token))
         except (Unauthorized, Forbidden, BadRequest, NotFound) as error:
             refusal: Refused = error
         else:
@@ -225,7 +225,7 @@ class ChatDaddy:
             setting=API_TOKEN.key,
         )
 
-    def _check_team(self, found: Identity, token: Setting) -> None:
+    def _check_team(self, found: TokenOwner, token: Setting) -> None:
         """Raise `WrongTeam` if the token is for another team, as far as it says."""
         if found.team_id not in (None, self._team_id):
             raise WrongTeam(

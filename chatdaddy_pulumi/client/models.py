@@ -308,7 +308,7 @@ class TeamInfo(_Received):
 
 
 @dataclass(frozen=True)
-class Identity:
+class TokenOwner:
     """Whose token it is, as far as it says."""
 
     user_id: str | None = None

@@ -27,7 +27,10 @@ class SingleFlight(Generic[T]):
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(work())
             self._task.add_done_callback(_look_at)
-        return await asyncio.shield(self._task)
+        task = self._task
+        # `asyncio.shield` would log its failure if this caller is cancelled, from Python 3.14 on.
+        await asyncio.wait([task])
+        return task.result()
 
     @property
     def running(self) -> bool:

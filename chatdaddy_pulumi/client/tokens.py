@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from pydantic_core import from_json
 
 from chatdaddy_pulumi.client.errors import BadSetting, Retryable
-from chatdaddy_pulumi.client.models import Identity
+from chatdaddy_pulumi.client.models import TokenOwner
 from chatdaddy_pulumi.client.redact import hide
 from chatdaddy_pulumi.client.setting_names import API_TOKEN, REFRESH_TOKEN, Setting
 from chatdaddy_pulumi.client.tasks import SingleFlight, now
@@ -37,12 +37,12 @@ def claims(token: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def identity(said: Mapping[str, Any]) -> Identity:
+def owner(said: Mapping[str, Any]) -> TokenOwner:
     """Whose token it is, by what a JWT says."""
     user = said.get("user")
     found = user if isinstance(user, dict) else {}
     user_id, team_id = (found.get(name) for name in ("id", "teamId"))
-    return Identity(
+    return TokenOwner(
         user_id if isinstance(user_id, str) else None,
         team_id if isinstance(team_id, str) else None,
     )

@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import is_archived
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Recovered, Unresolved, recover
+from chatdaddy_pulumi.lifecycle.recovery import Order, Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
@@ -109,7 +109,7 @@ async def decide_all(
     if not wanted:
         return Decisions()
     facts.view = await _look(facts, wanted, max_age)
-    if facts.unresolved and facts.user_id is None:
+    if facts.awaited and facts.user_id is None:
         facts.user_id = await facts.client.user_id()
     found = _decisions(facts, wanted)
     if await _search_for_orders(facts, found):
@@ -132,8 +132,8 @@ async def _search_for_orders(facts: Facts, found: Decisions) -> bool:
     """Before buying again, search for results of orders that a listing does not show."""
     if not facts.view.complete:
         return False
-    refs = [ref for ref in found.purchases if ref in facts.unresolved]
-    names = {facts.unresolved[ref].note.identity.nickname for ref in refs}
+    refs = [ref for ref in found.purchases if ref in facts.awaited]
+    names = {facts.awaited[ref].note.identity.nickname for ref in refs}
     known = len(facts.view.accounts)
     for view in await asyncio.gather(*(look(facts.client, {name}) for name in sorted(names))):
         facts.view.add(view.accounts.values())
@@ -153,8 +153,8 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
         elif spec.adopt is None:
             names.add(spec.nickname)
             ids |= set() if ref.key else set(facts.ownership.replaced_in(ref.holder))
-    names |= {one.note.identity.nickname for one in facts.unresolved.values()}
-    ids |= {one.bought for one in facts.unresolved.values() if one.bought}
+    names |= {one.note.identity.nickname for one in facts.awaited.values()}
+    ids |= {one.bought for one in facts.awaited.values() if one.bought}
     at_least = len(facts.ownership.held_ids)
     return await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
 
@@ -163,10 +163,10 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
     """The accounts that interrupted runs bought, by `facts.view`: for all entries, or for those of
     one nickname and type."""
     if identity is None:
-        groups = facts.unresolved_alike
+        groups = facts.awaited_alike
     else:
-        groups = {identity: facts.unresolved_alike.get(identity, {})}
-    unresolved = {
+        groups = {identity: facts.awaited_alike.get(identity, {})}
+    awaited = {
         ref: one
         for alike in groups.values()
         for ref, one in alike.items()
@@ -174,15 +174,15 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
     }
     names = {one.nickname for one in groups if groups[one]}
     named = [account for name in names for account in facts.view.named(name)]
-    bought = [found for one in unresolved.values() if (found := facts.view.get(one.bought))]
+    bought = [found for one in awaited.values() if (found := facts.view.get(one.bought))]
     bought_for_others = {one.bought for one in facts.suspected.values()}
     accounts = [
         account
         for account in [*named, *(facts.view.nameless if names else ()), *bought]
         if account.account_id not in bought_for_others and is_free(facts, account.account_id)
     ]
-    besides = Counter(order.identity for order, one in facts.suspected.items() if not one.bought)
-    return recover(unresolved, accounts, facts.user_id, besides)
+    besides = Counter(id_.identity for id_, order in facts.suspected.items() if not order.bought)
+    return recover(awaited, accounts, facts.user_id, besides)
 
 
 def is_free(facts: Facts, account_id: str) -> bool:
@@ -252,12 +252,12 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             f"adopt={ids[0]!r}; if it is not, give it another nickname in ChatDaddy, or delete it "
             "there"
         )
-    waiting = facts.unresolved.get(ref)
+    waiting = facts.awaited.get(ref)
     if waiting is not None and waiting.until > facts.clock():
         minutes = ceil((waiting.until - facts.clock()) / 60)
         raise OutcomeUnknown(
-            f"nothing was bought for {spec.nickname!r}: an earlier purchase had no answer, and its "
-            f"account may still appear within {minutes} min",
+            f"nothing was bought for {spec.nickname!r}: an earlier run may have bought it, and "
+            f"the account may still appear within {minutes} min",
             began_at=waiting.since,
             until=waiting.until,
         )
@@ -271,14 +271,14 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     return _buy_or_adopt(facts, ref, spec)
 
 
-async def look_for_orders(facts: Facts, orders: Iterable[Unresolved]) -> None:
+async def look_for_orders(facts: Facts, orders: Iterable[Order]) -> None:
     """Read the accounts of the orders' nicknames, and the token's user, into the facts."""
     facts.view = await look(facts.client, {one.note.identity.nickname for one in orders})
     facts.user_id = await facts.client.user_id()
 
 
 async def not_appeared(
-    facts: Facts, orders: Mapping[str, Unresolved], removed: Collection[str]
+    facts: Facts, orders: Mapping[str, Order], removed: Collection[str]
 ) -> list[str]:
     """The keys of the orders whose account is not there yet and may still appear.
 

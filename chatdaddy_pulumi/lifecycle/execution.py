@@ -170,7 +170,7 @@ class _Execution:
         wanted = {self._ref(key): spec for key, spec in plan.wanted.items()}
         with not_done("nothing was done: the accounts can't be read"):
             self._decisions = await decide_all(facts, wanted, max_age=_JUST_NOW_S)
-            await self._await_unresolved(wanted)
+            await self._await_orders(wanted)
         approve(self._decisions)
         made = self._decisions.made.values()
         facts.promised = {one.account.account_id for one in made if isinstance(one, TakeOver)}
@@ -182,7 +182,7 @@ class _Execution:
             account_id = plan.held[new].account_id
             self.outcome.done.append(Done(new, account_id, Reason.CARRIED, f"key {old} → {new}"))
 
-    async def _await_unresolved(self, wanted: dict[Ref, AccountSpec]) -> None:
+    async def _await_orders(self, wanted: dict[Ref, AccountSpec]) -> None:
         """Wait a little for accounts that interrupted purchases may still bring."""
         facts, refused = self._facts, self._decisions.refused
         while True:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Order, Sent, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Order, OrderId, Sent
 from chatdaddy_pulumi.lifecycle.team_view import TeamView
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -124,9 +124,9 @@ class Facts:
     ownership: Ownership = field(default_factory=Ownership)
     claims: Claims = field(default_factory=Claims)
     #: The orders that entries wait for; each is for what its entry asks for.
-    unresolved: Mapping[Ref, Unresolved] = field(default_factory=dict)
+    awaited: Mapping[Ref, Order] = field(default_factory=dict)
     #: The orders that no entry of the program waits for.
-    suspected: Mapping[Order, Unresolved] = field(default_factory=dict)
+    suspected: Mapping[OrderId, Order] = field(default_factory=dict)
     #: Whether the intent has noted the entry. A purchase that it has not noted is refused.
     noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
     #: The accounts that carried the entry's nickname when the intent noted it.
@@ -158,10 +158,10 @@ class Facts:
     client_max_age_s: float = 60.0
 
     @cached_property
-    def unresolved_alike(self) -> dict[Identity, dict[Ref, Unresolved]]:
-        """The unresolved entries by nickname and type."""
-        found: dict[Identity, dict[Ref, Unresolved]] = {}
-        for ref, one in self.unresolved.items():
+    def awaited_alike(self) -> dict[Identity, dict[Ref, Order]]:
+        """The awaited orders by nickname and type."""
+        found: dict[Identity, dict[Ref, Order]] = {}
+        for ref, one in self.awaited.items():
             found.setdefault(one.note.identity, {})[ref] = one
         return found
 

@@ -58,7 +58,7 @@ class Sent(NamedTuple):
     account_id: str = ""
 
 
-class Order(NamedTuple):
+class OrderId(NamedTuple):
     """What identifies an order: its entry, and the nickname and type that were asked for."""
 
     #: The entry that it is for.
@@ -66,8 +66,8 @@ class Order(NamedTuple):
     identity: Identity
 
 
-class Unresolved(NamedTuple):
-    """What is known of an order: a purchase that a run may have sent, without a known outcome."""
+class Order(NamedTuple):
+    """A purchase that a run may have sent, and whose outcome is not known."""
 
     note: Note
     #: When the first purchase may have been sent, in seconds since 1970.
@@ -88,17 +88,17 @@ class Unresolved(NamedTuple):
         """When the last run began to buy."""
         return max(self.since, *self.again) if self.again else self.since
 
-    def begun_again(self, at: float) -> Unresolved:
+    def begun_again(self, at: float) -> Order:
         """The order after another run that may have bought."""
         if at in (self.since, *self.again):
             return self
         return self._replace(again=(*self.again, at)[-_RUNS_KEPT:])
 
-    def besides(self, account_id: str) -> Unresolved:
+    def besides(self, account_id: str) -> Order:
         """The order after its entry has bought this account, which is not the order's result."""
         return self._replace(note=self.note._replace(before=(*self.note.before, account_id)))
 
-    def merged(self, other: Unresolved) -> Unresolved:
+    def merged(self, other: Order) -> Order:
         """Two records of one order, combined."""
         found = self
         for at in (other.since, *other.again):
@@ -157,7 +157,7 @@ class Unresolved(NamedTuple):
         return True if made_at >= self.note.after - SERVERS_APART_S else None
 
 
-def assign(orders: Iterable[Order], wanting: Mapping[Ref, Identity]) -> dict[Ref, Order]:
+def assign(order_ids: Iterable[OrderId], wanting: Mapping[Ref, Identity]) -> dict[Ref, OrderId]:
     """Assign orders to the entries that wait for an account.
 
     An entry gets its own order. If it has none, it gets an order of the same nickname and type
@@ -165,15 +165,15 @@ def assign(orders: Iterable[Order], wanting: Mapping[Ref, Identity]) -> dict[Ref
 
     `wanting`: the entries that hold no account of the nickname and type that they ask for.
     """
-    known = set(orders)
+    known = set(order_ids)
     found = {
-        ref: Order(ref, identity)
+        ref: OrderId(ref, identity)
         for ref, identity in wanting.items()
-        if Order(ref, identity) in known
+        if OrderId(ref, identity) in known
     }
-    free: dict[Identity, list[Order]] = {}
-    for order in sorted(known - set(found.values()), reverse=True):
-        free.setdefault(order.identity, []).append(order)
+    free: dict[Identity, list[OrderId]] = {}
+    for order_id in sorted(known - set(found.values()), reverse=True):
+        free.setdefault(order_id.identity, []).append(order_id)
     for ref, identity in sorted(wanting.items()):
         if ref not in found and free.get(identity):
             found[ref] = free[identity].pop()
@@ -181,22 +181,22 @@ def assign(orders: Iterable[Order], wanting: Mapping[Ref, Identity]) -> dict[Ref
 
 
 def came_to_nothing(
-    one: Unresolved, free: Iterable[ObservedAccount], user_id: str | None, now: float
+    order: Order, free: Iterable[ObservedAccount], user_id: str | None, now: float
 ) -> bool:
     """Whether the time in which the account of an order may appear is over without one.
 
     `free`: the accounts that nobody holds; at least all that may be its result.
     """
-    if now <= one.until or now - one.latest <= LONGEST_RUN_S + CLOCKS_APART_S:
+    if now <= order.until or now - order.latest <= LONGEST_RUN_S + CLOCKS_APART_S:
         return False
-    return not any(account.live and one.may_be(account, user_id) is not False for account in free)
+    return not any(account.live and order.may_be(account, user_id) is not False for account in free)
 
 
 def suspects(
-    orders: Iterable[Unresolved], accounts: Iterable[ObservedAccount], user_id: str | None
+    orders: Iterable[Order], accounts: Iterable[ObservedAccount], user_id: str | None
 ) -> dict[str, ObservedAccount]:
     """The accounts that may be results of the orders, by ID."""
-    by_name: dict[str, list[Unresolved]] = {}
+    by_name: dict[str, list[Order]] = {}
     for one in orders:
         by_name.setdefault(one.note.identity.nickname, []).append(one)
     every = [one for several in by_name.values() for one in several]
@@ -224,18 +224,18 @@ class Recovered:
 
 
 def recover(
-    unresolved: Mapping[Ref, Unresolved],
+    orders: Mapping[Ref, Order],
     accounts: Iterable[ObservedAccount],
     user_id: str | None,
     besides: Mapping[Identity, int] | None = None,
 ) -> Recovered:
-    """Match unresolved entries with accounts.
+    """Match orders with accounts.
 
     Entries of one nickname and type get accounts only if all facts are there and there are no more
     accounts than entries; else a person is asked.
 
     Args:
-        unresolved: The entries, with their orders.
+        orders: The orders, by the entries that wait for them.
         accounts: The accounts that nobody holds; at least those with the entries' nicknames.
         user_id: The user of the token.
         besides: How many more accounts of a nickname and type interrupted runs may have bought,
@@ -245,7 +245,7 @@ def recover(
     found: dict[Ref, ObservedAccount] = {}
     unclear: dict[Ref, tuple[ObservedAccount, ...]] = {}
     by_identity: dict[Identity, list[Ref]] = {}
-    for ref, one in unresolved.items():
+    for ref, one in orders.items():
         if not one.bought:
             by_identity.setdefault(one.note.identity, []).append(ref)
             continue
@@ -265,7 +265,7 @@ def recover(
             ref: {
                 a.account_id: fit
                 for a in candidates
-                if (fit := unresolved[ref].may_be(a, user_id)) is not False
+                if (fit := orders[ref].may_be(a, user_id)) is not False
             }
             for ref in refs
         }
@@ -275,8 +275,8 @@ def recover(
             continue
         doubtful = any(fit is None for options in fits.values() for fit in options.values())
         # An account that was deleted since may also be one of the run's orders.
-        orders = len(refs) + (besides or {}).get(identity, 0)
-        if doubtful or len(fitting) > orders:
+        ordered = len(refs) + (besides or {}).get(identity, 0)
+        if doubtful or len(fitting) > ordered:
             unclear |= {ref: tuple(appeared) for ref in refs if fits[ref]}
             continue
         free = list(appeared)

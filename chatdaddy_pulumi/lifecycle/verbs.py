@@ -78,7 +78,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     began_at = facts.clock()
     try:
         account = await facts.client.accounts.purchase(
-            _order(spec),
+            _purchase_of(spec),
             known_ids=decision.known_ids,
             on_send=partial(facts.claims.sends, ref),
         )
@@ -108,7 +108,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     return account
 
 
-def _order(spec: AccountSpec) -> Purchase:
+def _purchase_of(spec: AccountSpec) -> Purchase:
     """The purchase. Arguments that the program does not give are not sent."""
     asked = spec.arguments
     given: dict[str, Any] = {}
@@ -155,7 +155,7 @@ async def bring_back(
     facts.check_team(held.account_id)
     account = await _read(facts, held.account_id)
     if account is None:
-        raise CannotAdopt(f"{held.account_id} is gone. Nothing was changed")
+        raise CannotAdopt(f"ChatDaddy lists no account {held.account_id}. Nothing was changed")
     await refuse_history_loss(facts, ref, spec, held.account_id, account.tier)
     if account.deleted_at is None:
         return account
@@ -167,7 +167,7 @@ async def _recreate(facts: Facts, account_id: str) -> ObservedAccount:
         return await facts.client.accounts.recreate(account_id)
     except NotFound as error:
         raise CannotAdopt(
-            f"{account_id} was deleted and its 24 hours of grace are over: {error}"
+            f"{account_id} is deleted, and ChatDaddy does not bring it back any more: {error}"
         ) from None
     except ChatDaddyError as error:
         raise NotDone(f"{account_id} was not brought back", cause=error) from None

@@ -37,7 +37,7 @@ from chatdaddy_pulumi.provider.host import (
     urn_of,
 )
 from chatdaddy_pulumi.provider.run_context import removal_of
-from chatdaddy_pulumi.provider.state import PART, AccountState, facts_of, is_renamed, secret_if
+from chatdaddy_pulumi.provider.state import PART, StoredAccount, facts_of, is_renamed, secret_if
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
@@ -76,7 +76,7 @@ class AccountProvider:
             if name not in _COMPUTED and not name.startswith("__")
         }
         self._host.hide(given, news.get("__secrets") or ())
-        self._host.hide(*AccountState.load(olds).secrets())
+        self._host.hide(*StoredAccount.load(olds).secrets())
         reading = read_account(given)
         failures = [*reading.problems, *self._host.configuration_problems()]
         if failures or reading.spec is None:
@@ -87,7 +87,7 @@ class AccountProvider:
         if hidden is not None:
             context.register(urn, given.get("on_delete"))
             if not olds and not {*_REPLACING} & {*reading.unknown}:
-                self._replace_by_order(urn, reading.spec, given)
+                self._replace_by_flag(urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
                 todo = plan({}, {"": reading.spec})
                 failures = await self._refused(urn, reading.spec, todo)
@@ -98,7 +98,7 @@ class AccountProvider:
         checked |= {name: news[name] for name in _KEPT if news.get(name)}
         return Checked({**checked, **unknown}, failures)
 
-    def _replace_by_order(self, urn: str, spec: AccountSpec, given: Mapping[str, Any]) -> None:
+    def _replace_by_flag(self, urn: str, spec: AccountSpec, given: Mapping[str, Any]) -> None:
         """With `--replace` the engine calls no `diff`."""
         old = self._host.context.account(urn)
         if old.held is not None and old.held.arguments.kind != spec.arguments.kind:
@@ -129,7 +129,7 @@ class AccountProvider:
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
-        state = AccountState.load(olds)
+        state = StoredAccount.load(olds)
         given, unknown = split_unknowns(news)
         urn = urn_of(news)
         context = self._host.context
@@ -165,7 +165,7 @@ class AccountProvider:
         return Difference(not todo.empty and (_differs(todo) or other_removal))
 
     def _replace(
-        self, urn: str, old: AccountState, given: Mapping[str, Any], names: list[str]
+        self, urn: str, old: StoredAccount, given: Mapping[str, Any], names: list[str]
     ) -> None:
         """Warn once that another account is bought to replace the old one."""
         context = self._host.context
@@ -209,7 +209,7 @@ class AccountProvider:
         error, held = outcome.failed.get(""), outcome.held.get("")
         if held is None:
             if isinstance(error, OutcomeUnknown) and error.sent:
-                return self._unresolved(urn, spec, news, error)
+                return self._unanswered(urn, spec, news, error)
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         seen = facts_of(outcome.observed[""])
         replaced = {} if self._retains(urn, spec) else self._replaced(urn, held.account_id)
@@ -234,7 +234,7 @@ class AccountProvider:
         inputs = _stored(news)
         if not held.arguments.connect:
             inputs.pop("connect", None)
-        state = AccountState(
+        state = StoredAccount(
             held=held,
             facts=seen if error is not None else _changed(seen, spec),
             inputs=inputs,
@@ -259,14 +259,14 @@ class AccountProvider:
         found.pop(taken, None)
         return found
 
-    def _unresolved(
+    def _unanswered(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: OutcomeUnknown
     ) -> Created:
         """Save that the purchase's outcome is not known, and end the run with an error."""
-        state = AccountState(
+        state = StoredAccount(
             replaced=self._replaced(urn),
             inputs=_stored(news),
-            unresolved=self._host.context.unanswered(Ref(urn), spec, error),
+            order=self._host.context.unanswered(Ref(urn), spec, error),
             failed=f"{short_name(urn)}: {messages.told(error)}",
         )
         number = hashlib.sha256(f"{urn}{error.began_at}".encode()).hexdigest()[:8]
@@ -274,7 +274,7 @@ class AccountProvider:
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         urn = urn_of(news)
-        state, spec = AccountState.load(olds), _spec(news)
+        state, spec = StoredAccount.load(olds), _spec(news)
         if state.held is None:
             raise NotDone(f"{short_name(urn)}: it is not known yet whether it was bought")
         outcome = await self._work(urn, plan({"": state.held}, {"": spec}))
@@ -295,7 +295,7 @@ class AccountProvider:
         return outcome
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
-        state = AccountState.load(outputs)
+        state = StoredAccount.load(outputs)
         self._host.hide(*state.secrets())
         context = self._host.context_of_removal()
         account_id = "" if state.held is None else state.held.account_id
@@ -303,13 +303,13 @@ class AccountProvider:
         declared = context.declared(urn) if urn else None
         if state.held is None:
             # If the intent stays, it keeps the order.
-            if state.unresolved is None or context.keeps_orders(declared):
+            if state.order is None or context.keeps_orders(declared):
                 return
             facts = self._host.facts()
-            if await not_appeared(facts, {urn: state.unresolved}, self._host.removed):
+            if await not_appeared(facts, {urn: state.order}, self._host.removed):
                 raise NotDone(
-                    f"an earlier purchase for {short_name(urn)} had no answer, and its account may "
-                    "still appear. Run it again in some minutes"
+                    f"an earlier run may have bought {short_name(urn)}, and the account may still "
+                    "appear. Run it again in some minutes"
                 )
             return
         on_delete = _on_delete(state.inputs, context.on_delete(declared))
@@ -328,7 +328,7 @@ class AccountProvider:
     # --- refresh
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
-        state = AccountState.load(outputs)
+        state = StoredAccount.load(outputs)
         self._host.hide(*state.secrets())
         if state.held is None:
             return Read(id, outputs)
@@ -343,7 +343,7 @@ class AccountProvider:
         if found.gone:
             return Read("", {})
         held = found.held[""]
-        self._host.hide(*AccountState(held, inputs=state.inputs).secrets())
+        self._host.hide(*StoredAccount(held, inputs=state.inputs).secrets())
         if held.drift:
             self._host.warn(messages.drift_of(label, held), urn)
         seen = state.facts

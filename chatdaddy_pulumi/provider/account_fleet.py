@@ -26,7 +26,7 @@ from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover, short_name
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
-from chatdaddy_pulumi.lifecycle.recovery import Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Order
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import losses, refuse_losses
 from chatdaddy_pulumi.provider import messages
@@ -52,8 +52,9 @@ from chatdaddy_pulumi.provider.host import (
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
+    ORDERS,
     PART,
-    FleetState,
+    StoredFleet,
     is_renamed,
     secret,
     to_json,
@@ -160,11 +161,11 @@ class FleetProvider:
         said, urn = news.get("__said"), urn_of(news)
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
-        settled = said and said == olds.get("__settled") and not olds.get("__unresolved")
+        settled = said and said == olds.get("__settled") and not olds.get(ORDERS)
         settled = settled and (ignored or not is_renamed(olds, urn))
         if settled and not ignored:
             return Difference(False)
-        state = FleetState.load(olds)
+        state = StoredFleet.load(olds)
         if urn not in context.checked:
             # A refresh runs without the program: only the drift counts. If the program runs, the
             # resource has `ignore_changes`, and nothing is done.
@@ -187,19 +188,19 @@ class FleetProvider:
             raise LifecycleError(
                 messages.several_failed(reasons, "would fail; nothing was done")
             ) from None
-        left = bool(state.failed or state.unresolved or reading.unknown)
+        left = bool(state.failed or state.orders or reading.unknown)
         left = left or any(map(is_leftover, state.held))
         left = left or is_renamed(olds, urn)
         return Difference(not compared.plan.empty or left)
 
-    async def _tell_ignored(self, context: RunContext, urn: str, state: FleetState) -> None:
+    async def _tell_ignored(self, context: RunContext, urn: str, state: StoredFleet) -> None:
         """Warn of work that `ignore_changes` prevents.
 
         Raises:
             LifecycleError: an account is carried over to an entry of this fleet.
         """
         name = short_name(urn)
-        is_unfinished = bool(state.failed or state.unresolved)
+        is_unfinished = bool(state.failed or state.orders)
         await self._host.warn_of_ignored(urn, is_unfinished=is_unfinished)
         coming = {
             ref.key: one.account_id
@@ -258,15 +259,15 @@ class FleetProvider:
         for held in state.held.values():
             facts.check_team(held.account_id)
         outputs = await self._work(state, news)
-        for key, held in FleetState.load(outputs).held.items():
+        for key, held in StoredFleet.load(outputs).held.items():
             if state.held and not is_leftover(key):
                 facts.claims.fulfil(held.account_id, Ref(urn, key))
         return Created(id_of(urn), outputs)
 
     async def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-        return await self._work(FleetState.load(olds), news)
+        return await self._work(StoredFleet.load(olds), news)
 
-    async def _work(self, state: FleetState, news: Mapping[str, Any]) -> dict[str, Any]:
+    async def _work(self, state: StoredFleet, news: Mapping[str, Any]) -> dict[str, Any]:
         context, urn = self._host.context, urn_of(news)
         self._host.refuse_unregistered(urn)
         _, reading = self._reading(news)
@@ -291,10 +292,10 @@ class FleetProvider:
             keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
         unsettled = outcome.failed or any(map(is_leftover, outcome.held))
-        now = FleetState(
+        now = StoredFleet(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
-            unresolved=compared.unresolved(outcome),
+            orders=compared.orders(outcome),
             worked_at=self._host.clock(),
             worked_in=context.run.number,
             most=state.most,
@@ -324,7 +325,7 @@ class FleetProvider:
         return outcome
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
-        state = FleetState.load(outputs)
+        state = StoredFleet.load(outputs)
         self._host.hide(*state.secrets())
         context = self._host.context_of_removal()
         first = next((one.account_id for one in state.held.values()), "")
@@ -347,22 +348,22 @@ class FleetProvider:
         if context.keeps_orders(declared):
             return
         facts = self._host.facts()
-        waiting = await not_appeared(facts, state.unresolved, self._host.removed)
+        waiting = await not_appeared(facts, state.orders, self._host.removed)
         if waiting:
             raise NotDone(
-                f"an earlier purchase for {listed(waiting)} had no answer, and its account "
-                "may still appear. All other accounts are removed; run it again in some minutes"
+                f"an earlier run may have bought {listed(waiting)}, and the account may still "
+                "appear. All other accounts are removed; run it again in some minutes"
             )
 
     # --- refresh
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
-        state = FleetState.load(outputs)
+        state = StoredFleet.load(outputs)
         self._host.hide(*state.secrets())
         facts = self._host.facts()
         with not_done("the accounts can't be read"):
             found = await refresh(facts, state.held)
-        self._host.hide(*FleetState(found.held, inputs=state.inputs).secrets())
+        self._host.hide(*StoredFleet(found.held, inputs=state.inputs).secrets())
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
@@ -372,7 +373,7 @@ class FleetProvider:
             self._host.warn(f"and {len(found.drifted) - NAMED:,} more drifted", row)
         if found.gone:
             gone = [f"{key} ({one.account_id})" for key, one in sorted(found.gone.items())]
-            self._host.warn(f"gone from ChatDaddy: {listed(gone)}", row)
+            self._host.warn(f"gone for good, or archived: {listed(gone)}", row)
         different = bool(found.drifted or found.gone)
         now = replace(state, held=found.held, settled=None if different else state.settled)
         dumped = now.dump(hidden=bool(state.inputs.get("__secrets")))
@@ -422,7 +423,7 @@ class _Comparison:
 
     context: RunContext
     urn: str
-    state: FleetState
+    state: StoredFleet
     news: Mapping[str, Any]
     reading: FleetReading
 
@@ -495,16 +496,16 @@ class _Comparison:
         limit = read_limits(self.news.get("limits")).limits.max_purchases
         check_purchases([ref.key for ref in decisions.expected], self.state.most, limit)
 
-    def unresolved(self, outcome: Outcome) -> dict[str, Unresolved]:
+    def orders(self, outcome: Outcome) -> dict[str, Order]:
         """The orders of the entries after the work."""
         context = self.context
         # In other runs the intent has them.
-        found = {} if context.intent_checked else dict(self.state.unresolved)
+        found = {} if context.intent_checked else dict(self.state.orders)
         for key, spec in self.plan.wanted.items():
             if key in outcome.observed:
                 continue
             ref, error = Ref(self.urn, key), outcome.failed.get(key)
-            before = context.unresolved.get(ref)
+            before = context.awaited.get(ref)
             if isinstance(error, OutcomeUnknown) and error.sent:
                 found[key] = context.unanswered(ref, spec, error)
             elif before is not None and before.note.identity == spec.identity:
@@ -537,7 +538,7 @@ def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None 
     )
 
 
-def _as_found(state: FleetState) -> dict[str, Any]:
+def _as_found(state: StoredFleet) -> dict[str, Any]:
     """The inputs that would result in the accounts as they are, so that previews show drift."""
     usual = Arguments.read(state.usual) if state.usual else Arguments.of()
     words = {

@@ -23,7 +23,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
-from chatdaddy_pulumi.lifecycle.recovery import Sent, Unresolved, suspects
+from chatdaddy_pulumi.lifecycle.recovery import Order, Sent, suspects
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
@@ -131,7 +131,7 @@ class Host:
             ownership=context.ownership,
             claims=context.run.claims,
             began_at=context.run.at,
-            unresolved=context.unresolved,
+            awaited=context.awaited,
             suspected=context.suspected,
             noted=context.is_noted,
             known_before=context.known_before,
@@ -148,7 +148,7 @@ class Host:
     async def warn_of_ignored(self, urn: str, *, is_unfinished: bool) -> None:
         """Warn of work on a resource that `ignore_changes` prevents, and name what an interrupted
         run may have bought for it."""
-        orders = [one for ref, one in self.context.unresolved.items() if ref.holder == urn]
+        orders = [one for ref, one in self.context.awaited.items() if ref.holder == urn]
         if is_unfinished or orders:
             self.warn(messages.unfinished(short_name(urn)), urn)
         if orders:
@@ -158,7 +158,7 @@ class Host:
             self.name_suspects(facts, orders)
 
     def name_suspects(
-        self, facts: Facts, orders: Iterable[Unresolved], taken: Collection[str] = ()
+        self, facts: Facts, orders: Iterable[Order], taken: Collection[str] = ()
     ) -> None:
         """Name what an interrupted run may have bought, and no entry has or asks for."""
         found = suspects(orders, facts.view.accounts.values(), facts.user_id)

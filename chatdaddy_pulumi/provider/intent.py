@@ -30,8 +30,8 @@ from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
     Order,
+    OrderId,
     Sent,
-    Unresolved,
     assign,
     came_to_nothing,
 )
@@ -44,7 +44,8 @@ from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
     INTENT_TYPE,
-    IntentState,
+    ORDERS,
+    StoredIntent,
     first_account,
     read_orders,
     saved_holder,
@@ -56,7 +57,8 @@ from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 
 #: Inputs of the intent that are saved in every update and never shown.
-_RUN, _RUN_AT, _UNRESOLVED = _SAVED = "__run_number", "__run_at", "__unresolved"
+_RUN, _RUN_AT = "__run_number", "__run_at"
+_SAVED = (_RUN, _RUN_AT, ORDERS)
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,14 @@ class _LastRun:
         # A later run, without the intent, has put its own mark in its place.
         return cls(number, at, at, None) if marked_at > at else None
 
-    def order(self, ref: Ref, note: Note, options: ClientOptions) -> Unresolved | None:
+    def order(self, ref: Ref, note: Note, options: ClientOptions) -> Order | None:
         """The order that it may have sent for a noted entry."""
         if self.known is None:
             # A fleet saves that its work has ended, so this one was interrupted. An account is
             # saved only if it was bought, so its purchase may also have been refused.
             sure = leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
             until = self.began + options.slowest_purchase_s
-            return Unresolved(note, self.began, until, sure=sure)
+            return Order(note, self.began, until, sure=sure)
         found = self.known.get(ref)
         if found is None and not ref.holder.startswith("urn:"):
             alike = [
@@ -120,8 +122,8 @@ class _LastRun:
         if found is None:
             return None
         if found.account_id:
-            return Unresolved(note, found.at, bought=found.account_id)
-        return Unresolved(note, found.at, found.at + options.slowest_purchase_s)
+            return Order(note, found.at, bought=found.account_id)
+        return Order(note, found.at, found.at + options.slowest_purchase_s)
 
 
 class IntentProvider:
@@ -154,7 +156,7 @@ class IntentProvider:
             checked |= {
                 _RUN: run.number,
                 _RUN_AT: run.at,
-                _UNRESOLVED: secret_if(hidden, write_orders(context.orders)),
+                ORDERS: secret_if(hidden, write_orders(context.orders)),
             }
         if hidden:
             checked["__secrets"] = news["__secrets"]
@@ -182,7 +184,7 @@ class IntentProvider:
         run = context.run
         if not run.number:
             raise NotDone("the intent was not noted: this host knows of no run")
-        notes = {ref: one.note for ref, one in context.unresolved.items()}
+        notes = {ref: one.note for ref, one in context.awaited.items()}
         entries = [
             entry
             for entry in context.to_note
@@ -212,7 +214,7 @@ class IntentProvider:
         shown: dict[str, Any] = {
             name: news[name] for name in ("noted", "buys", "__urn") if name in news
         }
-        state = IntentState(notes, context.orders)
+        state = StoredIntent(notes, context.orders)
         return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
@@ -220,8 +222,8 @@ class IntentProvider:
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         """Forget the intent, and name what an interrupted run may have bought. Remove nothing."""
-        state = IntentState.load(outputs)
-        orders = [Unresolved(note, note.at) for note in state.notes.values()]
+        state = StoredIntent.load(outputs)
+        orders = [Order(note, note.at) for note in state.notes.values()]
         orders += state.orders.values()
         if not orders:
             return
@@ -246,7 +248,7 @@ class _Found:
         self._saved = self._run.saved
         self._olds = olds
         self._last = _LastRun.read(olds, self._saved.get(str(news.get("__mark"))) or {}, host)
-        self._state = IntentState.load(self._saved.get(self._urn) or {}, self._outcome_is_known)
+        self._state = StoredIntent.load(self._saved.get(self._urn) or {}, self._outcome_is_known)
         self._login_types: dict[str, bool] = {}
 
     async def look(self) -> None:
@@ -259,7 +261,7 @@ class _Found:
         orders = self._open_orders()
         if orders:
             await self._look_for(orders, facts)
-            self._settle_unresolved(orders, entries, facts)
+            self._sort_orders(orders, entries, facts)
         listed_team = await self._verify(facts)
         self._choose_to_note(facts, entries)
         await self._decide_accounts(facts, entries)
@@ -336,30 +338,31 @@ class _Found:
         if self._last is None or saved is None:
             return False
         if type_of(urn) == ACCOUNT_TYPE:
-            unresolved = self._context.account(urn).unresolved
-            return unresolved is not None and unresolved.latest >= self._last.at
+            order = self._context.account(urn).order
+            return order is not None and order.latest >= self._last.at
         worked_in = saved.get("__worked_in")
         if not worked_in:  # an older state, without the number of a run
             return _number(saved.get("__worked_at")) > self._last.began
         return bool(worked_in == self._last.number)
 
-    def _open_orders(self) -> dict[Order, Unresolved]:
+    def _open_orders(self) -> dict[OrderId, Order]:
         """The orders in the state, without those that the state itself settles."""
         ownership = self._context.ownership
-        found: dict[Order, Unresolved] = {}
-        for saved, one in read_orders(_text(self._olds.get(_UNRESOLVED))).items():
-            order = Order(self._today(saved.ref), saved.identity)
-            own = ownership.held(order.ref)
-            if own and own.account_id == self._bought_last(order.ref) and not one.bought:
-                one = one.besides(own.account_id)
-            found[order] = one
+        found: dict[OrderId, Order] = {}
+        for saved, order in read_orders(_text(self._olds.get(ORDERS))).items():
+            order_id = OrderId(self._today(saved.ref), saved.identity)
+            own = ownership.held(order_id.ref)
+            if own and own.account_id == self._bought_last(order_id.ref) and not order.bought:
+                order = order.besides(own.account_id)
+            found[order_id] = order
         self._add_sent(found)
         self._add_unanswered(found)
         return {
-            order: one
-            for order, one in found.items()
+            order_id: order
+            for order_id, order in found.items()
             if not (
-                (own := ownership.held(order.ref)) and one.became(own.account_id, {own.identity})
+                (own := ownership.held(order_id.ref))
+                and order.became(own.account_id, {own.identity})
             )
         }
 
@@ -369,7 +372,7 @@ class _Found:
         sent = None if known is None else known.get(ref)
         return "" if sent is None else sent.account_id
 
-    def _add_sent(self, found: dict[Order, Unresolved]) -> None:
+    def _add_sent(self, found: dict[OrderId, Order]) -> None:
         """Add orders for the noted purchases that the last run may have sent."""
         last = self._last
         if last is None:
@@ -379,29 +382,29 @@ class _Found:
             sent = last.order(ref, note, options)
             if sent is None:
                 continue
-            order = Order(self._today(ref), note.identity)
-            own = ownership.held(order.ref)
+            order_id = OrderId(self._today(ref), note.identity)
+            own = ownership.held(order_id.ref)
             if own is not None and own.account_id == sent.bought:
                 continue
-            if order not in found:
+            if order_id not in found:
                 # The order of an older note is settled by now.
                 if note.at >= last.at - 1:
-                    found[order] = sent
-            elif last.known is not None or not found[order].idle:
-                found[order] = found[order].merged(sent)
+                    found[order_id] = sent
+            elif last.known is not None or not found[order_id].idle:
+                found[order_id] = found[order_id].merged(sent)
 
-    def _add_unanswered(self, found: dict[Order, Unresolved]) -> None:
+    def _add_unanswered(self, found: dict[OrderId, Order]) -> None:
         """Add the purchases that resources have saved as unanswered."""
         for urn, outputs in self._saved.items():
-            unanswered: dict[str, Unresolved] = {}
-            if type_of(urn) == FLEET_TYPE and outputs.get("__unresolved"):
-                unanswered = self._context.fleet(urn).unresolved
+            unanswered: dict[str, Order] = {}
+            if type_of(urn) == FLEET_TYPE and outputs.get(ORDERS):
+                unanswered = self._context.fleet(urn).orders
             elif type_of(urn) == ACCOUNT_TYPE:
-                unresolved = self._context.account(urn).unresolved
-                unanswered = {} if unresolved is None else {"": unresolved}
-            for key, one in unanswered.items():
-                order = Order(Ref(urn, key), one.note.identity)
-                found[order] = one.merged(found[order]) if order in found else one
+                order = self._context.account(urn).order
+                unanswered = {} if order is None else {"": order}
+            for key, order in unanswered.items():
+                order_id = OrderId(Ref(urn, key), order.note.identity)
+                found[order_id] = order.merged(found[order_id]) if order_id in found else order
 
     def _today(self, ref: Ref) -> Ref:
         """The entry by its current URN, if it was named only by type and name."""
@@ -412,12 +415,12 @@ class _Found:
             holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
         )
 
-    async def _look_for(self, orders: dict[Order, Unresolved], facts: Facts) -> None:
+    async def _look_for(self, orders: dict[OrderId, Order], facts: Facts) -> None:
         """Look for the results of the orders, and put the view into `facts`.
 
         Orders whose account is known to be gone are dropped.
         """
-        names = {order.identity.nickname for order in orders}
+        names = {order_id.identity.nickname for order_id in orders}
         least = len(facts.ownership.held_ids)
         facts.view = view = await look(facts.client, names, max_age=60, at_least=least)
         facts.user_id = await facts.client.user_id()
@@ -426,56 +429,58 @@ class _Found:
             lost = {name for name in names if not any(one.live for one in view.named(name))}
             for found in await asyncio.gather(*(look(facts.client, {name}) for name in lost)):
                 view.add(found.accounts.values())
-        for order, one in list(orders.items()):
-            if not one.bought or view.get(one.bought) is not None:
+        for order_id, order in list(orders.items()):
+            if not order.bought or view.get(order.bought) is not None:
                 continue
-            account = await facts.client.accounts.look_up(one.bought)
+            account = await facts.client.accounts.look_up(order.bought)
             if account is not None:
                 view.add([account])
-            elif await is_there(facts.client, one.bought) is False:
-                del orders[order]
+            elif await is_there(facts.client, order.bought) is False:
+                del orders[order_id]
 
-    def _settle_unresolved(
-        self, orders: dict[Order, Unresolved], entries: list[_Entry], facts: Facts
+    def _sort_orders(
+        self, orders: dict[OrderId, Order], entries: list[_Entry], facts: Facts
     ) -> None:
         """Sort the orders: settled ones, those that an entry waits for, and the others."""
         context, ownership = self._context, facts.ownership
         now = self._host.clock()
-        for order, one in list(orders.items()):
+        for order_id, order in list(orders.items()):
             free = [
                 account
                 for account in (
-                    *facts.view.named(order.identity.nickname),
+                    *facts.view.named(order_id.identity.nickname),
                     *facts.view.nameless,
-                    *filter(None, [facts.view.get(one.bought)]),
+                    *filter(None, [facts.view.get(order.bought)]),
                 )
                 if is_free(facts, account.account_id)
             ]
-            if came_to_nothing(one, free, facts.user_id, now):
-                del orders[order]
+            if came_to_nothing(order, free, facts.user_id, now):
+                del orders[order_id]
         self._settle_adopted(orders, facts)
         wanting = {
             entry.ref: entry.identity
             for entry in entries
             if entry.identity is not None and self._wants_one(entry, ownership)
         }
-        for ref, order in assign(orders, wanting).items():
-            context.unresolved[ref] = orders.pop(order)
-        context.suspected.update((order, one._replace(idle=True)) for order, one in orders.items())
+        for ref, order_id in assign(orders, wanting).items():
+            context.awaited[ref] = orders.pop(order_id)
+        context.suspected.update(
+            (order_id, order._replace(idle=True)) for order_id, order in orders.items()
+        )
         recovered = recovered_now(facts)
         ends = self._run.at + facts.patience_s
-        for ref, one in context.unresolved.items():
-            idle = one.until > ends or ref in recovered.accounts or ref in recovered.unclear
-            context.unresolved[ref] = one._replace(idle=idle)
+        for ref, order in context.awaited.items():
+            idle = order.until > ends or ref in recovered.accounts or ref in recovered.unclear
+            context.awaited[ref] = order._replace(idle=idle)
 
-    def _settle_adopted(self, orders: dict[Order, Unresolved], facts: Facts) -> None:
+    def _settle_adopted(self, orders: dict[OrderId, Order], facts: Facts) -> None:
         """Settle an order whose account a person has taken over with `adopt`."""
         adopted = {one.adopt for own in self._mine() for one in (own.entries or {}).values()}
         for account_id in sorted(one for one in adopted if one in facts.ownership.held_ids):
             account = facts.view.get(account_id)
-            for order in sorted(orders):
-                if account is not None and orders[order].may_be(account, facts.user_id):
-                    del orders[order]
+            for order_id in sorted(orders):
+                if account is not None and orders[order_id].may_be(account, facts.user_id):
+                    del orders[order_id]
                     break
 
     def _wants_one(self, entry: _Entry, ownership: Ownership) -> bool:
@@ -511,7 +516,7 @@ class _Found:
             if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref, saved):
                 continue  # as when `delete_before_replace` has removed it, and nothing was bought
             if is_gone:
-                problems[ref.label] = f"{before.account_id} is gone from ChatDaddy"
+                problems[ref.label] = f"{before.account_id} is gone for good, or archived"
                 continue
             now = seen.held[ref]
             if now.drift == before.drift or _is_as_wanted(now, self._context.spec(ref)):
@@ -535,7 +540,7 @@ class _Found:
                 continue
             note = self._context.notes.get(entry.ref)
             noted = note is not None and note.identity == entry.identity
-            if not (noted and entry.ref in self._context.unresolved):
+            if not (noted and entry.ref in self._context.awaited):
                 self._context.to_note.append(entry)
 
     def _makes_room(self, entry: _Entry, held: HeldAccount) -> bool:
@@ -564,7 +569,7 @@ class _Found:
             if entry.declared.kind != "account" or entry.identity is None:
                 continue
             if facts.ownership.held_by(entry.ref.holder):
-                if entry.ref not in self._context.unresolved:
+                if entry.ref not in self._context.awaited:
                     continue
                 self._context.replaced.add(entry.ref)
             spec = self._context.specs(entry.declared).get("")

@@ -320,8 +320,9 @@ def otherwise(problems: Mapping[str, str]) -> str:
     """The message for an update that found accounts that are not as the state says."""
     is_ = "is" if len(problems) == 1 else "are"
     return (
-        f"{counted(len(problems))} {is_} not as the state says; nothing was done. "
-        "`pulumi up --refresh` shows and mends it:\n" + "\n".join(lines(problems))
+        f"{counted(len(problems))} {is_} not as the state says; nothing was done. It was changed "
+        "by hand, or by a run that did not finish. `pulumi up --refresh` shows and mends it:\n"
+        + "\n".join(lines(problems))
     )
 
 

@@ -27,13 +27,14 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     name_of,
     type_of,
 )
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
-    AccountState,
-    FleetState,
+    ORDERS,
+    StoredAccount,
+    StoredFleet,
     plain,
     saved_holder,
 )
@@ -99,13 +100,13 @@ def removal_of(said: Any) -> OnDelete | None:
 def is_settled(declared: Declared, state: Mapping[str, Any]) -> bool:
     """Whether a fleet's entries are those of its last complete update, by the saved state."""
     settled = plain(state.get("__settled"))
-    return bool(settled) and settled == declared.digest and not state.get("__unresolved")
+    return bool(settled) and settled == declared.digest and not state.get(ORDERS)
 
 
 def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
     """Whether a resource may buy in this run, by the saved state."""
     state = saved.get(declared.urn or "")
-    if state is None or state.get("__unresolved") or state.get("__missing_since"):
+    if state is None or state.get(ORDERS) or state.get("__missing_since"):
         return True
     if declared.kind == "fleet":
         return not is_settled(declared, state)
@@ -165,9 +166,10 @@ class RunContext:
     provider: str = ""
     #: The URNs of the resources that were checked in this run.
     checked: set[str] = field(default_factory=set)
-    unresolved: dict[Ref, Unresolved] = field(default_factory=dict)
+    #: The orders that entries wait for.
+    awaited: dict[Ref, Order] = field(default_factory=dict)
     #: The orders that no entry waits for.
-    suspected: dict[Order, Unresolved] = field(default_factory=dict)
+    suspected: dict[OrderId, Order] = field(default_factory=dict)
     #: The intent's notes.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
@@ -186,7 +188,7 @@ class RunContext:
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _on_delete: dict[str, Any] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
-    _fleets: dict[str, FleetState] = field(default_factory=dict)
+    _fleets: dict[str, StoredFleet] = field(default_factory=dict)
 
     def register(self, urn: str, on_delete: Any) -> None:
         """Note that a resource is checked in this run, and its `on_delete`.
@@ -199,7 +201,7 @@ class RunContext:
             self.read_again()
         leaf = leaf_of(urn)
         _rename(self.notes, leaf, urn)
-        _rename(self.unresolved, leaf, urn)
+        _rename(self.awaited, leaf, urn)
 
     def read_again(self) -> None:
         """Add what the program has declared since: in an `apply`, or after it has waited."""
@@ -220,12 +222,12 @@ class RunContext:
             return None
         return removal_of(self._on_delete.get(name_of(declared), declared.given.get("on_delete")))
 
-    def unanswered(self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown) -> Unresolved:
+    def unanswered(self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown) -> Order:
         """The order for a purchase of this run that had no answer."""
         note = self.notes.get(ref)
         if note is None:
             note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
-        return Unresolved(note, error.began_at, error.until)
+        return Order(note, error.began_at, error.until)
 
     def keeps_orders(self, declared: Declared | None) -> bool:
         """Whether the intent stays and keeps the orders of a resource that is removed."""
@@ -234,9 +236,9 @@ class RunContext:
         return declared is not None and self.run.claims.checked
 
     @property
-    def orders(self) -> dict[Order, Unresolved]:
+    def orders(self) -> dict[OrderId, Order]:
         """All open orders, each with the entry that waits for it now."""
-        waited = {Order(ref, one.note.identity): one for ref, one in self.unresolved.items()}
+        waited = {OrderId(ref, one.note.identity): one for ref, one in self.awaited.items()}
         return {**self.suspected, **waited}
 
     @property
@@ -288,9 +290,9 @@ class RunContext:
         there are none."""
         return self.run.saved.get(self._matching.saved_urns.get(urn, urn)) or {}
 
-    def account(self, urn: str) -> AccountState:
+    def account(self, urn: str) -> StoredAccount:
         """An `Account`'s saved state."""
-        return AccountState.load(self.saved(urn))
+        return StoredAccount.load(self.saved(urn))
 
     def held_in(self, urn: str) -> Mapping[str, HeldAccount]:
         """The accounts that a resource lists in the saved state, by key."""
@@ -304,10 +306,10 @@ class RunContext:
         declared = self.declared(ref.holder)
         return None if declared is None else self.specs(declared).get(ref.key)
 
-    def fleet(self, urn: str) -> FleetState:
+    def fleet(self, urn: str) -> StoredFleet:
         """A fleet's saved state."""
         if urn not in self._fleets:
-            self._fleets[urn] = FleetState.load(self.saved(urn))
+            self._fleets[urn] = StoredFleet.load(self.saved(urn))
         return self._fleets[urn]
 
     def is_coming(self, urn: str) -> bool:

@@ -16,7 +16,7 @@ from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
 from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, SavedHolder, is_leftover, type_of
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
 from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.provider.fleet_lines import read_lines, write_line
 from chatdaddy_pulumi.spec.account import ARGUMENTS, Arguments
@@ -26,7 +26,7 @@ from chatdaddy_pulumi.spec.rules import holds_control
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
 
-#: Written into every state. 1: versions 0.1.x. 2: with holders, the team and unresolved purchases.
+#: Written into every state. 1: versions 0.1.x. 2: with holders, the team and orders.
 VERSION = 2
 
 #: The type tokens, which states name: never change them.
@@ -34,6 +34,9 @@ ACCOUNT_TYPE = "pulumi-python:dynamic/chatdaddy:Account"
 FLEET_TYPE = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 INTENT_TYPE = "pulumi-python:dynamic/chatdaddy:Intent"
 MARK_TYPE = "chatdaddy:index:Intent"
+
+#: The stored property that has a resource's orders. States have this name, so it never changes.
+ORDERS = "__unresolved"
 
 #: Marks the name of an argument that has secret parts but is not a secret as a whole.
 PART = "[]"
@@ -87,7 +90,7 @@ FACTS = (
 
 
 @dataclass
-class AccountState:
+class StoredAccount:
     """The stored properties of an `Account`."""
 
     #: The account; None while it is not known whether it was bought.
@@ -97,8 +100,7 @@ class AccountState:
     #: The checked inputs of when it was last worked on.
     inputs: dict[str, Any] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
-    #: A purchase whose outcome is not known.
-    unresolved: Unresolved | None = None
+    order: Order | None = None
     #: Why the last run could not finish its work.
     failed: str | None = None
     #: The accounts that it replaced, with their kind (`Arguments.kind`). The next update forgets
@@ -106,7 +108,7 @@ class AccountState:
     replaced: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, outputs: Mapping[str, Any]) -> AccountState:
+    def load(cls, outputs: Mapping[str, Any]) -> StoredAccount:
         """From the outputs that any released version wrote."""
         said = plain(dict(outputs))
         inputs = said.get("__declared") or {}
@@ -114,11 +116,11 @@ class AccountState:
         facts = {name: said[name] for name in (*FACTS, "user_id") if said.get(name) is not None}
         if said.get("__nickname"):
             facts["nickname"] = said["__nickname"]
-        text = said.get("__unresolved")
-        unresolved = _unresolved_of(json.loads(text)) if text else None
+        text = said.get(ORDERS)
+        order = _read_order(json.loads(text)) if text else None
         account_id = facts.get("account_id")
         held = None
-        if account_id and not unresolved:
+        if account_id and not order:
             seen: Any = SimpleNamespace(**{name: facts.get(name) for name in FACTS})
             drift = differences_seen(seen, inputs.get("nickname", facts.get("nickname", "")), asked)
             if said.get("__missing_since"):
@@ -135,7 +137,7 @@ class AccountState:
             facts=facts,
             inputs=inputs,
             cost=said.get("cost") or {},
-            unresolved=unresolved,
+            order=order,
             failed=said.get("__failed"),
             replaced=dict(said.get("__replaced") or {}),
         )
@@ -173,8 +175,8 @@ class AccountState:
         outputs["__version"] = VERSION
         if self.held is not None and self.held.missing_since is not None:
             outputs["__missing_since"] = self.held.missing_since
-        if self.unresolved is not None:
-            outputs["__unresolved"] = secret_if(bool(hidden), to_json(_written(self.unresolved)))
+        if self.order is not None:
+            outputs[ORDERS] = secret_if(bool(hidden), to_json(_write_order(self.order)))
         if self.failed:
             outputs["__failed"] = secret_if(bool(hidden), self.failed)
         if self.replaced:
@@ -196,31 +198,31 @@ def facts_of(account: ObservedAccount) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _written(one: Unresolved) -> dict[str, Any]:
+def _write_order(order: Order) -> dict[str, Any]:
     """An order, without default values."""
-    note = one.note
+    note = order.note
     said = {
         "nickname": note.identity.nickname,
         "type": note.identity.type,
         "tier": note.tier,
         "at": note.at,
         "before": list(note.before),
-        "since": one.since,
-        "until": one.until,
-        **({} if one.sure else {"sure": False}),
+        "since": order.since,
+        "until": order.until,
+        **({} if order.sure else {"sure": False}),
     }
-    more = {"after": note.after, "by": note.by, "again": one.again, "idle": one.idle}
-    return said | {name: value for name, value in {**more, "bought": one.bought}.items() if value}
+    more = {"after": note.after, "by": note.by, "again": order.again, "idle": order.idle}
+    return said | {name: value for name, value in {**more, "bought": order.bought}.items() if value}
 
 
-def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
+def _read_order(said: Mapping[str, Any]) -> Order:
     note = Note(
         *(Identity(said["nickname"], said["type"]), said["tier"], said["at"]),
         before=tuple(said["before"]),
         after=said.get("after", 0.0),
         by=said.get("by", ""),
     )
-    return Unresolved(
+    return Order(
         *(note, said["since"], said["until"], tuple(said.get("again", ()))),
         sure=said.get("sure", True),
         idle=said.get("idle", False),
@@ -232,13 +234,13 @@ def _unresolved_of(said: Mapping[str, Any]) -> Unresolved:
 
 
 @dataclass
-class FleetState:
+class StoredFleet:
     """The stored properties of an `AccountFleet`."""
 
     held: dict[str, HeldAccount] = field(default_factory=dict)
     #: By key, why the last run could not make the account as it is wanted.
     failed: dict[str, str] = field(default_factory=dict)
-    unresolved: dict[str, Unresolved] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
     #: When its last work ended, in seconds since 1970. From then on, all outcomes are known.
     worked_at: float = 0.0
     #: The number of the run that last worked on it.
@@ -253,16 +255,15 @@ class FleetState:
     settled: str | None = None
 
     @classmethod
-    def load(cls, outputs: Mapping[str, Any]) -> FleetState:
+    def load(cls, outputs: Mapping[str, Any]) -> StoredFleet:
         """From the outputs that any released version wrote."""
         said = plain(dict(outputs))
         held = _read_held(said)
         return cls(
             held=held,
             failed=dict(said.get("failed") or {}),
-            unresolved={
-                key: _unresolved_of(one)
-                for key, one in json.loads(said.get("__unresolved") or "{}").items()
+            orders={
+                key: _read_order(one) for key, one in json.loads(said.get(ORDERS) or "{}").items()
             },
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
@@ -295,9 +296,9 @@ class FleetState:
         told: dict[str, Any] = _write_held(self.held)
         if self.failed:
             told["failed"] = dict(sorted(self.failed.items()))
-        if self.unresolved:
-            told["__unresolved"] = to_json(
-                {key: _written(one) for key, one in sorted(self.unresolved.items())}
+        if self.orders:
+            told[ORDERS] = to_json(
+                {key: _write_order(one) for key, one in sorted(self.orders.items())}
             )
         told["__declared"] = self.inputs
         told["__usual"] = self.usual
@@ -352,18 +353,18 @@ def first_account(outputs: Mapping[str, Any]) -> list[str]:
 
 
 @dataclass
-class IntentState:
+class StoredIntent:
     """The stored properties of an intent."""
 
     #: The entries that were noted last, and the accounts that had their nicknames before.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The orders at the last create or update of the intent, for its removal.
-    orders: dict[Order, Unresolved] = field(default_factory=dict)
+    orders: dict[OrderId, Order] = field(default_factory=dict)
 
     @classmethod
     def load(
         cls, outputs: Mapping[str, Any], skip: Callable[[str], bool] = lambda _holder: False
-    ) -> IntentState:
+    ) -> StoredIntent:
         """From the outputs, without the notes of holders that `skip` names by their URN."""
         found: dict[Ref, Note] = {}
         for group in json.loads(plain(outputs.get("__notes")) or "[]"):
@@ -379,7 +380,7 @@ class IntentState:
                     after=group.get("after", 0.0),
                     by=group.get("by", ""),
                 )
-        return cls(found, read_orders(plain(outputs.get("__unresolved"))))
+        return cls(found, read_orders(plain(outputs.get(ORDERS))))
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         groups: dict[tuple[str, float, float, str], list[tuple[Ref, Note]]] = {}
@@ -400,7 +401,7 @@ class IntentState:
         )
         told = {"__notes": text}
         if self.orders:
-            told["__unresolved"] = write_orders(self.orders)
+            told[ORDERS] = write_orders(self.orders)
         return {
             **{name: secret_if(hidden, one) for name, one in told.items()},
             "__version": VERSION,
@@ -423,22 +424,22 @@ def _note_line(key: str, note: Note) -> str:
     return "\t".join(parts).rstrip("\t")
 
 
-def write_orders(found: Mapping[Order, Unresolved]) -> str:
+def write_orders(found: Mapping[OrderId, Order]) -> str:
     """The orders as text."""
     return to_json(
         [
-            {"holder": order.ref.holder, "key": order.ref.key, **_written(one)}
-            for order, one in sorted(found.items())
+            {"holder": id_.ref.holder, "key": id_.ref.key, **_write_order(order)}
+            for id_, order in sorted(found.items())
         ]
     )
 
 
-def read_orders(text: str | None) -> dict[Order, Unresolved]:
+def read_orders(text: str | None) -> dict[OrderId, Order]:
     """The orders that `write_orders` wrote."""
     found = {}
     for said in json.loads(text or "[]"):
-        one = _unresolved_of(said)
-        found[Order(Ref(said["holder"], said["key"]), one.note.identity)] = one
+        order = _read_order(said)
+        found[OrderId(Ref(said["holder"], said["key"]), order.note.identity)] = order
     return found
 
 
@@ -453,7 +454,7 @@ def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], li
     declared = plain(outputs.get("__declared"))
     if not isinstance(declared, Mapping) or not declared.get("__secrets"):
         return {}, []
-    return (AccountState if type_ == ACCOUNT_TYPE else FleetState).load(outputs).secrets()
+    return (StoredAccount if type_ == ACCOUNT_TYPE else StoredFleet).load(outputs).secrets()
 
 
 def is_renamed(outputs: Mapping[str, Any], urn: str) -> bool:
@@ -466,7 +467,7 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     """A resource of the saved state as a holder; None if it holds no accounts."""
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
-        state = AccountState.load(outputs)
+        state = StoredAccount.load(outputs)
         found = {} if state.held is None else {"": state.held}
         return SavedHolder(urn, found, state.replaced)
     if type_ == FLEET_TYPE:

@@ -19,7 +19,7 @@ from chatdaddy_pulumi.lifecycle.key_lists import counted, lines
 from chatdaddy_pulumi.lifecycle.plan import plan
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_late, write_line
 from chatdaddy_pulumi.provider.run_context import Declared
-from chatdaddy_pulumi.provider.state import FleetState, plain
+from chatdaddy_pulumi.provider.state import StoredFleet, plain
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
     end_if_failed,
@@ -206,7 +206,7 @@ class _Before(NamedTuple):
     @classmethod
     def of(cls, saved: Mapping[str, Any], declared: Declared) -> _Before:
         reading = declared.reading()
-        todo = plan(FleetState.load(saved).held, reading.specs)
+        todo = plan(StoredFleet.load(saved).held, reading.specs)
         stay = reading.specs.keys() - todo.wanted.keys()
         same = stay - todo.bring_back.keys() - todo.change.keys() - reading.unknown.keys()
         outputs = {name: plain(saved.get(f"__{name}")) for name in ("held", "terms", "drift")}

@@ -356,7 +356,9 @@ class Program:
         """The run's file, which the first caller makes."""
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._make())
-        return await asyncio.shield(self._opening)
+        # `asyncio.shield` would log its failure if this caller is cancelled, from Python 3.14 on.
+        await asyncio.wait([self._opening])
+        return self._opening.result()
 
     async def _make(self) -> RunFile:
         stack = "/".join([pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack()])

@@ -1,5 +1,6 @@
 """Unit tests: only the program, under Pulumi's mocks. No engine, no network, no purchase."""
 
+import asyncio
 from typing import Any
 
 import pulumi
@@ -15,6 +16,8 @@ class Mocks(pulumi.runtime.Mocks):
         return {}
 
 
+# The mocks need an event loop, and Python 3.14 makes none by itself.
+asyncio.set_event_loop(asyncio.new_event_loop())
 pulumi.runtime.set_mocks(Mocks())
 
 from customers import declare  # noqa: E402 - after the mocks are set

@@ -17,7 +17,7 @@ import pytest
 from chatdaddy_pulumi.client import PaymentRequired
 from chatdaddy_pulumi.lifecycle import decisions, execution, facts, refresh, verbs
 from chatdaddy_pulumi.lifecycle.ownership import Ownership
-from chatdaddy_pulumi.lifecycle.recovery import Recovered, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Order, Recovered
 from chatdaddy_pulumi.provider import account_fleet, intent, messages
 from tests.support.provider import (
     Failed,
@@ -92,7 +92,7 @@ def leaves_accounts_of_others(team: Team, stack: Stack) -> None:
 
 def accept_any_owner(patch: Patch) -> None:
     patch.setattr(
-        Unresolved, "may_be", lambda self, one, _user: one.nickname == self.note.identity.nickname
+        Order, "may_be", lambda self, one, _user: one.nickname == self.note.identity.nickname
     )
 
 

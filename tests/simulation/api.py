@@ -88,7 +88,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Order:
+class SlowPurchase:
     """A purchase that was requested. It may happen after its caller has stopped waiting."""
 
     at: float
@@ -151,7 +151,7 @@ class ChatDaddyWorld:
         #: Every purchase and removal, in order. Append-only.
         self.events: list[Event] = []
         #: Purchases that were requested and not yet executed.
-        self.orders: list[Order] = []
+        self.slow_purchases: list[SlowPurchase] = []
         #: What the token service knows: users by refresh token, teams by user.
         self.users: dict[str, str] = {}
         self.teams: dict[str, set[str]] = {}
@@ -493,7 +493,7 @@ class Network(httpx.AsyncBaseTransport):
             done.set_result(answer)
 
     def _arrives(self, call: Call, fate: str, there: float) -> float:
-        """Return when the call is executed. A slow purchase is recorded as an order until then."""
+        """Return when the call is executed. A slow purchase is recorded until then."""
         if fate != "slow":
             return there
         seconds = self._random.uniform(5.0, self._faults.slow_s)
@@ -501,12 +501,12 @@ class Network(httpx.AsyncBaseTransport):
             team, _ = self._world._caller(call.token)
         except Refusal:
             return there
-        order = Order(
+        slow = SlowPurchase(
             *(self._world.now, team, call.body.get("nickname", ""), call.body.get("type", "")),
             who=self._who,
         )
-        self._world.orders.append(order)
-        self._world.later(seconds, lambda: self._world.orders.remove(order))
+        self._world.slow_purchases.append(slow)
+        self._world.later(seconds, lambda: self._world.slow_purchases.remove(slow))
         return seconds
 
     def _fate(self, call: Call) -> str:

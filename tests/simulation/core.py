@@ -32,8 +32,8 @@ from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
     INTENT_TYPE,
     MARK_TYPE,
-    AccountState,
-    FleetState,
+    StoredAccount,
+    StoredFleet,
     plain,
 )
 from tests.simulation import engine
@@ -543,10 +543,10 @@ def held(resource: Resource) -> dict[str, Held]:
     """
     found: dict[str, HeldAccount] = {}
     if resource.type == ACCOUNT_TYPE:
-        state = AccountState.load(resource.outputs)
+        state = StoredAccount.load(resource.outputs)
         found = {} if state.held is None else {"": state.held}
     elif resource.type == FLEET_TYPE:
-        found = FleetState.load(resource.outputs).held
+        found = StoredFleet.load(resource.outputs).held
     return {
         key.replace(REPLACED, " replaced ").replace(LEFT, " left"): Held(
             one.account_id,

@@ -161,7 +161,7 @@ FOUND: dict[str, History] = {
         GoBackStep("dev", 1),
         _up(),
     ),
-    "a nickname changes while its purchase is unresolved": _history(
+    "a nickname changes while its order is open": _history(
         _edit(_fleet("fleet0", k1=_entry(1))),
         _up(_SLOW),
         _set("fleet0", "k1", "nickname", "Alice"),
@@ -170,14 +170,14 @@ FOUND: dict[str, History] = {
         WaitStep(4000.0),
         _PREVIEWED,
     ),
-    "a type changes while its purchase is unresolved": _history(
+    "a type changes while its order is open": _history(
         _edit(_account("acct1", _entry(1))),
         _up(Faults(lost_before=1.0)),
         _set("acct1", "", "type", "instagram"),
         WaitStep(4000.0),
         _up(),
     ),
-    "an entry moves while its purchase is unresolved": _history(
+    "an entry moves while its order is open": _history(
         _edit(_fleet("fleet0", k1=_entry(1))),
         _up(_SLOW),
         GoBackStep("dev", 1),
@@ -185,7 +185,7 @@ FOUND: dict[str, History] = {
         _up(),
         _up(),
     ),
-    "an entry is removed and added again while its purchase is unresolved": _history(
+    "an entry is removed and added again while its order is open": _history(
         _edit(_fleet("fleet0")),
         _edit(Change("add", ("fleet0", "k3", _entry(1)))),
         _up(_SLOW),
@@ -194,13 +194,13 @@ FOUND: dict[str, History] = {
         GoBackStep("dev", 1),
         _up(),
     ),
-    "a fleet is renamed while a purchase is unresolved": _history(
+    "a fleet is renamed while an order is open": _history(
         _edit(_fleet("fleet0", k0=_entry(1))),
         _up(_SLOW),
         _renamed("fleet0", "fleet70", says_so=True),
         _up(),
     ),
-    "the targets exclude the intent while a purchase is unresolved": _history(
+    "the targets exclude the intent while an order is open": _history(
         _edit(_fleet("fleet0", k2=_entry(1)), _account("acct1", _entry(2))),
         _up(_SLOW),
         _run(targets=("acct1", "fleet0")),

@@ -46,16 +46,16 @@ def _ignore_other_holders(patch: pytest.MonkeyPatch) -> None:
 
 
 def _accept_any_owner(patch: pytest.MonkeyPatch) -> None:
-    def may_be(self: recovery.Unresolved, found: Any, user_id: str | None) -> bool:
+    def may_be(self: recovery.Order, found: Any, user_id: str | None) -> bool:
         name = normal(found.nickname), found.type or ""
         return name == (self.note.identity.nickname, self.note.identity.type)
 
-    patch.setattr(recovery.Unresolved, "may_be", may_be)
+    patch.setattr(recovery.Order, "may_be", may_be)
     patch.setattr(recovery, "LONGEST_RUN_S", 1e9)
 
 
 def _forget_orders(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(intent._Found, "_settle_unresolved", lambda *_: None)
+    patch.setattr(intent._Found, "_sort_orders", lambda *_: None)
 
 
 def _never_loses_chats(patch: pytest.MonkeyPatch) -> None:

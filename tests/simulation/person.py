@@ -256,10 +256,10 @@ class Person:
             name = _name(account)
             may[name] -= 1
             unsure = unsure or may[name] >= 0
-        for order in self._world.orders:
-            known = order.at > self._forgotten_at.get(ran.stack, -1.0)
-            if known and order.who.split()[0] == ran.stack:
-                may[order.team, normal(order.nickname), order.type] -= 1
+        for slow in self._world.slow_purchases:
+            known = slow.at > self._forgotten_at.get(ran.stack, -1.0)
+            if known and slow.who.split()[0] == ran.stack:
+                may[slow.team, normal(slow.nickname), slow.type] -= 1
                 unsure = True
         return may, unsure
 
@@ -400,7 +400,7 @@ class Person:
             self._found(
                 3,
                 f"{ran.who} bought {_named(account)} again; "
-                f"there: {', '.join(there) or 'an order'}",
+                f"there: {', '.join(there) or 'a slow purchase'}",
             )
         ran.may_buy[name] -= 1
         for wish in wishes:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.sequences import SEQUENCES, Command, Sequence
+from tests.support.engine import engine_env
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "recorded"
@@ -37,17 +38,7 @@ class Recorder:
         self._backend.mkdir()
         shutil.copytree(HERE / "project", self._project)
         shutil.copy(HERE / "toys.py", self._project / "toys.py")
-        self._env = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_PYTHON_CMD": sys.executable,
-            "PULUMI_BACKEND_URL": f"file://{self._backend}",
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_CONFIG_PASSPHRASE": "x",
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
-            "TOYS_LOG": str(self._log),
-        }
+        self._env = {**engine_env(folder), "TOYS_LOG": str(self._log)}
         self._run("stack", "init", "dev", "--non-interactive")
 
     def play(self, command: Command) -> dict[str, Any]:

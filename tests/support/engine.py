@@ -239,16 +239,8 @@ class Stack:
         return [*self.stand_in[1:], operation, "--stack", self.name, "--state-dir", states]
 
     def _env(self, *, shortcuts: bool) -> dict[str, str]:
-        env = {
-            **os.environ,
-            # The real engine uses the first python3 on PATH for the program and the providers.
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            # Nothing is looked for on the internet: all plugins are there.
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            "PULUMI_HOME": str(self.workdir / "home"),
-            "PULUMI_BACKEND_URL": f"file://{self.workdir / 'backend'}",
+        return {
+            **engine_env(self.workdir),
             "PYTHONUNBUFFERED": "1",
             "NO_COLOR": "1",
             # Ports of engines recur, and hosts find the run files of this folder by port.
@@ -256,8 +248,6 @@ class Stack:
             **(_shortcuts() if self.engine == "pulumi" and shortcuts else {}),
             **self.env,
         }
-        env.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
-        return env
 
     def _call(self, *arguments: str, stderr: bool = True) -> Run:
         done = subprocess.run(
@@ -272,6 +262,26 @@ class Stack:
         )
         failed = done.returncode != 0
         return Run(done.returncode, done.stdout + (done.stderr if stderr or failed else ""))
+
+
+def engine_env(workdir: Path) -> dict[str, str]:
+    """This process's environment, with what the real engine needs to keep its files in `workdir`.
+
+    Its states are in the folder `backend`, which must be there.
+    """
+    env = {
+        **os.environ,
+        # The real engine uses the first python3 on PATH for the program and the providers.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # Nothing is looked for on the internet: all plugins are there.
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_HOME": str(workdir / "home"),
+        "PULUMI_BACKEND_URL": f"file://{workdir / 'backend'}",
+    }
+    env.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+    return env
 
 
 @cache

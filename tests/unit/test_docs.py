@@ -89,6 +89,7 @@ def test_python_blocks_run_when_pasted(page: str, block: str) -> None:
 
 
 MOCKS = """
+import asyncio
 import pulumi
 
 
@@ -100,8 +101,9 @@ class Mocks(pulumi.runtime.Mocks):
         return {}
 
 
+asyncio.set_event_loop(asyncio.new_event_loop())
 pulumi.runtime.set_mocks(Mocks())
-del pulumi
+del asyncio, pulumi
 """
 
 

@@ -19,6 +19,7 @@ from pulumi_standin.planner import Planner
 from pulumi_standin.provider_trust import ProviderTrust
 from pulumi_standin.refresh import refresh
 from pulumi_standin.run import Cancelled, Run
+from pulumi_standin.shared_work import outcome_of
 from pulumi_standin.steps import Answer, Registration
 from pulumi_standin.values import Props
 
@@ -156,7 +157,7 @@ class Deployment:
                 future.set_result(f"{state.urn}::{state.id}")
             except Cancelled as error:
                 future.set_exception(error)
-        return await asyncio.shield(self._defaults[package])
+        return await outcome_of(self._defaults[package])
 
 
 def _pending_warning(operations: list[dict[str, Any]]) -> str:

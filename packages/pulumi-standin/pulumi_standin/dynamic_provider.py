@@ -18,6 +18,7 @@ from pulumi_standin.processes import Child
 from pulumi_standin.provider import Diff, DiffUnavailable, Failure, ProviderError, Read
 from pulumi_standin.provider_trust import ProviderTrust
 from pulumi_standin.rpc import GRPC_OPTIONS
+from pulumi_standin.shared_work import outcome_of
 from pulumi_standin.state import State
 from pulumi_standin.values import (
     Props,
@@ -78,7 +79,7 @@ class DynamicProvider:
     async def _ready(self) -> bool:
         """Wait for the configuration, and return whether it is known."""
         if self._configured is not None:
-            await asyncio.shield(self._configured)
+            await outcome_of(self._configured)
         return self._known
 
     async def check(

@@ -80,7 +80,7 @@ def test_an_account_that_is_gone(stack: Stack, server: Sandbox) -> None:
     account_id = stack.of("alice").id
     server.call("DELETE", f"/im/accounts/{account_id}", params={"deleteNow": "true"})
     server.advance(120)
-    with pytest.raises(Refused, match=f"alice: {account_id} is gone from ChatDaddy"):
+    with pytest.raises(Refused, match=f"alice: {account_id} is gone for good, or archived"):
         stack.up({"alice": account(nickname="renamed")})
     stack.settings["verify"] = "never"
     line = refused(stack, {"alice": account(nickname="renamed")})

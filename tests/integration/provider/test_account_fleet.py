@@ -385,7 +385,9 @@ def test_a_change_of_a_missing_account_is_reported(fleet: OneFleet, server: Sand
     with pytest.raises(Refused) as refused:
         fleet.up(people("alice", "bob", tier="unlimited"))
     assert "1 account is not as the state says; nothing was done" in str(refused.value)
-    assert f"customers/alice: {fleet.ids['alice']} is gone from ChatDaddy" in str(refused.value)
+    assert f"customers/alice: {fleet.ids['alice']} is gone for good, or archived" in str(
+        refused.value
+    )
     # If `chatdaddy:verify` is never, the account's own error is shown.
     fleet.stack.settings["verify"] = "never"
     failed = fleet.up(people("alice", "bob", tier="unlimited"))

@@ -15,9 +15,9 @@ from chatdaddy_pulumi.client import (
     ChatDaddy,
     ChatDaddyError,
     ClientOptions,
-    Identity,
     NotChatDaddy,
     NotFound,
+    TokenOwner,
     Unauthorized,
     Unavailable,
     Unreachable,
@@ -46,7 +46,7 @@ def unreachable(_: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("no route to host")
 
 
-async def check(handler: Handler, **token: str) -> Identity:
+async def check(handler: Handler, **token: str) -> TokenOwner:
     async with ChatDaddy(
         "team-1",
         **(token or {"refresh_token": "refresh-token-of-the-check"}),  # type: ignore[arg-type]
@@ -61,13 +61,13 @@ async def check(handler: Handler, **token: str) -> Identity:
 
 def test_one_call_returns_the_user_of_the_token() -> None:
     found = asyncio.run(check(gives(jwt(id="u1", teamId="team-1"))))
-    assert found == Identity("u1", "team-1")
+    assert found == TokenOwner("u1", "team-1")
     said = {"user": {"id": "u1", "teamId": "team-1"}, "scope": "1"}
     assert asyncio.run(check(says(200, said), api_token="api-token-of-the-check")) == found
 
 
 def test_a_token_without_claims_is_accepted() -> None:
-    assert asyncio.run(check(gives("an-opaque-token"))) == Identity()
+    assert asyncio.run(check(gives("an-opaque-token"))) == TokenOwner()
 
 
 def test_the_token_of_the_check_is_used_afterwards() -> None:

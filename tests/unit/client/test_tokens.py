@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from chatdaddy_pulumi.client import tokens
 from chatdaddy_pulumi.client.errors import Unauthorized, Unavailable
-from chatdaddy_pulumi.client.models import Identity
+from chatdaddy_pulumi.client.models import TokenOwner
 from chatdaddy_pulumi.client.tokens import AccessTokenSource, ApiTokenSource
 
 pytestmark = pytest.mark.anyio
@@ -140,12 +140,12 @@ async def test_api_tokens_are_used_as_they_are() -> None:
     ["", "opaque", "a.b.c", jwt()[:-6] + "!!", "e30.W10.x", jwt(exp="x", iat={}), jwt(exp=1e999)],
 )
 def test_tokens_that_are_not_jwts_work(token: str) -> None:
-    assert tokens.identity(tokens.claims(token)).user_id is None
+    assert tokens.owner(tokens.claims(token)).user_id is None
     assert tokens._life(token) == tokens.LIFE_S
 
 
 def test_the_token_names_the_user() -> None:
-    found = tokens.identity(tokens.claims(jwt(user={"id": "u1", "teamId": "t"})))
+    found = tokens.owner(tokens.claims(jwt(user={"id": "u1", "teamId": "t"})))
     assert (found.user_id, found.team_id) == ("u1", "t")
     for odd in (jwt(user={"id": 7}), jwt(user="u1")):
-        assert tokens.identity(tokens.claims(odd)) == Identity()
+        assert tokens.owner(tokens.claims(odd)) == TokenOwner()

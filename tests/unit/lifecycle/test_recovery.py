@@ -16,7 +16,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     LONGEST_RUN_S,
     Note,
     Order,
-    Unresolved,
+    OrderId,
     assign,
     came_to_nothing,
     recover,
@@ -43,8 +43,8 @@ def account(account_id: str = "acc1", **changes: Any) -> ObservedAccount:
     return ObservedAccount(account_id=account_id, **facts)
 
 
-def unresolved(before: tuple[str, ...] = (), nickname: str = "x") -> Unresolved:
-    return Unresolved(Note(Identity(nickname, "wa"), LIMITED, BEGAN, before), BEGAN)
+def ordered(before: tuple[str, ...] = (), nickname: str = "x") -> Order:
+    return Order(Note(Identity(nickname, "wa"), LIMITED, BEGAN, before), BEGAN)
 
 
 A, B = Ref("urn:f", "a"), Ref("urn:f", "b")
@@ -71,15 +71,15 @@ A, B = Ref("urn:f", "a"), Ref("urn:f", "b")
 def test_an_account_is_ours_only_if_every_fact_matches(
     changes: dict[str, Any], expected: bool | None
 ) -> None:
-    assert unresolved().may_be(account(**changes), "us") is expected
+    assert ordered().may_be(account(**changes), "us") is expected
 
 
 def test_an_account_from_before_the_run_is_not_ours() -> None:
-    assert unresolved(before=("acc1",)).may_be(account(), "us") is False
+    assert ordered(before=("acc1",)).may_be(account(), "us") is False
 
 
 def test_nothing_is_proven_if_our_user_is_not_known() -> None:
-    assert unresolved().may_be(account(), None) is None
+    assert ordered().may_be(account(), None) is None
 
 
 @pytest.mark.parametrize(
@@ -90,21 +90,21 @@ def test_an_account_made_before_the_note_is_uncertain(
     made_at: float, expected: bool | None
 ) -> None:
     """The times are of ChatDaddy's clock. The listing for the note may have omitted the account."""
-    one = unresolved()
+    one = ordered()
     one = one._replace(note=one.note._replace(after=BEGAN))
     assert one.may_be(account(created_at=at(made_at)), "us") is expected
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
 def test_our_clock_may_be_wrong_by_more_than_a_run_takes(ahead: float) -> None:
-    one = unresolved()
+    one = ordered()
     one = one._replace(note=one.note._replace(after=BEGAN + ahead))
     assert one.may_be(account(created_at=at(ahead + 10)), "us") is True
     assert one.may_be(account(created_at=at(ahead + LONGEST_RUN_S + 1)), "us") is not True
 
 
 def test_another_user_may_find_what_a_run_bought() -> None:
-    one = unresolved()
+    one = ordered()
     one = one._replace(note=one.note._replace(by="them"))
     assert one.may_be(account(created_by="them"), "us") is True
     assert one.may_be(account(created_by="us"), "us") is False
@@ -112,23 +112,23 @@ def test_another_user_may_find_what_a_run_bought() -> None:
 
 
 def test_an_order_that_may_have_been_refused_proves_nothing() -> None:
-    found = recover({A: unresolved()._replace(sure=False)}, [account()], "us")
+    found = recover({A: ordered()._replace(sure=False)}, [account()], "us")
     assert found.accounts == {}
     assert set(found.unclear) == {A}
 
 
 @pytest.mark.parametrize("fact", ["nickname", "type"])
 def test_an_account_without_a_name_or_type_may_be_any_order(fact: str) -> None:
-    found = recover({A: unresolved()}, [account(**{fact: None})], "us")
+    found = recover({A: ordered()}, [account(**{fact: None})], "us")
     assert found.accounts == {}
     assert set(found.unclear) == {A}
 
 
 def test_a_machine_that_knows_the_answer_takes_only_that_account() -> None:
     """Even if facts are missing, or somebody else bought another account with the nickname."""
-    one = unresolved()._replace(bought="acc2")
+    one = ordered()._replace(bought="acc2")
     others = [account("acc1"), account("acc2", nickname=None, created_by=None)]
-    found = recover({A: one, B: unresolved()}, others, "us")
+    found = recover({A: one, B: ordered()}, others, "us")
     assert {ref: taken.account_id for ref, taken in found.accounts.items()} == {
         A: "acc2",
         B: "acc1",
@@ -144,18 +144,18 @@ X, Y = Identity("x", "wa"), Identity("y", "wa")
 
 
 def test_an_entry_gets_its_own_order() -> None:
-    orders = [Order(A, X), Order(B, X), Order(B, Y)]
-    assert assign(orders, {B: X, A: X}) == {A: Order(A, X), B: Order(B, X)}
+    orders = [OrderId(A, X), OrderId(B, X), OrderId(B, Y)]
+    assert assign(orders, {B: X, A: X}) == {A: OrderId(A, X), B: OrderId(B, X)}
 
 
 def test_an_unwanted_order_is_given_to_another_entry_of_the_nickname() -> None:
-    assert assign([Order(A, X)], {A: Y, B: X}) == {B: Order(A, X)}
+    assert assign([OrderId(A, X)], {A: Y, B: X}) == {B: OrderId(A, X)}
 
 
 def test_each_order_goes_to_one_entry() -> None:
     other = Ref("urn:g")
-    assert assign([Order(A, X)], {B: X, other: X}) == {B: Order(A, X)}
-    assert assign([Order(A, X)], {A: X, B: X}) == {A: Order(A, X)}
+    assert assign([OrderId(A, X)], {B: X, other: X}) == {B: OrderId(A, X)}
+    assert assign([OrderId(A, X)], {A: X, B: X}) == {A: OrderId(A, X)}
 
 
 LATER = BEGAN + LONGEST_RUN_S + CLOCKS_APART_S + 1
@@ -173,7 +173,7 @@ LATER = BEGAN + LONGEST_RUN_S + CLOCKS_APART_S + 1
 def test_an_order_ends_if_its_entry_holds_the_account(
     account_id: str, identities: set[Identity], became: bool
 ) -> None:
-    assert unresolved(before=("acc0",)).became(account_id, identities) is became
+    assert ordered(before=("acc0",)).became(account_id, identities) is became
 
 
 @pytest.mark.parametrize(
@@ -191,33 +191,33 @@ def test_an_order_ends_if_its_entry_holds_the_account(
 def test_an_order_ends_after_a_long_time(
     free: list[ObservedAccount], now: float, nothing: bool
 ) -> None:
-    assert came_to_nothing(unresolved(), free, "us", now) is nothing
+    assert came_to_nothing(ordered(), free, "us", now) is nothing
 
 
 def test_an_order_that_may_be_in_progress_does_not_end() -> None:
-    assert not came_to_nothing(unresolved()._replace(until=LATER + 10), [], "us", LATER)
+    assert not came_to_nothing(ordered()._replace(until=LATER + 10), [], "us", LATER)
 
 
 def test_one_account_for_one_entry_is_taken() -> None:
-    found = recover({A: unresolved()}, [account()], "us")
+    found = recover({A: ordered()}, [account()], "us")
     assert found.accounts == {A: account()}
     assert found.unclear == {}
 
 
 def test_more_accounts_than_entries_are_ambiguous() -> None:
-    found = recover({A: unresolved()}, [account("acc1"), account("acc2")], "us")
+    found = recover({A: ordered()}, [account("acc1"), account("acc2")], "us")
     assert found.accounts == {}
     assert [one.account_id for one in found.unclear[A]] == ["acc1", "acc2"]
 
 
 def test_a_missing_fact_is_ambiguous() -> None:
-    found = recover({A: unresolved()}, [account(created_by=None)], "us")
+    found = recover({A: ordered()}, [account(created_by=None)], "us")
     assert found.accounts == {}
     assert set(found.unclear) == {A}
 
 
 def test_entries_of_one_nickname_share_what_appeared() -> None:
-    found = recover({A: unresolved(), B: unresolved()}, [account()], "us")
+    found = recover({A: ordered(), B: ordered()}, [account()], "us")
     assert len(found.accounts) == 1
     assert found.unclear == {}
 
@@ -239,7 +239,7 @@ ACCOUNTS = st.lists(
 ENTRIES = st.dictionaries(
     st.sampled_from([A, B, Ref("urn:g")]),
     st.builds(
-        unresolved,
+        ordered,
         before=st.lists(st.sampled_from(["acc1", "acc2"]), max_size=1).map(tuple),
         nickname=st.sampled_from(["x", "y"]),
     ),
@@ -248,7 +248,7 @@ ENTRIES = st.dictionaries(
 
 @given(entries=ENTRIES, accounts=ACCOUNTS)
 def test_only_what_is_proven_is_taken_and_no_account_twice(
-    entries: dict[Ref, Unresolved], accounts: list[ObservedAccount]
+    entries: dict[Ref, Order], accounts: list[ObservedAccount]
 ) -> None:
     found = recover(entries, accounts, "us")
     taken = [one.account_id for one in found.accounts.values()]
@@ -262,7 +262,7 @@ def test_only_what_is_proven_is_taken_and_no_account_twice(
 
 @given(entries=ENTRIES, accounts=ACCOUNTS)
 def test_a_possible_purchase_is_never_ignored(
-    entries: dict[Ref, Unresolved], accounts: list[ObservedAccount]
+    entries: dict[Ref, Order], accounts: list[ObservedAccount]
 ) -> None:
     """Otherwise it would be bought again. An entry whose account may exist gets it, the run asks
     about it,

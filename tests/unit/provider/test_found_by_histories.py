@@ -160,7 +160,7 @@ def test_a_change_of_a_killed_run_is_noticed_after_the_program_is_reverted(
     killed_at_its_first_patch(driver, team, changed, done=True)
     k1 = driver.ids["k1"]
     assert team.all[k1].tier == UNLIMITED
-    with pytest.raises(Refused, match="customers/k1: was moved to unlimited by hand"):
+    with pytest.raises(Refused, match="k1: was moved to unlimited by hand"):
         driver.up(before)
     driver.refresh()
     driver.up(before)

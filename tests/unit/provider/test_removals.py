@@ -26,9 +26,7 @@ def test_a_destroy_that_runs_the_program_is_refused(team: Team, stack: Stack) ->
     assert team.live() == set()
 
 
-def test_a_destroy_that_runs_the_program_keeps_unresolved_purchases(
-    team: Team, stack: Stack
-) -> None:
+def test_a_destroy_that_runs_the_program_keeps_orders(team: Team, stack: Stack) -> None:
     program: Program = {"alice": account(existing="allow")}
 
     def lose(is_done: bool) -> None:

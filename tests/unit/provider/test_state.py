@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, Unresolved
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
     INTENT_TYPE,
-    AccountState,
-    FleetState,
-    IntentState,
+    StoredAccount,
+    StoredFleet,
+    StoredIntent,
     plain,
     read_orders,
     saved_holder,
@@ -41,8 +41,8 @@ NOTES = st.builds(
     after=TIMES,
 )
 REFS = st.builds(Ref, holder=st.sampled_from(["urn:a", "urn:b"]), key=NAMES | st.just(""))
-UNRESOLVED = st.builds(
-    Unresolved,
+ORDERS = st.builds(
+    Order,
     note=NOTES,
     since=TIMES,
     until=TIMES,
@@ -60,18 +60,18 @@ def test_the_type_tokens_never_change() -> None:
 @given(
     held=st.dictionaries(NAMES, HELD),
     failed=st.dictionaries(NAMES, NAMES),
-    unresolved=st.dictionaries(NAMES, UNRESOLVED),
+    orders=st.dictionaries(NAMES, ORDERS),
     hidden=st.booleans(),
 )
 def test_a_fleet_loads_as_it_was_written(
     held: dict[str, HeldAccount],
     failed: dict[str, str],
-    unresolved: dict[str, Unresolved],
+    orders: dict[str, Order],
     hidden: bool,
 ) -> None:
-    state = FleetState(held, failed, unresolved, worked_at=17.0, most=99, settled="abc")
+    state = StoredFleet(held, failed, orders, worked_at=17.0, most=99, settled="abc")
     written = state.dump(hidden=hidden)
-    assert FleetState.load(through_engine(written)) == state
+    assert StoredFleet.load(through_engine(written)) == state
     shown = accounts_of({n: plain(written.get(f"__{n}")) for n in ("held", "terms", "drift")})
     assert {key: one["account_id"] for key, one in shown.items()} == {
         key: one.account_id for key, one in held.items()
@@ -84,7 +84,7 @@ def test_a_fleet_loads_as_it_was_written(
 @pytest.mark.slow
 @given(held=st.dictionaries(NAMES, HELD, min_size=1))
 def test_secret_inputs_of_a_fleet_are_secret(held: dict[str, HeldAccount]) -> None:
-    written = FleetState(held).dump(hidden=True)
+    written = StoredFleet(held).dump(hidden=True)
     open_ = {name: one for name, one in written.items() if plain(one) == one}
     text = json.dumps(open_, ensure_ascii=False)
     assert not any(one.account_id in text for one in held.values())
@@ -92,51 +92,51 @@ def test_secret_inputs_of_a_fleet_are_secret(held: dict[str, HeldAccount]) -> No
 
 @given(held=HELD)
 def test_a_replaced_account_is_not_an_entry(held: HeldAccount) -> None:
-    written = through_engine(FleetState({f"a{REPLACED}acc1": held, "a": held}).dump())
+    written = through_engine(StoredFleet({f"a{REPLACED}acc1": held, "a": held}).dump())
     assert set(accounts_of({n: written.get(f"__{n}") for n in ("held", "terms", "drift")})) == {"a"}
     holder = saved_holder(f"urn:pulumi:dev::tests::{FLEET_TYPE}::x", written)
     assert holder is not None
     assert set(holder.accounts) == {"a"}
 
 
-def account_state(**changes: Any) -> AccountState:
+def stored_account(**changes: Any) -> StoredAccount:
     inputs = {"nickname": "alice", "type": "wa", "tier": LIMITED, "on_delete": "delete"}
     facts = {"account_id": "acc1", "nickname": "alice", "type": "wa", "tier": LIMITED}
     held = HeldAccount("acc1", "alice", asked())
-    return AccountState(held, {**facts, "state": "close", "user_id": "+49"}, inputs, **changes)
+    return StoredAccount(held, {**facts, "state": "close", "user_id": "+49"}, inputs, **changes)
 
 
 def test_an_account_loads_as_it_was_written() -> None:
-    state = account_state(cost={"purchase": 1.0})
-    assert AccountState.load(through_engine(state.dump())) == state
+    state = stored_account(cost={"purchase": 1.0})
+    assert StoredAccount.load(through_engine(state.dump())) == state
 
 
 def test_the_phone_number_and_secret_inputs_are_secret() -> None:
-    written = account_state().dump(["nickname"])
+    written = stored_account().dump(["nickname"])
     assert written["user_id"] == secret("+49")
     assert written["nickname"] == secret("alice")
-    assert written["__declared"] == secret(account_state().inputs)
-    assert AccountState.load(through_engine(written)) == account_state()
+    assert written["__declared"] == secret(stored_account().inputs)
+    assert StoredAccount.load(through_engine(written)) == stored_account()
 
 
-@given(unresolved=UNRESOLVED)
-def test_an_unresolved_purchase_loads_as_it_was_written(unresolved: Unresolved) -> None:
-    state = AccountState(inputs={"nickname": "a"}, unresolved=unresolved, failed="why")
-    assert AccountState.load(through_engine(state.dump())) == state
+@given(order=ORDERS)
+def test_an_order_loads_as_it_was_written(order: Order) -> None:
+    state = StoredAccount(inputs={"nickname": "a"}, order=order, failed="why")
+    assert StoredAccount.load(through_engine(state.dump())) == state
 
 
 @pytest.mark.slow
 @given(notes=st.dictionaries(REFS, NOTES), hidden=st.booleans())
 def test_an_intent_loads_as_it_was_written(notes: dict[Ref, Note], hidden: bool) -> None:
-    written = IntentState(notes).dump(hidden=hidden)
-    assert IntentState.load(through_engine(written)).notes == notes
+    written = StoredIntent(notes).dump(hidden=hidden)
+    assert StoredIntent.load(through_engine(written)).notes == notes
 
 
 @pytest.mark.slow
-@given(orders=st.dictionaries(REFS, UNRESOLVED))
-def test_orders_load_as_they_were_written(orders: dict[Ref, Unresolved]) -> None:
-    found = {Order(ref, one.note.identity): one for ref, one in orders.items()}
-    assert IntentState.load(through_engine(IntentState({}, found).dump())).orders == found
+@given(orders=st.dictionaries(REFS, ORDERS))
+def test_orders_load_as_they_were_written(orders: dict[Ref, Order]) -> None:
+    found = {OrderId(ref, one.note.identity): one for ref, one in orders.items()}
+    assert StoredIntent.load(through_engine(StoredIntent({}, found).dump())).orders == found
     assert read_orders(write_orders(found)) == found
 
 
@@ -146,6 +146,6 @@ def test_ten_thousand_accounts_take_few_bytes() -> None:
         key: HeldAccount(f"acc0123456789abcdefghijk{number:04x}", key, asked())
         for number, key in enumerate(keys)
     }
-    assert len(str(FleetState(held).dump())) < 52 * len(keys)
+    assert len(str(StoredFleet(held).dump())) < 52 * len(keys)
     notes = {Ref("urn", key): Note(Identity(key, "wa"), LIMITED, 1.0) for key in keys}
-    assert len(str(IntentState(notes).dump())) < 20 * len(keys)
+    assert len(str(StoredIntent(notes).dump())) < 20 * len(keys)

@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import indent
 
 PROGRAM = """
+import asyncio
 import json
 import pulumi
 
@@ -25,6 +26,7 @@ class Mocks(pulumi.runtime.Mocks):
         return {}
 
 
+asyncio.set_event_loop(asyncio.new_event_loop())
 pulumi.runtime.set_mocks(Mocks())
 from chatdaddy_pulumi import Account, AccountFleet, Provider
 

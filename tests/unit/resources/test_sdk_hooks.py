@@ -11,6 +11,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,23 @@ class NoCalls(mocks.Mocks):
 
 
 @pytest.fixture
-def mocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set mocks like `pulumi.runtime.set_mocks`, for this test only, and set an event loop."""
+def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[asyncio.AbstractEventLoop]:
+    """Set mocks like `pulumi.runtime.set_mocks`, and an event loop, for this test only."""
     monkeypatch.setattr(settings.SETTINGS, "monitor", mocks.MockMonitor(NoCalls()))
-    try:
-        asyncio.get_event_loop_policy().get_event_loop()
-    except RuntimeError:
-        asyncio.set_event_loop(asyncio.new_event_loop())
+    loop, of_mocks = asyncio.new_event_loop(), asyncio.new_event_loop()
+    # The mocks answer in a thread, and make a loop there that nobody closes if it has none.
+    threads = ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=(of_mocks,))
+    loop.set_default_executor(threads)
+    asyncio.set_event_loop(loop)
+    yield loop
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    asyncio.set_event_loop(None)
+    for one in (loop, of_mocks):
+        one.close()
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +155,8 @@ def test_an_interrupt_prints_no_traceback_and_other_errors_do(
     assert seen == [ValueError]
 
 
-def test_a_program_under_mocks_is_recognised(mocked: None) -> None:
+@pytest.mark.usefixtures("mocked")
+def test_a_program_under_mocks_is_recognised() -> None:
     assert sdk_hooks.under_mocks()
 
 
@@ -171,7 +183,8 @@ def test_the_engine_is_found_by_the_stub_that_the_sdk_calls(
         assert sdk_hooks.engine_address().endswith("127.0.0.1:4711")
 
 
-def test_a_resource_knows_whether_it_is_protected(mocked: None) -> None:
+@pytest.mark.usefixtures("mocked")
+def test_a_resource_knows_whether_it_is_protected() -> None:
     class Thing(pulumi.ComponentResource):
         def __init__(self, name: str, **options: Any) -> None:
             super().__init__("t:t:T", name, None, pulumi.ResourceOptions(**options))
@@ -182,7 +195,7 @@ def test_a_resource_knows_whether_it_is_protected(mocked: None) -> None:
     assert not sdk_hooks.is_protected(Thing("free"))
 
 
-def test_outputs_that_wait_for_no_resource_are_read(mocked: None) -> None:
+def test_outputs_that_wait_for_no_resource_are_read(mocked: asyncio.AbstractEventLoop) -> None:
     class Thing(pulumi.ComponentResource):
         def __init__(self) -> None:
             super().__init__("t:t:T", "thing")
@@ -193,8 +206,7 @@ def test_outputs_that_wait_for_no_resource_are_read(mocked: None) -> None:
         found = await sdk_hooks.plain_outputs([plain, secret, late])
         return found.get(id(plain)), found.get(id(secret)), found.get(id(late))
 
-    loop = asyncio.get_event_loop_policy().get_event_loop()
-    assert loop.run_until_complete(read()) == (("a", False), ("b", True), None)
+    assert mocked.run_until_complete(read()) == (("a", False), ("b", True), None)
 
 
 class Call:
