@@ -19,6 +19,13 @@ settings.register_profile("same", settings.get_profile("random"), derandomize=Tr
 settings.load_profile("same")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure the coverage of quick tests only: of the others, it would take minutes."""
+    for item in items:
+        if any(map(item.get_closest_marker, ("slow", "real_engine", "stories"))):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """An emulated ChatDaddy for one test only."""
