@@ -134,14 +134,19 @@ def serve(listener: socket.socket) -> tuple[Asked, list[int]]:
                     connection.sendall(str(os.waitstatus_to_exitcode(exited[1])).encode())
         for pid, connection in running.items():
             if connection in ready:
-                number = connection.recv(1)
+                number = b""
+                with suppress(OSError):
+                    number = connection.recv(1)
                 # If the command was killed, its process is, too.
                 os.kill(pid, number[0] if number else signal.SIGKILL)
         if listener in ready:
             connection, _ = listener.accept()
-            size, files, _, _ = socket.recv_fds(connection, 8, 3)
-            with connection.makefile("rb") as rest:
+            size, files, request = b"", list[int](), b""
+            with suppress(OSError), connection.makefile("rb") as rest:
+                size, files, _, _ = socket.recv_fds(connection, 8, 3)
                 request = rest.read(int.from_bytes(size, "big"))
+            if len(request) < int.from_bytes(size, "big"):
+                request = b""  # the command was killed before it had asked
             if request and not (pid := os.fork()):
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
