@@ -112,7 +112,7 @@ class Command:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start it and return at once. stderr goes to stdout."""
         return subprocess.Popen(
-            [str(COMMAND), *arguments],
+            [warm.python(), str(COMMAND), *arguments],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
