@@ -128,6 +128,13 @@ FOUND: dict[str, History] = {
         _moved("fleet0", "k1", "acct39"),
         _up(),
     ),
+    "a replaced account waits for the new one, whose purchase had no answer": _history(
+        _edit(_account("acct1", _entry(1, type="instagram", on_delete="archive"))),
+        _up(),
+        _set("acct1", "", "type", "wa"),
+        _up(_SLOW),
+        _run(continue_on_error=True),
+    ),
     "a removed fleet is recognised by its accounts": _history(
         _edit(_account("acct0", _entry(1)), _fleet("fleet0", k0=_entry(2))),
         _up(),
