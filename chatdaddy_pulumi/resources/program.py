@@ -194,8 +194,6 @@ class Program:
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
     _first_purchases: dict[str, _FirstPurchase] = field(default_factory=dict)
-    #: The call that starts the default provider's host.
-    _start: Any = None
     #: The URNs of the resources that may buy in this run.
     _may_buy: set[str] = field(default_factory=set)
 
@@ -274,8 +272,6 @@ class Program:
     def _intent(self, name: str, provider: pulumi.ProviderResource | None) -> _Intent:
         """The intent of a provider: registered before its resources."""
         if name not in self._intents:
-            if provider is None:
-                self._start = sdk_hooks.start_host()
             own = f"{INTENT}-{name}" if name else INTENT
             mark = _Mark(own)
             intent = _Intent(

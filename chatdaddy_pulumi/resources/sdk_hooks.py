@@ -86,20 +86,6 @@ def is_secret_setting(key: str) -> bool:
     return config.is_config_secret(key) or key in config.get_config_secret_keys_env()
 
 
-def start_host() -> Any:
-    """Make the engine start the default provider's host while the program reads the state.
-
-    The engine starts a host for the first call to it. A host has no functions, so the answer is an
-    error, which is not read.
-
-    Returns:
-        The call, to be kept: gRPC cancels a call that nothing refers to.
-    """
-    monitor: Any = settings.get_monitor()
-    request = resource_pb2.ResourceInvokeRequest(tok="pulumi-python:dynamic/chatdaddy:start")
-    return monitor.Invoke.future(request, timeout=_ANSWER_S)
-
-
 async def known_urn(resource: pulumi.Resource) -> str | None:
     """A resource's URN, if it is registered already."""
     registered = asyncio.ensure_future(resource.urn.future())

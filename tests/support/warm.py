@@ -179,6 +179,8 @@ def become(asked: Asked, files: list[int]) -> None:
         setattr(sys, f"__{name}__", stream)
     sys.executable = asked.python
     sys.argv = asked.arguments
+    # The program finds the engine's address here.
+    sys.orig_argv = [asked.python, *(["-m"] if asked.module else []), *asked.arguments]
     code = 1
     # The last step of its end. To take all modules apart would take longer than most of the rest.
     atexit.register(lambda: leave(code))

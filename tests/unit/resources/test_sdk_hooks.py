@@ -251,23 +251,6 @@ def test_a_components_outputs_are_registered_by_the_monitor(
     assert hasattr(resource_pb2_grpc.ResourceMonitorServicer, "RegisterResourceOutputs")
 
 
-def test_a_host_is_started_by_a_call_of_a_function(
-    monkeypatch: pytest.MonkeyPatch, dynamic_host: types.ModuleType
-) -> None:
-    """The host refuses each function, so the call does nothing else."""
-    call = Call()
-    monkeypatch.setattr(settings, "get_monitor", lambda: types.SimpleNamespace(Invoke=call))
-    assert sdk_hooks.start_host() is call
-    (request,) = call.sent
-    assert isinstance(request, resource_pb2.ResourceInvokeRequest)
-    assert hasattr(resource_pb2_grpc.ResourceMonitorServicer, "Invoke")
-    host = dynamic_host.DynamicResourceProviderServicer()
-    asked = types.SimpleNamespace(token=request.tok)
-    context = types.SimpleNamespace(set_code=lambda _: None, set_details=lambda _: None)
-    with pytest.raises(NotImplementedError):
-        host.Invoke(asked, context)
-
-
 def test_hooks_are_merged_like_in_the_sdk() -> None:
     """The begun mark's hook and the program's own hooks both run."""
 
