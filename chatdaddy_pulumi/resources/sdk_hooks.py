@@ -76,7 +76,8 @@ def _address_of(stub: Any) -> str:
     """The address that a stub of the SDK calls."""
     try:
         channel = stub.Log._channel
-        return str(channel.target().decode())
+        # gRPC adds its scheme: dns:///127.0.0.1:4711.
+        return str(channel.target().decode()).rpartition("/")[2]
     except AttributeError:
         return ""
 
