@@ -37,6 +37,9 @@ _FORMAT = 2
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
 
+#: Seconds that a host waits for the file of its run's program, and between two looks.
+_FILE_S, _FILE_AGAIN_S = 5.0, 0.02
+
 _TABLES = (
     "facts (name text primary key, value text)",
     "declared (leaf text, urn text, value text)",
@@ -152,6 +155,7 @@ class RunFile(Claims):
             )
         for one in declared:
             made.declare(one)
+        made._note("ready")
         return made
 
     def declare(self, one: Declared) -> None:
@@ -337,7 +341,7 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], s
         hidden: The hidden input, if there is one.
         engine: The engine's address. Addresses recur: files of earlier engines may have it, too.
         root: Asks the engine for the root that the program of its run has told it; "" if none of
-            our programs runs, as in a destroy.
+            our programs runs, as in a destroy. If there is one, its file may still be made.
     """
     with suppress(OSError, sqlite3.Error):
         if hidden is not None:
@@ -346,11 +350,26 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], s
                 return None
             return RunFile(path).enter()
         stack_root = root()
-        found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
-        for path in reversed(found) if stack_root else ():
-            run_file = RunFile(path)
-            if run_file.fact("engine") == engine and root_of(run_file.fact("stack")) == stack_root:
+        ends = time.monotonic() + _FILE_S
+        while stack_root:
+            run_file = _ready(engine, stack_root)
+            if run_file is not None:
                 return run_file.run()
+            if time.monotonic() > ends:
+                break
+            time.sleep(_FILE_AGAIN_S)
+    return None
+
+
+def _ready(engine: str, root: str) -> RunFile | None:
+    """The file of the engine's run, if it has all that the program has declared by then."""
+    found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
+    for path in reversed(found):
+        one = RunFile(path)
+        with suppress(sqlite3.Error):  # its tables may not be there yet
+            of_engine = one.fact("ready") and one.fact("engine") == engine
+            if of_engine and root_of(one.fact("stack")) == root:
+                return one
     return None
 
 

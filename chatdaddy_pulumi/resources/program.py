@@ -358,6 +358,9 @@ class Program:
 
     async def _make(self) -> RunFile:
         stack = "/".join([pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack()])
+        # A host that finds the root waits for the file. The engine may delete something before the
+        # state is read.
+        await sdk_hooks.tell_root(root_of(stack))
         saved = await _saved_outputs(stack)
         declared = [await one.known() for one in list(self._declarations)]
         try:
@@ -374,7 +377,6 @@ class Program:
                 f"ChatDaddy: the run's file can't be made: {error}. Nothing was done. Set TMPDIR "
                 "to a folder of your own"
             ) from None
-        await sdk_hooks.tell_root(root_of(stack))
         return made
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.provider import run_file
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.run_file import MissedFile, RunFile, begun_in, find_run, root_of
 from chatdaddy_pulumi.spec.identity import Identity
@@ -19,6 +20,7 @@ ALICE, BOB = Ref("urn::alice"), Ref("urn::fleet", "bob")
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(run_file, "_FILE_S", 0.0)
 
 
 ENGINE, STACK = "127.0.0.1:1", "o/p/s"
@@ -69,6 +71,33 @@ def test_a_nickname_that_is_reserved_is_not_sent_yet() -> None:
     run = a_run()
     run.reserve(Identity("alice", "wa"), ALICE)
     assert sent(run) == set()
+
+
+def test_a_host_waits_for_the_file_until_it_has_the_declarations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The engine may delete something while the program still reads the state."""
+    waits: list[float] = []
+    declared = [Declared(leaf="type::alice", kind="account", given={}, urn="urn::alice")]
+    ready: list[RunFile] = []
+
+    def program_goes_on(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 1:
+            with monkeypatch.context() as unready:
+                unready.setattr(RunFile, "_note", lambda _self, _fact: None)
+                ready.append(
+                    RunFile.create(ENGINE, STACK, preview=False, saved={}, declared=declared)
+                )
+        else:
+            ready[0]._note("ready")
+
+    monkeypatch.setattr(run_file, "_FILE_S", 60.0)
+    monkeypatch.setattr(time, "sleep", program_goes_on)
+    run = find_run(None, ENGINE, lambda: root_of(STACK))
+    assert run is not None
+    assert [one.urn for one in run.declared] == ["urn::alice"]
+    assert len(waits) == 2
 
 
 @pytest.mark.parametrize("sent_after", [0, 1])
