@@ -122,7 +122,7 @@ entry._replace(key="a")
 PACKAGE = Path(chatdaddy_pulumi.__file__).parent
 
 #: Private attributes that are not the SDK's: of named tuples, and of our own classes.
-_OWN = {"_replace", "_fields", "_begun_path", "_writing", "_exit", "_shut"}
+_OWN = {"_note", "_replace", "_fields", "_begun_path", "_writing", "_exit", "_shut"}
 
 
 def _private_uses(tree: ast.AST) -> Iterator[str]:
