@@ -227,6 +227,8 @@ class Stack:
         stack_config.set_config(project, self.name, values, secrets, crypter)
 
     def _program(self, *, shortcuts: bool) -> list[str]:
+        # Python takes a program that is rewritten within a second for the compiled one.
+        shutil.rmtree(self.project / "__pycache__", ignore_errors=True)
         if self.engine == "pulumi":
             assert PULUMI is not None
             return [PULUMI]
