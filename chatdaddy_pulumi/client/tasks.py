@@ -14,6 +14,15 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
+async def outcome_of(work: asyncio.Future[T]) -> T:
+    """The outcome of the work, which goes on if this caller is cancelled.
+
+    `asyncio.shield` would then log its failure, from Python 3.14 on.
+    """
+    await asyncio.wait([work])
+    return work.result()
+
+
 class SingleFlight(Generic[T]):
     """Runs one piece of work at a time, and gives its outcome to all who ask while it runs.
 
@@ -27,10 +36,7 @@ class SingleFlight(Generic[T]):
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(work())
             self._task.add_done_callback(_look_at)
-        task = self._task
-        # `asyncio.shield` would log its failure if this caller is cancelled, from Python 3.14 on.
-        await asyncio.wait([task])
-        return task.result()
+        return await outcome_of(self._task)
 
     @property
     def running(self) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import pulumi
 from pulumi.dynamic import Resource
 
+from chatdaddy_pulumi.client.tasks import outcome_of
 from chatdaddy_pulumi.lifecycle.ownership import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile, root_of
@@ -352,9 +353,7 @@ class Program:
         """The run's file, which the first caller makes."""
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._make())
-        # `asyncio.shield` would log its failure if this caller is cancelled, from Python 3.14 on.
-        await asyncio.wait([self._opening])
-        return self._opening.result()
+        return await outcome_of(self._opening)
 
     async def _make(self) -> RunFile:
         stack = "/".join([pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack()])
