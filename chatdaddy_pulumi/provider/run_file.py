@@ -22,6 +22,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
@@ -37,8 +38,9 @@ _FORMAT = 2
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
 
-#: Seconds that a host waits for the file of its run's program, and between two looks.
-_FILE_S, _FILE_AGAIN_S = 5.0, 0.02
+#: Seconds that a host waits for the file of its run's program, and between two looks. A program
+#: reads the saved state first, which takes seconds if that is large.
+_FILE_S, _FILE_AGAIN_S = 30.0, 0.02
 
 _TABLES = (
     "facts (name text primary key, value text)",
@@ -342,23 +344,33 @@ def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], s
         engine: The engine's address. Addresses recur: files of earlier engines may have it, too.
         root: Asks the engine for the root that the program of its run has told it; "" if none of
             our programs runs, as in a destroy. If there is one, its file may still be made.
+
+    Raises:
+        NotDone: a program of ours runs, and its file is not found. Without the file it would not be
+            known what the program declares.
     """
-    with suppress(OSError, sqlite3.Error):
-        if hidden is not None:
+    if hidden is not None:
+        with suppress(OSError, sqlite3.Error):
             path = Path(str(hidden.get("path") or ""))
-            if path.parent != folder() or not path.is_file():
-                return None
-            return RunFile(path).enter()
-        stack_root = root()
-        ends = time.monotonic() + _FILE_S
-        while stack_root:
+            if path.parent == folder() and path.is_file():
+                return RunFile(path).enter()
+        return None
+    stack_root = root()
+    if not stack_root:
+        return None
+    ends = time.monotonic() + _FILE_S
+    while True:
+        with suppress(OSError, sqlite3.Error):
             run_file = _ready(engine, stack_root)
             if run_file is not None:
                 return run_file.run()
-            if time.monotonic() > ends:
-                break
-            time.sleep(_FILE_AGAIN_S)
-    return None
+        if time.monotonic() > ends:
+            raise NotDone(
+                "nothing was removed: a program of this package runs, and the file that says what "
+                "it declares is not found. The program and the engine must have the same TMPDIR. "
+                "Run it again"
+            )
+        time.sleep(_FILE_AGAIN_S)
 
 
 def _ready(engine: str, root: str) -> RunFile | None:

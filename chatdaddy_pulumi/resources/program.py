@@ -236,6 +236,10 @@ class Program:
         )
         if sdk_hooks.under_mocks():
             return declaration
+        if not self._intents:
+            # A host that finds the root waits for the run's file. Constructors run before any
+            # registration, after which the engine may delete something.
+            sdk_hooks.tell_root(root_of(_stack()))
         intent = self._intent(own_provider, provider_of(opts))
         self._declarations.append(declaration)
         if self._opening is not None:
@@ -356,10 +360,7 @@ class Program:
         return await outcome_of(self._opening)
 
     async def _make(self) -> RunFile:
-        stack = "/".join([pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack()])
-        # A host that finds the root waits for the file. The engine may delete something before the
-        # state is read.
-        await sdk_hooks.tell_root(root_of(stack))
+        stack = _stack()
         saved = await _saved_outputs(stack)
         declared = [await one.known() for one in list(self._declarations)]
         try:
@@ -527,6 +528,11 @@ async def _resources_in(depends_on: Any) -> list[pulumi.Resource]:
     if isinstance(depends_on, (list, tuple)):
         return [one for part in depends_on for one in await _resources_in(part)]
     return []
+
+
+def _stack() -> str:
+    """The stack: ``organization/project/stack``."""
+    return "/".join([pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack()])
 
 
 def _root_urn(leaf: str) -> str:

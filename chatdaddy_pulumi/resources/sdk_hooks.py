@@ -143,11 +143,10 @@ async def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
     await _answer(monitor.RegisterResourceOutputs.future(request, timeout=_ANSWER_S))
 
 
-async def tell_root(urn: str) -> None:
+def tell_root(urn: str) -> None:
     """Tell the engine the stack's root. The SDK does not; `HostProcess.root` asks for it."""
     engine: Any = settings.SETTINGS.engine
-    request = engine_pb2.SetRootResourceRequest(urn=urn)
-    await _answer(engine.SetRootResource.future(request, timeout=_ANSWER_S))
+    engine.SetRootResource(engine_pb2.SetRootResourceRequest(urn=urn), timeout=_ANSWER_S)
 
 
 async def _answer(call: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.provider import run_file
@@ -146,7 +147,6 @@ def test_accounts_that_a_refresh_first_missed_are_known_to_other_hosts() -> None
     assert "acc2" not in MissedFile("127.0.0.1:1")
     assert "acc1" not in MissedFile("127.0.0.1:2")
     assert "acc1" not in MissedFile("other:1"), "ports recur"
-    assert found(root_of(STACK)) is None
 
 
 def test_the_newest_run_of_an_engine_that_runs_a_program_is_found() -> None:
@@ -163,10 +163,21 @@ def test_an_engine_without_a_program_has_no_run() -> None:
 
 
 def test_a_run_of_another_stack_or_address_is_not_found() -> None:
+    """Without its file, a host would take the run for a destroy."""
     a_run(stack="o/p/other")
     a_run(stack="o/other/s")
     a_run(engine="elsewhere:1")
-    assert found(root_of(STACK)) is None
+    with pytest.raises(NotDone, match="nothing was removed: a program of this package runs"):
+        found(root_of(STACK))
+
+
+def test_a_folder_that_cannot_be_read_is_no_destroy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
+    with pytest.raises(NotDone, match="must have the same TMPDIR"):
+        found(root_of(STACK))
 
 
 def claims_of(kind: str) -> Claims:

@@ -215,6 +215,9 @@ class Call:
     def __init__(self) -> None:
         self.sent: list[Any] = []
 
+    def __call__(self, request: Any, timeout: float) -> None:
+        self.sent.append(request)
+
     def future(self, request: Any, timeout: float) -> Call:
         self.sent.append(request)
         return self
@@ -228,7 +231,7 @@ class Call:
 def test_the_engine_gets_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call()
     monkeypatch.setattr(settings.SETTINGS, "engine", types.SimpleNamespace(SetRootResource=call))
-    asyncio.run(sdk_hooks.tell_root("urn:x"))
+    sdk_hooks.tell_root("urn:x")
     (request,) = call.sent
     assert isinstance(request, engine_pb2.SetRootResourceRequest)
     assert request.urn == "urn:x"
