@@ -84,10 +84,18 @@ class _LastRun:
     began: float
     #: The purchases that it sent, by entry; None if this machine does not know.
     known: Mapping[Ref, Sent] | None
+    #: Whether it is sure that it began to buy.
+    sure: bool = True
 
     @classmethod
-    def read(cls, olds: Mapping[str, Any], mark: Mapping[str, Any], host: Host) -> _LastRun | None:
-        """The last run; None if it bought nothing."""
+    def read(
+        cls, olds: Mapping[str, Any], saved: Mapping[str, Any] | None, host: Host
+    ) -> _LastRun | None:
+        """The last run; None if it bought nothing.
+
+        `saved` is the mark; None if the state has none.
+        """
+        mark = saved or {}
         at, marked_at = _number(olds.get(_RUN_AT)), _number(mark.get("at"))
         marked_by = str(mark.get("run") or "")
         number = _text(olds.get(_RUN))
@@ -96,6 +104,8 @@ class _LastRun:
         known = host.begun_in(number) if number else None
         if known is not None:
             return cls(number, at, at, known)
+        if saved is None and number:  # a destroy removed the mark, and failed before the intent
+            return cls(number, at, at, None, sure=False)
         if not marked_at or not number:
             return None
         if marked_by == number:
@@ -108,7 +118,7 @@ class _LastRun:
         if self.known is None:
             # A fleet saves that its work has ended, so this one was interrupted. An account is
             # saved only if it was bought, so its purchase may also have been refused.
-            sure = leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
+            sure = self.sure and leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
             until = self.began + options.slowest_purchase_s
             return Order(note, self.began, until, sure=sure)
         found = self.known.get(ref)
@@ -247,7 +257,7 @@ class _Found:
         self._run = host.context.run
         self._saved = self._run.saved
         self._olds = olds
-        self._last = _LastRun.read(olds, self._saved.get(str(news.get("__mark"))) or {}, host)
+        self._last = _LastRun.read(olds, self._saved.get(str(news.get("__mark"))), host)
         self._state = StoredIntent.load(self._saved.get(self._urn) or {}, self._outcome_is_known)
         self._login_types: dict[str, bool] = {}
 
