@@ -152,10 +152,15 @@ class Facts:
     user_id: str | None = None
     #: Seconds since 1970.
     clock: Callable[[], float] = time.time
-    #: Seconds for which an update waits for the accounts of interrupted purchases.
-    patience_s: float = 45.0
+    #: Seconds for which a purchase whose answer was lost is looked for.
+    lookup_s: float = 30.0
     #: The maximum age of a listing for a refresh, in seconds.
     client_max_age_s: float = 60.0
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds for which an update waits for the accounts of earlier purchases."""
+        return self.lookup_s + 15.0
 
     @cached_property
     def awaited_alike(self) -> dict[Identity, dict[Ref, Order]]:

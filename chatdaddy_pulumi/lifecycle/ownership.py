@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 
@@ -46,6 +47,11 @@ class Ref(NamedTuple):
         """``alice`` of ``Account alice``, or ``customers/alice`` of a fleet's entry."""
         name, key = short_name(self.holder), entry_key(self.key)
         return f"{name}/{key}" if key else name
+
+
+def entry_of(ref: Ref) -> Ref:
+    """The entry of an account that a state keeps, also beside the entries."""
+    return ref._replace(key=entry_key(ref.key))
 
 
 class Holding(NamedTuple):
@@ -368,12 +374,14 @@ class Ownership:
     def _listed_by(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
         for holder in self._saved.values():
-            for one in holder.accounts.values():
-                found.setdefault(one.account_id, set()).add(holder.urn)
+            for account_id in [one.account_id for one in holder.accounts.values()]:
+                found.setdefault(account_id, set()).add(holder.urn)
+            for account_id in holder.replaced:
+                found.setdefault(account_id, set()).add(holder.urn)
         return found
 
     def saved_holder_of(self, account_id: str, urn: str) -> str:
-        """The URN in the saved state of the one resource that lists the account.
+        """The URN in the saved state of the one resource that lists the account, also as replaced.
 
         The given `urn` may be an earlier one. It is returned if no resource lists the account, or
         several do.
@@ -393,6 +401,26 @@ class Ownership:
     def held(self, ref: Ref) -> HeldAccount | None:
         """The account that an entry holds in the saved state."""
         return self.held_by(ref.holder).get(ref.key)
+
+    def awaits_account(self, ref: Ref) -> bool:
+        """Whether the entry is declared, and the saved state lists no account for it."""
+        declared = self.declaration(ref.holder)
+        known = None if declared is None else declared.entries
+        entry = entry_of(ref)
+        return known is not None and entry.key in known and self.held(entry) is None
+
+    @cached_property
+    def _leaving_twice(self) -> dict[str, list[HeldAccount]]:
+        count = Counter(one.account_id for one in self.leaving)
+        found: dict[str, list[HeldAccount]] = {}
+        for one in self.leaving:
+            if count[one.account_id] > 1:
+                found.setdefault(one.account_id, []).append(one.account)
+        return found
+
+    def removals_of(self, account_id: str) -> list[OnDelete]:
+        """How the entries want it removed, if several list the account and all of them leave."""
+        return [one.arguments.on_delete for one in self._leaving_twice.get(account_id, ())]
 
     def replaced_in(self, urn: str) -> Mapping[str, str]:
         """The replaced accounts of a resource, with their kind, if it is not known that they are

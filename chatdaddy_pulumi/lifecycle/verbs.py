@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from enum import Enum
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client import (
@@ -22,7 +22,7 @@ from chatdaddy_pulumi.client import (
     Refused,
     Unknown,
 )
-from chatdaddy_pulumi.enums import OnDelete, Tier
+from chatdaddy_pulumi.enums import OnDelete, Tier, milder
 from chatdaddy_pulumi.lifecycle.decisions import TakeOver, decide, recovered_now, refuse_unclear
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
@@ -35,7 +35,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of
 from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         raise OutcomeUnknown(
             f"it is not known whether {spec.nickname!r} was bought: {error}",
             began_at=began_at,
-            until=facts.clock() + _SLOWER_STILL * silent,
+            # The next run looks for as long again, since listings may lag.
+            until=facts.clock() + max(_SLOWER_STILL * silent, facts.lookup_s),
             sent=True,
         ) from None
     except ChatDaddyError as error:
@@ -240,11 +241,14 @@ async def remove(
 ) -> tuple[Removal, Ref | None]:
     """Delete, archive or leave an account of this entry, unless another entry has it.
 
+    If several entries that leave list it, the way that destroys least is used.
+
     Returns:
         The outcome, and the entry that has it now.
 
     Raises:
         NotRemoved: another entry will take it over and has not done so yet.
+        NotDone: the account that replaces it is not bought yet.
         StillDeclared: the program declares an entry that has it, but this run checks no resource.
     """
     other = _has_now(facts, ref, account_id)
@@ -255,9 +259,14 @@ async def remove(
                 "but this run checks no resource of the program, so that one may be removed, too"
             )
         return Removal.LET_GO, other
+    on_delete = reduce(milder, facts.ownership.removals_of(account_id), on_delete)
     if on_delete is OnDelete.RETAIN:
         return Removal.RETAINED, None
     facts.check_team(account_id)
+    if facts.ownership.awaits_account(ref) and not facts.claims.acquired(entry_of(ref)):
+        raise NotDone(
+            f"{account_id} was not removed: the account that replaces it is not bought yet"
+        )
     if facts.ownership.declaration(ref.holder) is None and facts.claims.failed:
         raise NotDone(
             f"{account_id} was not removed: a step of this run failed, and the program may declare "

@@ -317,12 +317,6 @@ class AccountProvider:
         if on_delete is OnDelete.RETAIN:
             return
         facts = self._host.facts()
-        bought = urn and facts.claims.acquired(Ref(urn))
-        if declared is not None and context.account(urn).held is None and not bought:
-            # An earlier run replaced it, and could not buy the new account.
-            raise NotDone(
-                f"{account_id} was not removed: the account that replaces it is not bought yet"
-            )
         became, other = await remove(facts, Ref(urn), state.held.account_id, on_delete)
         if became is Removal.LET_GO and other is not None:
             self._host.log(

@@ -141,7 +141,7 @@ class Host:
             first_missed=self.first_missed,
             provider=context.provider,
             clock=self.clock,
-            patience_s=options.lookup_s + 15,
+            lookup_s=options.lookup_s,
             client_max_age_s=options.snapshot_max_age_s,
         )
 

@@ -581,4 +581,40 @@ FOUND: dict[str, History] = {
         GoBackStep("dev", 1),
         _up(),
     ),
+    "a replaced account is renamed, and the purchase of the new one had no answer": _history(
+        _edit(_account("acct1", _entry(1, type="instagram", on_delete="archive"))),
+        _up(),
+        _edit(
+            Change("set", ("acct1", "", "type", "wa")),
+            Change("rename block", ("acct1", "acct92", True, 4)),
+        ),
+        _up(_SLOW),
+        _run(continue_on_error=True),
+    ),
+    "a destroy removes the begun mark and then fails at a protected fleet": _history(
+        _edit(
+            _fleet("fleet0", options={"protect": True}),
+            _fleet("fleet1", k0=_entry(1)),
+            _account("acct1", _entry(2)),
+        ),
+        _run(stop=Stop("kill", 7, 0.05)),
+        _run("destroy"),
+        RunStep(
+            *("dev", 8, "up"),
+            skip_preview=True,
+            machine="other",
+            faults=Faults(lag_s=5.0, lag_search=True),
+        ),
+    ),
+    "two fleets that are dropped list one account, and one of them retains it": _history(
+        _edit(_fleet("fleet0", k1=_entry(1), k3=_entry(2)), _fleet("fleet1", k3=_entry(3))),
+        _up(),
+        _edit(
+            Change("rename block", ("fleet0", "fleet19", False, 10)),
+            Change("option", ("fleet19", "on_delete", "retain")),
+        ),
+        _up(),
+        _drop("fleet19"),
+        _up(),
+    ),
 }

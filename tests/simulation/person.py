@@ -253,6 +253,9 @@ class Person:
         faults = ran.step.faults
         hidden = bool(faults.short and faults.short_honest and faults.short_search)
         for account in [] if hidden else self._orphans(ran.stack):
+            if self._is_hidden(ran, account):
+                unsure = True
+                continue
             name = _name(account)
             may[name] -= 1
             unsure = unsure or may[name] >= 0
@@ -285,6 +288,17 @@ class Person:
             and account.id not in self._let_go
             and self._ordered_at(account) > self._forgotten_at.get(stack, -1.0)
         ]
+
+    def _is_hidden(self, ran: Ran, account: Account) -> bool:
+        """Whether an account whose purchase had no answer can't be seen in this run.
+
+        The run that bought it has looked for it, and this one looks again before it buys. Neither
+        sees it if listings and searches lag longer.
+        """
+        bought, faults = self._runs.get(account.bought_by), ran.step.faults
+        if bought is None or bought.killed or not faults.lag_search:
+            return False
+        return account.created_at > ran.began_at + _LOOKED_FOR_S - faults.lag_s
 
     def _may_be_under_way(self, ran: Ran) -> bool:
         """Whether a recent run failed in a way that leaves unknown what it sent."""
@@ -451,7 +465,12 @@ class Person:
         kind = SEVERITY[event.kind]
         ways = [SEVERITY[slot.on_delete] for slot in slots]
         mildest = min(ways) if ran.program is not None else max(ways)
+        # The engine knows the option of a resource that is not declared any more; a provider does
+        # not. If another dropped resource lists the account, too, it removes it.
+        freed = any(not slot.retain and self._is_dropped(ran, slot) for slot in slots)
         for slot in slots:
+            if freed and self._is_dropped(ran, slot):
+                continue
             if slot.retain and not self._is_unretained(ran, slot):
                 self._found(11, f"{ran.who}: {event}, though {slot.label} retains it")
             block = ran.program.block(slot.block) if ran.program is not None else None
@@ -467,6 +486,9 @@ class Person:
         if kind > mildest:
             way = next(name for name, value in SEVERITY.items() if value == mildest)
             self._found(11, f"{ran.who}: {event}, though {way} was to be enough")
+
+    def _is_dropped(self, ran: Ran, slot: Slot) -> bool:
+        return ran.program is not None and ran.program.block(slot.block) is None
 
     def _is_unretained(self, ran: Ran, slot: Slot) -> bool:
         """Whether the program now says that the account is not retained."""
@@ -542,8 +564,10 @@ class Person:
             if ran.meant.get(wish.uid) == account.id and _is_replaced(ran, wish, account)
         ]
         block = ran.wished.block(slot.block)
+        # Several entries may list the account. The mildest way holds.
+        listed = [one for one in ran.before if one.account_id == account.id]
         retained = (
-            slot.on_delete == "retain"
+            any(one.on_delete == "retain" for one in listed)
             or slot.retain
             or (block is not None and (block.retain or (block.on_delete == "retain")))
         )
@@ -836,7 +860,7 @@ class Person:
         nothing = ran.operation == "destroy" or (
             ran.operation == "up" and ran.program is not None and not ran.program.blocks
         )
-        if ran.done and nothing:
+        if nothing and (ran.done or _forgot_intents(ran)):
             self._forgotten_at[ran.stack] = ran.ended_at
         seen = self._seen_deleted.setdefault(ran.stack, set())
         for slot in ran.before:
@@ -848,6 +872,18 @@ class Person:
             missed = self._not_missed.get(ran.stack, set())
             missed -= {slot.account_id for slot in ran.before}
 
+
+_INTENT = "pulumi-python:dynamic/chatdaddy:Intent::"
+
+
+def _forgot_intents(ran: Ran) -> bool:
+    """Whether the run, which failed later, deleted an intent: it has named the purchases."""
+    steps = ran.update.steps if ran.update is not None else []
+    return any(step.ok and step.op == "delete" and _INTENT in step.urn for step in steps)
+
+
+#: Seconds for which a run looks for a purchase whose answer was lost (`lookup_s`).
+_LOOKED_FOR_S = 30.0
 
 #: The marks of announced changes in a preview.
 _SYMBOL = {
