@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
 
 
+#: Seconds between two looks for an account that an earlier purchase may still bring.
+LOOK_AGAIN_S = 5.0
+
+
 class Reason(Enum):
     """Why an account is taken over."""
 
@@ -282,26 +286,31 @@ async def not_appeared(
 ) -> list[str]:
     """The keys of the orders whose account is not there yet and may still appear.
 
+    It waits for those for which the time is almost over, as an update does.
+
     `removed`: the accounts that this run removes. None of them is a result of the orders.
     """
-    waiting = {key: one for key, one in orders.items() if one.until > facts.clock()}
-    if not waiting:
-        return []
-    try:
-        await look_for_orders(facts, waiting.values())
-    except ChatDaddyError:
-        return sorted(waiting)
-    free = [
-        account
-        for account in facts.view.accounts.values()
-        if account.account_id not in removed and is_free(facts, account.account_id)
-    ]
-    for key, one in list(waiting.items()):
-        appeared = next((account for account in free if one.may_be(account, facts.user_id)), None)
-        if appeared is not None:
-            free.remove(appeared)
-            del waiting[key]
-    return sorted(waiting)
+    ends = facts.clock() + facts.patience_s
+    while waiting := {key: one for key, one in orders.items() if one.until > facts.clock()}:
+        try:
+            await look_for_orders(facts, waiting.values())
+        except ChatDaddyError:
+            return sorted(waiting)
+        free = [
+            account
+            for account in facts.view.accounts.values()
+            if account.account_id not in removed and is_free(facts, account.account_id)
+        ]
+        for key, one in list(waiting.items()):
+            appeared = next((a for a in free if one.may_be(a, facts.user_id)), None)
+            if appeared is not None:
+                free.remove(appeared)
+                del waiting[key]
+        first = min((one.until for one in waiting.values()), default=ends)
+        if not waiting or first > ends:
+            return sorted(waiting)
+        await asyncio.sleep(min(LOOK_AGAIN_S, max(0.0, first - facts.clock()) + 0.01))
+    return []
 
 
 def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from chatdaddy_pulumi.client import PaymentRequired, Refused
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle import verbs
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver, decide_all
+from chatdaddy_pulumi.lifecycle.decisions import (
+    LOOK_AGAIN_S,
+    Decisions,
+    Reason,
+    TakeOver,
+    decide_all,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotDone,
@@ -34,9 +40,6 @@ _JUST_NOW_S = 30.0
 
 #: After this many failures in a row (and at least twice the concurrency) nothing more is tried.
 _FAILURES_IN_A_ROW = 25
-
-#: Seconds between two looks for an account that an interrupted purchase may still bring.
-_LOOK_AGAIN_S = 5.0
 
 #: Seconds between two looks whether another entry has taken an account over.
 _OTHERS_AGAIN_S = 0.25
@@ -194,7 +197,7 @@ class _Execution:
             ends += [e.until for e in waiting if now < e.until <= now + patience_s]
             if not ends or self._stopped():
                 return
-            await asyncio.sleep(min(_LOOK_AGAIN_S, max(0.0, min(ends) - facts.clock()) + 0.01))
+            await asyncio.sleep(min(LOOK_AGAIN_S, max(0.0, min(ends) - facts.clock()) + 0.01))
             self._decisions = await decide_all(facts, wanted)
             refused = self._decisions.refused
 

@@ -336,7 +336,8 @@ class FleetProvider:
         new = context.on_delete(declared)
         if new is not None:
             todo = _with_removal(todo, new)
-        if all(one.arguments.on_delete is OnDelete.RETAIN for one in todo.remove.values()):
+        ways = {one.arguments.on_delete for one in todo.remove.values()}
+        if ways == {OnDelete.RETAIN}:
             return
         outcome = await self._execute(urn, todo, state.inputs)
         if outcome.failed:

@@ -9,7 +9,7 @@ import pytest
 from chatdaddy_pulumi.client import NotFound, Unknown
 from chatdaddy_pulumi.client.models import ArchiveProgress
 from chatdaddy_pulumi.provider.account import AccountProvider
-from tests.support.provider import Failed, Late, Program, Stack, account, fleet
+from tests.support.provider import Declaration, Failed, Late, Program, Stack, account, fleet
 from tests.support.team import Team
 
 BOTH: Program = {"alice": account(), "f": fleet({"x": {}, "y": {}})}
@@ -37,6 +37,27 @@ def test_a_destroy_that_runs_the_program_keeps_orders(team: Team, stack: Stack) 
     assert stack.of("alice").id.startswith("unresolved-")
     with pytest.raises(Failed, match="may still appear"):
         stack.destroy(program)
+
+
+@pytest.mark.parametrize("one", [account(), fleet({"alice": {}})], ids=["account", "fleet"])
+@pytest.mark.parametrize("appears", [True, False])
+def test_a_destroy_waits_for_a_purchase_whose_answer_was_just_lost(
+    team: Team, stack: Stack, one: Declaration, appears: bool
+) -> None:
+    def lose(is_done: bool) -> None:
+        raise Unknown("cut", call="POST /im/accounts")
+
+    team.on_purchase = lose
+    stack.up({"alice": one})
+    if appears:
+        alice = team.buy("alice", by="us").account_id
+    before = stack.clock()
+    stack.destroy()
+    if appears:
+        assert any(alice in warning for warning in stack.lines.warnings)
+        assert stack.clock() == before
+    else:
+        assert 20 < stack.clock() - before < 40
 
 
 def test_nothing_is_done_if_the_run_of_the_program_is_not_found(stack: Stack) -> None:
