@@ -113,6 +113,10 @@ class DeclaredHolder(Protocol):
     @property
     def provider(self) -> str: ...
     @property
+    def protect(self) -> bool: ...
+    @property
+    def retain(self) -> bool: ...
+    @property
     def entries(self) -> Mapping[str, DeclaredIdentity] | None:
         """By key; None while the program does not know them."""
 
@@ -410,17 +414,22 @@ class Ownership:
         return known is not None and entry.key in known and self.held(entry) is None
 
     @cached_property
-    def _leaving_twice(self) -> dict[str, list[HeldAccount]]:
+    def _leaving_twice(self) -> dict[str, list[Holding]]:
         count = Counter(one.account_id for one in self.leaving)
-        found: dict[str, list[HeldAccount]] = {}
+        found: dict[str, list[Holding]] = {}
         for one in self.leaving:
             if count[one.account_id] > 1:
-                found.setdefault(one.account_id, []).append(one.account)
+                found.setdefault(one.account_id, []).append(one)
         return found
 
     def removals_of(self, account_id: str) -> list[OnDelete]:
         """How the entries want it removed, if several list the account and all of them leave."""
-        return [one.arguments.on_delete for one in self._leaving_twice.get(account_id, ())]
+        found = []
+        for ref, account in self._leaving_twice.get(account_id, ()):
+            declared = self.declaration(ref.holder)
+            keeps = declared is not None and (declared.retain or declared.protect)
+            found.append(OnDelete.RETAIN if keeps else account.arguments.on_delete)
+        return found
 
     def replaced_in(self, urn: str) -> Mapping[str, str]:
         """The replaced accounts of a resource, with their kind, if it is not known that they are

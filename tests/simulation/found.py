@@ -617,4 +617,16 @@ FOUND: dict[str, History] = {
         _drop("fleet19"),
         _up(),
     ),
+    "an entry moves from a retaining fleet that ignores all changes, and is dropped": _history(
+        _edit(_fleet("fleet0", k0=_entry(1))),
+        _up(),
+        _edit(
+            Change("option", ("fleet0", "ignore_changes", True)),
+            Change("option", ("fleet0", "retain", True)),
+            Change("move", ("fleet0", "k0", "acct25", "")),
+        ),
+        _up(),
+        _edit(Change("drop", ("acct25", ""))),
+        _up(),
+    ),
 }

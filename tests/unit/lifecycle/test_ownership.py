@@ -29,6 +29,8 @@ class _Declared:
     alias_leaves: tuple[str, ...]
     provider: str
     entries: Mapping[str, DeclaredIdentity] | None
+    protect: bool = False
+    retain: bool = False
 
 
 ROOT = "urn:pulumi:dev::tests::"
