@@ -79,11 +79,14 @@ class Claims:
         """Note that the entry has the account now, bought or taken over."""
         self._claims[account_id] = Claim(ref, True)
 
-    def bought(self, account_id: str, ref: Ref) -> None:
-        """Note that the entry has bought the account."""
-        self._bought[ref] = account_id
-        self.sent[ref] = Sent(self._clock(), account_id)
-        self.fulfil(account_id, ref)
+    def bought(self, account_id: str, ref: Ref) -> Ref | None:
+        """Note that the entry has bought the account; return the other entry that has it."""
+        other = self.claim(account_id, ref)
+        if other is None:
+            self._bought[ref] = account_id
+            self.sent[ref] = Sent(self._clock(), account_id)
+            self.fulfil(account_id, ref)
+        return other
 
     def claimed(self, account_id: str) -> Claim | None:
         """The claim on an account that was taken over, or will be."""

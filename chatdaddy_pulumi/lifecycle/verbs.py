@@ -95,15 +95,19 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         facts.claims.give_up(spec.identity, ref)
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     before = facts.known_before(ref)
-    if account.account_id in facts.ownership.held_ids or account.account_id in before:
+    is_old = account.account_id in facts.ownership.held_ids or account.account_id in before
+    # A search after a lost answer may find what another provider's host has bought.
+    buyer = None if is_old else facts.claims.bought(account.account_id, ref)
+    if is_old or buyer is not None:
+        was = "was there before" if buyer is None else f"{buyer.label} has bought"
+        took = facts.clock() - began_at
         raise OutcomeUnknown(
             f"it is not known whether {spec.nickname!r} was bought: the answer names "
-            f"{account.account_id}, which was there before",
+            f"{account.account_id}, which {was}",
             began_at=began_at,
-            until=facts.clock(),
+            until=facts.clock() + max(_SLOWER_STILL * took, facts.lookup_s),
             sent=True,
         )
-    facts.claims.bought(account.account_id, ref)
     facts.bought.add(account.account_id)
     facts.view.add([account])
     return account

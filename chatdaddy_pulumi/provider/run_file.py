@@ -245,12 +245,17 @@ class RunFile(Claims):
             "insert or replace into claims values (?, ?, ?, 1)", (account_id, *ref)
         )
 
-    def bought(self, account_id: str, ref: Ref) -> None:
+    def bought(self, account_id: str, ref: Ref) -> Ref | None:
+        claim = super().claim if self._one_provider else self.claim
+        other = claim(account_id, ref)
+        if other is not None:
+            return other
         self._bought[ref] = account_id
         self._claims[account_id] = Claim(ref, True)
         self._note_begun("=", ref, account_id)
         if not self._one_provider:
             self.fulfil(account_id, ref)
+        return None
 
     def claimed(self, account_id: str) -> Claim | None:
         row = self._row(

@@ -107,6 +107,18 @@ _SLOW = Faults(slow=1.0, slow_s=400.0)
 _NULLS = Faults(null_facts=0.7)
 
 FOUND: dict[str, History] = {
+    "two providers are given one account after slow purchases": _history(
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            _account("acct0", _entry(1, nickname="ida", existing="allow"), provider="us"),
+            _account("acct1", _entry(2, nickname="ida", existing="allow")),
+        ),
+        _up(Faults(slow=1.0, slow_s=100.0)),
+        WaitStep(60.0),
+        _up(),
+        WaitStep(4000.0),
+        _up(),
+    ),
     "ten accounts at once, with eight workers in the engine": _history(
         _edit(*(_account(f"acct{number}", _entry(number)) for number in range(10))),
         _PREVIEWED,

@@ -199,3 +199,15 @@ def test_an_abandoned_purchase_reserves_nothing(kind: str) -> None:
     claims.give_up(alice, ALICE)
     assert claims.reserved(alice) is None
     assert claims.reserve(alice, BOB) is None
+
+
+@pytest.mark.parametrize("kind", ["in memory", "file", "file of one host", "another host"])
+def test_an_account_is_bought_by_one_entry(kind: str) -> None:
+    claims = claims_of("file" if kind == "another host" else kind)
+    assert claims.bought("acc1", ALICE) is None
+    other = (
+        RunFile(claims.path) if kind == "another host" and isinstance(claims, RunFile) else claims
+    )
+    assert other.bought("acc1", BOB) == ALICE
+    assert other.acquired(BOB) is None
+    assert other.acquired(ALICE) == "acc1"
