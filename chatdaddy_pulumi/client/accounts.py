@@ -60,6 +60,7 @@ class Accounts:
         self._purchases = Purchases(
             *(self._post, self._find_now, our_user),
             *(options, transport.clock, transport.random),
+            server_time=transport.server_time,
         )
         #: How many entries of the last listing have no usable account ID, and are left out.
         self.dropped = 0

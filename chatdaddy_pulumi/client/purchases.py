@@ -23,6 +23,9 @@ _SHORTEST_DELAY_S = 0.02
 #: How far our clock and ChatDaddy's may be apart, in seconds.
 _CLOCKS_APART_S = 300.0
 
+#: How far the clocks of ChatDaddy's servers may be apart, in seconds.
+_SERVERS_APART_S = 2.0
+
 #: Called just before a purchase is sent.
 OnSend = Callable[[], None] | None
 
@@ -33,7 +36,18 @@ class _Lost:
 
     known_ids: Collection[str]
     error: Unknown
+    #: The time before which its account can't have been made, in seconds since 1970.
+    not_before: float
     outcome: asyncio.Future[ObservedAccount | UnknownPurchase]
+
+    def may_be(self, account: ObservedAccount) -> bool:
+        """Whether the account may be what was bought.
+
+        Since listings lag, older accounts may not be among the known IDs.
+        """
+        made_at = account.created_at_s
+        in_time = made_at is None or made_at >= self.not_before
+        return in_time and account.account_id not in self.known_ids
 
 
 @dataclass
@@ -45,9 +59,9 @@ class _Alike:
     search: asyncio.Future[None] | None = None
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def lose(self, known_ids: Collection[str], error: Unknown) -> _Lost:
+    def lose(self, known_ids: Collection[str], error: Unknown, not_before: float) -> _Lost:
         """Add a purchase whose answer was lost."""
-        lost = _Lost(known_ids, error, asyncio.get_running_loop().create_future())
+        lost = _Lost(known_ids, error, not_before, asyncio.get_running_loop().create_future())
         self.lost.append(lost)
         return lost
 
@@ -63,9 +77,11 @@ class Purchases:
         options: ClientOptions,
         clock: Callable[[], float],
         random: Random,
+        server_time: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._our_user = our_user
         self._clock = clock
+        self._server_time = server_time
         self._random = random
         self._post = post
         self._search = search
@@ -84,7 +100,10 @@ class Purchases:
             await asyncio.wait([alike.search])
         alike.in_flight += 1
         alike.quiet.clear()
-        began_at = self._clock()
+        began_at, began_there = self._clock(), self._server_time()
+        not_before = (
+            began_at - _CLOCKS_APART_S if began_there is None else began_there - _SERVERS_APART_S
+        )
         try:
             account = await self._post(order, on_send)
             if account.account_id in known_ids or account.account_id in self._claimed:
@@ -98,11 +117,12 @@ class Purchases:
         except ChatDaddyError as error:
             if not isinstance(error, Unknown):
                 raise
-            lost = alike.lose(known_ids, error)
+            lost = alike.lose(known_ids, error, not_before)
         except Exception as error:
             # It may have been sent.
             words = f"the answer can't be read ({type(error).__name__})"
-            lost = alike.lose(known_ids, Unknown(words, call=PURCHASE, began_at=began_at))
+            unread = Unknown(words, call=PURCHASE, began_at=began_at)
+            lost = alike.lose(known_ids, unread, not_before)
         finally:
             alike.in_flight -= 1
             if not alike.in_flight:
@@ -186,7 +206,7 @@ class Purchases:
         return [
             account
             for account in found
-            if account.account_id not in self._claimed and account.account_id not in lost.known_ids
+            if account.account_id not in self._claimed and lost.may_be(account)
         ]
 
 

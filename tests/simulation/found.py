@@ -641,4 +641,12 @@ FOUND: dict[str, History] = {
         _edit(Change("drop", ("acct25", ""))),
         _up(),
     ),
+    "a search shows a person's older account, and the listing before did not": _history(
+        _edit(_fleet("f", a=_entry(1), b=_entry(2), c=_entry(3), d=_entry(4), e=_entry(5))),
+        HandStep("buy", "hand0", 7, nickname="a"),
+        WaitStep(100.0),
+        RunStep("dev", 1, "up", skip_preview=True, faults=Faults(lost_before=0.5, lag_s=300.0)),
+        WaitStep(4000.0),
+        _up(),
+    ),
 }

@@ -138,3 +138,10 @@ def test_a_failed_archive_is_not_done() -> None:
     network = Network(lambda _: answers.pop(), entry("acc0", archiveState={"type": "error"}))
     with pytest.raises(Conflict):
         during(network, lambda chatdaddy: chatdaddy.accounts.archive("acc0"))
+
+
+def test_an_older_account_that_the_known_ids_lack_is_not_the_result_of_a_lost_answer() -> None:
+    """The listing from which the known IDs were read may have lagged."""
+    older = datetime.fromtimestamp(EPOCH + 400, timezone.utc).isoformat()
+    network = Network(lambda _: httpx.ReadError("cut"), entry("theirs", createdAt=older))
+    assert buy(network, "alice") == ["bought1"]
