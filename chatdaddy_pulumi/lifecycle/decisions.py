@@ -206,6 +206,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
         AlreadyThere: an account of the nickname is there, or other entries have the nickname.
         CannotAdopt: the account to take over is not there, or is another's.
         OutcomeUnknown: an earlier purchase may still be under way.
+        Missing: no listing shows the entry's account, for the first time.
     """
     doubles = facts.ownership.doubles(ref, facts.provider, spec.identity)
     if doubles:
@@ -265,9 +266,14 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             began_at=waiting.since,
             until=waiting.until,
         )
-    if waiting is not None and (
-        waiting.idle or (waiting.bought and facts.view.get(waiting.bought) is None)
-    ):
+    is_missing = waiting and waiting.bought and facts.view.get(waiting.bought) is None
+    if waiting is not None and is_missing and waiting.is_late(facts.clock()):
+        raise Missing(
+            f"nothing was bought for {spec.nickname!r}: no listing shows {waiting.bought}, which "
+            "an interrupted run has bought, but nothing proves that it is gone. The next run buys "
+            "another if it is still missing"
+        )
+    if waiting is not None and (waiting.idle or is_missing):
         raise NotDone(
             f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought its "
             "account, and that was not settled when this run began. Run it again"

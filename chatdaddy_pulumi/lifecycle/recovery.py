@@ -82,6 +82,8 @@ class Order(NamedTuple):
     idle: bool = False
     #: The account that was bought, if the machine remembers it; then no other may be it.
     bought: str = ""
+    #: When no listing showed the account that was bought, for the first time; 0 if one shows it.
+    missing_since: float = 0.0
 
     @property
     def latest(self) -> float:
@@ -98,8 +100,21 @@ class Order(NamedTuple):
         """The order after its entry has bought this account, which is not the order's result."""
         return self._replace(note=self.note._replace(before=(*self.note.before, account_id)))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its outcome is known, and its entry may buy another account in this run."""
+        return bool(self.bought) and not self.idle
+
+    def is_late(self, now: float) -> bool:
+        """Whether the time in which its account may appear is over."""
+        return now > self.until and now - self.latest > LONGEST_RUN_S + CLOCKS_APART_S
+
     def merged(self, other: Order) -> Order:
-        """Two records of one order, combined."""
+        """Two records of orders for one entry, combined."""
+        earlier, later = sorted((self, other), key=lambda one: one.latest)
+        if earlier.bought and not later.bought:
+            # The outcome of the earlier one was known, so the later one is another purchase.
+            return later.besides(earlier.bought)
         found = self
         for at in (other.since, *other.again):
             found = found.begun_again(at)
@@ -107,6 +122,7 @@ class Order(NamedTuple):
             until=max(self.until, other.until),
             sure=self.sure or other.sure,
             bought=other.bought or self.bought,
+            missing_since=other.missing_since or self.missing_since,
         )
 
     def became(self, account_id: str, identities: Collection[Identity]) -> bool:
@@ -185,11 +201,19 @@ def came_to_nothing(
 ) -> bool:
     """Whether the time in which the account of an order may appear is over without one.
 
+    If the account is known, as with one that is held, the run that first misses it does not count.
+
     `free`: the accounts that nobody holds; at least all that may be its result.
     """
-    if now <= order.until or now - order.latest <= LONGEST_RUN_S + CLOCKS_APART_S:
+    if not order.is_late(now):
         return False
-    return not any(account.live and order.may_be(account, user_id) is not False for account in free)
+    shown = list(free)
+    first_missed = order.bought and not order.missing_since
+    if first_missed and all(account.account_id != order.bought for account in shown):
+        return False
+    return not any(
+        account.live and order.may_be(account, user_id) is not False for account in shown
+    )
 
 
 def suspects(

@@ -194,7 +194,7 @@ class IntentProvider:
         run = context.run
         if not run.number:
             raise NotDone("the intent was not noted: this host knows of no run")
-        notes = {ref: one.note for ref, one in context.awaited.items()}
+        notes = {ref: one.note for ref, one in context.awaited.items() if not one.is_over}
         entries = [
             entry
             for entry in context.to_note
@@ -215,6 +215,8 @@ class IntentProvider:
             own = context.ownership.held(entry.ref)
             before = {account.account_id for account in view.named(identity.nickname)}
             before |= {own.account_id} if own is not None else set()
+            order = context.awaited.get(entry.ref)
+            before |= {order.bought} if order is not None and order.bought else set()
             spec = context.specs(entry.declared).get(entry.ref.key)
             tier = "" if spec is None else spec.arguments.tier.value
             notes[entry.ref] = Note(
@@ -466,6 +468,10 @@ class _Found:
             ]
             if came_to_nothing(order, free, facts.user_id, now):
                 del orders[order_id]
+            elif order.bought:
+                is_missing = facts.view.get(order.bought) is None
+                since = (order.missing_since or now) if is_missing else 0.0
+                orders[order_id] = order._replace(missing_since=since)
         self._settle_adopted(orders, facts)
         wanting = {
             entry.ref: entry.identity
@@ -481,6 +487,7 @@ class _Found:
         ends = self._run.at + facts.patience_s
         for ref, order in context.awaited.items():
             idle = order.until > ends or ref in recovered.accounts or ref in recovered.unclear
+            idle = idle or bool(order.missing_since)
             context.awaited[ref] = order._replace(idle=idle)
 
     def _settle_adopted(self, orders: dict[OrderId, Order], facts: Facts) -> None:
@@ -550,7 +557,8 @@ class _Found:
                 continue
             note = self._context.notes.get(entry.ref)
             noted = note is not None and note.identity == entry.identity
-            if not (noted and entry.ref in self._context.awaited):
+            order = self._context.awaited.get(entry.ref)
+            if not noted or order is None or order.is_over:
                 self._context.to_note.append(entry)
 
     def _makes_room(self, entry: _Entry, held: HeldAccount) -> bool:

@@ -212,7 +212,8 @@ def _write_order(order: Order) -> dict[str, Any]:
         **({} if order.sure else {"sure": False}),
     }
     more = {"after": note.after, "by": note.by, "again": order.again, "idle": order.idle}
-    return said | {name: value for name, value in {**more, "bought": order.bought}.items() if value}
+    more |= {"bought": order.bought, "missing": order.missing_since}
+    return said | {name: value for name, value in more.items() if value}
 
 
 def _read_order(said: Mapping[str, Any]) -> Order:
@@ -227,6 +228,7 @@ def _read_order(said: Mapping[str, Any]) -> Order:
         sure=said.get("sure", True),
         idle=said.get("idle", False),
         bought=said.get("bought", ""),
+        missing_since=said.get("missing", 0.0),
     )
 
 

@@ -649,4 +649,22 @@ FOUND: dict[str, History] = {
         WaitStep(4000.0),
         _up(),
     ),
+    "a slow purchase after the old account was archived, then a destroy": _history(
+        _edit(_account("acct0", _entry(1))),
+        _up(),
+        _by_hand("archive", 1),
+        _refresh(),
+        _up(_SLOW),
+        _run("destroy"),
+        _up(),
+    ),
+    "a slow purchase after the old account was archived": _history(
+        _edit(_account("acct0", _entry(1, existing="allow"))),
+        _up(),
+        _by_hand("archive", 1),
+        _refresh(),
+        _up(_SLOW),
+        WaitStep(1000.0),
+        _up(),
+    ),
 }

@@ -381,7 +381,8 @@ class Person:
         for stack in {ran.stack for ran in self._runs.values()}:
             self._touched.setdefault(stack, set()).add(account.id)
             told = self._world.tells_gone or account.id in self._seen_deleted.get(stack, ())
-            if event.kind == "purged" and not told and not self._removed_by(stack, account):
+            known = told or account.id not in self._held_now(stack)
+            if event.kind == "purged" and not known and not self._removed_by(stack, account):
                 self._not_missed.setdefault(stack, set()).add(account.id)
 
     def _removed_by(self, stack: str, account: Account) -> bool:
@@ -590,6 +591,8 @@ class Person:
         self._check_team(ran)
         if ran.operation == "refresh":
             self._check_refresh(ran)
+        if ran.operation == "destroy" and ran.done:
+            self._check_destroyed(ran)
         if ran.operation == "up":
             self._check_announced(ran)
             if ran.done and ran.whole:
@@ -623,6 +626,19 @@ class Person:
             return  # something else may be refused first
         if foreign and ran.step.faults == CALM and not named:
             self._found(6, f"{ran.who}: the team {ran.team} is not named: {ran.text}")
+
+    def _check_destroyed(self, ran: Ran) -> None:
+        """A destroy does not forget a purchase that the state knows to be unanswered."""
+        for slow in self._world.slow_purchases:
+            sender = self._runs.get(slow.who)
+            if sender is None or sender.stack != ran.stack or sender.killed:
+                continue
+            known = slow.at > self._forgotten_at.get(ran.stack, -1.0)
+            if known and "it is not known whether" in sender.text and sender.step.stop is None:
+                self._found(
+                    7,
+                    f"{ran.who} is green, but the purchase of {slow.nickname!r} may still be done",
+                )
 
     def _check_refresh(self, ran: Ran) -> None:
         faults = ran.step.faults

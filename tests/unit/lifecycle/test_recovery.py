@@ -194,6 +194,24 @@ def test_an_order_ends_after_a_long_time(
     assert came_to_nothing(ordered(), free, "us", now) is nothing
 
 
+def test_an_order_whose_account_is_known_ends_only_after_a_run_has_missed_it() -> None:
+    known = ordered()._replace(bought="acc1")
+    assert not came_to_nothing(known, [account("acc2")], "us", LATER)
+    assert not came_to_nothing(known, [account("acc1")], "us", LATER)
+    assert came_to_nothing(known._replace(missing_since=BEGAN + 60), [], "us", LATER)
+
+
+def test_a_purchase_after_a_known_outcome_is_another_order() -> None:
+    known = ordered()._replace(bought="acc1")
+    later = ordered()._replace(since=BEGAN + 60, until=BEGAN + 900)
+    for merged in (known.merged(later), later.merged(known)):
+        assert (merged.bought, merged.since, merged.until) == ("", BEGAN + 60, BEGAN + 900)
+        assert not merged.became("acc1", {X})
+        assert merged.became("acc2", {X})
+    again = known._replace(since=BEGAN + 60, bought="acc2")
+    assert known.merged(again).bought == "acc2"
+
+
 def test_an_order_that_may_be_in_progress_does_not_end() -> None:
     assert not came_to_nothing(ordered()._replace(until=LATER + 10), [], "us", LATER)
 

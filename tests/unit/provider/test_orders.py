@@ -134,21 +134,39 @@ def test_a_late_account_is_named_if_another_was_bought(team: Team, stack: Stack)
 
 
 def test_a_purchase_that_listings_omit_is_not_made_again(team: Team, stack: Stack) -> None:
-    """The machine has recorded the answer, so only proof that the account is gone allows
-    another.
-    """
+    """The machine has recorded the answer. The run that first misses the account does not buy."""
     wanted = allow({"a": {}})
     with killed(team, after=1), pytest.raises(Killed):
         stack.up(allow({"a": {}, "b": {}}))
     (first,) = team.named("a")
     team.hidden.add(first)
-    for _ in range(2):
-        team.clock += 10 * MINUTE
-        stack.up(wanted)
-        assert "interrupted run may have bought its account" in stack.failed()["a"]
+    team.clock += 10 * MINUTE
+    with pytest.raises(Refused, match="interrupted run may have bought its account"):
+        stack.preview(wanted)
+    team.clock += 40 * MINUTE
+    stack.preview(wanted)  # only an update saves that it is missing
+    stack.up(wanted)
+    assert "The next run buys another if it is still missing" in stack.failed()["a"]
     team.hidden.clear()
     stack.up(wanted)
     assert stack.ids() == {"a": first}
+
+
+def test_a_purchase_that_listings_omit_again_and_again_is_made_again(
+    team: Team, stack: Stack
+) -> None:
+    wanted = allow({"a": {}})
+    with killed(team, after=1), pytest.raises(Killed):
+        stack.up(allow({"a": {}, "b": {}}))
+    (first,) = team.named("a")
+    team.hidden.add(first)
+    team.clock += 40 * MINUTE
+    stack.up(wanted)
+    assert "The next run buys another if it is still missing" in stack.failed()["a"]
+    stack.preview(wanted)
+    stack.up(wanted)
+    assert set(stack.ids()) == {"a"}
+    assert first not in stack.all_ids()
 
 
 # --- orders whose entry changes

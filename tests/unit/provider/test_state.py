@@ -47,6 +47,7 @@ ORDERS = st.builds(
     since=TIMES,
     until=TIMES,
     again=st.lists(TIMES, max_size=2).map(tuple),
+    missing_since=TIMES,
 )
 
 
