@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
@@ -414,9 +415,27 @@ class _Found:
             elif type_of(urn) == ACCOUNT_TYPE:
                 order = self._context.account(urn).order
                 unanswered = {} if order is None else {"": order}
+            if unanswered and self._is_anothers(urn):
+                continue
             for key, order in unanswered.items():
                 order_id = OrderId(Ref(urn, key), order.note.identity)
                 found[order_id] = order.merged(found[order_id]) if order_id in found else order
+
+    def _is_anothers(self, urn: str) -> bool:
+        """Whether another provider's intent has the resource's orders, and this one never noted it.
+
+        If the program has given the resource another provider, this intent has noted it.
+        """
+        declared = self._context.declared(urn)
+        if declared is None or declared.provider == self._context.provider:
+            return False
+        return leaf_of(urn) not in self._noted
+
+    @cached_property
+    def _noted(self) -> set[str]:
+        """The resources whose entries this intent has noted, by type and name."""
+        state = StoredIntent.load(self._saved.get(self._urn) or {})
+        return {leaf_of(ref.holder) for ref in state.notes}
 
     def _today(self, ref: Ref) -> Ref:
         """The entry by its current URN, if it was named only by type and name."""

@@ -119,6 +119,17 @@ FOUND: dict[str, History] = {
         WaitStep(4000.0),
         _up(),
     ),
+    "an intent does not name what another provider's entry takes over": _history(
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            _account("acct0", _entry(1), provider="us"),
+            _account("acct1", _entry(2)),
+        ),
+        _run(targets=("acct0",)),
+        _up(Faults(slow=1.0)),
+        WaitStep(400.0),
+        _up(),
+    ),
     "ten accounts at once, with eight workers in the engine": _history(
         _edit(*(_account(f"acct{number}", _entry(number)) for number in range(10))),
         _PREVIEWED,

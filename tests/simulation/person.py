@@ -691,11 +691,14 @@ class Person:
         faults = ran.step.faults
         if faults.lag_s or faults.short or faults.null_facts or not ran.program.blocks:
             return
-        # An intent that is deleted with all of its provider's resources names them for the last
-        # time.
-        leaves = all(block.provider for block in ran.program.blocks)
+        for slot in ran.after:
+            said = "may have been bought by an interrupted run, and no entry has it"
+            if not slot.leftover and f"{slot.account_id} (" in ran.text:
+                told = ran.text.partition(f"{slot.account_id} (")[2].partition("\n")[0]
+                if said in told:
+                    self._found(2, f"{ran.who} names {slot.account_id}, which {slot.label} has")
         for account in self._orphans(ran.stack):
-            if leaves:
+            if self._intent_leaves(ran, account):
                 if account.id in ran.text:
                     self._let_go.add(account.id)
                 continue
@@ -706,6 +709,17 @@ class Person:
                     f"{ran.who} does not name {_named(account)}, which {account.bought_by} "
                     "bought and nobody has",
                 )
+
+    def _intent_leaves(self, ran: Ran, account: Account) -> bool:
+        """Whether the program declares nothing any more of the provider that bought the account.
+
+        An intent that is deleted with all of its provider's resources names them for the last time.
+        """
+        assert ran.program is not None
+        ordered = self._runs[account.bought_by]
+        wishes = ordered.program.wishes() if ordered.program is not None else ()
+        providers = {w.block.provider for w in wishes if ordered.name_of(w) == _name(account)}
+        return not providers & {block.provider for block in ran.program.blocks}
 
     def _check_announced(self, ran: Ran) -> None:
         """The preview announced each change, by the entry's key or by the nickname."""
