@@ -314,7 +314,8 @@ class AccountProvider:
             return
         on_delete = _on_delete(state.inputs, context.on_delete(declared))
         self._host.removed.add(state.held.account_id)
-        if on_delete is OnDelete.RETAIN:
+        # In a run of the program, another entry may be about to take a retained account over.
+        if on_delete is OnDelete.RETAIN and not context.run.number:
             return
         facts = self._host.facts()
         became, other = await remove(facts, Ref(urn), state.held.account_id, on_delete)

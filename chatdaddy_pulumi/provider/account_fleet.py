@@ -337,16 +337,16 @@ class FleetProvider:
         if new is not None:
             todo = _with_removal(todo, new)
         ways = {one.arguments.on_delete for one in todo.remove.values()}
-        if ways == {OnDelete.RETAIN}:
-            return
-        outcome = await self._execute(urn, todo, state.inputs)
-        if outcome.failed:
-            reasons = {key: messages.told(error) for key, error in outcome.failed.items()}
-            raise LifecycleError(
-                messages.several_failed(reasons, "could not be removed; run it again")
-            )
+        # In a run of the program, another entry may be about to take a retained account over.
+        if ways - {OnDelete.RETAIN} or (ways and context.run.number):
+            outcome = await self._execute(urn, todo, state.inputs)
+            if outcome.failed:
+                reasons = {key: messages.told(error) for key, error in outcome.failed.items()}
+                raise LifecycleError(
+                    messages.several_failed(reasons, "could not be removed; run it again")
+                )
         # If the intent stays, it keeps the orders.
-        if context.keeps_orders(declared):
+        if not state.orders or context.keeps_orders(declared):
             return
         facts = self._host.facts()
         waiting = await not_appeared(facts, state.orders, self._host.removed)

@@ -678,4 +678,31 @@ FOUND: dict[str, History] = {
         WaitStep(1000.0),
         _up(),
     ),
+    "a fleet without accounts is destroyed while its purchase is slow": _history(
+        _edit(_fleet("f", k0=_entry(1))),
+        _up(_SLOW),
+        _run("destroy"),
+    ),
+    "an account is retained, and its take-over fails": _history(
+        _edit(_account("acct0", _entry(1, tier=UNLIMITED, on_delete="retain"))),
+        _up(),
+        _by_hand("log in", 1),
+        _edit(
+            Change("drop", ("acct0", "")),
+            _account("acct1", _entry(1, nickname="acct0", adopt="@dev#1")),
+        ),
+        _run(continue_on_error=True),
+        _up(),
+    ),
+    "a fleet's account is retained, and its move fails": _history(
+        _edit(_fleet("f", k0=_entry(1, nickname="x", tier=UNLIMITED, on_delete="retain"))),
+        _up(),
+        _by_hand("log in", 1),
+        _edit(
+            Change("drop block", ("f",)),
+            _account("acct1", _entry(1, nickname="x", existing="allow")),
+        ),
+        _run(continue_on_error=True),
+        _up(),
+    ),
 }
