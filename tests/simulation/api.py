@@ -124,6 +124,15 @@ class Faults:
     #: The share of the facts that are null.
     null_facts: float = 0.0
 
+    @property
+    def loses_answers(self) -> bool:
+        return bool(self.lost_before or self.lost_after or self.slow or self.broken)
+
+    @property
+    def hides(self) -> bool:
+        """Whether neither listings nor searches nor totals show some accounts."""
+        return bool(self.short and self.short_search and self.short_honest)
+
     def __str__(self) -> str:
         said = [
             f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"

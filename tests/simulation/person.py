@@ -40,6 +40,12 @@ SEVERITY = {"retain": 0, "archive": 1, "delete": 2, "delete_now": 3}
 #: How long a purchase may be in progress without anyone knowing whether it was sent.
 _UNKNOWN_S = 900.0
 
+#: How far the clocks of ChatDaddy's servers may be apart, in seconds.
+_SERVERS_APART_S = 2.0
+
+#: After this time, a purchase that no listing shows counts as one that never arrived.
+_NEVER_ARRIVED_S = 35 * 60.0
+
 #: Team, nickname and type, which identify an account for a person.
 Name = tuple[str, str, str]
 
@@ -156,10 +162,14 @@ class Person:
         self._adopted: dict[str, set[str]] = {}
         #: Accounts that were knowingly removed from a state and kept.
         self._let_go: set[str] = set()
+        #: When an account of somebody else was taken for the result of an order, by stack and name.
+        self._mistaken: dict[tuple[str, Name], list[float]] = {}
         #: Accounts that were changed by hand since the stack last read them.
         self._touched: dict[str, set[str]] = {}
         #: Accounts that are gone, and that no run has missed yet.
         self._not_missed: dict[str, set[str]] = {}
+        #: Purchased accounts that are gone, and that an update has missed.
+        self._missed_before: set[str] = set()
         #: Accounts that a stack has seen as deleted.
         self._seen_deleted: dict[str, set[str]] = {}
         #: The time since when the state has no record of earlier interrupted purchases.
@@ -251,8 +261,7 @@ class Person:
             if self._needs_one(ran, wish):
                 may[ran.name_of(wish)] += 1
         faults = ran.step.faults
-        hidden = bool(faults.short and faults.short_honest and faults.short_search)
-        for account in [] if hidden else self._orphans(ran.stack):
+        for account in [] if faults.hides else self._orphans(ran.stack):
             if self._is_hidden(ran, account):
                 unsure = True
                 continue
@@ -315,6 +324,32 @@ class Person:
             for other in self._runs.values()
             if other is not ran
         )
+
+    def _outcome_was_removed(self, ran: Ran) -> bool:
+        """Whether another machine has bought recently, and a run with targets has removed the
+        resource whose state had the outcome. The state is then as after a killed run.
+        """
+        if "an earlier run may have bought it" not in ran.text:
+            return False
+        recent = [
+            other
+            for other in self._runs.values()
+            if other.stack == ran.stack and ran.began_at - other.ended_at < _UNKNOWN_S
+        ]
+        bought = {
+            slot.account_id
+            for other in recent
+            if other.operation == "up" and other.step.machine != ran.step.machine
+            for slot in other.after
+        }
+        removed = {
+            slot.account_id
+            for other in recent
+            if other.step.targets
+            for slot in other.before
+            if slot.account_id not in {one.account_id for one in other.after}
+        }
+        return bool(bought & removed)
 
     def _ordered_at(self, account: Account) -> float:
         ran = self._runs.get(account.bought_by)
@@ -472,6 +507,8 @@ class Person:
         for slot in slots:
             if freed and self._is_dropped(ran, slot):
                 continue
+            if ran.program is None and any(not other.retain for other in slots):
+                continue  # a destroy removes each resource without a look at the others
             if slot.retain and not self._is_unretained(ran, slot):
                 self._found(11, f"{ran.who}: {event}, though {slot.label} retains it")
             block = ran.program.block(slot.block) if ran.program is not None else None
@@ -529,8 +566,12 @@ class Person:
         wishes = list(ran.program.wishes()) if ran.program is not None else []
         for wish in wishes:
             by_name = wish.existing == "adopt" and ran.name_of(wish) == _name(account)
-            if wish.entry.adopt == account.id or by_name or self._looks_ours(ran, wish, account):
+            said = wish.entry.adopt == account.id or by_name
+            if said or self._looks_ours(ran, wish, account):
                 adopted.add(account.id)
+                if not said and account.bought_by.split()[0] != ran.stack:
+                    found = self._mistaken.setdefault((ran.stack, _name(account)), [])
+                    found.append(ran.ended_at)
         self._let_go.discard(account.id)
         if not self._is_ours(ran.stack, account):
             self._found(
@@ -549,9 +590,9 @@ class Person:
             for before in self._runs.values()
             if before.stack == ran.stack
             and before.program is not None
-            and before.began_at <= account.created_at
+            and before.began_at <= account.created_at + _SERVERS_APART_S
             and any(ran.name_of(wish) == before.name_of(one) for one in before.program.wishes())
-            and not before.done
+            and (not before.done or (before is ran and ran.step.faults.loses_answers))
         ]
         alike = ran.name_of(wish) == _name(account) and account.created_by == US
         return alike and bool(orders)
@@ -574,6 +615,8 @@ class Person:
         )
         retained = retained or any(wish.on_delete == "retain" for wish in replaced)
         left_out = retained and bool(ran.step.targets)
+        # The engine forgets what has `retain_on_delete`, and does not ask the provider.
+        left_out = left_out or (slot.retain and ran.step.continue_on_error and not ran.green)
         if ran.operation == "refresh" or (wanted and not replaced and not left_out):
             self._found(5, f"{ran.who} forgot {_named(account)} of {slot.label}, which is there")
         if not retained:
@@ -617,6 +660,8 @@ class Person:
                 return
         if not uses_default or not (foreign or not ran.token_ok):
             return
+        if ran.operation == "preview" and ran.token_ok and self._is_of_unknown_team(ran, foreign):
+            return
         what = f"team {ran.team}" if foreign else "a wrong token"
         if ran.green:
             self._found(6, f"{ran.who}: {ran.operation} went through with {what}")
@@ -628,10 +673,14 @@ class Person:
             self._found(6, f"{ran.who}: the team {ran.team} is not named: {ran.text}")
 
     def _check_destroyed(self, ran: Ran) -> None:
-        """A destroy does not forget a purchase that the state knows to be unanswered."""
+        """A destroy does not forget a purchase that a resource has saved as unanswered.
+
+        The intent, which keeps it if its resource is removed or changed, only names it.
+        """
+        ups = [r for r in self._runs.values() if r.stack == ran.stack and r.operation == "up"]
         for slow in self._world.slow_purchases:
             sender = self._runs.get(slow.who)
-            if sender is None or sender.stack != ran.stack or sender.killed:
+            if sender is None or sender.killed or not ups or sender is not ups[-1]:
                 continue
             known = slow.at > self._forgotten_at.get(ran.stack, -1.0)
             if known and "it is not known whether" in sender.text and sender.step.stop is None:
@@ -639,6 +688,19 @@ class Person:
                     7,
                     f"{ran.who} is green, but the purchase of {slow.nickname!r} may still be done",
                 )
+
+    def _is_of_unknown_team(self, ran: Ran, account_ids: list[str]) -> bool:
+        """Whether all these accounts leave with their resources, and there are several providers.
+
+        The state does not tell of which provider such a resource is. Its removal refuses.
+        """
+        assert ran.program is not None
+        blocks = ran.program.blocks
+        programs = [other.program for other in self._runs.values() if other.stack == ran.stack]
+        providers = {block.provider for one in programs if one for block in one.blocks}
+        declared = {name for block in blocks for name in (block.name, *block.old_names)}
+        places = [slot for slot in ran.before if slot.account_id in account_ids]
+        return len(providers) > 1 and not any(slot.block in declared for slot in places)
 
     def _check_refresh(self, ran: Ran) -> None:
         faults = ran.step.faults
@@ -702,6 +764,12 @@ class Person:
                 if account.id in ran.text:
                     self._let_go.add(account.id)
                 continue
+            mistaken = self._mistaken.get((ran.stack, _name(account)), [])
+            if any(at > self._ordered_at(account) for at in mistaken):
+                # Its order has ended with an account that looks the same.
+                mistaken.pop()
+                self._let_go.add(account.id)
+                continue
             settled = account.created_at < ran.began_at
             if settled and account.team == ran.team and account.id not in ran.text:
                 self._found(
@@ -735,6 +803,10 @@ class Person:
                 continue
             if event.kind == "recreate" and ran.step.faults.lag_s:
                 continue  # the preview was told that the account exists
+            if event.kind == "buy" and self._went_meanwhile(ran, account):
+                continue
+            if event.kind == "buy" and ran.step.faults.hides and said.announces("→", words, set()):
+                continue  # only the preview was shown the account that was to be taken over
             if not said.announces(_SYMBOL[event.kind], words, blocks):
                 self._found(8, f"{ran.who}: {event}, of which the preview said nothing")
         bought = {
@@ -754,6 +826,26 @@ class Person:
                 self._found(
                     8, f"{ran.who} took {_named(account)} over, and the preview did not say so"
                 )
+
+    def _went_meanwhile(self, ran: Ran, account: Account) -> bool:
+        """Whether only the update was shown that the account before this one is gone.
+
+        With `--refresh`, the update reads again and does not know what the preview has read.
+        """
+        purged = {
+            event.account_id
+            for event in self._world.events
+            if event.kind == "purged" and event.at >= ran.began_at
+        }
+        return ran.step.refresh and any(
+            (
+                slot.account_id in purged
+                or (ran.step.faults.short and not self._world.accounts[slot.account_id].live)
+            )
+            and normal(account.nickname) in map(normal, slot.nicknames)
+            and slot.type == account.type
+            for slot in ran.before
+        )
 
     def _is_beyond_preview(self, ran: Ran, account: Account) -> bool:
         """Whether no code of ours can report the account in the preview: the program declares
@@ -817,8 +909,14 @@ class Person:
         names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
-        if ran.unsure or self._may_be_under_way(ran):
+        if "several entries of nickname" in ran.text and any(
+            self._has_several(ran, wish, wishes) for wish in wishes
+        ):
+            yield "two accounts fit"
+        if ran.unsure or self._may_be_under_way(ran) or self._outcome_was_removed(ran):
             yield "an interrupted purchase"
+        if self._missed_purchases(ran) - self._missed_before:
+            yield "a purchase that is missed for the first time"
         if "would lose the chat history" in ran.text and any(
             self._world.accounts[slot.account_id].tier != LIMITED for slot in ran.before
         ):
@@ -842,6 +940,37 @@ class Person:
                 yield f"{wish.label} would lose chats"
             if account.id in touched or account.gone or not account.live:
                 yield f"{wish.label} drifted"
+
+    def _missed_purchases(self, ran: Ran) -> set[str]:
+        """The purchased accounts that are gone, and of which ChatDaddy does not say so."""
+        named = re.findall(r"no listing shows (\w[\w-]*), which an interrupted run", ran.text)
+        return {
+            one for one in named if self._world.accounts[one].gone and not self._world.tells_gone
+        }
+
+    def _has_several(self, ran: Ran, wish: Wish, wishes: list[Wish]) -> bool:
+        """Whether an entry in a new place has the nickname and type of several leaving accounts."""
+        places = {
+            (one.block.kind, name, one.key)
+            for one in wishes
+            for name in (one.block.name, *one.block.old_names)
+        }
+        before = [slot for slot in ran.before if not slot.leftover]
+        there = {(slot.kind, slot.block, slot.key) for slot in before}
+        if any(
+            (wish.block.kind, name, wish.key) in there
+            for name in (wish.block.name, *wish.block.old_names)
+        ):
+            return False
+        fits = [
+            slot
+            for slot in before
+            if (slot.kind, slot.block, slot.key) not in places
+            and wish.identity[0]
+            in map(normal, (*slot.nicknames, self._world.accounts[slot.account_id].nickname))
+            and slot.type == wish.entry.type
+        ]
+        return len(fits) > 1
 
     def _accepted_reasons_of_program(
         self, ran: Ran, program: Program, wishes: list[Wish]
@@ -892,12 +1021,22 @@ class Person:
         )
         if nothing and (ran.done or _forgot_intents(ran)):
             self._forgotten_at[ran.stack] = ran.ended_at
+        if ran.update is not None and ran.operation == "up" and faults.hides:
+            # What is still not shown after that time counts as never bought.
+            self._let_go |= {
+                account.id
+                for account in self._orphans(ran.stack)
+                if ran.began_at - account.created_at > _NEVER_ARRIVED_S
+                and account.id not in "\n".join(_texts(ran.update))
+            }
         seen = self._seen_deleted.setdefault(ran.stack, set())
         for slot in ran.before:
             account = self._world.accounts[slot.account_id]
             at = account.deleted_at
             if ran.green and at is not None and at < ran.began_at - ran.step.faults.lag_s:
                 seen.add(account.id)
+        if ran.update is not None:
+            self._missed_before |= self._missed_purchases(ran)
         if not ran.killed and ran.operation != "preview":
             missed = self._not_missed.get(ran.stack, set())
             missed -= {slot.account_id for slot in ran.before}
