@@ -85,7 +85,12 @@ class Slot:
 
     @property
     def leftover(self) -> bool:
-        return self.deleting or " replaced " in self.key or self.key.endswith(" left")
+        return self.deleting or " replaced " in self.key or self.left
+
+    @property
+    def left(self) -> bool:
+        """Whether another resource was to take it over, and has not done so yet."""
+        return self.key.endswith(" left")
 
 
 @dataclass
@@ -224,7 +229,11 @@ class Person:
             account_id = meant.get(wish.uid)
             if account_id is None or taken.get(account_id) == wish.uid:
                 continue
-            slots = [slot for slot in places.values() if slot.account_id == account_id]
+            slots = [
+                slot
+                for slot in ran.before
+                if slot.account_id == account_id and (slot.left or not slot.leftover)
+            ]
             told = not slots or any(_can_be_recognised(wish, slot) for slot in slots)
             if account_id in taken or not told:
                 del meant[wish.uid]
@@ -613,7 +622,8 @@ class Person:
             or slot.retain
             or (block is not None and (block.retain or (block.on_delete == "retain")))
         )
-        retained = retained or any(wish.on_delete == "retain" for wish in replaced)
+        here = [w for w in wishes if w.block.name == slot.block and w.key == slot.key]
+        retained = retained or any(wish.on_delete == "retain" for wish in (*replaced, *here))
         left_out = retained and bool(ran.step.targets)
         # The engine forgets what has `retain_on_delete`, and does not ask the provider.
         left_out = left_out or (slot.retain and ran.step.continue_on_error and not ran.green)
@@ -869,7 +879,8 @@ class Person:
             if ran.meant.get(wish.uid) == account.id or ran.name_of(wish) == _name(account)
         ]
         words = {account.id, account.nickname}
-        words |= {slot.key.partition(" replaced ")[0] or slot.block for slot in places}
+        keys = [slot.key.partition(" replaced ")[0].removesuffix(" left") for slot in places]
+        words |= {key or slot.block for key, slot in zip(keys, places, strict=True)}
         words |= {wish.key or wish.block.name for wish in wishes}
         blocks = {slot.block for slot in places if slot.kind == "account"}
         blocks |= {wish.block.name for wish in wishes if wish.block.kind == "account"}
