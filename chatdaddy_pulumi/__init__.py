@@ -9,6 +9,8 @@ alice = Account("alice", tier=Tier.LIMITED)  # a purchase
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.enums import (
@@ -89,8 +91,6 @@ if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
         """Import a public name, or a provider that a stack's state names."""
-        from importlib import import_module
-
         if name in _MODULES:
             return getattr(import_module(_MODULES[name]), name)
         if name.startswith("_") and not name.startswith("__"):
@@ -104,3 +104,8 @@ if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 def __dir__() -> list[str]:
     """The public names."""
     return __all__
+
+
+if "pulumi" in sys.modules:
+    # A program is known from its import on, since it may declare its first resource late.
+    import_module("chatdaddy_pulumi.resources.registry")

@@ -43,7 +43,9 @@ class Missed(Protocol):
 class Claims:
     """The claims that the resources of one run share. This class is for a run in one process."""
 
-    def __init__(self, clock: Callable[[], float] = time.time, *, checked: bool = True) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.time, *, checked: bool = True, over: bool = True
+    ) -> None:
         self._clock = clock
         #: The purchases that the run sent, without those that were refused.
         self.sent: dict[Ref, Sent] = {}
@@ -52,6 +54,7 @@ class Claims:
         self._reserved: dict[Identity, Ref] = {}
         self._checked = checked
         self._failed = False
+        self._over = over
 
     @property
     def checked(self) -> bool:
@@ -60,6 +63,15 @@ class Claims:
         A destroy that runs the program checks none.
         """
         return self._checked
+
+    @property
+    def over(self) -> bool:
+        """Whether the program has declared all its resources."""
+        return self._over
+
+    def end(self) -> None:
+        """Note that the program has declared all its resources."""
+        self._over = True
 
     @property
     def failed(self) -> bool:

@@ -271,11 +271,8 @@ async def remove(
         raise NotDone(
             f"{account_id} was not removed: the account that replaces it is not bought yet"
         )
-    if facts.ownership.declaration(ref.holder) is None and facts.claims.failed:
-        raise NotDone(
-            f"{account_id} was not removed: a step of this run failed, and the program may declare "
-            "the account after that step"
-        )
+    if facts.ownership.declaration(ref.holder) is None:
+        _refuse_early(facts, account_id)
     accounts = facts.client.accounts
     try:
         if on_delete is OnDelete.ARCHIVE:
@@ -288,6 +285,25 @@ async def remove(
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
         raise NotDone(f"{account_id} was not {word}", cause=error) from None
     return Removal.REMOVED, None
+
+
+def _refuse_early(facts: Facts, account_id: str) -> None:
+    """Refuse to remove an account that the program may still declare.
+
+    Raises:
+        NotDone: a step failed, or the program still runs.
+    """
+    if facts.claims.failed:
+        raise NotDone(
+            f"{account_id} was not removed: a step of this run failed, and the program may declare "
+            "the account after that step"
+        )
+    if not facts.claims.over:
+        raise NotDone(
+            f"{account_id} was not removed: another resource's replacement removes it before the "
+            "program has declared all its resources, and it may declare this one later. Declare "
+            "the account outside of apply, or without replace_with and delete_before_replace"
+        )
 
 
 async def _is_checked(facts: Facts) -> bool:

@@ -222,6 +222,13 @@ class RunFile(Claims):
         return [_declared(row) for (row,) in rows]
 
     @property
+    def over(self) -> bool:
+        return bool(self.fact("over"))
+
+    def end(self) -> None:
+        self._note("over")
+
+    @property
     def failed(self) -> bool:
         return bool(self.fact("failed"))
 

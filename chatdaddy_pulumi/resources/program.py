@@ -44,7 +44,10 @@ _ATTRIBUTE = "_chatdaddy_program"
 
 
 def program() -> Program:
-    """The program that runs now."""
+    """The program that runs now.
+
+    The first call tells the provider hosts that one runs.
+    """
     root: Any = pulumi.runtime.get_root_resource()
     if root is None:
         return Program()
@@ -52,6 +55,8 @@ def program() -> Program:
     if found is None:
         found = Program()
         root.__dict__[_ATTRIBUTE] = found
+        if sdk_hooks.in_program():
+            found.begin()
     return found
 
 
@@ -197,6 +202,29 @@ class Program:
     _first_purchases: dict[str, _FirstPurchase] = field(default_factory=dict)
     #: The URNs of the resources that may buy in this run.
     _may_buy: set[str] = field(default_factory=set)
+    #: Whether a resource of any package could not be registered.
+    _failed: bool = False
+
+    def begin(self) -> None:
+        """Tell the hosts that a program runs, and watch it.
+
+        The engine may remove something before the program declares it. A host that finds the root
+        then waits for the run's file.
+        """
+        sdk_hooks.tell_root(root_of(_stack()))
+        sdk_hooks.watch(self._note_failure, self._end)
+
+    def _note_failure(self) -> None:
+        self._failed = True
+
+    async def _end(self) -> None:
+        """Note in the run's file that all is declared. In a preview nothing is removed."""
+        if pulumi.runtime.is_dry_run():
+            return
+        opened = await self.opened()
+        if self._failed:
+            opened.fail()
+        opened.end()
 
     def declare(
         self,
@@ -236,10 +264,6 @@ class Program:
         )
         if sdk_hooks.under_mocks():
             return declaration
-        if not self._intents:
-            # A host that finds the root waits for the run's file. Constructors run before any
-            # registration, after which the engine may delete something.
-            sdk_hooks.tell_root(root_of(_stack()))
         intent = self._intent(own_provider, provider_of(opts))
         self._declarations.append(declaration)
         if self._opening is not None:

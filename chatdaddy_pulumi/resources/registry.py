@@ -81,3 +81,7 @@ PROVIDERS = {
     name: ProviderReference(name)
     for name in ("_account", "_baseline", "_fleet", "_intent", "_intents")
 }
+
+if sdk_hooks.in_program():
+    # Before the program registers anything. An inline program is known from its first resource on.
+    import_module("chatdaddy_pulumi.resources.program").program()

@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -141,6 +141,57 @@ async def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
     monitor: Any = settings.get_monitor()
     request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=values)
     await _answer(monitor.RegisterResourceOutputs.future(request, timeout=_ANSWER_S))
+
+
+def in_program() -> bool:
+    """Whether this process runs a program of the engine, not a unit test or a provider host."""
+    monitor = settings.SETTINGS.monitor
+    return monitor is not None and not isinstance(monitor, mocks.MockMonitor)
+
+
+class _Watched:
+    """A method of a stub, and what is called before the request or with the answer."""
+
+    def __init__(
+        self,
+        call: Any,
+        *,
+        before: Callable[[], None] = lambda: None,
+        after: Callable[[Any], None] = lambda _: None,
+    ) -> None:
+        self._call, self._before, self._after = call, before, after
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        self._before()
+        answer = self._call(*arguments, **named)
+        self._after(answer)
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+
+def watch(failed: Callable[[], None], over: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Watch this program.
+
+    Args:
+        failed: Called if a resource of any package could not be registered, but the program goes
+            on, as with ``--continue-on-error``.
+        over: Awaited when all resources are registered, before the engine removes the others.
+    """
+    loop = asyncio.get_running_loop()
+    monitor: Any = settings.get_monitor()
+
+    def look(answer: Any) -> None:
+        if answer.result != resource_pb2.Result.SUCCESS:
+            failed()
+
+    def end() -> None:
+        asyncio.run_coroutine_threadsafe(over(), loop).result()
+
+    monitor.RegisterResource = _Watched(monitor.RegisterResource, after=look)
+    monitor.ReadResource = _Watched(monitor.ReadResource, after=look)
+    monitor.SignalAndWaitForShutdown = _Watched(monitor.SignalAndWaitForShutdown, before=end)
 
 
 def tell_root(urn: str) -> None:
