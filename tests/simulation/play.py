@@ -397,7 +397,8 @@ class _Game:
         the provider, it gets the saved ones, unless the environment overrides them.
         """
         default = any(block.provider == "" for block in player.program.blocks)
-        fresh = not step.refresh or not slots(player.stack)
+        held = [slot for slot in slots(player.stack) if slot.provider == ""]
+        fresh = not step.refresh or not held
         runs = step.operation in ("up", "preview") and fresh and default
         if self._history.in_environment or runs:
             return player.team, player.token
