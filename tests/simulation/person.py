@@ -614,7 +614,9 @@ class Person:
             for wish in wishes
             if ran.meant.get(wish.uid) == account.id and _is_replaced(ran, wish, account)
         ]
-        block = ran.wished.block(slot.block)
+        block = ran.wished.block(slot.block) or next(
+            (one for one in ran.wished.blocks if slot.block in one.old_names), None
+        )
         # Several entries may list the account. The mildest way holds.
         listed = [one for one in ran.before if one.account_id == account.id]
         retained = (
