@@ -678,8 +678,10 @@ FOUND: dict[str, History] = {
         WaitStep(1000.0),
         _up(),
     ),
-    "a fleet without accounts is destroyed while its purchase is slow": _history(
-        _edit(_fleet("f", k0=_entry(1))),
+    "a fleet of retained accounts is destroyed while a purchase is slow": _history(
+        _edit(_fleet("f", k0=_entry(1, on_delete="retain"))),
+        _up(),
+        _edit(Change("add", ("f", "k1", _entry(2, on_delete="retain")))),
         _up(_SLOW),
         _run("destroy"),
     ),
