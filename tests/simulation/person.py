@@ -581,7 +581,8 @@ class Person:
                 if not said and account.bought_by.split()[0] != ran.stack:
                     found = self._mistaken.setdefault((ran.stack, _name(account)), [])
                     found.append(ran.ended_at)
-        self._let_go.discard(account.id)
+        if account.bought_by.split()[0] == ran.stack:  # another stack may take over what was kept
+            self._let_go.discard(account.id)
         if not self._is_ours(ran.stack, account):
             self._found(
                 2,
