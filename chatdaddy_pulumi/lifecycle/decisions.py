@@ -325,6 +325,14 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
     Raises:
         LifecycleError: with the accounts, the entries, and what to do.
     """
+    for key, id_ in sorted(leaving.items()):
+        if id_ in ownership.shifted:
+            raise LifecycleError(
+                f"nothing is removed: {key} ({id_}) leaves, and {ownership.shifted[id_].label}, "
+                "which has another account, asks for its nickname. If keys or names are numbers, "
+                "make them from what stays the same, such as the customer's ID. To remove it all "
+                "the same, remove it in one run and change the nickname in the next"
+            )
     contested = ownership.contested
     unclear = {key: id_ for key, id_ in leaving.items() if id_ in contested}
     if unclear:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatdaddy_pulumi.client.nicknames import same
-from chatdaddy_pulumi.enums import ArchiveState
+from chatdaddy_pulumi.enums import ArchiveState, OnDelete
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
 
@@ -59,6 +59,12 @@ class HeldAccount(NamedTuple):
         """The time since which no listing shows it, in seconds since 1970; None if one does."""
         found: float | None = (self.drift or {}).get("missing")
         return found
+
+    def removed_by(self, way: OnDelete) -> HeldAccount:
+        """The account with another way to remove it."""
+        if way is self.arguments.on_delete:
+            return self
+        return self._replace(arguments=self.arguments.but(on_delete=way))
 
     def differences(self, spec: AccountSpec) -> dict[str, Any]:
         """The attributes that a patch has to change; {} if there are none.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from chatdaddy_pulumi.enums import OnDelete
+from chatdaddy_pulumi.enums import OnDelete, milder
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 
@@ -289,8 +289,8 @@ class Ownership:
         arriving = [(ref, entry) for ref, entry in self._arriving if not entry.adopt]
         for ref, entry in arriving:
             urn = self._matching.saved_urns.get(ref.holder, "")
+            # One of another type is replaced, so it stays until the new one is bought.
             renamed = [by_ref[old] for key in entry.aliases if (old := Ref(urn, key)) in by_ref]
-            renamed = [one for one in renamed if entry.type in (None, one.type)]
             if renamed:
                 found[ref] = renamed
         used = {one.ref for accounts in found.values() for one in accounts}
@@ -325,6 +325,31 @@ class Ownership:
             for ref, accounts in sorted(self._moves[1].items(), reverse=True)
             for account in accounts
         }
+
+    @cached_property
+    def shifted(self) -> dict[str, Ref]:
+        """By leaving account: an entry that holds another one and now asks for this nickname.
+
+        So it is if keys are numbers, and one that is not the last is dropped: all later accounts
+        get the nickname of the next one, and the last is removed.
+        """
+        found: dict[str, Ref] = {}
+        alike: dict[Identity, list[str]] = {}
+        for one in self.leaving:
+            if one.account_id not in self.moved and one.account_id not in self._adopts:
+                for identity in one.account.identities:
+                    alike.setdefault(identity, []).append(one.account_id)
+        if not alike:
+            return found
+        for declared in self._declared:
+            held = self.held_by(name_of(declared))
+            for key, entry in (declared.entries or {}).items():
+                own = held.get(key)
+                if own is None or entry.identity is None or entry.identity in own.identities:
+                    continue
+                for account_id in alike.get(entry.identity, ()):
+                    found.setdefault(account_id, Ref(name_of(declared), key))
+        return found
 
     @cached_property
     def _adopts(self) -> dict[str, list[Ref]]:
@@ -422,14 +447,16 @@ class Ownership:
                 found.setdefault(one.account_id, []).append(one)
         return found
 
-    def removals_of(self, account_id: str) -> list[OnDelete]:
-        """How the entries want it removed, if several list the account and all of them leave."""
-        found = []
+    def removal_of(self, account_id: str, own: OnDelete) -> OnDelete:
+        """How the account is removed, from how its entry wants it removed.
+
+        If several entries list it and all of them leave, it is the way that destroys least.
+        """
         for ref, account in self._leaving_twice.get(account_id, ()):
             declared = self.declaration(ref.holder)
             keeps = declared is not None and (declared.retain or declared.protect)
-            found.append(OnDelete.RETAIN if keeps else account.arguments.on_delete)
-        return found
+            own = milder(own, OnDelete.RETAIN if keeps else account.arguments.on_delete)
+        return own
 
     def replaced_in(self, urn: str) -> Mapping[str, str]:
         """The replaced accounts of a resource, with their kind, if it is not known that they are

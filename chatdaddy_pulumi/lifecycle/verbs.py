@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from enum import Enum
-from functools import partial, reduce
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client import (
@@ -22,7 +22,7 @@ from chatdaddy_pulumi.client import (
     Refused,
     Unknown,
 )
-from chatdaddy_pulumi.enums import OnDelete, Tier, milder
+from chatdaddy_pulumi.enums import OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.decisions import TakeOver, decide, recovered_now, refuse_unclear
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
@@ -263,7 +263,7 @@ async def remove(
                 "but this run checks no resource of the program, so that one may be removed, too"
             )
         return Removal.LET_GO, other
-    on_delete = reduce(milder, facts.ownership.removals_of(account_id), on_delete)
+    on_delete = facts.ownership.removal_of(account_id, on_delete)
     if on_delete is OnDelete.RETAIN:
         return Removal.RETAINED, None
     facts.check_team(account_id)

@@ -430,10 +430,16 @@ class _Comparison:
 
     @cached_property
     def plan(self) -> Plan:
-        own = self.context.ownership.held_by(self.urn)
-        held = {k: one for k, one in self.state.held.items() if not k.endswith(LEFT) or k in own}
+        own = self.context.ownership
+        mine = own.held_by(self.urn)
+        held = {k: one for k, one in self.state.held.items() if not k.endswith(LEFT) or k in mine}
         todo = plan(held, self.reading.specs, self._moved())
-        return _with_removal(todo, self.reading.usual.on_delete)
+        todo = _with_removal(todo, self.reading.usual.on_delete)
+        removed = {
+            key: one.removed_by(own.removal_of(one.account_id, one.arguments.on_delete))
+            for key, one in todo.remove.items()
+        }
+        return replace(todo, remove=removed)
 
     def _moved(self) -> dict[str, str]:
         """The entries of which only the key changed: the old key by the new one."""
@@ -451,8 +457,7 @@ class _Comparison:
             if source is None or held is None or held.account_id != source.account_id:
                 continue
             own = ownership.held(Ref(self.urn, source.ref.key))
-            is_own = own is not None and own.account_id == held.account_id
-            if is_own and held.arguments.type is specs[key].arguments.type:
+            if own is not None and own.account_id == held.account_id:
                 found[key] = source.ref.key
         return found
 
@@ -524,10 +529,7 @@ def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None 
     """
 
     def mild(held: HeldAccount, new: OnDelete) -> HeldAccount:
-        way = milder(held.arguments.on_delete, new)
-        if way is held.arguments.on_delete:
-            return held
-        return held._replace(arguments=held.arguments.but(on_delete=way))
+        return held.removed_by(milder(held.arguments.on_delete, new))
 
     return replace(
         todo,

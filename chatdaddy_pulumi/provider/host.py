@@ -92,7 +92,8 @@ class Host:
         """The context of the run that a resource's hidden input names."""
         if not isinstance(hidden, Mapping) or has_unknown(hidden):
             return self.context
-        if self.context.run.number != hidden.get("number"):
+        provider = str(hidden.get("provider") or "")
+        if (self.context.run.number, self.context.provider) != (hidden.get("number"), provider):
             run = self.find_run(hidden)
             if run is None:
                 raise NotDone(
@@ -100,7 +101,7 @@ class Host:
                     "The program and the engine must have the same TMPDIR, and its files must stay "
                     "while they run"
                 )
-            self._enter(run, str(hidden.get("provider") or ""))
+            self._enter(run, provider)
         return self.context
 
     def context_of_removal(self) -> RunContext:

@@ -21,6 +21,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     is_free,
     look_for_orders,
     recovered_now,
+    refuse_unclear,
 )
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts
@@ -269,6 +270,7 @@ class _Found:
         facts = self._host.facts()
         for account_id in self._own_ids():
             facts.check_team(account_id)
+        self._refuse_shifted(facts.ownership)
         entries = self._declared_entries()
         context.notes = dict(self._state.notes)
         orders = self._open_orders()
@@ -338,6 +340,18 @@ class _Found:
                 if ref and declared and declared.provider == self._context.provider:
                     found[ref] = held
         return found
+
+    def _refuse_shifted(self, ownership: Ownership) -> None:
+        """Refuse before an `Account` gets the nickname of another one that the program drops."""
+        if any(map(self._is_dropped, self._saved)):
+            leaving = {one.ref.label: one.account_id for one in ownership.leaving}
+            refuse_unclear(
+                ownership, {key: id_ for key, id_ in leaving.items() if id_ in ownership.shifted}
+            )
+
+    def _is_dropped(self, urn: str) -> bool:
+        has_accounts = type_of(urn) in (ACCOUNT_TYPE, FLEET_TYPE)
+        return has_accounts and self._context.declared(urn) is None
 
     # --- the orders of earlier runs
 
@@ -630,15 +644,15 @@ class _Found:
     def _leaving_accounts(self) -> dict[str, HeldAccount]:
         """The accounts of dropped resources that no other entry takes over."""
         found: dict[str, HeldAccount] = {}
-        dropped = [urn for urn in self._saved if self._context.declared(urn) is None]
-        if not any(type_of(urn) in (ACCOUNT_TYPE, FLEET_TYPE) for urn in dropped):
+        if not any(map(self._is_dropped, self._saved)):
             return found
         ownership = self._context.ownership
         for one in ownership.leaving:
             # A fleet that is still declared shows its own removals.
             dropped_holder = ownership.declaration(one.ref.holder) is None
             if dropped_holder and ownership.goes_to(one.account_id, one.ref) is None:
-                found[one.ref.label] = one.account
+                way = ownership.removal_of(one.account_id, one.account.arguments.on_delete)
+                found[one.ref.label] = one.account.removed_by(way)
         return found
 
 

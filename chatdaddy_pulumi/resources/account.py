@@ -106,12 +106,19 @@ class Account(Resource, module="chatdaddy", name="Account"):
             allow_history_loss: Let a change to a tier without chat history delete what was
                 synced. Otherwise the preview fails and says what would be deleted.
             opts: The resource's options. `import_` can't work for dynamic resources: use `adopt`.
+                `deleted_with` is refused, since the account would stay and go on costing money.
         """
         opts = opts or pulumi.ResourceOptions()
         if opts.import_ is not None:
             raise pulumi.RunError(
                 f"Account {name!r}: the engine can't import dynamic resources; "
                 f"take the account over with adopt={opts.import_!r} instead of import_"
+            )
+        if opts.deleted_with is not None:
+            raise pulumi.RunError(
+                f"Account {name!r}: with deleted_with, the engine would only forget the account, "
+                "which goes on costing money. Remove the option; to keep an account whose resource "
+                "is removed, use on_delete='retain'"
             )
         given = {
             "nickname": name if nickname is None else nickname,

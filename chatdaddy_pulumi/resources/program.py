@@ -260,7 +260,7 @@ class Program:
             provider=own_provider,
             protect=protect,
             retain=bool(opts.retain_on_delete),
-            waits_for=(opts.depends_on, opts.deleted_with),
+            waits_for=(opts.depends_on,),
         )
         if sdk_hooks.under_mocks():
             return declaration
