@@ -191,11 +191,20 @@ class Facts:
         Raises:
             WrongTeam: its ID, which holds the team's, is another team's.
         """
-        if not is_of_team(account_id, self.team_id):
-            raise WrongTeam(
-                f"{account_id} belongs to another team than {self.team_id!r}, which is "
-                "configured. Nothing was done. Set chatdaddy:teamId to the stack's own team"
-            )
+        check_team(account_id, self.team_id)
+
+
+def check_team(account_id: str, team_id: str) -> None:
+    """Refuse an account of another team.
+
+    Raises:
+        WrongTeam: its ID, which holds the team's, is another team's.
+    """
+    if not is_of_team(account_id, team_id):
+        raise WrongTeam(
+            f"{account_id} belongs to another team than {team_id!r}, which is configured. Nothing "
+            "was done. Set chatdaddy:teamId to the stack's own team"
+        )
 
 
 def is_of_team(account_id: str, team_id: str) -> bool:

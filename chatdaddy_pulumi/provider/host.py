@@ -20,7 +20,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     OutcomeUnknown,
     not_done,
 )
-from chatdaddy_pulumi.lifecycle.facts import Facts, Missed
+from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
 from chatdaddy_pulumi.lifecycle.recovery import Order, Sent, suspects
@@ -28,7 +28,7 @@ from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import Settings
-from chatdaddy_pulumi.provider.state import secrets_of
+from chatdaddy_pulumi.provider.state import first_account, secrets_of
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.problem import Problem
 
@@ -103,6 +103,17 @@ class Host:
                 )
             self._enter(run, provider)
         return self.context
+
+    def register(self, urn: str, on_delete: Any) -> None:
+        """Note that a resource is checked in this run, and its `on_delete`.
+
+        Raises:
+            WrongTeam: it holds an account of another team than the configured one. The intent finds
+                that for all resources, but `--target` may leave it out.
+        """
+        self.context.register(urn, on_delete)
+        for account_id in first_account(self.context.saved(urn)):
+            check_team(account_id, self.settings.team_id)
 
     def context_of_removal(self) -> RunContext:
         """The context for a removal, for which no resource may have been checked in this host."""

@@ -346,8 +346,8 @@ def _read_held(outputs: Mapping[str, Any]) -> dict[str, HeldAccount]:
 
 
 def first_account(outputs: Mapping[str, Any]) -> list[str]:
-    """The ID of the first account that a fleet's outputs list."""
-    held = plain(outputs.get("__held")) or ""
+    """The ID of the first account that a resource's outputs list."""
+    held = plain(outputs.get("account_id")) or plain(outputs.get("__held")) or ""
     return [held.partition(" ")[0]] if held else []
 
 

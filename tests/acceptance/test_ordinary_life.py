@@ -331,6 +331,37 @@ def test_a_key_is_renamed_with_its_alias(case: Case) -> None:
     settle(case, program)
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "AccountFleet('f', {{str(i): {{'nickname': n}} for i, n in enumerate({})}})",
+        "for i, n in enumerate({}): Account(f'line-{{i}}', nickname=n)",
+    ],
+    ids=["fleet", "accounts"],
+)
+def test_the_first_of_numbered_keys_is_dropped(case: Case, program: str) -> None:
+    """All others would get the nickname of the next one, and the last would be removed."""
+    case.up(program.format(["Alice", "Bob", "Carl"]))
+    before = live(case)
+    output = case.preview(program.format(["Bob", "Carl"]), fails=True)
+    assert "If keys or names are numbers" in output
+    case.up(fails=True)
+    assert case.server.writes() == {}
+    assert live(case) == before
+
+
+def test_a_renamed_entry_of_another_type_is_replaced(case: Case) -> None:
+    case.up(fleet("f", {"a": {}, "b": {}}))
+    old = live(case)["a"]
+    refuse_purchases(case, times=9)
+    renamed = fleet("f", {"a2": {"type": "mock", "aliases": ["a"]}, "b": {}})
+    case.up(renamed, fails=True)
+    assert live(case)["a"] == old
+    case.server.clear_faults()
+    case.up(renamed)
+    assert set(live(case)) == {"a2", "b"}
+
+
 def test_an_ambiguous_move_is_refused(case: Case) -> None:
     twins = {key: {"nickname": "twin", "existing": "allow"} for key in ("a", "b")}
     case.up(fleet("team", {**twins, "bob": {}}))

@@ -67,7 +67,8 @@ def test_another_folder_for_the_programs_temporary_files_is_refused(case: Case) 
     assert case.account()["accountId"] == alice
 
 
-#: A resource that is deleted first and created again if its value changes.
+#: A resource of another package: another value replaces it, and it is deleted first. It can't be
+#: updated to the value 99.
 THING = """
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
 
@@ -77,14 +78,81 @@ class Things(ResourceProvider):
     def create(self, props):
         return CreateResult(f"thing-{props['value']}", props)
 
+    def update(self, id, olds, news):
+        raise Exception("no thing")
+
     def diff(self, id, olds, news):
+        if news["value"] == 99:
+            return DiffResult(True)
         replaces = [] if olds["value"] == news["value"] else ["value"]
         return DiffResult(bool(replaces), replaces, delete_before_replace=True)
 
 class Thing(Resource):
+    value: pulumi.Output[int]
+
     def __init__(self, name, value):
         super().__init__(Things(), name, {"value": value})
 """
+THING_URN = "urn:pulumi:dev::acceptance::pulumi-python:dynamic:Resource::thing"
+_WITH_THING = "opts=pulumi.ResourceOptions(replace_with=[thing])"
+
+#: Whether the program declares another account before the one that comes late.
+EARLY = pytest.mark.parametrize("early", ["", "Account('early')"], ids=["none early", "one early"])
+
+
+def thing(value: int) -> str:
+    return f"thing = Thing('thing', {value})"
+
+
+def after_thing(arguments: str = "") -> str:
+    """A program that declares an account when the thing is there."""
+    return f"thing.value.apply(lambda _: Account('alice'{arguments}))"
+
+
+@EARLY
+@pytest.mark.parametrize("flags", [(), ("--refresh",), ("--target", THING_URN)], ids=str)
+def test_an_account_declared_late_is_not_deleted_first(
+    case: Case, early: str, flags: tuple[str, ...]
+) -> None:
+    """The engine deletes it before the `apply` that declares it."""
+    late = after_thing(f", on_delete='delete_now', {_WITH_THING}")
+    case.up(THING, early, thing(1), late)
+    case.program(THING, early, thing(2), late)
+    case.server.forget_requests()
+    case.stack.up("--skip-preview", *flags)
+    assert case.server.writes() == {}
+
+
+def test_an_account_of_an_async_program_is_not_deleted_first(case: Case) -> None:
+    main = (
+        "async def main():\n"
+        "    {}\n"
+        "    await thing.urn.future()\n"
+        f"    Account('alice', on_delete='delete_now', {_WITH_THING})\n"
+        "pulumi.Output.from_input(main())"
+    )
+    case.up(THING, main.format(thing(1)))
+    case.program(THING, main.format(thing(2)))
+    case.server.forget_requests()
+    case.stack.up("--skip-preview")
+    assert case.server.writes() == {}
+
+
+@EARLY
+def test_a_failure_of_another_package_with_continue_on_error(case: Case, early: str) -> None:
+    """The `apply` that declares the account does not run, since its resource failed."""
+    case.up(THING, early, thing(1), after_thing())
+    case.program(THING, early, thing(99), after_thing())
+    case.server.forget_requests()
+    assert case.stack.up("--skip-preview", "--continue-on-error").exit_code != 0
+    assert case.server.writes() == {}
+
+
+@EARLY
+def test_a_program_that_declares_nothing_more_removes_its_accounts(case: Case, early: str) -> None:
+    case.up(early, "Account('late')")
+    case.up("")
+    assert live(case) == set()
 
 
 @pytest.mark.skipif(PULUMI is None, reason="the stand-in has no replace_with")
@@ -96,8 +164,7 @@ def test_a_replacement_with_a_target_does_not_delete_the_account(case: Case) -> 
     before = case.account()
     case.program(THING, "thing = Thing('thing', 2)", alice)
     case.server.forget_requests()
-    urn = "urn:pulumi:dev::acceptance::pulumi-python:dynamic:Resource::thing"
-    case.stack.up("--skip-preview", "--target", urn)
+    case.stack.up("--skip-preview", "--target", THING_URN)
     assert case.server.writes() == {}
     case.up()
     assert case.server.writes() == {}

@@ -707,4 +707,16 @@ FOUND: dict[str, History] = {
         _run(continue_on_error=True),
         _up(),
     ),
+    "a target gets a provider of another team, and the intent is left out": _history(
+        _edit(
+            Change("provider", (ProviderBlock("them", OTHER_TEAM, TOKEN),)),
+            _fleet("fleet0", k4=_entry(1)),
+            _account("acct0", _entry(2), provider="them"),
+        ),
+        _up(),
+        _edit(Change("option", ("fleet0", "provider", "them"))),
+        _run(targets=("fleet0",)),
+        _run("destroy"),
+        _refresh(),
+    ),
 }

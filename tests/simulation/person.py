@@ -492,6 +492,8 @@ class Person:
         """A replacement buys first."""
         if wish.block.delete_before_replace:
             return
+        # One that the same person has bought by hand can't be told from an unanswered purchase.
+        held = {slot.account_id for slot in ran.after if slot.block == wish.block.name}
         successors = [
             other
             for other in self._world.accounts.values()
@@ -499,7 +501,7 @@ class Person:
             and not other.gone
             and other.created_at <= event.at
             and _name(other) == ran.name_of(wish)
-            and self._is_ours(ran.stack, other)
+            and (self._is_ours(ran.stack, other) or other.id in held)
         ]
         if not successors:
             self._found(12, f"{ran.who}: {event} before there was another for {wish.label}")
@@ -523,8 +525,9 @@ class Person:
             block = ran.program.block(slot.block) if ran.program is not None else None
             if block is None or block.kind != slot.kind:
                 continue
-            if slot.key in block.entries:
-                wish = Wish(block, slot.key, block.entries[slot.key])
+            key = slot.key.partition(" replaced ")[0]
+            if key in block.entries:
+                wish = Wish(block, key, block.entries[key])
                 mildest = min(mildest, SEVERITY[wish.on_delete])
             elif block.kind == "fleet":
                 mildest = min(mildest, SEVERITY[block.on_delete or "delete"])
@@ -929,9 +932,14 @@ class Person:
             yield "two accounts fit"
         if ran.unsure or self._may_be_under_way(ran) or self._outcome_was_removed(ran):
             yield "an interrupted purchase"
+        if "but that is not certain" in ran.text and {*map(ran.name_of, wishes)} & {*ran.strangers}:
+            yield "somebody has bought one of that nickname meanwhile"
+        if "asks for its nickname" in ran.text and self._shifts(ran, wishes):
+            yield "an entry gets the nickname of one that leaves"
         if self._missed_purchases(ran) - self._missed_before:
             yield "a purchase that is missed for the first time"
-        if "would lose the chat history" in ran.text and any(
+        losing = "would lose the chat history", "received at login are removed"
+        if any(text in ran.text for text in losing) and any(
             self._world.accounts[slot.account_id].tier != LIMITED for slot in ran.before
         ):
             yield "chats would be lost"
@@ -954,6 +962,20 @@ class Person:
                 yield f"{wish.label} would lose chats"
             if account.id in touched or account.gone or not account.live:
                 yield f"{wish.label} drifted"
+
+    def _shifts(self, ran: Ran, wishes: list[Wish]) -> bool:
+        """Whether an entry that keeps its account gets the nickname of an account that leaves."""
+        kept = {ran.meant.get(wish.uid): wish for wish in wishes}
+        leaving = {
+            nickname
+            for slot in ran.before
+            if slot.account_id not in kept
+            for nickname in (*slot.nicknames, self._world.accounts[slot.account_id].nickname)
+        }
+        return any(
+            slot.account_id in kept and kept[slot.account_id].nickname in leaving
+            for slot in ran.before
+        )
 
     def _missed_purchases(self, ran: Ran) -> set[str]:
         """The purchased accounts that are gone, and of which ChatDaddy does not say so."""
@@ -1047,7 +1069,7 @@ class Person:
         for slot in ran.before:
             account = self._world.accounts[slot.account_id]
             at = account.deleted_at
-            if ran.green and at is not None and at < ran.began_at - ran.step.faults.lag_s:
+            if ran.green and at is not None and at <= ran.began_at - ran.step.faults.lag_s:
                 seen.add(account.id)
         if ran.update is not None:
             self._missed_before |= self._missed_purchases(ran)
