@@ -11,10 +11,9 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from chatdaddy_pulumi.client import ChatDaddyError, ClientOptions
+from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.lifecycle.decisions import (
     decide_all,
@@ -27,13 +26,12 @@ from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, leaf_of, type_of
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, type_of
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
     Order,
     OrderId,
-    Sent,
     assign,
     came_to_nothing,
 )
@@ -41,6 +39,7 @@ from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import Checked, Created, Difference, Host, Read, id_of, urn_of
+from chatdaddy_pulumi.provider.open_orders import RUN, RUN_AT, OpenOrders
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -49,7 +48,6 @@ from chatdaddy_pulumi.provider.state import (
     ORDERS,
     StoredIntent,
     first_account,
-    read_orders,
     saved_holder,
     secret_if,
     write_orders,
@@ -59,8 +57,7 @@ from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 
 #: Inputs of the intent that are saved in every update and never shown.
-_RUN, _RUN_AT = "__run_number", "__run_at"
-_SAVED = (_RUN, _RUN_AT, ORDERS)
+_SAVED = (RUN, RUN_AT, ORDERS)
 
 
 @dataclass(frozen=True)
@@ -74,68 +71,6 @@ class _Entry:
     @property
     def identity(self) -> Identity | None:
         return self.said.identity
-
-
-@dataclass(frozen=True)
-class _LastRun:
-    """The last run that the intent took part in, and what it may have bought."""
-
-    number: str
-    at: float
-    #: When it began to buy.
-    began: float
-    #: The purchases that it sent, by entry; None if this machine does not know.
-    known: Mapping[Ref, Sent] | None
-    #: Whether it is sure that it began to buy.
-    sure: bool = True
-
-    @classmethod
-    def read(
-        cls, olds: Mapping[str, Any], saved: Mapping[str, Any] | None, host: Host
-    ) -> _LastRun | None:
-        """The last run; None if it bought nothing.
-
-        `saved` is the mark; None if the state has none.
-        """
-        mark = saved or {}
-        at, marked_at = _number(olds.get(_RUN_AT)), _number(mark.get("at"))
-        marked_by = str(mark.get("run") or "")
-        number = _text(olds.get(_RUN))
-        if number is None:  # an older state: only the mark has the number of a run
-            number = marked_by if marked_at >= at - 1 else ""
-        known = host.begun_in(number) if number else None
-        if known is not None:
-            return cls(number, at, at, known)
-        if saved is None and number:  # a destroy removed the mark, and failed before the intent
-            return cls(number, at, at, None, sure=False)
-        if not marked_at or not number:
-            return None
-        if marked_by == number:
-            return cls(number, at, marked_at, None)
-        # A later run, without the intent, has put its own mark in its place.
-        return cls(number, at, at, None) if marked_at > at else None
-
-    def order(self, ref: Ref, note: Note, options: ClientOptions) -> Order | None:
-        """The order that it may have sent for a noted entry."""
-        if self.known is None:
-            # A fleet saves that its work has ended, so this one was interrupted. An account is
-            # saved only if it was bought, so its purchase may also have been refused.
-            sure = self.sure and leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
-            until = self.began + options.slowest_purchase_s
-            return Order(note, self.began, until, sure=sure)
-        found = self.known.get(ref)
-        if found is None and not ref.holder.startswith("urn:"):
-            alike = [
-                sent
-                for one, sent in self.known.items()
-                if one.key == ref.key and leaf_of(one.holder) == ref.holder
-            ]
-            found = max(alike, default=None)
-        if found is None:
-            return None
-        if found.account_id:
-            return Order(note, found.at, bought=found.account_id)
-        return Order(note, found.at, found.at + options.slowest_purchase_s)
 
 
 class IntentProvider:
@@ -166,8 +101,8 @@ class IntentProvider:
             checked |= dict.fromkeys(_SAVED, UNKNOWN)
         else:
             checked |= {
-                _RUN: run.number,
-                _RUN_AT: run.at,
+                RUN: run.number,
+                RUN_AT: run.at,
                 ORDERS: secret_if(hidden, write_orders(context.orders)),
             }
         if hidden:
@@ -260,9 +195,7 @@ class _Found:
         self._urn = urn_of(news)
         self._run = host.context.run
         self._saved = self._run.saved
-        self._olds = olds
-        self._last = _LastRun.read(olds, self._saved.get(str(news.get("__mark"))), host)
-        self._state = StoredIntent.load(self._saved.get(self._urn) or {}, self._outcome_is_known)
+        self._open_orders = OpenOrders(host, self._urn, olds)
         self._login_types: dict[str, bool] = {}
 
     async def look(self) -> None:
@@ -272,8 +205,8 @@ class _Found:
             facts.check_team(account_id)
         self._refuse_shifted(facts.ownership)
         entries = self._declared_entries()
-        context.notes = dict(self._state.notes)
-        orders = self._open_orders()
+        context.notes = dict(self._open_orders.notes)
+        orders = self._open_orders.find()
         if orders:
             await self._look_for(orders, facts)
             self._sort_orders(orders, entries, facts)
@@ -354,111 +287,6 @@ class _Found:
         return has_accounts and self._context.declared(urn) is None
 
     # --- the orders of earlier runs
-
-    def _outcome_is_known(self, holder: str) -> bool:
-        """Whether a resource's state has the outcomes of all its purchases in the last run.
-
-        A fleet saves them when its work ends. An `Account` saves a purchase without an answer.
-        """
-        urn = self._today(Ref(holder)).holder
-        saved = self._saved.get(urn)
-        if self._last is None or saved is None:
-            return False
-        if type_of(urn) == ACCOUNT_TYPE:
-            order = self._context.account(urn).order
-            return order is not None and order.latest >= self._last.at
-        worked_in = saved.get("__worked_in")
-        if not worked_in:  # an older state, without the number of a run
-            return _number(saved.get("__worked_at")) > self._last.began
-        return bool(worked_in == self._last.number)
-
-    def _open_orders(self) -> dict[OrderId, Order]:
-        """The orders in the state, without those that the state itself settles."""
-        ownership = self._context.ownership
-        found: dict[OrderId, Order] = {}
-        for saved, order in read_orders(_text(self._olds.get(ORDERS))).items():
-            order_id = OrderId(self._today(saved.ref), saved.identity)
-            own = ownership.held(order_id.ref)
-            if own and own.account_id == self._bought_last(order_id.ref) and not order.bought:
-                order = order.besides(own.account_id)
-            found[order_id] = order
-        self._add_sent(found)
-        self._add_unanswered(found)
-        return {
-            order_id: order
-            for order_id, order in found.items()
-            if not (
-                (own := ownership.held(order_id.ref))
-                and order.became(own.account_id, {own.identity})
-            )
-        }
-
-    def _bought_last(self, ref: Ref) -> str:
-        """The account that the last run bought for the entry; "" if that is not known."""
-        known = None if self._last is None else self._last.known
-        sent = None if known is None else known.get(ref)
-        return "" if sent is None else sent.account_id
-
-    def _add_sent(self, found: dict[OrderId, Order]) -> None:
-        """Add orders for the noted purchases that the last run may have sent."""
-        last = self._last
-        if last is None:
-            return
-        options, ownership = self._host.settings.options(), self._context.ownership
-        for ref, note in self._state.notes.items():
-            sent = last.order(ref, note, options)
-            if sent is None:
-                continue
-            order_id = OrderId(self._today(ref), note.identity)
-            own = ownership.held(order_id.ref)
-            if own is not None and own.account_id == sent.bought:
-                continue
-            if order_id not in found:
-                # The order of an older note is settled by now.
-                if note.at >= last.at - 1:
-                    found[order_id] = sent
-            elif last.known is not None or not found[order_id].idle:
-                found[order_id] = found[order_id].merged(sent)
-
-    def _add_unanswered(self, found: dict[OrderId, Order]) -> None:
-        """Add the purchases that resources have saved as unanswered."""
-        for urn, outputs in self._saved.items():
-            unanswered: dict[str, Order] = {}
-            if type_of(urn) == FLEET_TYPE and outputs.get(ORDERS):
-                unanswered = self._context.fleet(urn).orders
-            elif type_of(urn) == ACCOUNT_TYPE:
-                order = self._context.account(urn).order
-                unanswered = {} if order is None else {"": order}
-            if unanswered and self._is_anothers(urn):
-                continue
-            for key, order in unanswered.items():
-                order_id = OrderId(Ref(urn, key), order.note.identity)
-                found[order_id] = order.merged(found[order_id]) if order_id in found else order
-
-    def _is_anothers(self, urn: str) -> bool:
-        """Whether another provider's intent has the resource's orders, and this one never noted it.
-
-        If the program has given the resource another provider, this intent has noted it.
-        """
-        declared = self._context.declared(urn)
-        if declared is None or declared.provider == self._context.provider:
-            return False
-        return leaf_of(urn) not in self._noted
-
-    @cached_property
-    def _noted(self) -> set[str]:
-        """The resources whose entries this intent has noted, by type and name."""
-        state = StoredIntent.load(self._saved.get(self._urn) or {})
-        return {leaf_of(ref.holder) for ref in state.notes}
-
-    def _today(self, ref: Ref) -> Ref:
-        """The entry by its current URN, if it was named only by type and name."""
-        if ref.holder.startswith("urn:"):
-            return ref
-        known = [*self._saved, *(one.urn for one in self._run.declared if one.urn)]
-        return ref._replace(
-            holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
-        )
 
     async def _look_for(self, orders: dict[OrderId, Order], facts: Facts) -> None:
         """Look for the results of the orders, and put the view into `facts`.
@@ -661,11 +489,3 @@ def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:
     if now.deleted or now.missing_since is not None:
         return False
     return spec is not None and not now.differences(spec)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value != UNKNOWN else None
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0

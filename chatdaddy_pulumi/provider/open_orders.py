@@ -1,0 +1,222 @@
+"""What earlier runs of a stack may have bought: by its saved state, and by the records of this
+machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, type_of
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent
+from chatdaddy_pulumi.provider.host import Host
+from chatdaddy_pulumi.provider.state import (
+    ACCOUNT_TYPE,
+    FLEET_TYPE,
+    INTENT_TYPE,
+    MARK_TYPE,
+    ORDERS,
+    StoredIntent,
+    read_orders,
+)
+from chatdaddy_pulumi.spec import UNKNOWN
+
+#: Inputs of the intent that are saved in every update and never shown.
+RUN, RUN_AT = "__run_number", "__run_at"
+
+
+@dataclass(frozen=True)
+class _LastRun:
+    """The last run that an intent took part in, and what it may have bought."""
+
+    number: str
+    at: float
+    #: When it began to buy.
+    began: float
+    #: The purchases that it sent, by entry; None if this machine does not know.
+    known: Mapping[Ref, Sent] | None
+    #: Whether it is sure that it began to buy.
+    sure: bool = True
+
+    @classmethod
+    def read(
+        cls, olds: Mapping[str, Any], saved: Mapping[str, Any] | None, host: Host
+    ) -> _LastRun | None:
+        """The last run; None if it bought nothing.
+
+        `saved` is the mark; None if the state has none.
+        """
+        mark = saved or {}
+        at, marked_at = _number(olds.get(RUN_AT)), _number(mark.get("at"))
+        marked_by = str(mark.get("run") or "")
+        number = _text(olds.get(RUN))
+        if number is None:  # an older state: only the mark has the number of a run
+            number = marked_by if marked_at >= at - 1 else ""
+        known = host.begun_in(number) if number else None
+        if known is not None:
+            return cls(number, at, at, known)
+        if saved is None and number:  # a destroy removed the mark, and failed before the intent
+            return cls(number, at, at, None, sure=False)
+        if not marked_at or not number:
+            return None
+        if marked_by == number:
+            return cls(number, at, marked_at, None)
+        # A later run, without the intent, has put its own mark in its place.
+        return cls(number, at, at, None) if marked_at > at else None
+
+    def order(self, ref: Ref, note: Note, slowest_s: float) -> Order | None:
+        """The order that it may have sent for a noted entry."""
+        if self.known is None:
+            # A fleet saves that its work has ended, so this one was interrupted. An account is
+            # saved only if it was bought, so its purchase may also have been refused.
+            sure = self.sure and leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
+            return Order(note, self.began, self.began + slowest_s, sure=sure)
+        found = _sent_for(ref, self.known)
+        if found is None:
+            return None
+        if found.account_id:
+            return Order(note, found.at, bought=found.account_id)
+        return Order(note, found.at, found.at + slowest_s)
+
+
+def _sent_for(ref: Ref, known: Mapping[Ref, Sent]) -> Sent | None:
+    """What a run sent for an entry, which may be named only by type and name."""
+    if ref in known or ref.holder.startswith("urn:"):
+        return known.get(ref)
+    alike = (
+        sent
+        for one, sent in known.items()
+        if one.key == ref.key and leaf_of(one.holder) == ref.holder
+    )
+    return max(alike, default=None)
+
+
+class OpenOrders:
+    """The purchases that an intent still has to settle in a run of the program."""
+
+    def __init__(self, host: Host, urn: str, olds: Mapping[str, Any]) -> None:
+        self._host = host
+        self._context = host.context
+        self._saved = host.context.run.saved
+        self._olds = olds
+        mark = self._saved.get(urn.replace(f"::{INTENT_TYPE}::", f"::{MARK_TYPE}::"))
+        self._last = _LastRun.read(olds, mark, host)
+        #: The saved notes, without those of resources that have saved their outcomes.
+        self.notes = StoredIntent.load(self._saved.get(urn) or {}, self._outcome_is_known).notes
+        self._urn = urn
+
+    def _outcome_is_known(self, holder: str) -> bool:
+        """Whether a resource's state has the outcomes of all its purchases in the last run.
+
+        A fleet saves them when its work ends. An `Account` saves a purchase without an answer.
+        """
+        urn = self._today(Ref(holder)).holder
+        saved = self._saved.get(urn)
+        if self._last is None or saved is None:
+            return False
+        if type_of(urn) == ACCOUNT_TYPE:
+            order = self._context.account(urn).order
+            return order is not None and order.latest >= self._last.at
+        worked_in = saved.get("__worked_in")
+        if not worked_in:  # an older state, without the number of a run
+            return _number(saved.get("__worked_at")) > self._last.began
+        return bool(worked_in == self._last.number)
+
+    def find(self) -> dict[OrderId, Order]:
+        """The orders in the state, without those that the state itself settles."""
+        ownership = self._context.ownership
+        found: dict[OrderId, Order] = {}
+        for saved, order in read_orders(_text(self._olds.get(ORDERS))).items():
+            order_id = OrderId(self._today(saved.ref), saved.identity)
+            own = ownership.held(order_id.ref)
+            if own and own.account_id == self._bought_last(order_id.ref) and not order.bought:
+                order = order.besides(own.account_id)
+            found[order_id] = order
+        self._add_sent(found)
+        self._add_unanswered(found)
+        return {
+            order_id: order
+            for order_id, order in found.items()
+            if not (
+                (own := ownership.held(order_id.ref))
+                and order.became(own.account_id, {own.identity})
+            )
+        }
+
+    def _bought_last(self, ref: Ref) -> str:
+        """The account that the last run bought for the entry; "" if that is not known."""
+        known = None if self._last is None else self._last.known
+        sent = None if known is None else known.get(ref)
+        return "" if sent is None else sent.account_id
+
+    def _add_sent(self, found: dict[OrderId, Order]) -> None:
+        """Add orders for the noted purchases that the last run may have sent."""
+        last = self._last
+        if last is None:
+            return
+        slowest_s = self._host.settings.options().slowest_purchase_s
+        for ref, note in self.notes.items():
+            sent = last.order(ref, note, slowest_s)
+            if sent is None:
+                continue
+            order_id = OrderId(self._today(ref), note.identity)
+            own = self._context.ownership.held(order_id.ref)
+            if own is not None and own.account_id == sent.bought:
+                continue
+            if order_id not in found:
+                # The order of an older note is settled by now.
+                if note.at >= last.at - 1:
+                    found[order_id] = sent
+            elif last.known is not None or not found[order_id].idle:
+                found[order_id] = found[order_id].merged(sent)
+
+    def _add_unanswered(self, found: dict[OrderId, Order]) -> None:
+        """Add the purchases that resources have saved as unanswered."""
+        for urn, outputs in self._saved.items():
+            unanswered: dict[str, Order] = {}
+            if type_of(urn) == FLEET_TYPE and outputs.get(ORDERS):
+                unanswered = self._context.fleet(urn).orders
+            elif type_of(urn) == ACCOUNT_TYPE:
+                order = self._context.account(urn).order
+                unanswered = {} if order is None else {"": order}
+            if unanswered and self._is_anothers(urn):
+                continue
+            for key, order in unanswered.items():
+                order_id = OrderId(Ref(urn, key), order.note.identity)
+                found[order_id] = order.merged(found[order_id]) if order_id in found else order
+
+    def _is_anothers(self, urn: str) -> bool:
+        """Whether another provider's intent has the resource's orders, and this one never noted it.
+
+        If the program has given the resource another provider, this intent has noted it.
+        """
+        declared = self._context.declared(urn)
+        if declared is None or declared.provider == self._context.provider:
+            return False
+        return leaf_of(urn) not in self._noted
+
+    @cached_property
+    def _noted(self) -> set[str]:
+        """The resources whose entries this intent has noted, by type and name."""
+        state = StoredIntent.load(self._saved.get(self._urn) or {})
+        return {leaf_of(ref.holder) for ref in state.notes}
+
+    def _today(self, ref: Ref) -> Ref:
+        """The entry by its current URN, if it was named only by type and name."""
+        if ref.holder.startswith("urn:"):
+            return ref
+        declared = self._context.run.declared
+        known = [*self._saved, *(one.urn for one in declared if one.urn)]
+        return ref._replace(
+            holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
+        )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value != UNKNOWN else None
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
