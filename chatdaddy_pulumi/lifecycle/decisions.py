@@ -302,21 +302,29 @@ async def not_appeared(
             await look_for_orders(facts, waiting.values())
         except ChatDaddyError:
             return sorted(waiting)
-        free = [
-            account
-            for account in facts.view.accounts.values()
-            if account.account_id not in removed and is_free(facts, account.account_id)
-        ]
-        for key, one in list(waiting.items()):
-            appeared = next((a for a in free if one.may_be(a, facts.user_id)), None)
-            if appeared is not None:
-                free.remove(appeared)
-                del waiting[key]
+        for key in appeared(facts, waiting, removed):
+            del waiting[key]
         first = min((one.until for one in waiting.values()), default=ends)
         if not waiting or first > ends:
             return sorted(waiting)
         await asyncio.sleep(min(LOOK_AGAIN_S, max(0.0, first - facts.clock()) + 0.01))
     return []
+
+
+def appeared(facts: Facts, orders: Mapping[str, Order], removed: Collection[str]) -> list[str]:
+    """The keys of the orders whose account `facts.view` shows; see `not_appeared`."""
+    free = [
+        account
+        for account in facts.view.accounts.values()
+        if account.account_id not in removed and is_free(facts, account.account_id)
+    ]
+    found = []
+    for key, one in orders.items():
+        account = next((a for a in free if one.may_be(a, facts.user_id)), None)
+        if account is not None:
+            free.remove(account)
+            found.append(key)
+    return found
 
 
 def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:

@@ -301,6 +301,11 @@ class AccountProvider:
         account_id = "" if state.held is None else state.held.account_id
         urn = context.urn_today(urn_of(state.inputs), account_id)
         declared = context.declared(urn) if urn else None
+        self._host.removes(
+            urn,
+            {} if state.held is None else {"": state.held},
+            {} if state.order is None else {"": state.order},
+        )
         if state.held is None:
             # If the intent stays, it keeps the order.
             if state.order is None or context.keeps_orders(declared):
@@ -313,7 +318,6 @@ class AccountProvider:
                 )
             return
         on_delete = _on_delete(state.inputs, context.on_delete(declared))
-        self._host.removed.add(state.held.account_id)
         # In a run of the program, another entry may be about to take a retained account over.
         if on_delete is OnDelete.RETAIN and not context.run.number:
             return

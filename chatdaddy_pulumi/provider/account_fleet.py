@@ -330,7 +330,7 @@ class FleetProvider:
         context = self._host.context_of_removal()
         first = next((one.account_id for one in state.held.values()), "")
         urn = context.urn_today(urn_of(state.inputs), first)
-        self._host.removed |= {one.account_id for one in state.held.values()}
+        self._host.removes(urn, state.held, state.orders, state.worked_at)
         todo = Plan(remove=dict(state.held), held=dict(state.held))
         declared = context.declared(urn) if urn else None
         new = context.on_delete(declared)

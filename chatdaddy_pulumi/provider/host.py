@@ -49,6 +49,17 @@ def silent(message: str, *, severity: str = "info", urn: str = "", passing: bool
     """Show nothing."""
 
 
+class RemovedHolder(NamedTuple):
+    """A resource that this host has been told to remove."""
+
+    held: Mapping[str, HeldAccount]
+    #: The orders that it has saved, by key; its removal waits for them.
+    orders: Mapping[str, Order]
+    #: When its last work ended, in seconds since 1970: it knows all outcomes of before. 0 if that
+    #: is not saved.
+    worked_at: float
+
+
 @dataclass
 class Host:
     """One provider host: a process of the engine's, or a part of a simulation."""
@@ -60,6 +71,9 @@ class Host:
     find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
     #: Gives the purchases that an earlier run sent, by entry; None if this machine does not know.
     begun_in: Callable[[str], Mapping[Ref, Sent] | None] = lambda _: None
+    #: Gives the purchases that the runs of a stack, named by a URN of it, sent on this machine: by
+    #: the time at which a run began, and by entry.
+    begun_for: Callable[[str], Mapping[float, Mapping[Ref, Sent]]] = lambda _: {}
     show: Log = silent
     #: Gives the reason to begin no further account; None to go on.
     stop_reason: Callable[[], str | None] = lambda: None
@@ -75,6 +89,9 @@ class Host:
     secrets: Masking = field(default_factory=Masking)
     #: The accounts that this host has been told to remove.
     removed: set[str] = field(default_factory=set)
+    #: The resources that this host has been told to remove, by URN. Several have one URN if an
+    #: `Account` was being replaced.
+    removed_holders: dict[str, list[RemovedHolder]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.context = RunContext(refreshed=self.refreshed)
@@ -177,6 +194,18 @@ class Host:
         for account_id, account in found.items():
             if account_id not in taken and is_free(facts, account_id):
                 self.warn(messages.suspect(account_id, account.nickname))
+
+    def removes(
+        self,
+        urn: str,
+        held: Mapping[str, HeldAccount],
+        orders: Mapping[str, Order],
+        worked_at: float = 0.0,
+    ) -> None:
+        """Note that this host has been told to remove a resource."""
+        self.removed |= {one.account_id for one in held.values()}
+        holder = RemovedHolder(held, orders, worked_at)
+        self.removed_holders.setdefault(urn, []).append(holder)
 
     def refuse_unregistered(self, urn: str) -> None:
         """Refuse to work on a resource for which the program passes no run.

@@ -11,18 +11,20 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
-from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.lifecycle.decisions import (
+    appeared,
     decide_all,
     is_free,
     look_for_orders,
+    not_appeared,
     recovered_now,
     refuse_unclear,
 )
-from chatdaddy_pulumi.lifecycle.errors import LifecycleError, NotDone, not_done
+from chatdaddy_pulumi.lifecycle.errors import NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
@@ -39,7 +41,7 @@ from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import Checked, Created, Difference, Host, Read, id_of, urn_of
-from chatdaddy_pulumi.provider.open_orders import RUN, RUN_AT, OpenOrders
+from chatdaddy_pulumi.provider.open_orders import RUN, RUN_AT, OpenOrders, OrdersAtRemoval
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -117,7 +119,18 @@ class IntentProvider:
         return Checked(checked, [])
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
-        return Difference(olds.get("noted") != news.get("noted"))
+        return Difference(olds.get("noted") != news.get("noted") or self._lacks_orders(olds))
+
+    def _lacks_orders(self, outputs: Mapping[str, Any]) -> bool:
+        """Whether the outputs lack an order that no entry has: its removal gets nothing else."""
+        context = self._host.context
+        saved = StoredIntent.load(outputs) if context.suspected else StoredIntent()
+        for order_id in context.suspected:
+            own, note = context.ownership.held(order_id.ref), saved.notes.get(order_id.ref)
+            is_settled = own and note and Order(note, 0).became(own.account_id, {own.identity})
+            if order_id not in saved.orders and not is_settled:
+                return True
+        return False
 
     async def create(self, news: dict[str, Any]) -> Created:
         return Created(id_of(urn_of(news)), await self._note(news))
@@ -170,19 +183,42 @@ class IntentProvider:
         return Read(id, outputs)
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
-        """Forget the intent, and name what an interrupted run may have bought. Remove nothing."""
-        state = StoredIntent.load(outputs)
-        orders = [Order(note, note.at) for note in state.notes.values()]
-        orders += state.orders.values()
-        if not orders:
+        """Forget the intent, and name what an interrupted run may have bought. Remove nothing.
+
+        Raises:
+            NotDone: a purchase was sent and may still be done, or ChatDaddy can't be asked.
+        """
+        host, state = self._host, StoredIntent.load(outputs)
+        destroys = not host.context_of_removal().run.number
+        left = OrdersAtRemoval(host, urn_of(outputs), state)
+        if not left.open:
             return
-        self._host.context_of_removal()
-        facts = self._host.facts()
-        try:
-            await look_for_orders(facts, orders)
-        except (ChatDaddyError, LifecycleError):
-            return
-        self._host.name_suspects(facts, orders, self._host.removed)
+        if outputs.get("buys") == "secret":
+            host.hide({"notes": [[*ref, *identity] for ref, identity in left.open]}, ["notes"])
+        open_orders = {f"{id_.ref.label} ({id_.identity.nickname!r})": id_ for id_ in left.open}
+        now = host.clock()
+        coming = {
+            told: left.open[id_]
+            for told, id_ in open_orders.items()
+            if left.open[id_].until > now and not left.open[id_].bought
+        }
+        sent = {told: one for told, one in coming.items() if left.sent_here(open_orders[told])}
+        facts = host.facts()
+        waiting = await not_appeared(facts, sent, host.removed)
+        with not_done(
+            f"nothing is forgotten: an interrupted run may have bought {listed([*open_orders])}, "
+            "and ChatDaddy can't be asked"
+        ):
+            await look_for_orders(facts, left.open.values())
+        if waiting:
+            minutes = ceil((max(sent[told].until for told in waiting) - host.clock()) / 60)
+            raise NotDone(messages.still_appears(waiting, minutes, destroys=destroys))
+        seen = {*sent, *appeared(facts, coming, host.removed)}
+        unseen = [told for told in coming if told not in seen]
+        if unseen:
+            minutes = ceil((max(coming[told].until for told in unseen) - now) / 60)
+            host.warn(messages.may_appear(unseen, minutes))
+        host.name_suspects(facts, left.open.values(), host.removed)
 
 
 class _Found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -373,4 +373,21 @@ def suspect(account_id: str, nickname: str | None) -> str:
         f"{account_id} ({nickname!r}) may have been bought by an interrupted run, and no entry "
         f"has it. To keep it, declare it with adopt={account_id!r}; if it is not needed, delete it "
         "in ChatDaddy. It is not touched"
+    )
+
+
+def may_appear(entries: Sequence[str], minutes: int) -> str:
+    """The message for purchases of a run of another machine, whose outcomes are not known."""
+    return (
+        f"an interrupted run of another machine may have bought {listed(entries)}, and the account "
+        f"may still appear within {minutes} min. Look in ChatDaddy then: nothing else names it"
+    )
+
+
+def still_appears(entries: Sequence[str], minutes: int, *, destroys: bool) -> str:
+    """The message for purchases that were sent, and whose accounts are not there yet."""
+    again = "`pulumi destroy`" if destroys else "it"
+    return (
+        f"an interrupted run has sent the purchase of {listed(entries)}, and the account may still "
+        f"appear. Run {again} again in {minutes} min: it names the account if it is there then"
     )

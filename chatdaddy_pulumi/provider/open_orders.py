@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, type_of
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent
 from chatdaddy_pulumi.provider.host import Host
@@ -22,6 +23,7 @@ from chatdaddy_pulumi.provider.state import (
     read_orders,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec.identity import Identity
 
 #: Inputs of the intent that are saved in every update and never shown.
 RUN, RUN_AT = "__run_number", "__run_at"
@@ -212,6 +214,93 @@ class OpenOrders:
         return ref._replace(
             holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
         )
+
+
+class OrdersAtRemoval:
+    """The purchases that nothing has settled when their intent is removed."""
+
+    def __init__(self, host: Host, urn: str, state: StoredIntent) -> None:
+        self._host = host
+        self._urn = urn
+        self._slowest_s = host.settings.options().slowest_purchase_s
+        self._today = {leaf_of(one): one for one in host.removed_holders}
+        self._held: dict[Ref, list[HeldAccount]] = {}
+        for one, holders in host.removed_holders.items():
+            for key, held in ((key, held) for own in holders for key, held in own.held.items()):
+                self._held.setdefault(Ref(one, key), []).append(held)
+        self.open = self._without_moved(self._without_held(state))
+
+    def sent_here(self, order_id: OrderId) -> bool:
+        """Whether this machine has sent a purchase for the entry, and received no answer."""
+        found = (_sent_for(order_id.ref, run) for run in self._runs.values())
+        return any(one is not None and not one.account_id for one in found)
+
+    @cached_property
+    def _runs(self) -> Mapping[float, Mapping[Ref, Sent]]:
+        return self._host.begun_for(self._urn)
+
+    def _without_held(self, state: StoredIntent) -> dict[OrderId, Order]:
+        """The orders whose entry did not hold the result."""
+        found: dict[OrderId, Order] = {}
+        noted = {OrderId(ref, note.identity): note for ref, note in state.notes.items()}
+        orders = {one: Order(note, note.at) for one, note in noted.items()} | state.orders
+        for saved, order in orders.items():
+            ref = saved.ref._replace(holder=self._today.get(saved.ref.holder, saved.ref.holder))
+            own = self._held.get(ref, [])
+            became = [one for one in own if order.became(one.account_id, {one.identity})]
+            if became:
+                own.remove(became[0])
+                continue
+            left = order if saved in state.orders else self._sent(ref, order.note)
+            if left and left.bought not in self._host.removed and not self._is_kept(ref):
+                found[OrderId(ref, saved.identity)] = left
+        return found
+
+    def _is_kept(self, ref: Ref) -> bool:
+        """Whether the program declares the entry, so that the intent of its provider keeps it."""
+        context = self._host.context
+        declared = context.declared(ref.holder)
+        if declared is None or not context.run.claims.checked:
+            return False
+        return declared.entries is None or ref.key in declared.entries
+
+    def _sent(self, ref: Ref, note: Note) -> Order | None:
+        """The order that may have been sent for a note."""
+        holders = self._host.removed_holders.get(ref.holder, [])
+        own = next((one.orders[ref.key] for one in holders if ref.key in one.orders), None)
+        if own is not None:
+            return own._replace(until=0.0)  # the holder's removal has waited for it
+        if note.at in self._runs:
+            runs = (run for at, run in sorted(self._runs.items()) if at >= note.at)
+            sent = [one for run in runs if (one := _sent_for(ref, run)) is not None]
+            if not sent:
+                return None
+            until = sent[-1].at + self._slowest_s
+            again = tuple(one.at for one in sent[1:])
+            return Order(note, sent[0].at, until, again, bought=sent[-1].account_id)
+        if any(one.worked_at >= note.at for one in holders):
+            return None
+        return Order(note, note.at, note.at + self._slowest_s)
+
+    def _without_moved(self, orders: dict[OrderId, Order]) -> dict[OrderId, Order]:
+        """The orders whose result another entry did not hold, to which the first was moved."""
+        if not orders:
+            return orders
+        answers = {sent.account_id: ref for run in self._runs.values() for ref, sent in run.items()}
+        spare: dict[Identity, list[HeldAccount]] = {}
+        for ref, held in self._held.items():
+            for one in held:
+                if answers.get(one.account_id, ref) == ref:
+                    spare.setdefault(one.identity, []).append(one)
+        found: dict[OrderId, Order] = {}
+        for order_id, order in orders.items():
+            alike = spare.get(order_id.identity, [])
+            became = [one for one in alike if order.became(one.account_id, {one.identity})]
+            if became:
+                alike.remove(became[0])
+            else:
+                found[order_id] = order
+        return found
 
 
 def _text(value: Any) -> str | None:

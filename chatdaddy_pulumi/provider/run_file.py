@@ -408,6 +408,21 @@ def begun_in(number: str) -> Mapping[Ref, Sent] | None:
     return None
 
 
+def begun_for(urn: str) -> dict[float, Mapping[Ref, Sent]]:
+    """The purchases that the runs of the URN's stack sent on this machine, by entry, and by the
+    time at which the run began; without runs whose file is damaged."""
+    stack = urn.split("::")[:2]
+    found: dict[float, Mapping[Ref, Sent]] = {}
+    with suppress(OSError):
+        for path in folder().glob("*.db"):
+            with suppress(OSError, sqlite3.Error, ValueError):
+                one = RunFile(path)
+                of_stack = root_of(one.fact("stack")).split("::")[:2] == stack
+                if of_stack and one.fact("boot") and one.fact("boot") == _boot():
+                    found[float(one.fact("at"))] = one.begun()
+    return found
+
+
 class MissedFile:
     """The accounts that a run of the engine was the first to miss in a listing.
 

@@ -518,6 +518,32 @@ def test_a_purchase_for_a_removed_entry_is_named(case: Case, proxy: Between, kin
     assert "may have been bought" not in case.up()
 
 
+def test_a_destroy_just_after_a_kill_forgets_no_purchase(case: Case) -> None:
+    """The purchases are executed after the run was killed."""
+    impatient(case)
+    case.program(fleet("team", {"alice": {}, "bob": {}}))
+    case.server.fault("POST", "/im/accounts", "delay", times=2, delay_ms=6_000)
+    process = case.stack.start("up", "--skip-preview")
+    while case.server.totals().get(BUY, 0) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    case.stack.kill(process)
+    case.server.clear_faults()
+    run = case.stack.destroy("--skip-preview")
+    assert run.exit_code != 0
+    assert "alice" in run.output
+    assert "Run `pulumi destroy` again in 15 min" in run.output
+    while len(live(case)) < 2:
+        time.sleep(0.05)
+    case.server.fault("GET", "/im/accounts", "status", times=20, status=503)
+    run = case.stack.destroy("--skip-preview")
+    case.server.clear_faults()
+    assert run.exit_code != 0
+    assert "nothing is forgotten" in run.output
+    output = case.stack.destroy("--skip-preview").ok().output
+    assert all(account_id in output for account_id in live(case).values())
+
+
 # --- nicknames
 
 

@@ -72,8 +72,9 @@ class CoreRun:
     faults: Faults
     random: Random
     environment: Mapping[str, str]
-    #: The purchases that the runs of this machine recorded as sent, by the number of the run.
-    begun: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
+    #: The purchases that the runs of this machine recorded as sent, by the number of the run, with
+    #: the time at which it began.
+    begun: dict[str, tuple[float, dict[Ref, Sent]]] = field(default_factory=dict)
     program: Program | None = None
     #: The accounts that the refresh of this run was the first to miss.
     missed: set[str] = field(default_factory=set)
@@ -136,7 +137,11 @@ class CoreRun:
     def begun_in(self, number: str) -> Mapping[Ref, Sent] | None:
         """The purchases that an earlier run of this machine sent."""
         found = self.begun.get(number)
-        return None if found is None else dict(found)
+        return None if found is None else dict(found[1])
+
+    def begun_for(self, urn: str) -> Mapping[float, Mapping[Ref, Sent]]:
+        """The purchases that the earlier runs of this machine sent, by when they began."""
+        return {at: dict(sent) for at, sent in self.begun.values()}
 
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
@@ -152,7 +157,7 @@ class CoreRun:
     def claims(self) -> Claims:
         """The claims of the run, and the record of sent purchases that outlives the run."""
         claims = Claims(self.loop.wall_clock)
-        self.begun[self.number] = claims.sent
+        self.begun[self.number] = self.loop.wall_clock(), claims.sent
         return claims
 
     # --- the program
@@ -196,6 +201,7 @@ class CoreHost:
             settings=_Settings(raw, run.environment),
             find_run=run.find_run,
             begun_in=run.begun_in,
+            begun_for=run.begun_for,
             first_missed=run.missed,
             show=run.log,
             stop_reason=run.stop_reason,

@@ -719,4 +719,18 @@ FOUND: dict[str, History] = {
         _run("destroy"),
         _refresh(),
     ),
+    "killed during a slow purchase, then destroyed": _history(
+        _edit(_fleet("fleet1", k1=_entry(1))),
+        _up(),
+        _edit(*(Change("add", ("fleet1", f"k{n}", _entry(n))) for n in (2, 3))),
+        _killed(2, 0.05, _SLOW),
+        _run("destroy"),
+        WaitStep(1000.0),
+        _run("destroy"),
+    ),
+    "killed during a slow purchase, then destroyed on another machine": _history(
+        _edit(_fleet("fleet1", k1=_entry(1)), _account("acct1", _entry(2))),
+        _killed(2, 0.05, _SLOW),
+        _run("destroy", machine="another machine"),
+    ),
 }

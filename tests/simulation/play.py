@@ -125,7 +125,7 @@ class _Game:
         self._hands: dict[str, str] = {}
         self._numbers = count(1)
         #: The records of sent purchases, by machine.
-        self._begun: dict[str, dict[str, dict[Ref, Sent]]] = {}
+        self._begun: dict[str, dict[str, tuple[float, dict[Ref, Sent]]]] = {}
         self._person = Person(world, ignored)
         self._story: list[str] = []
         self._hash = hashlib.sha256()

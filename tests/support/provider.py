@@ -173,6 +173,7 @@ class Stack:
     runs: int = 0
     #: The purchases that the runs of this machine sent, by the number of the run.
     sent: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
 
     def move_to_another_machine(self) -> None:
         """Keep only the state."""
@@ -273,6 +274,7 @@ class Stack:
             settings=Settings(self.settings, {}),
             find_run=lambda _hidden: run,
             begun_in=self.sent.get,
+            begun_for=lambda _urn: {self.began[one]: sent for one, sent in self.sent.items()},
             show=self.lines,
             stop_reason=lambda: self.stop_reason(),
             clock=self.clock,
@@ -330,6 +332,7 @@ class _Engine:
         early = [one for one in declared if not program[one.leaf.rpartition("::")[2]].late]
         claims = Claims(stack.clock)
         stack.sent[f"run-{stack.runs}"] = claims.sent
+        stack.began[f"run-{stack.runs}"] = stack.clock()
         self.run = Run(
             number=f"run-{stack.runs}",
             claims=claims,

@@ -6,10 +6,20 @@ from __future__ import annotations
 
 import pytest
 
-from chatdaddy_pulumi.client import NotFound, Unknown
+from chatdaddy_pulumi.client import NotFound, Unknown, Unreachable
 from chatdaddy_pulumi.client.models import ArchiveProgress
 from chatdaddy_pulumi.provider.account import AccountProvider
-from tests.support.provider import Declaration, Failed, Late, Program, Stack, account, fleet
+from tests.support.provider import (
+    Declaration,
+    Failed,
+    Killed,
+    Late,
+    Program,
+    Stack,
+    account,
+    fleet,
+    killed,
+)
 from tests.support.team import Team
 
 BOTH: Program = {"alice": account(), "f": fleet({"x": {}, "y": {}})}
@@ -58,6 +68,140 @@ def test_a_destroy_waits_for_a_purchase_whose_answer_was_just_lost(
         assert stack.clock() == before
     else:
         assert 20 < stack.clock() - before < 40
+
+
+# --- what the intent's removal knows of interrupted purchases
+
+
+def killed_up(team: Team, stack: Stack, program: Program, *, done: bool = False) -> None:
+    with killed(team, done=done), pytest.raises(Killed):
+        stack.up(program)
+
+
+def refuse_to_look(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise Unreachable("down", call="GET /im/accounts")
+
+    for name in ("snapshot", "search", "user_id"):
+        monkeypatch.setattr(team, name, fail)
+
+
+ONE_OF_EACH = pytest.mark.parametrize(
+    "one", [account(), fleet({"alice": {}})], ids=["account", "fleet"]
+)
+
+
+@ONE_OF_EACH
+@pytest.mark.parametrize("is_held", [True, False])
+def test_a_destroy_after_a_kill_waits_for_the_purchase(
+    team: Team, stack: Stack, one: Declaration, is_held: bool
+) -> None:
+    if is_held:  # its resource has an account, and is removed in the same destroy
+        stack.up({"alice": fleet({"x": {}})})
+        one = fleet({"x": {}, "alice": {}})
+        team.clock += 60
+    killed_up(team, stack, {"alice": one})
+    team.clock += 60
+    with pytest.raises(Failed, match=r"'alice'.*`pulumi destroy` again in 14 min"):
+        stack.destroy()
+    late = team.buy("alice", by="us").account_id
+    stack.destroy()
+    (warning,) = stack.lines.warnings
+    assert warning.startswith(f"{late} ('alice') may have been bought")
+    assert team.live() == {late}
+
+
+@ONE_OF_EACH
+def test_a_destroy_after_a_kill_waits_no_longer_than_a_purchase_takes(
+    team: Team, stack: Stack, one: Declaration
+) -> None:
+    killed_up(team, stack, {"alice": one})
+    team.clock += 14.5 * 60
+    stack.destroy()
+    assert stack.lines.warnings == []
+    assert 20 < stack.clock() - team.clock + 30 < 40
+
+
+@ONE_OF_EACH
+def test_a_destroy_on_another_machine_tells_what_may_still_appear(
+    team: Team, stack: Stack, one: Declaration
+) -> None:
+    killed_up(team, stack, {"alice": one})
+    stack.move_to_another_machine()
+    team.clock += 60
+    stack.destroy()
+    (warning,) = stack.lines.warnings
+    assert "'alice'" in warning
+    assert "may still appear within 14 min" in warning
+
+
+def test_a_destroy_on_another_machine_names_what_appeared(team: Team, stack: Stack) -> None:
+    killed_up(team, stack, {"f": fleet({"alice": {}})}, done=True)
+    stack.move_to_another_machine()
+    stack.destroy()
+    (warning,) = stack.lines.warnings
+    assert warning.startswith(f"{next(iter(team.live()))} ('alice') may have been bought")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_destroy_that_can_not_look_forgets_no_purchase(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    killed_up(team, stack, BOTH, done=there)
+    with monkeypatch.context() as down:
+        refuse_to_look(team, down)
+        with pytest.raises(Failed, match="nothing is forgotten: an interrupted run may have"):
+            stack.destroy()
+    team.clock += 60 * 60
+    stack.destroy()
+    assert len(stack.lines.warnings) == len(team.live()) == int(there)
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+@pytest.mark.parametrize("recovered", [True, False])
+def test_a_destroy_of_what_is_settled_does_not_look(
+    team: Team,
+    stack: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: bool,
+    recovered: bool,
+) -> None:
+    if recovered:
+        killed_up(team, stack, BOTH, done=True)
+    stack.up(BOTH)
+    if elsewhere:
+        stack.move_to_another_machine()
+    refuse_to_look(team, monkeypatch)
+    stack.destroy()
+    assert team.live() == set()
+
+
+def test_a_destroy_does_not_wait_for_what_a_moved_entry_has(team: Team, stack: Stack) -> None:
+    killed_up(team, stack, {"f": fleet({"old": {"nickname": "x"}})}, done=True)
+    stack.up({"g": fleet({"new": {"nickname": "x"}})})
+    assert team.purchases == 1
+    stack.destroy()
+    assert stack.lines.warnings == []
+    assert team.live() == set()
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_destroy_knows_of_a_purchase_whose_entry_was_dropped(
+    team: Team, stack: Stack, elsewhere: bool
+) -> None:
+    """The fleet was worked on since: its state does not know of the entry."""
+    stack.up({"f": fleet({"x": {}})})
+    team.clock += 60
+    killed_up(team, stack, {"f": fleet({"x": {}, "y": {}})})
+    team.clock += 60
+    stack.up({"f": fleet({"x": {"tier": "unlimited"}})})
+    if elsewhere:
+        stack.move_to_another_machine()
+        stack.destroy()
+        assert any("'y'" in one for one in stack.lines.warnings)
+    else:
+        with pytest.raises(Failed, match=r"f/y \('y'\)"):
+            stack.destroy()
 
 
 def test_nothing_is_done_if_the_run_of_the_program_is_not_found(stack: Stack) -> None:

@@ -12,7 +12,14 @@ from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.provider import run_file
 from chatdaddy_pulumi.provider.run_context import Declared
-from chatdaddy_pulumi.provider.run_file import MissedFile, RunFile, begun_in, find_run, root_of
+from chatdaddy_pulumi.provider.run_file import (
+    MissedFile,
+    RunFile,
+    begun_for,
+    begun_in,
+    find_run,
+    root_of,
+)
 from chatdaddy_pulumi.spec.identity import Identity
 
 ALICE, BOB = Ref("urn::alice"), Ref("urn::fleet", "bob")
@@ -66,6 +73,23 @@ def test_a_later_run_knows_when_it_was_sent() -> None:
     found = begun_in(run.number)
     assert found is not None
     assert found[ALICE].account_id == "acc1"
+
+
+def test_a_destroy_finds_what_the_runs_of_its_stack_sent() -> None:
+    urn = "urn:pulumi:s::p::type::chatdaddy-intent"
+    first, _, second = a_run(), a_run(stack="o/p/other"), a_run()
+    first.sends(ALICE)
+    second.bought("acc1", BOB)
+    found = begun_for(urn)
+    assert [{ref: one.account_id for ref, one in found[at].items()} for at in sorted(found)] == [
+        {ALICE: ""},
+        {BOB: "acc1"},
+    ]
+    assert sorted(found) == [first.run().at, second.run().at]
+    (path,) = first.path.parent.glob(f"*{first.number}*-begun")
+    path.write_text('["+", "urn')
+    assert list(begun_for(urn)) == [second.run().at]
+    assert begun_for("") == {}
 
 
 def test_a_nickname_that_is_reserved_is_not_sent_yet() -> None:
