@@ -176,7 +176,7 @@ class IntentProvider:
         shown: dict[str, Any] = {
             name: news[name] for name in ("noted", "buys", "__urn") if name in news
         }
-        state = StoredIntent(notes, context.orders)
+        state = StoredIntent(notes, context.orders, self._host.settings.team_id)
         return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
@@ -255,7 +255,8 @@ class _Found:
             await self._look_for(context.suspected, facts)
             taken = {one.account_id for one in recovered_now(facts).accounts.values()}
             taken |= {str(one.said.adopt) for one in self._declared_entries()}
-            self._host.name_suspects(facts, context.suspected.values(), taken)
+            ours = [one for id_, one in context.suspected.items() if not self._is_anothers(id_)]
+            self._host.name_suspects(facts, ours, taken)
 
     # --- what is declared and held
 
@@ -324,6 +325,10 @@ class _Found:
 
     # --- the orders of earlier runs
 
+    def _is_anothers(self, order_id: OrderId) -> bool:
+        """Whether the order's entry has another provider now, whose intent has the order, too."""
+        return self._context.provider_of(order_id.ref) not in (None, self._context.provider)
+
     async def _look_for(self, orders: dict[OrderId, Order], facts: Facts) -> None:
         """Look for the results of the orders, and put the view into `facts`.
 
@@ -375,7 +380,8 @@ class _Found:
             for entry in entries
             if entry.identity is not None and self._wants_one(entry, ownership)
         }
-        for ref, order_id in assign(orders, wanting).items():
+        ours = [order_id for order_id in orders if not self._is_anothers(order_id)]
+        for ref, order_id in assign(ours, wanting).items():
             context.awaited[ref] = orders.pop(order_id)
         context.suspected.update(
             (order_id, order._replace(idle=True)) for order_id, order in orders.items()

@@ -10,17 +10,19 @@ from functools import cached_property
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, type_of
+from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, name_of, type_of
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
+    INTENT,
     INTENT_TYPE,
     MARK_TYPE,
     ORDERS,
     StoredIntent,
     read_orders,
+    write_orders,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.identity import Identity
@@ -95,26 +97,33 @@ def _sent_for(ref: Ref, known: Mapping[Ref, Sent]) -> Sent | None:
     return max(alike, default=None)
 
 
-class OpenOrders:
-    """The purchases that an intent still has to settle in a run of the program."""
+class _SavedIntent:
+    """An intent of the saved state, and what its last run may have bought."""
 
-    def __init__(self, host: Host, urn: str, olds: Mapping[str, Any]) -> None:
+    def __init__(self, host: Host, urn: str, olds: Mapping[str, Any] | None = None) -> None:
+        """`olds`: its inputs; None for the intent of another provider, which can't be read."""
         self._host = host
         self._context = host.context
         self._saved = host.context.run.saved
-        self._olds = olds
+        outputs = self._saved.get(urn) or {}
+        state = StoredIntent.load(outputs)
+        if olds is None:
+            noted_at = max((note.at for note in state.notes.values()), default=0.0)
+            olds = {RUN_AT: noted_at, ORDERS: write_orders(state.orders)}
+        self._orders = read_orders(_text(olds.get(ORDERS)))
         mark = self._saved.get(urn.replace(f"::{INTENT_TYPE}::", f"::{MARK_TYPE}::"))
         self._last = _LastRun.read(olds, mark, host)
-        #: The saved notes, without those of resources that have saved their outcomes.
-        self.notes = StoredIntent.load(self._saved.get(urn) or {}, self._outcome_is_known).notes
-        self._urn = urn
+        #: Its notes, without those of resources that have saved their outcomes.
+        self.notes = StoredIntent.load(outputs, self._outcome_is_known).notes
+        self.team = state.team
+        self.provider = urn.rpartition("::")[2].removeprefix(INTENT).removeprefix("-")
 
     def _outcome_is_known(self, holder: str) -> bool:
         """Whether a resource's state has the outcomes of all its purchases in the last run.
 
         A fleet saves them when its work ends. An `Account` saves a purchase without an answer.
         """
-        urn = self._today(Ref(holder)).holder
+        urn = self._context.today(Ref(holder)).holder
         saved = self._saved.get(urn)
         if self._last is None or saved is None:
             return False
@@ -126,26 +135,17 @@ class OpenOrders:
             return _number(saved.get("__worked_at")) > self._last.began
         return bool(worked_in == self._last.number)
 
-    def find(self) -> dict[OrderId, Order]:
-        """The orders in the state, without those that the state itself settles."""
-        ownership = self._context.ownership
+    def orders(self) -> dict[OrderId, Order]:
+        """Its orders, and those that its last run may have sent."""
         found: dict[OrderId, Order] = {}
-        for saved, order in read_orders(_text(self._olds.get(ORDERS))).items():
-            order_id = OrderId(self._today(saved.ref), saved.identity)
-            own = ownership.held(order_id.ref)
+        for saved, order in self._orders.items():
+            order_id = OrderId(self._context.today(saved.ref), saved.identity)
+            own = self._context.ownership.held(order_id.ref)
             if own and own.account_id == self._bought_last(order_id.ref) and not order.bought:
                 order = order.besides(own.account_id)
             found[order_id] = order
         self._add_sent(found)
-        self._add_unanswered(found)
-        return {
-            order_id: order
-            for order_id, order in found.items()
-            if not (
-                (own := ownership.held(order_id.ref))
-                and order.became(own.account_id, {own.identity})
-            )
-        }
+        return found
 
     def _bought_last(self, ref: Ref) -> str:
         """The account that the last run bought for the entry; "" if that is not known."""
@@ -154,7 +154,6 @@ class OpenOrders:
         return "" if sent is None else sent.account_id
 
     def _add_sent(self, found: dict[OrderId, Order]) -> None:
-        """Add orders for the noted purchases that the last run may have sent."""
         last = self._last
         if last is None:
             return
@@ -163,7 +162,7 @@ class OpenOrders:
             sent = last.order(ref, note, slowest_s)
             if sent is None:
                 continue
-            order_id = OrderId(self._today(ref), note.identity)
+            order_id = OrderId(self._context.today(ref), note.identity)
             own = self._context.ownership.held(order_id.ref)
             if own is not None and own.account_id == sent.bought:
                 continue
@@ -174,8 +173,61 @@ class OpenOrders:
             elif last.known is not None or not found[order_id].idle:
                 found[order_id] = found[order_id].merged(sent)
 
+
+class OpenOrders:
+    """The purchases that an intent still has to settle in a run of the program."""
+
+    def __init__(self, host: Host, urn: str, olds: Mapping[str, Any]) -> None:
+        self._context = host.context
+        self._saved = host.context.run.saved
+        self._team_id = host.settings.team_id
+        self._own = _SavedIntent(host, urn, olds)
+        self._others = [
+            _SavedIntent(host, other)
+            for other in self._saved
+            if type_of(other) == INTENT_TYPE and other != urn
+        ]
+        self.notes = self._own.notes
+
+    def find(self) -> dict[OrderId, Order]:
+        """The orders in the state, without those that the state itself settles."""
+        found = self._own.orders()
+        self._add_unanswered(found)
+        for other in self._others:
+            for order_id, order in other.orders().items():
+                if self._is_for_us(order_id, other):
+                    _add(found, order_id, order)
+        return {
+            order_id: order
+            for order_id, order in found.items()
+            if not (
+                (own := self._context.ownership.held(order_id.ref))
+                and order.became(own.account_id, {own.identity})
+            )
+        }
+
+    def _is_for_us(self, order_id: OrderId, other: _SavedIntent) -> bool:
+        """Whether an order of another provider's intent is for an entry of this provider: for the
+        same entry, or else for one that asks for the same."""
+        provider = self._context.provider_of(order_id.ref)
+        if provider is not None:
+            return provider == self._context.provider
+        if other.team != self._team_id:
+            return False
+        wanting = {
+            declared.provider
+            for declared in self._context.run.declared
+            for key, said in (declared.entries or {}).items()
+            if said.identity == order_id.identity
+            and self._context.ownership.held(Ref(name_of(declared), key)) is None
+        }
+        return self._context.provider in wanting and other.provider not in wanting
+
     def _add_unanswered(self, found: dict[OrderId, Order]) -> None:
-        """Add the purchases that resources have saved as unanswered."""
+        """Add the purchases that resources have saved as unanswered.
+
+        The intent of a resource's provider has them, or any if the program drops the resource.
+        """
         for urn, outputs in self._saved.items():
             unanswered: dict[str, Order] = {}
             if type_of(urn) == FLEET_TYPE and outputs.get(ORDERS):
@@ -183,37 +235,15 @@ class OpenOrders:
             elif type_of(urn) == ACCOUNT_TYPE:
                 order = self._context.account(urn).order
                 unanswered = {} if order is None else {"": order}
-            if unanswered and self._is_anothers(urn):
+            declared = self._context.declared(urn) if unanswered else None
+            if declared is not None and declared.provider != self._context.provider:
                 continue
             for key, order in unanswered.items():
-                order_id = OrderId(Ref(urn, key), order.note.identity)
-                found[order_id] = order.merged(found[order_id]) if order_id in found else order
+                _add(found, OrderId(Ref(urn, key), order.note.identity), order)
 
-    def _is_anothers(self, urn: str) -> bool:
-        """Whether another provider's intent has the resource's orders, and this one never noted it.
 
-        If the program has given the resource another provider, this intent has noted it.
-        """
-        declared = self._context.declared(urn)
-        if declared is None or declared.provider == self._context.provider:
-            return False
-        return leaf_of(urn) not in self._noted
-
-    @cached_property
-    def _noted(self) -> set[str]:
-        """The resources whose entries this intent has noted, by type and name."""
-        state = StoredIntent.load(self._saved.get(self._urn) or {})
-        return {leaf_of(ref.holder) for ref in state.notes}
-
-    def _today(self, ref: Ref) -> Ref:
-        """The entry by its current URN, if it was named only by type and name."""
-        if ref.holder.startswith("urn:"):
-            return ref
-        declared = self._context.run.declared
-        known = [*self._saved, *(one.urn for one in declared if one.urn)]
-        return ref._replace(
-            holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
-        )
+def _add(found: dict[OrderId, Order], order_id: OrderId, order: Order) -> None:
+    found[order_id] = order.merged(found[order_id]) if order_id in found else order
 
 
 class OrdersAtRemoval:
@@ -259,10 +289,7 @@ class OrdersAtRemoval:
     def _is_kept(self, ref: Ref) -> bool:
         """Whether the program declares the entry, so that the intent of its provider keeps it."""
         context = self._host.context
-        declared = context.declared(ref.holder)
-        if declared is None or not context.run.claims.checked:
-            return False
-        return declared.entries is None or ref.key in declared.entries
+        return context.provider_of(ref) is not None and context.run.claims.checked
 
     def _sent(self, ref: Ref, note: Note) -> Order | None:
         """The order that may have been sent for a note."""

@@ -263,6 +263,23 @@ class RunContext:
         """The URN in the saved state of a declared resource; None if it is not there."""
         return self._matching.saved_urns.get(name_of(declared))
 
+    def provider_of(self, ref: Ref) -> str | None:
+        """The provider of a declared entry, or of one that may be declared late; None if it is not
+        declared."""
+        declared = self.declared(ref.holder)
+        if declared is None or (declared.entries is not None and ref.key not in declared.entries):
+            return None
+        return declared.provider
+
+    def today(self, ref: Ref) -> Ref:
+        """The entry by its current URN, if it was named only by type and name."""
+        if ref.holder.startswith("urn:"):
+            return ref
+        known = [*self.run.saved, *(one.urn for one in self.run.declared if one.urn)]
+        return ref._replace(
+            holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
+        )
+
     def urn_today(self, urn: str, account_id: str = "") -> str:
         """The URN under which the program declares a resource of the saved state.
 

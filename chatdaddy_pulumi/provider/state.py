@@ -35,6 +35,9 @@ FLEET_TYPE = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 INTENT_TYPE = "pulumi-python:dynamic/chatdaddy:Intent"
 MARK_TYPE = "chatdaddy:index:Intent"
 
+#: The name of the intent's resource and of its mark; with ``-NAME`` for an explicit provider.
+INTENT = "chatdaddy-intent"
+
 #: The stored property that has a resource's orders. States have this name, so it never changes.
 ORDERS = "__unresolved"
 
@@ -362,6 +365,8 @@ class StoredIntent:
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The orders at the last create or update of the intent, for its removal.
     orders: dict[OrderId, Order] = field(default_factory=dict)
+    #: The team when it noted last; "" in older states.
+    team: str = ""
 
     @classmethod
     def load(
@@ -382,7 +387,8 @@ class StoredIntent:
                     after=group.get("after", 0.0),
                     by=group.get("by", ""),
                 )
-        return cls(found, read_orders(plain(outputs.get(ORDERS))))
+        orders = read_orders(plain(outputs.get(ORDERS)))
+        return cls(found, orders, plain(outputs.get("__team")) or "")
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         groups: dict[tuple[str, float, float, str], list[tuple[Ref, Note]]] = {}
@@ -406,6 +412,8 @@ class StoredIntent:
             told[ORDERS] = write_orders(self.orders)
         return {
             **{name: secret_if(hidden, one) for name, one in told.items()},
+            # The configuration may have it as a secret.
+            **({"__team": secret(self.team)} if self.team else {}),
             "__version": VERSION,
         }
 

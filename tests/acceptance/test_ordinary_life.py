@@ -490,6 +490,17 @@ def test_a_run_is_killed_during_a_purchase(case: Case, proxy: Between, kind: str
     settle(case, program)
 
 
+def test_the_provider_changes_after_a_kill(case: Case, proxy: Between) -> None:
+    kill_during_purchase(case, proxy, TEAM_PROVIDER, fleet("team", {"alice": {}}, WITH_PROVIDER))
+    alice = live(case)["alice"]
+    program = fleet("team", {"alice": {}})
+    out = case.up(program)
+    assert case.server.writes() == {}
+    assert alice in out
+    assert "may have been bought" not in out
+    settle(case, program)
+
+
 def kill_during_purchase(case: Case, proxy: Between, *program: str) -> None:
     """The account is bought, and the run is killed before it gets the answer."""
     case.program(*program)

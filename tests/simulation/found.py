@@ -733,4 +733,64 @@ FOUND: dict[str, History] = {
         _killed(2, 0.05, _SLOW),
         _run("destroy", machine="another machine"),
     ),
+    "killed, then the fleet gets another provider of the same team": _history(
+        _edit(_fleet("fleet1", k1=_entry(3, existing="allow"))),
+        _killed(1, 0.05),
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            Change("option", ("fleet1", "provider", "us")),
+        ),
+        _up(),
+    ),
+    "killed during a slow purchase, then another provider of the same team": _history(
+        _edit(_fleet("fleet1", k1=_entry(3))),
+        _killed(1, 0.05, _SLOW),
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            Change("option", ("fleet1", "provider", "us")),
+        ),
+        _up(),
+    ),
+    "killed during a slow purchase, then the default provider": _history(
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            _fleet("fleet1", options={"provider": "us"}, k1=_entry(3)),
+        ),
+        _killed(1, 0.05, _SLOW),
+        _edit(Change("option", ("fleet1", "provider", ""))),
+        _up(),
+        WaitStep(1000.0),
+        _up(),
+    ),
+    "killed, then another provider, and an entry of the old one asks for the same": _history(
+        _edit(
+            _fleet("fleet1", k1=_entry(3, nickname="ida", existing="allow")),
+            _fleet("fleet2", k2=_entry(4)),
+        ),
+        _killed(2, 0.05, _SLOW),
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            Change("option", ("fleet1", "provider", "us")),
+            Change("add", ("fleet2", "k5", _entry(5, nickname="ida", existing="allow"))),
+        ),
+        _up(),
+        WaitStep(1000.0),
+        _up(),
+    ),
+    "killed, then a fleet of another name and provider": _history(
+        _edit(_fleet("fleet1", k1=_entry(3, nickname="ida", existing="allow"))),
+        _killed(1, 0.05, _SLOW),
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            Change("drop block", ("fleet1",)),
+            _fleet(
+                "fleet2",
+                options={"provider": "us"},
+                k2=_entry(3, nickname="ida", existing="allow"),
+            ),
+        ),
+        _up(),
+        WaitStep(1000.0),
+        _up(),
+    ),
 }
