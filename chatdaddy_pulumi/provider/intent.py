@@ -41,7 +41,13 @@ from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import Checked, Created, Difference, Host, Read, id_of, urn_of
-from chatdaddy_pulumi.provider.open_orders import RUN, RUN_AT, OpenOrders, OrdersAtRemoval
+from chatdaddy_pulumi.provider.open_orders import (
+    RUN,
+    RUN_AT,
+    OpenOrders,
+    OrdersAtRemoval,
+    refuse_other_team,
+)
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -187,12 +193,14 @@ class IntentProvider:
 
         Raises:
             NotDone: a purchase was sent and may still be done, or ChatDaddy can't be asked.
+            WrongTeam: a purchase of another team than the configured one is open.
         """
         host, state = self._host, StoredIntent.load(outputs)
         destroys = not host.context_of_removal().run.number
         left = OrdersAtRemoval(host, urn_of(outputs), state)
         if not left.open:
             return
+        refuse_other_team(state.team, host.settings.team_id, left.open)
         if outputs.get("buys") == "secret":
             host.hide({"notes": [[*ref, *identity] for ref, identity in left.open]}, ["notes"])
         open_orders = {f"{id_.ref.label} ({id_.identity.nickname!r})": id_ for id_ in left.open}

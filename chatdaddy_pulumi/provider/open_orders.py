@@ -4,12 +4,14 @@ machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.key_lists import listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, name_of, type_of
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent
 from chatdaddy_pulumi.provider.host import Host
@@ -116,6 +118,8 @@ class _SavedIntent:
         #: Its notes, without those of resources that have saved their outcomes.
         self.notes = StoredIntent.load(outputs, self._outcome_is_known).notes
         self.team = state.team
+        self.noted = {(ref, note.at) for ref, note in state.notes.items()}
+        self.noted |= {(one.ref, order.note.at) for one, order in state.orders.items()}
         self.provider = urn.rpartition("::")[2].removeprefix(INTENT).removeprefix("-")
 
     def _outcome_is_known(self, holder: str) -> bool:
@@ -187,24 +191,35 @@ class OpenOrders:
             for other in self._saved
             if type_of(other) == INTENT_TYPE and other != urn
         ]
+        self._intents = [self._own, *self._others]
         self.notes = self._own.notes
 
     def find(self) -> dict[OrderId, Order]:
-        """The orders in the state, without those that the state itself settles."""
-        found = self._own.orders()
-        self._add_unanswered(found)
+        """The orders in the state, without those that the state itself settles.
+
+        Raises:
+            WrongTeam: one of them is of another team than the configured one.
+        """
+        teams: dict[str, dict[OrderId, Order]] = {self._own.team: self._own.orders()}
+        for order_id, order in self._unanswered():
+            noted = (order_id.ref, order.note.at)
+            first = next((one for one in self._intents if noted in one.noted), self._own)
+            _add(teams.setdefault(first.team, {}), order_id, order)
         for other in self._others:
             for order_id, order in other.orders().items():
                 if self._is_for_us(order_id, other):
-                    _add(found, order_id, order)
-        return {
-            order_id: order
-            for order_id, order in found.items()
-            if not (
-                (own := self._context.ownership.held(order_id.ref))
-                and order.became(own.account_id, {own.identity})
-            )
-        }
+                    _add(teams.setdefault(other.team, {}), order_id, order)
+        found: dict[OrderId, Order] = {}
+        for team, orders in teams.items():
+            left = {id_: order for id_, order in orders.items() if not self._is_held(id_, order)}
+            refuse_other_team(team, self._team_id, left)
+            for order_id, order in left.items():
+                _add(found, order_id, order)
+        return found
+
+    def _is_held(self, order_id: OrderId, order: Order) -> bool:
+        own = self._context.ownership.held(order_id.ref)
+        return own is not None and order.became(own.account_id, {own.identity})
 
     def _is_for_us(self, order_id: OrderId, other: _SavedIntent) -> bool:
         """Whether an order of another provider's intent is for an entry of this provider: for the
@@ -223,8 +238,8 @@ class OpenOrders:
         }
         return self._context.provider in wanting and other.provider not in wanting
 
-    def _add_unanswered(self, found: dict[OrderId, Order]) -> None:
-        """Add the purchases that resources have saved as unanswered.
+    def _unanswered(self) -> Iterator[tuple[OrderId, Order]]:
+        """The purchases that resources have saved as unanswered.
 
         The intent of a resource's provider has them, or any if the program drops the resource.
         """
@@ -239,7 +254,22 @@ class OpenOrders:
             if declared is not None and declared.provider != self._context.provider:
                 continue
             for key, order in unanswered.items():
-                _add(found, OrderId(Ref(urn, key), order.note.identity), order)
+                yield OrderId(Ref(urn, key), order.note.identity), order
+
+
+def refuse_other_team(team_id: str, configured: str, orders: Iterable[OrderId]) -> None:
+    """Refuse to go on in another team while purchases of a team are open.
+
+    Raises:
+        WrongTeam: with both teams.
+    """
+    names = [one.ref.label for one in orders]
+    if names and team_id and team_id != configured:
+        raise WrongTeam(
+            f"an interrupted run may have bought {listed(names)} in the team {team_id!r}, but "
+            f"{configured!r} is configured. Nothing was done. Set chatdaddy:teamId, or the team_id "
+            "of the Provider, to the stack's own team until `pulumi up` succeeds"
+        )
 
 
 def _add(found: dict[OrderId, Order], order_id: OrderId, order: Order) -> None:

@@ -922,6 +922,12 @@ class Person:
             yield "what ignores all changes can't finish work of before"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"
+        if "an interrupted run may have bought" in ran.text and any(
+            other.stack == ran.stack and other.operation == "up" and other.team != ran.team
+            for other in self._runs.values()
+            if not other.done and repr(other.team) in ran.text
+        ):
+            yield "an interrupted purchase in another team"
         yield from self._accepted_reasons_of_entries(ran, program)
 
     def _accepted_reasons_of_entries(self, ran: Ran, program: Program) -> Iterator[str]:

@@ -234,3 +234,50 @@ def test_an_answer_with_another_entrys_account_is_no_purchase(
     stack.up(wanted)
     assert set(stack.ids().values()) == team.live()
     assert team.purchases == 2
+
+
+# --- another team
+
+
+@pytest.mark.parametrize(
+    ("kind", "elsewhere"), [("account", False), ("fleet", False), ("fleet", True)]
+)
+def test_another_team_is_refused_while_a_purchase_is_open(
+    team: Team, stack: Stack, kind: str, elsewhere: bool
+) -> None:
+    """The stack holds nothing, so only the intent knows its team."""
+    wanted = ALICE if kind == "account" else allow({"alice": {}})
+    killed_up(team, stack, wanted)
+    if elsewhere:
+        stack.move_to_another_machine()
+    stack.settings["teamId"] = "others"
+    for later in (1 * MINUTE, 60 * MINUTE):
+        team.clock += later
+        for run in (stack.preview, stack.up):
+            with pytest.raises(Refused, match="in the team 'team', but 'others' is configured"):
+                run(wanted)
+    with pytest.raises(Failed, match="in the team 'team', but 'others' is configured"):
+        stack.destroy()
+    stack.settings["teamId"] = "team"
+    stack.up(wanted)
+    assert team.purchases == 1
+    assert stack.all_ids() == team.live()
+
+
+def test_a_stack_that_has_bought_nothing_may_change_its_team(team: Team, stack: Stack) -> None:
+    with pytest.raises(Killed):
+        stack.up(ALICE, killed_after="chatdaddy-intent")
+    stack.settings["teamId"] = "others"
+    stack.up(ALICE)
+    assert team.purchases == 1
+
+
+def test_a_stack_whose_state_does_not_have_the_team_is_not_refused(
+    team: Team, stack: Stack
+) -> None:
+    killed_up(team, stack, ALICE)
+    for one in stack.saved.values():
+        one.outputs.pop("__team")
+    stack.settings["teamId"] = "others"
+    stack.up(ALICE)
+    assert stack.all_ids() == team.live()
