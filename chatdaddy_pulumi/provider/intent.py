@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.lifecycle.decisions import (
@@ -36,6 +36,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     OrderId,
     assign,
     came_to_nothing,
+    suspects,
 )
 from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
@@ -63,6 +64,9 @@ from chatdaddy_pulumi.provider.state import (
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
+
+if TYPE_CHECKING:
+    from chatdaddy_pulumi.client import ObservedAccount
 
 #: Inputs of the intent that are saved in every update and never shown.
 _SAVED = (RUN, RUN_AT, ORDERS)
@@ -367,15 +371,7 @@ class _Found:
         context, ownership = self._context, facts.ownership
         now = self._host.clock()
         for order_id, order in list(orders.items()):
-            free = [
-                account
-                for account in (
-                    *facts.view.named(order_id.identity.nickname),
-                    *facts.view.nameless,
-                    *filter(None, [facts.view.get(order.bought)]),
-                )
-                if is_free(facts, account.account_id)
-            ]
+            free = self._free_accounts(order_id, order, facts)
             if came_to_nothing(order, free, facts.user_id, now):
                 del orders[order_id]
             elif order.bought:
@@ -401,15 +397,36 @@ class _Found:
             idle = idle or bool(order.missing_since)
             context.awaited[ref] = order._replace(idle=idle)
 
+    @staticmethod
+    def _free_accounts(order_id: OrderId, order: Order, facts: Facts) -> list[ObservedAccount]:
+        """The accounts that may be the order's result, and that nobody holds."""
+        return [
+            account
+            for account in (
+                *facts.view.named(order_id.identity.nickname),
+                *facts.view.nameless,
+                *filter(None, [facts.view.get(order.bought)]),
+            )
+            if is_free(facts, account.account_id)
+        ]
+
     def _settle_adopted(self, orders: dict[OrderId, Order], facts: Facts) -> None:
-        """Settle an order whose account a person has taken over with `adopt`."""
+        """Settle an order whose account a person has taken over with `adopt`.
+
+        If another account may be its result, too, it stays, so that one is still named.
+        """
         adopted = {one.adopt for own in self._mine() for one in (own.entries or {}).values()}
         for account_id in sorted(one for one in adopted if one in facts.ownership.held_ids):
             account = facts.view.get(account_id)
-            for order_id in sorted(orders):
-                if account is not None and orders[order_id].may_be(account, facts.user_id):
+            fitting = [
+                order_id
+                for order_id in sorted(orders)
+                if account is not None and orders[order_id].may_be(account, facts.user_id)
+            ]
+            for order_id in fitting[:1]:
+                free = self._free_accounts(order_id, orders[order_id], facts)
+                if not suspects([orders[order_id]], free, facts.user_id):
                     del orders[order_id]
-                    break
 
     def _wants_one(self, entry: _Entry, ownership: Ownership) -> bool:
         """Whether the entry will get an account that no entry of the program has had."""

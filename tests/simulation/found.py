@@ -793,4 +793,13 @@ FOUND: dict[str, History] = {
         WaitStep(1000.0),
         _up(),
     ),
+    "killed, and a person buys the same by hand and adopts that one": _history(
+        _edit(_fleet("fleet0", k4=_entry(1, nickname="ida")), _fleet("fleet1")),
+        _killed(1, 0.05),
+        _edit(Change("drop block", ("fleet0",))),
+        HandStep("buy", "hand0", 7, nickname="ida"),
+        _edit(Change("add", ("fleet1", "k0", _entry(2, nickname="ida", adopt="@hand0")))),
+        _up(),
+        _up(),
+    ),
 }
