@@ -216,6 +216,17 @@ def came_to_nothing(
     )
 
 
+def last_made(
+    orders: Collection[Order], accounts: Iterable[ObservedAccount], user_id: str | None
+) -> float:
+    """When the newest account was made that may be a result of the orders, by this machine's clock
+    or a little later; 0 if there is none."""
+    times = [one.created_at_s for one in suspects(orders, accounts, user_id).values()]
+    newest = max((one for one in times if one is not None), default=0.0)
+    behind = max((one.note.at - one.note.after for one in orders if one.note.after), default=0.0)
+    return newest and newest + max(0.0, behind)
+
+
 def suspects(
     orders: Iterable[Order], accounts: Iterable[ObservedAccount], user_id: str | None
 ) -> dict[str, ObservedAccount]:

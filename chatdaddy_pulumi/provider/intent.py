@@ -209,12 +209,11 @@ class IntentProvider:
             host.hide({"notes": [[*ref, *identity] for ref, identity in left.open]}, ["notes"])
         open_orders = {f"{id_.ref.label} ({id_.identity.nickname!r})": id_ for id_ in left.open}
         now = host.clock()
-        coming = {
+        sent = {
             told: left.open[id_]
             for told, id_ in open_orders.items()
-            if left.open[id_].until > now and not left.open[id_].bought
+            if left.open[id_].until > now and not left.open[id_].bought and left.sent_here(id_)
         }
-        sent = {told: one for told, one in coming.items() if left.sent_here(open_orders[told])}
         facts = host.facts()
         waiting = await not_appeared(facts, sent, host.removed)
         with not_done(
@@ -225,7 +224,13 @@ class IntentProvider:
         if waiting:
             minutes = ceil((max(sent[told].until for told in waiting) - host.clock()) / 60)
             raise NotDone(messages.still_appears(waiting, minutes, destroys=destroys))
-        seen = {*sent, *appeared(facts, coming, host.removed)}
+        left.wait_longer(facts)
+        coming = {
+            told: left.open[id_]
+            for told, id_ in open_orders.items()
+            if left.open[id_].until > now and not left.open[id_].bought and told not in sent
+        }
+        seen = appeared(facts, coming, host.removed)
         unseen = [told for told in coming if told not in seen]
         if unseen:
             minutes = ceil((max(coming[told].until for told in unseen) - now) / 60)
@@ -257,6 +262,7 @@ class _Found:
         orders = self._open_orders.find()
         if orders:
             await self._look_for(orders, facts)
+            self._open_orders.wait_longer(orders, facts)
             self._sort_orders(orders, entries, facts)
         listed_team = await self._verify(facts)
         self._choose_to_note(facts, entries)

@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
+from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, name_of, type_of
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent, last_made
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -112,6 +113,10 @@ class _SavedIntent:
         if olds is None:
             noted_at = max((note.at for note in state.notes.values()), default=0.0)
             olds = {RUN_AT: noted_at, ORDERS: write_orders(state.orders)}
+        #: The orders that the last run may have sent, since this machine does not know.
+        self.guessed: set[OrderId] = set()
+        #: Until when the last run lived at least, by what it has saved.
+        self.lived_until = 0.0
         self._orders = read_orders(_text(olds.get(ORDERS)))
         mark = self._saved.get(urn.replace(f"::{INTENT_TYPE}::", f"::{MARK_TYPE}::"))
         self._last = _LastRun.read(olds, mark, host)
@@ -137,7 +142,10 @@ class _SavedIntent:
         worked_in = saved.get("__worked_in")
         if not worked_in:  # an older state, without the number of a run
             return _number(saved.get("__worked_at")) > self._last.began
-        return bool(worked_in == self._last.number)
+        if worked_in != self._last.number:
+            return False
+        self.lived_until = max(self.lived_until, _number(saved.get("__worked_at")))
+        return True
 
     def orders(self) -> dict[OrderId, Order]:
         """Its orders, and those that its last run may have sent."""
@@ -170,6 +178,8 @@ class _SavedIntent:
             own = self._context.ownership.held(order_id.ref)
             if own is not None and own.account_id == sent.bought:
                 continue
+            if last.known is None:
+                self.guessed.add(order_id)
             if order_id not in found:
                 # The order of an older note is settled by now.
                 if note.at >= last.at - 1:
@@ -185,6 +195,7 @@ class OpenOrders:
         self._context = host.context
         self._saved = host.context.run.saved
         self._team_id = host.settings.team_id
+        self._slowest_s = host.settings.options().slowest_purchase_s
         self._own = _SavedIntent(host, urn, olds)
         self._others = [
             _SavedIntent(host, other)
@@ -216,6 +227,12 @@ class OpenOrders:
             for order_id, order in left.items():
                 _add(found, order_id, order)
         return found
+
+    def wait_longer(self, orders: dict[OrderId, Order], facts: Facts) -> None:
+        """Wait for what a run of another machine sent at its end, as far as it is seen to live."""
+        for one in self._intents:
+            guessed = one.guessed & orders.keys()
+            _wait_longer(orders, guessed, facts, self._slowest_s, one.lived_until)
 
     def _is_held(self, order_id: OrderId, order: Order) -> bool:
         own = self._context.ownership.held(order_id.ref)
@@ -272,6 +289,22 @@ def refuse_other_team(team_id: str, configured: str, orders: Iterable[OrderId]) 
         )
 
 
+def _wait_longer(
+    orders: dict[OrderId, Order],
+    guessed: Iterable[OrderId],
+    facts: Facts,
+    slowest_s: float,
+    lived_until: float = 0.0,
+) -> None:
+    """Extend the waits for the orders of a run, which lived until it bought what is seen of it."""
+    own = {one: orders[one] for one in guessed}
+    seen = last_made(own.values(), facts.view.accounts.values(), facts.user_id)
+    until = max(lived_until, seen) + slowest_s
+    orders.update(
+        {one: order._replace(until=max(order.until, until)) for one, order in own.items()}
+    )
+
+
 def _add(found: dict[OrderId, Order], order_id: OrderId, order: Order) -> None:
     found[order_id] = order.merged(found[order_id]) if order_id in found else order
 
@@ -283,6 +316,8 @@ class OrdersAtRemoval:
         self._host = host
         self._urn = urn
         self._slowest_s = host.settings.options().slowest_purchase_s
+        #: The orders that a run may have sent, since this machine does not know.
+        self._guessed: set[OrderId] = set()
         self._today = {leaf_of(one): one for one in host.removed_holders}
         self._held: dict[Ref, list[HeldAccount]] = {}
         for one, holders in host.removed_holders.items():
@@ -337,7 +372,12 @@ class OrdersAtRemoval:
             return Order(note, sent[0].at, until, again, bought=sent[-1].account_id)
         if any(one.worked_at >= note.at for one in holders):
             return None
+        self._guessed.add(OrderId(ref, note.identity))
         return Order(note, note.at, note.at + self._slowest_s)
+
+    def wait_longer(self, facts: Facts) -> None:
+        """See `OpenOrders.wait_longer`."""
+        _wait_longer(self.open, self._guessed & self.open.keys(), facts, self._slowest_s)
 
     def _without_moved(self, orders: dict[OrderId, Order]) -> dict[OrderId, Order]:
         """The orders whose result another entry did not hold, to which the first was moved."""

@@ -802,4 +802,9 @@ FOUND: dict[str, History] = {
         _up(),
         _up(),
     ),
+    "killed 25 minutes after the begun mark, then another machine": _history(
+        _edit(_fleet("fleet0", **{f"k{number}": _entry(number) for number in range(700)})),
+        _killed(650, 0.5, Faults(slow=1.0, slow_s=100.0)),
+        _run(machine="another machine"),
+    ),
 }

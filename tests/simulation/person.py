@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tests.simulation.api import CALM, LIMITED, Account, ChatDaddyWorld, Event
 from tests.simulation.engine import Outcome
@@ -127,6 +128,11 @@ class Ran:
     def name_of(self, wish: Wish) -> Name:
         providers = {one.name: one.team for one in (self.program or self.wished).providers}
         return providers.get(wish.block.provider, self.team), *wish.identity
+
+    @cached_property
+    def names(self) -> set[Name]:
+        """The names that its program asks for."""
+        return {self.name_of(wish) for wish in self.program.wishes()} if self.program else set()
 
     @property
     def last(self) -> Outcome | None:
@@ -604,7 +610,7 @@ class Person:
             if before.stack == ran.stack
             and before.program is not None
             and before.began_at <= account.created_at + _SERVERS_APART_S
-            and any(ran.name_of(wish) == before.name_of(one) for one in before.program.wishes())
+            and ran.name_of(wish) in before.names
             and (not before.done or (before is ran and ran.step.faults.loses_answers))
         ]
         alike = ran.name_of(wish) == _name(account) and account.created_by == US

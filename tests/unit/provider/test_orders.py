@@ -120,6 +120,25 @@ def test_a_purchase_that_never_appeared_is_made_again(team: Team, stack: Stack) 
     assert stack.preview(wanted) == set()
 
 
+def test_a_long_run_of_another_machine_lived_until_its_last_purchase(
+    team: Team, stack: Stack
+) -> None:
+    wanted = allow({"a": {}, "b": {}})
+    killed_up(team, stack, wanted, done=False)
+    stack.move_to_another_machine()
+    team.clock += 20 * MINUTE
+    first = team.buy("a", by="us").account_id
+    team.clock += 5 * MINUTE
+    with pytest.raises(Refused, match="may still appear within 10 min"):
+        stack.preview(wanted)
+    stack.up(wanted)
+    assert stack.ids() == {"a": first}
+    assert "may still appear within" in stack.failed()["b"]
+    team.clock += 11 * MINUTE
+    stack.up(wanted)
+    assert team.purchases == 1
+
+
 def test_a_late_account_is_named_if_another_was_bought(team: Team, stack: Stack) -> None:
     wanted = allow({"a": {}})
     killed_up(team, stack, wanted, done=False)
