@@ -327,6 +327,20 @@ def appeared(facts: Facts, orders: Mapping[str, Order], removed: Collection[str]
     return found
 
 
+def refuse_shared(ownership: Ownership, ref: Ref, account_id: str) -> None:
+    """Refuse to change an account that another entry, which stays, has too.
+
+    Raises:
+        LifecycleError: with both entries, and what to do.
+    """
+    other = ownership.holder_of(account_id, but=ref)
+    if other is not None:
+        raise LifecycleError(
+            f"{account_id} was not changed: {ref.label} and {other.label} both have it. Remove one "
+            "of the two from the program, which keeps the account, and run it again"
+        )
+
+
 def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
     """Refuse to remove accounts, given by key, that may belong to other entries.
 

@@ -23,7 +23,13 @@ from chatdaddy_pulumi.client import (
     Unknown,
 )
 from chatdaddy_pulumi.enums import OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.decisions import TakeOver, decide, recovered_now, refuse_unclear
+from chatdaddy_pulumi.lifecycle.decisions import (
+    TakeOver,
+    decide,
+    recovered_now,
+    refuse_shared,
+    refuse_unclear,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
     CannotAdopt,
@@ -186,11 +192,13 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
 
     Raises:
         HistoryLoss: the change would delete the account's chats. Nothing was changed.
+        LifecycleError: another entry that stays has the account, too.
     """
     facts.check_team(held.account_id)
     wanted = held.differences(spec)
     if not wanted:
         return {}
+    refuse_shared(facts.ownership, ref, held.account_id)
     what = " and ".join(wanted)
     if wanted.get("tier") == Tier.LIMITED.value and not spec.allow_history_loss:
         account = await _read(facts, held.account_id)

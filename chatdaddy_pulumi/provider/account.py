@@ -10,7 +10,13 @@ from typing import Any
 
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, TakeOver, decide_all, not_appeared
+from chatdaddy_pulumi.lifecycle.decisions import (
+    Decisions,
+    TakeOver,
+    decide_all,
+    not_appeared,
+    refuse_shared,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     HistoryLoss,
     LifecycleError,
@@ -190,6 +196,8 @@ class AccountProvider:
     async def _guard(self, urn: str, todo: Plan) -> None:
         await self._refuse_losses(urn, todo, Decisions())
         for held, spec in todo.change.values():
+            if held.differences(spec):
+                refuse_shared(self._host.context.ownership, Ref(urn), held.account_id)
             if self._host.context.preview and "tier" in held.differences(spec):
                 told = consequences(held.tier, spec.arguments.tier)
                 self._host.log(f"{short_name(urn)} ({held.account_id}): {told}", urn=urn)

@@ -11,7 +11,13 @@ from functools import cached_property
 from typing import Any
 
 from chatdaddy_pulumi.enums import OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, decide_all, not_appeared, refuse_unclear
+from chatdaddy_pulumi.lifecycle.decisions import (
+    Decisions,
+    decide_all,
+    not_appeared,
+    refuse_shared,
+    refuse_unclear,
+)
 from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotDone,
@@ -236,6 +242,8 @@ class FleetProvider:
                 raise _Refused(problems)
             compared.check_purchases(decisions)
         change = {key: one for key, one in todo.change.items() if key not in unknown}
+        for key, (held, _) in change.items():
+            refuse_shared(context.ownership, Ref(urn, key), held.account_id)
         losing = losses(urn, replace(todo, change=change), decisions)
         if losing:
             await refuse_losses(self._host.facts(), losing)

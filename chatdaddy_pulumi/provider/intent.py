@@ -472,7 +472,9 @@ class _Found:
             now = seen.held[ref]
             if now.drift == before.drift or _is_as_wanted(now, self._context.spec(ref)):
                 continue
-            problems[ref.label] = messages.drift_of("it", now).partition(") ")[2] or "has changed"
+            problems[ref.label] = (
+                messages.drift_of("it", now).partition(") ")[2] or messages.NO_DRIFT
+            )
         if problems:
             raise NotDone(messages.otherwise(problems))
         return True

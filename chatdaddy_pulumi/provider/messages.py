@@ -275,6 +275,9 @@ def rename_hint(plan: Plan, decisions: Decisions) -> str:
 
 # --- drift
 
+#: Of an account that is as it was asked for, if the saved state says otherwise.
+NO_DRIFT = "is as it was last asked for, and the state says that it is not"
+
 
 def drift_of(label: str, held: HeldAccount) -> str:
     """Drift, with both remedies. The safe one is first."""

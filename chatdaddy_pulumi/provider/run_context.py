@@ -248,8 +248,15 @@ class RunContext:
     @cached_property
     def ownership(self) -> Ownership:
         """Who holds what, without accounts that a refresh of this run found to be gone."""
-        gone = {account_id for account_id, held in self.refreshed.items() if held is None}
-        return Ownership(_SavedHolders(self.run.saved, gone), self.run.declared)
+        return Ownership(_SavedHolders(self.run.saved, self._gone), self.run.declared)
+
+    @property
+    def _gone(self) -> set[str]:
+        """The accounts that a refresh of this run found to be gone.
+
+        In a preview, the saved state still has them.
+        """
+        return {account_id for account_id, held in self.refreshed.items() if held is None}
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of a resource, by its current URN or its URN in the saved state."""
@@ -326,7 +333,7 @@ class RunContext:
     def fleet(self, urn: str) -> StoredFleet:
         """A fleet's saved state."""
         if urn not in self._fleets:
-            self._fleets[urn] = StoredFleet.load(self.saved(urn))
+            self._fleets[urn] = StoredFleet.load(self.saved(urn)).without(self._gone)
         return self._fleets[urn]
 
     def is_coming(self, urn: str) -> bool:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -277,6 +277,13 @@ class StoredFleet:
             usual=said.get("__usual") or "",
             settled=said.get("__settled"),
         )
+
+    def without(self, gone: Collection[str]) -> StoredFleet:
+        """A copy without these accounts."""
+        if not gone:
+            return self
+        left = {key: one for key, one in self.held.items() if one.account_id not in gone}
+        return replace(self, held=left)
 
     def secrets(self) -> tuple[dict[str, Any], list[str]]:
         """The arguments that were given as secrets: what was asked for, and what is there."""

@@ -807,4 +807,20 @@ FOUND: dict[str, History] = {
         _killed(650, 0.5, Faults(slow=1.0, slow_s=100.0)),
         _run(machine="another machine"),
     ),
+    "two resources have one account, and one of them wants it otherwise": _history(
+        _edit(_account("acct1", _entry(1, nickname="ida"), protect=True)),
+        _up(),
+        _renamed("acct1", "acct25", says_so=False),
+        _up(),
+        _edit(_account("acct1", _entry(2, tier=UNLIMITED))),
+        _up(),
+    ),
+    "the only account of a renamed fleet is found to be gone by a refresh": _history(
+        _edit(_fleet("fleet1", k2=_entry(1, type="instagram"))),
+        _up(),
+        _renamed("fleet1", "fleet98", says_so=True),
+        _by_hand("archive", 1),
+        _up(),
+        _run(refresh=True, skip_preview=False),
+    ),
 }

@@ -185,6 +185,8 @@ class Person:
         self._seen_deleted: dict[str, set[str]] = {}
         #: The time since when the state has no record of earlier interrupted purchases.
         self._forgotten_at: dict[str, float] = {}
+        #: The stacks whose last refresh was shown an old listing.
+        self._stale: set[str] = set()
 
     def _found(self, rule: int, what: str) -> None:
         if rule not in self._ignored:
@@ -544,7 +546,8 @@ class Person:
             self._found(11, f"{ran.who}: {event}, though {way} was to be enough")
 
     def _is_dropped(self, ran: Ran, slot: Slot) -> bool:
-        return ran.program is not None and ran.program.block(slot.block) is None
+        block = ran.program.block(slot.block) if ran.program is not None else None
+        return ran.program is not None and (block is None or slot.key not in block.entries)
 
     def _is_unretained(self, ran: Ran, slot: Slot) -> bool:
         """Whether the program now says that the account is not retained."""
@@ -832,6 +835,8 @@ class Person:
                 continue
             if event.kind == "recreate" and ran.step.faults.lag_s:
                 continue  # the preview was told that the account exists
+            if ran.step.refresh and ran.step.faults.lag_s and account.id in ran.drifted:
+                continue  # only the update's own refresh was shown what was changed by hand
             if event.kind == "buy" and self._went_meanwhile(ran, account):
                 continue
             if event.kind == "buy" and ran.step.faults.hides and said.announces("→", words, set()):
@@ -942,6 +947,7 @@ class Person:
         if any(block.provider for block in program.blocks):
             yield "explicit providers"
         yield from self._accepted_reasons_of_program(ran, program, wishes)
+        held = [slot.account_id for slot in ran.before if not slot.leftover]
         names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
@@ -953,6 +959,10 @@ class Person:
             yield "an interrupted purchase"
         if "but that is not certain" in ran.text and {*map(ran.name_of, wishes)} & {*ran.strangers}:
             yield "somebody has bought one of that nickname meanwhile"
+        if "both have it" in ran.text and any(n > 1 for n in Counter(held).values()):
+            yield "two entries have one account"
+        if "is not as the state says" in ran.text and ran.stack in self._stale:
+            yield "a refresh was shown an old listing"
         if "asks for its nickname" in ran.text and self._shifts(ran, wishes):
             yield "an entry gets the nickname of one that leaves"
         if self._missed_purchases(ran) - self._missed_before:
@@ -1068,6 +1078,10 @@ class Person:
         saw = ran.green and ran.update is not None and ran.operation in ("up", "refresh")
         faults = ran.step.faults
         calm = not (faults.lag_s or faults.short or faults.null_facts)
+        if faults.lag_s and (ran.operation == "refresh" or ran.step.refresh):
+            self._stale.add(ran.stack)
+        elif ran.done and calm and (ran.operation == "refresh" or ran.step.refresh):
+            self._stale.discard(ran.stack)
         if saw and calm and ran.whole:
             touched = self._touched.get(ran.stack, set())
             touched -= {slot.account_id for slot in (*ran.before, *ran.after)}
