@@ -21,13 +21,17 @@ from chatdaddy_pulumi.client.tasks import outcome_of
 from chatdaddy_pulumi.lifecycle.ownership import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile, root_of
-from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE, FLEET_TYPE, INTENT_TYPE, MARK_TYPE, PART
+from chatdaddy_pulumi.provider.state import (
+    ACCOUNT_TYPE,
+    FLEET_TYPE,
+    INTENT,
+    INTENT_TYPE,
+    MARK_TYPE,
+    PART,
+)
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec import UNKNOWN
-
-#: The name of the intent's resource, and of the component that carries its begun mark.
-INTENT = "chatdaddy-intent"
 
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", MARK_TYPE)
 
@@ -310,7 +314,6 @@ class Program:
                     "__run": self._hidden(name, None),
                     "__urn": _root_urn(f"{INTENT_TYPE}::{own}"),
                     "__secrets": self._holds_secrets(name),
-                    "__mark": _root_urn(f"{MARK_TYPE}::{own}"),
                     "__notes": None,
                 },
                 pulumi.ResourceOptions(provider=provider),

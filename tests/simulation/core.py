@@ -156,7 +156,7 @@ class CoreRun:
 
     def claims(self) -> Claims:
         """The claims of the run, and the record of sent purchases that outlives the run."""
-        claims = Claims(self.loop.wall_clock)
+        claims = Claims(self.loop.wall_clock, over=False)
         self.begun[self.number] = self.loop.wall_clock(), claims.sent
         return claims
 
@@ -295,6 +295,8 @@ class _ProgramSide:
         )
         if self._failed and not self._monitor.dry_run:
             raise ProgramFailed("\n".join(self._failed))
+        if self._file is not None:
+            self._file.run.claims.end()
 
     # --- the run file
 
@@ -345,11 +347,11 @@ class _ProgramSide:
         return Goal(MARK_TYPE, self._own_name(provider), custom=False)
 
     async def _intent(self, provider: str, opening: asyncio.Future[_RunFile]) -> Registered:
-        mark = await self._monitor.register(self._mark_goal(provider))
+        await self._monitor.register(self._mark_goal(provider))
         await opening
         goal = Goal(INTENT_TYPE, self._own_name(provider), provider=self._reference(provider))
         urn = self._monitor.urn(goal)
-        inputs = {"__run": self._hidden(provider), "__urn": urn, "__mark": mark.urn}
+        inputs = {"__run": self._hidden(provider), "__urn": urn}
         return await self._monitor.register(replace(goal, inputs=inputs))
 
     def _reference(self, provider: str) -> str:

@@ -352,8 +352,7 @@ class _Engine:
         notes: Any = None
         if self.program:
             urn = f"{ROOT}{INTENT_TYPE}::{INTENT}"
-            mark = f"{ROOT}{MARK_TYPE}::{INTENT}"
-            news = {"__run": self.hidden, "__urn": urn, "__mark": mark}
+            news = {"__run": self.hidden, "__urn": urn}
             self._register(INTENT, urn, news)
             saved = self.stack.saved.get(urn)
             changes = INTENT in self.changed

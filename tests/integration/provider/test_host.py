@@ -21,7 +21,6 @@ ROOT = "urn:pulumi:dev::tests::"
 LEAF = "pulumi-python:dynamic/chatdaddy:Account::alice"
 URN = ROOT + LEAF
 INTENT_URN = f"{ROOT}pulumi-python:dynamic/chatdaddy:Intent::chatdaddy-intent"
-MARK_URN = f"{ROOT}chatdaddy:index:Intent::chatdaddy-intent"
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def begin(
 def intended(host: Host, hidden: dict[str, Any]) -> Any:
     """The intent's note of the run."""
     intent = host.also("_intents")
-    news = {"__run": hidden, "__urn": INTENT_URN, "__mark": MARK_URN}
+    news = {"__run": hidden, "__urn": INTENT_URN}
     inputs, failures = intent.check(news)
     assert failures == {}
     return intent.create(inputs)[1]["__notes"]
