@@ -266,6 +266,9 @@ class Stack:
         return Run(done.returncode, done.stdout + (done.stderr if stderr or failed else ""))
 
 
+_NO_SEARCH = "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"
+
+
 def engine_env(workdir: Path) -> dict[str, str]:
     """This process's environment, with what the real engine needs to keep its files in `workdir`.
 
@@ -278,7 +281,7 @@ def engine_env(workdir: Path) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Nothing is looked for on the internet: all plugins are there.
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        _NO_SEARCH: os.environ.get(_NO_SEARCH, "true"),
         "PULUMI_HOME": str(workdir / "home"),
         "PULUMI_BACKEND_URL": f"file://{workdir / 'backend'}",
     }
