@@ -279,6 +279,11 @@ class Program:
         }
         return declaration
 
+    async def wait_for_resources(self) -> None:
+        """Return if all declared resources are registered, or can't be."""
+        declared = [one.resource for one in self._declarations if one.resource is not None]
+        await asyncio.gather(*(one.urn.future() for one in declared), return_exceptions=True)
+
     def hooks(
         self, provider: str, given: pulumi.ResourceHookBinding | None
     ) -> pulumi.ResourceHookBinding | None:
@@ -408,18 +413,21 @@ class Program:
 
 
 def end_if_failed(failed: pulumi.Output[Any], error_of: Callable[[Any, bool], str | None]) -> None:
-    """End the program with an error, after everything that was done is saved.
+    """End the program with an error, after the resources of this package are done and saved.
 
     `error_of` gives the error's text, if there is one, from the output's value and whether that is
     a secret.
     """
+    run = program()
 
-    def end(known: Sequence[Any]) -> None:
+    async def end(known: Sequence[Any]) -> None:
         text = error_of(*known)
         if text and not pulumi.runtime.is_dry_run():
+            # The SDK ends the program at once. Steps whose hooks wait for it would fail.
+            await run.wait_for_resources()
             raise pulumi.RunError(text)
 
-    pulumi.Output.all(failed, failed.is_secret()).apply(end)
+    _: pulumi.Output[None] = pulumi.Output.all(failed, failed.is_secret()).apply(end)
 
 
 def provider_name(opts: pulumi.ResourceOptions) -> str:

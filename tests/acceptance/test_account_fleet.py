@@ -242,3 +242,17 @@ def test_the_run_after_a_kill_finishes_the_work(case: Case) -> None:
     assert case.stack.outputs()["ids"] == {
         nickname: account for nickname, account in live(case).items() if account != foreign
     }
+
+
+@pytest.mark.on_each_engine
+def test_a_fleet_that_fails_does_not_end_the_others(case: Case) -> None:
+    """The program ends with an error only after its other resources are done."""
+    case.server.fault("POST", "/im/accounts", "delay", delay_ms=500)
+    out = case.up(
+        "AccountFleet('refused', {'a': {}, 'b': {}}, limits={'max_purchases': 1})",
+        "first = Account('first')",
+        "Account('second', nickname=first.nickname.apply(lambda name: f'after {name}'))",
+        fails=True,
+    )
+    assert "this run would buy 2 accounts" in out
+    assert sorted(live(case)) == ["after first", "first"]
