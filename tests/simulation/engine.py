@@ -345,6 +345,7 @@ class Deployment:
         try:
             if self.options.refresh or self.options.operation == "refresh":
                 await self._refresh()
+            self._check_replaces()
             if program is not None and not self._over.is_set():
                 work = asyncio.ensure_future(self._program(program))
                 await self._until_over(work)
@@ -360,6 +361,14 @@ class Deployment:
                 work.cancel()
             self._save()
         return self.outcome
+
+    def _check_replaces(self) -> None:
+        """What is to be replaced must be in the state, under its current name."""
+        missing = sorted(self.options.replaces - self._olds.keys())
+        for urn in missing:
+            self._error("", f"Target '{urn}' could not be found in the stack.")
+        if missing:
+            raise _Stopped
 
     async def _program(self, program: Program) -> None:
         try:

@@ -165,6 +165,14 @@ SEQUENCES = [
         ],
     ),
     Sequence(
+        "replace flag of a new resource",
+        [
+            _up([toy("a", size=1, hidden=1)]),
+            _up(_PAIR, "replace=b"),
+            _up(_PAIR),
+        ],
+    ),
+    Sequence(
         "continue on error",
         [
             _up([toy("a", size=1), toy("b", _after=["a"], size=1), toy("old", _after=["b"])]),
