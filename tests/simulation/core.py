@@ -289,7 +289,7 @@ class _ProgramSide:
         }
         await asyncio.gather(
             *(
-                self._block(block, intents[block.provider], components.get(block.name))
+                self._block(block, opening, intents[block.provider], components.get(block.name))
                 for block in program.blocks
             )
         )
@@ -371,7 +371,7 @@ class _ProgramSide:
             "at": UNKNOWN if preview else self._run.loop.wall_clock(),
         }
         await self._monitor.register_outputs(self._monitor.urn(self._mark_goal(provider)), said)
-        first_purchase.marked.set()
+        first_purchase.mark()
 
     # --- a block
 
@@ -411,14 +411,20 @@ class _ProgramSide:
     async def _block(
         self,
         block: Block,
+        opening: asyncio.Future[_RunFile],
         waits_for: asyncio.Future[Registered],
         component: asyncio.Future[None] | None,
     ) -> None:
         if component is not None:
             await component
+        file = await opening
+        file.declare(self._declared(block))
+        buys = may_buy(self._declared(block), file.run.saved)
+        first_purchase = self._first_purchases[block.provider]
+        first_purchase.buyers += buys
         intent = await waits_for
-        assert self._file is not None
-        self._file.declare(self._declared(block))
+        # The program prepares its resources in any order.
+        await asyncio.sleep(self._run.random.random() * 0.005)
         goal = self._goal(block)
         inputs = _given(block)
         if block.kind == "fleet":
@@ -432,9 +438,10 @@ class _ProgramSide:
             "__intent": None if intent.failed else intent.outputs.get("__notes", missing),
         }
         registration: asyncio.Future[Registered] = self._run.loop.create_future()
-        buys = may_buy(self._declared(block), self._file.run.saved)
         if buys:
-            await self._first_purchases[block.provider].enter(registration)
+            await first_purchase.wait_as_buyer(registration)
+        else:
+            await first_purchase.wait_as_other()
         answer = await self._monitor.register(
             replace(
                 goal,
@@ -460,22 +467,37 @@ class _FirstPurchase:
         self.marked = asyncio.Event()
         self.saving: asyncio.Future[None] | None = None
         self._first = asyncio.Lock()
+        #: How many resources that may buy are not finished.
+        self.buyers = 0
+        self._others_may_go = asyncio.Event()
 
-    async def enter(self, registration: asyncio.Future[Registered]) -> None:
-        if self.marked.is_set():
-            return
+    async def wait_as_other(self) -> None:
+        if self.buyers:
+            await self._others_may_go.wait()
+
+    async def wait_as_buyer(self, registration: asyncio.Future[Registered]) -> None:
         await self._first.acquire()
         if self.marked.is_set():
-            self._first.release()
+            self._over()
             return
         self._leaving = asyncio.ensure_future(self._leave(registration))
+
+    def mark(self) -> None:
+        self.marked.set()
+        self._others_may_go.set()
+
+    def _over(self) -> None:
+        self._first.release()
+        self.buyers -= 1
+        if not self.buyers:
+            self._others_may_go.set()
 
     async def _leave(self, registration: asyncio.Future[Registered]) -> None:
         marked = asyncio.ensure_future(self.marked.wait())
         futures: set[asyncio.Future[Any]] = {registration, marked}
         await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
         marked.cancel()
-        self._first.release()
+        self._over()
 
 
 class _RunFile:
