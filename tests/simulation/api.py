@@ -170,6 +170,8 @@ class ChatDaddyWorld:
         self.settings_merge = True
         #: Whether an answer by ID states that an account is gone.
         self.tells_gone = True
+        #: How long it takes to remove an account at once.
+        self.removal_s = 2.0
         self._process = Process("ChatDaddy")
         self._random = random
         self._tokens: dict[str, tuple[str, str, float]] = {}
@@ -246,7 +248,7 @@ class ChatDaddyWorld:
     def delete(self, account: Account, who: str, *, now: bool) -> None:
         at = self.now
         account.deleted_at = account.deleted_at if account.deleted_at is not None else at
-        remove_at = at + (2.0 if now else GRACE_S)
+        remove_at = at + (self.removal_s if now else GRACE_S)
         account.remove_at = min(remove_at, account.remove_at or remove_at)
         self._note("delete_now" if now else "delete", account, who)
         self._show(account)
@@ -453,9 +455,11 @@ class Network(httpx.AsyncBaseTransport):
         faults: Faults,
         random: Random,
         on_call: Callable[[str], None] = lambda _: None,
+        pace: float = 1.0,
     ) -> None:
         self._world = world
         self._on_call = on_call
+        self._pace = pace
         self._who = who
         self._faults = faults
         self._random = random
@@ -547,7 +551,7 @@ class Network(httpx.AsyncBaseTransport):
         return _response(status, {"statusCode": status, "message": "it is broken (simulated)"})
 
     def _latency(self) -> float:
-        return 0.01 + 0.05 * self._random.random()
+        return self._pace * (0.01 + 0.05 * self._random.random())
 
     def _call(self, request: httpx.Request) -> Call:
         content = request.content

@@ -72,6 +72,8 @@ class CoreRun:
     faults: Faults
     random: Random
     environment: Mapping[str, str]
+    #: How long calls take, relative to the usual time.
+    pace: float = 1.0
     #: The purchases that the runs of this machine recorded as sent, by the number of the run, with
     #: the time at which it began.
     begun: dict[str, tuple[float, dict[Ref, Sent]]] = field(default_factory=dict)
@@ -98,6 +100,7 @@ class CoreRun:
         network = Network(
             *(self.world, self.who, self.faults, Random(self.random.random())),
             on_call=self._called,
+            pace=self.pace,
         )
         self.networks.append(network)
         return ChatDaddy(

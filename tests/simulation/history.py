@@ -78,6 +78,8 @@ class RunStep:
     stop: Stop | None = None
     #: The machine that runs it. A machine knows only what its own runs sent.
     machine: str = ""
+    #: How long calls take, relative to the usual time.
+    pace: float = 1.0
 
     @property
     def calm(self) -> bool:
@@ -161,6 +163,8 @@ class History:
     #: Whether ChatDaddy's answers state that an account is gone.
     tells_gone: bool
     steps: tuple[Step, ...]
+    #: How long ChatDaddy takes to remove an account at once.
+    removal_s: float = 2.0
 
     def but(self, **changes: Any) -> History:
         return replace(self, **changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
@@ -89,12 +89,34 @@ def _with_known_providers(program: Program) -> Program:
     return program
 
 
-def play(history: History, ignored: frozenset[int] = frozenset()) -> Played:
-    """Play the history on a new loop. Violations of `ignored` rules are not reported."""
+@dataclass(frozen=True)
+class Moment:
+    """A step that was played, with what it came to mean."""
+
+    step: Step
+    world: ChatDaddyWorld
+    #: The account that a person changed by hand. None: there was none to change.
+    account: Account | None = None
+    #: The current program of the step's stack, with the IDs of accounts.
+    program: Program | None = None
+    ran: Ran | None = None
+    #: The URNs that the command names.
+    targets: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+
+
+def play(
+    history: History,
+    ignored: frozenset[int] = frozenset(),
+    watch: Callable[[Moment], None] = lambda _: None,
+) -> Played:
+    """Play the history on a new loop. Violations of `ignored` rules are not reported. `watch` sees
+    each step after it was played.
+    """
     game: list[_Game] = []
 
     async def work(loop: Loop) -> None:
-        game.append(_Game(loop, history, ignored))
+        game.append(_Game(loop, history, ignored, watch))
         await game[0].play()
 
     violation: Violation | None = None
@@ -111,13 +133,21 @@ def play(history: History, ignored: frozenset[int] = frozenset()) -> Played:
 
 
 class _Game:
-    def __init__(self, loop: Loop, history: History, ignored: frozenset[int]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        history: History,
+        ignored: frozenset[int],
+        watch: Callable[[Moment], None],
+    ) -> None:
         self._loop = loop
+        self._watch = watch
         self._history = history
         random = Random(history.seed)
         world = ChatDaddyWorld(loop, random, page_base=history.page_base, page=history.page)
         world.settings_merge = history.settings_merge
         world.tells_gone = history.tells_gone
+        world.removal_s = history.removal_s
         world.users |= {TOKEN: US, COLLEAGUES_TOKEN: COLLEAGUE}
         world.teams |= {US: {TEAM, OTHER_TEAM}, COLLEAGUE: {TEAM, OTHER_TEAM}}
         self._world = world
@@ -160,6 +190,7 @@ class _Game:
         return self._players[name]
 
     async def _step(self, step: Step) -> None:
+        moment = Moment(step, self._world)
         if isinstance(step, EditStep):
             self._edit(step)
         elif isinstance(step, GoBackStep):
@@ -172,10 +203,13 @@ class _Game:
             await asyncio.sleep(step.seconds)
             self._world.settle()
         elif isinstance(step, HandStep):
-            self._by_hand(step)
+            moment = replace(moment, account=self._by_hand(step))
         else:
-            await self._command(step)
+            moment = await self._command(step)
             await asyncio.sleep(1.0)
+        if isinstance(step, (EditStep, GoBackStep)):
+            moment = replace(moment, program=self._player(step.stack).program)
+        self._watch(moment)
         self._person.between()
 
     # --- programs
@@ -211,7 +245,7 @@ class _Game:
 
     # --- people
 
-    def _by_hand(self, step: HandStep) -> None:
+    def _by_hand(self, step: HandStep) -> Account | None:
         world = self._world
         if step.what == "buy":
             bought = world.buy(
@@ -221,27 +255,28 @@ class _Game:
                 tier=step.tier,
             )
             self._hands[str(step.whom)] = bought.id
-            return
+            return bought
         name = step.whom if isinstance(step.whom, str) else f"{step.stack}#{step.whom}"
         account = self._named(name)
         if account is None or account.gone:
-            return
+            return None
         if step.what in ("delete", "delete now"):
             world.delete(account, BY_HAND, now=step.what == "delete now")
-        elif not account.live:
-            return
+        elif not account.live or (step.what == "tier" and account.tier == step.tier):
+            return None
         elif step.what == "archive":
             world.archive(account, BY_HAND)
         elif step.what == "rename":
             world.patch(account, BY_HAND, {"nickname": step.nickname})
-        elif step.what == "tier" and account.tier != step.tier:
+        elif step.what == "tier":
             world.patch(account, BY_HAND, {"tier": step.tier})
         elif step.what == "log in":
             world.log_in(account)
+        return account
 
     # --- commands
 
-    async def _command(self, step: RunStep) -> None:
+    async def _command(self, step: RunStep) -> Moment:
         player = self._player(step.stack)
         player.runs += 1
         ran = Ran(
@@ -255,6 +290,7 @@ class _Game:
             began_at=self._loop.time(),
             before=slots(player.stack),
         )
+        options = self._options(player, step, dry_run=False)
         self._person.begins(ran)
         await self._phases(player, step, ran)
         ran.ended_at = self._loop.time()
@@ -263,6 +299,11 @@ class _Game:
         self._tell(ran)
         self._tell_events()
         self._person.ran(ran)
+        return Moment(
+            *(step, self._world, None, player.program, ran),
+            targets=tuple(sorted(options.targets)),
+            replaces=tuple(sorted(options.replaces)),
+        )
 
     async def _phases(self, player: Player, step: RunStep, ran: Ran) -> None:
         random = Random(step.seed)
@@ -291,6 +332,7 @@ class _Game:
             faults=step.faults,
             random=Random(random.random()),
             environment=environment,
+            pace=step.pace,
             begun=self._begun.setdefault(step.machine, {}),
             program=ran.program,
         )

@@ -1,0 +1,85 @@
+"""The source code of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tests.simulation.program import Block, Program, ProviderBlock
+
+_IMPORTS = ["import pulumi", "import chatdaddy_pulumi as chatdaddy"]
+
+#: A fleet's resource has no `ignore_changes` of its own.
+_IGNORING = """\
+def ignoring(args):
+    if not args.type_.startswith("pulumi-python:"):
+        return None
+    ignoring = pulumi.ResourceOptions(ignore_changes=["*"])
+    opts = pulumi.ResourceOptions.merge(args.opts, ignoring)
+    return pulumi.ResourceTransformationResult(args.props, opts)
+"""
+
+
+def source(program: Program) -> str:
+    """The program as a user writes it."""
+    ignored = any(block.ignore_changes and block.kind == "fleet" for block in program.blocks)
+    lines = [_IGNORING] if ignored else []
+    lines += [_provider(provider) for provider in program.providers]
+    lines += [_block(block) for block in program.blocks]
+    return "\n".join([*_IMPORTS, *lines]) + "\n"
+
+
+def with_ids(program: Program, rename: Callable[[str], str]) -> Program:
+    """The program with other account IDs."""
+    for block in program.blocks:
+        entries = {
+            key: replace(entry, adopt=rename(entry.adopt)) if entry.adopt else entry
+            for key, entry in block.entries.items()
+        }
+        program = program.with_block(replace(block, entries=entries))
+    return program
+
+
+def _provider(one: ProviderBlock) -> str:
+    said = {"team_id": one.team, "refresh_token": one.token}
+    return f"{_variable(one.name)} = {_call('Provider', one.name, said)}"
+
+
+def _variable(provider: str) -> str:
+    return f"provider_{provider}"
+
+
+def _block(block: Block) -> str:
+    options = _options(block)
+    if block.kind == "account":
+        return _call("Account", block.name, block.entries[""].given(), options)
+    entries = {key: entry.given() for key, entry in block.entries.items()}
+    said = {"accounts": entries, "on_delete": block.on_delete, "existing": block.existing}
+    limits = block.limits or None
+    return _call("AccountFleet", block.name, {**said, "limits": limits}, options)
+
+
+def _options(block: Block) -> str:
+    said = {
+        "protect": block.protect or None,
+        "retain_on_delete": block.retain or None,
+        "ignore_changes": ["*"] if block.ignore_changes and block.kind == "account" else None,
+        "delete_before_replace": block.delete_before_replace or None,
+    }
+    parts = [f"{name}={value!r}" for name, value in said.items() if value is not None]
+    if block.old_names:
+        aliases = ", ".join(f"pulumi.Alias(name={name!r})" for name in block.old_names)
+        parts.append(f"aliases=[{aliases}]")
+    if block.ignore_changes and block.kind == "fleet":
+        parts.append("transformations=[ignoring]")
+    if block.provider:
+        parts.append(f"provider={_variable(block.provider)}")
+    return f"pulumi.ResourceOptions({', '.join(parts)})" if parts else ""
+
+
+def _call(kind: str, name: str, said: dict[str, Any], options: str = "") -> str:
+    parts = [repr(name), *(f"{key}={value!r}" for key, value in said.items() if value is not None)]
+    if options:
+        parts.append(f"opts={options}")
+    return f"chatdaddy.{kind}({', '.join(parts)})"
