@@ -31,7 +31,7 @@ from tests.simulation.replay.teams import Server, Teams
 from tests.support.engine import Engine
 
 #: How many other orders of steps are simulated if a failed command ends otherwise.
-OTHER_ORDERS = 60
+OTHER_ORDERS = 300
 
 #: How long their calls take, relative to the usual time.
 PACES = (0.01, 0.1, 1.0)
