@@ -55,6 +55,7 @@ class Claims:
         self._checked = checked
         self._failed = False
         self._over = over
+        self._intents: set[str] = set()
 
     @property
     def checked(self) -> bool:
@@ -72,6 +73,14 @@ class Claims:
     def end(self) -> None:
         """Note that the program has declared all its resources."""
         self._over = True
+
+    def take_part(self, intent: str) -> None:
+        """Note that the intent, by its URN, takes part in the run."""
+        self._intents.add(intent)
+
+    def ended_with(self, intent: str) -> bool:
+        """Whether the run ended, so that the state has the outcomes of the intent's purchases."""
+        return self.over and intent in self._intents
 
     @property
     def failed(self) -> bool:

@@ -173,6 +173,19 @@ class Order(NamedTuple):
         return True if made_at >= self.note.after - SERVERS_APART_S else None
 
 
+def unsettled(
+    runs: Iterable[tuple[float, bool, Mapping[Ref, Sent]]],
+) -> dict[float, Mapping[Ref, Sent]]:
+    """The purchases whose outcome may not be saved, by the time at which their run began.
+
+    `runs`: when each began, whether it ended with the intent, and what it sent. A run that ended
+    has settled what earlier ones sent, or has kept it as orders.
+    """
+    known = list(runs)
+    last = max((at for at, ended, _ in known if ended), default=0.0)
+    return {at: {} if at <= last else sent for at, _, sent in known}
+
+
 def assign(order_ids: Iterable[OrderId], wanting: Mapping[Ref, Identity]) -> dict[Ref, OrderId]:
     """Assign orders to the entries that wait for an account.
 

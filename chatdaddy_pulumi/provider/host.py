@@ -83,6 +83,8 @@ class Host:
     #: The accounts as this host has read them in a refresh; None if an account is gone. With
     #: `pulumi up --refresh`, the program reads the state from before the refresh.
     refreshed: dict[str, HeldAccount | None] = field(default_factory=dict)
+    #: Whether the engine refreshes the state in this run.
+    refreshes: bool = False
     #: The accounts that no listing showed for the first time, in this run of the engine.
     first_missed: Missed = field(default_factory=set[str])
     #: Secrets, which are never shown.

@@ -108,6 +108,7 @@ class IntentProvider:
         with not_done("nothing was done: ChatDaddy can't be asked"):
             await _Found(self._host, olds, news).look()
         context.intent_checked = True
+        run.claims.take_part(urn)
         if run.preview:
             # Unknown in a preview, so that `pulumi up --plan` accepts another moment.
             checked |= dict.fromkeys(_SAVED, UNKNOWN)
@@ -190,6 +191,7 @@ class IntentProvider:
         return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
+        self._host.refreshes = True
         return Read(id, outputs)
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
@@ -440,7 +442,8 @@ class _Found:
             return False
         held = ownership.held(entry.ref)
         if held is None:
-            return ownership.carried_to(entry.ref) is None
+            carried = ownership.carried_to(entry.ref)
+            return carried is None or entry.said.type not in (None, carried.type)
         return held.arguments.type.value != entry.said.type or self._makes_room(entry, held)
 
     # --- verification
@@ -464,6 +467,9 @@ class _Found:
         for ref, saved in held.items():
             before = self._context.refreshed.get(saved.account_id) or saved
             is_gone = ref in seen.gone
+            unread = self._host.refreshes and saved.account_id not in self._context.refreshed
+            if unread and not is_gone and seen.held[ref].deleted:
+                continue  # the engine has deleted it to replace it, and does not refresh it
             if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref, saved):
                 continue  # as when `delete_before_replace` has removed it, and nothing was bought
             if is_gone:

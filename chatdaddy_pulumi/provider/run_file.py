@@ -25,7 +25,7 @@ from typing import Any
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Sent
+from chatdaddy_pulumi.lifecycle.recovery import Sent, unsettled
 from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -228,6 +228,12 @@ class RunFile(Claims):
     def end(self) -> None:
         self._note("over")
 
+    def take_part(self, intent: str) -> None:
+        self._note(f"intent {intent}")
+
+    def ended_with(self, intent: str) -> bool:
+        return self.over and bool(self.fact(f"intent {intent}"))
+
     @property
     def failed(self) -> bool:
         return bool(self.fact("failed"))
@@ -409,18 +415,18 @@ def begun_in(number: str) -> Mapping[Ref, Sent] | None:
 
 
 def begun_for(urn: str) -> dict[float, Mapping[Ref, Sent]]:
-    """The purchases that the runs of the URN's stack sent on this machine, by entry, and by the
-    time at which the run began; without runs whose file is damaged."""
+    """What the runs of an intent's stack sent on this machine, as `unsettled` gives it; without
+    runs whose file is damaged."""
     stack = urn.split("::")[:2]
-    found: dict[float, Mapping[Ref, Sent]] = {}
+    found: list[tuple[float, bool, Mapping[Ref, Sent]]] = []
     with suppress(OSError):
         for path in folder().glob("*.db"):
             with suppress(OSError, sqlite3.Error, ValueError):
                 one = RunFile(path)
                 of_stack = root_of(one.fact("stack")).split("::")[:2] == stack
                 if of_stack and one.fact("boot") and one.fact("boot") == _boot():
-                    found[float(one.fact("at"))] = one.begun()
-    return found
+                    found.append((float(one.fact("at")), one.ended_with(urn), one.begun()))
+    return unsettled(found)
 
 
 class MissedFile:

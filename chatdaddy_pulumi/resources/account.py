@@ -152,7 +152,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 opts,
                 pulumi.ResourceOptions(
                     additional_secret_outputs=["user_id"],
-                    hooks=run.hooks(provider, opts.hooks),
+                    hooks=run.hooks(provider),
                 ),
             ),
         )

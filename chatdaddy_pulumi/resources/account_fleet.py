@@ -126,7 +126,7 @@ class AccountFleet(pulumi.ComponentResource):
             },
             pulumi.ResourceOptions.merge(
                 child,
-                pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts), None)),
+                pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts))),
             ),
         )
         declared.resource = fleet

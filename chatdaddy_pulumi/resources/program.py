@@ -7,9 +7,11 @@ Automation API) has one for each.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Literal
@@ -59,8 +61,8 @@ def program() -> Program:
     if found is None:
         found = Program()
         root.__dict__[_ATTRIBUTE] = found
-        if sdk_hooks.in_program():
-            found.begin()
+    if not found.begun and sdk_hooks.in_program():
+        found.begin()
     return found
 
 
@@ -208,6 +210,8 @@ class Program:
     _may_buy: set[str] = field(default_factory=set)
     #: Whether a resource of any package could not be registered.
     _failed: bool = False
+    #: Whether the hosts know that the program runs.
+    begun: bool = False
 
     def begin(self) -> None:
         """Tell the hosts that a program runs, and watch it.
@@ -215,20 +219,42 @@ class Program:
         The engine may remove something before the program declares it. A host that finds the root
         then waits for the run's file.
         """
+        self.begun = True
         sdk_hooks.tell_root(root_of(_stack()))
         sdk_hooks.watch(self._note_failure, self._end)
+        if not pulumi.runtime.is_dry_run():
+            atexit.register(self._exit, _stack(), sdk_hooks.engine_address())
 
     def _note_failure(self) -> None:
         self._failed = True
+
+    def _exit(self, stack: str, engine: str) -> None:
+        """Note the same when the process ends, since `sys.exit` skips it.
+
+        The engine removes nothing if the process fails.
+        """
+        opening = self._opening
+        if opening is not None and (
+            not opening.done() or opening.cancelled() or opening.exception() is not None
+        ):
+            return
+        with suppress(Exception):
+            if opening is None:
+                made = RunFile.create(engine, stack, preview=False, saved={}, declared=[])
+            else:
+                made = RunFile(opening.result().path)  # the other connection is closed by now
+            self._note_end(made)
+
+    def _note_end(self, opened: RunFile) -> None:
+        if self._failed:
+            opened.fail()
+        opened.end()
 
     async def _end(self) -> None:
         """Note in the run's file that all is declared. In a preview nothing is removed."""
         if pulumi.runtime.is_dry_run():
             return
-        opened = await self.opened()
-        if self._failed:
-            opened.fail()
-        opened.end()
+        self._note_end(await self.opened())
 
     def declare(
         self,
@@ -284,12 +310,10 @@ class Program:
         declared = [one.resource for one in self._declarations if one.resource is not None]
         await asyncio.gather(*(one.urn.future() for one in declared), return_exceptions=True)
 
-    def hooks(
-        self, provider: str, given: pulumi.ResourceHookBinding | None
-    ) -> pulumi.ResourceHookBinding | None:
-        """The hooks that save the begun mark, beside those that the program gives."""
+    def hooks(self, provider: str) -> pulumi.ResourceHookBinding | None:
+        """The hooks that save the begun mark."""
         if sdk_hooks.under_mocks():
-            return given
+            return None
         if provider not in self._hooks:
 
             async def begin(args: pulumi.ResourceHookArgs) -> None:
@@ -304,8 +328,7 @@ class Program:
                 pulumi.ResourceHookOptions(on_dry_run=True),
             )
         ours: list[Any] = [self._hooks[provider]]
-        own = pulumi.ResourceHookBinding(before_create=ours, before_update=ours)
-        return own if given is None else pulumi.ResourceHookBinding.merge(given, own)
+        return pulumi.ResourceHookBinding(before_create=ours, before_update=ours)
 
     def _intent(self, name: str, provider: pulumi.ProviderResource | None) -> _Intent:
         """The intent of a provider: registered before its resources."""

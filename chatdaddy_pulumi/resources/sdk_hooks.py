@@ -144,9 +144,13 @@ async def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
 
 
 def in_program() -> bool:
-    """Whether this process runs a program of the engine, not a unit test or a provider host."""
+    """Whether this thread runs a program of the engine, not a unit test or a provider host."""
     monitor = settings.SETTINGS.monitor
-    return monitor is not None and not isinstance(monitor, mocks.MockMonitor)
+    if monitor is None or isinstance(monitor, mocks.MockMonitor):
+        return False
+    with suppress(RuntimeError):
+        return asyncio.get_running_loop() is not None
+    return False
 
 
 class _Watched:

@@ -75,6 +75,28 @@ def settle(case: Case, *programs: str) -> None:
     assert case.server.writes() == {}
 
 
+def test_a_destroy_of_retained_accounts_needs_no_chatdaddy(case: Case) -> None:
+    """All purchases are settled, also those of what was dropped before."""
+    case.up(account("alice", "on_delete='retain'"), fleet("f", {"bob": {"on_delete": "retain"}}))
+    case.up(account("alice", "on_delete='retain'"))
+    case.server.forget_requests()
+    case.stack.destroy("--skip-preview").ok()
+    assert case.server.totals() == {}
+
+
+def test_a_refused_replacement_that_deletes_first_is_reverted(case: Case) -> None:
+    """The engine does not refresh what it has deleted."""
+    opts = "opts=pulumi.ResourceOptions(delete_before_replace=True)"
+    case.up(account("alice", opts))
+    alice = live(case)["alice"]
+    refuse_purchases(case)
+    case.up(account("alice", f"type='mock', {opts}"), fails=True)
+    assert live(case) == {}
+    case.program(account("alice", opts))
+    case.stack.up("--skip-preview", "--refresh").ok()
+    assert live(case) == {"alice": alice}
+
+
 # --- who holds an account: renames and moves
 
 
@@ -355,7 +377,7 @@ def test_a_renamed_entry_of_another_type_is_replaced(case: Case) -> None:
     old = live(case)["a"]
     refuse_purchases(case, times=9)
     renamed = fleet("f", {"a2": {"type": "mock", "aliases": ["a"]}, "b": {}})
-    case.up(renamed, fails=True)
+    assert "Card declined" in case.up(renamed, fails=True)
     assert live(case)["a"] == old
     case.server.clear_faults()
     case.up(renamed)

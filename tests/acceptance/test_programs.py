@@ -169,3 +169,25 @@ def test_a_replacement_with_a_target_does_not_delete_the_account(case: Case) -> 
     case.up()
     assert case.server.writes() == {}
     assert case.account() == before
+
+
+def test_a_program_that_ends_with_sys_exit_removes_what_it_drops(case: Case) -> None:
+    case.stack.shortcuts = False  # forked processes skip what runs at exit
+    end = "import sys; sys.exit(0)"
+    case.up("Account('alice')", "Account('bob')", end)
+    case.up("Account('alice')", end)
+    assert live(case) == {("alice", "wa")}
+    case.up(end)
+    assert live(case) == set()
+
+
+def test_hooks_of_the_program_run_once(case: Case) -> None:
+    file = case.stack.workdir / "hooks"
+    hook = (
+        "def note(args):\n"
+        f"    with open({str(file)!r}, 'a') as file: file.write(args.name)\n"
+        "hook = pulumi.ResourceHook('note', note)\n"
+        "hooks = pulumi.ResourceHookBinding(before_create=[hook])\n"
+    )
+    case.up(hook, "Account('alice', opts=pulumi.ResourceOptions(hooks=hooks))")
+    assert file.read_text() == "alice"

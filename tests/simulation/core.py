@@ -19,7 +19,7 @@ from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Sent
+from chatdaddy_pulumi.lifecycle.recovery import Sent, unsettled
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -76,7 +76,7 @@ class CoreRun:
     pace: float = 1.0
     #: The purchases that the runs of this machine recorded as sent, by the number of the run, with
     #: the time at which it began.
-    begun: dict[str, tuple[float, dict[Ref, Sent]]] = field(default_factory=dict)
+    begun: dict[str, tuple[float, Claims]] = field(default_factory=dict)
     program: Program | None = None
     #: The accounts that the refresh of this run was the first to miss.
     missed: set[str] = field(default_factory=set)
@@ -140,11 +140,12 @@ class CoreRun:
     def begun_in(self, number: str) -> Mapping[Ref, Sent] | None:
         """The purchases that an earlier run of this machine sent."""
         found = self.begun.get(number)
-        return None if found is None else dict(found[1])
+        return None if found is None else dict(found[1].sent)
 
     def begun_for(self, urn: str) -> Mapping[float, Mapping[Ref, Sent]]:
         """The purchases that the earlier runs of this machine sent, by when they began."""
-        return {at: dict(sent) for at, sent in self.begun.values()}
+        runs = [(at, one.ended_with(urn), dict(one.sent)) for at, one in self.begun.values()]
+        return unsettled(runs)
 
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
@@ -160,7 +161,7 @@ class CoreRun:
     def claims(self) -> Claims:
         """The claims of the run, and the record of sent purchases that outlives the run."""
         claims = Claims(self.loop.wall_clock, over=False)
-        self.begun[self.number] = self.loop.wall_clock(), claims.sent
+        self.begun[self.number] = self.loop.wall_clock(), claims
         return claims
 
     # --- the program
