@@ -272,7 +272,8 @@ class _ProgramSide:
         self._failed: list[str] = []
         self._first_purchases: dict[str, _FirstPurchase] = {}
         self._registered: dict[str, Registered] = {}
-        self._components: set[str] = set()
+        #: The URNs of the components, as the engine answered.
+        self._components: dict[str, str] = {}
         self._file: _RunFile | None = None
 
     async def run(self) -> None:
@@ -382,7 +383,10 @@ class _ProgramSide:
     def _goal(self, block: Block) -> Goal:
         """The custom resource of a block, without its inputs."""
         fleet = block.kind == "fleet"
-        parent = self._monitor.urn(self._component(block)) if fleet else ""
+        parent = ""
+        if fleet:
+            # A component that is not targeted still has its old name.
+            parent = self._components.get(block.name) or self._monitor.urn(self._component(block))
         return Goal(
             FLEET_TYPE if fleet else ACCOUNT_TYPE,
             block.name,
@@ -406,8 +410,8 @@ class _ProgramSide:
         )
 
     async def _component_of(self, block: Block) -> None:
-        await self._monitor.register(self._component(block))
-        self._components.add(block.name)
+        answer = await self._monitor.register(self._component(block))
+        self._components[block.name] = answer.urn
 
     def _aliases(self, kind: str, block: Block) -> tuple[str, ...]:
         return tuple(self._monitor.urn(Goal(kind, name)) for name in block.old_names)

@@ -455,7 +455,7 @@ class Deployment:
     # --- planning: from a goal to its steps
 
     async def _plan(self, goal: Goal, answer: asyncio.Future[Registered]) -> list[_Step]:
-        if goal.parent and goal.parent not in self._seen:
+        if goal.parent and goal.parent not in self._seen | self._operated:
             raise ProviderError(f"could not find parent resource {goal.parent}")
         urn = self.urn(goal)
         if urn in self._seen:
@@ -923,6 +923,8 @@ class Deployment:
         if step.op == "update" and not goal.before_updates:
             return
         assert step.new is not None
+        if self._random is not None:
+            await asyncio.sleep(self._random.random() * 0.03)
         await goal.before(step.new.name, step.new.inputs)
 
     # --- the saved state
