@@ -74,6 +74,8 @@ class CoreRun:
     environment: Mapping[str, str]
     #: How long calls take, relative to the usual time.
     pace: float = 1.0
+    #: The resources that the program prepares first.
+    order: tuple[str, ...] = ()
     #: The purchases that the runs of this machine recorded as sent, by the number of the run, with
     #: the time at which it began.
     begun: dict[str, tuple[float, Claims]] = field(default_factory=dict)
@@ -431,8 +433,7 @@ class _ProgramSide:
         first_purchase = self._first_purchases[block.provider]
         first_purchase.buyers += buys
         intent = await waits_for
-        # The program prepares its resources in any order.
-        await asyncio.sleep(self._run.random.random() * 0.005)
+        await asyncio.sleep(self._prepares_after(block.name))
         goal = self._goal(block)
         inputs = _given(block)
         if block.kind == "fleet":
@@ -466,6 +467,13 @@ class _ProgramSide:
         if failed and not self._monitor.dry_run:
             reasons = failed if isinstance(failed, dict) else {"": failed}
             self._failed += [f"{block.name} {key}: {why}" for key, why in reasons.items()]
+
+    def _prepares_after(self, name: str) -> float:
+        """A time in seconds, since the program prepares its resources in any order."""
+        order = self._run.order
+        if name in order:
+            return order.index(name) * 0.0001
+        return len(order) * 0.0001 + self._run.random.random() * 0.005
 
 
 class _FirstPurchase:

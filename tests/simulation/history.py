@@ -80,6 +80,8 @@ class RunStep:
     machine: str = ""
     #: How long calls take, relative to the usual time.
     pace: float = 1.0
+    #: The resources that the program prepares first, in this order. The others come in any order.
+    order: tuple[str, ...] = ()
 
     @property
     def calm(self) -> bool:

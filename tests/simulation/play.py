@@ -333,6 +333,7 @@ class _Game:
             random=Random(random.random()),
             environment=environment,
             pace=step.pace,
+            order=step.order,
             begun=self._begun.setdefault(step.machine, {}),
             program=ran.program,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -31,10 +32,13 @@ from tests.simulation.replay.teams import Server, Teams
 from tests.support.engine import Engine
 
 #: How many other orders of steps are simulated if a failed command ends otherwise.
-OTHER_ORDERS = 300
+OTHER_ORDERS = 100
 
 #: How long their calls take, relative to the usual time.
-PACES = (0.01, 0.1, 1.0)
+PACES = (0.01, 0.03, 0.1, 0.3, 1.0)
+
+#: The beginning of a step, in the output of either engine.
+_STEP = re.compile(r"^\s*\S+\s+\S+/chatdaddy:Account(?:Fleet)? (\S+) \w+ing\b", re.MULTILINE)
 
 
 @dataclass
@@ -238,7 +242,8 @@ class _Replay:
         """If a command fails, what else was done depends on the order of its steps. Find an order
         with this result, and go on with it.
         """
-        for history in islice(self._other_orders(number), OTHER_ORDERS):
+        order = tuple(dict.fromkeys(_STEP.findall(there.said)))
+        for history in islice(self._other_orders(number, order), OTHER_ORDERS):
             acts, violation = simulate(history)
             here = acts[number].seen if len(acts) > number else None
             if here is not None and not self._pairs.differences(here, there):
@@ -246,13 +251,20 @@ class _Replay:
                 return True
         return False
 
-    def _other_orders(self, at: int) -> Iterator[History]:
-        """The history with other random numbers in this command."""
+    def _other_orders(self, at: int, order: tuple[str, ...]) -> Iterator[History]:
+        """The history with other random numbers in this command, and mostly with the order in
+        which the processes began their steps.
+        """
         steps = self._history.steps
         step = steps[at]
         assert isinstance(step, RunStep)
         for number in count(1):
-            again = replace(step, seed=step.seed + number, pace=PACES[number % len(PACES)])
+            again = replace(
+                step,
+                seed=step.seed + number,
+                pace=PACES[number % len(PACES)],
+                order=order if number % 4 else (),
+            )
             yield self._history.but(steps=(*steps[:at], again, *steps[at + 1 :]))
 
     def _count(self, there: Seen) -> None:
