@@ -212,9 +212,13 @@ class OpenOrders:
             WrongTeam: one of them is of another team than the configured one.
         """
         teams: dict[str, dict[OrderId, Order]] = {self._own.team: self._own.orders()}
+        providers = {one.provider for one in self._context.run.declared}
         for order_id, order in self._unanswered():
             noted = (order_id.ref, order.note.at)
             first = next((one for one in self._intents if noted in one.noted), self._own)
+            dropped = self._context.declared(order_id.ref.holder) is None
+            if dropped and first is not self._own and first.provider in providers:
+                continue  # the intent that has noted it keeps it
             _add(teams.setdefault(first.team, {}), order_id, order)
         for other in self._others:
             for order_id, order in other.orders().items():

@@ -823,4 +823,23 @@ FOUND: dict[str, History] = {
         _up(),
         _run(refresh=True, skip_preview=False),
     ),
+    "an unanswered purchase of a fleet that is renamed beside another provider": _history(
+        _edit(
+            _fleet(
+                "fleet0",
+                k0=_entry(1, nickname="Bo\u0308b"),
+                k1=_entry(2),
+                k2=_entry(3),
+                k4=_entry(5, tier=UNLIMITED),
+            ),
+            _account("acct0", _entry(6)),
+        ),
+        _edit(
+            Change("provider", (ProviderBlock("us", TEAM, TOKEN),)),
+            Change("option", ("acct0", "provider", "us")),
+        ),
+        RunStep("dev", 582174182, "up", faults=Faults(broken=0.6, lag_s=300.0)),
+        _edit(Change("rename block", ("fleet0", "fleet31", False, 8))),
+        RunStep("dev", 3692487892, "up", skip_preview=True),
+    ).but(seed=1206908, settings_merge=False, removal_s=2.0),
 }
