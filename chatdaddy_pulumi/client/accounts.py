@@ -30,7 +30,7 @@ from chatdaddy_pulumi.client.models import (
     read_account,
     read_page,
 )
-from chatdaddy_pulumi.client.nicknames import normal
+from chatdaddy_pulumi.client.nicknames import forms
 from chatdaddy_pulumi.client.options import ClientOptions
 from chatdaddy_pulumi.client.purchases import Purchases
 from chatdaddy_pulumi.client.tasks import SingleFlight, now
@@ -300,7 +300,9 @@ class Accounts:
             self._cache.learned(account_id, account)
 
     async def _search_nickname(self, nickname: str) -> list[ObservedAccount]:
-        found = await self._search(normal(nickname))
+        found: dict[str, ObservedAccount] = {}
+        for form in sorted(forms(nickname)):
+            found |= await self._search(form)
         return [account for account in found.values() if account.is_called(nickname)]
 
     async def _search(self, text: str, wanted: str | None = None) -> dict[str, ObservedAccount]:

@@ -15,6 +15,12 @@ def normal(nickname: str | None) -> str:
     return (nickname if nickname.isascii() else normalize("NFC", nickname)).strip()
 
 
+def forms(nickname: str) -> set[str]:
+    """The texts to search for: a server may compare accents in one encoding only."""
+    name = normal(nickname)
+    return {name} if name.isascii() else {name, normalize("NFD", name)}
+
+
 def same(one: str | None, other: str | None) -> bool:
     """Whether the nicknames are the same to a person."""
     return one == other or normal(one) == normal(other)
