@@ -54,7 +54,7 @@ class Claims:
         self._reserved: dict[Identity, Ref] = {}
         self._checked = checked
         self._failed = False
-        self._over = over
+        self._over = self._ended = over
         self._intents: set[str] = set()
 
     @property
@@ -70,9 +70,13 @@ class Claims:
         """Whether the program has declared all its resources."""
         return self._over
 
-    def end(self) -> None:
-        """Note that the program has declared all its resources."""
+    def end(self, *, done: bool = True) -> None:
+        """Note that the program has declared all its resources.
+
+        `done`: whether all are registered, too, so that the state has their outcomes.
+        """
         self._over = True
+        self._ended = self._ended or done
 
     def take_part(self, intent: str) -> None:
         """Note that the intent, by its URN, takes part in the run."""
@@ -80,7 +84,7 @@ class Claims:
 
     def ended_with(self, intent: str) -> bool:
         """Whether the run ended, so that the state has the outcomes of the intent's purchases."""
-        return self.over and intent in self._intents
+        return self._ended and intent in self._intents
 
     @property
     def failed(self) -> bool:

@@ -20,7 +20,6 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     decide_all,
     is_free,
     look_for_orders,
-    not_appeared,
     recovered_now,
     refuse_unclear,
 )
@@ -198,11 +197,11 @@ class IntentProvider:
         """Forget the intent, and name what an interrupted run may have bought. Remove nothing.
 
         Raises:
-            NotDone: a purchase was sent and may still be done, or ChatDaddy can't be asked.
+            NotDone: ChatDaddy can't be asked.
             WrongTeam: a purchase of another team than the configured one is open.
         """
         host, state = self._host, StoredIntent.load(outputs)
-        destroys = not host.context_of_removal().run.number
+        host.context_of_removal()
         left = OrdersAtRemoval(host, urn_of(outputs), state)
         if not left.open:
             return
@@ -210,27 +209,17 @@ class IntentProvider:
         if outputs.get("buys") == "secret":
             host.hide({"notes": [[*ref, *identity] for ref, identity in left.open]}, ["notes"])
         open_orders = {f"{id_.ref.label} ({id_.identity.nickname!r})": id_ for id_ in left.open}
-        now = host.clock()
-        sent = {
-            told: left.open[id_]
-            for told, id_ in open_orders.items()
-            if left.open[id_].until > now and not left.open[id_].bought and left.sent_here(id_)
-        }
-        facts = host.facts()
-        waiting = await not_appeared(facts, sent, host.removed)
+        now, facts = host.clock(), host.facts()
         with not_done(
             f"nothing is forgotten: an interrupted run may have bought {listed([*open_orders])}, "
             "and ChatDaddy can't be asked"
         ):
             await look_for_orders(facts, left.open.values())
-        if waiting:
-            minutes = ceil((max(sent[told].until for told in waiting) - host.clock()) / 60)
-            raise NotDone(messages.still_appears(waiting, minutes, destroys=destroys))
         left.wait_longer(facts)
         coming = {
             told: left.open[id_]
             for told, id_ in open_orders.items()
-            if left.open[id_].until > now and not left.open[id_].bought and told not in sent
+            if left.open[id_].until > now and not left.open[id_].bought
         }
         seen = appeared(facts, coming, host.removed)
         unseen = [told for told in coming if told not in seen]

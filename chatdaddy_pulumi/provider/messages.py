@@ -380,17 +380,8 @@ def suspect(account_id: str, nickname: str | None) -> str:
 
 
 def may_appear(entries: Sequence[str], minutes: int) -> str:
-    """The message for purchases of a run of another machine, whose outcomes are not known."""
+    """The message for purchases whose outcomes are not known when their intent is removed."""
     return (
-        f"an interrupted run of another machine may have bought {listed(entries)}, and the account "
-        f"may still appear within {minutes} min. Look in ChatDaddy then: nothing else names it"
-    )
-
-
-def still_appears(entries: Sequence[str], minutes: int, *, destroys: bool) -> str:
-    """The message for purchases that were sent, and whose accounts are not there yet."""
-    again = "`pulumi destroy`" if destroys else "it"
-    return (
-        f"an interrupted run has sent the purchase of {listed(entries)}, and the account may still "
-        f"appear. Run {again} again in {minutes} min: it names the account if it is there then"
+        f"an interrupted run may have bought {listed(entries)}, and the account may still appear "
+        f"within {minutes} min. Look in ChatDaddy then: nothing else names it"
     )

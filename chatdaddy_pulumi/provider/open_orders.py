@@ -329,11 +329,6 @@ class OrdersAtRemoval:
                 self._held.setdefault(Ref(one, key), []).append(held)
         self.open = self._without_moved(self._without_held(state))
 
-    def sent_here(self, order_id: OrderId) -> bool:
-        """Whether this machine has sent a purchase for the entry, and received no answer."""
-        found = (_sent_for(order_id.ref, run) for run in self._runs.values())
-        return any(one is not None and not one.account_id for one in found)
-
     @cached_property
     def _runs(self) -> Mapping[float, Mapping[Ref, Sent]]:
         return self._host.begun_for(self._urn)

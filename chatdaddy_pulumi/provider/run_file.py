@@ -225,14 +225,16 @@ class RunFile(Claims):
     def over(self) -> bool:
         return bool(self.fact("over"))
 
-    def end(self) -> None:
+    def end(self, *, done: bool = True) -> None:
         self._note("over")
+        if done:
+            self._note("done")
 
     def take_part(self, intent: str) -> None:
         self._note(f"intent {intent}")
 
     def ended_with(self, intent: str) -> bool:
-        return self.over and bool(self.fact(f"intent {intent}"))
+        return bool(self.fact("done")) and bool(self.fact(f"intent {intent}"))
 
     @property
     def failed(self) -> bool:

@@ -229,9 +229,9 @@ class Program:
         self._failed = True
 
     def _exit(self, stack: str, engine: str) -> None:
-        """Note the same when the process ends, since `sys.exit` skips it.
+        """Note when the process ends that all is declared, since `sys.exit` skips `_end`.
 
-        The engine removes nothing if the process fails.
+        The engine removes nothing if the process fails. It may also be gone by now.
         """
         opening = self._opening
         if opening is not None and (
@@ -243,18 +243,18 @@ class Program:
                 made = RunFile.create(engine, stack, preview=False, saved={}, declared=[])
             else:
                 made = RunFile(opening.result().path)  # the other connection is closed by now
-            self._note_end(made)
+            self._note_end(made, done=False)
 
-    def _note_end(self, opened: RunFile) -> None:
+    def _note_end(self, opened: RunFile, *, done: bool) -> None:
         if self._failed:
             opened.fail()
-        opened.end()
+        opened.end(done=done)
 
     async def _end(self) -> None:
         """Note in the run's file that all is declared. In a preview nothing is removed."""
         if pulumi.runtime.is_dry_run():
             return
-        self._note_end(await self.opened())
+        self._note_end(await self.opened(), done=True)
 
     def declare(
         self,

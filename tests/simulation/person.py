@@ -700,9 +700,8 @@ class Person:
     def _check_destroyed(self, ran: Ran) -> None:
         """A destroy does not forget a purchase that a resource has saved as unanswered.
 
-        The intent keeps a purchase of a killed run of the same machine until it can be named, and
-        tells what a run of another machine may have sent. What an entry wanted that was removed or
-        changed since is only named.
+        What a killed run may have sent is told by its nickname. What an entry wanted that was
+        removed or changed since is only named.
         """
         ups = [r for r in self._runs.values() if r.stack == ran.stack and r.operation == "up"]
         for slow in self._world.slow_purchases:
@@ -710,9 +709,9 @@ class Person:
             if sender is None or not ups or sender is not ups[-1]:
                 continue
             known = slow.at > self._forgotten_at.get(ran.stack, -1.0)
-            if sender.killed and sender.step.machine != ran.step.machine:
+            if sender.killed:
                 known = known and slow.nickname.strip() not in ran.text
-            elif not sender.killed:
+            else:
                 known = known and "it is not known whether" in sender.text
                 known = known and sender.step.stop is None
             if known:

@@ -93,7 +93,7 @@ ONE_OF_EACH = pytest.mark.parametrize(
 
 @ONE_OF_EACH
 @pytest.mark.parametrize("is_held", [True, False])
-def test_a_destroy_after_a_kill_waits_for_the_purchase(
+def test_a_destroy_after_a_kill_tells_what_may_still_appear(
     team: Team, stack: Stack, one: Declaration, is_held: bool
 ) -> None:
     if is_held:  # its resource has an account, and is removed in the same destroy
@@ -102,24 +102,10 @@ def test_a_destroy_after_a_kill_waits_for_the_purchase(
         team.clock += 60
     killed_up(team, stack, {"alice": one})
     team.clock += 60
-    with pytest.raises(Failed, match=r"'alice'.*`pulumi destroy` again in 14 min"):
-        stack.destroy()
-    late = team.buy("alice", by="us").account_id
     stack.destroy()
     (warning,) = stack.lines.warnings
-    assert warning.startswith(f"{late} ('alice') may have been bought")
-    assert team.live() == {late}
-
-
-@ONE_OF_EACH
-def test_a_destroy_after_a_kill_waits_no_longer_than_a_purchase_takes(
-    team: Team, stack: Stack, one: Declaration
-) -> None:
-    killed_up(team, stack, {"alice": one})
-    team.clock += 14.5 * 60
-    stack.destroy()
-    assert stack.lines.warnings == []
-    assert 20 < stack.clock() - team.clock + 30 < 40
+    assert "'alice'" in warning
+    assert "may still appear within 14 min" in warning
 
 
 @ONE_OF_EACH
@@ -197,11 +183,8 @@ def test_a_destroy_knows_of_a_purchase_whose_entry_was_dropped(
     stack.up({"f": fleet({"x": {"tier": "unlimited"}})})
     if elsewhere:
         stack.move_to_another_machine()
-        stack.destroy()
-        assert any("'y'" in one for one in stack.lines.warnings)
-    else:
-        with pytest.raises(Failed, match=r"f/y \('y'\)"):
-            stack.destroy()
+    stack.destroy()
+    assert any("f/y ('y')" in one for one in stack.lines.warnings)
 
 
 def test_nothing_is_done_if_the_run_of_the_program_is_not_found(stack: Stack) -> None:
