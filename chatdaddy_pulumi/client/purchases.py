@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
 
+from chatdaddy_pulumi.client.clocks import CLOCKS_APART_S, SERVERS_APART_S
 from chatdaddy_pulumi.client.errors import ChatDaddyError, Unknown, UnknownPurchase
 from chatdaddy_pulumi.client.models import ObservedAccount, Purchase
 from chatdaddy_pulumi.client.options import ClientOptions
@@ -19,12 +20,6 @@ from chatdaddy_pulumi.client.tasks import now
 PURCHASE = "POST /im/accounts"
 
 _SHORTEST_DELAY_S = 0.02
-
-#: How far our clock and ChatDaddy's may be apart, in seconds.
-_CLOCKS_APART_S = 300.0
-
-#: How far the clocks of ChatDaddy's servers may be apart, in seconds.
-_SERVERS_APART_S = 2.0
 
 #: Called just before a purchase is sent.
 OnSend = Callable[[], None] | None
@@ -102,7 +97,7 @@ class Purchases:
         alike.quiet.clear()
         began_at, began_there = self._clock(), self._server_time()
         not_before = (
-            began_at - _CLOCKS_APART_S if began_there is None else began_there - _SERVERS_APART_S
+            began_at - CLOCKS_APART_S if began_there is None else began_there - SERVERS_APART_S
         )
         try:
             account = await self._post(order, on_send)
@@ -220,7 +215,7 @@ def _is_answer(account: ObservedAccount, order: Purchase, began_at: float) -> bo
     if named and account.type in (None, order.type):
         return True
     made_at = account.created_at_s
-    return made_at is not None and made_at >= began_at - _CLOCKS_APART_S
+    return made_at is not None and made_at >= began_at - CLOCKS_APART_S
 
 
 def _fits(account: ObservedAccount, order: Purchase) -> bool:

@@ -14,18 +14,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from chatdaddy_pulumi.client.clocks import CLOCKS_APART_S, SERVERS_APART_S
 from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.spec.identity import Identity
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
-
-#: The maximum difference between this machine's clock and ChatDaddy's, in seconds.
-CLOCKS_APART_S = 300.0
-
-#: The maximum difference between the clocks of ChatDaddy's servers, in seconds.
-SERVERS_APART_S = 2.0
 
 #: How long after its begun mark a run may have bought, in seconds.
 LONGEST_RUN_S = 30 * 60.0
