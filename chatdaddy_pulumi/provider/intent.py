@@ -415,15 +415,15 @@ class _Found:
         adopted = {one.adopt for own in self._mine() for one in (own.entries or {}).values()}
         for account_id in sorted(one for one in adopted if one in facts.ownership.held_ids):
             account = facts.view.get(account_id)
-            fitting = [
-                order_id
-                for order_id in sorted(orders)
-                if account is not None and orders[order_id].may_be(account, facts.user_id)
-            ]
-            for order_id in fitting[:1]:
-                free = self._free_accounts(order_id, orders[order_id], facts)
-                if not suspects([orders[order_id]], free, facts.user_id):
-                    del orders[order_id]
+            if account is None:
+                continue
+            fitting = (one for one in sorted(orders) if orders[one].may_be(account, facts.user_id))
+            order_id = next(fitting, None)
+            if order_id is None:
+                continue
+            free = self._free_accounts(order_id, orders[order_id], facts)
+            if not suspects([orders[order_id]], free, facts.user_id):
+                del orders[order_id]
 
     def _wants_one(self, entry: _Entry, ownership: Ownership) -> bool:
         """Whether the entry will get an account that no entry of the program has had."""
