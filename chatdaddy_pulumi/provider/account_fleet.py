@@ -300,12 +300,14 @@ class FleetProvider:
             keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
         unsettled = outcome.failed or any(map(is_leftover, outcome.held))
+        # A run without the intent buys nothing. It must not hide that an earlier one was killed.
+        may_buy = context.intent_checked
         now = StoredFleet(
             held=outcome.held,
             failed={key: messages.told(error) for key, error in outcome.failed.items()},
             orders=compared.orders(outcome),
-            worked_at=self._host.clock(),
-            worked_in=context.run.number,
+            worked_at=self._host.clock() if may_buy else state.worked_at,
+            worked_in=context.run.number if may_buy else state.worked_in,
             most=state.most,
             inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
             usual=reading.usual.text,

@@ -246,9 +246,9 @@ class StoredFleet:
     #: By key, why the last run could not make the account as it is wanted.
     failed: dict[str, str] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
-    #: When its last work ended, in seconds since 1970. From then on, all outcomes are known.
+    #: When the last work that could buy ended, in seconds since 1970. Its outcomes are known.
     worked_at: float = 0.0
-    #: The number of the run that last worked on it.
+    #: The number of that run.
     worked_in: str = ""
     #: The most accounts that it has held.
     most: int = 0
