@@ -842,4 +842,45 @@ FOUND: dict[str, History] = {
         _edit(Change("rename block", ("fleet0", "fleet31", False, 8))),
         RunStep("dev", 3692487892, "up", skip_preview=True),
     ).but(seed=1206908, settings_merge=False, removal_s=2.0),
+    "a purchase without an answer, then a target excludes the intent": _history(
+        _edit(
+            _fleet(
+                "fleet0",
+                k0=_entry(1, type="instagram"),
+                k1=_entry(2, tier=UNLIMITED),
+                k2=_entry(3, type="instagram"),
+                k3=_entry(4, tier=UNLIMITED),
+            )
+        ),
+        RunStep(
+            "dev",
+            2061742371,
+            "up",
+            skip_preview=True,
+            faults=Faults(broken=0.1),
+            stop=Stop("interrupt", 1, 0.0892, PURCHASE),
+        ),
+        _run(targets=("fleet0",)),
+        _run(skip_preview=False),
+    ).but(seed=1211587, removal_s=2.0),
+    "killed, a target excludes the intent, then another machine destroys": _history(
+        _edit(_fleet("fleet0", k0=_entry(1))),
+        _up(),
+        _edit(Change("add", ("fleet0", "k1", _entry(2)))),
+        _killed(1, 0.05, Faults(slow=1.0, slow_s=100.0)),
+        _run(targets=("fleet0",)),
+        _run("destroy", machine="another machine"),
+    ),
+    "a killed adoption brought back an account, and its old entry allows another": _history(
+        _edit(_fleet("fleet0", k0=_entry(1, nickname="ida", existing="allow"))),
+        _up(),
+        _run("destroy"),
+        _edit(
+            Change("drop block", ("fleet0",)),
+            _account("acct1", _entry(1, nickname="ida", adopt="@dev#1")),
+        ),
+        _run(stop=Stop("kill", 1, 0.05, "POST /im/accounts/")),
+        GoBackStep("dev", 1),
+        _up(),
+    ),
 }

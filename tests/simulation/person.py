@@ -242,7 +242,11 @@ class Person:
                 for slot in ran.before
                 if slot.account_id == account_id and (slot.left or not slot.leftover)
             ]
-            told = not slots or any(_can_be_recognised(wish, slot) for slot in slots)
+            told = any(_can_be_recognised(wish, slot) for slot in slots)
+            if not slots:  # an earlier run removed it, and a killed adoption brought it back
+                told = wish.existing != "allow" or self._may_be_found_again(
+                    ran.stack, self._world.accounts[account_id]
+                )
             if account_id in taken or not told:
                 del meant[wish.uid]
 
@@ -703,7 +707,9 @@ class Person:
         What a killed run may have sent is told by its nickname. What an entry wanted that was
         removed or changed since is only named.
         """
-        ups = [r for r in self._runs.values() if r.stack == ran.stack and r.operation == "up"]
+        runs = [r for r in self._runs.values() if r.stack == ran.stack and r.operation == "up"]
+        # With targets, the intent may have no part, and nothing is bought.
+        ups = [r for r in runs if not r.step.targets]
         for slow in self._world.slow_purchases:
             sender = self._runs.get(slow.who)
             if sender is None or not ups or sender is not ups[-1]:
