@@ -66,6 +66,10 @@ class Missing(NotDone):
     """The account is missing from the listings for the first time; the next run may buy another."""
 
 
+class NotTried(NotDone):
+    """The run stopped before it came to the account."""
+
+
 class NotNoted(NotDone):
     """The intent has not noted the purchase, so a later run could not find it."""
 

@@ -22,6 +22,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotDone,
     NotRemoved,
+    NotTried,
     OutcomeUnknown,
     not_done,
 )
@@ -62,8 +63,6 @@ class Tally:
     to_remove: int = 0
     removed: int = 0
     failed: int = 0
-    #: Not tried, since the run was stopped.
-    not_tried: int = 0
 
     def progress(self) -> str:
         """``412/5,000 purchased``."""
@@ -223,8 +222,7 @@ class _Execution:
             for job in waiting:
                 reason = self._stopped() or self._hopeless()
                 if reason:
-                    self.outcome.failed[job.key] = NotDone(f"not tried: {reason}")
-                    self.outcome.tally.not_tried += 1
+                    self.outcome.failed[job.key] = NotTried(f"not tried: {reason}")
                 else:
                     await self._try(job)
 

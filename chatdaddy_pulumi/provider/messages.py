@@ -25,6 +25,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotNoted,
     NotRemoved,
+    NotTried,
     OutcomeUnknown,
     StillDeclared,
 )
@@ -354,12 +355,13 @@ def results(outcome: Outcome) -> list[str]:
             source = f" from {done.other.label}" if done.other else ""
             what, text = done.what.value, f"{key} ({done.account_id}{source})"
         by_what.setdefault(what, []).append(text)
-    parts = [f"{len(keys):,} {what}: {listed(sorted(keys))}" for what, keys in by_what.items()]
-    counts = [
-        f"{outcome.tally.failed:,} failed" if outcome.tally.failed else "",
-        f"{outcome.tally.not_tried:,} not tried" if outcome.tally.not_tried else "",
-    ]
-    return [*parts, *(count for count in counts if count)]
+    for key, error in outcome.failed.items():
+        by_what.setdefault("not tried" if isinstance(error, NotTried) else "failed", []).append(key)
+    # An `Account` has no key.
+    lists = {
+        what: ": " + listed(sorted(keys)) if any(keys) else "" for what, keys in by_what.items()
+    }
+    return [f"{len(by_what[what]):,} {what}{names}" for what, names in lists.items()]
 
 
 def unfinished(name: str) -> str:

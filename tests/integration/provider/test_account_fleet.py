@@ -91,7 +91,7 @@ def test_failures_are_reported_and_done_in_the_next_run(fleet: OneFleet, server:
     assert all("not bought" in reason and "billing" in reason for reason in failed.values())
     assert len(live(server)) == len(fleet.ids) == 17
     assert fleet.told[0].startswith("17 bought: ")
-    assert fleet.told[-1] == "3 failed"
+    assert fleet.told[-1] == "3 failed: " + ", ".join(sorted(failed))
 
     server.forget_requests()
     assert fleet.preview(accounts) == {"intent", "fleet"}
