@@ -883,4 +883,17 @@ FOUND: dict[str, History] = {
         GoBackStep("dev", 1),
         _up(),
     ),
+    "a fleet whose reasons were not told leaves with its open purchases": _history(
+        _edit(_account("acct0", _entry(1))),
+        _up(),
+        _edit(
+            _fleet("fleet0", k1=_entry(2), k2=_entry(3), k3=_entry(4), k4=_entry(5)),
+            _account("acct0", _entry(6)),
+            stack="prod",
+        ),
+        _up(_SLOW, stack="prod"),
+        GoBackStep("prod", 1),
+        _up(stack="prod"),
+        _up(stack="prod"),
+    ),
 }

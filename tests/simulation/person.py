@@ -340,6 +340,8 @@ class Person:
             and (
                 other.killed
                 or "it is not known whether" in other.text
+                # The reason is not told if another resource ended the program first.
+                or (other.step.faults.loses_answers and " failed: " in other.text)
                 or other.step.machine != ran.step.machine
             )
             for other in self._runs.values()
