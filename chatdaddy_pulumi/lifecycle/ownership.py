@@ -17,9 +17,6 @@ from chatdaddy_pulumi.enums import OnDelete, milder
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 
-_T = TypeVar("_T")
-
-
 #: Separates a key from the ID of an account that was replaced and is not removed yet.
 REPLACED = "\x1f"
 #: The suffix of the key of an account that another resource's entry will take over.
@@ -101,15 +98,11 @@ class DeclaredHolder(Protocol):
     """A resource that the program declares."""
 
     @property
-    def leaf(self) -> str:
-        """``type::name``; always known."""
-
+    def urn(self) -> str: ...
     @property
-    def urn(self) -> str | None:
-        """None while it is not known."""
+    def aliases(self) -> tuple[str, ...]:
+        """What it was before: URNs, or only ``type::name``."""
 
-    @property
-    def alias_leaves(self) -> tuple[str, ...]: ...
     @property
     def provider(self) -> str: ...
     @property
@@ -139,48 +132,49 @@ def leaf_of(urn: str) -> str:
     return f"{type_of(urn)}::{short_name(urn)}"
 
 
-def name_of(declared: DeclaredHolder) -> str:
-    """The URN of a declared resource, or its leaf while the URN is not known."""
-    return declared.urn or declared.leaf
-
-
 class Matching(Generic[_Declared]):
     """Matches declared resources with resources of the saved state.
 
     The rules are the engine's: a resource matches its own URN. Only if that is not in the state, an
-    alias matches. If its URN is not known yet, its leaf matches.
+    alias matches.
     """
 
     def __init__(self, declared: Collection[_Declared], saved: Collection[str]) -> None:
         self._saved = saved
-        self._by_name = {name_of(one): one for one in declared}
-        self._found = {urn: self._by_name[urn] for urn in saved if urn in self._by_name}
-        self._match_leaves([one for one in declared if one.urn is None or one.alias_leaves])
-        #: The URN in the saved state of each declared resource that is there, by `name_of`.
+        self._by_urn = {one.urn: one for one in declared}
+        self._found = {urn: self._by_urn[urn] for urn in saved if urn in self._by_urn}
+        self._match_aliases([one for one in declared if one.aliases])
+        #: The URN in the saved state of each declared resource that is there.
         self.saved_urns: dict[str, str] = {}
         for urn, one in self._found.items():
-            self.saved_urns.setdefault(name_of(one), urn)
+            self.saved_urns.setdefault(one.urn, urn)
 
-    def _match_leaves(self, loose: list[_Declared]) -> None:
-        if not loose:
+    def _match_aliases(self, renamed: list[_Declared]) -> None:
+        if not renamed:
             return
-        leaves: dict[str, list[str]] = {}
-        for urn in self._saved:
-            if urn not in self._found:
-                leaves.setdefault(leaf_of(urn), []).append(urn)
-        for one in loose:
-            if one.urn not in self._found:
-                own = () if one.urn is not None else (one.leaf,)
-                leaf = next((leaf for leaf in (*own, *one.alias_leaves) if leaf in leaves), "")
-                for urn in leaves.get(leaf, ()):
-                    self._found.setdefault(urn, one)
+        free = [urn for urn in self._saved if urn not in self._found]
+        by_leaf: dict[str, list[str]] = {}
+        for urn in free:
+            by_leaf.setdefault(leaf_of(urn), []).append(urn)
+        for one in renamed:
+            if one.urn in self._found:
+                continue
+            parents = one.urn.removesuffix(leaf_of(one.urn))
+            for alias in one.aliases:
+                alike = by_leaf.get(alias, [alias] if alias in free else [])
+                # Without more information, it has the same parents.
+                urns = [urn for urn in alike if urn == parents + alias] or alike
+                if urns:
+                    for urn in urns:
+                        self._found.setdefault(urn, one)
+                    break
 
     def declaration(self, urn: str) -> _Declared | None:
         """The declaration of a resource, by its URN of today or in the saved state; None if the
         program drops it."""
         found = self._found.get(urn)
         if found is None and urn not in self._saved:
-            found = self._by_name.get(urn) or self._by_name.get(leaf_of(urn))
+            found = self._by_urn.get(urn)
         return found
 
 
@@ -253,10 +247,9 @@ class Ownership:
         for declared in self._declared:
             if not declared.entries:
                 continue
-            name = name_of(declared)
-            held = self.held_by(name)
+            held = self.held_by(declared.urn)
             found += [
-                (Ref(name, key), entry)
+                (Ref(declared.urn, key), entry)
                 for key, entry in declared.entries.items()
                 if key not in held
             ]
@@ -306,11 +299,11 @@ class Ownership:
 
     def carried_to(self, ref: Ref) -> Holding | None:
         """The account that is carried over to the entry from an entry that leaves."""
-        return self._find(self._moves[0], ref)
+        return self._moves[0].get(ref)
 
     def unclear(self, ref: Ref) -> list[Holding]:
         """The leaving accounts that fit the entry, if it is ambiguous which one it takes."""
-        return self._find(self._moves[1], ref) or []
+        return self._moves[1].get(ref, [])
 
     @cached_property
     def moved(self) -> dict[str, Ref]:
@@ -342,13 +335,13 @@ class Ownership:
         if not alike:
             return found
         for declared in self._declared:
-            held = self.held_by(name_of(declared))
+            held = self.held_by(declared.urn)
             for key, entry in (declared.entries or {}).items():
                 own = held.get(key)
                 if own is None or entry.identity is None or entry.identity in own.identities:
                     continue
                 for account_id in alike.get(entry.identity, ()):
-                    found.setdefault(account_id, Ref(name_of(declared), key))
+                    found.setdefault(account_id, Ref(declared.urn, key))
         return found
 
     @cached_property
@@ -357,12 +350,12 @@ class Ownership:
         for declared in self._declared:
             for key, entry in (declared.entries or {}).items():
                 if entry.adopt:
-                    found.setdefault(entry.adopt, []).append(Ref(name_of(declared), key))
+                    found.setdefault(entry.adopt, []).append(Ref(declared.urn, key))
         return found
 
     def also_adopted_by(self, account_id: str, ref: Ref) -> list[Ref]:
         """The other entries that will take the account over with ``adopt``."""
-        return [one for one in self._adopts.get(account_id, ()) if not self._is(one, ref)]
+        return [one for one in self._adopts.get(account_id, ()) if one != ref]
 
     @cached_property
     def _named(self) -> dict[tuple[str, Identity], list[tuple[Ref, DeclaredIdentity]]]:
@@ -370,7 +363,7 @@ class Ownership:
         for declared in self._declared:
             for key, entry in (declared.entries or {}).items():
                 if entry.identity is not None:
-                    ref = Ref(name_of(declared), key)
+                    ref = Ref(declared.urn, key)
                     name = declared.provider, entry.identity
                     found.setdefault(name, []).append((ref, entry))
         return found
@@ -378,7 +371,7 @@ class Ownership:
     def doubles(self, ref: Ref, provider: str, identity: Identity) -> list[Ref]:
         """Other entries of the program with the nickname and type, unless all say ``allow``."""
         alike = self._named.get((provider, identity), [])
-        others = [one for one, _ in alike if not self._is(one, ref)]
+        others = [one for one, _ in alike if one != ref]
         if not others or all(entry.existing == "allow" for _, entry in alike):
             return []
         return others
@@ -485,12 +478,3 @@ class Ownership:
             return True
         declared = self.declaration(saved.holder)
         return declared is not None and declared.urn == ref.holder
-
-    @staticmethod
-    def _is(one: Ref, ref: Ref) -> bool:
-        """`one` may be named by its leaf, if its URN was not known when it was declared."""
-        return one.key == ref.key and one.holder in (ref.holder, leaf_of(ref.holder))
-
-    @staticmethod
-    def _find(found: Mapping[Ref, _T], ref: Ref) -> _T | None:
-        return found.get(ref) or found.get(Ref(leaf_of(ref.holder), ref.key))

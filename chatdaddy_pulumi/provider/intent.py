@@ -298,9 +298,8 @@ class _Found:
         for one in self._mine():
             if self._context.is_settled(one):
                 continue
-            name = one.urn or self._context.saved_urn(one) or one.leaf
             for key, identity in (one.entries or {}).items():
-                found.append(_Entry(Ref(name, key), one, identity))
+                found.append(_Entry(Ref(one.urn, key), one, identity))
         return found
 
     def _held(self) -> dict[Ref, HeldAccount]:
@@ -503,10 +502,9 @@ class _Found:
 
     def _says_login_type(self, declared: Declared) -> bool:
         """Whether any entry may have a login type. It is faster than to read a large fleet."""
-        name = declared.urn or declared.leaf
-        if name not in self._login_types:
-            self._login_types[name] = "login_type" in str(declared.given)
-        return self._login_types[name]
+        if declared.urn not in self._login_types:
+            self._login_types[declared.urn] = "login_type" in str(declared.given)
+        return self._login_types[declared.urn]
 
     async def _decide_accounts(self, facts: Facts, entries: list[_Entry]) -> None:
         """In a preview: decide for all new `Account`s, and for those whose replacement may have

@@ -13,7 +13,7 @@ from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, name_of, type_of
+from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, type_of
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent, last_made
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.state import (
@@ -255,7 +255,7 @@ class OpenOrders:
             for declared in self._context.run.declared
             for key, said in (declared.entries or {}).items()
             if said.identity == order_id.identity
-            and self._context.ownership.held(Ref(name_of(declared), key)) is None
+            and self._context.ownership.held(Ref(declared.urn, key)) is None
         }
         return self._context.provider in wanting and other.provider not in wanting
 

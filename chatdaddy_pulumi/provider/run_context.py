@@ -24,7 +24,6 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     Ref,
     SavedHolder,
     leaf_of,
-    name_of,
     type_of,
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
@@ -50,14 +49,13 @@ T = TypeVar("T")
 class Declared:
     """A resource of ours that the program declares, as far as it is known."""
 
-    #: ``type::name``.
-    leaf: str
+    urn: str
     kind: Literal["account", "fleet"]
     #: The raw arguments of an `Account`, or a fleet's ``accounts`` (JSON text), ``defaults``,
     #: ``on_delete`` and ``existing``; values that are not known yet are `UNKNOWN`.
     given: Mapping[str, Any] = field(default_factory=dict)
-    urn: str | None = None
-    alias_leaves: tuple[str, ...] = ()
+    #: What it was before: URNs, or only ``type::name``.
+    aliases: tuple[str, ...] = ()
     #: The name of the explicit `Provider`; "" for the default one.
     provider: str = ""
     protect: bool = False
@@ -105,7 +103,7 @@ def is_settled(declared: Declared, state: Mapping[str, Any]) -> bool:
 
 def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
     """Whether a resource may buy in this run, by the saved state."""
-    state = saved.get(declared.urn or "")
+    state = saved.get(declared.urn)
     if state is None or state.get(ORDERS) or state.get("__missing_since"):
         return True
     if declared.kind == "fleet":
@@ -150,12 +148,6 @@ class Run:
     secret_settings: Sequence[str] = ()
 
 
-def _rename(found: dict[Ref, T], old: str, new: str) -> None:
-    if any(ref.holder == old for ref in found):
-        for ref in [one for one in found if one.holder == old]:
-            found[Ref(new, ref.key)] = found.pop(ref)
-
-
 @dataclass
 class RunContext:
     """A provider host's knowledge of the run."""
@@ -191,28 +183,21 @@ class RunContext:
     _fleets: dict[str, StoredFleet] = field(default_factory=dict)
 
     def register(self, urn: str, on_delete: Any) -> None:
-        """Note that a resource is checked in this run, and its `on_delete`.
-
-        Notes that have only its type and name, since its URN was not known, get its URN.
-        """
+        """Note that a resource is checked in this run, and its `on_delete`."""
         self.checked.add(urn)
         self._on_delete[urn] = on_delete
         if self.declared(urn) is None:
             self.read_again()
-        leaf = leaf_of(urn)
-        _rename(self.notes, leaf, urn)
-        _rename(self.awaited, leaf, urn)
 
     def read_again(self) -> None:
         """Add what the program has declared since: in an `apply`, or after it has waited."""
-        late = self.run.declared_since(len(self.run.declared))
-        if not late:
-            return
-        known = {name_of(one) for one in self.run.declared}
-        late = [one for one in late if name_of(one) not in known and one.leaf not in known]
-        if late:
-            self.late |= {name_of(one) for one in late}
-            self.run.declared += late
+        now = self.run.declared_since(len(self.run.declared))
+        known, urns = {one.urn for one in self.run.declared}, {one.urn for one in now}
+        if urns - known:
+            self.late |= urns - known
+            # What was declared under another URN is gone.
+            same = [one for one in self.run.declared if one.urn in urns]
+            self.run.declared = [*same, *(one for one in now if one.urn not in known)]
             self.__dict__.pop("ownership", None)
             self.__dict__.pop("_matching", None)
 
@@ -220,7 +205,7 @@ class RunContext:
         """How the program wants a resource's accounts removed; None if it does not say."""
         if declared is None:
             return None
-        return removal_of(self._on_delete.get(name_of(declared), declared.given.get("on_delete")))
+        return removal_of(self._on_delete.get(declared.urn, declared.given.get("on_delete")))
 
     def unanswered(self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown) -> Order:
         """The order for a purchase of this run that had no answer."""
@@ -266,10 +251,6 @@ class RunContext:
     def _matching(self) -> Matching[Declared]:
         return Matching(self.run.declared, self.run.saved)
 
-    def saved_urn(self, declared: Declared) -> str | None:
-        """The URN in the saved state of a declared resource; None if it is not there."""
-        return self._matching.saved_urns.get(name_of(declared))
-
     def provider_of(self, ref: Ref) -> str | None:
         """The provider of a declared entry, or of one that may be declared late; None if it is not
         declared."""
@@ -282,7 +263,7 @@ class RunContext:
         """The entry by its current URN, if it was named only by type and name."""
         if ref.holder.startswith("urn:"):
             return ref
-        known = [*self.run.saved, *(one.urn for one in self.run.declared if one.urn)]
+        known = [*self.run.saved, *(one.urn for one in self.run.declared)]
         return ref._replace(
             holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
         )
@@ -295,16 +276,16 @@ class RunContext:
         if account_id:
             urn = self.ownership.saved_holder_of(account_id, urn)
         declared = self.declared(urn)
-        return urn if declared is None or declared.urn is None else declared.urn
+        return urn if declared is None else declared.urn
 
     def is_settled(self, declared: Declared) -> bool:
         """Whether a fleet's entries are those of its last complete update, by the saved state."""
-        saved = self.run.saved.get(declared.urn or "")
+        saved = self.run.saved.get(declared.urn)
         return saved is not None and is_settled(declared, saved)
 
     def specs(self, declared: Declared) -> dict[str, AccountSpec]:
         """The entries that a declared resource asks for, by key; {} while they are not known."""
-        name = name_of(declared)
+        name = declared.urn
         if name not in self._specs:
             self._specs[name] = declared.specs()
         return self._specs[name]
@@ -368,7 +349,7 @@ class RunContext:
 
     def _is_late(self, ref: Ref) -> bool:
         declared = self.declared(ref.holder)
-        if declared is None or name_of(declared) in self.late:
+        if declared is None or declared.urn in self.late:
             return True
         holder = self.ownership.declaration(ref.holder)
         known = holder.entries if holder is not None else None

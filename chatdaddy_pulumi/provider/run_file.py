@@ -33,7 +33,7 @@ from chatdaddy_pulumi.spec.identity import Identity
 _KEEP_S = 24 * 3600.0
 
 #: Increase it if the form of the files changes: then other versions of the package ignore them.
-_FORMAT = 2
+_FORMAT = 3
 
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
@@ -44,7 +44,7 @@ _FILE_S, _FILE_AGAIN_S = 30.0, 0.02
 
 _TABLES = (
     "facts (name text primary key, value text)",
-    "declared (leaf text, urn text, value text)",
+    "declared (at integer primary key autoincrement, number integer unique, value text)",
     "claims (account_id text primary key, holder text, key text, fulfilled integer)",
     "reserved (nickname text, type text, holder text, key text, primary key (nickname, type))",
 )
@@ -155,21 +155,18 @@ class RunFile(Claims):
                 "insert into facts values (?, ?)",
                 [(name, json.dumps(value)) for name, value in facts.items()],
             )
-        for one in declared:
-            made.declare(one)
+        for place, one in enumerate(declared):
+            made.declare(place, one)
         made._note("ready")
         return made
 
-    def declare(self, one: Declared) -> None:
-        """Add a declaration, or update it with what is known by now."""
+    def declare(self, number: int, one: Declared) -> None:
+        """Add the program's declaration of that number, or replace it."""
         value = {known.name: getattr(one, known.name) for known in fields(one)}
         text = json.dumps(value, ensure_ascii=False)
-        with self._writing() as connection:
-            connection.execute(
-                "delete from declared where leaf = ? and (urn is null or urn = ?)",
-                (one.leaf, one.urn),
-            )
-            connection.execute("insert into declared values (?, ?, ?)", (one.leaf, one.urn, text))
+        self._database.execute(
+            "insert or replace into declared (number, value) values (?, ?)", (number, text)
+        )
 
     @property
     def number(self) -> str:
@@ -214,11 +211,11 @@ class RunFile(Claims):
         )
 
     def _declared_since(self, known: int) -> list[Declared]:
-        """The declarations, if there are more of them by now than are known."""
-        (count,) = self._row("select count(*) from declared")
-        if count <= known:
+        """All declarations, if some were added or replaced since so many were known."""
+        (last,) = self._row("select coalesce(max(at), 0) from declared")
+        if last <= known:
             return []
-        rows = self._database.execute("select value from declared")
+        rows = self._database.execute("select value from declared order by number")
         return [_declared(row) for (row,) in rows]
 
     @property
@@ -346,7 +343,7 @@ class RunFile(Claims):
 
 def _declared(text: str) -> Declared:
     row = json.loads(text)
-    lists = {name: tuple(row[name]) for name in ("alias_leaves", "secrets")}
+    lists = {name: tuple(row[name]) for name in ("aliases", "secrets")}
     return Declared(**{**row, **lists})
 
 

@@ -93,6 +93,7 @@ class AccountFleet(pulumi.ComponentResource):
         super().__init__("chatdaddy:index:AccountFleet", name, None, opts)
         text, late = _as_text(name, accounts)
         run = program()
+        run.parents.add(self, opts.parent)
         bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
         shared = {"defaults": defaults or None, "on_delete": on_delete, "existing": existing}
         given = {"accounts": with_late(json.loads(text), late) if late else text, **shared}

@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import Any, Literal
 
@@ -82,10 +82,12 @@ class Declaration:
     """A resource of this package, with arguments that may still be outputs."""
 
     _program: Program
+    #: Its place among the program's declarations.
+    number: int
+    #: ``type::name``.
     leaf: str
     kind: Literal["account", "fleet"]
     given: Mapping[str, Any]
-    urn: str | None
     parent: pulumi.Resource | None
     aliases: tuple[str, ...]
     provider: str
@@ -108,13 +110,10 @@ class Declaration:
             await one.urn.future()
 
     async def own_urn(self) -> str:
-        """The resource's own URN. It is not an output, since a child that depends on its parent's
-        output would wait for itself."""
-        if self.urn is not None or self.parent is None:
-            return self.urn or _root_urn(self.leaf)
-        parent = await self.parent.urn.future()
-        assert parent is not None
-        return _child_urn(parent, self.leaf)
+        """The resource's own URN, after its parent is registered. It is not an output, since a
+        child that depends on its parent's output would wait for itself."""
+        parent = None if self.parent is None else await self.parent.urn.future()
+        return _root_urn(self.leaf) if parent is None else _child_urn(parent, self.leaf)
 
     async def before(self) -> tuple[Mapping[str, Any] | None, Declared]:
         """The resource's saved outputs, None if it is new, and what is declared of it."""
@@ -128,17 +127,13 @@ class Declaration:
 
     async def known(self) -> Declared:
         """The declaration, as far as it is known without waiting for a resource."""
-        urn = self.urn
-        if urn is None and self.parent is not None:
-            parent = await sdk_hooks.known_urn(self.parent)
-            urn = parent and _child_urn(parent, self.leaf)
+        parents = self._program.parents
         outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
         return Declared(
-            leaf=self.leaf,
+            urn=await parents.child_urn(self.parent, self.leaf),
             kind=self.kind,
             given=_known(self.given, outputs),
-            urn=urn,
-            alias_leaves=self.aliases,
+            aliases=(*self.aliases, *await parents.old_child_urns(self.parent, self.leaf)),
             provider=self.provider,
             protect=self.protect,
             retain=self.retain,
@@ -198,6 +193,45 @@ _MARK_S = 5.0
 
 
 @dataclass
+class _Parents:
+    """The URNs that resources get, before they are registered.
+
+    A component may wait long for what it depends on. The hosts must know the URNs of its children
+    before, so that they are not taken for other resources. They follow from types and names.
+    """
+
+    _known: dict[pulumi.Resource, pulumi.Resource | None] = field(default_factory=dict)
+
+    def add(self, resource: pulumi.Resource, parent: pulumi.Resource | None) -> None:
+        """Note a resource's parent, to save a search for it."""
+        self._known[resource] = parent
+
+    async def child_urn(self, parent: pulumi.Resource | None, leaf: str) -> str:
+        """The URN of a parent's child with that ``type::name``."""
+        return _root_urn(leaf) if parent is None else _child_urn(await self._urn_of(parent), leaf)
+
+    async def old_child_urns(self, parent: pulumi.Resource | None, leaf: str) -> list[str]:
+        """The URNs that the child had by the aliases of its parents, as far as these are known."""
+        if parent is None:
+            return []
+        old = await sdk_hooks.alias_urns(parent)
+        name = parent.pulumi_resource_name
+        old += await self.old_child_urns(self._of(parent), f"{parent.pulumi_resource_type}::{name}")
+        return [_child_urn(one, _renamed(leaf, name, short_name(one))) for one in old]
+
+    async def _urn_of(self, resource: pulumi.Resource) -> str:
+        type_, name = resource.pulumi_resource_type, resource.pulumi_resource_name
+        if not type_:  # only a reference to a resource, which knows its URN
+            return str(await resource.urn.future())
+        return await self.child_urn(self._of(resource), f"{type_}::{name}")
+
+    def _of(self, resource: pulumi.Resource) -> pulumi.Resource | None:
+        if resource not in self._known:
+            self._known = sdk_hooks.parents() | self._known
+        return self._known.setdefault(resource, None)
+
+
+@dataclass
 class Program:
     """The resources of this package that one run of a program declares."""
 
@@ -208,6 +242,7 @@ class Program:
     _first_purchases: dict[str, _FirstPurchase] = field(default_factory=dict)
     #: The URNs of the resources that may buy in this run.
     _may_buy: set[str] = field(default_factory=set)
+    parents: _Parents = field(default_factory=_Parents)
     #: Whether a resource of any package could not be registered.
     _failed: bool = False
     #: Whether the hosts know that the program runs.
@@ -281,10 +316,10 @@ class Program:
         leaf = f"{type_}::{name}"
         declaration = Declaration(
             self,
+            number=len(self._declarations),
             leaf=leaf,
             kind=kind,
             given=given,
-            urn=_root_urn(leaf) if opts.parent is None else None,
             parent=opts.parent,
             aliases=(*_alias_leaves(opts, type_, name), *(f"{type_}::{old}" for old in old_names)),
             provider=own_provider,
@@ -300,7 +335,7 @@ class Program:
             declaration.adding = asyncio.ensure_future(self._add(declaration))
         declaration.inputs = {
             "__run": self._hidden(own_provider, declaration),
-            "__urn": declaration.urn or declaration.own_urn(),
+            "__urn": declaration.own_urn() if opts.parent is not None else _root_urn(leaf),
             "__intent": getattr(intent, "__notes"),
         }
         return declaration
@@ -386,15 +421,16 @@ class Program:
             return opened.hidden(provider)
         if declaration.adding is not None:
             await declaration.adding
-        if declaration.urn is None:
-            declaration.urn = await declaration.own_urn()
-            opened.declare(await declaration.known())
+        urn = await declaration.own_urn()
+        if urn != await self.parents.child_urn(declaration.parent, declaration.leaf):
+            # So it is if the parent was read by its URN.
+            opened.declare(declaration.number, replace(await declaration.known(), urn=urn))
         if declaration.resource is not None:
             await declaration.ready()
             first_purchase = self._first_purchases[provider]
             buys = may_buy(await declaration.known(), opened.saved)
             if buys:
-                self._may_buy.add(declaration.urn)
+                self._may_buy.add(urn)
                 first_purchase.buyers += 1
             await self._intents[provider][1].urn.future()
             await (
@@ -406,7 +442,7 @@ class Program:
 
     async def _add(self, declaration: Declaration) -> None:
         opened = await self.opened()
-        opened.declare(await declaration.known())
+        opened.declare(declaration.number, await declaration.known())
 
     async def opened(self) -> RunFile:
         """The run's file, which the first caller makes."""
@@ -604,6 +640,14 @@ def _child_urn(parent: str, leaf: str) -> str:
     if types.endswith("::pulumi:pulumi:Stack"):
         return f"{types.removesuffix('pulumi:pulumi:Stack')}{leaf}"
     return f"{types}${leaf}"
+
+
+def _renamed(leaf: str, parent: str, old_parent: str) -> str:
+    """The child's ``type::name`` while its parent had another name, as the engine assumes it."""
+    type_, _, name = leaf.rpartition("::")
+    if name.startswith(parent):
+        name = f"{old_parent}{name.removeprefix(parent)}"
+    return f"{type_}::{name}"
 
 
 def old_names(opts: pulumi.ResourceOptions, name: str) -> list[str]:

@@ -87,13 +87,20 @@ def is_secret_setting(key: str) -> bool:
     return config.is_config_secret(key) or key in config.get_config_secret_keys_env()
 
 
-async def known_urn(resource: pulumi.Resource) -> str | None:
-    """A resource's URN, if it is registered already."""
-    registered = asyncio.ensure_future(resource.urn.future())
-    await asyncio.wait({registered}, timeout=0.001)
-    if not registered.done() or registered.cancelled() or registered.exception():
-        return None
-    return registered.result()
+def parents() -> dict[pulumi.Resource, pulumi.Resource | None]:
+    """All resources, with their parents in this program; None: the root. The SDK keeps only the
+    children of each."""
+    found = [one for one in gc.get_objects() if issubclass(type(one), pulumi.Resource)]
+    none: dict[pulumi.Resource, pulumi.Resource | None] = dict.fromkeys(found)
+    return none | {child: one for one in found for child in one._childResources}
+
+
+async def alias_urns(resource: pulumi.Resource) -> list[str]:
+    """The URNs that a resource had by its own aliases, without those that wait for a resource."""
+    given = resource._aliases
+    outputs = await plain_outputs(one for one in given if isinstance(one, pulumi.Output))
+    known = [value for value, _ in outputs.values() if isinstance(value, str)]
+    return [*(one for one in given if isinstance(one, str)), *known]
 
 
 def is_protected(resource: pulumi.Resource) -> bool:

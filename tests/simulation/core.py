@@ -329,13 +329,11 @@ class _ProgramSide:
 
     def _declared(self, block: Block) -> Declared:
         goal = self._goal(block)
-        known = block.kind == "account" or block.name in self._components
         return Declared(
-            leaf=f"{goal.type}::{block.name}",
+            urn=self._monitor.urn(goal),
             kind=block.kind,
             given=_given(block),
-            urn=self._monitor.urn(goal) if known else None,
-            alias_leaves=tuple(f"{goal.type}::{name}" for name in block.old_names),
+            aliases=tuple(f"{goal.type}::{name}" for name in block.old_names),
             provider=block.provider,
             protect=block.protect,
             retain=block.retain,
@@ -428,7 +426,8 @@ class _ProgramSide:
         if component is not None:
             await component
         file = await opening
-        file.declare(self._declared(block))
+        # A component that is not targeted keeps its old name.
+        file.declare(self._program.blocks.index(block), self._declared(block))
         buys = may_buy(self._declared(block), file.run.saved)
         first_purchase = self._first_purchases[block.provider]
         first_purchase.buyers += buys
@@ -522,13 +521,10 @@ class _RunFile:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    def declare(self, one: Declared) -> None:
-        others = [
-            other
-            for other in self.run.declared
-            if other.leaf != one.leaf or other.urn not in (None, one.urn)
-        ]
-        self.run = replace(self.run, declared=[*others, one])
+    def declare(self, number: int, one: Declared) -> None:
+        declared = list(self.run.declared)
+        declared[number] = one
+        self.run = replace(self.run, declared=declared)
 
 
 def _given(block: Block) -> Props:

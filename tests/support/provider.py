@@ -16,7 +16,7 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddyError, bridge
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import Claims
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
 from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
@@ -318,10 +318,9 @@ class _Engine:
             saved[f"{ROOT}{MARK_TYPE}::{INTENT}"] = stack.mark
         declared = [
             Declared(
-                leaf=urn.rpartition("$")[2].rpartition(ROOT)[2],
+                urn=urn,
                 kind=one.kind,  # type: ignore[arg-type]
                 given=_known(one.arguments(name)),
-                urn=urn,
                 provider=one.provider,
                 protect=one.protect,
                 retain=one.retain,
@@ -329,7 +328,7 @@ class _Engine:
             for name, one in program.items()
             for urn in [one.urn(name)]
         ]
-        early = [one for one in declared if not program[one.leaf.rpartition("::")[2]].late]
+        early = [one for one in declared if not program[short_name(one.urn)].late]
         claims = Claims(stack.clock)
         stack.sent[f"run-{stack.runs}"] = claims.sent
         stack.began[f"run-{stack.runs}"] = stack.clock()

@@ -55,7 +55,7 @@ def begin(
     *, preview: bool = False, saved: dict[str, Any] | None = None, engine: str = ""
 ) -> dict[str, Any]:
     """A run whose program declares one account. Returns the hidden input that names the run."""
-    declared = [Declared(leaf=LEAF, kind="account", given={"nickname": "alice"}, urn=URN)]
+    declared = [Declared(URN, kind="account", given={"nickname": "alice"})]
     made = RunFile.create(engine, STACK, preview=preview, saved=saved or {}, declared=declared)
     return made.hidden("")
 

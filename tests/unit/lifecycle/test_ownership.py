@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -24,9 +24,8 @@ from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 class _Declared:
     """A resource that a program declares."""
 
-    leaf: str
-    urn: str | None
-    alias_leaves: tuple[str, ...]
+    urn: str
+    aliases: tuple[str, ...]
     provider: str
     entries: Mapping[str, DeclaredIdentity] | None
     protect: bool = False
@@ -57,15 +56,13 @@ def declared(
     name: str,
     entries: Mapping[str, DeclaredIdentity | str] | None,
     *,
-    known: bool = True,
     provider: str = "",
     alias: str = "",
 ) -> _Declared:
     """A resource and its entries by key. A string is the nickname."""
     return _Declared(
-        leaf=leaf_of(urn(name)),
-        urn=urn(name) if known else None,
-        alias_leaves=(leaf_of(urn(alias)),) if alias else (),
+        urn=urn(name),
+        aliases=(leaf_of(urn(alias)),) if alias else (),
         provider=provider,
         entries=None
         if entries is None
@@ -179,10 +176,31 @@ def test_a_resource_is_known_under_its_old_name() -> None:
     assert found.holder_of("acc1", but=Ref(urn("new"), "a")) is None
 
 
-def test_a_resource_without_a_known_urn_is_found_by_its_leaf() -> None:
-    found = Ownership([saved("f", {"a": "acc1"})], [declared("f", {"a": "a"}, known=False)])
+def test_an_alias_means_the_resource_with_the_same_parents_first() -> None:
+    here, elsewhere = (f"{ROOT}acme:{parent}${FLEET}::" for parent in ("Sales", "Support"))
+    held = [
+        SavedHolder(f"{elsewhere}old", {"a": account("acc1", "a")}),
+        SavedHolder(f"{here}old", {"a": account("acc2", "a")}),
+    ]
+    new = replace(declared("new", {"a": "a"}, alias="old"), urn=f"{here}new")
+    found = Ownership(held, [new])
+    assert found.held(Ref(f"{here}new", "a")) == held[1].accounts["a"]
+    assert [one.account_id for one in found.leaving] == ["acc1"]
+
+
+def test_a_resource_of_another_parent_is_not_the_declared_one() -> None:
+    """Its account is carried over by its nickname, and the new resource holds nothing yet."""
+    inside = replace(declared("f", {"a": "a"}), urn=f"{ROOT}acme:Shop${FLEET}::f")
+    found = Ownership([saved("f", {"a": "acc1"})], [inside])
+    assert found.moved == {"acc1": Ref(inside.urn, "a")}
+
+
+def test_a_resource_is_found_by_the_whole_urn_of_an_alias() -> None:
+    inside = f"{ROOT}acme:Sales${FLEET}::f"
+    new = replace(declared("f", {"a": "a"}), urn=f"{ROOT}acme:Shop${FLEET}::f", aliases=(inside,))
+    found = Ownership([SavedHolder(inside, {"a": account("acc1", "a")})], [new])
     assert found.leaving == []
-    assert found.carried_to(Ref(urn("f"), "a")) is None
+    assert found.moved == {}
 
 
 def test_duplicates_are_reported_for_each_provider() -> None:

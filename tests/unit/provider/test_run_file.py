@@ -103,7 +103,7 @@ def test_a_host_waits_for_the_file_until_it_has_the_declarations(
 ) -> None:
     """The engine may delete something while the program still reads the state."""
     waits: list[float] = []
-    declared = [Declared(leaf="type::alice", kind="account", given={}, urn="urn::alice")]
+    declared = [Declared("urn::alice", kind="account", given={})]
     ready: list[RunFile] = []
 
     def program_goes_on(seconds: float) -> None:
@@ -176,7 +176,7 @@ def test_accounts_that_a_refresh_first_missed_are_known_to_other_hosts() -> None
 def test_the_newest_run_of_an_engine_that_runs_a_program_is_found() -> None:
     a_run()
     newer = a_run()
-    newer.declare(Declared(leaf="type::name", kind="account"))
+    newer.declare(0, Declared("urn::name", kind="account"))
     assert found(root_of(STACK)) == newer.number
 
 

@@ -195,6 +195,26 @@ def test_a_resource_knows_whether_it_is_protected() -> None:
     assert not sdk_hooks.is_protected(Thing("free"))
 
 
+def test_the_parents_and_earlier_urns_of_components_are_known(
+    mocked: asyncio.AbstractEventLoop,
+) -> None:
+    class Thing(pulumi.ComponentResource):
+        def __init__(self, name: str, **options: Any) -> None:
+            super().__init__("t:t:T", name, None, pulumi.ResourceOptions(**options))
+
+    async def read() -> None:
+        outer = Thing("outer", aliases=[pulumi.Alias(name="old")])
+        inner = Thing("inner", parent=outer)
+        found = sdk_hooks.parents()
+        assert found[inner] is outer
+        assert found[outer] is None
+        (old,) = await sdk_hooks.alias_urns(outer)
+        assert old.endswith("::t:t:T::old")
+        assert await sdk_hooks.alias_urns(inner) == []
+
+    mocked.run_until_complete(read())
+
+
 def test_outputs_that_wait_for_no_resource_are_read(mocked: asyncio.AbstractEventLoop) -> None:
     class Thing(pulumi.ComponentResource):
         def __init__(self) -> None:
