@@ -26,7 +26,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     OutcomeUnknown,
     not_done,
 )
-from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.facts import Claim, Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Plan
@@ -135,6 +135,8 @@ async def execute(
     await run.decide(approve)
     await run.work(run.jobs())
     await run.work(run.second_round())
+    if plan.wanted or plan.moved:
+        facts.claims.finish(holder)
     await run.await_others(others_s)
     return run.outcome
 
@@ -183,6 +185,8 @@ class _Execution:
         for new, old in plan.moved.items():
             account_id = plan.held[new].account_id
             self.outcome.done.append(Done(new, account_id, Reason.CARRIED, f"key {old} → {new}"))
+            if facts.ownership.is_shared(account_id):
+                facts.claims.fulfil(account_id, self._ref(new))
 
     async def _await_orders(self, wanted: dict[Ref, AccountSpec]) -> None:
         """Wait a little for accounts that interrupted purchases may still bring."""
@@ -275,15 +279,18 @@ class _Execution:
             again, self._awaited = self._awaited, {}
             await self.work([job for job, _ in again.values()])
             if self._facts.clock() >= began + _OTHERS_COME_S:
-                self._leave_to_later_ones()
+                self._leave(lambda _, taker: self._facts.is_coming(taker.holder))
+        claimed = self._facts.claims.claimed
+        self._leave(lambda account_id, taker: claimed(account_id) == Claim(taker, True))
         for key, (_, error) in self._awaited.items():
             self._fail(key, error)
 
-    def _leave_to_later_ones(self) -> None:
+    def _leave(self, left_to: Callable[[str, Ref], bool]) -> None:
+        """Keep the accounts listed that are left to resources which are not finished."""
         for key, (_, error) in list(self._awaited.items()):
             left = f"{entry_key(key)}{LEFT}"
             taken = left != key and left in self.outcome.held  # by another account of the entry
-            if taken or not self._facts.is_coming(error.taker.holder):
+            if taken or not left_to(self.outcome.held[key].account_id, error.taker):
                 continue
             del self._awaited[key]
             held = self.outcome.held.pop(key)

@@ -52,6 +52,7 @@ class Claims:
         self._claims: dict[str, Claim] = {}
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[Identity, Ref] = {}
+        self._finished: set[str] = set()
         self._checked = checked
         self._failed = False
         self._over = self._ended = over
@@ -103,6 +104,18 @@ class Claims:
     def fulfil(self, account_id: str, ref: Ref) -> None:
         """Note that the entry has the account now, bought or taken over."""
         self._claims[account_id] = Claim(ref, True)
+
+    def finish(self, holder: str) -> None:
+        """Note that a resource has bought and taken over all that it does in this run.
+
+        Its outcomes are saved next. Until then, another resource must not forget what this one has
+        taken over: if the run were killed, no state would list it.
+        """
+        self._finished.add(holder)
+
+    def finished(self, holder: str) -> bool:
+        """Whether the resource has finished."""
+        return holder in self._finished
 
     def bought(self, account_id: str, ref: Ref) -> Ref | None:
         """Note that the entry has bought the account; return the other entry that has it."""

@@ -261,9 +261,9 @@ class Ownership:
         carried: dict[Ref, Holding] = {}
         unclear: dict[Ref, list[Holding]] = {}
         fitting = self._fitting
-        claims = Counter(one.ref for accounts in fitting.values() for one in accounts)
+        claims = Counter(one.account_id for accounts in fitting.values() for one in accounts)
         for ref, accounts in fitting.items():
-            if len(accounts) == 1 and claims[accounts[0].ref] == 1:
+            if len(accounts) == 1 and claims[accounts[0].account_id] == 1:
                 carried[ref] = accounts[0]
             else:
                 unclear[ref] = accounts
@@ -275,10 +275,10 @@ class Ownership:
         by type and a nickname that was asked for or seen."""
         found: dict[Ref, list[Holding]] = {}
         adopted = {entry.adopt for _, entry in self._arriving if entry.adopt}
-        leaving = {one.account_id: one for one in self.leaving if one.account_id not in adopted}
-        if not leaving:
+        # Several entries may list one account.
+        by_ref = {one.ref: one for one in self.leaving if one.account_id not in adopted}
+        if not by_ref:
             return found
-        by_ref = {one.ref: one for one in leaving.values()}
         arriving = [(ref, entry) for ref, entry in self._arriving if not entry.adopt]
         for ref, entry in arriving:
             urn = self._matching.saved_urns.get(ref.holder, "")
@@ -286,15 +286,15 @@ class Ownership:
             renamed = [by_ref[old] for key in entry.aliases if (old := Ref(urn, key)) in by_ref]
             if renamed:
                 found[ref] = renamed
-        used = {one.ref for accounts in found.values() for one in accounts}
-        alike: dict[Identity, list[Holding]] = {}
+        used = {one.account_id for accounts in found.values() for one in accounts}
+        alike: dict[Identity, dict[str, Holding]] = {}
         for one in by_ref.values():
-            if one.ref not in used:
+            if one.account_id not in used:
                 for identity in one.account.identities:
-                    alike.setdefault(identity, []).append(one)
+                    alike.setdefault(identity, {})[one.account_id] = one
         for ref, entry in arriving:
             if ref not in found and entry.identity is not None and entry.identity in alike:
-                found[ref] = alike[entry.identity]
+                found[ref] = list(alike[entry.identity].values())
         return found
 
     def carried_to(self, ref: Ref) -> Holding | None:
@@ -411,6 +411,10 @@ class Ownership:
         urns = self._listed_by.get(account_id, set())
         return next(iter(urns)) if len(urns) == 1 else urn
 
+    def is_shared(self, account_id: str) -> bool:
+        """Whether several resources of the saved state list the account."""
+        return len(self._listed_by.get(account_id, ())) > 1
+
     def is_renamed(self, urn: str) -> bool:
         """Whether a declared resource is saved under another URN."""
         return self._matching.saved_urns.get(urn, urn) != urn
@@ -424,12 +428,21 @@ class Ownership:
         """The account that an entry holds in the saved state."""
         return self.held_by(ref.holder).get(ref.key)
 
-    def awaits_account(self, ref: Ref) -> bool:
-        """Whether the entry is declared, and the saved state lists no account for it."""
+    def awaits_account(self, ref: Ref, account_id: str) -> bool:
+        """Whether the entry is declared, and the saved state lists no other account for it.
+
+        The engine may delete a renamed fleet whose entry is of another type now.
+        """
         declared = self.declaration(ref.holder)
         known = None if declared is None else declared.entries
         entry = entry_of(ref)
-        return known is not None and entry.key in known and self.held(entry) is None
+        if known is None or entry.key not in known:
+            return False
+        held = self.held(entry)
+        if held is None:
+            return True
+        retyped = known[entry.key].type not in (None, held.arguments.type.value)
+        return bool(entry.key) and retyped and held.account_id == account_id
 
     @cached_property
     def _leaving_twice(self) -> dict[str, list[Holding]]:

@@ -275,7 +275,7 @@ async def remove(
     if on_delete is OnDelete.RETAIN:
         return Removal.RETAINED, None
     facts.check_team(account_id)
-    if facts.ownership.awaits_account(ref) and not facts.claims.acquired(entry_of(ref)):
+    if facts.ownership.awaits_account(ref, account_id) and not facts.claims.acquired(entry_of(ref)):
         raise NotDone(
             f"{account_id} was not removed: the account that replaces it is not bought yet"
         )
@@ -349,7 +349,11 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         return holder
     claim = facts.claims.claimed(account_id)
     if claim is not None and (claim.ref != ref or claim.fulfilled):
-        if claim.fulfilled and (claim.ref != ref or facts.claims.acquired(ref) == account_id):
+        if claim.fulfilled and (
+            facts.claims.acquired(ref) == account_id
+            if claim.ref == ref
+            else claim.ref.holder == ref.holder or facts.claims.finished(claim.ref.holder)
+        ):
             return claim.ref
         raise NotRemoved(account_id, claim.ref)
     if claim is None and account_id in ownership.moved:

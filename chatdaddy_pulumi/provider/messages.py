@@ -147,8 +147,11 @@ def summary(
     parts = [_purchases(plan, decisions, prices, holder)]
     parts += _take_overs(decisions, holder)
     if plan.moved:
-        pairs = [f"{old} → {new}" for new, old in sorted(plan.moved.items())]
-        parts.append(f"→ {listed(pairs)} (renamed, carried over)")
+        keys = [(entry_key(old), new) for new, old in sorted(plan.moved.items())]
+        renamed = [f"{old} → {new}" for old, new in keys if old != new]
+        parts.append(f"→ {listed(renamed)} (renamed, carried over)" if renamed else "")
+        back = [new for old, new in keys if old == new]
+        parts.append(f"→ {listed(back)} (kept, nothing bought)" if back else "")
     if plan.bring_back:
         parts.append(f"+ {listed(sorted(plan.bring_back))} (brought back from deletion)")
     parts.append(_changes(plan.change, prices))

@@ -257,6 +257,12 @@ class RunFile(Claims):
             "insert or replace into claims values (?, ?, ?, 1)", (account_id, *ref)
         )
 
+    def finish(self, holder: str) -> None:
+        self._note(f"finished {holder}")
+
+    def finished(self, holder: str) -> bool:
+        return bool(self.fact(f"finished {holder}"))
+
     def bought(self, account_id: str, ref: Ref) -> Ref | None:
         claim = super().claim if self._one_provider else self.claim
         other = claim(account_id, ref)

@@ -896,4 +896,43 @@ FOUND: dict[str, History] = {
         _up(stack="prod"),
         _up(stack="prod"),
     ),
+    "a fleet is renamed with a target, then a key with an alias": _history(
+        _edit(_fleet("old", anna=_entry(1), bert=_entry(2))),
+        _up(),
+        _renamed("old", "new", says_so=False),
+        _run(targets=("new",)),
+        _edit(Change("rename key", ("new", "anna", "anna-b", True, 901))),
+        _run(skip_preview=False),
+        _run(skip_preview=False),
+    ),
+    "a fleet is renamed in an interrupted run, then a key with an alias": _history(
+        _edit(_fleet("old", anna=_entry(1), bert=_entry(2))),
+        _up(),
+        _renamed("old", "new", says_so=False),
+        _edit(Change("add", ("new", "carl", _entry(3)))),
+        _run(stop=Stop("interrupt", 1, 0.0, PURCHASE)),
+        _edit(Change("rename key", ("new", "anna", "anna-b", True, 901))),
+        _run(skip_preview=False),
+        _run(skip_preview=False),
+    ),
+    "an entry moves to a fleet that is killed while it buys others": _history(
+        _edit(
+            _fleet("a", x=_entry(1, nickname="Xaver", existing="allow"), y=_entry(2)), _fleet("b")
+        ),
+        _up(),
+        _edit(
+            Change("drop", ("a", "x")),
+            Change("add", ("b", "x", _entry(1, nickname="Xaver", existing="allow"))),
+            *(Change("add", ("b", f"n{number}", _entry(10 + number))) for number in range(4)),
+        ),
+        _run(
+            stop=Stop("kill", 1, 20.0, PURCHASE),
+            faults=Faults(slow=1.0, slow_s=30.0),
+            machine="another machine",
+        ),
+        _up(),
+        WaitStep(4000.0),
+        _run(skip_preview=False),
+        _run(skip_preview=False),
+    ),
 }

@@ -274,3 +274,13 @@ def test_an_account_that_stays_has_a_holder_for_all_others(
     ref = Ref(urn(name), key)
     others = [one for one in found.staying.get(account_id, ()) if one != ref]
     assert (found.holder_of(account_id, but=ref) is not None) is bool(others)
+
+
+def test_the_account_of_an_entry_of_another_type_waits_for_its_replacement() -> None:
+    """The engine may delete a renamed fleet that is not a target under its new name."""
+    holders = [saved("old", {"a": "acc1", "b": "acc2"})]
+    entries = {"a": DeclaredIdentity("a", "mock"), "b": DeclaredIdentity("b", "wa")}
+    found = Ownership(holders, [declared("new", entries, alias="old")])
+    assert found.awaits_account(Ref(urn("old"), "a"), "acc1")
+    assert not found.awaits_account(Ref(urn("old"), "b"), "acc2")
+    assert not found.awaits_account(Ref(urn("old"), "a"), "acc9")
