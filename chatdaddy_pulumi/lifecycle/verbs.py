@@ -138,6 +138,7 @@ async def take_over(
     Raises:
         CannotAdopt: another entry takes it over in this run, or its grace is over.
         HistoryLoss: the entry's tier would delete its chats. Nothing was changed.
+        NotDone: an earlier run has removed it, and the listing does not show that yet.
     """
     account = decision.account
     account_id = account.account_id
@@ -149,6 +150,10 @@ async def take_over(
     await refuse_history_loss(facts, ref, spec, account_id, account.tier)
     if account.deleted_at is not None:
         account = await _recreate(facts, account_id)
+    elif account_id in facts.ownership.replaced_in(ref.holder):
+        # Only a write proves that it is still there.
+        with not_done(f"{account_id} was not taken back: an earlier run has removed it"):
+            await facts.client.accounts.patch(account_id, AccountPatch(nickname=spec.nickname))
     facts.claims.fulfil(account_id, ref)
     facts.view.add([account])
     return account
