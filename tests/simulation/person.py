@@ -698,6 +698,7 @@ class Person:
             self._found(6, f"{ran.who}: {ran.operation} went through with {what}")
         protected = "cannot be deleted" in ran.text
         named = ran.team in ran.text or protected or not ran.token_ok
+        named = named or "could not be found in the stack" in ran.text
         if ran.program is not None and list(self._accepted_reasons_of_entries(ran, ran.program)):
             return  # something else may be refused first
         if foreign and ran.step.faults == CALM and not named:
@@ -718,7 +719,7 @@ class Person:
                 continue
             known = slow.at > self._forgotten_at.get(ran.stack, -1.0)
             if sender.killed:
-                known = known and slow.nickname.strip() not in ran.text
+                known = known and normal(slow.nickname) not in normal(ran.text)
             else:
                 known = known and "it is not known whether" in sender.text
                 known = known and sender.step.stop is None
