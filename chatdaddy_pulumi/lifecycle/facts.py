@@ -84,8 +84,9 @@ class Claims:
         self._intents.add(intent)
 
     def ended_with(self, intent: str) -> bool:
-        """Whether the run ended, so that the state has the outcomes of the intent's purchases."""
-        return self._ended and intent in self._intents
+        """Whether all steps of the run succeeded, so that the state has the outcomes of the
+        intent's purchases."""
+        return self._ended and not self._failed and intent in self._intents
 
     @property
     def failed(self) -> bool:

@@ -231,7 +231,8 @@ class RunFile(Claims):
         self._note(f"intent {intent}")
 
     def ended_with(self, intent: str) -> bool:
-        return bool(self.fact("done")) and bool(self.fact(f"intent {intent}"))
+        took_part = bool(self.fact(f"intent {intent}"))
+        return took_part and bool(self.fact("done")) and not self.failed
 
     @property
     def failed(self) -> bool:

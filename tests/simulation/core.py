@@ -302,7 +302,7 @@ class _ProgramSide:
         )
         if self._failed and not self._monitor.dry_run:
             raise ProgramFailed("\n".join(self._failed))
-        if self._file is not None:
+        if self._file is not None and not self._monitor.dry_run:
             self._file.run.claims.end()
 
     # --- the run file
@@ -462,6 +462,8 @@ class _ProgramSide:
             )
         )
         registration.set_result(answer)
+        if answer.failed and self._file is not None:
+            self._file.run.claims.fail()
         failed = answer.outputs.get("failed") or answer.outputs.get("__failed")
         if failed and not self._monitor.dry_run:
             reasons = failed if isinstance(failed, dict) else {"": failed}

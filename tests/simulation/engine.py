@@ -301,6 +301,7 @@ class Deployment:
         self._start_host = start_host
         self._random = random
         self._process = hosts or Process("hosts")
+        self._hosts_gone: asyncio.Future[None] = running_loop().create_future()
         self._over = asyncio.Event()
         self._loop: Loop = running_loop()
         self._hosts: dict[str, tuple[Host, asyncio.Semaphore]] = {}
@@ -383,6 +384,16 @@ class Deployment:
             self.outcome.ok, self.outcome.interrupted = False, True
             self.stopping = True
             self._over.set()
+
+    def lose_hosts(self) -> None:
+        """All hosts are killed: their calls fail, also later ones."""
+        if not self.lost_hosts:
+            self._loop.kill(self._process)
+            self._hosts_gone.set_result(None)
+
+    @property
+    def lost_hosts(self) -> bool:
+        return self._hosts_gone.done()
 
     def _fail(self) -> None:
         self.outcome.ok = False
@@ -970,7 +981,14 @@ class Deployment:
                     await asyncio.sleep(self._random.random() * 0.01)
                 return await ask(host)
 
-        return await self._loop.spawn(self._process, work())
+        if self.lost_hosts:
+            raise ProviderError("connection refused")
+        call = self._loop.spawn(self._process, work())
+        futures: set[asyncio.Future[Any]] = {call, self._hosts_gone}
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+        if not call.done():
+            raise ProviderError("error reading from server: EOF")
+        return call.result()
 
     async def _check(self, new: Resource, olds: Props, news: Props) -> Props:
         inputs, failures = await self._ask(

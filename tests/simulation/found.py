@@ -972,4 +972,19 @@ FOUND: dict[str, History] = {
             machine="another machine",
         ),
     ).but(seed=2101969, tells_gone=False, settings_merge=False, removal_s=2.0),
+    "the hosts are killed, the program ends well, then the stack is destroyed": _history(
+        _edit(_account("acct0", _entry(1))),
+        _run(
+            continue_on_error=True,
+            faults=Faults(slow=1.0, slow_s=100.0),
+            stop=Stop("kill hosts", 1, 0.05, PURCHASE),
+        ),
+        _run("destroy"),
+    ),
+    "killed, another run waits in vain and ends well, then the stack is destroyed": _history(
+        _edit(_account("acct0", _entry(1))),
+        _killed(1, 0.05, Faults(slow=1.0, slow_s=400.0)),
+        _run(continue_on_error=True),
+        _run("destroy"),
+    ),
 }

@@ -44,7 +44,7 @@ class GoBackStep:
         return f"{self.stack}: the program goes back {self.edits} edits"
 
 
-End = Literal["interrupt", "kill", "kill engine"]
+End = Literal["interrupt", "kill", "kill engine", "kill hosts"]
 
 
 @dataclass(frozen=True)

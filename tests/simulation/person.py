@@ -115,6 +115,8 @@ class Ran:
     preview: Outcome | None = None
     update: Outcome | None = None
     killed: bool = False
+    #: Whether its provider hosts were killed, and not the engine.
+    lost_hosts: bool = False
     bugs: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     # What the person expects when the command starts.
@@ -715,10 +717,14 @@ class Person:
         ups = [r for r in runs if not r.step.targets]
         for slow in self._world.slow_purchases:
             sender = self._runs.get(slow.who)
-            if sender is None or not ups or sender is not ups[-1]:
+            if sender not in ups:
+                continue
+            lost = sender.lost_hosts or sender.killed
+            later = ups[ups.index(sender) + 1 :]
+            if any(not lost or one.green or one.program != sender.program for one in later):
                 continue
             known = slow.at > self._forgotten_at.get(ran.stack, -1.0)
-            if sender.killed:
+            if lost:
                 known = known and normal(slow.nickname) not in normal(ran.text)
             else:
                 known = known and "it is not known whether" in sender.text

@@ -364,6 +364,7 @@ class _Game:
         if work not in done:
             raise Violation(0, f"{ran.who}: {step.operation} hangs")
         outcome = work.result()
+        ran.lost_hosts = deployment.lost_hosts
         self._loop.kill(hosts)
         return outcome
 
@@ -384,6 +385,9 @@ class _Game:
                 deployment.interrupt()
                 return
             if killed.done() or deployment.over:
+                return
+            if stop.how == "kill hosts":
+                deployment.lose_hosts()
                 return
             self._loop.kill(engine)
             if stop.how == "kill":
