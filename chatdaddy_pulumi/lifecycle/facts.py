@@ -57,6 +57,8 @@ class Claims:
         self._failed = False
         self._over = self._ended = over
         self._intents: set[str] = set()
+        #: See `take_part`.
+        self.seen: dict[str, float] = {}
 
     @property
     def checked(self) -> bool:
@@ -79,9 +81,13 @@ class Claims:
         self._over = True
         self._ended = self._ended or done
 
-    def take_part(self, intent: str) -> None:
-        """Note that the intent, by its URN, takes part in the run."""
+    def take_part(self, intent: str, seen: Mapping[str, float]) -> None:
+        """Note that the intent, by its URN, takes part in the run.
+
+        `seen`: the earlier runs that the saved state names, by number, and about when each began.
+        """
         self._intents.add(intent)
+        self.seen |= seen
 
     def ended_with(self, intent: str) -> bool:
         """Whether all steps of the run succeeded, so that the state has the outcomes of the

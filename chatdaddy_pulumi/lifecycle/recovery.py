@@ -168,17 +168,76 @@ class Order(NamedTuple):
         return True if made_at >= self.note.after - SERVERS_APART_S else None
 
 
-def unsettled(
-    runs: Iterable[tuple[float, bool, Mapping[Ref, Sent]]],
-) -> dict[float, Mapping[Ref, Sent]]:
-    """The purchases whose outcome may not be saved, by the time at which their run began.
+class PastRun(NamedTuple):
+    """A run, as its machine remembers it."""
 
-    `runs`: when each began, whether it ended with the intent, and what it sent. A run that ended
-    has settled what earlier ones sent, or has kept it as orders.
+    #: When it began, in seconds since 1970. The notes that it made say the same.
+    at: float
+    #: The earlier runs that the saved state named, by number, and about when each began.
+    seen: Mapping[str, float]
+    #: Whether the state has the outcomes of what it sent, and of what earlier runs sent.
+    settles: bool
+    #: The purchases that it sent, by entry; None if that is not known.
+    sent: Mapping[Ref, Sent] | None
+
+
+class PastRuns:
+    """The runs of this machine that may be of one stack.
+
+    Their order is that of the numbers in the saved state, since clocks may be set back. A run
+    settles only those before it: another one may be of another stack with the same name.
     """
-    known = list(runs)
-    last = max((at for at, ended, _ in known if ended), default=0.0)
-    return {at: {} if at <= last else sent for at, _, sent in known}
+
+    def __init__(self, runs: Mapping[str, PastRun] | None = None) -> None:
+        """`runs`: by number."""
+        self._runs = runs or {}
+        self._before: dict[str, set[str]] = {}
+        ended = [self._until(number) for number, run in self._runs.items() if run.settles]
+        self._settled: set[str] = set().union(*ended)
+
+    def sent_since(self, at: float) -> list[Mapping[Ref, Sent]] | None:
+        """What the run that began then and those after it sent, in order, and is not settled; None
+        if that is not known."""
+        first = next((number for number, run in self._runs.items() if run.at == at), None)
+        if first is None:
+            return None
+        known = [number for number in self._runs if self._may_follow(number, first)]
+        known.sort(key=lambda number: (len(self._until(number)), self._runs[number].at))
+        found = [self._runs[number].sent for number in known if number not in self._settled]
+        return None if None in found else [sent for sent in found if sent is not None]
+
+    @property
+    def answers(self) -> dict[str, Ref]:
+        """The entry for which each account was bought, as far as it is known and not settled."""
+        return {
+            sent.account_id: ref
+            for number, run in self._runs.items()
+            if number not in self._settled
+            for ref, sent in (run.sent or {}).items()
+            if sent.account_id
+        }
+
+    def _until(self, number: str) -> set[str]:
+        """The run, and all known ones before it."""
+        if number not in self._before:
+            found, left = {number}, [number]
+            while left:
+                seen = self._runs[left.pop()].seen.keys() & self._runs.keys() - found
+                found |= seen
+                left += seen
+            self._before[number] = found
+        return self._before[number]
+
+    def _may_follow(self, number: str, first: str) -> bool:
+        """Whether a run is `first` or after it, or may be: one between is of another machine."""
+        before = self._until(number)
+        unknown = (
+            at
+            for one in before
+            for other, at in self._runs[one].seen.items()
+            if other not in self._runs
+        )
+        return first in before or any(at >= self._runs[first].at for at in unknown)
 
 
 def assign(order_ids: Iterable[OrderId], wanting: Mapping[Ref, Identity]) -> dict[Ref, OrderId]:

@@ -23,7 +23,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
-from chatdaddy_pulumi.lifecycle.recovery import Order, Sent, suspects
+from chatdaddy_pulumi.lifecycle.recovery import Order, PastRuns, Sent, suspects
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
@@ -71,9 +71,8 @@ class Host:
     find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
     #: Gives the purchases that an earlier run sent, by entry; None if this machine does not know.
     begun_in: Callable[[str], Mapping[Ref, Sent] | None] = lambda _: None
-    #: Gives the purchases that the runs of a stack, named by a URN of it, sent on this machine: by
-    #: the time at which a run began, and by entry.
-    begun_for: Callable[[str], Mapping[float, Mapping[Ref, Sent]]] = lambda _: {}
+    #: Gives what this machine remembers of the runs of a stack, which an intent's URN names.
+    begun_for: Callable[[str], PastRuns] = lambda _: PastRuns()
     show: Log = silent
     #: Gives the reason to begin no further account; None to go on.
     stop_reason: Callable[[], str | None] = lambda: None

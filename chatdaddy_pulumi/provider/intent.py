@@ -47,6 +47,7 @@ from chatdaddy_pulumi.provider.open_orders import (
     OpenOrders,
     OrdersAtRemoval,
     refuse_other_team,
+    seen_runs,
 )
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import (
@@ -107,7 +108,7 @@ class IntentProvider:
         with not_done("nothing was done: ChatDaddy can't be asked"):
             await _Found(self._host, olds, news).look()
         context.intent_checked = True
-        run.claims.take_part(urn)
+        run.claims.take_part(urn, seen_runs(olds, run.saved))
         if run.preview:
             # Unknown in a preview, so that `pulumi up --plan` accepts another moment.
             checked |= dict.fromkeys(_SAVED, UNKNOWN)

@@ -14,7 +14,7 @@ from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, type_of
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent, last_made
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, PastRuns, Sent, last_made
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -98,6 +98,21 @@ def _sent_for(ref: Ref, known: Mapping[Ref, Sent]) -> Sent | None:
         if one.key == ref.key and leaf_of(one.holder) == ref.holder
     )
     return max(alike, default=None)
+
+
+def seen_runs(olds: Mapping[str, Any], saved: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """The runs that the saved state names, by number, and about when each began.
+
+    `olds`: the inputs of an intent, which name the last run in which it took part. Marks name the
+    last run that began to buy.
+    """
+    named = [(olds.get(RUN), olds.get(RUN_AT))]
+    named += [
+        (mark.get("run"), mark.get("at"))
+        for urn, mark in saved.items()
+        if type_of(urn) == MARK_TYPE
+    ]
+    return {number: _number(at) for one, at in named if (number := _text(one))}
 
 
 class _SavedIntent:
@@ -330,7 +345,7 @@ class OrdersAtRemoval:
         self.open = self._without_moved(self._without_held(state))
 
     @cached_property
-    def _runs(self) -> Mapping[float, Mapping[Ref, Sent]]:
+    def _runs(self) -> PastRuns:
         return self._host.begun_for(self._urn)
 
     def _without_held(self, state: StoredIntent) -> dict[OrderId, Order]:
@@ -361,8 +376,8 @@ class OrdersAtRemoval:
         own = next((one.orders[ref.key] for one in holders if ref.key in one.orders), None)
         if own is not None:
             return own._replace(until=0.0)  # the holder's removal has waited for it
-        if note.at in self._runs:
-            runs = (run for at, run in sorted(self._runs.items()) if at >= note.at)
+        runs = self._runs.sent_since(note.at)
+        if runs is not None:
             sent = [one for run in runs if (one := _sent_for(ref, run)) is not None]
             if not sent:
                 return None
@@ -382,7 +397,7 @@ class OrdersAtRemoval:
         """The orders whose result another entry did not hold, to which the first was moved."""
         if not orders:
             return orders
-        answers = {sent.account_id: ref for run in self._runs.values() for ref, sent in run.items()}
+        answers = self._runs.answers
         spare: dict[Identity, list[HeldAccount]] = {}
         for ref, held in self._held.items():
             for one in held:

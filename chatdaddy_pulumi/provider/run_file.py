@@ -25,7 +25,7 @@ from typing import Any
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Sent, unsettled
+from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
 from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -46,6 +46,7 @@ _TABLES = (
     "facts (name text primary key, value text)",
     "declared (at integer primary key autoincrement, number integer unique, value text)",
     "claims (account_id text primary key, holder text, key text, fulfilled integer)",
+    "seen (number text primary key, at real)",
     "reserved (nickname text, type text, holder text, key text, primary key (nickname, type))",
 )
 
@@ -227,12 +228,28 @@ class RunFile(Claims):
         if done:
             self._note("done")
 
-    def take_part(self, intent: str) -> None:
+    def take_part(self, intent: str, seen: Mapping[str, float]) -> None:
         self._note(f"intent {intent}")
+        self._database.executemany("insert or ignore into seen values (?, ?)", seen.items())
 
     def ended_with(self, intent: str) -> bool:
         took_part = bool(self.fact(f"intent {intent}"))
         return took_part and bool(self.fact("done")) and not self.failed
+
+    def past(self, intent: str) -> PastRun:
+        """The run, for a later removal of the intent."""
+        seen: dict[str, float] = dict(self._database.execute("select number, at from seen"))
+        sent = None
+        if self.is_of_this_boot:
+            with suppress(OSError, ValueError):
+                sent = self.begun()
+        return PastRun(float(self.fact("at")), seen, self.ended_with(intent), sent)
+
+    @property
+    def is_of_this_boot(self) -> bool:
+        """Whether its lines are complete: if the machine went down, the last ones may not have
+        reached the disk."""
+        return bool(self.fact("boot")) and self.fact("boot") == _boot()
 
     @property
     def failed(self) -> bool:
@@ -414,25 +431,22 @@ def begun_in(number: str) -> Mapping[Ref, Sent] | None:
     with suppress(OSError, sqlite3.Error, ValueError):
         for path in folder().glob(f"*-{escape(number)}.db"):
             found = RunFile(path)
-            # If the machine went down, the last lines may not have reached the disk.
-            if found.fact("boot") and found.fact("boot") == _boot():
+            if found.is_of_this_boot:
                 return found.begun()
     return None
 
 
-def begun_for(urn: str) -> dict[float, Mapping[Ref, Sent]]:
-    """What the runs of an intent's stack sent on this machine, as `unsettled` gives it; without
-    runs whose file is damaged."""
+def begun_for(urn: str) -> PastRuns:
+    """What this machine remembers of the runs of an intent's stack."""
     stack = urn.split("::")[:2]
-    found: list[tuple[float, bool, Mapping[Ref, Sent]]] = []
+    found: dict[str, PastRun] = {}
     with suppress(OSError):
         for path in folder().glob("*.db"):
             with suppress(OSError, sqlite3.Error, ValueError):
                 one = RunFile(path)
-                of_stack = root_of(one.fact("stack")).split("::")[:2] == stack
-                if of_stack and one.fact("boot") and one.fact("boot") == _boot():
-                    found.append((float(one.fact("at")), one.ended_with(urn), one.begun()))
-    return unsettled(found)
+                if root_of(one.fact("stack")).split("::")[:2] == stack:
+                    found[one.number] = one.past(urn)
+    return PastRuns(found)
 
 
 class MissedFile:

@@ -19,7 +19,7 @@ from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Sent, unsettled
+from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -144,10 +144,14 @@ class CoreRun:
         found = self.begun.get(number)
         return None if found is None else dict(found[1].sent)
 
-    def begun_for(self, urn: str) -> Mapping[float, Mapping[Ref, Sent]]:
-        """The purchases that the earlier runs of this machine sent, by when they began."""
-        runs = [(at, one.ended_with(urn), dict(one.sent)) for at, one in self.begun.values()]
-        return unsettled(runs)
+    def begun_for(self, urn: str) -> PastRuns:
+        """What this machine remembers of earlier runs."""
+        return PastRuns(
+            {
+                number: PastRun(at, dict(one.seen), one.ended_with(urn), dict(one.sent))
+                for number, (at, one) in self.begun.items()
+            }
+        )
 
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False

@@ -17,7 +17,7 @@ from chatdaddy_pulumi.client import ChatDaddyError, bridge
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
-from chatdaddy_pulumi.lifecycle.recovery import Sent
+from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -274,11 +274,19 @@ class Stack:
             settings=Settings(self.settings, {}),
             find_run=lambda _hidden: run,
             begun_in=self.sent.get,
-            begun_for=lambda _urn: {self.began[one]: sent for one, sent in self.sent.items()},
+            begun_for=self._begun_for,
             show=self.lines,
             stop_reason=lambda: self.stop_reason(),
             clock=self.clock,
         )
+
+    def _begun_for(self, _urn: str) -> PastRuns:
+        """All runs so far, each after the others, and none of them has ended."""
+        runs: dict[str, PastRun] = {}
+        for number, sent in self.sent.items():
+            seen = {one: run.at for one, run in runs.items()}
+            runs[number] = PastRun(self.began[number], seen, False, sent)
+        return PastRuns(runs)
 
     def call(self, work: Coroutine[Any, Any, Any]) -> Any:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -75,21 +76,100 @@ def test_a_later_run_knows_when_it_was_sent() -> None:
     assert found[ALICE].account_id == "acc1"
 
 
+INTENT = "urn:pulumi:s::p::type::chatdaddy-intent"
+
+
+def a_run_with(intent: str = INTENT, seen: Sequence[RunFile] = (), stack: str = STACK) -> RunFile:
+    """A run in which the intent takes part. The state names these runs."""
+    run = a_run(stack=stack)
+    run.take_part(intent, {one.number: one.run().at for one in seen})
+    return run
+
+
+def open_since(run: RunFile) -> list[dict[Ref, str]] | None:
+    """What a destroy finds: the answers by entry, for the run and those after it."""
+    found = begun_for(INTENT).sent_since(run.run().at)
+    return found and [{ref: one.account_id for ref, one in sent.items()} for sent in found]
+
+
 def test_a_destroy_finds_what_the_runs_of_its_stack_sent() -> None:
-    urn = "urn:pulumi:s::p::type::chatdaddy-intent"
-    first, _, second = a_run(), a_run(stack="o/p/other"), a_run()
+    first = a_run_with()
+    a_run_with(stack="o/p/other", seen=[first]).sends(BOB)
+    second = a_run_with(seen=[first])
     first.sends(ALICE)
     second.bought("acc1", BOB)
-    found = begun_for(urn)
-    assert [{ref: one.account_id for ref, one in found[at].items()} for at in sorted(found)] == [
-        {ALICE: ""},
-        {BOB: "acc1"},
-    ]
-    assert sorted(found) == [first.run().at, second.run().at]
-    (path,) = first.path.parent.glob(f"*{first.number}*-begun")
-    path.write_text('["+", "urn')
-    assert list(begun_for(urn)) == [second.run().at]
-    assert begun_for("") == {}
+    assert open_since(first) == [{ALICE: ""}, {BOB: "acc1"}]
+    assert open_since(second) == [{BOB: "acc1"}]
+    assert begun_for("").sent_since(first.run().at) is None
+    assert begun_for(INTENT).answers == {"acc1": BOB}
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_a_destroy_does_not_trust_a_damaged_file(damaged: int) -> None:
+    first = a_run_with()
+    second = a_run_with(seen=[first])
+    (first, second)[damaged]._begun_path.write_text('["+", "urn')
+    assert open_since(first) is None
+
+
+def test_a_run_that_ends_well_settles_what_it_and_earlier_ones_sent() -> None:
+    first = a_run_with()
+    first.sends(ALICE)
+    second = a_run_with(seen=[first])
+    second.sends(BOB)
+    second.end()
+    assert open_since(first) == []
+
+
+def test_a_run_with_a_failed_step_settles_nothing() -> None:
+    """As if a provider host was killed, and the program went on with `--continue-on-error`."""
+    run = a_run_with()
+    run.sends(ALICE)
+    run.fail()
+    run.end()
+    assert open_since(run) == [{ALICE: ""}]
+
+
+def test_a_run_without_the_intent_settles_nothing() -> None:
+    first = a_run_with()
+    first.sends(ALICE)
+    a_run_with("urn:pulumi:s::p::type::chatdaddy-intent-other", seen=[first]).end()
+    assert open_since(first) == [{ALICE: ""}, {}]
+
+
+def test_a_run_of_another_state_with_the_same_names_settles_nothing() -> None:
+    """As in another backend on this machine. What it sent is not taken for this state's."""
+    first = a_run_with()
+    first.sends(ALICE)
+    other = a_run_with()
+    other.bought("acc2", ALICE)
+    assert open_since(first) == [{ALICE: ""}]
+    other.end()
+    a_run_with(seen=[other]).end()
+    assert open_since(first) == [{ALICE: ""}]
+
+
+def test_runs_are_ordered_by_the_state_and_not_by_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is set back between a run that ended and one that was killed."""
+    first = a_run_with()
+    first.end()
+    monkeypatch.setattr(time, "time", lambda: first.run().at - 3600)
+    second = a_run_with(seen=[first])
+    second.sends(ALICE)
+    assert open_since(second) == [{ALICE: ""}]
+    assert open_since(first) == [{ALICE: ""}]
+
+
+def test_a_run_after_one_of_another_machine_may_be_of_the_same_state() -> None:
+    first = a_run_with()
+    after = a_run()
+    after.take_part(INTENT, {"of another machine": first.run().at + 1})
+    after.sends(ALICE)
+    assert open_since(first) == [{}, {ALICE: ""}]
+    before = a_run()
+    before.take_part(INTENT, {"of another machine": first.run().at - 1})
+    before.sends(BOB)
+    assert open_since(first) == [{}, {ALICE: ""}]
 
 
 def test_a_nickname_that_is_reserved_is_not_sent_yet() -> None:
