@@ -42,6 +42,12 @@ class Note(NamedTuple):
     after: float = 0.0
     #: The user by whom the run bought; "" if that is not known.
     by: str = ""
+    #: The arguments that the program gave as secrets, by their names as the caller has them.
+    secrets: tuple[str, ...] = ()
+
+    def with_secrets(self, more: Iterable[str]) -> Note:
+        """The note with more arguments that are secrets."""
+        return self._replace(secrets=tuple(sorted({*self.secrets, *more})))
 
 
 class Sent(NamedTuple):
@@ -91,6 +97,10 @@ class Order(NamedTuple):
             return self
         return self._replace(again=(*self.again, at)[-_RUNS_KEPT:])
 
+    def with_secrets(self, more: Iterable[str]) -> Order:
+        """The order with more arguments that are secrets."""
+        return self._replace(note=self.note.with_secrets(more))
+
     def besides(self, account_id: str) -> Order:
         """The order after its entry has bought this account, which is not the order's result."""
         return self._replace(note=self.note._replace(before=(*self.note.before, account_id)))
@@ -109,8 +119,8 @@ class Order(NamedTuple):
         earlier, later = sorted((self, other), key=lambda one: one.latest)
         if earlier.bought and not later.bought:
             # The outcome of the earlier one was known, so the later one is another purchase.
-            return later.besides(earlier.bought)
-        found = self
+            return later.besides(earlier.bought).with_secrets(earlier.note.secrets)
+        found = self.with_secrets(other.note.secrets)
         for at in (other.since, *other.again):
             found = found.begun_again(at)
         return found._replace(

@@ -47,6 +47,7 @@ from chatdaddy_pulumi.provider.open_orders import (
     OpenOrders,
     OrdersAtRemoval,
     refuse_other_team,
+    saved_orders,
     seen_runs,
 )
 from chatdaddy_pulumi.provider.run_context import Declared
@@ -59,6 +60,7 @@ from chatdaddy_pulumi.provider.state import (
     first_account,
     saved_holder,
     secret_if,
+    words_of,
     write_orders,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
@@ -98,11 +100,12 @@ class IntentProvider:
             "__urn": urn,
             **{k: olds[k] for k in ("noted", "buys") if k in olds},
         }
-        hidden = bool(news.get("__secrets"))
+        hidden, before = bool(news.get("__secrets")), saved_orders(olds)
+        self._host.hide(*words_of((id_.ref, one.note) for id_, one in before.items()))
         failures = self._host.configuration_problems()
         run = context.run
         if failures or not run.number:
-            was_hidden = bool(olds.get("__secrets"))
+            was_hidden = bool(olds.get("__secrets")) or _has_secrets(before)
             checked |= {name: secret_if(was_hidden, olds[name]) for name in _SAVED if name in olds}
             return Checked(checked, failures)
         with not_done("nothing was done: ChatDaddy can't be asked"):
@@ -116,7 +119,9 @@ class IntentProvider:
             checked |= {
                 RUN: run.number,
                 RUN_AT: run.at,
-                ORDERS: secret_if(hidden, write_orders(context.orders)),
+                ORDERS: secret_if(
+                    hidden or _has_secrets(context.orders), write_orders(context.orders)
+                ),
             }
         if hidden:
             checked["__secrets"] = news["__secrets"]
@@ -181,7 +186,8 @@ class IntentProvider:
             spec = context.specs(entry.declared).get(entry.ref.key)
             tier = "" if spec is None else spec.arguments.tier.value
             notes[entry.ref] = Note(
-                *(identity, tier, run.at, tuple(sorted(before))), after=after, by=user_id or ""
+                *(identity, tier, run.at, tuple(sorted(before)), after, user_id or ""),
+                secrets=entry.declared.secrets,
             )
         context.notes = notes
         shown: dict[str, Any] = {
@@ -207,8 +213,8 @@ class IntentProvider:
         if not left.open:
             return
         refuse_other_team(state.team, host.settings.team_id, left.open)
-        if outputs.get("buys") == "secret":
-            host.hide({"notes": [[*ref, *identity] for ref, identity in left.open]}, ["notes"])
+        open_notes = [(id_.ref, order.note) for id_, order in left.open.items()]
+        host.hide(*words_of([*state.entries, *open_notes]))
         open_orders = {f"{id_.ref.label} ({id_.identity.nickname!r})": id_ for id_ in left.open}
         now, facts = host.clock(), host.facts()
         with not_done(
@@ -383,7 +389,9 @@ class _Found:
         }
         ours = [order_id for order_id in orders if not self._is_anothers(order_id)]
         for ref, order_id in assign(ours, wanting).items():
-            context.awaited[ref] = orders.pop(order_id)
+            order, declared = orders.pop(order_id), context.declared(ref.holder)
+            secrets = () if declared is None else declared.secrets
+            context.awaited[ref] = order.with_secrets(secrets)
         context.suspected.update(
             (order_id, order._replace(idle=True)) for order_id, order in orders.items()
         )
@@ -551,6 +559,11 @@ class _Found:
                 way = ownership.removal_of(one.account_id, one.account.arguments.on_delete)
                 found[one.ref.label] = one.account.removed_by(way)
         return found
+
+
+def _has_secrets(orders: Mapping[OrderId, Order]) -> bool:
+    """Whether the program gave arguments of an order as secrets."""
+    return any(order.note.secrets for order in orders.values())
 
 
 def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:

@@ -18,6 +18,7 @@ from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, PastRuns, 
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
+    ALL_SECRET,
     FLEET_TYPE,
     INTENT,
     INTENT_TYPE,
@@ -115,6 +116,11 @@ def seen_runs(olds: Mapping[str, Any], saved: Mapping[str, Mapping[str, Any]]) -
     return {number: _number(at) for one, at in named if (number := _text(one))}
 
 
+def saved_orders(olds: Mapping[str, Any]) -> dict[OrderId, Order]:
+    """The orders in an intent's inputs."""
+    return read_orders(_text(olds.get(ORDERS)), ALL_SECRET if olds.get("__secrets") else ())
+
+
 class _SavedIntent:
     """An intent of the saved state, and what its last run may have bought."""
 
@@ -132,7 +138,7 @@ class _SavedIntent:
         self.guessed: set[OrderId] = set()
         #: Until when the last run lived at least, by what it has saved.
         self.lived_until = 0.0
-        self._orders = read_orders(_text(olds.get(ORDERS)))
+        self._orders = saved_orders(olds)
         mark = self._saved.get(urn.replace(f"::{INTENT_TYPE}::", f"::{MARK_TYPE}::"))
         self._last = _LastRun.read(olds, mark, host)
         #: Its notes, without those of resources that have saved their outcomes.

@@ -209,10 +209,11 @@ class RunContext:
 
     def unanswered(self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown) -> Order:
         """The order for a purchase of this run that had no answer."""
-        note = self.notes.get(ref)
+        note, declared = self.notes.get(ref), self.declared(ref.holder)
         if note is None:
             note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
-        return Order(note, error.began_at, error.until)
+        secrets = () if declared is None else declared.secrets
+        return Order(note.with_secrets(secrets), error.began_at, error.until)
 
     def keeps_orders(self, declared: Declared | None) -> bool:
         """Whether the intent stays and keeps the orders of a resource that is removed."""

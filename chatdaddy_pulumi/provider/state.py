@@ -120,7 +120,7 @@ class StoredAccount:
         if said.get("__nickname"):
             facts["nickname"] = said["__nickname"]
         text = said.get(ORDERS)
-        order = _read_order(json.loads(text)) if text else None
+        order = _read_order(json.loads(text), inputs.get("__secrets")) if text else None
         account_id = facts.get("account_id")
         held = None
         if account_id and not order:
@@ -149,8 +149,9 @@ class StoredAccount:
         """The arguments that were given as secrets: what was asked for, and what is there."""
         drift = (self.held.drift if self.held is not None else None) or {}
         names = list(self.inputs.get("__secrets") or ())
+        ordered = {} if self.order is None else {"nickname": self.order.note.identity.nickname}
         given = {
-            name: [one.get(name) for one in (self.inputs, self.facts, drift)]
+            name: [one.get(name) for one in (self.inputs, self.facts, drift, ordered)]
             for name in (name.removesuffix(PART) for name in names)
         }
         return given, names
@@ -179,7 +180,8 @@ class StoredAccount:
         if self.held is not None and self.held.missing_since is not None:
             outputs["__missing_since"] = self.held.missing_since
         if self.order is not None:
-            outputs[ORDERS] = secret_if(bool(hidden), to_json(_write_order(self.order)))
+            is_secret = bool(hidden or self.order.note.secrets)
+            outputs[ORDERS] = secret_if(is_secret, to_json(_write_order(self.order)))
         if self.failed:
             outputs["__failed"] = secret_if(bool(hidden), self.failed)
         if self.replaced:
@@ -212,6 +214,7 @@ def _write_order(order: Order) -> dict[str, Any]:
         "before": list(note.before),
         "since": order.since,
         "until": order.until,
+        "secrets": list(note.secrets),
         **({} if order.sure else {"sure": False}),
     }
     more = {"after": note.after, "by": note.by, "again": order.again, "idle": order.idle}
@@ -219,12 +222,14 @@ def _write_order(order: Order) -> dict[str, Any]:
     return said | {name: value for name, value in more.items() if value}
 
 
-def _read_order(said: Mapping[str, Any]) -> Order:
+def _read_order(said: Mapping[str, Any], secrets: Iterable[str] | None = None) -> Order:
+    """`secrets`: the arguments that are secrets, for orders of older states, which do not say."""
     note = Note(
         *(Identity(said["nickname"], said["type"]), said["tier"], said["at"]),
         before=tuple(said["before"]),
         after=said.get("after", 0.0),
         by=said.get("by", ""),
+        secrets=tuple(said.get("secrets", secrets or ())),
     )
     return Order(
         *(note, said["since"], said["until"], tuple(said.get("again", ()))),
@@ -264,16 +269,16 @@ class StoredFleet:
         """From the outputs that any released version wrote."""
         said = plain(dict(outputs))
         held = _read_held(said)
+        inputs = dict(said.get("__declared") or {})
+        orders = json.loads(said.get(ORDERS) or "{}")
         return cls(
             held=held,
             failed=dict(said.get("failed") or {}),
-            orders={
-                key: _read_order(one) for key, one in json.loads(said.get(ORDERS) or "{}").items()
-            },
+            orders={key: _read_order(one, inputs.get("__secrets")) for key, one in orders.items()},
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
             most=max(int(said.get("__most") or 0), len(held)),
-            inputs=dict(said.get("__declared") or {}),
+            inputs=inputs,
             usual=said.get("__usual") or "",
             settled=said.get("__settled"),
         )
@@ -290,13 +295,18 @@ class StoredFleet:
         names = list(self.inputs.get("__secrets") or ())
         if not names:
             return {}, []
-        entries, shared = {}, []
+        entries: dict[str, Any] = dict.fromkeys(self.failed)
+        shared = []
+        for key, order in self.orders.items():
+            nickname = order.note.identity.nickname
+            entries[key] = nickname if nickname != key else None
         for key, one in self.held.items():
             drift = one.drift or {}
             own = [one.arguments.settings, one.arguments.assignees]
             seen = [drift.get("settings"), drift.get("assignees")]
             nicknames = [one.nickname, drift.get("nickname")] if one.nickname != key else []
-            entries[key] = {"nicknames": nicknames, "own": own, "seen": seen}
+            ordered = entries.get(key)
+            entries[key] = {"nicknames": [*nicknames, ordered], "own": own, "seen": seen}
             shared += seen
         return {"accounts": entries, "defaults": [self.inputs.get("defaults"), shared]}, names
 
@@ -316,8 +326,9 @@ class StoredFleet:
         told["__usual"] = self.usual
         if self.settled:
             told["__settled"] = self.settled
+        shown_secret = {ORDERS} if any(one.note.secrets for one in self.orders.values()) else set()
         return {
-            **{name: secret_if(hidden, value) for name, value in told.items()},
+            **{name: secret_if(hidden or name in shown_secret, one) for name, one in told.items()},
             "counts": {
                 "total": len(shown),
                 "tier": dict(sorted((short(tier), count) for tier, count in tiers.items())),
@@ -381,6 +392,7 @@ class StoredIntent:
     ) -> StoredIntent:
         """From the outputs, without the notes of holders that `skip` names by their URN."""
         found: dict[Ref, Note] = {}
+        secrets = ALL_SECRET if plain(outputs.get("buys")) == "secret" else ()
         for group in json.loads(plain(outputs.get("__notes")) or "[]"):
             if skip(group["holder"]):
                 continue
@@ -393,14 +405,23 @@ class StoredIntent:
                     *(identity, tier, group["at"], tuple(before.get(key, ()))),
                     after=group.get("after", 0.0),
                     by=group.get("by", ""),
+                    secrets=tuple(group.get("secrets", secrets)),
                 )
-        orders = read_orders(plain(outputs.get(ORDERS)))
+        orders = read_orders(plain(outputs.get(ORDERS)), secrets)
         return cls(found, orders, plain(outputs.get("__team")) or "")
 
+    @property
+    def entries(self) -> list[tuple[Ref, Note]]:
+        """All that it says of entries."""
+        return [*self.notes.items(), *((id_.ref, one.note) for id_, one in self.orders.items())]
+
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
-        groups: dict[tuple[str, float, float, str], list[tuple[Ref, Note]]] = {}
+        """The outputs. If `hidden`, or if an entry is a secret, all about entries is marked."""
+        hidden = hidden or any(note.secrets for _, note in self.entries)
+        groups: dict[tuple[Any, ...], list[tuple[Ref, Note]]] = {}
         for ref, note in sorted(self.notes.items()):
-            groups.setdefault((ref.holder, note.at, note.after, note.by), []).append((ref, note))
+            group = ref.holder, note.at, note.after, note.by, note.secrets
+            groups.setdefault(group, []).append((ref, note))
         text = to_json(
             [
                 {
@@ -410,8 +431,9 @@ class StoredIntent:
                     **({"by": by} if by else {}),
                     "lines": "\n".join(_note_line(ref.key, note) for ref, note in noted),
                     "before": {ref.key: note.before for ref, note in noted if note.before},
+                    "secrets": secrets,
                 }
-                for (holder, at, after, by), noted in groups.items()
+                for (holder, at, after, by, secrets), noted in groups.items()
             ]
         )
         told = {"__notes": text}
@@ -423,6 +445,23 @@ class StoredIntent:
             **({"__team": secret(self.team)} if self.team else {}),
             "__version": VERSION,
         }
+
+
+#: The arguments that name an entry, for older states, which say only that something is a secret.
+ALL_SECRET = ("accounts", "nickname")
+
+
+def words_of(entries: Iterable[tuple[Ref, Note]]) -> tuple[dict[str, Any], list[str]]:
+    """The secret keys and nicknames of entries, as arguments to mask."""
+    words: list[str] = []
+    for ref, note in entries:
+        keys = "accounts" in note.secrets
+        if keys:
+            words.append(ref.key)
+        names = {name.removesuffix(PART) for name in note.secrets}
+        if not names.isdisjoint(ALL_SECRET) and (keys or note.identity.nickname != ref.key):
+            words.append(note.identity.nickname)
+    return {"words": words}, ["words"]
 
 
 #: How a note's tier is written if it is the default one, or not known.
@@ -451,11 +490,11 @@ def write_orders(found: Mapping[OrderId, Order]) -> str:
     )
 
 
-def read_orders(text: str | None) -> dict[OrderId, Order]:
-    """The orders that `write_orders` wrote."""
+def read_orders(text: str | None, secrets: Iterable[str] = ()) -> dict[OrderId, Order]:
+    """The orders that `write_orders` wrote; for `secrets` see `_read_order`."""
     found = {}
     for said in json.loads(text or "[]"):
-        order = _read_order(said)
+        order = _read_order(said, secrets)
         found[OrderId(Ref(said["holder"], said["key"]), order.note.identity)] = order
     return found
 
@@ -466,12 +505,20 @@ def read_orders(text: str | None) -> dict[OrderId, Order]:
 def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The arguments of a resource of the saved state that were given as secrets."""
     type_ = type_of(urn)
+    if type_ == INTENT_TYPE:
+        return words_of(StoredIntent.load(outputs).entries) if _may_hide(outputs) else ({}, [])
     if type_ not in (ACCOUNT_TYPE, FLEET_TYPE):
         return {}, []
     declared = plain(outputs.get("__declared"))
     if not isinstance(declared, Mapping) or not declared.get("__secrets"):
         return {}, []
     return (StoredAccount if type_ == ACCOUNT_TYPE else StoredFleet).load(outputs).secrets()
+
+
+def _may_hide(outputs: Mapping[str, Any]) -> bool:
+    """Whether an intent may have secrets. It is faster than to read it."""
+    texts = [str(plain(outputs.get(name))) for name in ("__notes", ORDERS)]
+    return plain(outputs.get("buys")) == "secret" or any('"secrets":["' in one for one in texts)
 
 
 def is_renamed(outputs: Mapping[str, Any], urn: str) -> bool:

@@ -26,7 +26,14 @@ from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
 from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
-from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE, FLEET_TYPE, INTENT_TYPE, MARK_TYPE, plain
+from chatdaddy_pulumi.provider.state import (
+    ACCOUNT_TYPE,
+    FLEET_TYPE,
+    INTENT_TYPE,
+    MARK_TYPE,
+    plain,
+    secret,
+)
 from chatdaddy_pulumi.spec import UNKNOWN
 from tests.support.team import Team
 from tests.support.virtual_time import VirtualTimeLoop
@@ -84,6 +91,8 @@ class Declaration:
     retain: bool = False
     #: Whether it is declared after the hosts have read the run file, as in an `apply`.
     late: bool = False
+    #: The arguments that the program gives as secrets.
+    secrets: tuple[str, ...] = ()
 
     def arguments(self, name: str) -> dict[str, Any]:
         """The arguments as the program's side passes them on."""
@@ -174,6 +183,8 @@ class Stack:
     #: The purchases that the runs of this machine sent, by the number of the run.
     sent: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
+    #: Masks the secrets that the last host has met.
+    mask: Callable[[str], str] = str
 
     def move_to_another_machine(self) -> None:
         """Keep only the state."""
@@ -263,13 +274,21 @@ class Stack:
                 found |= set(self.ids(urn.rpartition("::")[2]).values())
         return found
 
+    def in_clear(self) -> str:
+        """What the state has without encryption, as far as the providers decide it. The engine
+        encrypts the inputs that a program gives as secrets.
+        """
+        found = [one.outputs for one in self.saved.values()]
+        found += [one.inputs for urn, one in self.saved.items() if _kind(urn) == "intent"]
+        return json.dumps([_in_clear(one) for one in found])
+
     # --- hosts
 
     def host(self, run: Run | None) -> Host:
         """A new host for a run of the engine."""
         self.new_host()
         self.lines = Lines()
-        return Host(
+        host = Host(
             connect=self.connect,
             settings=Settings(self.settings, {}),
             find_run=lambda _hidden: run,
@@ -279,6 +298,8 @@ class Stack:
             stop_reason=lambda: self.stop_reason(),
             clock=self.clock,
         )
+        self.mask = host.mask
+        return host
 
     def _begun_for(self, _urn: str) -> PastRuns:
         """All runs so far, each after the others, and none of them has ended."""
@@ -292,10 +313,18 @@ class Stack:
         try:
             return self.run(work)
         except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
-            raise Failed(messages.told(error)) from error
+            raise Failed(self.mask(messages.told(error))) from error
 
     def _remove(self, host: Host, urn: str, one: Saved) -> None:
         self.call(PROVIDERS[_kind(urn)](host).delete(one.id, through_engine(one.outputs)))
+
+
+def _in_clear(value: Any) -> Any:
+    """The value without what is marked as secret."""
+    if isinstance(value, Mapping):
+        hidden = "value" in value and value == secret(value["value"])
+        return {} if hidden else {key: _in_clear(inner) for key, inner in value.items()}
+    return [_in_clear(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _kind(urn: str) -> str:
@@ -332,6 +361,7 @@ class _Engine:
                 provider=one.provider,
                 protect=one.protect,
                 retain=one.retain,
+                secrets=one.secrets,
             )
             for name, one in program.items()
             for urn in [one.urn(name)]
@@ -359,7 +389,9 @@ class _Engine:
         notes: Any = None
         if self.program:
             urn = f"{ROOT}{INTENT_TYPE}::{INTENT}"
-            news = {"__run": self.hidden, "__urn": urn}
+            own = [one for one in self.program.values() if not one.provider]
+            secrets = any(one.secrets for one in own) or None
+            news = {"__run": self.hidden, "__urn": urn, "__secrets": secrets}
             self._register(INTENT, urn, news)
             saved = self.stack.saved.get(urn)
             changes = INTENT in self.changed
@@ -374,8 +406,9 @@ class _Engine:
         return self.changed
 
     def _news(self, name: str, one: Declaration) -> dict[str, Any]:
+        secrets = {"__secrets": list(one.secrets) or None}
         if one.kind == "account":
-            return dict(_now(one.arguments(name), self.preview))
+            return {**_now(one.arguments(name), self.preview), **secrets}
         late: list[Late] = []
         text = json.dumps(_with_unknowns(one.given["accounts"], late), ensure_ascii=False)
         rest = {key: value for key, value in one.given.items() if key != "accounts"}
@@ -386,6 +419,7 @@ class _Engine:
             "on_delete": "delete",
             "existing": "fail",
             **rest,
+            **secrets,
         }
 
     def _register(self, name: str, urn: str, news: dict[str, Any]) -> None:

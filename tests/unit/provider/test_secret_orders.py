@@ -1,0 +1,124 @@
+"""What a program gives as a secret stays one in what is kept of an interrupted purchase."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chatdaddy_pulumi.client import Unknown
+from tests.support.provider import (
+    INTENT,
+    ROOT,
+    Declaration,
+    Failed,
+    Killed,
+    Program,
+    Stack,
+    account,
+    fleet,
+    killed,
+)
+from tests.support.team import Team
+
+NAME = "qzmark"
+PLAIN: Program = {"plain": account()}
+SECRET = {
+    "nickname": replace(account(nickname=NAME), secrets=("nickname",)),
+    "nickname of an entry": replace(fleet({"k": {"nickname": NAME}}), secrets=("accounts[]",)),
+    "key": replace(fleet({NAME: {}}), secrets=("accounts",)),
+}
+
+
+def lose_answer(is_done: bool) -> None:
+    raise Unknown("cut", call="POST /im/accounts", silent_s=60)
+
+
+def interrupt(team: Team, stack: Stack, vip: Declaration, how: str) -> None:
+    """A purchase whose outcome is not known, after one that is."""
+    stack.up(PLAIN)
+    if how == "killed":
+        with killed(team, done=False), pytest.raises(Killed):
+            stack.up({**PLAIN, "vip": vip})
+        return
+    team.on_purchase = lose_answer
+    stack.up({**PLAIN, "vip": vip})
+    team.on_purchase = lambda _done: None
+
+
+def check(stack: Stack) -> None:
+    assert NAME not in stack.in_clear()
+    assert NAME not in str([stack.lines.kept, stack.lines.warnings])
+
+
+@pytest.mark.parametrize("vip", SECRET.values(), ids=SECRET)
+@pytest.mark.parametrize("how", ["killed", "no answer"])
+@pytest.mark.parametrize("appears", [True, False])
+def test_a_secret_is_hidden_after_its_entry_was_dropped(
+    team: Team, stack: Stack, vip: Declaration, how: str, appears: bool
+) -> None:
+    interrupt(team, stack, vip, how)
+    check(stack)
+    bought = team.buy(NAME, by="us").account_id if appears else ""
+    for _ in range(2):
+        stack.up(PLAIN)
+        assert not appears or any(bought in line for line in stack.lines.warnings)
+        check(stack)
+    stack.destroy()
+    assert any(bought in line for line in stack.lines.warnings)
+    check(stack)
+
+
+@pytest.mark.parametrize("vip", SECRET.values(), ids=SECRET)
+@pytest.mark.parametrize("how", ["killed", "no answer"])
+def test_a_secret_is_hidden_after_its_entry_got_another_provider(
+    team: Team, stack: Stack, vip: Declaration, how: str
+) -> None:
+    interrupt(team, stack, vip, how)
+    team.buy(NAME, by="us")
+    for _ in range(2):
+        stack.up({**PLAIN, "vip": replace(vip, provider="us")}, only="plain")
+        check(stack)
+
+
+@pytest.mark.parametrize("vip", SECRET.values(), ids=SECRET)
+@pytest.mark.parametrize("how", ["killed", "no answer"])
+def test_a_secret_is_hidden_in_a_destroy(
+    team: Team, stack: Stack, vip: Declaration, how: str
+) -> None:
+    interrupt(team, stack, vip, how)
+    if how == "no answer":
+        with pytest.raises(Failed, match="may still appear") as failed:
+            stack.destroy()
+        assert NAME not in str(failed.value)
+        check(stack)
+        team.buy(NAME, by="us")
+    stack.destroy()
+    assert stack.lines.warnings
+    check(stack)
+
+
+def test_what_is_no_secret_is_named(team: Team, stack: Stack) -> None:
+    vip = replace(account(nickname=NAME), secrets=("settings",))
+    interrupt(team, stack, vip, "killed")
+    bought = team.buy(NAME, by="us").account_id
+    stack.up(PLAIN)
+    assert any(f"{bought} ({NAME!r})" in line for line in stack.lines.warnings)
+    assert NAME not in stack.in_clear()
+
+
+@pytest.mark.parametrize("how", ["killed", "no answer"])
+def test_an_older_state_says_only_that_there_are_secrets(
+    team: Team, stack: Stack, how: str
+) -> None:
+    interrupt(team, stack, SECRET["nickname"], how)
+    intent = stack.saved[f"{ROOT}pulumi-python:dynamic/chatdaddy:Intent::{INTENT}"]
+    for part in (intent.inputs, intent.outputs):
+        for name in ("__notes", "__unresolved"):
+            if name in part:
+                text = str(part[name]["value"]).replace('"secrets":["nickname"]', '"x":0')
+                part[name] = {**part[name], "value": text}
+    stack.up(PLAIN)
+    check(stack)
+    stack.destroy()
+    check(stack)
