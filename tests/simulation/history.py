@@ -601,6 +601,9 @@ class _Author:
             step = replace(step, skip_preview=random.random() < 0.15)
         if random.random() < trouble:
             step = replace(step, **self._trouble(operation))
+        if step.stop is not None and step.stop.how == "kill engine" and step.seed % 2:
+            stop = replace(step.stop, how="kill hosts")
+            step = replace(step, stop=stop, continue_on_error=operation == "up")
         if self._machines and random.random() < 0.5:
             step = replace(step, machine="another machine")
         return step
