@@ -67,7 +67,7 @@ class _LastRun:
             return cls(number, at, at, known)
         if saved is None and number:  # a destroy removed the mark, and failed before the intent
             return cls(number, at, at, None, sure=False)
-        if not marked_at or not number:
+        if not marked_at or not number:  # the mark is made after the intent, without a time
             return None
         if marked_by == number:
             return cls(number, at, marked_at, None)

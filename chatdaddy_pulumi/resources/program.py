@@ -66,15 +66,19 @@ def program() -> Program:
     return found
 
 
-class _Mark(pulumi.ComponentResource):
-    """Has the begun mark: when the last run began to buy."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(MARK_TYPE, name, None, None)
-
-
 class _Intent(Resource, module="chatdaddy", name="Intent"):
     """Saves what the program is about to buy in the state, before it buys."""
+
+
+class _Mark(pulumi.ComponentResource):
+    """Has the begun mark: when the last run began to buy.
+
+    It is made after the intent is saved. So if the state has an empty one, the run that the intent
+    names has bought nothing: a mark that a destroy has removed does not come back empty before.
+    """
+
+    def __init__(self, name: str, intent: _Intent) -> None:
+        super().__init__(MARK_TYPE, name, None, pulumi.ResourceOptions(depends_on=[intent]))
 
 
 @dataclass
@@ -236,7 +240,7 @@ class Program:
     """The resources of this package that one run of a program declares."""
 
     _declarations: list[Declaration] = field(default_factory=list)
-    _intents: dict[str, tuple[_Mark, _Intent]] = field(default_factory=dict)
+    _intents: dict[str, tuple[_Intent, _Mark]] = field(default_factory=dict)
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
     _first_purchases: dict[str, _FirstPurchase] = field(default_factory=dict)
@@ -369,7 +373,6 @@ class Program:
         """The intent of a provider: registered before its resources."""
         if name not in self._intents:
             own = f"{INTENT}-{name}" if name else INTENT
-            mark = _Mark(own)
             intent = _Intent(
                 PROVIDERS["_intents"],
                 own,
@@ -381,9 +384,9 @@ class Program:
                 },
                 pulumi.ResourceOptions(provider=provider),
             )
-            self._intents[name] = mark, intent
+            self._intents[name] = intent, _Mark(own, intent)
             self._first_purchases.setdefault(name, _FirstPurchase())
-        return self._intents[name][1]
+        return self._intents[name][0]
 
     async def _holds_secrets(self, provider: str) -> bool | None:
         """Whether a resource of the provider has arguments that are secrets."""
@@ -399,7 +402,7 @@ class Program:
         await asyncio.wait({first_purchase.saving}, timeout=_MARK_S)
 
     async def _save_mark(self, provider: str, first_purchase: _FirstPurchase) -> None:
-        mark, _ = self._intents[provider]
+        _, mark = self._intents[provider]
         urn = await mark.urn.future()
         opened = await self.opened()
         # Unknown in a preview, so that `pulumi up --plan` accepts what an update saves.
@@ -432,7 +435,7 @@ class Program:
             if buys:
                 self._may_buy.add(urn)
                 first_purchase.buyers += 1
-            await self._intents[provider][1].urn.future()
+            await self._intents[provider][1].urn.future()  # which waits for the intent
             await (
                 first_purchase.wait_as_buyer(declaration.resource)
                 if buys

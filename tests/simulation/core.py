@@ -356,12 +356,15 @@ class _ProgramSide:
         return Goal(MARK_TYPE, self._own_name(provider), custom=False)
 
     async def _intent(self, provider: str, opening: asyncio.Future[_RunFile]) -> Registered:
-        await self._monitor.register(self._mark_goal(provider))
         await opening
         goal = Goal(INTENT_TYPE, self._own_name(provider), provider=self._reference(provider))
         urn = self._monitor.urn(goal)
         inputs = {"__run": self._hidden(provider), "__urn": urn}
-        return await self._monitor.register(replace(goal, inputs=inputs))
+        intent = await self._monitor.register(replace(goal, inputs=inputs))
+        if not intent.failed:
+            mark = replace(self._mark_goal(provider), after=(intent.urn,))
+            await self._monitor.register(mark)
+        return intent
 
     def _reference(self, provider: str) -> str:
         return self._registered[provider].reference if provider in self._registered else ""

@@ -101,10 +101,27 @@ def _deletions_not_reported(*steps: Step) -> History:
 #: The preview and the update.
 _PREVIEWED = _run(skip_preview=False)
 
+
+def _on(machine: str) -> RunStep:
+    """The preview and the update, on this machine."""
+    return _run(machine=machine, skip_preview=False)
+
+
 #: A purchase that is executed minutes after its caller stopped waiting.
 _SLOW = Faults(slow=1.0, slow_s=400.0)
 #: Facts that are null in every answer.
 _NULLS = Faults(null_facts=0.7)
+
+#: Killed after the purchases. A destroy on another machine removes the begun mark, and not all.
+_DESTROYED_IN_PART: tuple[Step, ...] = (
+    _edit(
+        _fleet("fleet0", options={"protect": True}),
+        _fleet("fleet1", k0=_entry(1, existing="allow")),
+        _account("acct1", _entry(2, existing="allow")),
+    ),
+    _run(stop=Stop("kill", 7, 0.05)),
+    _run("destroy", machine="m2"),
+)
 
 FOUND: dict[str, History] = {
     "two providers are given one account after slow purchases": _history(
@@ -986,5 +1003,17 @@ FOUND: dict[str, History] = {
         _killed(1, 0.05, Faults(slow=1.0, slow_s=400.0)),
         _run(continue_on_error=True),
         _run("destroy"),
+    ),
+    "a run fails after a destroy that removed the begun mark, on another machine": _history(
+        *_DESTROYED_IN_PART,
+        _run(machine="m2", faults=Faults(lost_before=1.0)),
+        _on("m2"),
+        _on("m2"),
+    ),
+    "a run is killed after a destroy that removed the begun mark, on another machine": _history(
+        *_DESTROYED_IN_PART,
+        _run(machine="m2", stop=Stop("kill", 1, 0.01)),
+        _on("m3"),
+        _on("m3"),
     ),
 }
