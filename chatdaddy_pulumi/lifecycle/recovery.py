@@ -85,6 +85,9 @@ class Order(NamedTuple):
     bought: str = ""
     #: When no listing showed the account that was bought, for the first time; 0 if one shows it.
     missing_since: float = 0.0
+    #: Whether its entry did not wait for it in the last run. Then what the entry got in that run,
+    #: bought for another nickname or taken over, is not its result.
+    unawaited: bool = False
 
     @property
     def latest(self) -> float:
@@ -102,7 +105,9 @@ class Order(NamedTuple):
         return self._replace(note=self.note.with_secrets(more))
 
     def besides(self, account_id: str) -> Order:
-        """The order after its entry has bought this account, which is not the order's result."""
+        """The order after its entry got this account, which is not the order's result."""
+        if account_id in self.note.before:
+            return self
         return self._replace(note=self.note._replace(before=(*self.note.before, account_id)))
 
     @property
@@ -128,12 +133,15 @@ class Order(NamedTuple):
             sure=self.sure or other.sure,
             bought=other.bought or self.bought,
             missing_since=other.missing_since or self.missing_since,
+            unawaited=self.unawaited or other.unawaited,
         )
 
     def became(self, account_id: str, identities: Collection[Identity]) -> bool:
         """Whether the account that its entry holds, of these identities, is its result."""
         if self.bought:
             return account_id == self.bought
+        if self.unawaited:
+            return False
         return self.note.identity in identities and account_id not in self.note.before
 
     def may_be(self, account: ObservedAccount, user_id: str | None) -> bool | None:

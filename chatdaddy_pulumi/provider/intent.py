@@ -141,10 +141,15 @@ class IntentProvider:
         """Whether the outputs lack an order that no entry has: its removal gets nothing else."""
         context = self._host.context
         saved = StoredIntent.load(outputs) if context.suspected else StoredIntent()
-        for order_id in context.suspected:
+        for order_id, order in context.suspected.items():
+            known = saved.orders.get(order_id)
+            if known is not None:
+                if order.unawaited and not known.unawaited:
+                    return True
+                continue
             own, note = context.ownership.held(order_id.ref), saved.notes.get(order_id.ref)
             is_settled = own and note and Order(note, 0).became(own.account_id, {own.identity})
-            if order_id not in saved.orders and not is_settled:
+            if not is_settled:
                 return True
         return False
 
@@ -389,12 +394,15 @@ class _Found:
         }
         ours = [order_id for order_id in orders if not self._is_anothers(order_id)]
         for ref, order_id in assign(ours, wanting).items():
-            order, declared = orders.pop(order_id), context.declared(ref.holder)
+            order, own = orders.pop(order_id)._replace(unawaited=False), ownership.held(ref)
+            # What the entry holds while it waits is not the result.
+            order = order if own is None else order.besides(own.account_id)
+            declared = context.declared(ref.holder)
             secrets = () if declared is None else declared.secrets
             context.awaited[ref] = order.with_secrets(secrets)
-        context.suspected.update(
-            (order_id, order._replace(idle=True)) for order_id, order in orders.items()
-        )
+        for order_id, order in orders.items():
+            unawaited = order.unawaited or not self._is_anothers(order_id)
+            context.suspected[order_id] = order._replace(idle=True, unawaited=unawaited)
         recovered = recovered_now(facts)
         ends = self._run.at + facts.patience_s
         for ref, order in context.awaited.items():
@@ -425,13 +433,24 @@ class _Found:
             account = facts.view.get(account_id)
             if account is None:
                 continue
-            fitting = (one for one in sorted(orders) if orders[one].may_be(account, facts.user_id))
+            ids = sorted(orders)
+            fitting = (one for one in ids if self._is_adopted(one, orders[one], account, facts))
             order_id = next(fitting, None)
             if order_id is None:
                 continue
             free = self._free_accounts(order_id, orders[order_id], facts)
             if not suspects([orders[order_id]], free, facts.user_id):
                 del orders[order_id]
+
+    @staticmethod
+    def _is_adopted(
+        order_id: OrderId, order: Order, account: ObservedAccount, facts: Facts
+    ) -> bool:
+        """Whether an account that a person has taken over is the order's result."""
+        fits = order.may_be(account, facts.user_id)
+        own = facts.ownership.held(order_id.ref)
+        is_own = own is not None and own.account_id == account.account_id
+        return is_own if fits is None else fits
 
     def _wants_one(self, entry: _Entry, ownership: Ownership) -> bool:
         """Whether the entry will get an account that no entry of the program has had."""

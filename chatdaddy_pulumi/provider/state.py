@@ -219,6 +219,7 @@ def _write_order(order: Order) -> dict[str, Any]:
     }
     more = {"after": note.after, "by": note.by, "again": order.again, "idle": order.idle}
     more |= {"bought": order.bought, "missing": order.missing_since}
+    more |= {"unawaited": order.unawaited}
     return said | {name: value for name, value in more.items() if value}
 
 
@@ -237,6 +238,7 @@ def _read_order(said: Mapping[str, Any], secrets: Iterable[str] | None = None) -
         idle=said.get("idle", False),
         bought=said.get("bought", ""),
         missing_since=said.get("missing", 0.0),
+        unawaited=said.get("unawaited", False),
     )
 
 

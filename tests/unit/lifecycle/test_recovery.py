@@ -176,6 +176,13 @@ def test_an_order_ends_if_its_entry_holds_the_account(
     assert ordered(before=("acc0",)).became(account_id, identities) is became
 
 
+def test_what_an_entry_got_while_it_did_not_wait_is_not_the_result() -> None:
+    unawaited = ordered()._replace(unawaited=True)
+    assert not unawaited.became("acc1", {X})
+    assert not ordered().merged(unawaited).became("acc1", {X})
+    assert unawaited._replace(bought="acc1").became("acc1", {X})
+
+
 @pytest.mark.parametrize(
     ("free", "now", "nothing"),
     [

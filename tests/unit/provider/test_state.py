@@ -48,6 +48,7 @@ ORDERS = st.builds(
     until=TIMES,
     again=st.lists(TIMES, max_size=2).map(tuple),
     missing_since=TIMES,
+    unawaited=st.booleans(),
 )
 
 
