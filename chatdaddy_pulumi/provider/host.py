@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chatdaddy_pulumi.client import ClientOptions
@@ -30,10 +31,15 @@ from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.provider.state import first_account, secrets_of
 from chatdaddy_pulumi.spec import has_unknown
+from chatdaddy_pulumi.spec.identity import Identity, identity_of
 from chatdaddy_pulumi.spec.problem import Problem
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy
+
+
+#: No entry of another provider takes an account over.
+_NO_TAKERS: Mapping[Identity, Ref] = MappingProxyType({})
 
 
 class Log(Protocol):
@@ -188,13 +194,22 @@ class Host:
             self.name_suspects(facts, orders)
 
     def name_suspects(
-        self, facts: Facts, orders: Iterable[Order], taken: Collection[str] = ()
+        self,
+        facts: Facts,
+        orders: Iterable[Order],
+        taken: Collection[str] = (),
+        takers: Mapping[Identity, Ref] = _NO_TAKERS,
     ) -> None:
-        """Name what an interrupted run may have bought, and no entry has or asks for."""
+        """Name what an interrupted run may have bought, and no entry has or asks for.
+
+        `takers`: entries of other providers that may take it over in this run.
+        """
         found = suspects(orders, facts.view.accounts.values(), facts.user_id)
         for account_id, account in found.items():
             if account_id not in taken and is_free(facts, account_id):
-                self.warn(messages.suspect(account_id, account.nickname))
+                taker = takers.get(identity_of(account.nickname, account.type))
+                told = "" if taker is None else taker.label
+                self.warn(messages.suspect(account_id, account.nickname, told))
 
     def removes(
         self,

@@ -275,9 +275,13 @@ class _Found:
         if context.suspected:
             await self._look_for(context.suspected, facts)
             taken = {one.account_id for one in recovered_now(facts).accounts.values()}
-            taken |= {str(one.said.adopt) for one in self._declared_entries()}
+            taken |= {
+                str(said.adopt)
+                for declared in self._run.declared
+                for said in (declared.entries or {}).values()
+            }
             ours = [one for id_, one in context.suspected.items() if not self._is_anothers(id_)]
-            self._host.name_suspects(facts, ours, taken)
+            self._host.name_suspects(facts, ours, taken, self._takers())
 
     # --- what is declared and held
 
@@ -371,6 +375,16 @@ class _Found:
                 view.add([account])
             elif await is_there(facts.client, order.bought) is False:
                 del orders[order_id]
+
+    def _takers(self) -> dict[Identity, Ref]:
+        """The entries of other providers that may take over what none of this provider wants."""
+        wanting = self._context.wanting
+        own = {identity for provider, identity in wanting if provider == self._context.provider}
+        return {
+            identity: ref
+            for (provider, identity), ref in wanting.items()
+            if provider != self._context.provider and identity not in own
+        }
 
     def _sort_orders(
         self, orders: dict[OrderId, Order], entries: list[_Entry], facts: Facts

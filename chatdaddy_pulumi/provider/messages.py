@@ -375,10 +375,19 @@ def unfinished(name: str) -> str:
     )
 
 
-def suspect(account_id: str, nickname: str | None) -> str:
-    """The message for an account that an interrupted run may have bought, and no entry wants."""
+def suspect(account_id: str, nickname: str | None, taker: str = "") -> str:
+    """The message for an account that an interrupted run may have bought, and no entry wants.
+
+    `taker`: the entry of another provider that may take it over in this run, if there is one.
+    """
+    bought = f"{account_id} ({nickname!r}) may have been bought by an interrupted run"
+    if taker:
+        return (
+            f"{bought}. {taker}, which has another provider, may take it over in this run. If it "
+            "does not, the next run names it again. It is not deleted"
+        )
     return (
-        f"{account_id} ({nickname!r}) may have been bought by an interrupted run, and no entry "
+        f"{bought}, and no entry "
         f"has it. To keep it, declare it with adopt={account_id!r}; if it is not needed, delete it "
         "in ChatDaddy. It is not touched"
     )

@@ -271,14 +271,12 @@ class OpenOrders:
             return provider == self._context.provider
         if other.team != self._team_id:
             return False
-        wanting = {
-            declared.provider
-            for declared in self._context.run.declared
-            for key, said in (declared.entries or {}).items()
-            if said.identity == order_id.identity
-            and self._context.ownership.held(Ref(declared.urn, key)) is None
+        providers = {
+            provider
+            for provider, identity in self._context.wanting
+            if identity == order_id.identity
         }
-        return self._context.provider in wanting and other.provider not in wanting
+        return self._context.provider in providers and other.provider not in providers
 
     def _unanswered(self) -> Iterator[tuple[OrderId, Order]]:
         """The purchases that resources have saved as unanswered.

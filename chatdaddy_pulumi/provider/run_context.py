@@ -198,8 +198,8 @@ class RunContext:
             # What was declared under another URN is gone.
             same = [one for one in self.run.declared if one.urn in urns]
             self.run.declared = [*same, *(one for one in now if one.urn not in known)]
-            self.__dict__.pop("ownership", None)
-            self.__dict__.pop("_matching", None)
+            for known_before in ("ownership", "_matching", "wanting"):
+                self.__dict__.pop(known_before, None)
 
     def on_delete(self, declared: Declared | None) -> OnDelete | None:
         """How the program wants a resource's accounts removed; None if it does not say."""
@@ -259,6 +259,19 @@ class RunContext:
         if declared is None or (declared.entries is not None and ref.key not in declared.entries):
             return None
         return declared.provider
+
+    @cached_property
+    def wanting(self) -> dict[tuple[str, Identity], Ref]:
+        """By provider, nickname and type: the first entry that is declared, and neither holds nor
+        adopts an account."""
+        found: dict[tuple[str, Identity], Ref] = {}
+        for declared in self.run.declared:
+            for key, said in (declared.entries or {}).items():
+                ref = Ref(declared.urn, key)
+                if said.identity is None or said.adopt or self.ownership.held(ref) is not None:
+                    continue
+                found.setdefault((declared.provider, said.identity), ref)
+        return found
 
     def today(self, ref: Ref) -> Ref:
         """The entry by its current URN, if it was named only by type and name."""

@@ -112,6 +112,9 @@ _SLOW = Faults(slow=1.0, slow_s=400.0)
 #: Facts that are null in every answer.
 _NULLS = Faults(null_facts=0.7)
 
+#: An explicit provider of the same team.
+_PROVIDER = Change("provider", (ProviderBlock("us", TEAM, TOKEN),))
+
 #: Killed after the purchases. A destroy on another machine removes the begun mark, and not all.
 _DESTROYED_IN_PART: tuple[Step, ...] = (
     _edit(
@@ -1069,5 +1072,29 @@ FOUND: dict[str, History] = {
         WaitStep(60.0),
         _up(),
         _up(),
+    ),
+    "an entry of another provider adopts what an intent may have bought": _history(
+        _edit(
+            _PROVIDER,
+            _fleet("fleet1", options={"provider": "us"}),
+            _fleet("fleet2", k2=_entry(1)),
+        ),
+        _run(stop=Stop("kill", 1, 0.05, PURCHASE), machine="m1"),
+        _drop("fleet2"),
+        _by_hand("buy", "hand0", nickname="k2"),
+        _edit(
+            _fleet("fleet3", k3=_entry(3)),
+            Change("add", ("fleet1", "x", _entry(4, nickname="k2", adopt="@hand0"))),
+        ),
+        _on("m2"),
+        _on("m3"),
+    ),
+    "an entry of another provider takes over what an intent may have bought": _history(
+        _edit(_PROVIDER, _fleet("fleet0", k7=_entry(1)), _fleet("fleet1", k1=_entry(2))),
+        _killed(1, 0.05),
+        _moved("fleet0", "k7", "acct37"),
+        _edit(Change("option", ("acct37", "provider", "us"))),
+        _PREVIEWED,
+        _PREVIEWED,
     ),
 }
