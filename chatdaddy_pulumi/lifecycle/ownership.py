@@ -75,6 +75,8 @@ class SavedHolder:
     #: The accounts that were replaced, with their kind, if it is not known that they are removed.
     #: They belong to no entry, but to the resource.
     replaced: Mapping[str, str] = field(default_factory=dict)
+    #: How the replaced accounts are removed, as far as the resource lists it.
+    replaced_ways: Mapping[str, OnDelete] = field(default_factory=dict)
 
     def without(self, gone: Collection[str]) -> SavedHolder:
         """A copy without these accounts."""
@@ -82,7 +84,7 @@ class SavedHolder:
             return self
         left = {key: one for key, one in self.accounts.items() if one.account_id not in gone}
         replaced = {id_: kind for id_, kind in self.replaced.items() if id_ not in gone}
-        return SavedHolder(self.urn, left, replaced)
+        return SavedHolder(self.urn, left, replaced, self.replaced_ways)
 
     def without_left(self, account_ids: Collection[str]) -> SavedHolder:
         """A copy without these accounts where they are left to another resource."""
@@ -91,7 +93,7 @@ class SavedHolder:
             for key, one in self.accounts.items()
             if one.account_id not in account_ids or not key.endswith(LEFT)
         }
-        return SavedHolder(self.urn, left, self.replaced)
+        return SavedHolder(self.urn, left, self.replaced, self.replaced_ways)
 
 
 class DeclaredHolder(Protocol):
@@ -445,23 +447,28 @@ class Ownership:
         return bool(entry.key) and retyped and held.account_id == account_id
 
     @cached_property
-    def _leaving_twice(self) -> dict[str, list[Holding]]:
-        count = Counter(one.account_id for one in self.leaving)
-        found: dict[str, list[Holding]] = {}
+    def _removed_twice(self) -> dict[str, list[tuple[str, OnDelete]]]:
+        """By account that several entries remove: their resources, and how they remove it."""
+        found: dict[str, list[tuple[str, OnDelete]]] = {}
         for one in self.leaving:
-            if count[one.account_id] > 1:
-                found.setdefault(one.account_id, []).append(one)
-        return found
+            way = one.ref.holder, one.account.arguments.on_delete
+            found.setdefault(one.account_id, []).append(way)
+        for holder in self._saved.values():
+            for account_id in holder.replaced:
+                own = holder.replaced_ways.get(account_id, OnDelete.DELETE_NOW)
+                found.setdefault(account_id, []).append((holder.urn, own))
+        return {account_id: ways for account_id, ways in found.items() if len(ways) > 1}
 
     def removal_of(self, account_id: str, own: OnDelete) -> OnDelete:
         """How the account is removed, from how its entry wants it removed.
 
-        If several entries list it and all of them leave, it is the way that destroys least.
+        If several entries list it, and all of them leave or have replaced it, it is the way that
+        destroys least.
         """
-        for ref, account in self._leaving_twice.get(account_id, ()):
-            declared = self.declaration(ref.holder)
+        for urn, way in self._removed_twice.get(account_id, ()):
+            declared = self.declaration(urn)
             keeps = declared is not None and (declared.retain or declared.protect)
-            own = milder(own, OnDelete.RETAIN if keeps else account.arguments.on_delete)
+            own = milder(own, OnDelete.RETAIN if keeps else way)
         return own
 
     def replaced_in(self, urn: str) -> Mapping[str, str]:

@@ -326,6 +326,7 @@ class AccountProvider:
                 )
             return
         on_delete = _on_delete(state.inputs, context.on_delete(declared))
+        on_delete = milder(on_delete, self._host.removal[account_id])
         # In a run of the program, another entry may be about to take a retained account over.
         if on_delete is OnDelete.RETAIN and not context.run.number:
             return

@@ -90,6 +90,8 @@ _PROGRESS_EVERY_S = 0.5
 #: Seconds for which an update waits for the fleets that take its accounts over.
 _OTHERS_S = 20.0
 
+#: Seconds for which a removal waits for those of other resources, in a destroy.
+_OTHER_REMOVALS_S = 0.5
 
 #: The inputs of the entries.
 _ENTRIES = ("accounts", "__accounts", "__texts")
@@ -284,9 +286,6 @@ class FleetProvider:
             raise LifecycleError(messages.several_failed(reasons, "would fail; nothing was done"))
         compared = _Comparison(context, urn, state, news, reading)
         todo = compared.plan
-        declared = context.declared(urn)
-        if declared is not None and declared.retain:
-            todo = _with_removal(todo, OnDelete.RETAIN, replaced=OnDelete.RETAIN)
 
         def approve(decisions: Decisions) -> None:
             compared.check_removals()
@@ -341,14 +340,19 @@ class FleetProvider:
         first = next((one.account_id for one in state.held.values()), "")
         urn = context.urn_today(urn_of(state.inputs), first)
         self._host.removes(urn, state.held, state.orders, state.worked_at)
-        todo = Plan(remove=dict(state.held), held=dict(state.held))
+        if state.held and not context.run.number:
+            # Another resource that the engine removes at the same time may have an account, too.
+            await asyncio.sleep(_OTHER_REMOVALS_S)
+        ways = self._host.removal
+        removed = {key: one.removed_by(ways[one.account_id]) for key, one in state.held.items()}
+        todo = Plan(remove=removed, held=dict(state.held))
         declared = context.declared(urn) if urn else None
         new = context.on_delete(declared)
         if new is not None:
             todo = _with_removal(todo, new)
-        ways = {one.arguments.on_delete for one in todo.remove.values()}
+        used = {one.arguments.on_delete for one in todo.remove.values()}
         # In a run of the program, another entry may be about to take a retained account over.
-        if ways - {OnDelete.RETAIN} or (ways and context.run.number):
+        if used - {OnDelete.RETAIN} or (used and context.run.number):
             outcome = await self._execute(urn, todo, state.inputs)
             if outcome.failed:
                 reasons = {key: messages.told(error) for key, error in outcome.failed.items()}
@@ -445,6 +449,9 @@ class _Comparison:
         held = {k: one for k, one in self.state.held.items() if not k.endswith(LEFT) or k in mine}
         todo = plan(held, self.reading.specs, self._moved())
         todo = _with_removal(todo, self.reading.usual.on_delete)
+        declared = self.context.declared(self.urn)
+        if declared is not None and declared.retain:
+            todo = _with_removal(todo, OnDelete.RETAIN, replaced=OnDelete.RETAIN)
         removed = {
             key: one.removed_by(own.removal_of(one.account_id, one.arguments.on_delete))
             for key, one in todo.remove.items()

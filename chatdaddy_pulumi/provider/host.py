@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.text import visible_lines
+from chatdaddy_pulumi.enums import OnDelete, milder
 from chatdaddy_pulumi.lifecycle.decisions import Decisions, is_free, look_for_orders
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
@@ -96,6 +97,8 @@ class Host:
     secrets: Masking = field(default_factory=Masking)
     #: The accounts that this host has been told to remove.
     removed: set[str] = field(default_factory=set)
+    #: How those are removed: if several resources list one, the way that destroys least.
+    removal: dict[str, OnDelete] = field(default_factory=dict)
     #: The resources that this host has been told to remove, by URN. Several have one URN if an
     #: `Account` was being replaced.
     removed_holders: dict[str, list[RemovedHolder]] = field(default_factory=dict)
@@ -219,6 +222,9 @@ class Host:
         worked_at: float = 0.0,
     ) -> None:
         """Note that this host has been told to remove a resource."""
+        for one in held.values():
+            before = self.removal.get(one.account_id, one.arguments.on_delete)
+            self.removal[one.account_id] = milder(before, one.arguments.on_delete)
         self.removed |= {one.account_id for one in held.values()}
         holder = RemovedHolder(held, orders, worked_at)
         self.removed_holders.setdefault(urn, []).append(holder)

@@ -539,8 +539,10 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
         found = {key: one for key, one in held.items() if REPLACED not in key}
-        replaced = {
-            one.account_id: one.arguments.kind for key, one in held.items() if REPLACED in key
-        }
-        return SavedHolder(urn, found, replaced)
+        replaced = [one for key, one in held.items() if REPLACED in key]
+        return SavedHolder(
+            *(urn, found),
+            replaced={one.account_id: one.arguments.kind for one in replaced},
+            replaced_ways={one.account_id: one.arguments.on_delete for one in replaced},
+        )
     return None

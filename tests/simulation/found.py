@@ -112,6 +112,17 @@ _SLOW = Faults(slow=1.0, slow_s=400.0)
 #: Facts that are null in every answer.
 _NULLS = Faults(null_facts=0.7)
 
+#: After a rename without aliases and a failure, two fleets list k1, and one of them retains it.
+_IN_TWO_FLEETS: tuple[Step, ...] = (
+    _edit(_fleet("fleet0", k1=_entry(1), k3=_entry(2)), _fleet("fleet1", k3=_entry(3))),
+    _up(),
+    _edit(
+        Change("rename block", ("fleet0", "fleet19", False, 10)),
+        Change("option", ("fleet19", "on_delete", "retain")),
+    ),
+    _up(),
+)
+
 #: An explicit provider of the same team.
 _PROVIDER = Change("provider", (ProviderBlock("us", TEAM, TOKEN),))
 
@@ -1096,5 +1107,23 @@ FOUND: dict[str, History] = {
         _edit(Change("option", ("acct37", "provider", "us"))),
         _PREVIEWED,
         _PREVIEWED,
+    ),
+    "a destroy removes two fleets that list one account, and one of them retains it": _history(
+        *_IN_TWO_FLEETS, _run("destroy")
+    ),
+    "two fleets that list one account are dropped with all, and one retains it": _history(
+        *_IN_TWO_FLEETS, _drop("fleet19"), _drop("fleet1"), _up()
+    ),
+    "a fleet that retains its accounts has replaced one that its old name lists": _history(
+        _edit(_fleet("fleet19", k1=_entry(1), k4=_entry(2))),
+        _up(),
+        _by_hand("archive", 1),
+        _renamed("fleet19", "fleet61", says_so=True),
+        _edit(Change("rename key", ("fleet61", "k4", "r6", True, 901))),
+        _set("fleet61", "r6", "type", "mail"),
+        _edit(Change("option", ("fleet61", "retain", True))),
+        _up(),
+        _run(refresh=True),
+        _up(),
     ),
 }

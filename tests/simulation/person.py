@@ -527,7 +527,7 @@ class Person:
         slots = list(listed)
         kind = SEVERITY[event.kind]
         ways = [SEVERITY[slot.on_delete] for slot in slots]
-        mildest = min(ways) if ran.program is not None else max(ways)
+        mildest = min(ways) if self._are_compared(ran, slots) else max(ways)
         # The engine knows the option of a resource that is not declared any more; a provider does
         # not. If another dropped resource lists the account, too, it removes it.
         freed = any(not slot.retain and self._is_dropped(ran, slot) for slot in slots)
@@ -552,6 +552,18 @@ class Person:
         if kind > mildest:
             way = next(name for name, value in SEVERITY.items() if value == mildest)
             self._found(11, f"{ran.who}: {event}, though {way} was to be enough")
+
+    @staticmethod
+    def _are_compared(ran: Ran, slots: list[Slot]) -> bool:
+        """Whether the ways are compared to remove an account that several resources list.
+
+        If none of our code runs in the program, only a host that is told to remove several fleets
+        at once knows of more than one.
+        """
+        if ran.program is not None and ran.program.blocks:
+            return True
+        fleets = all(slot.kind == "fleet" for slot in slots)
+        return fleets and len({slot.provider for slot in slots}) == 1 and not ran.step.targets
 
     def _is_dropped(self, ran: Ran, slot: Slot) -> bool:
         block = ran.program.block(slot.block) if ran.program is not None else None
