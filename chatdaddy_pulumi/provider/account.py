@@ -142,7 +142,7 @@ class AccountProvider:
         registered = urn in context.checked
         if not registered and context.intent_checked:
             # The resource was not checked in this run (`ignore_changes`).
-            own = urn or urn_of(state.inputs)
+            own = context.urn_today(urn or urn_of(state.inputs))
             await self._host.warn_of_ignored(own, is_unfinished=state.held is None)
             return Difference(False)
         before = state.inputs
@@ -179,7 +179,10 @@ class AccountProvider:
             return
         context.replaced.add(Ref(urn))
         context.told_replaced.add(urn)
-        goes = messages.WHAT_GOES[_on_delete(old.inputs, removal_of(given.get("on_delete")))]
+        declared = context.declared(urn)
+        retains = declared is not None and declared.retain
+        new = OnDelete.RETAIN if retains else removal_of(given.get("on_delete"))
+        goes = messages.WHAT_GOES[_on_delete(old.inputs, new)]
         made = context.decisions.made if context.decisions is not None else {}
         decision = made.get(Ref(urn))
         first = (

@@ -207,6 +207,7 @@ class FleetProvider:
         Raises:
             LifecycleError: an account is carried over to an entry of this fleet.
         """
+        urn = context.urn_today(urn)  # its inputs, which stay, may have an earlier one
         name = short_name(urn)
         is_unfinished = bool(state.failed or state.orders)
         await self._host.warn_of_ignored(urn, is_unfinished=is_unfinished)

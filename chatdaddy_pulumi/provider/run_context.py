@@ -326,9 +326,9 @@ class RunContext:
         return None if declared is None else self.specs(declared).get(ref.key)
 
     def fleet(self, urn: str) -> StoredFleet:
-        """A fleet's saved state."""
+        """A fleet's saved state, with what a refresh of this run has read since."""
         if urn not in self._fleets:
-            self._fleets[urn] = StoredFleet.load(self.saved(urn)).without(self._gone)
+            self._fleets[urn] = StoredFleet.load(self.saved(urn)).refreshed(self.refreshed)
         return self._fleets[urn]
 
     def is_coming(self, urn: str) -> bool:

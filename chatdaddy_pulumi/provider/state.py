@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -285,12 +285,12 @@ class StoredFleet:
             settled=said.get("__settled"),
         )
 
-    def without(self, gone: Collection[str]) -> StoredFleet:
-        """A copy without these accounts."""
-        if not gone:
+    def refreshed(self, seen: Mapping[str, HeldAccount | None]) -> StoredFleet:
+        """A copy with the accounts as a refresh has seen them; None if one is gone."""
+        if not seen:
             return self
-        left = {key: one for key, one in self.held.items() if one.account_id not in gone}
-        return replace(self, held=left)
+        found = {key: seen.get(one.account_id, one) for key, one in self.held.items()}
+        return replace(self, held={key: one for key, one in found.items() if one is not None})
 
     def secrets(self) -> tuple[dict[str, Any], list[str]]:
         """The arguments that were given as secrets: what was asked for, and what is there."""

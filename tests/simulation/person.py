@@ -983,6 +983,9 @@ class Person:
             yield "two accounts fit"
         if ran.unsure or self._may_be_under_way(ran) or self._outcome_was_removed(ran):
             yield "an interrupted purchase"
+        kept = {_name(self._world.accounts[s.account_id]) for s in ran.before if s.leftover}
+        if "the team already has an account" in ran.text and kept & {*map(ran.name_of, wishes)}:
+            yield "an account that was replaced and retained has the nickname"
         if "but that is not certain" in ran.text and {*map(ran.name_of, wishes)} & {*ran.strangers}:
             yield "somebody has bought one of that nickname meanwhile"
         if "both have it" in ran.text and any(n > 1 for n in Counter(held).values()):

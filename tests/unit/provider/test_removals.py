@@ -239,3 +239,14 @@ def test_an_unknown_archive_state_does_not_prove_that_an_account_is_gone(
     stack.up(program)
     assert stack.ids("f") == before
     assert team.purchases == 2
+
+
+def test_a_preview_says_that_retain_on_delete_keeps_a_replaced_account(stack: Stack) -> None:
+    stack.up({"alice": account(retain=True), "f": fleet({"x": {}, "y": {}}, retain=True)})
+    limits = {"max_removals": 2}
+    other = fleet({"x": {"type": "mock"}}, retain=True, limits=limits)
+    stack.preview({"alice": account(type="mock", retain=True), "f": other})
+    told = "\n".join([*stack.lines.warnings, *stack.lines.kept])
+    assert "Then of the old account" in told
+    assert "nothing: the account stays as it is" in told
+    assert "- x, y (only forgotten)" in told
