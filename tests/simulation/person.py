@@ -562,7 +562,8 @@ class Person:
         """
         if ran.program is not None and ran.program.blocks:
             return True
-        fleets = all(slot.kind == "fleet" for slot in slots)
+        # The engine calls no host for one that it retains.
+        fleets = all(slot.kind == "fleet" and not slot.retain for slot in slots)
         return fleets and len({slot.provider for slot in slots}) == 1 and not ran.step.targets
 
     def _is_dropped(self, ran: Ran, slot: Slot) -> bool:
