@@ -355,18 +355,22 @@ class OrdersAtRemoval:
     def _without_held(self, state: StoredIntent) -> dict[OrderId, Order]:
         """The orders whose entry did not hold the result."""
         found: dict[OrderId, Order] = {}
-        noted = {OrderId(ref, note.identity): note for ref, note in state.notes.items()}
-        orders = {one: Order(note, note.at) for one, note in noted.items()} | state.orders
-        for saved, order in orders.items():
+        kept = [(order_id, order, order) for order_id, order in state.orders.items()]
+        for ref, note in state.notes.items():
+            order_id = OrderId(ref, note.identity)
+            # An order that is older than the note may be of an account that is replaced.
+            if order_id not in state.orders or note.at > state.orders[order_id].latest:
+                kept.append((order_id, Order(note, note.at), None))
+        for saved, order, left in kept:
             ref = saved.ref._replace(holder=self._today.get(saved.ref.holder, saved.ref.holder))
             own = self._held.get(ref, [])
             became = [one for one in own if order.became(one.account_id, {one.identity})]
             if became:
                 own.remove(became[0])
                 continue
-            left = order if saved in state.orders else self._sent(ref, order.note)
+            left = left or self._sent(ref, order.note)
             if left and left.bought not in self._host.removed and not self._is_kept(ref):
-                found[OrderId(ref, saved.identity)] = left
+                _add(found, OrderId(ref, saved.identity), left)
         return found
 
     def _is_kept(self, ref: Ref) -> bool:

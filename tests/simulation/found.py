@@ -1152,4 +1152,12 @@ FOUND: dict[str, History] = {
         _set("fleet2", "k0", "allow_history_loss", True),
         _run(refresh=True, skip_preview=False),
     ),
+    "killed while an account that is gone is bought again, then destroyed": _history(
+        _edit(_account("acct0", _entry(1))),
+        _up(),
+        _by_hand("archive", 1),
+        _refresh(),
+        _killed(1, 0.05, _SLOW),
+        _run("destroy"),
+    ),
 }
