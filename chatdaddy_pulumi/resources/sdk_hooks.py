@@ -92,7 +92,8 @@ def parents() -> dict[pulumi.Resource, pulumi.Resource | None]:
     children of each."""
     found = [one for one in gc.get_objects() if issubclass(type(one), pulumi.Resource)]
     none: dict[pulumi.Resource, pulumi.Resource | None] = dict.fromkeys(found)
-    return none | {child: one for one in found for child in one._childResources}
+    # One that failed in its constructor has none.
+    return none | {child: one for one in found for child in getattr(one, "_childResources", ())}
 
 
 async def alias_urns(resource: pulumi.Resource) -> list[str]:
