@@ -103,7 +103,7 @@ class DeclaredHolder(Protocol):
     def urn(self) -> str: ...
     @property
     def aliases(self) -> tuple[str, ...]:
-        """What it was before: URNs, or only ``type::name``."""
+        """The URNs that it had before."""
 
     @property
     def provider(self) -> str: ...
@@ -152,24 +152,13 @@ class Matching(Generic[_Declared]):
             self.saved_urns.setdefault(one.urn, urn)
 
     def _match_aliases(self, renamed: list[_Declared]) -> None:
-        if not renamed:
-            return
-        free = [urn for urn in self._saved if urn not in self._found]
-        by_leaf: dict[str, list[str]] = {}
-        for urn in free:
-            by_leaf.setdefault(leaf_of(urn), []).append(urn)
+        taken = {one.urn for one in self._found.values()}
         for one in renamed:
-            if one.urn in self._found:
+            if one.urn in taken:
                 continue
-            parents = one.urn.removesuffix(leaf_of(one.urn))
-            for alias in one.aliases:
-                alike = by_leaf.get(alias, [alias] if alias in free else [])
-                # Without more information, it has the same parents.
-                urns = [urn for urn in alike if urn == parents + alias] or alike
-                if urns:
-                    for urn in urns:
-                        self._found.setdefault(urn, one)
-                    break
+            old = next((urn for urn in one.aliases if urn in self._saved), None)
+            if old is not None:
+                self._found.setdefault(old, one)
 
     def declaration(self, urn: str) -> _Declared | None:
         """The declaration of a resource, by its URN of today or in the saved state; None if the
@@ -285,7 +274,8 @@ class Ownership:
         for ref, entry in arriving:
             urn = self._matching.saved_urns.get(ref.holder, "")
             # One of another type is replaced, so it stays until the new one is bought.
-            renamed = [by_ref[old] for key in entry.aliases if (old := Ref(urn, key)) in by_ref]
+            keys = (f"{ref.key}{LEFT}", *entry.aliases)
+            renamed = [by_ref[old] for key in keys if (old := Ref(urn, key)) in by_ref]
             if renamed:
                 found[ref] = renamed
         used = {one.account_id for accounts in found.values() for one in accounts}

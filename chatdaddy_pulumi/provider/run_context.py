@@ -54,7 +54,7 @@ class Declared:
     #: The raw arguments of an `Account`, or a fleet's ``accounts`` (JSON text), ``defaults``,
     #: ``on_delete`` and ``existing``; values that are not known yet are `UNKNOWN`.
     given: Mapping[str, Any] = field(default_factory=dict)
-    #: What it was before: URNs, or only ``type::name``.
+    #: The URNs that it had before.
     aliases: tuple[str, ...] = ()
     #: The name of the explicit `Provider`; "" for the default one.
     provider: str = ""

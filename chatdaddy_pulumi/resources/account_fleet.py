@@ -24,7 +24,6 @@ from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
     end_if_failed,
     is_protected_by,
-    old_names,
     program,
     provider_name,
     secret_names,
@@ -93,7 +92,7 @@ class AccountFleet(pulumi.ComponentResource):
         super().__init__("chatdaddy:index:AccountFleet", name, None, opts)
         text, late = _as_text(name, accounts)
         run = program()
-        run.parents.add(self, opts.parent)
+        run.places.add(self, opts)
         bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
         shared = {"defaults": defaults or None, "on_delete": on_delete, "existing": existing}
         given = {"accounts": with_late(json.loads(text), late) if late else text, **shared}
@@ -107,7 +106,6 @@ class AccountFleet(pulumi.ComponentResource):
             given,
             child,
             protect=is_protected_by(opts),
-            old_names=old_names(opts, name),
         )
         # A plain value, since a child that depends on its parent's output would wait for itself.
         urn: Any = self.urn.future()
@@ -261,6 +259,13 @@ def _failure_of(name: str, failed: Mapping[str, str] | None, secret: bool) -> st
     return "\n".join([f"{told}:", *lines(failed)])
 
 
+def _with_empty_entries(accounts: Any) -> Any:
+    """The accounts with an empty mapping for each entry that is None."""
+    if not isinstance(accounts, Mapping):
+        return accounts
+    return {key: {} if entry is None else entry for key, entry in accounts.items()}
+
+
 def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:
     """The entries as JSON, and the values that are not known yet.
 
@@ -280,7 +285,9 @@ def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:
         )
 
     if isinstance(accounts, pulumi.Output) or isawaitable(accounts):
-        return json.dumps(put_off(accounts)), late
+        # The SDK drops the keys of a mapping whose value is None.
+        given: pulumi.Output[Any] = pulumi.Output.from_input(accounts)
+        return json.dumps(put_off(given.apply(_with_empty_entries))), late
     if not isinstance(accounts, Mapping) or not all(isinstance(key, str) for key in accounts):
         raise pulumi.RunError(
             f"AccountFleet {name!r}: accounts must be a mapping from keys (text) to arguments, "

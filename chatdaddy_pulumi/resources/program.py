@@ -20,7 +20,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.client.tasks import outcome_of
-from chatdaddy_pulumi.lifecycle.ownership import leaf_of, short_name, type_of
+from chatdaddy_pulumi.lifecycle.ownership import short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile, root_of
 from chatdaddy_pulumi.provider.state import (
@@ -93,7 +93,7 @@ class Declaration:
     kind: Literal["account", "fleet"]
     given: Mapping[str, Any]
     parent: pulumi.Resource | None
-    aliases: tuple[str, ...]
+    aliases: Sequence[Any]
     provider: str
     protect: bool
     retain: bool
@@ -131,13 +131,13 @@ class Declaration:
 
     async def known(self) -> Declared:
         """The declaration, as far as it is known without waiting for a resource."""
-        parents = self._program.parents
+        places = self._program.places
         outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
         return Declared(
-            urn=await parents.child_urn(self.parent, self.leaf),
+            urn=await places.child_urn(self.parent, self.leaf),
             kind=self.kind,
             given=_known(self.given, outputs),
-            aliases=(*self.aliases, *await parents.old_child_urns(self.parent, self.leaf)),
+            aliases=tuple(await places.old_urns(self.parent, self.leaf, self.aliases)),
             provider=self.provider,
             protect=self.protect,
             retain=self.retain,
@@ -197,42 +197,69 @@ _MARK_S = 5.0
 
 
 @dataclass
-class _Parents:
-    """The URNs that resources get, before they are registered.
+class _Places:
+    """The URNs that resources get, and had before, while they are not registered.
 
     A component may wait long for what it depends on. The hosts must know the URNs of its children
     before, so that they are not taken for other resources. They follow from types and names.
     """
 
-    _known: dict[pulumi.Resource, pulumi.Resource | None] = field(default_factory=dict)
+    #: The parents.
+    _parents: dict[pulumi.Resource, pulumi.Resource | None] = field(default_factory=dict)
+    #: The aliases of the resources of this package that have children.
+    _aliases: dict[pulumi.Resource, Sequence[Any]] = field(default_factory=dict)
 
-    def add(self, resource: pulumi.Resource, parent: pulumi.Resource | None) -> None:
-        """Note a resource's parent, to save a search for it."""
-        self._known[resource] = parent
+    def add(self, resource: pulumi.Resource, opts: pulumi.ResourceOptions) -> None:
+        """Note the options of a resource that has children."""
+        self._parents[resource] = opts.parent
+        self._aliases[resource] = opts.aliases or ()
 
     async def child_urn(self, parent: pulumi.Resource | None, leaf: str) -> str:
         """The URN of a parent's child with that ``type::name``."""
         return _root_urn(leaf) if parent is None else _child_urn(await self._urn_of(parent), leaf)
 
-    async def old_child_urns(self, parent: pulumi.Resource | None, leaf: str) -> list[str]:
-        """The URNs that the child had by the aliases of its parents, as far as these are known."""
-        if parent is None:
-            return []
-        old = await sdk_hooks.alias_urns(parent)
-        name = parent.pulumi_resource_name
-        old += await self.old_child_urns(self._of(parent), f"{parent.pulumi_resource_type}::{name}")
-        return [_child_urn(one, _renamed(leaf, name, short_name(one))) for one in old]
+    async def old_urns(
+        self, parent: pulumi.Resource | None, leaf: str, aliases: Sequence[Any]
+    ) -> list[str]:
+        """The URNs that a parent's child had, by its aliases and those of its parents, as far as
+        they are known without waiting for a resource."""
+        found, leaves = [], [leaf]
+        for alias in await sdk_hooks.known_values(aliases):
+            if isinstance(alias, str):
+                found.append(alias)
+                continue
+            old = _alias_leaf(alias, leaf)
+            if alias.parent is ...:
+                leaves.append(old)
+                found.append(await self.child_urn(parent, old))
+            elif isinstance(alias.parent, str):
+                found.append(_child_urn(alias.parent, old))
+            elif alias.parent is None or isinstance(alias.parent, pulumi.Resource):
+                found.append(await self.child_urn(alias.parent, old))
+        if parent is not None:
+            name = parent.pulumi_resource_name
+            found += [
+                _child_urn(urn, _renamed(one, name, short_name(urn)))
+                for urn in await self._old_urns_of(parent)
+                for one in leaves
+            ]
+        return found
+
+    async def _old_urns_of(self, resource: pulumi.Resource) -> list[str]:
+        aliases = self._aliases.get(resource)
+        if aliases is None:  # those that the SDK has made of its aliases
+            aliases = sdk_hooks.alias_urns(resource)
+        return await self.old_urns(self._parent_of(resource), _leaf(resource), aliases)
 
     async def _urn_of(self, resource: pulumi.Resource) -> str:
-        type_, name = resource.pulumi_resource_type, resource.pulumi_resource_name
-        if not type_:  # only a reference to a resource, which knows its URN
+        if not resource.pulumi_resource_type:  # only a reference, which knows its URN
             return str(await resource.urn.future())
-        return await self.child_urn(self._of(resource), f"{type_}::{name}")
+        return await self.child_urn(self._parent_of(resource), _leaf(resource))
 
-    def _of(self, resource: pulumi.Resource) -> pulumi.Resource | None:
-        if resource not in self._known:
-            self._known = sdk_hooks.parents() | self._known
-        return self._known.setdefault(resource, None)
+    def _parent_of(self, resource: pulumi.Resource) -> pulumi.Resource | None:
+        if resource not in self._parents:
+            self._parents = sdk_hooks.parents() | self._parents
+        return self._parents.setdefault(resource, None)
 
 
 @dataclass
@@ -246,7 +273,7 @@ class Program:
     _first_purchases: dict[str, _FirstPurchase] = field(default_factory=dict)
     #: The URNs of the resources that may buy in this run.
     _may_buy: set[str] = field(default_factory=set)
-    parents: _Parents = field(default_factory=_Parents)
+    places: _Places = field(default_factory=_Places)
     #: Whether a resource of any package could not be registered.
     _failed: bool = False
     #: Whether the hosts know that the program runs.
@@ -303,7 +330,6 @@ class Program:
         opts: pulumi.ResourceOptions,
         *,
         protect: bool,
-        old_names: Sequence[str] = (),
     ) -> Declaration:
         """Note a resource of this package.
 
@@ -313,7 +339,6 @@ class Program:
             given: Its arguments as the program gave them.
             opts: Its options.
             protect: Whether the program protects it.
-            old_names: Earlier names, if it is the child of a component with aliases.
         """
         own_provider = provider_name(opts)
         type_ = ACCOUNT_TYPE if kind == "account" else FLEET_TYPE
@@ -325,7 +350,7 @@ class Program:
             kind=kind,
             given=given,
             parent=opts.parent,
-            aliases=(*_alias_leaves(opts, type_, name), *(f"{type_}::{old}" for old in old_names)),
+            aliases=opts.aliases or (),
             provider=own_provider,
             protect=protect,
             retain=bool(opts.retain_on_delete),
@@ -425,7 +450,7 @@ class Program:
         if declaration.adding is not None:
             await declaration.adding
         urn = await declaration.own_urn()
-        if urn != await self.parents.child_urn(declaration.parent, declaration.leaf):
+        if urn != await self.places.child_urn(declaration.parent, declaration.leaf):
             # So it is if the parent was read by its URN.
             opened.declare(declaration.number, replace(await declaration.known(), urn=urn))
         if declaration.resource is not None:
@@ -645,27 +670,20 @@ def _child_urn(parent: str, leaf: str) -> str:
     return f"{types}${leaf}"
 
 
+def _leaf(resource: pulumi.Resource) -> str:
+    return f"{resource.pulumi_resource_type}::{resource.pulumi_resource_name}"
+
+
+def _alias_leaf(alias: pulumi.Alias, leaf: str) -> str:
+    """The ``type::name`` of an alias of a resource."""
+    type_, _, name = leaf.rpartition("::")
+    old_type = alias.type_ if isinstance(alias.type_, str) else type_
+    return f"{old_type}::{alias.name if isinstance(alias.name, str) else name}"
+
+
 def _renamed(leaf: str, parent: str, old_parent: str) -> str:
     """The child's ``type::name`` while its parent had another name, as the engine assumes it."""
     type_, _, name = leaf.rpartition("::")
     if name.startswith(parent):
         name = f"{old_parent}{name.removeprefix(parent)}"
     return f"{type_}::{name}"
-
-
-def old_names(opts: pulumi.ResourceOptions, name: str) -> list[str]:
-    """The other names that a component had, by its aliases."""
-    leaves = _alias_leaves(opts, "", name)
-    return [old for leaf in leaves if (old := short_name(leaf)) != name]
-
-
-def _alias_leaves(opts: pulumi.ResourceOptions, type_: str, name: str) -> tuple[str, ...]:
-    """The ``type::name`` that a resource had before, by its aliases."""
-    found = []
-    for alias in opts.aliases or ():
-        if isinstance(alias, str):
-            found.append(leaf_of(alias) if "::" in alias else alias)
-        elif isinstance(alias, pulumi.Alias):
-            old = alias.name if isinstance(alias.name, str) else name
-            found.append(f"{alias.type_ if isinstance(alias.type_, str) else type_}::{old}")
-    return tuple(found)

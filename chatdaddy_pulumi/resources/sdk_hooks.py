@@ -96,17 +96,27 @@ def parents() -> dict[pulumi.Resource, pulumi.Resource | None]:
     return none | {child: one for one in found for child in getattr(one, "_childResources", ())}
 
 
-async def alias_urns(resource: pulumi.Resource) -> list[str]:
-    """The URNs that a resource had by its own aliases, without those that wait for a resource."""
-    given = resource._aliases
-    outputs = await plain_outputs(one for one in given if isinstance(one, pulumi.Output))
-    known = [value for value, _ in outputs.values() if isinstance(value, str)]
-    return [*(one for one in given if isinstance(one, str)), *known]
+def alias_urns(resource: pulumi.Resource) -> list[Any]:
+    """The URNs that a resource had by its own aliases, as values or outputs."""
+    return list(resource._aliases)
+
+
+async def known_values(given: Iterable[Any]) -> list[Any]:
+    """The values, also of outputs that wait for no resource; without the other outputs."""
+    values = list(given)
+    outputs = await plain_outputs(one for one in values if isinstance(one, pulumi.Output))
+    found = [(outputs.get(id(one), (None, False))[0], one) for one in values]
+    return [
+        value if isinstance(one, pulumi.Output) else one
+        for value, one in found
+        if value is not None or not isinstance(one, pulumi.Output)
+    ]
 
 
 def is_protected(resource: pulumi.Resource) -> bool:
     """Whether the program protects the resource, by its own options or its parents'."""
-    return bool(resource._protect)
+    # A reference to a resource of another program has no options.
+    return bool(getattr(resource, "_protect", False))
 
 
 async def plain_outputs(outputs: Iterable[pulumi.Output[Any]]) -> dict[int, tuple[Any, bool]]:

@@ -337,7 +337,7 @@ class _ProgramSide:
             urn=self._monitor.urn(goal),
             kind=block.kind,
             given=_given(block),
-            aliases=tuple(f"{goal.type}::{name}" for name in block.old_names),
+            aliases=tuple(self._monitor.urn(replace(goal, name=name)) for name in block.old_names),
             provider=block.provider,
             protect=block.protect,
             retain=block.retain,
