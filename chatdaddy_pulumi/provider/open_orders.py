@@ -355,7 +355,9 @@ class OrdersAtRemoval:
     def _without_held(self, state: StoredIntent) -> dict[OrderId, Order]:
         """The orders whose entry did not hold the result."""
         found: dict[OrderId, Order] = {}
-        kept = [(order_id, order, order) for order_id, order in state.orders.items()]
+        kept: list[tuple[OrderId, Order, Order | None]] = [
+            (order_id, order, order) for order_id, order in state.orders.items()
+        ]
         for ref, note in state.notes.items():
             order_id = OrderId(ref, note.identity)
             # An order that is older than the note may be of an account that is replaced.
