@@ -296,7 +296,8 @@ class _Execution:
             held = self.outcome.held.pop(key)
             self.outcome.held[left] = held
             what = Removal.LEFT
-            self.outcome.done.append(Done(key, held.account_id, what, other=error.taker))
+            done = Done(entry_key(key), held.account_id, what, other=error.taker)
+            self.outcome.done.append(done)
 
     async def _acquire(self, key: str, spec: AccountSpec) -> None:
         ref = self._ref(key)

@@ -30,7 +30,14 @@ from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, Outcome, T
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
-from chatdaddy_pulumi.lifecycle.ownership import LEFT, Ref, is_leftover, short_name
+from chatdaddy_pulumi.lifecycle.ownership import (
+    LEFT,
+    REPLACED,
+    Ref,
+    entry_key,
+    is_leftover,
+    short_name,
+)
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Order
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -300,6 +307,10 @@ class FleetProvider:
             keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
         unsettled = outcome.failed or any(map(is_leftover, outcome.held))
+        inputs = {name: news[name] for name in _KEPT if news.get(name) is not None}
+        if set(outcome.held) - set(reading.specs) and state.inputs.get("__secrets"):
+            # What was declared as a secret, and is still here, stays one.
+            inputs.setdefault("__secrets", state.inputs["__secrets"])
         # A run without the intent buys nothing. It must not hide that an earlier one was killed.
         may_buy = context.intent_checked
         now = StoredFleet(
@@ -309,11 +320,11 @@ class FleetProvider:
             worked_at=self._host.clock() if may_buy else state.worked_at,
             worked_in=context.run.number if may_buy else state.worked_in,
             most=state.most,
-            inputs={name: news[name] for name in _KEPT if news.get(name) is not None},
+            inputs=inputs,
             usual=reading.usual.text,
             settled=None if unsettled else news.get("__said"),
         )
-        return now.dump(hidden=bool(news.get("__secrets")))
+        return now.dump(hidden=bool(inputs.get("__secrets")))
 
     async def _execute(
         self, urn: str, todo: Plan, inputs: Mapping[str, Any], **options: Any
@@ -498,10 +509,10 @@ class _Comparison:
             context.ownership, {key: held.account_id for key, held in todo.remove.items()}
         )
         removed = [
-            key
+            entry_key(key)
             for key in sorted(todo.removals)
-            if key not in self.away
-            and not (key in state.held and is_leftover(key))  # it was approved before
+            # What was replaced was approved then. What was left to another entry was not.
+            if key not in self.away and not (key in state.held and REPLACED in key)
         ]
         if not removed:
             return
@@ -512,7 +523,7 @@ class _Comparison:
                 "Nothing was done. Bring the entries back, or remove the fleet's protect=True first"
             )
         limit = read_limits(self.news.get("limits")).limits.max_removals
-        held_now = sum(not is_leftover(key) for key in state.held)
+        held_now = sum(REPLACED not in key for key in state.held)
         check_removals(removed, held_now, limit, len(self.reading.specs))
 
     def check_purchases(self, decisions: Decisions) -> None:

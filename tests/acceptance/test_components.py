@@ -107,3 +107,33 @@ def test_one_of_two_accounts_of_one_name_is_removed(case: Case) -> None:
     case.up(COMPONENTS, account.format("sales", "Sales", 1))
     assert live(case) == {"in sales": before["in sales"]}
     assert case.server.writes() == {BUY: 1, DELETE: 1}
+
+
+def test_an_account_moves_by_an_alias_of_its_parent_and_another_of_its_name_leaves(
+    case: Case,
+) -> None:
+    account = "Account('wa', nickname='in {}', opts=Part('{}', '{}').inner)"
+    case.up(COMPONENTS, account.format("a", "Sales", "a"), account.format("b", "Support", "b"))
+    before = live(case)
+    alias = "pulumi.Alias(parent='urn:pulumi:dev::acceptance::acme:index:Sales::a')"
+    case.up(
+        COMPONENTS,
+        "opts = pulumi.ResourceOptions.merge("
+        f"Part('Region', 'c', 1).inner, pulumi.ResourceOptions(aliases=[{alias}]))",
+        "Account('wa', nickname='in a', opts=opts)",
+    )
+    assert live(case) == {"in a": before["in a"]}
+    assert case.server.writes() == {BUY: 1, DELETE: 1}
+
+
+@pytest.mark.parametrize("kind", ["from_input", "secret"])
+def test_an_entry_that_is_none_in_an_output_is_an_entry(case: Case, kind: str) -> None:
+    """The SDK drops such keys."""
+    accounts = "{'a': None, 'b': {'tier': 'limited'}}"
+    case.up(f"AccountFleet('f', pulumi.Output.{kind}({accounts}))")
+    before = live(case)
+    assert set(before) == {"a", "b"}
+    case.up(f"AccountFleet('f', {accounts})")
+    case.up(f"AccountFleet('f', pulumi.Output.{kind}({accounts}))")
+    assert case.server.writes() == {}
+    assert live(case) == before

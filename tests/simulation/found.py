@@ -1160,4 +1160,27 @@ FOUND: dict[str, History] = {
         _killed(1, 0.05, _SLOW),
         _run("destroy"),
     ),
+    "entries of a protected fleet were left to one that never came": _history(
+        _edit(
+            _fleet("a", options={"protect": True}, x=_entry(1), y=_entry(2), z=_entry(3)),
+            _fleet("b"),
+        ),
+        _up(),
+        _moved("a", "x", "b", "x"),
+        _moved("a", "y", "b", "y"),
+        _run(targets=("a",)),
+        _drop("b"),
+        _run(skip_preview=False),
+        _run(skip_preview=False),
+    ),
+    "an entry was left to a fleet that never came, and comes back renamed": _history(
+        _edit(_fleet("a", x=_entry(1), y=_entry(2)), _fleet("b")),
+        _up(),
+        _moved("a", "x", "b", "x"),
+        _run(targets=("a",)),
+        _drop("b"),
+        _edit(Change("add", ("a", "x", _entry(1, nickname="Xaver")))),
+        _run(skip_preview=False),
+        _run(skip_preview=False),
+    ),
 }

@@ -532,23 +532,22 @@ class Person:
         # not. If another dropped resource lists the account, too, it removes it.
         freed = any(not slot.retain and self._is_dropped(ran, slot) for slot in slots)
         for slot in slots:
+            block = ran.program.block(slot.block) if ran.program is not None else None
+            own = block if block is not None and block.kind == slot.kind else None
+            key = slot.key.partition(" replaced ")[0]
+            dropped = own is not None and own.kind == "fleet" and key not in own.entries
+            if dropped and own is not None and own.protect and slot.protect:
+                self._found(11, f"{ran.who}: {event}, though {slot.label} is protected")
             if freed and self._is_dropped(ran, slot):
                 continue
             if ran.program is None and any(not other.retain for other in slots):
                 continue  # a destroy removes each resource without a look at the others
             if slot.retain and not self._is_unretained(ran, slot):
                 self._found(11, f"{ran.who}: {event}, though {slot.label} retains it")
-            block = ran.program.block(slot.block) if ran.program is not None else None
-            if block is None or block.kind != slot.kind:
-                continue
-            key = slot.key.partition(" replaced ")[0]
-            if key in block.entries:
-                wish = Wish(block, key, block.entries[key])
-                mildest = min(mildest, SEVERITY[wish.on_delete])
-            elif block.kind == "fleet":
-                mildest = min(mildest, SEVERITY[block.on_delete or "delete"])
-                if block.protect and slot.protect:
-                    self._found(11, f"{ran.who}: {event}, though {slot.label} is protected")
+            if own is not None and key in own.entries:
+                mildest = min(mildest, SEVERITY[Wish(own, key, own.entries[key]).on_delete])
+            elif dropped and own is not None:
+                mildest = min(mildest, SEVERITY[own.on_delete or "delete"])
         if kind > mildest:
             way = next(name for name, value in SEVERITY.items() if value == mildest)
             self._found(11, f"{ran.who}: {event}, though {way} was to be enough")
@@ -1075,7 +1074,11 @@ class Person:
         if any(count > 1 for count in names.values()):
             yield "aliases that collide"
         for name in {slot.block for slot in ran.before}:
-            slots = [slot for slot in ran.before if slot.block == name and not slot.leftover]
+            slots = [
+                slot
+                for slot in ran.before
+                if slot.block == name and (slot.left or not slot.leftover)
+            ]
             leave = [slot for slot in slots if slot.account_id not in wanted]
             block = program.block(name) or next(
                 (one for one in program.blocks if name in one.old_names), None
