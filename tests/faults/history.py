@@ -375,6 +375,10 @@ class History:
                 if entry.nickname == nickname and entry.existing == "fail":
                     entry.existing = "allow"
                     self.tell(f"  existing='allow' for {nickname!r} beside {account_id}")
+            for name, fleet in player.program.fleets.items():
+                if any(entry.nickname == nickname for entry in fleet.entries.values()):
+                    fleet.existing = "allow"
+                    self.tell(f"  existing='allow' for {name} beside {account_id}")
         told = _TAKEN.findall(output)
         # Of several candidates, a person knows which one nobody else bought.
         told += [
