@@ -57,14 +57,16 @@ class Strike:
             return False
         self._family = descendants(self.engine)
         if self._target == "engine":
-            os.kill(self.engine, signal.SIGKILL)
-            return True
-        marks = _MARKS[self._target]
-        victims = [pid for pid, args in self._family.items() if any(m in args for m in marks)]
+            victims = [self.engine]
+        else:
+            marks = _MARKS[self._target]
+            victims = [pid for pid, args in self._family.items() if any(m in args for m in marks)]
+        killed = 0
         for pid in victims:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError):  # it may have ended just now
                 os.kill(pid, signal.SIGKILL)
-        return bool(victims)
+                killed += 1
+        return killed > 0
 
     def outlived(self, seconds: float) -> set[int]:
         """Children of the killed engine that still run after that time."""
