@@ -661,13 +661,7 @@ FOUND: dict[str, History] = {
         ),
     ),
     "two fleets that are dropped list one account, and one of them retains it": _history(
-        _edit(_fleet("fleet0", k1=_entry(1), k3=_entry(2)), _fleet("fleet1", k3=_entry(3))),
-        _up(),
-        _edit(
-            Change("rename block", ("fleet0", "fleet19", False, 10)),
-            Change("option", ("fleet19", "on_delete", "retain")),
-        ),
-        _up(),
+        *_IN_TWO_FLEETS,
         _drop("fleet19"),
         _up(),
     ),
