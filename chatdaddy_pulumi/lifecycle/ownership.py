@@ -152,9 +152,8 @@ class Matching(Generic[_Declared]):
             self.saved_urns.setdefault(one.urn, urn)
 
     def _match_aliases(self, renamed: list[_Declared]) -> None:
-        taken = {one.urn for one in self._found.values()}
         for one in renamed:
-            if one.urn in taken:
+            if one.urn in self._found:
                 continue
             old = next((urn for urn in one.aliases if urn in self._saved), None)
             if old is not None:

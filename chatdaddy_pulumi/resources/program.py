@@ -451,7 +451,7 @@ class Program:
             await declaration.adding
         urn = await declaration.own_urn()
         if urn != await self.places.child_urn(declaration.parent, declaration.leaf):
-            # So it is if the parent was read by its URN.
+            # So it is if the parent was read by its URN, or is renamed and no target.
             opened.declare(declaration.number, replace(await declaration.known(), urn=urn))
         if declaration.resource is not None:
             await declaration.ready()

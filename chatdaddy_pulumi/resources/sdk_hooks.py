@@ -105,12 +105,11 @@ async def known_values(given: Iterable[Any]) -> list[Any]:
     """The values, also of outputs that wait for no resource; without the other outputs."""
     values = list(given)
     outputs = await plain_outputs(one for one in values if isinstance(one, pulumi.Output))
-    found = [(outputs.get(id(one), (None, False))[0], one) for one in values]
-    return [
-        value if isinstance(one, pulumi.Output) else one
-        for value, one in found
-        if value is not None or not isinstance(one, pulumi.Output)
+    known = [
+        outputs.get(id(one), (None, False))[0] if isinstance(one, pulumi.Output) else one
+        for one in values
     ]
+    return [one for one in known if one is not None]
 
 
 def is_protected(resource: pulumi.Resource) -> bool:
