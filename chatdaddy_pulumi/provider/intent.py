@@ -464,6 +464,9 @@ class _Found:
         fits = order.may_be(account, facts.user_id)
         own = facts.ownership.held(order_id.ref)
         is_own = own is not None and own.account_id == account.account_id
+        if is_own and order.unawaited:
+            # It got it for another nickname, or else it is the entry that adopts it.
+            return not facts.ownership.also_adopted_by(account.account_id, order_id.ref)
         return is_own if fits is None else fits
 
     def _wants_one(self, entry: _Entry, ownership: Ownership) -> bool:

@@ -152,6 +152,24 @@ def test_a_late_account_is_named_if_another_was_bought(team: Team, stack: Stack)
     assert late not in stack.all_ids()
 
 
+def test_an_account_bought_meanwhile_and_adopted_elsewhere_settles_nothing(
+    team: Team, stack: Stack
+) -> None:
+    """The entry got it for another nickname, so the interrupted purchase may still appear."""
+    killed_up(team, stack, allow({"a": {}}), done=False)
+    for nickname in ("other", "a"):
+        stack.move_to_another_machine()
+        stack.up(allow({"a": {"nickname": nickname}}))
+    bought = stack.ids()["a"]
+    stack.move_to_another_machine()
+    adopted: Program = {"alice": account(nickname="a", adopt=bought), **allow({"z": {}})}
+    stack.up(adopted)
+    late = team.buy("a", by="us").account_id
+    stack.move_to_another_machine()
+    stack.up(adopted)
+    assert any(late in one for one in stack.lines.kept)
+
+
 def test_a_purchase_that_listings_omit_is_not_made_again(team: Team, stack: Stack) -> None:
     """The machine has recorded the answer. The run that first misses the account does not buy."""
     wanted = allow({"a": {}})
