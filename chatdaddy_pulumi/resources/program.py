@@ -97,8 +97,7 @@ class Declaration:
     provider: str
     protect: bool
     retain: bool
-    #: What the registration waits for besides the arguments, in any form of `depends_on`.
-    waits_for: tuple[Any, ...] = ()
+    depends_on: Any = None
     #: The hidden inputs.
     inputs: dict[str, Any] = field(default_factory=dict)
     #: Set once it is constructed; the inputs are read later.
@@ -110,7 +109,7 @@ class Declaration:
         """Wait for everything that the registration waits for, except the run."""
         for output in _outputs_in(self.given):
             await output.future()
-        for one in await _resources_in(self.waits_for):
+        for one in await _resources_in(self.depends_on):
             await one.urn.future()
 
     async def own_urn(self) -> str:
@@ -354,7 +353,7 @@ class Program:
             provider=own_provider,
             protect=protect,
             retain=bool(opts.retain_on_delete),
-            waits_for=(opts.depends_on,),
+            depends_on=opts.depends_on,
         )
         if sdk_hooks.under_mocks():
             return declaration
