@@ -465,7 +465,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
 
 def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
     """Whether another entry of the program, of another type, is buying the account now."""
-    buyer = facts.claims.reserved(identity_of(account.nickname, account.type))
+    buyer = facts.claims.reserved(facts.team_id, identity_of(account.nickname, account.type))
     return buyer not in (None, ref) and account.account_id not in facts.known_before(ref)
 
 

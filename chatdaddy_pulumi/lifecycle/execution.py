@@ -135,9 +135,7 @@ async def execute(
     await run.decide(approve)
     await run.work(run.jobs())
     await run.work(run.second_round())
-    if plan.wanted or plan.moved:
-        facts.claims.finish(holder)
-    await run.await_others(others_s)
+    await run.finish(others_s)
     return run.outcome
 
 
@@ -248,7 +246,7 @@ class _Execution:
             self._failures_in_a_row += isinstance(error, NotDone)
             self._fail(job.key, error)
         except Exception as error:  # a bug must not lose what the others bought
-            self._fail(job.key, LifecycleError(f"this is a bug in chatdaddy-pulumi: {error!r}"))
+            self._fail(job.key, _bug(error))
 
     def _fail(self, key: str, error: LifecycleError) -> None:
         self.outcome.tally.failed += 1
@@ -267,7 +265,16 @@ class _Execution:
         self._second = True
         return again
 
-    async def await_others(self, seconds: float) -> None:
+    async def finish(self, others_s: float) -> None:
+        try:
+            if self._plan.wanted or self._plan.moved:
+                self._facts.claims.finish(self._holder)
+            await self._await_others(others_s)
+        except Exception as error:  # a bug must not lose what was bought
+            for key in self._awaited:
+                self._fail(key, _bug(error))
+
+    async def _await_others(self, seconds: float) -> None:
         """The accounts that other resources take over, which are worked on at the same time.
 
         Some of these resources may depend on this one, so they come later. The accounts that they
@@ -377,6 +384,10 @@ class _Execution:
 def _unopened(spec: AccountSpec) -> Arguments:
     """The entry's arguments while its connection is not opened yet."""
     return spec.arguments.but(connect=False) if spec.arguments.connect else spec.arguments
+
+
+def _bug(error: Exception) -> LifecycleError:
+    return LifecycleError(f"this is a bug in chatdaddy-pulumi: {error!r}")
 
 
 class _Later(Exception):

@@ -51,7 +51,7 @@ class Claims:
         self.sent: dict[Ref, Sent] = {}
         self._claims: dict[str, Claim] = {}
         self._bought: dict[Ref, str] = {}
-        self._reserved: dict[Identity, Ref] = {}
+        self._reserved: dict[tuple[str, Identity], Ref] = {}
         self._finished: set[str] = set()
         self._checked = checked
         self._failed = False
@@ -129,7 +129,8 @@ class Claims:
         other = self.claim(account_id, ref)
         if other is None:
             self._bought[ref] = account_id
-            self.sent[ref] = Sent(self._clock(), account_id)
+            sent = self.sent.get(ref, Sent(0.0))
+            self.sent[ref] = sent._replace(at=self._clock(), account_id=account_id)
             self.fulfil(account_id, ref)
         return other
 
@@ -143,24 +144,32 @@ class Claims:
             return self._bought[ref]
         return next((id_ for id_, one in self._claims.items() if one == Claim(ref, True)), None)
 
-    def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        """Reserve a nickname and type for a purchase; return the other entry that has them."""
-        first = self._reserved.setdefault(identity, ref)
+    def reserve(self, team_id: str, identity: Identity, ref: Ref) -> Ref | None:
+        """Reserve a nickname and type of a team for a purchase; return the other entry that has
+        them."""
+        first = self._reserved.setdefault((team_id, identity), ref)
         return None if first == ref else first
 
-    def reserved(self, identity: Identity) -> Ref | None:
+    def reserved(self, team_id: str, identity: Identity) -> Ref | None:
         """The entry that has reserved the nickname and type in this run."""
-        return self._reserved.get(identity)
+        return self._reserved.get((team_id, identity))
 
-    def sends(self, ref: Ref) -> None:
-        """Note that a purchase for the entry is about to be sent."""
-        self.sent[ref] = Sent(self._clock())
+    def sends(
+        self,
+        ref: Ref,
+        identity: Identity | None = None,
+        tier: str = "",
+        *,
+        at: float | None = None,
+    ) -> None:
+        """Note that a purchase for the entry is about to be sent, or may have been sent before."""
+        self.sent[ref] = Sent(self._clock() if at is None else at, "", identity, tier)
 
-    def give_up(self, identity: Identity, ref: Ref) -> None:
+    def give_up(self, team_id: str, identity: Identity, ref: Ref) -> None:
         """Note that nothing was bought for the entry: its reservation ends."""
         self.sent.pop(ref, None)
-        if self._reserved.get(identity) == ref:
-            del self._reserved[identity]
+        if self.reserved(team_id, identity) == ref:
+            del self._reserved[team_id, identity]
 
 
 @dataclass

@@ -57,6 +57,15 @@ class Sent(NamedTuple):
     at: float
     #: The account that the answer named; "" if there was no answer.
     account_id: str = ""
+    #: What was asked for; None if that is not remembered.
+    identity: Identity | None = None
+    tier: str = ""
+
+    def order(self, note: Note, slowest_s: float) -> Order:
+        """The order, by what was noted of it."""
+        if self.account_id:
+            return Order(note, self.at, bought=self.account_id)
+        return Order(note, self.at, self.at + slowest_s)
 
 
 class OrderId(NamedTuple):

@@ -76,7 +76,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
             f"{spec.nickname!r} was not bought: the intent has not noted it in this run, so the "
             "purchase could not be found again if this run is interrupted"
         )
-    other = facts.claims.reserve(spec.identity, ref)
+    other = facts.claims.reserve(facts.team_id, spec.identity, ref)
     if other is not None and spec.existing.value != "allow":
         raise AlreadyThere(
             f"nothing was bought: {other.label} buys an account named {spec.nickname!r} in this run"
@@ -86,7 +86,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         account = await facts.client.accounts.purchase(
             _purchase_of(spec),
             known_ids=decision.known_ids,
-            on_send=partial(facts.claims.sends, ref),
+            on_send=partial(facts.claims.sends, ref, spec.identity, spec.arguments.tier.value),
         )
     except Unknown as error:
         silent = getattr(error, "silent_s", 0.0)
@@ -98,8 +98,15 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
             sent=True,
         ) from None
     except ChatDaddyError as error:
-        facts.claims.give_up(spec.identity, ref)
+        facts.claims.give_up(facts.team_id, spec.identity, ref)
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
+    except Exception as error:  # as with a full disk: it may have been sent
+        raise OutcomeUnknown(
+            f"it is not known whether {spec.nickname!r} was bought: {error!r}",
+            began_at=began_at,
+            until=facts.clock() + facts.lookup_s,
+            sent=True,
+        ) from error
     before = facts.known_before(ref)
     is_old = account.account_id in facts.ownership.held_ids or account.account_id in before
     # A search after a lost answer may find what another provider's host has bought.

@@ -15,7 +15,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import fields
 from functools import cached_property
 from glob import escape
@@ -33,7 +33,7 @@ from chatdaddy_pulumi.spec.identity import Identity
 _KEEP_S = 24 * 3600.0
 
 #: Increase it if the form of the files changes: then other versions of the package ignore them.
-_FORMAT = 3
+_FORMAT = 4
 
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
@@ -47,7 +47,8 @@ _TABLES = (
     "declared (at integer primary key autoincrement, number integer unique, value text)",
     "claims (account_id text primary key, holder text, key text, fulfilled integer)",
     "seen (number text primary key, at real)",
-    "reserved (nickname text, type text, holder text, key text, primary key (nickname, type))",
+    "reserved (team text, nickname text, type text, holder text, key text, "
+    "primary key (team, nickname, type))",
 )
 
 
@@ -79,8 +80,6 @@ class RunFile(Claims):
         self.path = path
         #: The outputs of this package's resources in the saved state, as the program has read them.
         self.saved: Mapping[str, Any] = {}
-        #: Whether this process makes all purchases; then it need not write what it reserves.
-        self._one_provider = False
         self._begun_fd: int | None = None
 
     @cached_property
@@ -89,6 +88,8 @@ class RunFile(Claims):
         connection = sqlite3.connect(
             self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
         )
+        # Several processes write thousands of claims. So each write takes a third of the time.
+        connection.execute("pragma journal_mode=wal")
         connection.execute("pragma synchronous=off")
         weakref.finalize(self, connection.close)
         return connection
@@ -152,6 +153,7 @@ class RunFile(Claims):
         with made._writing() as connection:
             for table in _TABLES:
                 connection.execute(f"create table {table}")
+            connection.execute("create index by_entry on claims (holder, key)")
             connection.executemany(
                 "insert into facts values (?, ?)",
                 [(name, json.dumps(value)) for name, value in facts.items()],
@@ -197,15 +199,13 @@ class RunFile(Claims):
         """The run, as far as the program has described it."""
         rows = self._database.execute("select name, value from facts")
         facts = {name: json.loads(value) for name, value in rows}
-        declared = self._declared_since(0)
-        self._one_provider = len({one.provider for one in declared}) < 2
         return Run(
             number=facts["number"],
             preview=facts["preview"],
             stack=facts["stack"],
             at=facts["at"],
             saved=facts["saved"],
-            declared=declared,
+            declared=self._declared_since(0),
             claims=self,
             declared_since=self._declared_since,
             secret_settings=facts.get("secret_settings", ()),
@@ -276,78 +276,77 @@ class RunFile(Claims):
         )
 
     def finish(self, holder: str) -> None:
-        self._note(f"finished {holder}")
+        with _full_disk():
+            self._note(f"finished {holder}")
 
     def finished(self, holder: str) -> bool:
         return bool(self.fact(f"finished {holder}"))
 
     def bought(self, account_id: str, ref: Ref) -> Ref | None:
-        claim = super().claim if self._one_provider else self.claim
-        other = claim(account_id, ref)
-        if other is not None:
-            return other
-        self._bought[ref] = account_id
-        self._claims[account_id] = Claim(ref, True)
-        self._note_begun("=", ref, account_id)
-        if not self._one_provider:
-            self.fulfil(account_id, ref)
-        return None
+        other: Ref | None = None
+        with _full_disk():
+            other = self.claim(account_id, ref)
+            if other is None:
+                self._note_begun("=", ref, None, account_id)
+                self.fulfil(account_id, ref)
+        return other
 
     def claimed(self, account_id: str) -> Claim | None:
         row = self._row(
             "select holder, key, fulfilled from claims where account_id = ?", account_id
         )
-        if row is None:
-            return super().claimed(account_id)
-        return Claim(Ref(row[0], row[1]), bool(row[2]))
+        return None if row is None else Claim(Ref(row[0], row[1]), bool(row[2]))
 
     def acquired(self, ref: Ref) -> str | None:
-        if ref in self._bought:
-            return self._bought[ref]
         row = self._row(
             "select account_id from claims where holder = ? and key = ? and fulfilled = 1", *ref
         )
         return None if row is None else str(row[0])
 
-    def reserve(self, identity: Identity, ref: Ref) -> Ref | None:
-        if self._one_provider:
-            return super().reserve(identity, ref)
+    def reserve(self, team_id: str, identity: Identity, ref: Ref) -> Ref | None:
         with self._writing() as connection:
             connection.execute(
-                "insert or ignore into reserved values (?, ?, ?, ?)", (*identity, *ref)
+                "insert or ignore into reserved values (?, ?, ?, ?, ?)", (team_id, *identity, *ref)
             )
-            first = self.reserved(identity)
+            first = self.reserved(team_id, identity)
         return None if first == ref else first
 
-    def reserved(self, identity: Identity) -> Ref | None:
-        if self._one_provider:
-            return super().reserved(identity)
+    def reserved(self, team_id: str, identity: Identity) -> Ref | None:
         row = self._row(
-            "select holder, key from reserved where nickname = ? and type = ?", *identity
+            "select holder, key from reserved where team = ? and nickname = ? and type = ?",
+            *(team_id, *identity),
         )
         return None if row is None else Ref(*row)
 
-    def sends(self, ref: Ref) -> None:
-        self._note_begun("+", ref)
+    def sends(
+        self,
+        ref: Ref,
+        identity: Identity | None = None,
+        tier: str = "",
+        *,
+        at: float | None = None,
+    ) -> None:
+        self._note_begun("+", ref, at, [*identity, tier] if identity else [])
 
-    def give_up(self, identity: Identity, ref: Ref) -> None:
-        self._note_begun("-", ref)
-        super().give_up(identity, ref)
-        if not self._one_provider:
+    def give_up(self, team_id: str, identity: Identity, ref: Ref) -> None:
+        with _full_disk():
+            self._note_begun("-", ref)
             self._database.execute(
-                "delete from reserved where nickname = ? and type = ? and holder = ? and key = ?",
-                (*identity, *ref),
+                "delete from reserved where team = ? and nickname = ? and type = ? and holder = ? "
+                "and key = ?",
+                (team_id, *identity, *ref),
             )
 
     @property
     def _begun_path(self) -> Path:
         return self.path.with_name(f"{self.path.name}-begun")
 
-    def _note_begun(self, what: str, ref: Ref, account_id: str = "") -> None:
+    def _note_begun(self, what: str, ref: Ref, at: float | None = None, more: Any = None) -> None:
         """Append a line to a file that outlives the process. Thousands of lines take no time."""
         if self._begun_fd is None:
             self._begun_fd = os.open(self._begun_path, os.O_WRONLY | os.O_APPEND)
-        os.write(self._begun_fd, f"{json.dumps([what, *ref, time.time(), account_id])}\n".encode())
+        line = json.dumps([what, *ref, time.time() if at is None else at, more])
+        os.write(self._begun_fd, f"{line}\n".encode())
 
     def begun(self) -> Mapping[Ref, Sent]:
         """The last purchase that the run sent, by entry; without those that were refused.
@@ -358,11 +357,20 @@ class RunFile(Claims):
         found: dict[Ref, Sent] = {}
         # One call for all lines, since there may be tens of thousands.
         lines = self._begun_path.read_text("utf-8").removesuffix("\n").replace("\n", ",")
-        for what, holder, key, at, account_id in json.loads(f"[{lines}]"):
-            found.pop(Ref(holder, key), None)
-            if what != "-":
-                found[Ref(holder, key)] = Sent(at, account_id)
+        for what, holder, key, at, more in json.loads(f"[{lines}]"):
+            ref = Ref(holder, key)
+            before = found.pop(ref, Sent(at))
+            if what == "=":
+                found[ref] = before._replace(at=at, account_id=more)
+            elif what == "+":
+                *identity, tier = more or [""]
+                found[ref] = Sent(at, "", Identity(*identity) if identity else None, tier)
         return found
+
+
+def _full_disk() -> AbstractContextManager[None]:
+    """Go on if the disk is full: what was bought must still be saved in the state."""
+    return suppress(OSError, sqlite3.Error)
 
 
 def _declared(text: str) -> Declared:
