@@ -20,6 +20,7 @@ from typing import Any
 
 from chatdaddy_pulumi.cli.console import Failed
 from chatdaddy_pulumi.client.text import escaped
+from chatdaddy_pulumi.lifecycle.urns import short_name
 
 _NAMESPACE = "chatdaddy:"
 
@@ -186,7 +187,7 @@ def _held(resources: list[Mapping[str, Any]]) -> dict[str, list[str]]:
         except (AttributeError, KeyError, TypeError, ValueError):
             continue  # its entries are secrets, or a later version wrote it
         for key, one in holder.accounts.items() if holder else ():
-            found.setdefault(key or urn.rpartition("::")[2], set()).add(one.account_id)
+            found.setdefault(key or short_name(urn), set()).add(one.account_id)
     return {name: sorted(ids) for name, ids in found.items()}
 
 

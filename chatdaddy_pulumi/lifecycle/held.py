@@ -90,6 +90,13 @@ class HeldAccount(NamedTuple):
         return change
 
 
+def beyond(value: Any, asked: Any) -> Any:
+    """The parts of a value that were not asked for; None if all of it was."""
+    if isinstance(value, Mapping) and isinstance(asked, Mapping):
+        return {name: one for name, one in value.items() if asked.get(name) != one}
+    return None if value == asked else value
+
+
 def differences_seen(
     account: ObservedAccount, nickname: str, arguments: Arguments
 ) -> dict[str, Any] | None:

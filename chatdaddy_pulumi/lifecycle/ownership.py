@@ -15,6 +15,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from chatdaddy_pulumi.enums import OnDelete, milder
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 
 #: Separates a key from the ID of an account that was replaced and is not removed yet.
@@ -117,21 +118,6 @@ class DeclaredHolder(Protocol):
 
 
 _Declared = TypeVar("_Declared", bound=DeclaredHolder)
-
-
-def type_of(urn: str) -> str:
-    """A resource's own type, from its URN or its leaf."""
-    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
-
-
-def short_name(urn: str) -> str:
-    """A resource's name, from its URN or its leaf."""
-    return urn.rpartition("::")[2]
-
-
-def leaf_of(urn: str) -> str:
-    """A URN's own type and name, without those of its parents."""
-    return f"{type_of(urn)}::{short_name(urn)}"
 
 
 class Matching(Generic[_Declared]):

@@ -26,10 +26,11 @@ from chatdaddy_pulumi.lifecycle.errors import (
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
-from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import consequences, losses, refuse_losses
+from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.lifecycle.verbs import Removal, remove
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import (

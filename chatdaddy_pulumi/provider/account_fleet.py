@@ -36,12 +36,12 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     Ref,
     entry_key,
     is_leftover,
-    short_name,
 )
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Order
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import losses, refuse_losses
+from chatdaddy_pulumi.lifecycle.urns import child_urn, short_name
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.fleet_display import (
     entries_in,
@@ -598,11 +598,8 @@ def _row(inputs: Mapping[str, Any]) -> str:
     urn = urn_of(inputs)
     if urn:
         return urn
-    parts = str(inputs.get("__fleet") or "").split("::")
-    if len(parts) != 4:
-        return ""
-    parts[2] += f"${FLEET_TYPE}"
-    return "::".join(parts)
+    fleet = str(inputs.get("__fleet") or "")
+    return fleet and child_urn(fleet, f"{FLEET_TYPE}::{short_name(fleet)}")
 
 
 @asynccontextmanager

@@ -24,8 +24,9 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Order, PastRuns, Sent, suspects
+from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking
 from chatdaddy_pulumi.provider.run_context import Run, RunContext

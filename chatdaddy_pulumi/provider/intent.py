@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref, type_of
+from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
@@ -39,6 +39,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
 )
 from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
+from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import Checked, Created, Difference, Host, Read, id_of, urn_of
 from chatdaddy_pulumi.provider.open_orders import (

@@ -13,8 +13,9 @@ from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ref, leaf_of, type_of
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, PastRuns, Sent, last_made
+from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -146,7 +147,7 @@ class _SavedIntent:
         self.team = state.team
         self.noted = {(ref, note.at) for ref, note in state.notes.items()}
         self.noted |= {(one.ref, order.note.at) for one, order in state.orders.items()}
-        self.provider = urn.rpartition("::")[2].removeprefix(INTENT).removeprefix("-")
+        self.provider = short_name(urn).removeprefix(INTENT).removeprefix("-")
 
     def _outcome_is_known(self, holder: str) -> bool:
         """Whether a resource's state has the outcomes of all its purchases in the last run.

@@ -18,15 +18,9 @@ from chatdaddy_pulumi.lifecycle.decisions import Decisions
 from chatdaddy_pulumi.lifecycle.errors import OutcomeUnknown
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import (
-    Matching,
-    Ownership,
-    Ref,
-    SavedHolder,
-    leaf_of,
-    type_of,
-)
+from chatdaddy_pulumi.lifecycle.ownership import Matching, Ownership, Ref, SavedHolder
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
+from chatdaddy_pulumi.lifecycle.urns import leaf_of, type_of
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,

@@ -26,6 +26,7 @@ from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
+from chatdaddy_pulumi.lifecycle.urns import root_of
 from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -377,12 +378,6 @@ def _declared(text: str) -> Declared:
     row = json.loads(text)
     lists = {name: tuple(row[name]) for name in ("aliases", "secrets")}
     return Declared(**{**row, **lists})
-
-
-def root_of(stack: str) -> str:
-    """The URN of the root of ``organization/project/stack``."""
-    _, project, name = stack.split("/")
-    return f"urn:pulumi:{name}::{project}::pulumi:pulumi:Stack::{project}-{name}"
 
 
 def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], str]) -> Run | None:

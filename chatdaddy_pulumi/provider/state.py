@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
-from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, SavedHolder, is_leftover, type_of
+from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, SavedHolder, is_leftover
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
 from chatdaddy_pulumi.lifecycle.tiers import short
+from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider.fleet_lines import read_lines, write_line
 from chatdaddy_pulumi.spec.account import ARGUMENTS, Arguments
 from chatdaddy_pulumi.spec.identity import Identity

@@ -20,9 +20,9 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.client.tasks import outcome_of
-from chatdaddy_pulumi.lifecycle.ownership import short_name, type_of
+from chatdaddy_pulumi.lifecycle.urns import child_urn, root_of, short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
-from chatdaddy_pulumi.provider.run_file import RunFile, root_of
+from chatdaddy_pulumi.provider.run_file import RunFile
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
@@ -116,7 +116,7 @@ class Declaration:
         """The resource's own URN, after its parent is registered. It is not an output, since a
         child that depends on its parent's output would wait for itself."""
         parent = None if self.parent is None else await self.parent.urn.future()
-        return _root_urn(self.leaf) if parent is None else _child_urn(parent, self.leaf)
+        return child_urn(parent or _root(), self.leaf)
 
     async def before(self) -> tuple[Mapping[str, Any] | None, Declared]:
         """The resource's saved outputs, None if it is new, and what is declared of it."""
@@ -215,7 +215,7 @@ class _Places:
 
     async def child_urn(self, parent: pulumi.Resource | None, leaf: str) -> str:
         """The URN of a parent's child with that ``type::name``."""
-        return _root_urn(leaf) if parent is None else _child_urn(await self._urn_of(parent), leaf)
+        return child_urn(_root() if parent is None else await self._urn_of(parent), leaf)
 
     async def old_urns(
         self, parent: pulumi.Resource | None, leaf: str, aliases: Sequence[Any]
@@ -232,13 +232,13 @@ class _Places:
                 leaves.append(old)
                 found.append(await self.child_urn(parent, old))
             elif isinstance(alias.parent, str):
-                found.append(_child_urn(alias.parent, old))
+                found.append(child_urn(alias.parent, old))
             elif alias.parent is None or isinstance(alias.parent, pulumi.Resource):
                 found.append(await self.child_urn(alias.parent, old))
         if parent is not None:
             name = parent.pulumi_resource_name
             found += [
-                _child_urn(urn, _renamed(one, name, short_name(urn)))
+                child_urn(urn, _renamed(one, name, short_name(urn)))
                 for urn in await self._old_urns_of(parent)
                 for one in leaves
             ]
@@ -285,7 +285,7 @@ class Program:
         then waits for the run's file.
         """
         self.begun = True
-        sdk_hooks.tell_root(root_of(_stack()))
+        sdk_hooks.tell_root(_root())
         sdk_hooks.watch(self._note_failure, self._end)
         if not pulumi.runtime.is_dry_run():
             atexit.register(self._exit, _stack(), sdk_hooks.engine_address())
@@ -363,7 +363,7 @@ class Program:
             declaration.adding = asyncio.ensure_future(self._add(declaration))
         declaration.inputs = {
             "__run": self._hidden(own_provider, declaration),
-            "__urn": declaration.own_urn() if opts.parent is not None else _root_urn(leaf),
+            "__urn": declaration.own_urn() if opts.parent is not None else child_urn(_root(), leaf),
             "__intent": getattr(intent, "__notes"),
         }
         return declaration
@@ -402,7 +402,7 @@ class Program:
                 own,
                 {
                     "__run": self._hidden(name, None),
-                    "__urn": _root_urn(f"{INTENT_TYPE}::{own}"),
+                    "__urn": child_urn(_root(), f"{INTENT_TYPE}::{own}"),
                     "__secrets": self._holds_secrets(name),
                     "__notes": None,
                 },
@@ -656,17 +656,9 @@ def _stack() -> str:
     return "/".join([pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack()])
 
 
-def _root_urn(leaf: str) -> str:
-    """The URN of a resource without a parent, from its ``type::name``."""
-    return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{leaf}"
-
-
-def _child_urn(parent: str, leaf: str) -> str:
-    """The URN of a child, from its parent's URN and its own ``type::name``."""
-    types, _, _ = parent.rpartition("::")
-    if types.endswith("::pulumi:pulumi:Stack"):
-        return f"{types.removesuffix('pulumi:pulumi:Stack')}{leaf}"
-    return f"{types}${leaf}"
+def _root() -> str:
+    """The URN of the stack's root."""
+    return root_of(_stack())
 
 
 def _leaf(resource: pulumi.Resource) -> str:
@@ -675,14 +667,13 @@ def _leaf(resource: pulumi.Resource) -> str:
 
 def _alias_leaf(alias: pulumi.Alias, leaf: str) -> str:
     """The ``type::name`` of an alias of a resource."""
-    type_, _, name = leaf.rpartition("::")
-    old_type = alias.type_ if isinstance(alias.type_, str) else type_
-    return f"{old_type}::{alias.name if isinstance(alias.name, str) else name}"
+    old_type = alias.type_ if isinstance(alias.type_, str) else type_of(leaf)
+    return f"{old_type}::{alias.name if isinstance(alias.name, str) else short_name(leaf)}"
 
 
 def _renamed(leaf: str, parent: str, old_parent: str) -> str:
     """The child's ``type::name`` while its parent had another name, as the engine assumes it."""
-    type_, _, name = leaf.rpartition("::")
+    name = short_name(leaf)
     if name.startswith(parent):
         name = f"{old_parent}{name.removeprefix(parent)}"
-    return f"{type_}::{name}"
+    return f"{type_of(leaf)}::{name}"

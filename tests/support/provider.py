@@ -16,8 +16,9 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddyError, bridge
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import Claims
-from chatdaddy_pulumi.lifecycle.ownership import Ref, short_name
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
+from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider

@@ -11,6 +11,8 @@ import pytest
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Sent
+from chatdaddy_pulumi.lifecycle.urns import root_of
 from chatdaddy_pulumi.provider import run_file
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.run_file import (
@@ -19,7 +21,6 @@ from chatdaddy_pulumi.provider.run_file import (
     begun_for,
     begun_in,
     find_run,
-    root_of,
 )
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -57,10 +58,53 @@ def test_a_later_run_knows_which_purchases_an_earlier_one_sent() -> None:
     run.sends(ALICE)
     run.sends(BOB)
     assert sent(run) == {ALICE, BOB}
-    run.give_up(Identity("alice", "wa"), ALICE)
+    run.give_up("team", Identity("alice", "wa"), ALICE)
     assert sent(run) == {BOB}
     run.sends(ALICE)
     assert sent(run) == {ALICE, BOB}
+
+
+def test_the_hosts_of_a_run_share_what_they_reserve_and_buy() -> None:
+    """Also if the program declares the other host's first resource only later."""
+    one, other = (RunFile(path) for path in [a_run().path] * 2)
+    one.run()
+    desk = Identity("desk", "wa")
+    assert one.reserve("team", desk, ALICE) is None
+    assert other.reserve("team", desk, BOB) == ALICE
+    assert other.reserve("another team", desk, BOB) is None
+    assert one.bought("acc1", ALICE) is None
+    assert other.acquired(ALICE) == "acc1"
+    assert other.bought("acc1", BOB) == ALICE
+    other.give_up("team", desk, BOB)
+    assert other.reserved("team", desk) == ALICE
+    one.give_up("team", desk, ALICE)
+    assert other.reserve("team", desk, BOB) is None
+
+
+def test_a_full_disk_does_not_lose_what_was_bought(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = a_run()
+    run.sends(ALICE)
+
+    def fail(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.write", fail)
+    assert run.bought("acc1", ALICE) is None
+    run.give_up("team", Identity("bob", "wa"), BOB)
+    with pytest.raises(OSError, match="No space"):
+        run.sends(BOB)
+    run._database.execute("drop table claims")
+    assert run.bought("acc2", BOB) is None
+
+
+def test_a_later_run_knows_what_was_asked_for() -> None:
+    run = a_run()
+    run.sends(ALICE, Identity("alice", "wa"), "a tier", at=1.0)
+    assert begun_in(run.number) == {ALICE: Sent(1.0, "", Identity("alice", "wa"), "a tier")}
+    run.bought("acc1", ALICE)
+    found = begun_in(run.number)
+    assert found is not None
+    assert found[ALICE][1:] == ("acc1", Identity("alice", "wa"), "a tier")
 
 
 def test_a_later_run_knows_when_it_was_sent() -> None:
@@ -174,7 +218,7 @@ def test_a_run_after_one_of_another_machine_may_be_of_the_same_state() -> None:
 
 def test_a_nickname_that_is_reserved_is_not_sent_yet() -> None:
     run = a_run()
-    run.reserve(Identity("alice", "wa"), ALICE)
+    run.reserve("team", Identity("alice", "wa"), ALICE)
     assert sent(run) == set()
 
 
@@ -237,11 +281,11 @@ def test_a_purchase_of_another_entry_is_recognised(one_host: bool) -> None:
     if one_host:
         run.run()  # there is one provider, so this process makes all purchases
     alice = Identity("alice", "wa")
-    assert run.reserved(alice) is None
+    assert run.reserved("team", alice) is None
     assert run.claimed("acc1") is None
-    run.reserve(alice, ALICE)
+    run.reserve("team", alice, ALICE)
     run.bought("acc1", ALICE)
-    assert run.reserved(alice) == ALICE
+    assert run.reserved("team", alice) == ALICE
     assert run.claimed("acc1") == Claim(ALICE, True)
 
 
@@ -296,13 +340,13 @@ def claims_of(kind: str) -> Claims:
 @pytest.mark.parametrize("kind", ["in memory", "file", "file of one host"])
 def test_an_abandoned_purchase_reserves_nothing(kind: str) -> None:
     claims, alice = claims_of(kind), Identity("alice", "wa")
-    assert claims.reserve(alice, ALICE) is None
+    assert claims.reserve("team", alice, ALICE) is None
     claims.sends(ALICE)
-    claims.give_up(alice, BOB)
-    assert claims.reserve(alice, BOB) == ALICE, "another's reservation stays"
-    claims.give_up(alice, ALICE)
-    assert claims.reserved(alice) is None
-    assert claims.reserve(alice, BOB) is None
+    claims.give_up("team", alice, BOB)
+    assert claims.reserve("team", alice, BOB) == ALICE, "another's reservation stays"
+    claims.give_up("team", alice, ALICE)
+    assert claims.reserved("team", alice) is None
+    assert claims.reserve("team", alice, BOB) is None
 
 
 @pytest.mark.parametrize("kind", ["in memory", "file", "file of one host", "another host"])
