@@ -112,6 +112,7 @@ async def decide_all(
     """
     if not wanted:
         return Decisions()
+    facts.sort_late_orders(wanted)
     facts.view = await _look(facts, wanted, max_age)
     if facts.awaited and facts.user_id is None:
         facts.user_id = await facts.client.user_id()

@@ -14,6 +14,7 @@ from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Order, OrderId, Sent
 from chatdaddy_pulumi.lifecycle.team_view import TeamView
+from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity
 
 if TYPE_CHECKING:
@@ -184,6 +185,9 @@ class Facts:
     awaited: Mapping[Ref, Order] = field(default_factory=dict)
     #: The orders that no entry of the program waits for.
     suspected: Mapping[OrderId, Order] = field(default_factory=dict)
+    #: Adds orders to `awaited` for entries whose nicknames were not known when the orders were
+    #: sorted: some of `suspected`, or what the last run could not note. Says whether it did.
+    await_late: Callable[[Mapping[Ref, AccountSpec], float], bool] = lambda *_: False
     #: Whether the intent has noted the entry. A purchase that it has not noted is refused.
     noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
     #: The accounts that carried the entry's nickname when the intent noted it.
@@ -218,6 +222,11 @@ class Facts:
     def patience_s(self) -> float:
         """Seconds for which an update waits for the accounts of earlier purchases."""
         return self.lookup_s + 15.0
+
+    def sort_late_orders(self, wanted: Mapping[Ref, AccountSpec]) -> None:
+        """Let entries wait for the orders that are theirs, now that their nicknames are known."""
+        if self.await_late(wanted, self.patience_s):
+            self.__dict__.pop("awaited_alike", None)
 
     @cached_property
     def awaited_alike(self) -> dict[Identity, dict[Ref, Order]]:

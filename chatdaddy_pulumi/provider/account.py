@@ -278,8 +278,10 @@ class AccountProvider:
         state = StoredAccount(
             replaced=self._replaced(urn),
             inputs=_stored(news),
-            order=self._host.context.unanswered(Ref(urn), spec, error),
-            failed=f"{short_name(urn)}: {messages.told(error)}",
+            order=self._host.context.unanswered(
+                *(Ref(urn), spec, error), news.get("__secrets") or ()
+            ),
+            failed=self._host.secrets.mask(f"{short_name(urn)}: {messages.told(error)}"),
         )
         number = hashlib.sha256(f"{urn}{error.began_at}".encode()).hexdigest()[:8]
         return Created(f"unresolved-{number}", state.dump(_secrets(news)))

@@ -542,7 +542,7 @@ class _Comparison:
             ref, error = Ref(self.urn, key), outcome.failed.get(key)
             before = context.awaited.get(ref)
             if isinstance(error, OutcomeUnknown) and error.sent:
-                found[key] = context.unanswered(ref, spec, error)
+                found[key] = context.unanswered(ref, spec, error, self.news.get("__secrets") or ())
             elif before is not None and before.note.identity == spec.identity:
                 found[key] = before
         return found

@@ -173,6 +173,7 @@ class Host:
             began_at=context.run.at,
             awaited=context.awaited,
             suspected=context.suspected,
+            await_late=context.await_late,
             noted=context.is_noted,
             known_before=context.known_before,
             replaced=context.replaced,

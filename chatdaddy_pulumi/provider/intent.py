@@ -263,6 +263,8 @@ class _Found:
         self._refuse_shifted(facts.ownership)
         entries = self._declared_entries()
         context.notes = dict(self._open_orders.notes)
+        context.sorted = {entry.ref for entry in entries if entry.identity is not None}
+        context.late_order = self._open_orders.late_order
         orders = self._open_orders.find()
         if orders:
             await self._look_for(orders, facts)
@@ -377,15 +379,22 @@ class _Found:
             elif await is_there(facts.client, order.bought) is False:
                 del orders[order_id]
 
+    def _may_wait(self, order_id: OrderId) -> bool:
+        """Whether the order is for a declared entry whose nickname is not known yet."""
+        ref = order_id.ref
+        return self._context.provider_of(ref) is not None and self._context.is_late(ref)
+
     def _takers(self) -> dict[Identity, Ref]:
-        """The entries of other providers that may take over what none of this provider wants."""
+        """The entries that may take over what no entry of this provider is known to want."""
         wanting = self._context.wanting
         own = {identity for provider, identity in wanting if provider == self._context.provider}
-        return {
+        others = {
             identity: ref
             for (provider, identity), ref in wanting.items()
             if provider != self._context.provider and identity not in own
         }
+        suspected = self._context.suspected
+        return others | {one.identity: one.ref for one in suspected if self._may_wait(one)}
 
     def _sort_orders(
         self, orders: dict[OrderId, Order], entries: list[_Entry], facts: Facts
@@ -409,14 +418,10 @@ class _Found:
         }
         ours = [order_id for order_id in orders if not self._is_anothers(order_id)]
         for ref, order_id in assign(ours, wanting).items():
-            order, own = orders.pop(order_id)._replace(unawaited=False), ownership.held(ref)
-            # What the entry holds while it waits is not the result.
-            order = order if own is None else order.besides(own.account_id)
-            declared = context.declared(ref.holder)
-            secrets = () if declared is None else declared.secrets
-            context.awaited[ref] = order.with_secrets(secrets)
+            context.await_order(ref, orders.pop(order_id))
         for order_id, order in orders.items():
-            unawaited = order.unawaited or not self._is_anothers(order_id)
+            waits = self._may_wait(order_id) or self._is_anothers(order_id)
+            unawaited = order.unawaited or not waits
             context.suspected[order_id] = order._replace(idle=True, unawaited=unawaited)
         recovered = recovered_now(facts)
         ends = self._run.at + facts.patience_s

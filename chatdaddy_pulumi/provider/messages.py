@@ -378,13 +378,14 @@ def unfinished(name: str) -> str:
 def suspect(account_id: str, nickname: str | None, taker: str = "") -> str:
     """The message for an account that an interrupted run may have bought, and no entry wants.
 
-    `taker`: the entry of another provider that may take it over in this run, if there is one.
+    `taker`: the entry that may take it over in this run, if there is one: one of another provider,
+    or one whose nickname is not known yet.
     """
     bought = f"{account_id} ({nickname!r}) may have been bought by an interrupted run"
     if taker:
         return (
-            f"{bought}. {taker}, which has another provider, may take it over in this run. If it "
-            "does not, the next run names it again. It is not deleted"
+            f"{bought}. {taker} may take it over in this run. If it does not, the next run names "
+            "it again. It is not deleted"
         )
     return (
         f"{bought}, and no entry "

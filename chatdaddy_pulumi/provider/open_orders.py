@@ -30,6 +30,7 @@ from chatdaddy_pulumi.provider.state import (
     write_orders,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity
 
 #: Inputs of the intent that are saved in every update and never shown.
@@ -83,11 +84,7 @@ class _LastRun:
             sure = self.sure and leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
             return Order(note, self.began, self.began + slowest_s, sure=sure)
         found = _sent_for(ref, self.known)
-        if found is None:
-            return None
-        if found.account_id:
-            return Order(note, found.at, bought=found.account_id)
-        return Order(note, found.at, found.at + slowest_s)
+        return None if found is None else found.order(note, slowest_s)
 
 
 def _sent_for(ref: Ref, known: Mapping[Ref, Sent]) -> Sent | None:
@@ -130,6 +127,7 @@ class _SavedIntent:
         self._host = host
         self._context = host.context
         self._saved = host.context.run.saved
+        self._slowest_s = host.settings.options().slowest_purchase_s
         outputs = self._saved.get(urn) or {}
         state = StoredIntent.load(outputs)
         if olds is None:
@@ -181,6 +179,31 @@ class _SavedIntent:
         self._add_sent(found)
         return found
 
+    def late_order(self, ref: Ref, spec: AccountSpec) -> Order | None:
+        """The order that the last run may have sent for an entry that it could not note, since the
+        program did not know the nickname before the update.
+
+        This machine does not know whether the entry was there. So the entry does not wait, and a
+        person is asked about accounts that may be its own.
+        """
+        last = self._last
+        if last is None or last.known is not None or self._outcome_is_known(ref.holder):
+            return None
+        return Order(
+            Note(spec.identity, spec.arguments.tier.value, last.at), last.began, sure=False
+        )
+
+    def _unnoted(self) -> Iterator[tuple[Ref, Note]]:
+        """What the last run sent and could not note, as far as this machine knows."""
+        last = self._last
+        if last is None or last.known is None:
+            return
+        for ref, sent in last.known.items():
+            if ref in self.notes or sent.identity is None or self._outcome_is_known(ref.holder):
+                continue
+            # Whether it was a secret is not remembered.
+            yield ref, Note(sent.identity, sent.tier, last.at, secrets=ALL_SECRET)
+
     def _bought_last(self, ref: Ref) -> str:
         """The account that the last run bought for the entry; "" if that is not known."""
         known = None if self._last is None else self._last.known
@@ -191,11 +214,11 @@ class _SavedIntent:
         last = self._last
         if last is None:
             return
-        slowest_s = self._host.settings.options().slowest_purchase_s
-        for ref, note in self.notes.items():
-            sent = last.order(ref, note, slowest_s)
+        for ref, note in [*self.notes.items(), *self._unnoted()]:
+            sent = last.order(ref, note, self._slowest_s)
             if sent is None:
                 continue
+            sent = sent._replace(sure=sent.sure and ref in self.notes)
             order_id = OrderId(self._context.today(ref), note.identity)
             own = self._context.ownership.held(order_id.ref)
             if own is not None and own.account_id == sent.bought:
@@ -226,6 +249,7 @@ class OpenOrders:
         ]
         self._intents = [self._own, *self._others]
         self.notes = self._own.notes
+        self.late_order = self._own.late_order
 
     def find(self) -> dict[OrderId, Order]:
         """The orders in the state, without those that the state itself settles.

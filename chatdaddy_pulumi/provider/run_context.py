@@ -8,7 +8,7 @@ processes. Each host has one `RunContext`, which is passed to all functions.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -19,7 +19,7 @@ from chatdaddy_pulumi.lifecycle.errors import OutcomeUnknown
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Matching, Ownership, Ref, SavedHolder
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, assign
 from chatdaddy_pulumi.lifecycle.urns import leaf_of, type_of
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
@@ -156,6 +156,10 @@ class RunContext:
     awaited: dict[Ref, Order] = field(default_factory=dict)
     #: The orders that no entry waits for.
     suspected: dict[OrderId, Order] = field(default_factory=dict)
+    #: The entries for which the intent has sorted the orders.
+    sorted: set[Ref] = field(default_factory=set)
+    #: Gives the order that the last run may have sent for an entry that it could not note.
+    late_order: Callable[[Ref, AccountSpec], Order | None] = lambda _ref, _spec: None
     #: The intent's notes.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
@@ -201,13 +205,40 @@ class RunContext:
             return None
         return removal_of(self._on_delete.get(declared.urn, declared.given.get("on_delete")))
 
-    def unanswered(self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown) -> Order:
-        """The order for a purchase of this run that had no answer."""
-        note, declared = self.notes.get(ref), self.declared(ref.holder)
+    def unanswered(
+        self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown, secrets: Iterable[str]
+    ) -> Order:
+        """The order for a purchase of this run that had no answer; `secrets`: see `Note`."""
+        note = self.notes.get(ref)
         if note is None:
             note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
-        secrets = () if declared is None else declared.secrets
         return Order(note.with_secrets(secrets), error.began_at, error.until)
+
+    def await_order(self, ref: Ref, order: Order) -> None:
+        """Let an entry wait for an order."""
+        declared, own = self.declared(ref.holder), self.ownership.held(ref)
+        order = order._replace(unawaited=False).with_secrets(declared.secrets if declared else ())
+        # What the entry holds while it waits is not the result.
+        self.awaited[ref] = order if own is None else order.besides(own.account_id)
+
+    def await_late(self, wanted: Mapping[Ref, AccountSpec], patience_s: float) -> bool:
+        """See `Facts.await_late`."""
+        late = {ref: spec for ref, spec in wanted.items() if ref not in self.sorted}
+        self.sorted |= late.keys()
+        ours = [one for one in self.suspected if self.provider_of(one.ref) in (None, self.provider)]
+        theirs = assign(ours, {ref: spec.identity for ref, spec in late.items()})
+        found = {ref: self.suspected.pop(order_id) for ref, order_id in theirs.items()}
+        for ref, spec in late.items():
+            order = found.get(ref) or self.late_order(ref, spec)
+            if order is not None and ref not in found:
+                # The next run on this machine must know it, too.
+                note = order.note
+                self.run.claims.sends(ref, note.identity, note.tier, at=order.since)
+            if order is not None:
+                too_long = order.until > self.run.at + patience_s
+                idle = too_long or bool(order.missing_since)
+                self.await_order(ref, order._replace(idle=idle))
+        return any(ref in self.awaited for ref in late)
 
     def keeps_orders(self, declared: Declared | None) -> bool:
         """Whether the intent stays and keeps the orders of a resource that is removed."""
@@ -348,17 +379,17 @@ class RunContext:
         if not self.intent_checked:
             return False
         note = self.notes.get(ref)
-        return (note is not None and note.identity == identity) or self._is_late(ref)
+        return (note is not None and note.identity == identity) or self.is_late(ref)
 
     def known_before(self, ref: Ref) -> Collection[str]:
         """The accounts that carried the entry's nickname when the intent noted it."""
         note = self.notes.get(ref)
         return () if note is None else note.before
 
-    def _is_late(self, ref: Ref) -> bool:
+    def is_late(self, ref: Ref) -> bool:
+        """Whether the program does not know before the update what the entry asks for."""
         declared = self.declared(ref.holder)
         if declared is None or declared.urn in self.late:
             return True
-        holder = self.ownership.declaration(ref.holder)
-        known = holder.entries if holder is not None else None
-        return known is None or ref.key not in known or known[ref.key].identity is None
+        said = (declared.entries or {}).get(ref.key)
+        return said is None or said.identity is None
