@@ -66,6 +66,22 @@ class HeldAccount(NamedTuple):
             return self
         return self._replace(arguments=self.arguments.but(on_delete=way))
 
+    def beyond(self, spec: AccountSpec | None) -> list[Any]:
+        """What it has, or an earlier run asked for, and its entry does not ask for. None: there is
+        no entry."""
+        own, seen = self.arguments, list((self.drift or {}).values())
+        if spec is None:
+            return [self.nickname, own.settings, own.assignees, *seen]
+        asked = spec.arguments
+        if not seen and own == asked and self.nickname == spec.nickname:
+            return []
+        return [
+            beyond(self.nickname, spec.nickname),
+            beyond(own.settings, asked.settings),
+            beyond(own.assignees, asked.assignees),
+            *seen,
+        ]
+
     def differences(self, spec: AccountSpec) -> dict[str, Any]:
         """The attributes that a patch has to change; {} if there are none.
 

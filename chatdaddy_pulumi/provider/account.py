@@ -26,6 +26,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
+from chatdaddy_pulumi.lifecycle.held import beyond
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -44,7 +45,14 @@ from chatdaddy_pulumi.provider.host import (
     urn_of,
 )
 from chatdaddy_pulumi.provider.run_context import removal_of
-from chatdaddy_pulumi.provider.state import PART, StoredAccount, facts_of, is_renamed, secret_if
+from chatdaddy_pulumi.provider.state import (
+    PART,
+    StoredAccount,
+    facts_of,
+    hides_more,
+    is_renamed,
+    secret_if,
+)
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
@@ -166,7 +174,7 @@ class AccountProvider:
                 failures = await self._refused(urn, spec, todo)
                 if failures:
                     raise LifecycleError("; ".join(one.reason for one in failures))
-        if registered and is_renamed(olds, urn):
+        if registered and (is_renamed(olds, urn) or hides_more(olds, news)):
             return Difference(True)
         other_removal = _on_delete(given) is not _on_delete(before)
         return Difference(not todo.empty and (_differs(todo) or other_removal))
@@ -243,17 +251,25 @@ class AccountProvider:
                 f"{messages.told(error)}",
                 urn,
             )
-        inputs = _stored(news)
+        inputs, facts = _stored(news), seen if error is not None else _changed(seen, spec)
         if not held.arguments.connect:
             inputs.pop("connect", None)
+        # What was declared as a secret, here or elsewhere, stays one.
+        stays = {
+            name
+            for name in ("nickname", "settings", "assignees")
+            if self._host.secrets.holds(beyond(facts.get(name), inputs.get(name)))
+        }
+        if stays - {*_secrets(inputs)}:
+            inputs["__secrets"] = sorted({*inputs.get("__secrets", ()), *stays})
         state = StoredAccount(
             held=held,
-            facts=seen if error is not None else _changed(seen, spec),
+            facts=facts,
             inputs=inputs,
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
             replaced=replaced,
         )
-        return state.dump(_secrets(news))
+        return state.dump(_secrets(inputs))
 
     def _retains(self, urn: str, spec: AccountSpec) -> bool:
         """Whether a replacement only forgets the old account. Another stack may have it then."""

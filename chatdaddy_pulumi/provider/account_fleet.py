@@ -68,12 +68,13 @@ from chatdaddy_pulumi.provider.state import (
     ORDERS,
     PART,
     StoredFleet,
+    hides_more,
     is_renamed,
     secret,
     to_json,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
-from chatdaddy_pulumi.spec.account import Arguments
+from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import FleetReading, read_fleet
@@ -177,7 +178,7 @@ class FleetProvider:
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
         settled = said and said == olds.get("__settled") and not olds.get(ORDERS)
-        settled = settled and (ignored or not is_renamed(olds, urn))
+        settled = settled and (ignored or not (is_renamed(olds, urn) or hides_more(olds, news)))
         if settled and not ignored:
             return Difference(False)
         state = StoredFleet.load(olds)
@@ -205,7 +206,7 @@ class FleetProvider:
             ) from None
         left = bool(state.failed or state.orders or reading.unknown)
         left = left or any(map(is_leftover, state.held))
-        left = left or is_renamed(olds, urn)
+        left = left or is_renamed(olds, urn) or hides_more(olds, news)
         return Difference(not compared.plan.empty or left)
 
     async def _tell_ignored(self, context: RunContext, urn: str, state: StoredFleet) -> None:
@@ -307,15 +308,19 @@ class FleetProvider:
             keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
         unsettled = outcome.failed or any(map(is_leftover, outcome.held))
+        failed = {key: messages.told(error) for key, error in outcome.failed.items()}
         inputs = {name: news[name] for name in _KEPT if news.get(name) is not None}
-        if set(outcome.held) - set(reading.specs) and state.inputs.get("__secrets"):
-            # What was declared as a secret, and is still here, stays one.
-            inputs.setdefault("__secrets", state.inputs["__secrets"])
+        if not inputs.get("__secrets"):
+            failed = {key: self._host.secrets.mask(text) for key, text in failed.items()}
+            beyond = _beyond(outcome.held, reading.specs)
+            if self._host.secrets.holds(beyond):
+                # What was declared as a secret, here or elsewhere, stays one.
+                inputs["__secrets"] = state.inputs.get("__secrets") or ["accounts"]
         # A run without the intent buys nothing. It must not hide that an earlier one was killed.
         may_buy = context.intent_checked
         now = StoredFleet(
             held=outcome.held,
-            failed={key: messages.told(error) for key, error in outcome.failed.items()},
+            failed=failed,
             orders=compared.orders(outcome),
             worked_at=self._host.clock() if may_buy else state.worked_at,
             worked_in=context.run.number if may_buy else state.worked_in,
@@ -591,6 +596,17 @@ def _in_words(reading: FleetReading) -> dict[str, str]:
         if key in words:
             words[key] += f", known in the update: {', '.join(names)}"
     return words
+
+
+def _beyond(
+    held: Mapping[str, HeldAccount], specs: Mapping[str, AccountSpec]
+) -> dict[str, list[Any]]:
+    """What accounts have, and their entries do not ask for: by key if there is no entry."""
+    found: dict[str, list[Any]] = {}
+    for key, one in held.items():
+        spec = specs.get(key)
+        found.setdefault("" if spec else entry_key(key), []).extend(one.beyond(spec))
+    return found
 
 
 def _row(inputs: Mapping[str, Any]) -> str:

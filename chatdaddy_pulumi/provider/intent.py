@@ -101,7 +101,7 @@ class IntentProvider:
             "__urn": urn,
             **{k: olds[k] for k in ("noted", "buys") if k in olds},
         }
-        hidden, before = bool(news.get("__secrets")), saved_orders(olds)
+        before = saved_orders(olds)
         self._host.hide(*words_of((id_.ref, one.note) for id_, one in before.items()))
         failures = self._host.configuration_problems()
         run = context.run
@@ -112,6 +112,9 @@ class IntentProvider:
         with not_done("nothing was done: ChatDaddy can't be asked"):
             await _Found(self._host, olds, news).look()
         context.intent_checked = True
+        # The program may have declared secrets since it gave the intent its inputs.
+        late = any(entry.declared.secrets for entry in context.to_note)
+        hidden = bool(news.get("__secrets")) or late
         run.claims.take_part(urn, seen_runs(olds, run.saved))
         if run.preview:
             # Unknown in a preview, so that `pulumi up --plan` accepts another moment.
@@ -125,7 +128,8 @@ class IntentProvider:
                 ),
             }
         if hidden:
-            checked["__secrets"] = news["__secrets"]
+            checked["__secrets"] = True
+            checked |= {"buys": "secret"} if "buys" in checked else {}
         if context.to_note:
             names = sorted(entry.ref.label for entry in context.to_note)
             # With a digest of secret names, a guess could be checked. The run makes it unique.
@@ -136,7 +140,9 @@ class IntentProvider:
         return Checked(checked, [])
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
-        return Difference(olds.get("noted") != news.get("noted") or self._lacks_orders(olds))
+        hides_more = news.get("__secrets") and not olds.get("__secrets")
+        changes = olds.get("noted") != news.get("noted") or hides_more or self._lacks_orders(olds)
+        return Difference(bool(changes))
 
     def _lacks_orders(self, outputs: Mapping[str, Any]) -> bool:
         """Whether the outputs lack an order that no entry has: its removal gets nothing else."""
@@ -197,7 +203,7 @@ class IntentProvider:
             )
         context.notes = notes
         shown: dict[str, Any] = {
-            name: news[name] for name in ("noted", "buys", "__urn") if name in news
+            name: news[name] for name in ("noted", "buys", "__urn", "__secrets") if name in news
         }
         state = StoredIntent(notes, context.orders, self._host.settings.team_id)
         return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}

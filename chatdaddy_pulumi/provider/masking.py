@@ -59,6 +59,10 @@ class Masking:
             self._words |= fresh | {form for word in fresh for form in _forms(word)}
             self._sorted = None
 
+    def holds(self, value: Any) -> bool:
+        """Whether one of the texts in the value, or of its keys, is a secret."""
+        return bool(self._words) and any(one in self._words for one in _texts(value, keys=True))
+
     def mask(self, text: str) -> str:
         """The text without them."""
         if self._sorted is None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
-from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, SavedHolder, is_leftover
+from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, SavedHolder, entry_key, is_leftover
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
 from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.lifecycle.urns import type_of
@@ -303,7 +303,7 @@ class StoredFleet:
         for key, order in self.orders.items():
             nickname = order.note.identity.nickname
             entries[key] = nickname if nickname != key else None
-        for key, one in self.held.items():
+        for key, one in ((entry_key(key), one) for key, one in self.held.items()):
             drift = one.drift or {}
             own = [one.arguments.settings, one.arguments.assignees]
             seen = [drift.get("settings"), drift.get("assignees")]
@@ -528,6 +528,12 @@ def is_renamed(outputs: Mapping[str, Any], urn: str) -> bool:
     """Whether a resource's outputs have another URN, which its removal would use."""
     before = plain(outputs.get("__declared") or {}).get("__urn")
     return before not in (None, urn)
+
+
+def hides_more(outputs: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    """Whether the program gives arguments as secrets that a resource's outputs have in clear."""
+    before = plain(outputs.get("__declared") or {}).get("__secrets")
+    return not {*(news.get("__secrets") or ())} <= {*(before or ())}
 
 
 def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
