@@ -100,7 +100,7 @@ class AccountProvider:
         for warning in misspelt(reading.spec.arguments.settings or {}):
             self._host.warn(f"{short_name(urn)}: {warning}", urn)
         if hidden is not None:
-            self._host.register(urn, given.get("on_delete"))
+            self._host.register(urn, given.get("on_delete"), is_new=not olds)
             if not olds and not {*_REPLACING} & {*reading.unknown}:
                 self._replace_by_flag(urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:

@@ -137,7 +137,7 @@ class FleetProvider:
             *self._host.configuration_problems(),
         ]
         if hidden is not None:
-            self._host.register(urn, news.get("on_delete"))
+            self._host.register(urn, news.get("on_delete"), is_new=not olds)
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
         if same and texts_in(olds) == texts_for(entries_in(olds)):
             kept = {name: olds[name] for name in _ENTRIES if name in olds}

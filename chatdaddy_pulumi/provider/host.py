@@ -132,14 +132,23 @@ class Host:
             self._enter(run, provider)
         return self.context
 
-    def register(self, urn: str, on_delete: Any) -> None:
+    def register(self, urn: str, on_delete: Any, *, is_new: bool) -> None:
         """Note that a resource is checked in this run, and its `on_delete`.
 
+        `is_new`: whether the engine has not found it in the state.
+
         Raises:
+            NotDone: the engine has found it by an alias that this package does not know.
             WrongTeam: it holds an account of another team than the configured one. The intent finds
                 that for all resources, but `--target` may leave it out.
         """
         self.context.register(urn, on_delete)
+        if not is_new and not self.context.saved(urn):
+            raise NotDone(
+                f"nothing was done: the engine finds {short_name(urn)} in the state under an "
+                "earlier name, by an alias that this package does not know, such as one that a "
+                "transform adds. Set the aliases in the opts of the resource, or of its component"
+            )
         for account_id in first_account(self.context.saved(urn)):
             check_team(account_id, self.settings.team_id)
 

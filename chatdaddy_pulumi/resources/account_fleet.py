@@ -82,17 +82,22 @@ class AccountFleet(pulumi.ComponentResource):
             limits: How many accounts one run may buy and remove.
             concurrency: The most accounts worked on at once, 1 to 64. If left out, it begins at 16
                 and follows what the API keeps up with.
-            opts: The resource's options.
+            opts: The resource's options. `ignore_changes` is refused.
 
         If some accounts fail, the others are done and saved. The run ends with exit code 1 and a
         list of keys and reasons, and the next `pulumi up` does what is missing. The same holds
         for a run that is interrupted or killed.
         """
         opts = opts or pulumi.ResourceOptions()
+        if opts.ignore_changes:
+            raise pulumi.RunError(
+                f"AccountFleet {name!r}: ignore_changes can't work for a fleet, whose entries "
+                "would be changed and removed all the same. Leave it out; an account that needs it "
+                "can be an Account, and keeps its chats if it moves there with its nickname"
+            )
+        run = program()
         super().__init__("chatdaddy:index:AccountFleet", name, None, opts)
         text, late = _as_text(name, accounts)
-        run = program()
-        run.places.add(self, opts)
         bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
         shared = {"defaults": defaults or None, "on_delete": on_delete, "existing": existing}
         given = {"accounts": with_late(json.loads(text), late) if late else text, **shared}

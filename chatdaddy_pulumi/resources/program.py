@@ -92,12 +92,9 @@ class Declaration:
     leaf: str
     kind: Literal["account", "fleet"]
     given: Mapping[str, Any]
-    parent: pulumi.Resource | None
-    aliases: Sequence[Any]
+    opts: pulumi.ResourceOptions
     provider: str
     protect: bool
-    retain: bool
-    depends_on: Any = None
     #: The hidden inputs.
     inputs: dict[str, Any] = field(default_factory=dict)
     #: Set once it is constructed; the inputs are read later.
@@ -105,12 +102,21 @@ class Declaration:
     #: Adds it to the run's file, if that is made or being made.
     adding: asyncio.Task[None] | None = None
 
+    @property
+    def parent(self) -> pulumi.Resource | None:
+        return self.opts.parent
+
     async def ready(self) -> None:
         """Wait for everything that the registration waits for, except the run."""
-        for output in _outputs_in(self.given):
+        opts, resources = self.opts, set[pulumi.Resource]()
+        parents = [getattr(alias, "parent", None) for alias in opts.aliases or ()]
+        for output in _outputs_in([self.given, opts.aliases, parents, opts.replacement_trigger]):
             await output.future()
-        for one in await _resources_in(self.depends_on):
+            resources |= await output.resources()
+        for one in [*await _resources_in(opts.replace_with), *await _resources_in(parents)]:
             await one.urn.future()
+        resources |= {*await _resources_in(opts.depends_on)}
+        await sdk_hooks.registered(resources, but=self.resource)
 
     async def own_urn(self) -> str:
         """The resource's own URN, after its parent is registered. It is not an output, since a
@@ -132,14 +138,16 @@ class Declaration:
         """The declaration, as far as it is known without waiting for a resource."""
         places = self._program.places
         outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
+        # Transformations may have given it further aliases.
+        aliases = [*(self.opts.aliases or ()), *sdk_hooks.alias_urns(self.resource)]
         return Declared(
             urn=await places.child_urn(self.parent, self.leaf),
             kind=self.kind,
             given=_known(self.given, outputs),
-            aliases=tuple(await places.old_urns(self.parent, self.leaf, self.aliases)),
+            aliases=tuple(await places.old_urns(self.parent, self.leaf, aliases)),
             provider=self.provider,
             protect=self.protect,
-            retain=self.retain,
+            retain=bool(self.opts.retain_on_delete),
             secrets=tuple(_known_secrets(self.given, outputs)),
         )
 
@@ -181,14 +189,17 @@ class _FirstPurchase:
         asyncio.ensure_future(self._leave(resource))  # noqa: RUF006 - the loop holds it
 
     async def _leave(self, resource: pulumi.Resource) -> None:
-        """Let the next one go if the mark is saved, or if this one is finished without it."""
+        """Let the next one go if the mark is saved, this one is finished without it, or hangs."""
         over = asyncio.ensure_future(resource.urn.future())
         marked = asyncio.ensure_future(self.marked.wait())
-        await asyncio.wait({over, marked}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({over, marked}, return_when=asyncio.FIRST_COMPLETED, timeout=_FIRST_S)
         if not over.done() or over.exception() is None:
             marked.cancel()
         self._over()
 
+
+#: Seconds for which the others wait for the first one, in case its registration waits for theirs.
+_FIRST_S = 10.0
 
 #: Seconds for which a step waits for the mark. Saving it takes milliseconds, unless steps of other
 #: packages occupy all workers.
@@ -205,11 +216,11 @@ class _Places:
 
     #: The parents.
     _parents: dict[pulumi.Resource, pulumi.Resource | None] = field(default_factory=dict)
-    #: The aliases of the resources of this package that have children.
+    #: The aliases, as the program gives them.
     _aliases: dict[pulumi.Resource, Sequence[Any]] = field(default_factory=dict)
 
     def add(self, resource: pulumi.Resource, opts: pulumi.ResourceOptions) -> None:
-        """Note the options of a resource that has children."""
+        """Note the options of a resource that the program makes."""
         self._parents[resource] = opts.parent
         self._aliases[resource] = opts.aliases or ()
 
@@ -242,12 +253,10 @@ class _Places:
                 for urn in await self._old_urns_of(parent)
                 for one in leaves
             ]
-        return found
+        return list(dict.fromkeys(found))
 
     async def _old_urns_of(self, resource: pulumi.Resource) -> list[str]:
-        aliases = self._aliases.get(resource)
-        if aliases is None:  # those that the SDK has made of its aliases
-            aliases = sdk_hooks.alias_urns(resource)
+        aliases = [*self._aliases.get(resource, ()), *sdk_hooks.alias_urns(resource)]
         return await self.old_urns(self._parent_of(resource), _leaf(resource), aliases)
 
     async def _urn_of(self, resource: pulumi.Resource) -> str:
@@ -256,7 +265,7 @@ class _Places:
         return await self.child_urn(self._parent_of(resource), _leaf(resource))
 
     def _parent_of(self, resource: pulumi.Resource) -> pulumi.Resource | None:
-        if resource not in self._parents:
+        if resource not in self._parents:  # it was made before this package was imported
             self._parents = sdk_hooks.parents() | self._parents
         return self._parents.setdefault(resource, None)
 
@@ -267,6 +276,8 @@ class Program:
 
     _declarations: list[Declaration] = field(default_factory=list)
     _intents: dict[str, tuple[_Intent, _Mark]] = field(default_factory=dict)
+    #: By name.
+    _providers: dict[str, pulumi.ProviderResource | None] = field(default_factory=dict)
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
     _first_purchases: dict[str, _FirstPurchase] = field(default_factory=dict)
@@ -287,6 +298,7 @@ class Program:
         self.begun = True
         sdk_hooks.tell_root(_root())
         sdk_hooks.watch(self._note_failure, self._end)
+        sdk_hooks.see_options(self.places.add)
         if not pulumi.runtime.is_dry_run():
             atexit.register(self._exit, _stack(), sdk_hooks.engine_address())
 
@@ -348,12 +360,9 @@ class Program:
             leaf=leaf,
             kind=kind,
             given=given,
-            parent=opts.parent,
-            aliases=opts.aliases or (),
+            opts=opts,
             provider=own_provider,
             protect=protect,
-            retain=bool(opts.retain_on_delete),
-            depends_on=opts.depends_on,
         )
         if sdk_hooks.under_mocks():
             return declaration
@@ -395,6 +404,11 @@ class Program:
 
     def _intent(self, name: str, provider: pulumi.ProviderResource | None) -> _Intent:
         """The intent of a provider: registered before its resources."""
+        if self._providers.setdefault(name, provider) is not provider:
+            raise pulumi.RunError(
+                f"Provider {name!r}: two providers of this program have that name. Accounts are "
+                "told apart by their providers' names, so give one of them another name"
+            )
         if name not in self._intents:
             own = f"{INTENT}-{name}" if name else INTENT
             intent = _Intent(

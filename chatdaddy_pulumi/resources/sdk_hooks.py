@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from inspect import isawaitable
 from types import TracebackType
 from typing import Any
 
 import grpc
 import pulumi
 from google.protobuf import empty_pb2, struct_pb2
+from pulumi import runtime
 from pulumi.output import Unknown
 from pulumi.runtime import config, mocks, rpc, settings
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2
@@ -96,14 +98,32 @@ def parents() -> dict[pulumi.Resource, pulumi.Resource | None]:
     return none | {child: one for one in found for child in getattr(one, "_childResources", ())}
 
 
-def alias_urns(resource: pulumi.Resource) -> list[Any]:
-    """The URNs that a resource had by its own aliases, as values or outputs."""
-    return list(resource._aliases)
+async def registered(resources: Iterable[pulumi.Resource], *, but: pulumi.Resource | None) -> None:
+    """Wait until the resources are registered; of a component, all that are in it.
+
+    So the SDK waits for what an input comes from. Without a component that `but` is in: there, it
+    fails.
+    """
+    for whole in resources:
+        waiting, inside = [whole], list[pulumi.Resource]()
+        while waiting:
+            one = waiting.pop()
+            is_local = isinstance(one, pulumi.ComponentResource) and not one._remote
+            (waiting if is_local else inside).extend(one._childResources if is_local else [one])
+        if but not in inside:
+            for one in inside:
+                await one.urn.future()
+
+
+def alias_urns(resource: pulumi.Resource | None) -> list[Any]:
+    """The URNs that a resource had by its aliases, as the SDK computes them: values and outputs."""
+    return list(getattr(resource, "_aliases", ()))
 
 
 async def known_values(given: Iterable[Any]) -> list[Any]:
-    """The values, also of outputs that wait for no resource; without the other outputs."""
-    values = list(given)
+    """The values, also of outputs that wait for no resource; without the other outputs, and without
+    awaitables, which can only be awaited once."""
+    values = [one for one in given if isinstance(one, pulumi.Output) or not isawaitable(one)]
     outputs = await plain_outputs(one for one in values if isinstance(one, pulumi.Output))
     known = [
         outputs.get(id(one), (None, False))[0] if isinstance(one, pulumi.Output) else one
@@ -213,6 +233,18 @@ def watch(failed: Callable[[], None], over: Callable[[], Coroutine[Any, Any, Non
     monitor.RegisterResource = _Watched(monitor.RegisterResource, after=look)
     monitor.ReadResource = _Watched(monitor.ReadResource, after=look)
     monitor.SignalAndWaitForShutdown = _Watched(monitor.SignalAndWaitForShutdown, before=end)
+
+
+def see_options(see: Callable[[pulumi.Resource, pulumi.ResourceOptions], None]) -> None:
+    """Call it for each resource that the program makes from now on, with its options.
+
+    Aliases that transformations of the whole stack add later are not among them.
+    """
+
+    def transformation(made: pulumi.ResourceTransformationArgs) -> None:
+        see(made.resource, made.opts)
+
+    runtime.register_stack_transformation(transformation)
 
 
 def tell_root(urn: str) -> None:

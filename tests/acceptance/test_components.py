@@ -1,4 +1,4 @@
-"""Accounts in components that wait for something else, so that they are registered late."""
+"""Accounts in components, which may be registered late, and have earlier names."""
 
 from __future__ import annotations
 
@@ -137,3 +137,157 @@ def test_an_entry_that_is_none_in_an_output_is_an_entry(case: Case, kind: str) -
     case.up(f"AccountFleet('f', pulumi.Output.{kind}({accounts}))")
     assert case.server.writes() == {}
     assert live(case) == before
+
+
+def renamed(kind: str, *resources: str, inside: str = "None") -> tuple[str, ...]:
+    """A program in which the component of type ``Sales`` gets another type."""
+    known = "[]" if kind == "Sales" else "[pulumi.Alias(type_='acme:index:Sales')]"
+    part = f"part = Part({kind!r}, 'part', inside={inside}, aliases={known})"
+    return (COMPONENTS, part, *resources)
+
+
+INSIDE = pytest.mark.parametrize("inside", ["None", "Part('Region', 'region')"])
+
+
+@INSIDE
+def test_a_component_and_a_key_are_renamed_in_one_run(case: Case, inside: str) -> None:
+    fleet = "AccountFleet('f', {{{}, 'bob': {{}}}}, opts=part.inner)"
+    case.up(*renamed("Sales", fleet.format("'alice': {}"), inside=inside))
+    before = live(case)
+    new = fleet.format("'alicia': {'aliases': ['alice']}")
+    said = case.preview(*renamed("Support", new, inside=inside))
+    assert "bought" not in said
+    assert "deleted" not in said
+    case.up()
+    assert live(case) == {"alicia": before["alice"], "bob": before["bob"]}
+    assert set(case.server.writes()) == {"PATCH /im/accounts/{id}"}
+
+
+def test_a_component_and_an_account_in_it_are_renamed_in_one_run(case: Case) -> None:
+    account, inside = "Account('alice', nickname={!r}, opts=part.inner)", "Part('Region', 'region')"
+    case.up(*renamed("Sales", account.format("alice"), inside=inside))
+    before = live(case)
+    said = case.preview(*renamed("Support", account.format("alicia"), inside=inside))
+    assert "bought" not in said
+    case.up()
+    assert live(case) == {"alicia": before["alice"]}
+
+
+def test_a_component_moves_out_of_another(case: Case) -> None:
+    region, fleet = "region = Part('Region', 'region')", "AccountFleet('f', {}, opts=part.inner)"
+    case.up(
+        COMPONENTS,
+        region,
+        "part = Part('Sales', 'part', inside=region)",
+        fleet.replace("{}", "{'alice': {}, 'bob': {}}"),
+    )
+    before = live(case)
+    case.up(
+        COMPONENTS,
+        region,
+        "part = Part('Sales', 'part', aliases=[pulumi.Alias(parent=region)])",
+        fleet.replace("{}", "{'alicia': {'aliases': ['alice']}, 'bob': {}}"),
+    )
+    assert live(case) == {"alicia": before["alice"], "bob": before["bob"]}
+
+
+@INSIDE
+def test_numbered_keys_in_a_renamed_component_are_refused(case: Case, inside: str) -> None:
+    def fleet(*names: str) -> str:
+        entries = {str(number): {"nickname": name} for number, name in enumerate(names)}
+        return f"AccountFleet('f', {entries!r}, opts=part.inner)"
+
+    case.up(*renamed("Sales", fleet("anna", "bert", "carl"), inside=inside))
+    before = live(case)
+    case.preview(*renamed("Support", fleet("bert", "carl"), inside=inside), fails=True)
+    case.up(fails=True)
+    assert live(case) == before
+
+
+@INSIDE
+def test_an_entry_that_was_left_to_another_fleet_stays_listed(case: Case, inside: str) -> None:
+    def program(kind: str, entries: str, target: str) -> tuple[str, ...]:
+        return renamed(
+            kind,
+            f"a = AccountFleet('a', {entries}, opts=part.inner)",
+            f"AccountFleet('b', {target}, opts=pulumi.ResourceOptions(depends_on=[a]))",
+            inside=inside,
+        )
+
+    refused = "{'q': {}, 'x': {}, 'new': {}}, limits={'max_purchases': 0}"
+    case.up(*program("Sales", "{'x': {}, 'y': {}}", "{'q': {}}"))
+    before = live(case)
+    case.up(*program("Sales", "{'y': {}}", refused), fails=True)
+    case.up(*program("Support", "{'y': {}}", refused), fails=True)
+    assert before["x"] in str(case.stack.resources())
+    case.up(*program("Support", "{'y': {}}", "{'q': {}, 'x': {}}"))
+    assert live(case) == before
+    assert before["x"] in str(case.stack.resources())
+
+
+@pytest.mark.parametrize("how", ["transformation", "transform"])
+def test_an_alias_that_the_stack_adds(case: Case, how: str) -> None:
+    """The program does not see what a transform does. So the run is refused."""
+    case.up("AccountFleet('f', {'alice': {}, 'bob': {}})")
+    before = live(case)
+    kind = "Transformation" if how == "transformation" else "Transform"
+    case.program(
+        "def add(args):",
+        "    if args.name == 'g' and 'AccountFleet' in args.type_:",
+        "        alias = pulumi.ResourceOptions(aliases=[pulumi.Alias(name='f')])",
+        "        opts = pulumi.ResourceOptions.merge(args.opts, alias)",
+        f"        return pulumi.Resource{kind}Result(args.props, opts)",
+        "pulumi.runtime.register_stack_transformation(add)"
+        if how == "transformation"
+        else "pulumi.runtime.register_resource_transform(add)",
+        "AccountFleet('g', {'alicia': {'aliases': ['alice']}, 'bob': {}})",
+    )
+    run = case.stack.up("--skip-preview")
+    if how == "transformation":
+        run.ok()
+        assert live(case) == {"alicia": before["alice"], "bob": before["bob"]}
+    else:
+        assert "an alias that this package does not know" in run.output
+        assert live(case) == before
+
+
+def test_an_alias_that_is_awaited(case: Case) -> None:
+    case.up("Account('wa', nickname='x')")
+    before = live(case)
+    urn = "urn:pulumi:dev::acceptance::pulumi-python:dynamic/chatdaddy:Account::wa"
+    case.up(
+        "import asyncio",
+        f"async def old(): return {urn!r}",
+        "opts = pulumi.ResourceOptions(aliases=[asyncio.ensure_future(old())])",
+        "Account('wb', nickname='x', opts=opts)",
+    )
+    assert live(case) == before
+    assert case.server.writes() == {}
+
+
+def test_names_may_have_colons(case: Case) -> None:
+    fleets = "AccountFleet('eu::shop', {})", "AccountFleet('us::shop', {{'c': {{}}{}}})"
+    case.up(fleets[0].replace("{}", "{'alice': {}, 'b': {}}"), fleets[1].format(""))
+    before = live(case)
+    case.up(
+        fleets[0].replace("{}", "{'alicia': {'aliases': ['alice']}}"), fleets[1].format(", 'b': {}")
+    )
+    assert live(case) == {"alicia": before["alice"], "b": before["b"], "c": before["c"]}
+    case.stack.preview("--expect-no-changes").ok()
+
+
+def test_two_providers_of_one_name_are_refused(case: Case) -> None:
+    said = case.up(
+        COMPONENTS,
+        "from chatdaddy_pulumi import Provider",
+        "config = pulumi.Config('chatdaddy')",
+        "token = config.require_secret('refreshToken')",
+        "for kind in ('Sales', 'Support'):",
+        "    opts = Part(kind, kind).inner",
+        "    team_id = config.require('teamId')",
+        "    team = Provider('team', team_id=team_id, refresh_token=token, opts=opts)",
+        "    Account(f'wa-{kind}', opts=pulumi.ResourceOptions(provider=team))",
+        fails=True,
+    )
+    assert "two providers of this program have that name" in said
+    assert len(live(case)) < 2
