@@ -861,8 +861,9 @@ class Person:
                 continue
             if event.kind == "recreate" and ran.step.faults.lag_s:
                 continue  # the preview was told that the account exists
-            if ran.step.refresh and ran.step.faults.lag_s and account.id in ran.drifted:
-                continue  # only the update's own refresh was shown what was changed by hand
+            late = event.kind == "patch" or account.id in ran.drifted
+            if ran.step.refresh and ran.step.faults.lag_s and late:
+                continue  # only the update's own refresh was shown the account as it was before
             if event.kind == "buy" and self._went_meanwhile(ran, account):
                 continue
             if event.kind == "buy" and ran.step.faults.hides and said.announces("→", words, set()):
