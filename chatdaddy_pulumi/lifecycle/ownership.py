@@ -388,6 +388,10 @@ class Ownership:
         urns = self._listed_by.get(account_id, set())
         return next(iter(urns)) if len(urns) == 1 else urn
 
+    def listing(self, account_ids: Iterable[str]) -> set[str]:
+        """The URNs in the saved state of all resources that list one of the accounts."""
+        return {urn for one in account_ids for urn in self._listed_by.get(one, ())}
+
     def is_shared(self, account_id: str) -> bool:
         """Whether several resources of the saved state list the account."""
         return len(self._listed_by.get(account_id, ())) > 1

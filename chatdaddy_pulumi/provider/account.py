@@ -44,6 +44,7 @@ from chatdaddy_pulumi.provider.host import (
     split_unknowns,
     urn_of,
 )
+from chatdaddy_pulumi.provider.masking import holds_any
 from chatdaddy_pulumi.provider.run_context import removal_of
 from chatdaddy_pulumi.provider.state import (
     PART,
@@ -255,10 +256,11 @@ class AccountProvider:
         if not held.arguments.connect:
             inputs.pop("connect", None)
         # What was declared as a secret, here or elsewhere, stays one.
+        were_secrets = self._host.were_secrets([held.account_id])
         stays = {
             name
             for name in ("nickname", "settings", "assignees")
-            if self._host.secrets.holds(beyond(facts.get(name), inputs.get(name)))
+            if holds_any(beyond(facts.get(name), inputs.get(name)), were_secrets)
         }
         if stays - {*_secrets(inputs)}:
             inputs["__secrets"] = sorted({*inputs.get("__secrets", ()), *stays})

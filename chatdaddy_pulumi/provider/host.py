@@ -28,7 +28,7 @@ from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Order, PastRuns, Sent, suspects
 from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
-from chatdaddy_pulumi.provider.masking import Masking
+from chatdaddy_pulumi.provider.masking import Masking, secret_texts
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.provider.state import first_account, secrets_of
@@ -259,6 +259,16 @@ class Host:
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
         """Mask the texts in these arguments, which the program gave as secrets, from now on."""
         self.secrets.hide(given, names)
+
+    def were_secrets(self, account_ids: Iterable[str]) -> set[str]:
+        """The texts that the resources which list the accounts in the saved state had as secrets.
+
+        A secret that another resource has by chance, such as a common word, is not among them.
+        """
+        context = self.context
+        urns = context.ownership.listing(account_ids)
+        found = (secret_texts(*secrets_of(urn, context.run.saved[urn])) for urn in urns)
+        return set().union(*found)
 
     def mask(self, text: str) -> str:
         """The text without secrets, and with unsafe characters escaped."""

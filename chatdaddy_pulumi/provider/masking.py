@@ -49,19 +49,10 @@ class Masking:
 
         Words that every program says, account IDs, and truth values are no secrets.
         """
-        found: set[str] = set()
-        for name in names:
-            whole, part = name.removesuffix(PART), name.endswith(PART)
-            value = given.get(whole)
-            found.update(_texts(value, keys=whole == "accounts" and not part))
-        fresh = found - self._words
+        fresh = secret_texts(given, names) - self._words
         if fresh:
             self._words |= fresh | {form for word in fresh for form in _forms(word)}
             self._sorted = None
-
-    def holds(self, value: Any) -> bool:
-        """Whether one of the texts in the value, or of its keys, is a secret."""
-        return bool(self._words) and any(one in self._words for one in _texts(value, keys=True))
 
     def mask(self, text: str) -> str:
         """The text without them."""
@@ -84,6 +75,20 @@ class Masking:
                     break
             first = f"{first}{_CUT}{other}"
         return first
+
+
+def secret_texts(given: Mapping[str, Any], names: Iterable[str]) -> set[str]:
+    """The texts and numbers in arguments that are secrets; see `Masking.hide`."""
+    found: set[str] = set()
+    for name in names:
+        whole, part = name.removesuffix(PART), name.endswith(PART)
+        found.update(_texts(given.get(whole), keys=whole == "accounts" and not part))
+    return found
+
+
+def holds_any(value: Any, texts: set[str]) -> bool:
+    """Whether one of the texts is in the value, or is one of its keys."""
+    return bool(texts) and any(one in texts for one in _texts(value, keys=True))
 
 
 def _without(text: str, word: str) -> str:
