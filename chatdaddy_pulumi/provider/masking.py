@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,8 +42,8 @@ class Masking:
     """The secret texts that a provider host has met."""
 
     _words: set[str] = field(default_factory=set, repr=False)
-    #: The same, the longest first, since one may be a part of another; None if not sorted yet.
-    _sorted: list[str] | None = field(default=None, repr=False)
+    #: None if there are words that it does not have yet.
+    _index: _Index | None = field(default=None, repr=False)
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
         """Mask the texts and numbers in these arguments from now on.
@@ -52,29 +53,65 @@ class Masking:
         fresh = secret_texts(given, names) - self._words
         if fresh:
             self._words |= fresh | {form for word in fresh for form in _forms(word)}
-            self._sorted = None
+            self._index = None
 
     def mask(self, text: str) -> str:
         """The text without them."""
-        if self._sorted is None:
-            self._sorted = sorted(self._words, key=lambda one: (-len(one), one))
-        for word in self._sorted:
-            if word[:_BEGINNING] in text:
-                text = _without(text, word)
-        return self._without_beginnings(text) if _CUT in text else text
-
-    def _without_beginnings(self, text: str) -> str:
-        """The text without the beginning of a secret that is cut off."""
+        if self._index is None:
+            self._index = _Index.of(self._words)
+        for word in self._index.words_in(text):
+            text = _without(text, word)
         first, *others = text.split(_CUT)
         for other in others:
-            for word in self._sorted or ():
-                most = min(len(word), len(first))
-                cut = next((n for n in range(most, _SHORT - 1, -1) if first.endswith(word[:n])), 0)
-                if cut:
-                    first = f"{first[:-cut]}{MASK}"
-                    break
-            first = f"{first}{_CUT}{other}"
+            begin = self._index.begins_at_the_end(first)
+            first = f"{first if begin is None else f'{first[:begin]}{MASK}'}{_CUT}{other}"
         return first
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Finds secret words in a text. A run may have tens of thousands of words and of texts."""
+
+    #: In alphabetical order.
+    words: list[str]
+    #: Those that are masked only as whole words.
+    short: list[str]
+    #: By their first characters, of which messages show no more.
+    beginnings: Mapping[str, list[str]]
+    #: By the first `_SHORT` characters: how long such beginnings are.
+    lengths: Mapping[str, set[int]]
+
+    @classmethod
+    def of(cls, words: Iterable[str]) -> _Index:
+        beginnings: dict[str, list[str]] = {}
+        lengths: dict[str, set[int]] = {}
+        every = sorted(words)
+        for word in every:
+            if len(word) >= _SHORT:
+                begin = word[:_BEGINNING]
+                beginnings.setdefault(begin, []).append(word)
+                lengths.setdefault(begin[:_SHORT], set()).add(len(begin))
+        short = [word for word in every if len(word) < _SHORT]
+        return cls(every, short, beginnings, lengths)
+
+    def words_in(self, text: str) -> list[str]:
+        """The words of which the text has at least the beginning; the longest first, since one may
+        be a part of another."""
+        found = {word for word in self.short if word in text}
+        for place in range(len(text) - _SHORT + 1):
+            for length in self.lengths.get(text[place : place + _SHORT], ()):
+                found.update(self.beginnings.get(text[place : place + length], ()))
+        return sorted(found, key=lambda word: (-len(word), word))
+
+    def begins_at_the_end(self, text: str) -> int | None:
+        """Where the beginning of a word begins with which the text ends; None if there is none."""
+        for place in range(len(text) - _SHORT + 1):
+            if text[place : place + _SHORT] in self.lengths:
+                end = text[place:]
+                after = bisect_left(self.words, end)
+                if after < len(self.words) and self.words[after].startswith(end):
+                    return place
+        return None
 
 
 def secret_texts(given: Mapping[str, Any], names: Iterable[str]) -> set[str]:
