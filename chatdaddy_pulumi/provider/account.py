@@ -44,10 +44,11 @@ from chatdaddy_pulumi.provider.host import (
     split_unknowns,
     urn_of,
 )
-from chatdaddy_pulumi.provider.masking import holds_any
+from chatdaddy_pulumi.provider.masking import texts_of
 from chatdaddy_pulumi.provider.run_context import removal_of
 from chatdaddy_pulumi.provider.state import (
     PART,
+    STILL_SECRET,
     StoredAccount,
     facts_of,
     hides_more,
@@ -257,13 +258,12 @@ class AccountProvider:
             inputs.pop("connect", None)
         # What was declared as a secret, here or elsewhere, stays one.
         were_secrets = self._host.were_secrets([held.account_id])
-        stays = {
-            name
+        stay = {
+            name: texts_of(beyond(facts.get(name), inputs.get(name))) & were_secrets
             for name in ("nickname", "settings", "assignees")
-            if holds_any(beyond(facts.get(name), inputs.get(name)), were_secrets)
         }
-        if stays - {*_secrets(inputs)}:
-            inputs["__secrets"] = sorted({*inputs.get("__secrets", ()), *stays})
+        if any(stay.values()):
+            inputs[STILL_SECRET] = {name: sorted(texts) for name, texts in stay.items() if texts}
         state = StoredAccount(
             held=held,
             facts=facts,
@@ -403,6 +403,7 @@ class AccountProvider:
             inputs["nickname"] = visible(drift["nickname"])
         if "settings" in drift:
             inputs["settings"] = {**inputs.get("settings", {}), **drift["settings"]}
+        inputs.pop(STILL_SECRET, None)
         marked = {name: secret_if(name in secrets, v) for name, v in inputs.items()}
         return Read(id, now.dump(secrets), marked)
 

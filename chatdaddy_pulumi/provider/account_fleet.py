@@ -62,7 +62,7 @@ from chatdaddy_pulumi.provider.host import (
     refusals,
     urn_of,
 )
-from chatdaddy_pulumi.provider.masking import holds_any
+from chatdaddy_pulumi.provider.masking import texts_of
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
@@ -314,7 +314,7 @@ class FleetProvider:
         if not inputs.get("__secrets"):
             failed = {key: self._host.secrets.mask(text) for key, text in failed.items()}
             were_secrets = self._host.were_secrets(one.account_id for one in outcome.held.values())
-            if were_secrets and holds_any(_beyond(outcome.held, reading.specs), were_secrets):
+            if were_secrets & texts_of(_beyond(outcome.held, reading.specs)):
                 # What was declared as a secret, here or elsewhere, stays one.
                 inputs["__secrets"] = state.inputs.get("__secrets") or ["accounts"]
         # A run without the intent buys nothing. It must not hide that an earlier one was killed.

@@ -31,7 +31,7 @@ from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking, secret_texts
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import Settings
-from chatdaddy_pulumi.provider.state import first_account, secrets_of
+from chatdaddy_pulumi.provider.state import declared_secrets, first_account, secrets_of
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
 from chatdaddy_pulumi.spec.problem import Problem
@@ -267,7 +267,7 @@ class Host:
         """
         context = self.context
         urns = context.ownership.listing(account_ids)
-        found = (secret_texts(*secrets_of(urn, context.run.saved[urn])) for urn in urns)
+        found = (secret_texts(*declared_secrets(urn, context.run.saved[urn])) for urn in urns)
         return set().union(*found)
 
     def mask(self, text: str) -> str:

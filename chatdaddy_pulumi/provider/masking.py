@@ -123,9 +123,9 @@ def secret_texts(given: Mapping[str, Any], names: Iterable[str]) -> set[str]:
     return found
 
 
-def holds_any(value: Any, texts: set[str]) -> bool:
-    """Whether one of the texts is in the value, or is one of its keys."""
-    return bool(texts) and any(one in texts for one in _texts(value, keys=True))
+def texts_of(value: Any) -> set[str]:
+    """The texts and numbers in a value, and its keys, which may be secrets."""
+    return set(_texts(value, keys=True))
 
 
 def _without(text: str, word: str) -> str:

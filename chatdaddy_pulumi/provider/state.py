@@ -42,6 +42,9 @@ INTENT = "chatdaddy-intent"
 #: The stored property that has a resource's orders. States have this name, so it never changes.
 ORDERS = "__unresolved"
 
+#: A stored input of an `Account`: by attribute, the texts that an earlier program gave as secrets.
+STILL_SECRET = "__still_secret"  # noqa: S105 - a name
+
 #: Marks the name of an argument that has secret parts but is not a secret as a whole.
 PART = "[]"
 
@@ -146,6 +149,12 @@ class StoredAccount:
             replaced=dict(said.get("__replaced") or {}),
         )
 
+    def declared_secrets(self) -> tuple[dict[str, Any], list[str]]:
+        """The arguments that were given as secrets, also by an earlier program."""
+        names = [*(self.inputs.get("__secrets") or ()), STILL_SECRET]
+        given = {one.removesuffix(PART): self.inputs.get(one.removesuffix(PART)) for one in names}
+        return given, names
+
     def secrets(self) -> tuple[dict[str, Any], list[str]]:
         """The arguments that were given as secrets: what was asked for, and what is there."""
         drift = (self.held.drift if self.held is not None else None) or {}
@@ -155,11 +164,12 @@ class StoredAccount:
             name: [one.get(name) for one in (self.inputs, self.facts, drift, ordered)]
             for name in (name.removesuffix(PART) for name in names)
         }
-        return given, names
+        given[STILL_SECRET] = self.inputs.get(STILL_SECRET)
+        return given, [*names, STILL_SECRET]
 
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
         """The outputs. Those named in `secrets` are marked, and what contains them."""
-        hidden = set(secrets)
+        hidden = {*secrets, *(self.inputs.get(STILL_SECRET) or ())}
         facts = {name: value for name, value in self.facts.items() if value is not None}
         user_id = facts.pop("user_id", None)
         nickname = facts.get("nickname") or ""
@@ -513,9 +523,16 @@ def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], li
     if type_ not in (ACCOUNT_TYPE, FLEET_TYPE):
         return {}, []
     declared = plain(outputs.get("__declared"))
-    if not isinstance(declared, Mapping) or not declared.get("__secrets"):
+    if not isinstance(declared, Mapping) or not {"__secrets", STILL_SECRET} & declared.keys():
         return {}, []
     return (StoredAccount if type_ == ACCOUNT_TYPE else StoredFleet).load(outputs).secrets()
+
+
+def declared_secrets(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The same, without what ChatDaddy shows of an `Account` and no program has declared."""
+    if type_of(urn) == ACCOUNT_TYPE:
+        return StoredAccount.load(outputs).declared_secrets()
+    return secrets_of(urn, outputs)
 
 
 def _may_hide(outputs: Mapping[str, Any]) -> bool:

@@ -24,9 +24,9 @@ class Mutant:
 MUTANTS = {
     "a token in the state": Mutant(
         "provider/account.py",
-        "        return state.dump(_secrets(news))\n",
+        "        return state.dump(_secrets(inputs))\n",
         "        debug = {'debug': f'{self._host.settings.token()}'}\n"
-        "        return {**state.dump(_secrets(news)), **debug}\n",
+        "        return {**state.dump(_secrets(inputs)), **debug}\n",
     ),
 }
 
