@@ -10,6 +10,7 @@ from chatdaddy_pulumi.client import ChatDaddyError
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.ownership import Ref
+    from chatdaddy_pulumi.lifecycle.recovery import Note
 
 
 class LifecycleError(Exception):
@@ -52,13 +53,13 @@ class OutcomeUnknown(NotDone):
     """The outcome of an earlier purchase is not known yet, so nothing is bought."""
 
     def __init__(
-        self, message: str, *, began_at: float = 0.0, until: float = 0.0, sent: bool = False
+        self, message: str, *, began_at: float = 0.0, until: float = 0.0, sent: Note | None = None
     ) -> None:
         super().__init__(message)
         #: In seconds since 1970; nothing is bought before `until`.
         self.began_at = began_at
         self.until = until
-        #: Whether this run sent the purchase.
+        #: What is known of the purchase, if this run sent it.
         self.sent = sent
 
 

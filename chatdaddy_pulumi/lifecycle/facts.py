@@ -160,11 +160,13 @@ class Claims:
         ref: Ref,
         identity: Identity | None = None,
         tier: str = "",
-        *,
-        at: float | None = None,
+        secrets: tuple[str, ...] = (),
     ) -> None:
-        """Note that a purchase for the entry is about to be sent, or may have been sent before."""
-        self.sent[ref] = Sent(self._clock() if at is None else at, "", identity, tier)
+        """Note that a purchase for the entry is about to be sent.
+
+        What was asked for is given only if the intent could not note it.
+        """
+        self.sent[ref] = Sent(self._clock(), "", identity, tier, secrets)
 
     def give_up(self, team_id: str, identity: Identity, ref: Ref) -> None:
         """Note that nothing was bought for the entry: its reservation ends."""
@@ -188,8 +190,12 @@ class Facts:
     #: Adds orders to `awaited` for entries whose nicknames were not known when the orders were
     #: sorted: some of `suspected`, or what the last run could not note. Says whether it did.
     await_late: Callable[[Mapping[Ref, AccountSpec], float], bool] = lambda *_: False
+    #: The entry's arguments that are secrets.
+    secrets_of: Callable[[Ref], tuple[str, ...]] = lambda _: ()
     #: Whether the intent has noted the entry. A purchase that it has not noted is refused.
     noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
+    #: Whether the intent could not note the entry, since its nickname was not known.
+    unnoted: Callable[[Ref], bool] = lambda _: False
     #: The accounts that carried the entry's nickname when the intent noted it.
     known_before: Callable[[Ref], Collection[str]] = lambda _: ()
     #: The entries whose old account is replaced by one of another type.

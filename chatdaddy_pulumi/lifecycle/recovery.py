@@ -27,7 +27,7 @@ LONGEST_RUN_S = 30 * 60.0
 
 
 #: The most interrupted runs in a row that an order keeps.
-_RUNS_KEPT = 20
+RUNS_KEPT = 20
 
 
 class Note(NamedTuple):
@@ -57,9 +57,11 @@ class Sent(NamedTuple):
     at: float
     #: The account that the answer named; "" if there was no answer.
     account_id: str = ""
-    #: What was asked for; None if that is not remembered.
+    #: What was asked for; None if the intent has noted it.
     identity: Identity | None = None
     tier: str = ""
+    #: See `Note`.
+    secrets: tuple[str, ...] = ()
 
     def order(self, note: Note, slowest_s: float) -> Order:
         """The order, by what was noted of it."""
@@ -107,7 +109,7 @@ class Order(NamedTuple):
         """The order after another run that may have bought."""
         if at in (self.since, *self.again):
             return self
-        return self._replace(again=(*self.again, at)[-_RUNS_KEPT:])
+        return self._replace(again=(*self.again, at)[-RUNS_KEPT:])
 
     def with_secrets(self, more: Iterable[str]) -> Order:
         """The order with more arguments that are secrets."""
@@ -232,6 +234,15 @@ class PastRuns:
         known.sort(key=lambda number: (len(self._until(number)), self._runs[number].at))
         found = [self._runs[number].sent for number in known if number not in self._settled]
         return None if None in found else [sent for sent in found if sent is not None]
+
+    @property
+    def unsettled(self) -> dict[Ref, Sent]:
+        """The purchases of all runs that are not settled, as far as they are known."""
+        found: dict[Ref, Sent] = {}
+        for number, run in self._runs.items():
+            if number not in self._settled:
+                found |= run.sent or {}
+        return found
 
     @property
     def answers(self) -> dict[str, Ref]:

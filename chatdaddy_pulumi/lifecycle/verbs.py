@@ -42,6 +42,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of
+from chatdaddy_pulumi.lifecycle.recovery import Note
 from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss
 
 if TYPE_CHECKING:
@@ -81,32 +82,35 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         raise AlreadyThere(
             f"nothing was bought: {other.label} buys an account named {spec.nickname!r} in this run"
         )
-    began_at = facts.clock()
+    began_at, tier = facts.clock(), spec.arguments.tier.value
+    after = facts.client.server_time() or 0.0
+    note = Note(spec.identity, tier, began_at, decision.known_ids, after, facts.user_id or "")
+
+    unnoted = (spec.identity, tier, facts.secrets_of(ref)) if facts.unnoted(ref) else ()
+
+    def unknown(why: object, wait_s: float) -> OutcomeUnknown:
+        return OutcomeUnknown(
+            f"it is not known whether {spec.nickname!r} was bought: {why}",
+            began_at=began_at,
+            until=facts.clock() + wait_s,
+            sent=note,
+        )
+
     try:
         account = await facts.client.accounts.purchase(
             _purchase_of(spec),
             known_ids=decision.known_ids,
-            on_send=partial(facts.claims.sends, ref, spec.identity, spec.arguments.tier.value),
+            on_send=partial(facts.claims.sends, ref, *unnoted),
         )
     except Unknown as error:
         silent = getattr(error, "silent_s", 0.0)
-        raise OutcomeUnknown(
-            f"it is not known whether {spec.nickname!r} was bought: {error}",
-            began_at=began_at,
-            # The next run looks for as long again, since listings may lag.
-            until=facts.clock() + max(_SLOWER_STILL * silent, facts.lookup_s),
-            sent=True,
-        ) from None
+        # The next run looks for as long again, since listings may lag.
+        raise unknown(error, max(_SLOWER_STILL * silent, facts.lookup_s)) from None
     except ChatDaddyError as error:
         facts.claims.give_up(facts.team_id, spec.identity, ref)
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     except Exception as error:  # as with a full disk: it may have been sent
-        raise OutcomeUnknown(
-            f"it is not known whether {spec.nickname!r} was bought: {error!r}",
-            began_at=began_at,
-            until=facts.clock() + facts.lookup_s,
-            sent=True,
-        ) from error
+        raise unknown(repr(error), facts.lookup_s) from error
     before = facts.known_before(ref)
     is_old = account.account_id in facts.ownership.held_ids or account.account_id in before
     # A search after a lost answer may find what another provider's host has bought.
@@ -114,13 +118,8 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     if is_old or buyer is not None:
         was = "was there before" if buyer is None else f"{buyer.label} has bought"
         took = facts.clock() - began_at
-        raise OutcomeUnknown(
-            f"it is not known whether {spec.nickname!r} was bought: the answer names "
-            f"{account.account_id}, which {was}",
-            began_at=began_at,
-            until=facts.clock() + max(_SLOWER_STILL * took, facts.lookup_s),
-            sent=True,
-        )
+        why = f"the answer names {account.account_id}, which {was}"
+        raise unknown(why, max(_SLOWER_STILL * took, facts.lookup_s))
     facts.bought.add(account.account_id)
     facts.view.add([account])
     return account

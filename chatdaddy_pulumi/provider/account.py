@@ -102,7 +102,7 @@ class AccountProvider:
         for warning in misspelt(reading.spec.arguments.settings or {}):
             self._host.warn(f"{short_name(urn)}: {warning}", urn)
         if hidden is not None:
-            self._host.register(urn, given.get("on_delete"), is_new=not olds)
+            self._host.register(urn, news, is_new=not olds)
             if not olds and not {*_REPLACING} & {*reading.unknown}:
                 self._replace_by_flag(urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
@@ -296,9 +296,7 @@ class AccountProvider:
         state = StoredAccount(
             replaced=self._replaced(urn),
             inputs=_stored(news),
-            order=self._host.context.unanswered(
-                *(Ref(urn), spec, error), news.get("__secrets") or ()
-            ),
+            order=self._host.context.unanswered(Ref(urn), error),
             failed=self._host.secrets.mask(f"{short_name(urn)}: {messages.told(error)}"),
         )
         number = hashlib.sha256(f"{urn}{error.began_at}".encode()).hexdigest()[:8]

@@ -138,7 +138,7 @@ class FleetProvider:
             *self._host.configuration_problems(),
         ]
         if hidden is not None:
-            self._host.register(urn, news.get("on_delete"), is_new=not olds)
+            self._host.register(urn, news, is_new=not olds)
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
         if same and texts_in(olds) == texts_for(entries_in(olds)):
             kept = {name: olds[name] for name in _ENTRIES if name in olds}
@@ -548,7 +548,7 @@ class _Comparison:
             ref, error = Ref(self.urn, key), outcome.failed.get(key)
             before = context.awaited.get(ref)
             if isinstance(error, OutcomeUnknown) and error.sent:
-                found[key] = context.unanswered(ref, spec, error, self.news.get("__secrets") or ())
+                found[key] = context.unanswered(ref, error)
             elif before is not None and before.note.identity == spec.identity:
                 found[key] = before
         return found

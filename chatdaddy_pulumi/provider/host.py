@@ -132,8 +132,8 @@ class Host:
             self._enter(run, provider)
         return self.context
 
-    def register(self, urn: str, on_delete: Any, *, is_new: bool) -> None:
-        """Note that a resource is checked in this run, and its `on_delete`.
+    def register(self, urn: str, news: Mapping[str, Any], *, is_new: bool) -> None:
+        """Note that a resource is checked in this run, with its inputs.
 
         `is_new`: whether the engine has not found it in the state.
 
@@ -142,7 +142,7 @@ class Host:
             WrongTeam: it holds an account of another team than the configured one. The intent finds
                 that for all resources, but `--target` may leave it out.
         """
-        self.context.register(urn, on_delete)
+        self.context.register(urn, news)
         if not is_new and not self.context.saved(urn):
             raise NotDone(
                 f"nothing was done: the engine finds {short_name(urn)} in the state under an "
@@ -183,7 +183,9 @@ class Host:
             awaited=context.awaited,
             suspected=context.suspected,
             await_late=context.await_late,
+            secrets_of=context.secrets_of,
             noted=context.is_noted,
+            unnoted=lambda ref: ref not in context.notes,
             known_before=context.known_before,
             replaced=context.replaced,
             is_missing=context.is_missing,

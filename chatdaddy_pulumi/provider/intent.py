@@ -43,6 +43,7 @@ from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import Checked, Created, Difference, Host, Read, id_of, urn_of
 from chatdaddy_pulumi.provider.open_orders import (
+    LATE,
     RUN,
     RUN_AT,
     OpenOrders,
@@ -61,6 +62,7 @@ from chatdaddy_pulumi.provider.state import (
     first_account,
     saved_holder,
     secret_if,
+    to_json,
     words_of,
     write_orders,
 )
@@ -72,7 +74,7 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
 
 #: Inputs of the intent that are saved in every update and never shown.
-_SAVED = (RUN, RUN_AT, ORDERS)
+_SAVED = (RUN, RUN_AT, ORDERS, LATE)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class IntentProvider:
             checked |= {name: secret_if(was_hidden, olds[name]) for name in _SAVED if name in olds}
             return Checked(checked, failures)
         with not_done("nothing was done: ChatDaddy can't be asked"):
-            await _Found(self._host, olds, news).look()
+            found = _Found(self._host, olds, news)
+            await found.look()
         context.intent_checked = True
         # The program may have declared secrets since it gave the intent its inputs.
         late = any(entry.declared.secrets for entry in context.to_note)
@@ -123,6 +126,7 @@ class IntentProvider:
             checked |= {
                 RUN: run.number,
                 RUN_AT: run.at,
+                LATE: to_json({"run": context.late_holders, "open": found.late}),
                 ORDERS: secret_if(
                     hidden or _has_secrets(context.orders), write_orders(context.orders)
                 ),
@@ -261,6 +265,10 @@ class _Found:
         self._open_orders = OpenOrders(host, self._urn, olds)
         self._login_types: dict[str, bool] = {}
 
+    @property
+    def late(self) -> Mapping[str, list[float]]:
+        return self._open_orders.late
+
     async def look(self) -> None:
         context = self._context
         facts = self._host.facts()
@@ -386,9 +394,10 @@ class _Found:
                 del orders[order_id]
 
     def _may_wait(self, order_id: OrderId) -> bool:
-        """Whether the order is for a declared entry whose nickname is not known yet."""
-        ref = order_id.ref
-        return self._context.provider_of(ref) is not None and self._context.is_late(ref)
+        """Whether the order's entry is declared, holds nothing, and its nickname is not known."""
+        context, ref = self._context, order_id.ref
+        is_declared = context.provider_of(ref) is not None
+        return is_declared and context.is_late(ref) and context.ownership.held(ref) is None
 
     def _takers(self) -> dict[Identity, Ref]:
         """The entries that may take over what no entry of this provider is known to want."""

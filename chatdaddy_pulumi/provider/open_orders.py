@@ -4,6 +4,7 @@ machine.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,15 @@ from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, PastRuns, Sent, last_made
+from chatdaddy_pulumi.lifecycle.recovery import (
+    RUNS_KEPT,
+    Note,
+    Order,
+    OrderId,
+    PastRuns,
+    Sent,
+    last_made,
+)
 from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.state import (
@@ -35,6 +44,9 @@ from chatdaddy_pulumi.spec.identity import Identity
 
 #: Inputs of the intent that are saved in every update and never shown.
 RUN, RUN_AT = "__run_number", "__run_at"
+#: The same: the resources with entries that the intent can't note: ``run``: those of this run;
+#: ``open``: those of earlier runs, as in `OpenOrders.late`. As JSON.
+LATE = "__late_names"
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,7 @@ class _SavedIntent:
         if olds is None:
             noted_at = max((note.at for note in state.notes.values()), default=0.0)
             olds = {RUN_AT: noted_at, ORDERS: write_orders(state.orders)}
+        self._olds = olds
         #: The orders that the last run may have sent, since this machine does not know.
         self.guessed: set[OrderId] = set()
         #: Until when the last run lived at least, by what it has saved.
@@ -173,25 +186,38 @@ class _SavedIntent:
         for saved, order in self._orders.items():
             order_id = OrderId(self._context.today(saved.ref), saved.identity)
             own = self._context.ownership.held(order_id.ref)
-            if own and own.account_id == self._bought_last(order_id.ref) and not order.bought:
+            # An entry that waits holds nothing else. Later it may get the order's nickname again.
+            is_another = own and own.identity != order_id.identity
+            is_another = is_another or (own and own.account_id == self._bought_last(order_id.ref))
+            if own and is_another and not order.bought:
                 order = order.besides(own.account_id)
             found[order_id] = order
         self._add_sent(found)
         return found
 
-    def late_order(self, ref: Ref, spec: AccountSpec) -> Order | None:
-        """The order that the last run may have sent for an entry that it could not note, since the
-        program did not know the nickname before the update.
-
-        This machine does not know whether the entry was there. So the entry does not wait, and a
-        person is asked about accounts that may be its own.
-        """
+    def open_late(self) -> dict[str, list[float]]:
+        """The resources for which earlier runs may have bought accounts that they could not note,
+        and when each such run began to buy."""
+        said = json.loads(_text(self._olds.get(LATE)) or "{}")
+        runs: dict[str, list[float]] = {urn: list(at) for urn, at in said.get("open", {}).items()}
         last = self._last
-        if last is None or last.known is not None or self._outcome_is_known(ref.holder):
-            return None
-        return Order(
-            Note(spec.identity, spec.arguments.tier.value, last.at), last.began, sure=False
-        )
+        if last is not None and last.known is None:
+            for urn in said.get("run", ()):
+                runs.setdefault(urn, []).append(last.began)
+        return {
+            self._context.urn_today(urn): at[-RUNS_KEPT:]
+            for urn, at in runs.items()
+            if not self._is_settled(urn, at[-1])
+        }
+
+    def _is_settled(self, urn: str, at: float) -> bool:
+        """Whether a resource's state has the outcome of what a run may have bought at that time."""
+        saved = self._saved.get(urn)
+        if saved is None:
+            return False
+        if type_of(urn) == ACCOUNT_TYPE:
+            return self._context.account(urn).held is not None
+        return _number(saved.get("__worked_at")) > at
 
     def _unnoted(self) -> Iterator[tuple[Ref, Note]]:
         """What the last run sent and could not note, as far as this machine knows."""
@@ -201,8 +227,7 @@ class _SavedIntent:
         for ref, sent in last.known.items():
             if ref in self.notes or sent.identity is None or self._outcome_is_known(ref.holder):
                 continue
-            # Whether it was a secret is not remembered.
-            yield ref, Note(sent.identity, sent.tier, last.at, secrets=ALL_SECRET)
+            yield ref, Note(sent.identity, sent.tier, last.at, secrets=sent.secrets)
 
     def _bought_last(self, ref: Ref) -> str:
         """The account that the last run bought for the entry; "" if that is not known."""
@@ -249,7 +274,8 @@ class OpenOrders:
         ]
         self._intents = [self._own, *self._others]
         self.notes = self._own.notes
-        self.late_order = self._own.late_order
+        #: See `_SavedIntent.open_late`.
+        self.late: Mapping[str, list[float]] = self._own.open_late()
 
     def find(self) -> dict[OrderId, Order]:
         """The orders in the state, without those that the state itself settles.
@@ -277,6 +303,15 @@ class OpenOrders:
             for order_id, order in left.items():
                 _add(found, order_id, order)
         return found
+
+    def late_order(self, ref: Ref, spec: AccountSpec) -> Order | None:
+        """The order that an earlier run may have sent for an entry that it could not note."""
+        if ref.holder not in self.late:
+            return None
+        first, *again = self.late[ref.holder]
+        note = Note(spec.identity, spec.arguments.tier.value, first)
+        until = max(first, *again, first) + self._slowest_s
+        return Order(note, first, until, tuple(again), sure=False)
 
     def wait_longer(self, orders: dict[OrderId, Order], facts: Facts) -> None:
         """Wait for what a run of another machine sent at its end, as far as it is seen to live."""
@@ -388,6 +423,13 @@ class OrdersAtRemoval:
             # An order that is older than the note may be of an account that is replaced.
             if order_id not in state.orders or note.at > state.orders[order_id].latest:
                 kept.append((order_id, Order(note, note.at), None))
+        for ref, sent in self._runs.unsettled.items():
+            order_id = OrderId(ref, sent.identity or Identity("", ""))
+            if sent.identity is None or ref in state.notes or order_id in state.orders:
+                continue
+            note = Note(sent.identity, sent.tier, sent.at, secrets=sent.secrets)
+            unnoted = sent.order(note, self._slowest_s)._replace(sure=False)
+            kept.append((order_id, unnoted, unnoted))
         for saved, order, left in kept:
             ref = saved.ref._replace(holder=self._today.get(saved.ref.holder, saved.ref.holder))
             own = self._held.get(ref, [])

@@ -8,7 +8,7 @@ processes. Each host has one `RunContext`, which is passed to all functions.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -82,6 +82,14 @@ class Declared:
         """The identities of its entries, by key; None while the program does not know them."""
         late = self.kind == "fleet" and self.given.get("accounts") in (None, UNKNOWN)
         return None if late else entries(self.kind, self.given)
+
+
+def _entries_of(declared: Declared) -> Iterator[tuple[Ref, DeclaredIdentity | None]]:
+    """The entries; one that is None if the program does not know which there are."""
+    if declared.entries is None:
+        yield Ref(declared.urn), None
+    for key, said in (declared.entries or {}).items():
+        yield Ref(declared.urn, key), said
 
 
 def removal_of(said: Any) -> OnDelete | None:
@@ -177,13 +185,15 @@ class RunContext:
     #: See `Host.refreshed`.
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
     _on_delete: dict[str, Any] = field(default_factory=dict)
+    _secrets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
     _fleets: dict[str, StoredFleet] = field(default_factory=dict)
 
-    def register(self, urn: str, on_delete: Any) -> None:
-        """Note that a resource is checked in this run, and its `on_delete`."""
+    def register(self, urn: str, news: Mapping[str, Any]) -> None:
+        """Note that a resource is checked in this run, with its inputs."""
         self.checked.add(urn)
-        self._on_delete[urn] = on_delete
+        self._on_delete[urn] = news.get("on_delete")
+        self._secrets[urn] = tuple(news.get("__secrets") or ())
         if self.declared(urn) is None:
             self.read_again()
 
@@ -205,19 +215,21 @@ class RunContext:
             return None
         return removal_of(self._on_delete.get(declared.urn, declared.given.get("on_delete")))
 
-    def unanswered(
-        self, ref: Ref, spec: AccountSpec, error: OutcomeUnknown, secrets: Iterable[str]
-    ) -> Order:
-        """The order for a purchase of this run that had no answer; `secrets`: see `Note`."""
-        note = self.notes.get(ref)
-        if note is None:
-            note = Note(spec.identity, spec.arguments.tier.value, error.began_at)
-        return Order(note.with_secrets(secrets), error.began_at, error.until)
+    def secrets_of(self, ref: Ref) -> tuple[str, ...]:
+        """The arguments of the entry's resource that the program gives as secrets."""
+        declared = self.declared(ref.holder)
+        return self._secrets.get(ref.holder) or (() if declared is None else declared.secrets)
+
+    def unanswered(self, ref: Ref, error: OutcomeUnknown) -> Order:
+        """The order for a purchase of this run that had no answer."""
+        note = self.notes.get(ref) or error.sent
+        assert note is not None
+        return Order(note.with_secrets(self.secrets_of(ref)), error.began_at, error.until)
 
     def await_order(self, ref: Ref, order: Order) -> None:
         """Let an entry wait for an order."""
-        declared, own = self.declared(ref.holder), self.ownership.held(ref)
-        order = order._replace(unawaited=False).with_secrets(declared.secrets if declared else ())
+        own = self.ownership.held(ref)
+        order = order._replace(unawaited=False).with_secrets(self.secrets_of(ref))
         # What the entry holds while it waits is not the result.
         self.awaited[ref] = order if own is None else order.besides(own.account_id)
 
@@ -230,15 +242,25 @@ class RunContext:
         found = {ref: self.suspected.pop(order_id) for ref, order_id in theirs.items()}
         for ref, spec in late.items():
             order = found.get(ref) or self.late_order(ref, spec)
-            if order is not None and ref not in found:
-                # The next run on this machine must know it, too.
-                note = order.note
-                self.run.claims.sends(ref, note.identity, note.tier, at=order.since)
             if order is not None:
                 too_long = order.until > self.run.at + patience_s
                 idle = too_long or bool(order.missing_since)
                 self.await_order(ref, order._replace(idle=idle))
         return any(ref in self.awaited for ref in late)
+
+    @property
+    def late_holders(self) -> list[str]:
+        """The resources of this provider that may buy for entries whose nicknames are not known."""
+        return [
+            one.urn
+            for one in self.run.declared
+            if one.provider == self.provider
+            and not self.is_settled(one)
+            and any(
+                said is None or (said.identity is None and self.ownership.held(ref) is None)
+                for ref, said in _entries_of(one)
+            )
+        ]
 
     def keeps_orders(self, declared: Declared | None) -> bool:
         """Whether the intent stays and keeps the orders of a resource that is removed."""

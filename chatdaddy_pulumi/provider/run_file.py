@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sqlite3
 import stat
 import tempfile
@@ -20,6 +19,7 @@ from dataclasses import fields
 from functools import cached_property
 from glob import escape
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.errors import NotDone
@@ -133,7 +133,7 @@ class RunFile(Claims):
         """
         home = folder()
         _remove_old(home)
-        number = secrets.token_hex(8)
+        number = token_hex(8)
         path = home / f"{_port(engine)}-{number}.db"
         _make_empty(path)
         made = cls(path)
@@ -286,7 +286,7 @@ class RunFile(Claims):
         with _full_disk():
             other = self.claim(account_id, ref)
             if other is None:
-                self._note_begun("=", ref, None, account_id)
+                self._note_begun("=", ref, account_id)
                 self.fulfil(account_id, ref)
         return other
 
@@ -322,10 +322,9 @@ class RunFile(Claims):
         ref: Ref,
         identity: Identity | None = None,
         tier: str = "",
-        *,
-        at: float | None = None,
+        secrets: tuple[str, ...] = (),
     ) -> None:
-        self._note_begun("+", ref, at, [*identity, tier] if identity else [])
+        self._note_begun("+", ref, [identity, tier, secrets])
 
     def give_up(self, team_id: str, identity: Identity, ref: Ref) -> None:
         with _full_disk():
@@ -340,11 +339,11 @@ class RunFile(Claims):
     def _begun_path(self) -> Path:
         return self.path.with_name(f"{self.path.name}-begun")
 
-    def _note_begun(self, what: str, ref: Ref, at: float | None = None, more: Any = None) -> None:
+    def _note_begun(self, what: str, ref: Ref, more: Any = None) -> None:
         """Append a line to a file that outlives the process. Thousands of lines take no time."""
         if self._begun_fd is None:
             self._begun_fd = os.open(self._begun_path, os.O_WRONLY | os.O_APPEND)
-        line = json.dumps([what, *ref, time.time() if at is None else at, more])
+        line = json.dumps([what, *ref, time.time(), more])
         os.write(self._begun_fd, f"{line}\n".encode())
 
     def begun(self) -> Mapping[Ref, Sent]:
@@ -362,8 +361,9 @@ class RunFile(Claims):
             if what == "=":
                 found[ref] = before._replace(at=at, account_id=more)
             elif what == "+":
-                *identity, tier = more or [""]
-                found[ref] = Sent(at, "", Identity(*identity) if identity else None, tier)
+                identity, tier, secrets = more
+                wanted = None if identity is None else Identity(*identity)
+                found[ref] = Sent(at, "", wanted, tier, tuple(secrets))
         return found
 
 

@@ -160,7 +160,7 @@ class StoredAccount:
         drift = (self.held.drift if self.held is not None else None) or {}
         names = list(self.inputs.get("__secrets") or ())
         ordered = {} if self.order is None else {"nickname": self.order.note.identity.nickname}
-        given = {
+        given: dict[str, Any] = {
             name: [one.get(name) for one in (self.inputs, self.facts, drift, ordered)]
             for name in (name.removesuffix(PART) for name in names)
         }

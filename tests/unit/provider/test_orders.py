@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import PaymentRequired, UnknownPurchase
+from chatdaddy_pulumi.client import PaymentRequired
 from tests.support.provider import (
     Failed,
     Killed,
-    Late,
     Program,
     Refused,
     Stack,
@@ -109,71 +108,6 @@ def test_a_purchase_that_ends_with_an_unexpected_error_is_looked_for(
     stack.up(program)
     assert team.purchases == 1
     assert stack.all_ids() == team.live()
-
-
-# --- nicknames that are known only in the update, which the intent can't note
-
-
-LATE_ENTRY = allow({"k": {"nickname": Late("a")}})
-LATE_ACCOUNT: Program = {"b": account(nickname=Late("a"), existing="allow")}
-LATE = pytest.mark.parametrize("program", [LATE_ENTRY, LATE_ACCOUNT], ids=["entry", "account"])
-
-
-@LATE
-def test_a_late_nickname_waits_for_a_purchase_without_an_answer(
-    team: Team, stack: Stack, program: Program
-) -> None:
-    def lose(is_done: bool) -> None:
-        raise UnknownPurchase("no answer", call="POST /im/accounts", began_at=team.clock)
-
-    team.on_purchase = lose
-    stack.up(program)
-    team.on_purchase = lambda _done: None
-    stack.move_to_another_machine()
-    team.clock += 1
-    late = team.buy("a", by="us").account_id
-    stack.up(program)
-    assert stack.all_ids() == {late}
-    assert team.purchases == 0
-
-
-@LATE
-@pytest.mark.parametrize("done", [False, True])
-def test_a_late_nickname_whose_purchase_was_killed_is_not_bought_again(
-    team: Team, stack: Stack, program: Program, done: bool
-) -> None:
-    killed_up(team, stack, program, done=done)
-    team.clock += 5 * MINUTE
-    bought = team.purchases
-    for _ in range(2):
-        with suppress(Failed):
-            stack.up(program)
-    assert team.purchases == bought
-    if not done:
-        team.clock += 11 * MINUTE
-        stack.up(program)
-        assert team.purchases == 1
-
-
-@LATE
-def test_another_machine_asks_about_a_late_nickname(
-    team: Team, stack: Stack, program: Program
-) -> None:
-    killed_up(team, stack, program)
-    (bought,) = team.live()
-    stack.move_to_another_machine()
-    for _ in range(2):
-        assert bought in problem(stack, program)
-    assert team.purchases == 1
-
-
-def problem(stack: Stack, program: Program) -> str:
-    """Why an update does not do all that the program says; "" if it does."""
-    try:
-        stack.up(program)
-    except Failed as error:
-        return str(error)
-    return "".join(line for name in program for line in stack.failed(name).values())
 
 
 # --- purchases that may be in progress

@@ -11,7 +11,6 @@ import pytest
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Sent
 from chatdaddy_pulumi.lifecycle.urns import root_of
 from chatdaddy_pulumi.provider import run_file
 from chatdaddy_pulumi.provider.run_context import Declared
@@ -99,12 +98,15 @@ def test_a_full_disk_does_not_lose_what_was_bought(monkeypatch: pytest.MonkeyPat
 
 def test_a_later_run_knows_what_was_asked_for() -> None:
     run = a_run()
-    run.sends(ALICE, Identity("alice", "wa"), "a tier", at=1.0)
-    assert begun_in(run.number) == {ALICE: Sent(1.0, "", Identity("alice", "wa"), "a tier")}
+    wanted = Identity("alice", "wa"), "a tier", ("nickname",)
+    run.sends(ALICE, *wanted)
+    found = begun_in(run.number)
+    assert found is not None
+    assert found[ALICE][1:] == ("", *wanted)
     run.bought("acc1", ALICE)
     found = begun_in(run.number)
     assert found is not None
-    assert found[ALICE][1:] == ("acc1", Identity("alice", "wa"), "a tier")
+    assert found[ALICE][1:] == ("acc1", *wanted)
 
 
 def test_a_later_run_knows_when_it_was_sent() -> None:
