@@ -48,6 +48,9 @@ RUN, RUN_AT = "__run_number", "__run_at"
 #: ``open``: those of earlier runs, as in `OpenOrders.late`. As JSON.
 LATE = "__late_names"
 
+#: For how long an account that the state does not name is asked about, in seconds.
+_REMEMBERED_S = 7 * 24 * 3600.0
+
 
 @dataclass(frozen=True)
 class _LastRun:
@@ -146,6 +149,7 @@ class _SavedIntent:
             noted_at = max((note.at for note in state.notes.values()), default=0.0)
             olds = {RUN_AT: noted_at, ORDERS: write_orders(state.orders)}
         self._olds = olds
+        self._run_at = host.context.run.at
         #: The orders that the last run may have sent, since this machine does not know.
         self.guessed: set[OrderId] = set()
         #: Until when the last run lived at least, by what it has saved.
@@ -207,7 +211,7 @@ class _SavedIntent:
         return {
             self._context.urn_today(urn): at[-RUNS_KEPT:]
             for urn, at in runs.items()
-            if not self._is_settled(urn, at[-1])
+            if not self._is_settled(urn, at[-1]) and self._run_at - at[-1] < _REMEMBERED_S
         }
 
     def _is_settled(self, urn: str, at: float) -> bool:
