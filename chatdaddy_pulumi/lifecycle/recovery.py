@@ -10,7 +10,7 @@ order even if the entry is changed or removed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -238,22 +238,17 @@ class PastRuns:
     @property
     def unsettled(self) -> dict[Ref, Sent]:
         """The purchases of all runs that are not settled, as far as they are known."""
-        found: dict[Ref, Sent] = {}
-        for number, run in self._runs.items():
-            if number not in self._settled:
-                found |= run.sent or {}
-        return found
+        return dict(self._not_settled())
 
     @property
     def answers(self) -> dict[str, Ref]:
         """The entry for which each account was bought, as far as it is known and not settled."""
-        return {
-            sent.account_id: ref
-            for number, run in self._runs.items()
-            if number not in self._settled
-            for ref, sent in (run.sent or {}).items()
-            if sent.account_id
-        }
+        return {sent.account_id: ref for ref, sent in self._not_settled() if sent.account_id}
+
+    def _not_settled(self) -> Iterator[tuple[Ref, Sent]]:
+        for number, run in self._runs.items():
+            if number not in self._settled:
+                yield from (run.sent or {}).items()
 
     def _until(self, number: str) -> set[str]:
         """The run, and all known ones before it."""

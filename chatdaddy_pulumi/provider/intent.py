@@ -116,8 +116,8 @@ class IntentProvider:
             await found.look()
         context.intent_checked = True
         # The program may have declared secrets since it gave the intent its inputs.
-        late = any(entry.declared.secrets for entry in context.to_note)
-        hidden = bool(news.get("__secrets")) or late
+        declared = any(entry.declared.secrets for entry in context.to_note)
+        hidden = bool(news.get("__secrets")) or declared
         run.claims.take_part(urn, seen_runs(olds, run.saved))
         if run.preview:
             # Unknown in a preview, so that `pulumi up --plan` accepts another moment.

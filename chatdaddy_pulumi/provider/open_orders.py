@@ -139,7 +139,6 @@ class _SavedIntent:
 
     def __init__(self, host: Host, urn: str, olds: Mapping[str, Any] | None = None) -> None:
         """`olds`: its inputs; None for the intent of another provider, which can't be read."""
-        self._host = host
         self._context = host.context
         self._saved = host.context.run.saved
         self._slowest_s = host.settings.options().slowest_purchase_s
@@ -149,7 +148,6 @@ class _SavedIntent:
             noted_at = max((note.at for note in state.notes.values()), default=0.0)
             olds = {RUN_AT: noted_at, ORDERS: write_orders(state.orders)}
         self._olds = olds
-        self._run_at = host.context.run.at
         #: The orders that the last run may have sent, since this machine does not know.
         self.guessed: set[OrderId] = set()
         #: Until when the last run lived at least, by what it has saved.
@@ -191,10 +189,10 @@ class _SavedIntent:
             order_id = OrderId(self._context.today(saved.ref), saved.identity)
             own = self._context.ownership.held(order_id.ref)
             # An entry that waits holds nothing else. Later it may get the order's nickname again.
-            is_another = own and own.identity != order_id.identity
-            is_another = is_another or (own and own.account_id == self._bought_last(order_id.ref))
-            if own and is_another and not order.bought:
-                order = order.besides(own.account_id)
+            if own and not order.bought:
+                is_other = own.identity != order_id.identity
+                if is_other or own.account_id == self._bought_last(order_id.ref):
+                    order = order.besides(own.account_id)
             found[order_id] = order
         self._add_sent(found)
         return found
@@ -211,7 +209,7 @@ class _SavedIntent:
         return {
             self._context.urn_today(urn): at[-RUNS_KEPT:]
             for urn, at in runs.items()
-            if not self._is_settled(urn, at[-1]) and self._run_at - at[-1] < _REMEMBERED_S
+            if not self._is_settled(urn, at[-1]) and self._context.run.at - at[-1] < _REMEMBERED_S
         }
 
     def _is_settled(self, urn: str, at: float) -> bool:
@@ -312,10 +310,10 @@ class OpenOrders:
         """The order that an earlier run may have sent for an entry that it could not note."""
         if ref.holder not in self.late:
             return None
-        first, *again = self.late[ref.holder]
-        note = Note(spec.identity, spec.arguments.tier.value, first)
-        until = max(first, *again, first) + self._slowest_s
-        return Order(note, first, until, tuple(again), sure=False)
+        began = self.late[ref.holder]
+        note = Note(spec.identity, spec.arguments.tier.value, began[0])
+        until = max(began) + self._slowest_s
+        return Order(note, began[0], until, tuple(began[1:]), sure=False)
 
     def wait_longer(self, orders: dict[OrderId, Order], facts: Facts) -> None:
         """Wait for what a run of another machine sent at its end, as far as it is seen to live."""
