@@ -355,15 +355,18 @@ class RunFile(Claims):
         found: dict[Ref, Sent] = {}
         # One call for all lines, since there may be tens of thousands.
         lines = self._begun_path.read_text("utf-8").removesuffix("\n").replace("\n", ",")
-        for what, holder, key, at, more in json.loads(f"[{lines}]"):
-            ref = Ref(holder, key)
-            before = found.pop(ref, Sent(at))
-            if what == "=":
-                found[ref] = before._replace(at=at, account_id=more)
-            elif what == "+":
-                identity, tier, secrets = more
-                wanted = None if identity is None else Identity(*identity)
-                found[ref] = Sent(at, "", wanted, tier, tuple(secrets))
+        try:
+            for what, holder, key, at, more in json.loads(f"[{lines}]"):
+                ref = Ref(holder, key)
+                before = found.pop(ref, Sent(at))
+                if what == "=":
+                    found[ref] = before._replace(at=at, account_id=more)
+                elif what == "+":
+                    identity, tier, secrets = more
+                    wanted = None if identity is None else Identity(*identity)
+                    found[ref] = Sent(at, "", wanted, tier, tuple(secrets))
+        except TypeError as error:
+            raise ValueError(f"{self._begun_path} has a line of another form") from error
         return found
 
 

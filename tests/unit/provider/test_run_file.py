@@ -150,11 +150,16 @@ def test_a_destroy_finds_what_the_runs_of_its_stack_sent() -> None:
     assert begun_for(INTENT).answers == {"acc1": BOB}
 
 
+#: A line that is cut off, and one of another version of the package.
+DAMAGED = ('["+", "urn', '["+", "urn", "", 1.0, ["alice", "wa", "a tier"]]\n', '["+", 1]\n', "1\n")
+
+
+@pytest.mark.parametrize("line", DAMAGED)
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_a_destroy_does_not_trust_a_damaged_file(damaged: int) -> None:
+def test_a_destroy_does_not_trust_a_damaged_file(damaged: int, line: str) -> None:
     first = a_run_with()
     second = a_run_with(seen=[first])
-    (first, second)[damaged]._begun_path.write_text('["+", "urn')
+    (first, second)[damaged]._begun_path.write_text(line)
     assert open_since(first) is None
 
 
@@ -251,13 +256,14 @@ def test_a_host_waits_for_the_file_until_it_has_the_declarations(
     assert len(waits) == 2
 
 
+@pytest.mark.parametrize("line", DAMAGED)
 @pytest.mark.parametrize("sent_after", [0, 1])
-def test_a_damaged_file_is_ignored(sent_after: int) -> None:
+def test_a_damaged_file_is_ignored(sent_after: int, line: str) -> None:
     """A full disk cuts a line off, and the next line follows it."""
     run = a_run()
     run.sends(ALICE)
     (path,) = run.path.parent.glob("*-begun")
-    path.write_text(path.read_text() + '["+", "urn')
+    path.write_text(path.read_text() + line)
     for _ in range(sent_after):
         run.sends(BOB)
     assert begun_in(run.number) is None
