@@ -110,8 +110,10 @@ class Claims:
         return None if first == ref else first
 
     def fulfil(self, account_id: str, ref: Ref) -> None:
-        """Note that the entry has the account now, bought or taken over."""
-        self._claims[account_id] = Claim(ref, True)
+        """Note that the entry has the account now, bought or taken over; not if another entry has
+        claimed it."""
+        if self._claims.get(account_id, Claim(ref, False)).ref == ref:
+            self._claims[account_id] = Claim(ref, True)
 
     def finish(self, holder: str) -> None:
         """Note that a resource has bought and taken over all that it does in this run.

@@ -82,6 +82,8 @@ class RunFile(Claims):
         #: The outputs of this package's resources in the saved state, as the program has read them.
         self.saved: Mapping[str, Any] = {}
         self._begun_fd: int | None = None
+        #: Whether a step of this process failed, in case the file can't be written.
+        self._failed_here = False
 
     @cached_property
     def _database(self) -> sqlite3.Connection:
@@ -228,8 +230,9 @@ class RunFile(Claims):
             self._note("done")
 
     def take_part(self, intent: str, seen: Mapping[str, float]) -> None:
-        self._note(f"intent {intent}")
-        self._database.executemany("insert or ignore into seen values (?, ?)", seen.items())
+        with _refused_if_full():
+            self._note(f"intent {intent}")
+            self._database.executemany("insert or ignore into seen values (?, ?)", seen.items())
 
     def ended_with(self, intent: str) -> bool:
         took_part = bool(self.fact(f"intent {intent}"))
@@ -252,15 +255,21 @@ class RunFile(Claims):
 
     @property
     def failed(self) -> bool:
-        return bool(self.fact("failed"))
+        return self._failed_here or bool(self.fact("failed"))
 
     def fail(self) -> None:
-        self._note("failed")
+        self._failed_here = True
+        with _full_disk():
+            self._note("failed")
 
     def _note(self, fact: str) -> None:
         self._database.execute("insert or ignore into facts values (?, 'true')", (fact,))
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
+        with _refused_if_full():
+            return self._claim(account_id, ref)
+
+    def _claim(self, account_id: str, ref: Ref) -> Ref | None:
         with self._writing() as connection:
             connection.execute(
                 "insert or ignore into claims values (?, ?, ?, 0)", (account_id, *ref)
@@ -270,13 +279,23 @@ class RunFile(Claims):
         return None if first == ref else first
 
     def fulfil(self, account_id: str, ref: Ref) -> None:
-        self._database.execute(
-            "insert or replace into claims values (?, ?, ?, 1)", (account_id, *ref)
-        )
+        with _full_disk():
+            self._database.execute(
+                "insert into claims values (?, ?, ?, 1) on conflict (account_id) do update "
+                "set fulfilled = 1 where holder = excluded.holder and key = excluded.key",
+                (account_id, *ref),
+            )
 
     def finish(self, holder: str) -> None:
         with _full_disk():
             self._note(f"finished {holder}")
+
+    def know(self, holder: str) -> None:
+        with _full_disk():
+            self._note(f"known {holder}")
+
+    def is_known(self, holder: str) -> bool:
+        return bool(self.fact(f"known {holder}"))
 
     def finished(self, holder: str) -> bool:
         return bool(self.fact(f"finished {holder}"))
@@ -284,7 +303,7 @@ class RunFile(Claims):
     def bought(self, account_id: str, ref: Ref) -> Ref | None:
         other: Ref | None = None
         with _full_disk():
-            other = self.claim(account_id, ref)
+            other = self._claim(account_id, ref)
             if other is None:
                 self._note_begun("=", ref, account_id)
                 self.fulfil(account_id, ref)
@@ -303,7 +322,7 @@ class RunFile(Claims):
         return None if row is None else str(row[0])
 
     def reserve(self, team_id: str, identity: Identity, ref: Ref) -> Ref | None:
-        with self._writing() as connection:
+        with _refused_if_full(), self._writing() as connection:
             connection.execute(
                 "insert or ignore into reserved values (?, ?, ?, ?, ?)", (team_id, *identity, *ref)
             )
@@ -376,9 +395,25 @@ def _make_empty(path: Path) -> None:
     # No other process may look at it while its mode is set.
     new = path.with_name(f"{path.name}-new")
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    with closing(sqlite3.connect(new)) as connection:
-        connection.execute("pragma journal_mode=wal")
-    new.rename(path)
+    try:
+        with closing(sqlite3.connect(new)) as connection:
+            connection.execute("pragma journal_mode=wal")
+        new.rename(path)
+    except BaseException:
+        new.unlink()
+        raise
+
+
+@contextmanager
+def _refused_if_full() -> Iterator[None]:
+    """Do nothing at ChatDaddy if the other hosts can't be told of it."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise NotDone(
+            f"nothing was done: the file of this run can't be written: {error}. Is the disk of "
+            f"{tempfile.gettempdir()} full? Make room there, and run it again"
+        ) from error
 
 
 def _full_disk() -> AbstractContextManager[None]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
+from tempfile import gettempdir
 from typing import Any, Literal
 
 import pulumi
@@ -504,10 +506,10 @@ class Program:
                 declared=declared,
                 secret_settings=secret_settings(),
             )
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             raise pulumi.RunError(
-                f"ChatDaddy: the run's file can't be made: {error}. Nothing was done. Set TMPDIR "
-                "to a folder of your own"
+                f"ChatDaddy: the run's file can't be made: {error}. Nothing was done. Make room in "
+                f"{gettempdir()}, or set TMPDIR to another folder of your own"
             ) from None
         return made
 

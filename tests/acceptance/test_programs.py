@@ -191,3 +191,16 @@ def test_hooks_of_the_program_run_once(case: Case) -> None:
     )
     case.up(hook, "Account('alice', opts=pulumi.ResourceOptions(hooks=hooks))")
     assert file.read_text() == "alice"
+
+
+def test_a_full_disk_is_told_in_a_line(case: Case) -> None:
+    told = case.up(
+        "import resource, signal",
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))",
+        "Account('a')",
+        fails=True,
+    )
+    assert "Make room in" in told
+    assert "Traceback" not in told
+    assert not case.server.accounts()
