@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Order, OrderId, Sent
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent
 from chatdaddy_pulumi.lifecycle.team_view import TeamView
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity
@@ -157,18 +157,12 @@ class Claims:
         """The entry that has reserved the nickname and type in this run."""
         return self._reserved.get((team_id, identity))
 
-    def sends(
-        self,
-        ref: Ref,
-        identity: Identity | None = None,
-        tier: str = "",
-        secrets: tuple[str, ...] = (),
-    ) -> None:
+    def sends(self, ref: Ref, note: Note | None = None) -> None:
         """Note that a purchase for the entry is about to be sent.
 
-        What was asked for is given only if the intent could not note it.
+        `note`: what is asked for, if the intent could not note it.
         """
-        self.sent[ref] = Sent(self._clock(), "", identity, tier, secrets)
+        self.sent[ref] = Sent(self._clock(), "", note)
 
     def give_up(self, team_id: str, identity: Identity, ref: Ref) -> None:
         """Note that nothing was bought for the entry: its reservation ends."""

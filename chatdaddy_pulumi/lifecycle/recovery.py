@@ -10,8 +10,8 @@ order even if the entry is changed or removed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatdaddy_pulumi.client.clocks import CLOCKS_APART_S, SERVERS_APART_S
@@ -58,10 +58,7 @@ class Sent(NamedTuple):
     #: The account that the answer named; "" if there was no answer.
     account_id: str = ""
     #: What was asked for; None if the intent has noted it.
-    identity: Identity | None = None
-    tier: str = ""
-    #: See `Note`.
-    secrets: tuple[str, ...] = ()
+    note: Note | None = None
 
     def order(self, note: Note, slowest_s: float) -> Order:
         """The order, by what was noted of it."""
@@ -76,6 +73,25 @@ class OrderId(NamedTuple):
     #: The entry that it is for.
     ref: Ref
     identity: Identity
+
+
+@dataclass(frozen=True)
+class Unnoted:
+    """The resources for which an intent can't note what they may buy, since the program does not
+    know their nicknames before the update."""
+
+    #: Those of the runs since the intent was saved; with the account that an `Account` held then.
+    buying: Mapping[str, str] = field(default_factory=dict)
+    #: When the intent was saved, in seconds since 1970.
+    at: float = 0.0
+    #: Those for which earlier runs may have bought, with the times when these began to buy.
+    open: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def covers(self, other: Unnoted) -> bool:
+        """Whether it names all that the other one names."""
+        return other.buying.items() <= self.buying.items() and all(
+            set(at) <= set(self.open.get(urn, ())) for urn, at in other.open.items()
+        )
 
 
 class Order(NamedTuple):
@@ -346,6 +362,26 @@ def suspects(
             )
         )
     }
+
+
+def made_by_runs(
+    began: Iterable[float],
+    accounts: Iterable[ObservedAccount],
+    user_id: str | None,
+) -> list[ObservedAccount]:
+    """The accounts that runs may have bought which began to buy then, whatever they asked for."""
+    times = list(began)
+    return [
+        account
+        for account in sorted(accounts, key=lambda account: account.account_id)
+        if account.live
+        and account.created_by in (None, user_id or account.created_by)
+        and any(
+            account.created_at_s is None
+            or -CLOCKS_APART_S <= account.created_at_s - at <= LONGEST_RUN_S
+            for at in times
+        )
+    ]
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,13 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         )
     began_at, tier = facts.clock(), spec.arguments.tier.value
     after = facts.client.server_time() or 0.0
-    note = Note(spec.identity, tier, began_at, decision.known_ids, after, facts.user_id or "")
-
-    unnoted = (spec.identity, tier, facts.secrets_of(ref)) if facts.unnoted(ref) else ()
+    # The account that it replaces may have another nickname by now, or no listing may show it.
+    own = facts.ownership.held(ref)
+    before = {*decision.known_ids, *([own.account_id] if own is not None else [])}
+    note = Note(
+        *(spec.identity, tier, began_at, tuple(sorted(before)), after, facts.user_id or ""),
+        secrets=facts.secrets_of(ref),
+    )
 
     def unknown(why: object, wait_s: float) -> OutcomeUnknown:
         return OutcomeUnknown(
@@ -100,7 +104,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         account = await facts.client.accounts.purchase(
             _purchase_of(spec),
             known_ids=decision.known_ids,
-            on_send=partial(facts.claims.sends, ref, *unnoted),
+            on_send=partial(facts.claims.sends, ref, note if facts.unnoted(ref) else None),
         )
     except Unknown as error:
         silent = getattr(error, "silent_s", 0.0)
@@ -111,8 +115,8 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     except Exception as error:  # as with a full disk: it may have been sent
         raise unknown(repr(error), facts.lookup_s) from error
-    before = facts.known_before(ref)
-    is_old = account.account_id in facts.ownership.held_ids or account.account_id in before
+    noted = facts.known_before(ref)
+    is_old = account.account_id in facts.ownership.held_ids or account.account_id in noted
     # A search after a lost answer may find what another provider's host has bought.
     buyer = None if is_old else facts.claims.bought(account.account_id, ref)
     if is_old or buyer is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -25,7 +25,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Order, PastRuns, Sent, suspects
+from chatdaddy_pulumi.lifecycle.recovery import Order, PastRuns, Sent, made_by_runs, suspects
 from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking, secret_texts
@@ -215,8 +215,8 @@ class Host:
         orders: Iterable[Order],
         taken: Collection[str] = (),
         takers: Mapping[Identity, Ref] = _NO_TAKERS,
-    ) -> None:
-        """Name what an interrupted run may have bought, and no entry has or asks for.
+    ) -> set[str]:
+        """Name what an interrupted run may have bought, and no entry has or asks for; return it.
 
         `takers`: entries of other providers that may take it over in this run.
         """
@@ -226,6 +226,30 @@ class Host:
                 taker = takers.get(identity_of(account.nickname, account.type))
                 told = "" if taker is None else taker.label
                 self.warn(messages.suspect(account_id, account.nickname, told))
+        return {*found}
+
+    async def name_unnoted(
+        self,
+        facts: Facts,
+        began: Mapping[str, Sequence[float]],
+        taken: Collection[str] = (),
+    ) -> None:
+        """Name the accounts that no entry has, and that runs may have bought for resources whose
+        nicknames were not known.
+
+        `began`: the resources, with the times when the runs began to buy.
+        """
+        with not_done("the accounts can't be read"):
+            accounts = await facts.client.accounts.snapshot(max_age=60)
+            user_id = await facts.client.user_id()
+        times = [at for one in began.values() for at in one]
+        found = [
+            one.account_id
+            for one in made_by_runs(times, accounts.values(), user_id)
+            if one.account_id not in taken and is_free(facts, one.account_id)
+        ]
+        if found:
+            self.warn(messages.unnoted(sorted(map(short_name, began)), found))
 
     def removes(
         self,

@@ -33,6 +33,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
     Order,
     OrderId,
+    Unnoted,
     assign,
     came_to_nothing,
     suspects,
@@ -43,7 +44,7 @@ from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.host import Checked, Created, Difference, Host, Read, id_of, urn_of
 from chatdaddy_pulumi.provider.open_orders import (
-    LATE,
+    BUYING,
     RUN,
     RUN_AT,
     OpenOrders,
@@ -74,7 +75,7 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
 
 #: Inputs of the intent that are saved in every update and never shown.
-_SAVED = (RUN, RUN_AT, ORDERS, LATE)
+_SAVED = (RUN, RUN_AT, ORDERS, BUYING)
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class IntentProvider:
             checked |= {
                 RUN: run.number,
                 RUN_AT: run.at,
-                LATE: to_json({"run": context.late_holders, "open": found.late}),
+                BUYING: to_json(context.unnoted.buying),
                 ORDERS: secret_if(
                     hidden or _has_secrets(context.orders), write_orders(context.orders)
                 ),
@@ -134,24 +135,28 @@ class IntentProvider:
         if hidden:
             checked["__secrets"] = True
             checked |= {"buys": "secret"} if "buys" in checked else {}
-        if context.to_note:
+        if context.to_note or context.buys_unnoted:
             names = sorted(entry.ref.label for entry in context.to_note)
             # With a digest of secret names, a guess could be checked. The run makes it unique.
             said = "\n".join([run.number, str(run.at), *([] if hidden else names)])
             digest = hashlib.sha256(said.encode()).hexdigest()[:12]
             checked["noted"] = UNKNOWN if run.preview else digest
+        if context.to_note:
             checked["buys"] = "secret" if hidden else visible(listed(names))
         return Checked(checked, [])
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
         hides_more = news.get("__secrets") and not olds.get("__secrets")
-        changes = olds.get("noted") != news.get("noted") or hides_more or self._lacks_orders(olds)
+        changes = olds.get("noted") != news.get("noted") or hides_more or self._lacks(olds)
         return Difference(bool(changes))
 
-    def _lacks_orders(self, outputs: Mapping[str, Any]) -> bool:
-        """Whether the outputs lack an order that no entry has: its removal gets nothing else."""
+    def _lacks(self, outputs: Mapping[str, Any]) -> bool:
+        """Whether the outputs lack a resource that can't be noted, or an order that no entry has:
+        its removal gets nothing else."""
         context = self._host.context
-        saved = StoredIntent.load(outputs) if context.suspected else StoredIntent()
+        saved = StoredIntent.load(outputs)
+        if not saved.unnoted.covers(context.unnoted):
+            return True
         for order_id, order in context.suspected.items():
             known = saved.orders.get(order_id)
             if known is not None:
@@ -209,7 +214,8 @@ class IntentProvider:
         shown: dict[str, Any] = {
             name: news[name] for name in ("noted", "buys", "__urn", "__secrets") if name in news
         }
-        state = StoredIntent(notes, context.orders, self._host.settings.team_id)
+        team_id = self._host.settings.team_id
+        state = StoredIntent(notes, context.orders, team_id, context.unnoted)
         return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
@@ -226,7 +232,7 @@ class IntentProvider:
         host, state = self._host, StoredIntent.load(outputs)
         host.context_of_removal()
         left = OrdersAtRemoval(host, urn_of(outputs), state)
-        if not left.open:
+        if not left.open and not left.unnoted:
             return
         refuse_other_team(state.team, host.settings.team_id, left.open)
         open_notes = [(id_.ref, order.note) for id_, order in left.open.items()]
@@ -249,7 +255,10 @@ class IntentProvider:
         if unseen:
             minutes = ceil((max(coming[told].until for told in unseen) - now) / 60)
             host.warn(messages.may_appear(unseen, minutes))
-        host.name_suspects(facts, left.open.values(), host.removed)
+        named = host.name_suspects(facts, left.open.values(), host.removed)
+        if left.unnoted:
+            taken = named | host.removed
+            await host.name_unnoted(facts, left.unnoted, taken)
 
 
 class _Found:
@@ -280,25 +289,33 @@ class _Found:
         context.sorted = {entry.ref for entry in entries if entry.identity is not None}
         context.late_order = self._open_orders.late_order
         orders = self._open_orders.find()
-        if orders:
+        self._host.hide(*words_of((id_.ref, order.note) for id_, order in orders.items()))
+        late = self._open_orders.late
+        if orders or late:
             await self._look_for(orders, facts)
             self._open_orders.wait_longer(orders, facts)
             self._sort_orders(orders, entries, facts)
+            self._wait_for_unnoted(entries, facts)
+        context.unnoted = Unnoted(self._may_buy_unnoted(facts), self._run.at, late)
+        recovered = recovered_now(facts).accounts.values()
         listed_team = await self._verify(facts)
         self._choose_to_note(facts, entries)
         await self._decide_accounts(facts, entries)
         if not listed_team:
             await self._host.client.check()
-        if context.suspected:
-            await self._look_for(context.suspected, facts)
-            taken = {one.account_id for one in recovered_now(facts).accounts.values()}
-            taken |= {
-                str(said.adopt)
-                for declared in self._run.declared
-                for said in (declared.entries or {}).values()
-            }
-            ours = [one for id_, one in context.suspected.items() if not self._is_anothers(id_)]
-            self._host.name_suspects(facts, ours, taken, self._takers())
+        if not context.suspected and not late:
+            return
+        await self._look_for(context.suspected, facts)
+        taken = {one.account_id for one in (*recovered, *recovered_now(facts).accounts.values())}
+        taken |= {
+            str(said.adopt)
+            for declared in self._run.declared
+            for said in (declared.entries or {}).values()
+        }
+        ours = [one for id_, one in context.suspected.items() if not self._is_anothers(id_)]
+        taken |= self._host.name_suspects(facts, ours, taken, self._takers())
+        if late:
+            await self._host.name_unnoted(facts, late, taken)
 
     # --- what is declared and held
 
@@ -545,6 +562,40 @@ class _Found:
         return spec is not None and spec.arguments.kind != held.arguments.kind
 
     # --- what is about to be bought
+
+    def _may_buy_unnoted(self, facts: Facts) -> dict[str, str]:
+        """The resources that may buy and can't be noted, with what an `Account` holds."""
+        found: dict[str, str] = {}
+        for one in self._mine():
+            if self._context.is_settled(one) or not self._open_orders.buys_late(
+                one.urn, facts.patience_s
+            ):
+                continue
+            held = facts.ownership.held_by(one.urn)
+            late = [
+                _Entry(Ref(one.urn, key), one, said)
+                for key, said in (one.entries or {}).items()
+                if said.identity is None
+            ]
+            buys = any(self._wants_one(own, facts.ownership) for own in late)
+            self._context.buys_unnoted = self._context.buys_unnoted or buys
+            if buys or one.entries is None:
+                found[one.urn] = held[""].account_id if "" in held else ""
+        return found
+
+    def _wait_for_unnoted(self, entries: list[_Entry], facts: Facts) -> None:
+        """Let entries wait whose nicknames are known now, and were not in earlier runs."""
+        wanted = {
+            entry.ref: spec
+            for entry in entries
+            if self._open_orders.began_late(entry.ref.holder)
+            and entry.identity is not None
+            and entry.ref not in self._context.notes
+            and self._wants_one(entry, facts.ownership)
+            and (spec := self._context.specs(entry.declared).get(entry.ref.key)) is not None
+        }
+        self._context.sorted -= wanted.keys()
+        facts.sort_late_orders(wanted)
 
     def _choose_to_note(self, facts: Facts, entries: list[_Entry]) -> None:
         self._context.to_note = []

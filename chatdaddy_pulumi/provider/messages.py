@@ -394,6 +394,17 @@ def suspect(account_id: str, nickname: str | None, taker: str = "") -> str:
     )
 
 
+def unnoted(resources: Sequence[str], account_ids: Sequence[str]) -> str:
+    """The message for accounts that interrupted runs may have bought for resources whose nicknames
+    were not known. It has no nicknames, since they may be secrets."""
+    return (
+        f"an interrupted run may have bought an account for {listed(resources)}, whose nicknames "
+        f"are known in the update only. These were made then, and no entry has them: "
+        f"{listed(account_ids)}. To keep one, declare it with adopt; if it is not needed, delete "
+        "it in ChatDaddy. None of them is touched"
+    )
+
+
 def may_appear(entries: Sequence[str], minutes: int) -> str:
     """The message for purchases whose outcomes are not known when their intent is removed."""
     return (

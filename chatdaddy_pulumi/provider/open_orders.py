@@ -5,7 +5,7 @@ machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     OrderId,
     PastRuns,
     Sent,
+    Unnoted,
     last_made,
 )
 from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
@@ -44,9 +45,8 @@ from chatdaddy_pulumi.spec.identity import Identity
 
 #: Inputs of the intent that are saved in every update and never shown.
 RUN, RUN_AT = "__run_number", "__run_at"
-#: The same: the resources with entries that the intent can't note: ``run``: those of this run;
-#: ``open``: those of earlier runs, as in `OpenOrders.late`. As JSON.
-LATE = "__late_names"
+#: The same: what `Unnoted.buying` says, of this run.
+BUYING = "__buying_unnoted"
 
 #: For how long an account that the state does not name is asked about, in seconds.
 _REMEMBERED_S = 7 * 24 * 3600.0
@@ -147,7 +147,6 @@ class _SavedIntent:
         if olds is None:
             noted_at = max((note.at for note in state.notes.values()), default=0.0)
             olds = {RUN_AT: noted_at, ORDERS: write_orders(state.orders)}
-        self._olds = olds
         #: The orders that the last run may have sent, since this machine does not know.
         self.guessed: set[OrderId] = set()
         #: Until when the last run lived at least, by what it has saved.
@@ -157,6 +156,10 @@ class _SavedIntent:
         self._last = _LastRun.read(olds, mark, host)
         #: Its notes, without those of resources that have saved their outcomes.
         self.notes = StoredIntent.load(outputs, self._outcome_is_known).notes
+        self._unnoted_before = state.unnoted
+        # Another provider's intent does not say which of its runs had which resources.
+        said = _text(olds.get(BUYING))
+        self._buying = state.unnoted.buying if said is None else json.loads(said)
         self.team = state.team
         self.noted = {(ref, note.at) for ref, note in state.notes.items()}
         self.noted |= {(one.ref, order.note.at) for one, order in state.orders.items()}
@@ -197,29 +200,32 @@ class _SavedIntent:
         self._add_sent(found)
         return found
 
+    @property
+    def last_began(self) -> float:
+        """When its last run began to buy; 0 if that bought nothing."""
+        return 0.0 if self._last is None else self._last.began
+
     def open_late(self) -> dict[str, list[float]]:
         """The resources for which earlier runs may have bought accounts that they could not note,
         and when each such run began to buy."""
-        said = json.loads(_text(self._olds.get(LATE)) or "{}")
-        runs: dict[str, list[float]] = {urn: list(at) for urn, at in said.get("open", {}).items()}
+        found: dict[str, set[float]] = {}
+        runs = [(urn, at) for urn, times in self._unnoted_before.open.items() for at in times]
         last = self._last
         if last is not None and last.known is None:
-            for urn in said.get("run", ()):
-                runs.setdefault(urn, []).append(last.began)
-        return {
-            self._context.urn_today(urn): at[-RUNS_KEPT:]
-            for urn, at in runs.items()
-            if not self._is_settled(urn, at[-1]) and self._context.run.at - at[-1] < _REMEMBERED_S
-        }
+            buying = self._buying.items()
+            runs += [(urn, last.began) for urn, had in buying if not self._got_outcome(urn, had)]
+        for urn, at in runs:
+            if self._context.run.at - at < _REMEMBERED_S:
+                found.setdefault(self._context.urn_today(urn), set()).add(at)
+        return {urn: sorted(times)[-RUNS_KEPT:] for urn, times in found.items()}
 
-    def _is_settled(self, urn: str, at: float) -> bool:
-        """Whether a resource's state has the outcome of what a run may have bought at that time."""
-        saved = self._saved.get(urn)
-        if saved is None:
-            return False
-        if type_of(urn) == ACCOUNT_TYPE:
-            return self._context.account(urn).held is not None
-        return _number(saved.get("__worked_at")) > at
+    def _got_outcome(self, urn: str, had: str) -> bool:
+        """Whether a resource's state has the outcome of its purchases in the last run, before which
+        an `Account` held the account `had`."""
+        if self._saved.get(urn) is None or self._outcome_is_known(urn):
+            return urn in self._saved
+        own = self._context.account(urn).held if type_of(urn) == ACCOUNT_TYPE else None
+        return own is not None and own.account_id != had
 
     def _unnoted(self) -> Iterator[tuple[Ref, Note]]:
         """What the last run sent and could not note, as far as this machine knows."""
@@ -227,9 +233,9 @@ class _SavedIntent:
         if last is None or last.known is None:
             return
         for ref, sent in last.known.items():
-            if ref in self.notes or sent.identity is None or self._outcome_is_known(ref.holder):
+            if ref in self.notes or sent.note is None or self._outcome_is_known(ref.holder):
                 continue
-            yield ref, Note(sent.identity, sent.tier, last.at, secrets=sent.secrets)
+            yield ref, sent.note
 
     def _bought_last(self, ref: Ref) -> str:
         """The account that the last run bought for the entry; "" if that is not known."""
@@ -276,8 +282,16 @@ class OpenOrders:
         ]
         self._intents = [self._own, *self._others]
         self.notes = self._own.notes
+        #: Until when the purchases of the last runs may be done that the intents have not noted.
+        self._unnoted_until = 0.0
+        self._last_began = {one.last_began for one in self._intents}
         #: See `_SavedIntent.open_late`.
-        self.late: Mapping[str, list[float]] = self._own.open_late()
+        self.late: dict[str, list[float]] = self._own.open_late()
+        for other in self._others:
+            for urn, times in other.open_late().items():
+                declared = self._context.declared(urn)
+                if declared is not None and declared.provider == self._context.provider:
+                    self.late[urn] = sorted({*self.late.get(urn, ()), *times})
 
     def find(self) -> dict[OrderId, Order]:
         """The orders in the state, without those that the state itself settles.
@@ -308,18 +322,45 @@ class OpenOrders:
 
     def late_order(self, ref: Ref, spec: AccountSpec) -> Order | None:
         """The order that an earlier run may have sent for an entry that it could not note."""
-        if ref.holder not in self.late:
+        began = self.began_late(ref.holder)
+        if not began:
             return None
-        began = self.late[ref.holder]
         note = Note(spec.identity, spec.arguments.tier.value, began[0])
-        until = max(began) + self._slowest_s
-        return Order(note, began[0], until, tuple(began[1:]), sure=False)
+        return Order(note, began[0], self._ends_late(began), tuple(began[1:]), sure=False)
+
+    def began_late(self, holder: str) -> Sequence[float]:
+        """When the runs began to buy that may have bought for an entry of the resource, which may
+        have been one of another resource."""
+        return sorted({*self.late.get(holder, ()), *self._began_for_others})
+
+    @cached_property
+    def _began_for_others(self) -> list[float]:
+        """When the runs began to buy that may have bought for entries which their resources do not
+        have any more."""
+        return [at for urn, times in self.late.items() if not self._has_late(urn) for at in times]
+
+    def _has_late(self, urn: str) -> bool:
+        declared = self._context.declared(urn)
+        entries = {} if declared is None else declared.entries
+        return entries is None or any(one.identity is None for one in entries.values())
+
+    def _ends_late(self, began: Sequence[float]) -> float:
+        """Until when what these runs may have bought may still appear."""
+        lived = self._unnoted_until if max(began) in self._last_began else 0.0
+        return max(max(began) + self._slowest_s, lived)
+
+    def buys_late(self, holder: str, patience_s: float) -> bool:
+        """Whether entries of the resource that can't be noted may be bought in this run, and do not
+        only wait for what earlier runs may have bought."""
+        began = self.began_late(holder)
+        return not began or self._ends_late(began) <= self._context.run.at + patience_s
 
     def wait_longer(self, orders: dict[OrderId, Order], facts: Facts) -> None:
         """Wait for what a run of another machine sent at its end, as far as it is seen to live."""
         for one in self._intents:
             guessed = one.guessed & orders.keys()
-            _wait_longer(orders, guessed, facts, self._slowest_s, one.lived_until)
+            until = _wait_longer(orders, guessed, facts, self._slowest_s, one.lived_until)
+            self._unnoted_until = max(self._unnoted_until, until)
 
     def _is_held(self, order_id: OrderId, order: Order) -> bool:
         own = self._context.ownership.held(order_id.ref)
@@ -380,14 +421,16 @@ def _wait_longer(
     facts: Facts,
     slowest_s: float,
     lived_until: float = 0.0,
-) -> None:
-    """Extend the waits for the orders of a run, which lived until it bought what is seen of it."""
+) -> float:
+    """Extend the waits for the orders of a run, which lived until it bought what is seen of it;
+    return until when it may still have bought."""
     own = {one: orders[one] for one in guessed}
     seen = last_made(own.values(), facts.view.accounts.values(), facts.user_id)
     until = max(lived_until, seen) + slowest_s
     orders.update(
         {one: order._replace(until=max(order.until, until)) for one, order in own.items()}
     )
+    return until
 
 
 def _add(found: dict[OrderId, Order], order_id: OrderId, order: Order) -> None:
@@ -409,6 +452,9 @@ class OrdersAtRemoval:
             for key, held in ((key, held) for own in holders for key, held in own.held.items()):
                 self._held.setdefault(Ref(one, key), []).append(held)
         self.open = self._without_moved(self._without_held(state))
+        #: The resources for which runs may have bought what they could not note, with the times
+        #: when they began to buy.
+        self.unnoted = self._unnoted(state.unnoted)
 
     @cached_property
     def _runs(self) -> PastRuns:
@@ -426,12 +472,12 @@ class OrdersAtRemoval:
             if order_id not in state.orders or note.at > state.orders[order_id].latest:
                 kept.append((order_id, Order(note, note.at), None))
         for ref, sent in self._runs.unsettled.items():
-            order_id = OrderId(ref, sent.identity or Identity("", ""))
-            if sent.identity is None or ref in state.notes or order_id in state.orders:
+            if sent.note is None or ref in state.notes:
                 continue
-            note = Note(sent.identity, sent.tier, sent.at, secrets=sent.secrets)
-            unnoted = sent.order(note, self._slowest_s)._replace(sure=False)
-            kept.append((order_id, unnoted, unnoted))
+            order_id = OrderId(ref, sent.note.identity)
+            if order_id not in state.orders:
+                unnoted = sent.order(sent.note, self._slowest_s)._replace(sure=False)
+                kept.append((order_id, unnoted, unnoted))
         for saved, order, left in kept:
             ref = saved.ref._replace(holder=self._today.get(saved.ref.holder, saved.ref.holder))
             own = self._held.get(ref, [])
@@ -442,6 +488,17 @@ class OrdersAtRemoval:
             left = left or self._sent(ref, order.note)
             if left and left.bought not in self._host.removed and not self._is_kept(ref):
                 _add(found, OrderId(ref, saved.identity), left)
+        return found
+
+    def _unnoted(self, unnoted: Unnoted) -> Mapping[str, Sequence[float]]:
+        found = dict(unnoted.open)
+        if self._runs.sent_since(unnoted.at) is None:
+            for urn, had in unnoted.buying.items():
+                holders = self._host.removed_holders.get(self._today.get(leaf_of(urn), urn), [])
+                ids = {held.account_id for one in holders for held in one.held.values()}
+                worked = any(one.worked_at >= unnoted.at for one in holders)
+                if not (worked if type_of(urn) == FLEET_TYPE else ids - {had}):
+                    found[urn] = (*found.get(urn, ()), unnoted.at)
         return found
 
     def _is_kept(self, ref: Ref) -> bool:

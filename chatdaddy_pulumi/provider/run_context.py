@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, Literal, TypeVar
 
 from chatdaddy_pulumi.enums import OnDelete
@@ -19,7 +19,7 @@ from chatdaddy_pulumi.lifecycle.errors import OutcomeUnknown
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Matching, Ownership, Ref, SavedHolder
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, assign
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted, assign
 from chatdaddy_pulumi.lifecycle.urns import leaf_of, type_of
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
@@ -82,14 +82,6 @@ class Declared:
         """The identities of its entries, by key; None while the program does not know them."""
         late = self.kind == "fleet" and self.given.get("accounts") in (None, UNKNOWN)
         return None if late else entries(self.kind, self.given)
-
-
-def _entries_of(declared: Declared) -> Iterator[tuple[Ref, DeclaredIdentity | None]]:
-    """The entries; one that is None if the program does not know which there are."""
-    if declared.entries is None:
-        yield Ref(declared.urn), None
-    for key, said in (declared.entries or {}).items():
-        yield Ref(declared.urn, key), said
 
 
 def removal_of(said: Any) -> OnDelete | None:
@@ -168,6 +160,10 @@ class RunContext:
     sorted: set[Ref] = field(default_factory=set)
     #: Gives the order that the last run may have sent for an entry that it could not note.
     late_order: Callable[[Ref, AccountSpec], Order | None] = lambda _ref, _spec: None
+    #: The resources that the intent can't note.
+    unnoted: Unnoted = field(default_factory=Unnoted)
+    #: Whether one of them has an entry that needs an account.
+    buys_unnoted: bool = False
     #: The intent's notes.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
@@ -241,26 +237,14 @@ class RunContext:
         theirs = assign(ours, {ref: spec.identity for ref, spec in late.items()})
         found = {ref: self.suspected.pop(order_id) for ref, order_id in theirs.items()}
         for ref, spec in late.items():
-            order = found.get(ref) or self.late_order(ref, spec)
-            if order is not None:
+            known = (self.awaited.get(ref), found.get(ref), self.late_order(ref, spec))
+            orders = [one for one in known if one is not None]
+            if orders:
+                order = reduce(Order.merged, orders)
                 too_long = order.until > self.run.at + patience_s
                 idle = too_long or bool(order.missing_since)
                 self.await_order(ref, order._replace(idle=idle))
         return any(ref in self.awaited for ref in late)
-
-    @property
-    def late_holders(self) -> list[str]:
-        """The resources of this provider that may buy for entries whose nicknames are not known."""
-        return [
-            one.urn
-            for one in self.run.declared
-            if one.provider == self.provider
-            and not self.is_settled(one)
-            and any(
-                said is None or (said.identity is None and self.ownership.held(ref) is None)
-                for ref, said in _entries_of(one)
-            )
-        ]
 
     def keeps_orders(self, declared: Declared | None) -> bool:
         """Whether the intent stays and keeps the orders of a resource that is removed."""

@@ -25,7 +25,7 @@ from typing import Any
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
+from chatdaddy_pulumi.lifecycle.recovery import Note, PastRun, PastRuns, Sent
 from chatdaddy_pulumi.lifecycle.urns import root_of
 from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.spec.identity import Identity
@@ -34,7 +34,7 @@ from chatdaddy_pulumi.spec.identity import Identity
 _KEEP_S = 24 * 3600.0
 
 #: Increase it if the form of the files changes: then other versions of the package ignore them.
-_FORMAT = 4
+_FORMAT = 5
 
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
@@ -336,14 +336,8 @@ class RunFile(Claims):
         )
         return None if row is None else Ref(*row)
 
-    def sends(
-        self,
-        ref: Ref,
-        identity: Identity | None = None,
-        tier: str = "",
-        secrets: tuple[str, ...] = (),
-    ) -> None:
-        self._note_begun("+", ref, [identity, tier, secrets])
+    def sends(self, ref: Ref, note: Note | None = None) -> None:
+        self._note_begun("+", ref, note)
 
     def give_up(self, team_id: str, identity: Identity, ref: Ref) -> None:
         with _full_disk():
@@ -381,12 +375,15 @@ class RunFile(Claims):
                 if what == "=":
                     found[ref] = before._replace(at=at, account_id=more)
                 elif what == "+":
-                    identity, tier, secrets = more
-                    wanted = None if identity is None else Identity(*identity)
-                    found[ref] = Sent(at, "", wanted, tier, tuple(secrets))
+                    found[ref] = Sent(at, "", None if more is None else _note(*more))
         except TypeError as error:
             raise ValueError(f"{self._begun_path} has a line of another form") from error
         return found
+
+
+def _note(identity: list[str], *facts: Any) -> Note:
+    found: list[Any] = [tuple(one) if isinstance(one, list) else one for one in facts]
+    return Note(Identity(*identity), *found)
 
 
 def _make_empty(path: Path) -> None:

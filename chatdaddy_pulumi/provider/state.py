@@ -16,7 +16,7 @@ from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
 from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, SavedHolder, entry_key, is_leftover
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted
 from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider.fleet_lines import read_lines, write_line
@@ -398,6 +398,7 @@ class StoredIntent:
     orders: dict[OrderId, Order] = field(default_factory=dict)
     #: The team when it noted last; "" in older states.
     team: str = ""
+    unnoted: Unnoted = field(default_factory=Unnoted)
 
     @classmethod
     def load(
@@ -421,7 +422,8 @@ class StoredIntent:
                     secrets=tuple(group.get("secrets", secrets)),
                 )
         orders = read_orders(plain(outputs.get(ORDERS)), secrets)
-        return cls(found, orders, plain(outputs.get("__team")) or "")
+        unnoted = Unnoted(**json.loads(outputs.get("__unnoted") or "{}"))
+        return cls(found, orders, plain(outputs.get("__team")) or "", unnoted)
 
     @property
     def entries(self) -> list[tuple[Ref, Note]]:
@@ -456,6 +458,7 @@ class StoredIntent:
             **{name: secret_if(hidden, one) for name, one in told.items()},
             # The configuration may have it as a secret.
             **({"__team": secret(self.team)} if self.team else {}),
+            **({"__unnoted": to_json(vars(self.unnoted))} if self.unnoted != Unnoted() else {}),
             "__version": VERSION,
         }
 

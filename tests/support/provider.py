@@ -120,6 +120,11 @@ def fleet(
     return Declaration("fleet", given, protect=protect, retain=retain)
 
 
+def late_fleet(entries: dict[str, Any], **arguments: Any) -> Declaration:
+    """A fleet whose entries come late as a whole."""
+    return Declaration("fleet", {"accounts": Late(entries), **arguments})
+
+
 Program = Mapping[str, Declaration]
 
 

@@ -11,6 +11,7 @@ import pytest
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.recovery import Note
 from chatdaddy_pulumi.lifecycle.urns import root_of
 from chatdaddy_pulumi.provider import run_file
 from chatdaddy_pulumi.provider.run_context import Declared
@@ -96,17 +97,40 @@ def test_a_full_disk_does_not_lose_what_was_bought(monkeypatch: pytest.MonkeyPat
     assert run.bought("acc2", BOB) is None
 
 
+def test_nothing_is_done_if_the_other_hosts_cannot_be_told() -> None:
+    run = a_run()
+    run._database.execute("pragma query_only = 1")
+    for refused in (
+        lambda: run.claim("acc1", ALICE),
+        lambda: run.reserve("team", Identity("alice", "wa"), ALICE),
+        lambda: run.take_part(INTENT, {}),
+    ):
+        with pytest.raises(NotDone, match="can't be written"):
+            refused()
+    run.fulfil("acc1", ALICE)
+    run.fail()
+    assert run.failed
+
+
+@pytest.mark.parametrize("one_host", [True, False])
+def test_an_account_that_another_entry_has_claimed_is_not_taken(one_host: bool) -> None:
+    run = Claims() if one_host else a_run()
+    run.claim("acc1", ALICE)
+    run.fulfil("acc1", BOB)
+    assert run.claimed("acc1") == Claim(ALICE, False)
+
+
 def test_a_later_run_knows_what_was_asked_for() -> None:
     run = a_run()
-    wanted = Identity("alice", "wa"), "a tier", ("nickname",)
-    run.sends(ALICE, *wanted)
+    wanted = Note(Identity("alice", "wa"), "a tier", 5.0, ("acc0",), 6.0, "us", ("nickname",))
+    run.sends(ALICE, wanted)
     found = begun_in(run.number)
     assert found is not None
-    assert found[ALICE][1:] == ("", *wanted)
+    assert found[ALICE][1:] == ("", wanted)
     run.bought("acc1", ALICE)
     found = begun_in(run.number)
     assert found is not None
-    assert found[ALICE][1:] == ("acc1", *wanted)
+    assert found[ALICE][1:] == ("acc1", wanted)
 
 
 def test_a_later_run_knows_when_it_was_sent() -> None:
