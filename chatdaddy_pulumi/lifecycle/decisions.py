@@ -401,7 +401,8 @@ def _present(facts: Facts, account_id: str, spec: AccountSpec, why: str) -> Obse
     if account is None or is_archived(account):
         state = "is not among the team's accounts" if account is None else "is archived"
         raise NotDone(
-            f"nothing was bought for {spec.nickname!r}: {account_id}, which {why}, {state}"
+            f"nothing was bought for {spec.nickname!r}: {account_id}, which {why}, {state}. Run "
+            "`pulumi refresh`, so that the state says so, and then `pulumi up`"
         )
     return account
 

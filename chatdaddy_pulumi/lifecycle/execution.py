@@ -170,6 +170,7 @@ class _Execution:
         """If entries need accounts, look at the team and decide for all of them at once."""
         plan, facts = self._plan, self._facts
         wanted = {self._ref(key): spec for key, spec in plan.wanted.items()}
+        await self._await_unknown(wanted)
         with not_done("nothing was done: the accounts can't be read"):
             self._decisions = await decide_all(facts, wanted, max_age=_JUST_NOW_S)
             await self._await_orders(wanted)
@@ -183,8 +184,22 @@ class _Execution:
         for new, old in plan.moved.items():
             account_id = plan.held[new].account_id
             self.outcome.done.append(Done(new, account_id, Reason.CARRIED, f"key {old} → {new}"))
-            if facts.ownership.is_shared(account_id):
+            ownership = facts.ownership
+            if ownership.is_shared(account_id) or ownership.may_be_adopted(account_id):
                 facts.claims.fulfil(account_id, self._ref(new))
+
+    async def _await_unknown(self, wanted: dict[Ref, AccountSpec]) -> None:
+        """Wait a little for fleets whose entries are not known yet, and that may lose accounts
+        which entries of this plan would take over."""
+        facts = self._facts
+        ends = facts.clock() + _OTHERS_COME_S
+        new = {ref: spec.identity for ref, spec in wanted.items() if spec.adopt is None}
+        while any(facts.is_held_elsewhere(ref, identity) for ref, identity in new.items()):
+            if facts.clock() >= ends or self._stopped():
+                break
+            await asyncio.sleep(_OTHERS_AGAIN_S)
+        if facts.ownership_now is not None:
+            facts.ownership = facts.ownership_now()
 
     async def _await_orders(self, wanted: dict[Ref, AccountSpec]) -> None:
         """Wait a little for accounts that interrupted purchases may still bring."""
@@ -283,8 +298,11 @@ class _Execution:
         began = self._facts.clock()
         while self._awaited and self._facts.clock() < began + seconds and not self._stopped():
             await asyncio.sleep(_OTHERS_AGAIN_S)
-            again, self._awaited = self._awaited, {}
-            await self.work([job for job, _ in again.values()])
+            takers = {error.taker.holder for _, error in self._awaited.values()}
+            coming = set(filter(self._facts.is_coming, takers))
+            again = {k: j for k, (j, e) in self._awaited.items() if e.taker.holder not in coming}
+            self._awaited = {k: one for k, one in self._awaited.items() if k not in again}
+            await self.work(again.values())
             if self._facts.clock() >= began + _OTHERS_COME_S:
                 self._leave(lambda _, taker: self._facts.is_coming(taker.holder))
         claimed = self._facts.claims.claimed

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
+from chatdaddy_pulumi.lifecycle.ownership import Holding, Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent
 from chatdaddy_pulumi.lifecycle.team_view import TeamView
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -54,6 +54,7 @@ class Claims:
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[tuple[str, Identity], Ref] = {}
         self._finished: set[str] = set()
+        self._known: set[str] = set()
         self._checked = checked
         self._failed = False
         self._over = self._ended = over
@@ -103,6 +104,14 @@ class Claims:
     def fail(self) -> None:
         """Note that a step failed, so what the program declares after it is not known."""
         self._failed = True
+
+    def know(self, holder: str) -> None:
+        """Note that all is known of a resource, of which the program did not know all at first."""
+        self._known.add(holder)
+
+    def is_known(self, holder: str) -> bool:
+        """Whether all is known of such a resource."""
+        return holder in self._known
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         """Claim the account; the other entry that has claimed it before, if there is one."""
@@ -178,6 +187,8 @@ class Facts:
     client: ChatDaddy
     team_id: str
     ownership: Ownership = field(default_factory=Ownership)
+    #: Gives the ownership by what is known meanwhile; None if nothing comes late.
+    ownership_now: Callable[[], Ownership] | None = None
     claims: Claims = field(default_factory=Claims)
     #: The orders that entries wait for; each is for what its entry asks for.
     awaited: Mapping[Ref, Order] = field(default_factory=dict)
@@ -198,7 +209,8 @@ class Facts:
     replaced: set[Ref] = field(default_factory=set)
     #: Whether no listing showed the account when it was last looked for.
     is_missing: Callable[[str], bool] = lambda _: False
-    #: Whether the resource will come in this run, and is not registered yet.
+    #: Whether the resource will come in this run, and is not registered yet. Of other providers'
+    #: resources, only those count of which the program does not know all.
     is_coming: Callable[[str], bool] = lambda _: False
     #: The accounts that were bought in this piece of work.
     bought: set[str] = field(default_factory=set)
@@ -219,6 +231,25 @@ class Facts:
     lookup_s: float = 30.0
     #: The maximum age of a listing for a refresh, in seconds.
     client_max_age_s: float = 60.0
+
+    def is_held_elsewhere(self, ref: Ref, identity: Identity) -> Holding | None:
+        """An account of that nickname and type, of a fleet whose entries are not known yet: it may
+        leave, so that this entry takes it over."""
+        return next(
+            (
+                one
+                for one in self.ownership.may_keep(identity)
+                if one.ref.holder != ref.holder
+                and is_of_team(one.account_id, self.team_id)
+                and (self.is_coming(one.ref.holder) or self._is_anothers(one.ref.holder))
+            ),
+            None,
+        )
+
+    def _is_anothers(self, holder: str) -> bool:
+        """Whether another provider has the resource: what becomes known of it, is known there."""
+        declared = self.ownership.declaration(holder)
+        return declared is not None and declared.provider != self.provider
 
     @property
     def patience_s(self) -> float:

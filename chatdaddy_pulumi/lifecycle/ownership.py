@@ -8,7 +8,7 @@ over: it is neither bought nor removed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -97,6 +97,19 @@ class SavedHolder:
         return SavedHolder(self.urn, left, self.replaced, self.replaced_ways)
 
 
+class _Unknown(NamedTuple):
+    """An entry whose nickname or ``adopt`` is not known yet; or, without a key, all entries of a
+    fleet."""
+
+    ref: Ref
+    #: None if it is not known either.
+    type: str | None
+    #: Whether it has no account yet.
+    is_new: bool
+    #: Whether its ``adopt`` is not known.
+    adopts: bool = False
+
+
 class DeclaredHolder(Protocol):
     """A resource that the program declares."""
 
@@ -131,7 +144,9 @@ class Matching(Generic[_Declared]):
         self._saved = saved
         self._by_urn = {one.urn: one for one in declared}
         self._found = {urn: self._by_urn[urn] for urn in saved if urn in self._by_urn}
-        self._match_aliases([one for one in declared if one.aliases])
+        renamed = [one for one in declared if one.aliases]
+        self._match_aliases(renamed)
+        self._by_alias = {old: one for one in renamed for old in one.aliases}
         #: The URN in the saved state of each declared resource that is there.
         self.saved_urns: dict[str, str] = {}
         for urn, one in self._found.items():
@@ -150,7 +165,8 @@ class Matching(Generic[_Declared]):
         program drops it."""
         found = self._found.get(urn)
         if found is None and urn not in self._saved:
-            found = self._by_urn.get(urn)
+            # A resource that was killed while it was created is not in the state.
+            found = self._by_urn.get(urn) or self._by_alias.get(urn)
         return found
 
 
@@ -217,6 +233,12 @@ class Ownership:
         return found
 
     @cached_property
+    def leaving_names(self) -> frozenset[Identity | str]:
+        """The IDs of the accounts that leave, and their nicknames and types."""
+        ids = {one.account_id for one in self.leaving}
+        return frozenset(ids.union(*(one.account.identities for one in self.leaving)))
+
+    @cached_property
     def _arriving(self) -> list[tuple[Ref, DeclaredIdentity]]:
         """The entries that are declared and hold nothing yet."""
         found = []
@@ -272,6 +294,84 @@ class Ownership:
         for ref, entry in arriving:
             if ref not in found and entry.identity is not None and entry.identity in alike:
                 found[ref] = list(alike[entry.identity].values())
+        return found
+
+    @cached_property
+    def _leaving_by_id(self) -> dict[str, Holding]:
+        return {one.account_id: one for one in self.leaving}
+
+    def leaves(self, account_id: str) -> Ref:
+        """The entry that a leaving account leaves."""
+        return self._leaving_by_id[account_id].ref
+
+    @cached_property
+    def _unknown(self) -> list[_Unknown]:
+        """The entries whose nickname or ``adopt`` is not known yet."""
+        found = []
+        for declared in self._declared:
+            if declared.entries is None:
+                found.append(_Unknown(Ref(declared.urn), None, is_new=False))
+                continue
+            late = {
+                key: one
+                for key, one in declared.entries.items()
+                if one.adopts_late or not (one.adopt or one.identity)
+            }
+            held = self.held_by(declared.urn) if late else {}
+            for key, one in late.items():
+                type_ = None if one.adopts_late else one.type
+                ref = Ref(declared.urn, key)
+                found.append(_Unknown(ref, type_, key not in held, one.adopts_late))
+        return found
+
+    def may_be_adopted(self, account_id: str) -> bool:
+        """Whether a leaving account may be taken over by an entry whose ``adopt`` is not known."""
+        return account_id in self._leaving_by_id and any(one.adopts for one in self._unknown)
+
+    def may_go_to(self, ref: Ref, account_id: str) -> Iterator[Ref]:
+        """The entries whose nickname or ``adopt`` is not known yet, and which may take over an
+        account that leaves this entry.
+
+        An entry that has an account is waited for in one run only: it may come later than this one
+        in each run.
+        """
+        leaving = self._leaving_by_id.get(account_id) if self._unknown else None
+        if leaving is None:
+            return
+        waited = leaving.ref.key.endswith(LEFT)
+        for one in self._unknown:
+            fits = one.ref.holder != ref.holder and one.type in (None, leaving.type)
+            if fits and (one.is_new or not waited):
+                yield one.ref
+
+    def wanted_by(self, urn: str) -> dict[str, Ref]:
+        """The leaving accounts that a resource's entries take over, or whose nicknames they get."""
+        found = {
+            account_id: ref
+            for wanted in (self.shifted, self.moved)
+            for account_id, ref in wanted.items()
+            if ref.holder == urn
+        }
+        adopted = {
+            id_: ref for id_, refs in self._adopts.items() for ref in refs if ref.holder == urn
+        }
+        return found | {id_: ref for id_, ref in adopted.items() if id_ in self._leaving_by_id}
+
+    def may_keep(self, identity: Identity) -> list[Holding]:
+        """The accounts of that nickname and type that fleets hold whose entries are not known yet,
+        so that it is not known whether they leave."""
+        return self._may_stay.get(identity, [])
+
+    @cached_property
+    def _may_stay(self) -> dict[Identity, list[Holding]]:
+        found: dict[Identity, list[Holding]] = {}
+        for declared in self._declared:
+            if declared.entries is None:
+                for key, account in self.held_by(declared.urn).items():
+                    for identity in account.identities:
+                        found.setdefault(identity, []).append(
+                            Holding(Ref(declared.urn, key), account)
+                        )
         return found
 
     def carried_to(self, ref: Ref) -> Holding | None:

@@ -72,6 +72,14 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         raise AlreadyThere(
             f"nothing was bought: {decision.account.account_id} is there for {spec.nickname!r}"
         )
+    other_place = facts.is_held_elsewhere(ref, spec.identity)
+    if other_place is not None:
+        facts.claims.claim(other_place.account_id, ref)  # so that it is not removed there
+        raise AlreadyThere(
+            f"nothing was bought: {other_place.ref.label} has an account named {spec.nickname!r} "
+            f"({other_place.account_id}), and the entries of its fleet are not known yet, so it "
+            "may leave there. Choose another nickname, or add this entry in a later run"
+        )
     if not facts.noted(ref, spec.identity):
         raise NotNoted(
             f"{spec.nickname!r} was not bought: the intent has not noted it in this run, so the "
@@ -373,6 +381,9 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         raise NotRemoved(account_id, claim.ref)
     if claim is None and account_id in ownership.moved:
         raise NotRemoved(account_id, ownership.moved[account_id])
+    coming = (one for one in ownership.may_go_to(ref, account_id) if facts.is_coming(one.holder))
+    if claim is None and (taker := next(coming, None)):
+        raise NotRemoved(account_id, taker)
     if claim is None:
         refuse_unclear(ownership, {ref.key or ref.label: account_id})
     adopter = ownership.also_adopted_by(account_id, ref)

@@ -16,6 +16,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     decide_all,
     not_appeared,
     refuse_shared,
+    refuse_unclear,
 )
 from chatdaddy_pulumi.lifecycle.errors import (
     HistoryLoss,
@@ -41,6 +42,7 @@ from chatdaddy_pulumi.provider.host import (
     Host,
     Read,
     refusals,
+    refuse_unknown,
     split_unknowns,
     urn_of,
 )
@@ -103,6 +105,7 @@ class AccountProvider:
             self._host.warn(f"{short_name(urn)}: {warning}", urn)
         if hidden is not None:
             self._host.register(urn, news, is_new=not olds)
+            context.learn(urn, given)
             if not olds and not {*_REPLACING} & {*reading.unknown}:
                 self._replace_by_flag(urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
@@ -209,9 +212,13 @@ class AccountProvider:
 
     async def _guard(self, urn: str, todo: Plan) -> None:
         await self._refuse_losses(urn, todo, Decisions())
+        ownership = self._host.context.ownership
+        if Ref(urn) in self._host.context.learned:  # the intent has refused the others
+            shifted = [id_ for id_, ref in ownership.shifted.items() if ref == Ref(urn)]
+            refuse_unclear(ownership, {ownership.leaves(id_).label: id_ for id_ in shifted})
         for held, spec in todo.change.values():
             if held.differences(spec):
-                refuse_shared(self._host.context.ownership, Ref(urn), held.account_id)
+                refuse_shared(ownership, Ref(urn), held.account_id)
             if self._host.context.preview and "tier" in held.differences(spec):
                 told = consequences(held.tier, spec.arguments.tier)
                 self._host.log(f"{short_name(urn)} ({held.account_id}): {told}", urn=urn)
@@ -227,7 +234,7 @@ class AccountProvider:
         urn = urn_of(news)
         spec = _spec(news)
         todo = plan({}, {"": spec})
-        outcome = await self._work(urn, todo)
+        outcome = await self._work(urn, todo, news)
         error, held = outcome.failed.get(""), outcome.held.get("")
         if held is None:
             if isinstance(error, OutcomeUnknown) and error.sent:
@@ -307,15 +314,17 @@ class AccountProvider:
         state, spec = StoredAccount.load(olds), _spec(news)
         if state.held is None:
             raise NotDone(f"{short_name(urn)}: it is not known yet whether it was bought")
-        outcome = await self._work(urn, plan({"": state.held}, {"": spec}))
+        outcome = await self._work(urn, plan({"": state.held}, {"": spec}), news)
         if outcome.failed and outcome.held[""].account_id == state.held.account_id:
             raise outcome.failed[""]
         seen = facts_of(outcome.observed[""]) if "" in outcome.observed else dict(state.facts)
         seen.pop("deleted_at", None)
         return self._saved(news, spec, outcome, seen, state.replaced)
 
-    async def _work(self, urn: str, todo: Plan) -> Outcome:
+    async def _work(self, urn: str, todo: Plan, news: Mapping[str, Any]) -> Outcome:
         self._host.refuse_unregistered(urn)
+        unknown = split_unknowns(news)[1]
+        refuse_unknown(short_name(urn), {"": [*unknown]} if unknown else {})
         outcome = await execute(
             self._host.facts(), urn, todo, concurrency=1, stopped=self._host.stop_reason
         )

@@ -60,6 +60,7 @@ from chatdaddy_pulumi.provider.host import (
     Read,
     id_of,
     refusals,
+    refuse_unknown,
     urn_of,
 )
 from chatdaddy_pulumi.provider.masking import texts_of
@@ -149,6 +150,9 @@ class FleetProvider:
         if reading.unknown.get(""):
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
+        if hidden is not None:
+            shared = ("defaults", "on_delete", "existing")
+            context.learn(urn, {"accounts": text} | {k: news[k] for k in shared if k in news})
         # A change is shown in the form of the state; otherwise more would seem to change.
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))
@@ -267,6 +271,10 @@ class FleetProvider:
             hint = messages.rename_hint(todo, decisions)
             if hint:
                 self._host.warn(hint, row)
+            leaving = {entry_key(key): one for key, one in todo.remove.items() if key not in away}
+            may_go_to = context.ownership.may_go_to
+            late = {key: may_go_to(Ref(urn), one.account_id) for key, one in leaving.items()}
+            self._host.say_what_may_stay(late, row)
 
     # --- changes
 
@@ -294,6 +302,7 @@ class FleetProvider:
         if reading.problems:
             reasons = {one.property: one.reason for one in reading.problems}
             raise LifecycleError(messages.several_failed(reasons, "would fail; nothing was done"))
+        refuse_unknown(short_name(urn), reading.unknown)
         compared = _Comparison(context, urn, state, news, reading)
         todo = compared.plan
 
@@ -400,10 +409,12 @@ class FleetProvider:
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
-        for key, held in list(found.drifted.items())[:NAMED]:
+        # What was left to another entry is as that one wants it.
+        drifted = {key: one for key, one in found.drifted.items() if not is_leftover(key)}
+        for key, held in list(drifted.items())[:NAMED]:
             self._host.warn(messages.drift_of(key, held), row)
-        if len(found.drifted) > NAMED:
-            self._host.warn(f"and {len(found.drifted) - NAMED:,} more drifted", row)
+        if len(drifted) > NAMED:
+            self._host.warn(f"and {len(drifted) - NAMED:,} more drifted", row)
         if found.gone:
             gone = [f"{key} ({one.account_id})" for key, one in sorted(found.gone.items())]
             self._host.warn(f"gone for good, or archived: {listed(gone)}", row)

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -24,6 +25,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Order, PastRuns, Sent, made_by_runs, suspects
 from chatdaddy_pulumi.lifecycle.urns import short_name
@@ -178,6 +180,7 @@ class Host:
             client=self.client,
             team_id=self.settings.team_id,
             ownership=context.ownership,
+            ownership_now=lambda: context.ownership,
             claims=context.run.claims,
             began_at=context.run.at,
             awaited=context.awaited,
@@ -315,6 +318,13 @@ class Host:
         """Show a line."""
         self.show(self.mask(message), severity=severity, urn=urn, passing=passing)
 
+    def say_what_may_stay(self, late: Mapping[str, Iterable[Ref]], urn: str = "") -> None:
+        """Say in a preview which accounts are removed unless an entry takes them over, of which not
+        all is known yet: by key, with the first of these entries."""
+        takers = {key: list(islice(refs, NAMED)) for key, refs in late.items()}
+        if any(takers.values()):
+            self.log(messages.may_stay(takers), urn=urn)
+
     def warn(self, message: str, urn: str = "") -> None:
         self.log(message, severity="warning", urn=urn)
 
@@ -364,6 +374,20 @@ def refusals(decisions: Decisions, facts: Facts) -> list[Problem]:
         place = f"accounts.{ref.key}." if ref.key else ""
         found.append(Problem(f"{place}{argument}", messages.told(error)))
     return found
+
+
+def refuse_unknown(resource: str, unknown: Mapping[str, Sequence[str]]) -> None:
+    """Refuse to work on arguments that are not known in an update, by the entry's key.
+
+    Raises:
+        NotDone: some are not known, as if the resource failed that they are made from.
+    """
+    names = [f"accounts.{key}.{name}" if key else name for key in unknown for name in unknown[key]]
+    if names:
+        raise NotDone(
+            f"nothing was done for {resource}: the value of {listed(names)} is not known in this "
+            "update. Did the resource fail that it is made from?"
+        )
 
 
 def split_unknowns(news: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

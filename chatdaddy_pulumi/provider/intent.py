@@ -274,10 +274,6 @@ class _Found:
         self._open_orders = OpenOrders(host, self._urn, olds)
         self._login_types: dict[str, bool] = {}
 
-    @property
-    def late(self) -> Mapping[str, list[float]]:
-        return self._open_orders.late
-
     async def look(self) -> None:
         context = self._context
         facts = self._host.facts()
@@ -514,7 +510,9 @@ class _Found:
         held = ownership.held(entry.ref)
         if held is None:
             carried = ownership.carried_to(entry.ref)
-            return carried is None or entry.said.type not in (None, carried.type)
+            if carried is None or entry.said.type not in (None, carried.type):
+                return True
+            return ownership.may_be_adopted(carried.account_id)
         return held.arguments.type.value != entry.said.type or self._makes_room(entry, held)
 
     # --- verification
@@ -650,6 +648,9 @@ class _Found:
         told = messages.summary(todo, renamed, self._host.settings.prices(), "")
         if told:
             self._host.log(told)
+        may_go_to = facts.ownership.may_go_to
+        late = {label: may_go_to(Ref(""), one.account_id) for label, one in removed.items()}
+        self._host.say_what_may_stay(late)
         hint = messages.rename_hint(todo, renamed)
         if hint:
             self._host.log(hint.replace("set aliases", "keep the nickname, or set aliases"))

@@ -236,6 +236,16 @@ def _removals(removals: Mapping[str, HeldAccount]) -> Iterable[str]:
         yield f"- {listed(sorted(keys))} ({REMOVED[way]})"
 
 
+def may_stay(takers: Mapping[str, Sequence[Ref]]) -> str:
+    """For accounts that leave: the entries that may take them over, whose nicknames come late."""
+    staying = listed([label for label, found in takers.items() if found])
+    names = listed(sorted({one.label for found in takers.values() for one in found}))
+    return (
+        f"not removed if the nickname is that of {names}, which is known in the update only: "
+        f"{staying}"
+    )
+
+
 def cost(tiers: Iterable[Tier], prices: Prices) -> str:
     """``2.00 USD now, +3.00 USD a month``. It also says which prices are not known."""
     wanted = list(tiers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import Any, Literal, TypeVar
 
@@ -31,7 +31,7 @@ from chatdaddy_pulumi.provider.state import (
     plain,
     saved_holder,
 )
-from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec import UNKNOWN, has_unknown
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, entries
 from chatdaddy_pulumi.spec.reading import FleetReading, read_account, read_fleet
@@ -71,6 +71,11 @@ class Declared:
             accounts = json.loads(accounts)
         shared = {name: self.given.get(name) for name in ("defaults", "on_delete", "existing")}
         return read_fleet(accounts, **shared)
+
+    @cached_property
+    def is_late(self) -> bool:
+        """Whether some of what it asks for is not known yet."""
+        return has_unknown(self.given)
 
     @cached_property
     def digest(self) -> str | None:
@@ -176,6 +181,8 @@ class RunContext:
     #: The resources that were declared after this host had read the run: the intent knows nothing
     #: of them.
     late: set[str] = field(default_factory=set)
+    #: The entries whose nicknames became known when their resources were checked.
+    learned: set[Ref] = field(default_factory=set)
     #: The Accounts, by URN, whose replacement was told.
     told_replaced: set[str] = field(default_factory=set)
     #: See `Host.refreshed`.
@@ -201,9 +208,49 @@ class RunContext:
             self.late |= urns - known
             # What was declared under another URN is gone.
             same = [one for one in self.run.declared if one.urn in urns]
-            self.run.declared = [*same, *(one for one in now if one.urn not in known)]
-            for known_before in ("ownership", "_matching", "wanting"):
-                self.__dict__.pop(known_before, None)
+            self._declare([*same, *(one for one in now if one.urn not in known)])
+
+    def learn(self, urn: str, given: Mapping[str, Any]) -> None:
+        """Complete a declaration with arguments that the program did not know at first.
+
+        The accounts that its entries take over are claimed at once, since another resource may be
+        about to remove them.
+        """
+        declared = self.declared(urn)
+        if declared is None or not declared.is_late:
+            return
+        known = {name: given.get(name, value) for name, value in declared.given.items()}
+        now = replace(declared, given=known)
+        if self._changes_owners(declared, now):
+            before = declared.entries or {}
+            self.learned |= {
+                Ref(urn, key)
+                for key in now.entries or ()
+                if declared.entries is None or before[key].identity is None
+            }
+            self._specs.pop(urn, None)
+            self._declare([now if one is declared else one for one in self.run.declared])
+            if not self.preview:
+                for account_id, ref in self.ownership.wanted_by(urn).items():
+                    self.run.claims.claim(account_id, ref)
+        if not self.preview:
+            self.run.claims.know(urn)
+
+    def _changes_owners(self, declared: Declared, now: Declared) -> bool:
+        """Whether more is known now of who takes which account over. There may be thousands of
+        resources that are learned, and to find owners takes time."""
+        entries = now.entries or {}
+        if declared.entries is None and self.ownership.held_by(declared.urn).keys() - entries:
+            return True
+        leaving = self.ownership.leaving_names
+        return bool(leaving) and any(
+            {one.identity, one.adopt} & leaving or one.aliases for one in entries.values()
+        )
+
+    def _declare(self, declared: list[Declared]) -> None:
+        self.run.declared = declared
+        for known_before in ("ownership", "_matching", "wanting"):
+            self.__dict__.pop(known_before, None)
 
     def on_delete(self, declared: Declared | None) -> OnDelete | None:
         """How the program wants a resource's accounts removed; None if it does not say."""
@@ -365,8 +412,10 @@ class RunContext:
     def is_coming(self, urn: str) -> bool:
         """Whether the resource will come in this run, and is not registered yet."""
         declared = self.declared(urn)
-        if declared is None or declared.provider != self.provider:
+        if declared is None:
             return False
+        if declared.provider != self.provider:
+            return declared.is_late and not self.run.claims.is_known(urn)
         return (declared.urn or urn) not in self.checked
 
     def is_missing(self, account_id: str) -> bool:
@@ -395,7 +444,7 @@ class RunContext:
     def is_late(self, ref: Ref) -> bool:
         """Whether the program does not know before the update what the entry asks for."""
         declared = self.declared(ref.holder)
-        if declared is None or declared.urn in self.late:
+        if declared is None or declared.urn in self.late or ref in self.learned:
             return True
         said = (declared.entries or {}).get(ref.key)
         return said is None or said.identity is None

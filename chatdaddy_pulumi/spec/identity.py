@@ -39,6 +39,8 @@ class DeclaredIdentity(NamedTuple):
     aliases: tuple[str, ...] = ()
     #: ``fail``, ``adopt`` or ``allow``.
     existing: str | None = Existing.FAIL.value
+    #: Whether ``adopt`` is given, and not known yet.
+    adopts_late: bool = False
 
     @property
     def identity(self) -> Identity | None:
@@ -70,7 +72,7 @@ def entries(
     if isinstance(defaults, Mapping):
         usual |= {name: value for name, value in defaults.items() if value is not None}
     return {
-        key: _identity(own if isinstance(own, Mapping) else {}, usual, key)
+        key: _identity(_mapping(own), usual, key)
         for key, own in accounts.items()
         if isinstance(key, str)
     }
@@ -88,7 +90,15 @@ def _identity(
         _text(adopt),
         tuple(alias for alias in map(_text, listed) if alias is not None),
         _word(own, usual, "existing", Existing, Existing.FAIL),
+        adopt == UNKNOWN,
     )
+
+
+def _mapping(own: Any) -> Mapping[str, Any]:
+    """An entry's arguments; those that identify it are not known if the entry is not."""
+    if own == UNKNOWN:
+        return dict.fromkeys(("nickname", "type", "adopt", "aliases", "existing"), UNKNOWN)
+    return own if isinstance(own, Mapping) else {}
 
 
 def _word(

@@ -284,6 +284,8 @@ class Entries:
             self._add(number, "", f"the key {problem}")
         if own is None:
             own = {}
+        elif own == UNKNOWN:
+            own = dict.fromkeys((*_OWN, *ENTRY), UNKNOWN)
         elif not isinstance(own, Mapping):
             self._add(number, "", f"is {shown(own)}, but must be a mapping of arguments")
             return

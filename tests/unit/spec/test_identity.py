@@ -33,7 +33,7 @@ def test_a_fleet_has_defaults() -> None:
     expected = {
         "a": DeclaredIdentity("a", "mock", existing="allow"),
         "b": DeclaredIdentity("Bob", "wa", None, ("old",), "allow"),
-        "c": DeclaredIdentity("c", "mock"),
+        "c": DeclaredIdentity("c", "mock", adopts_late=True),
     }
     assert entries("fleet", {"accounts": json.dumps(accounts), **given_}) == expected
     assert entries("fleet", {"accounts": accounts, **given_}) == expected
@@ -77,3 +77,8 @@ def test_any_value_is_accepted(accounts: Any, defaults: Any, existing: Any) -> N
     entries("fleet", {**given_, "accounts": json.dumps(accounts)})
     if isinstance(accounts, dict):
         entries("account", accounts)
+
+
+def test_of_an_entry_that_is_not_known_yet_nothing_is_known() -> None:
+    found = entries("fleet", {"accounts": {"k": UNKNOWN}, "existing": "allow"})
+    assert found == {"k": DeclaredIdentity(None, None, existing=None, adopts_late=True)}

@@ -1,0 +1,410 @@
+"""Accounts that move to entries whose nicknames are known only in the update."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support import provider as support
+from tests.support.provider import (
+    INTENT,
+    INTENT_TYPE,
+    ROOT,
+    Declaration,
+    Failed,
+    Killed,
+    Late,
+    Program,
+    Stack,
+    account,
+    fleet,
+    late_fleet,
+    plain,
+)
+from tests.support.team import Team
+from tests.unit.provider.test_late_names import told
+from tests.unit.provider.test_orders import MINUTE, killed_up
+
+OLD = {
+    "fleet": {"old": fleet({"k": {"nickname": "a"}})},
+    "late fleet": {"old": fleet({"k": {"nickname": Late("a")}})},
+    "account": {"o": account(nickname="a")},
+    "late account": {"o": account(nickname=Late("a"))},
+}
+
+
+NEW = {
+    "entry": {"customers": fleet({"k2": {"nickname": Late("a")}})},
+    "account": {"b": account(nickname=Late("a"))},
+    "mapping": {"customers": late_fleet({"k2": {"nickname": "a"}})},
+}
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("new", NEW)
+@pytest.mark.parametrize("old", OLD)
+def test_a_dropped_resource_keeps_its_account(
+    team: Team, stack: Stack, old: str, new: str, known: bool
+) -> None:
+    stack.up(OLD[old])
+    (bought,) = team.live()
+    if known:
+        stack.preview(NEW[new])
+        assert any("not removed if the nickname is that of" in one for one in stack.lines.kept)
+    stack.up(NEW[new])
+    assert stack.all_ids() == set(team.live()) == {bought}
+    assert team.purchases == 1
+    assert not stack.up(NEW[new])
+
+
+@pytest.mark.parametrize("aliases", [[], ["k"]])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_renamed_key_keeps_its_account(
+    team: Team, stack: Stack, whole: bool, aliases: list[str]
+) -> None:
+    def keyed(key: str, **more: Any) -> Program:
+        entries = {key: {"nickname": "a" if whole else Late("a"), **more}}
+        return {"customers": late_fleet(entries) if whole else fleet(entries)}
+
+    stack.up(keyed("k"))
+    (bought,) = team.live()
+    stack.up(keyed("k2", aliases=aliases))
+    assert stack.ids() == {"k2": bought}
+    assert (set(team.live()), team.purchases) == ({bought}, 1)
+
+
+@pytest.mark.parametrize("nickname", ["a", "other"])
+def test_a_fleet_that_stays_leaves_what_a_late_entry_may_take_over(
+    team: Team, stack: Stack, nickname: str
+) -> None:
+    rest: Any = {"stays": {}}
+    stack.up({"customers": fleet({"k": {"nickname": "a"}, **rest})})
+    moving = stack.ids()["k"]
+    program = {"customers": fleet(rest), "b": account(nickname=Late(nickname))}
+    stack.up(program)
+    assert moving in team.live()
+    stack.up(program)
+    assert (moving in team.live()) == (nickname == "a")
+    assert stack.all_ids() == set(team.live())
+    assert team.purchases == (2 if nickname == "a" else 3)
+    assert not stack.up(program)
+
+
+def test_a_fleet_after_the_late_entry_removes_at_once(team: Team, stack: Stack) -> None:
+    rest: Any = {"stays": {}}
+    stack.up({"customers": fleet({"k": {"nickname": "a"}, **rest})})
+    moving = stack.ids()["k"]
+    stack.up({"b": account(nickname=Late("other")), "customers": fleet(rest)})
+    assert moving not in team.live()
+    assert stack.all_ids() == set(team.live())
+
+
+def test_two_late_entries_do_not_share_an_account(team: Team, stack: Stack) -> None:
+    stack.up({"o": account(nickname="a", existing="allow")})
+    (bought,) = team.live()
+    new = {name: account(nickname=Late("a"), existing="allow") for name in ("b", "c")}
+    with pytest.raises(Failed, match="which account belongs to which"):
+        stack.up(new)
+    stack.up(new)
+    assert bought in stack.all_ids()
+    assert stack.all_ids() == set(team.live())
+    assert team.purchases == 2
+
+
+@pytest.mark.parametrize("way", ["delete", "delete_now", "archive"])
+@pytest.mark.parametrize("to", ["account", "entry"])
+def test_what_a_late_adopt_takes_over_is_not_removed(
+    team: Team, stack: Stack, way: str, to: str
+) -> None:
+    stack.up({"customers": fleet({"o": {}, "k": {}}, on_delete=way)})
+    own = stack.ids()["k"]
+    taker = {"nickname": "Kay", "adopt": Late(own)}
+    new = {"b": account(**taker)} if to == "account" else {"others": fleet({"b": taker})}
+    for _ in range(2):
+        told(stack, {"customers": fleet({"o": {}}, on_delete=way), **new})
+    assert [call for call in team.calls if call[0] != "PATCH"] == []
+    assert own in stack.all_ids()
+
+
+@pytest.mark.parametrize("kind", ["fleet", "accounts"])
+def test_shifted_late_nicknames_are_refused(team: Team, stack: Stack, kind: str) -> None:
+    """The first of a numbered list is dropped: with plain nicknames, this is refused."""
+
+    def numbered(*nicknames: str) -> Program:
+        named_ = {str(at): {"nickname": Late(one)} for at, one in enumerate(nicknames)}
+        if kind == "fleet":
+            return {"customers": fleet(named_)}
+        return {key: account(**one) for key, one in named_.items()}
+
+    stack.up(numbered("a", "b", "c"))
+    (last,) = team.named("c")
+    told(stack, numbered("b", "c"))
+    assert ("DELETE", last) not in team.calls
+    assert all(account_.live for account_ in team.all.values())
+
+
+@pytest.mark.parametrize("late", ["settings", "another held entry"])
+@pytest.mark.parametrize("done", [False, True])
+def test_an_unnoted_plain_entry_of_a_learned_fleet_is_forgotten_elsewhere(
+    team: Team, stack: Stack, done: bool, late: str
+) -> None:
+    """The intent does not note `A/p`, since it is to be carried over from `F/k`. The late adopt of
+    `b` takes that account. `A/p` is bought all the same, since `A` was learned."""
+    more = {"settings": {"x": Late("v")}} if late == "settings" else {}
+    rest: Any = {} if late == "settings" else {"q": {"nickname": Late("qq")}}
+    first = {"F": fleet({"k": {"nickname": "a"}, "o": {}})}
+    if rest:
+        first["A"] = fleet(rest, existing="allow")
+    stack.up(first)
+    own = stack.ids("F")["k"]
+    program = {
+        "b": account(nickname="bb", adopt=Late(own)),
+        "A": fleet({"p": {"nickname": "a", **more}, **rest}, existing="allow"),
+        "F": fleet({"o": {}}),
+    }
+    killed_up(team, stack, program, done=done)
+    bought = team.purchases
+    stack.move_to_another_machine()
+    team.clock += (20 if done else 5) * MINUTE
+    said = told(stack, program)
+    assert team.purchases == bought  # it waits, or asks
+    for lost in team.live() - stack.all_ids():
+        assert lost in said or any(lost in one for one in stack.lines.warnings)
+
+
+class TwoHosts(support._Engine):
+    """Like the engine: a host and an intent for each provider."""
+
+    def go(self) -> set[str]:
+        own = {"": self.host}
+        lines = self.stack.lines
+        for name in sorted({one.provider for one in self.program.values()} - {""}):
+            own[name] = self.stack.host(self.run)
+            own[name].show = lines
+        self.stack.lines = lines
+        notes: dict[str, Any] = {}
+
+        def use(provider: str) -> None:
+            self.host = own[provider]
+            self.hidden = {"number": self.run.number, "path": "", "provider": provider}
+
+        for provider in own:
+            use(provider)
+            name = INTENT + (f"-{provider}" if provider else "")
+            urn = f"{ROOT}{INTENT_TYPE}::{name}"
+            self._register(name, urn, {"__run": self.hidden, "__urn": urn, "__secrets": None})
+            notes[provider] = self.stack.saved[urn].outputs["__notes"]
+        for name, one in self.program.items():
+            use(one.provider)
+            urn = one.urn(name)
+            news = {**self._news(name, one), "__urn": urn, "__intent": plain(notes[one.provider])}
+            self._register(name, urn, {"__run": self.hidden, **news})
+        return self.changed  # nothing is dropped in these histories
+
+
+@pytest.mark.parametrize("way", ["delete", "delete_now", "archive"])
+@pytest.mark.parametrize("by", ["plain nickname", "late nickname", "late adopt"])
+def test_what_a_late_entry_of_another_provider_takes_over_is_not_removed(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, way: str, by: str
+) -> None:
+    """With a plain nickname it is left to the other entry (this one is green)."""
+    monkeypatch.setattr(support, "_Engine", TwoHosts)
+    us = replace(account(), provider="us")
+    rest: Any = {"stays": {}}
+    stack.up({"zz": us, "F": fleet({"k": {"nickname": "a"}, **rest}, on_delete=way)})
+    own = stack.ids("F")["k"]
+    more: Any = {"adopt": Late(own)} if by == "late adopt" else {}
+    nickname = {"plain nickname": "a", "late nickname": Late("a")}.get(by, "Kay")
+    b = replace(account(nickname=nickname, **more), provider="us")
+    told(stack, {"zz": us, "F": fleet(rest, on_delete=way), "b": b})
+    assert [call for call in team.calls if call[0] in ("DELETE", "ARCHIVE")] == []
+
+
+@pytest.mark.parametrize("existing", ["fail", "adopt", "allow"])
+@pytest.mark.parametrize("nickname", ["plain", "late"])
+@pytest.mark.parametrize("to", ["account", "entry"])
+def test_what_leaves_a_whole_late_fleet_is_not_bought_again(
+    team: Team, stack: Stack, to: str, nickname: str, existing: str
+) -> None:
+    """The taker is registered first, as in each program in which the fleet waits for something."""
+    stack.up({"L": late_fleet({"k": {"nickname": "a"}, "o": {}}, existing=existing)})
+    own = stack.ids("L")["k"]
+    name: Any = Late("a") if nickname == "late" else "a"
+    if to == "account":
+        new = {"b": account(nickname=name, existing=existing)}
+    else:
+        new = {"B": fleet({"b": {"nickname": name}}, existing=existing)}
+    program = {**new, "L": late_fleet({"o": {}}, existing=existing)}
+    for _ in range(2):
+        told(stack, program)
+    assert own in team.live()
+    assert team.purchases == 2
+
+
+TAKERS = {
+    # Each would be safe with a plain value (the case "plain" of each is green).
+    "replaced, adopts": {"nickname": "n", "type": "tiktok", "adopt": True},
+    "replaced, nickname": {"nickname": "a", "type": "tiktok"},
+    "renamed": {"nickname": "a"},
+    "adopts": {"nickname": "n", "adopt": True},
+    "new, adopts, type forgotten": {"nickname": "n", "adopt": True},
+}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["plain", "late"])
+@pytest.mark.parametrize("what", TAKERS)
+def test_a_late_taker_that_holds_another_account(
+    team: Team, stack: Stack, what: str, late: bool
+) -> None:
+    type_ = "wa" if what in ("renamed", "adopts") else "tiktok"
+    fleet_of: Any = {"k": {"nickname": "a", "type": type_}, "stays": {}}
+    before = {} if what.startswith("new") else {"b": account(nickname="n")}
+    stack.up({"F": fleet(fleet_of, on_delete="delete_now"), **before})
+    own = stack.ids("F")["k"]
+    given: dict[str, Any] = dict(TAKERS[what])
+    if "adopt" in given:
+        given["adopt"] = Late(own) if late else own
+    elif late:
+        given["nickname"] = Late(given["nickname"])
+    del fleet_of["k"]
+    told(stack, {"F": fleet(fleet_of, on_delete="delete_now"), "b": account(**given)})
+    assert own in team.live()
+
+
+def test_a_settled_whole_late_fleet_does_not_stop_removals_for_ever(
+    team: Team, stack: Stack
+) -> None:
+    """Each `up` waits 3 seconds, leaves `k` to `others`, and shows a change."""
+    others = late_fleet({"x": {}})
+    stack.up({"customers": fleet({"k": {}, "o": {}}), "others": others})
+    leaving = stack.ids()["k"]
+    program = {"customers": fleet({"o": {}}), "others": others}
+    for _ in range(5):
+        stack.up(program)
+        team.clock += 10 * MINUTE
+    assert leaving not in team.live()
+    assert "customers" not in stack.up(program)
+
+
+def test_the_preview_says_that_it_may_be_left(team: Team, stack: Stack) -> None:
+    stack.up({"customers": fleet({"k": {}, "o": {}})})
+    program = {"customers": fleet({"o": {}}), "b": account(nickname=Late("bb"))}
+    stack.preview(program)
+    said = " ".join(stack.lines.kept)
+    stack.up(program)
+    assert any("left to b" in one for one in stack.lines.kept)
+    assert "not removed if" in said  # as for a dropped resource
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_was_left_and_taken_over_has_not_drifted(team: Team, stack: Stack, late: bool) -> None:
+    stack.up({"customers": fleet({"k": {}, "o": {}})})
+    own = stack.ids()["k"]
+    adopt: Any = Late(own) if late else own
+    b = account(nickname="bb", tier="unlimited", adopt=adopt)
+    stack.up({"customers": fleet({"o": {}}), "b": b})
+    stack.refresh()
+    assert stack.lines.warnings == []
+
+
+def test_an_entry_that_is_late_as_a_whole_passes_the_preview(team: Team, stack: Stack) -> None:
+    stack.up({"customers": fleet({"k": {"nickname": "a"}})})
+    stack.preview({"customers": fleet({"k": Late({"nickname": "a"})})})
+
+
+def test_an_entry_whose_account_goes_to_a_late_adopt_is_told_why(team: Team, stack: Stack) -> None:
+    """Nobody has used --target."""
+    stack.up({"F": fleet({"k": {"nickname": "a"}, "o": {}})})
+    own = stack.ids("F")["k"]
+    program = {
+        "b": account(nickname="bb", adopt=Late(own)),
+        "A": fleet({"p": {"nickname": "a"}}),
+        "F": fleet({"o": {}}),
+    }
+    assert "--target" not in told(stack, program)
+
+
+def _us(one: Declaration) -> Declaration:
+    return replace(one, provider="us")
+
+
+@pytest.mark.parametrize("way", ["default to us", "us to default"])
+@pytest.mark.parametrize("nickname", ["plain", "late"])
+def test_from_a_whole_late_fleet_to_another_provider(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, way: str, nickname: str
+) -> None:
+    monkeypatch.setattr(support, "_Engine", TwoHosts)
+    here, there = ("", "us") if way == "default to us" else ("us", "")
+    rest = {"zz": _us(account()), "yy": account()}
+
+    def old(*keys: str) -> Program:
+        return {"L": replace(late_fleet({k: {"nickname": k} for k in keys}), provider=here)}
+
+    stack.up({**rest, **old("a", "o")})
+    own, bought = stack.ids("L")["a"], team.purchases
+    name: Any = "a" if nickname == "plain" else Late("a")
+    for _ in range(2):
+        told(stack, {**rest, **old("o"), "b": replace(account(nickname=name), provider=there)})
+    assert team.purchases == bought
+    assert own in team.live()
+
+
+MOVE = {
+    "A": fleet({"p": {"nickname": "a"}}),
+    "F": fleet({"o": {}}),
+    "zz": account(nickname=Late("zz")),
+}
+
+
+def test_a_move_is_not_shown_as_a_purchase(team: Team, stack: Stack) -> None:
+    """`zz`, of the same type, has nothing to do with it."""
+    stack.up({"F": fleet({"k": {"nickname": "a"}, "o": {}})})
+    told(stack, MOVE)
+    assert team.purchases == 3
+    (intent,) = (v for u, v in stack.saved.items() if INTENT_TYPE in u)
+    assert "A/p" not in str(intent.inputs.get("buys"))
+
+
+def test_a_move_that_was_killed_is_no_purchase_at_a_destroy(team: Team, stack: Stack) -> None:
+    first = {"F": fleet({"k": {"nickname": "a"}, "o": {}})}
+    stack.up(first)
+    with pytest.raises(Killed):
+        stack.up(MOVE, killed_after=INTENT)
+    stack.move_to_another_machine()
+    team.clock += 5 * MINUTE
+    stack.up(first)
+    stack.destroy()
+    assert not any("A/p" in one for one in stack.lines.warnings)
+
+
+def test_target_of_one_account_without_any_late_value(team: Team, stack: Stack) -> None:
+    """It removes nothing."""
+    stack.up({"F": fleet({"k": {"nickname": "a"}, "o": {}}), "b": account(nickname="n")})
+    stack.up({"F": fleet({"o": {}}), "b": account(nickname="a")}, only="b")
+
+
+def test_a_late_adopt_does_not_take_an_account_whose_key_changed(team: Team, stack: Stack) -> None:
+    rest: Any = {"o": {}}
+    stack.up({"F": fleet({"k": {"nickname": "a"}, **rest})})
+    own = stack.ids("F")["k"]
+    renamed = fleet({"k2": {"nickname": "a"}, **rest})
+    assert own in told(stack, {"F": renamed, "b": account(nickname="bb", adopt=Late(own))})
+    assert stack.ids("F")["k2"] == own
+    assert "b" not in {urn.rpartition("::")[2] for urn in stack.saved}
+
+
+def test_a_fleet_with_a_new_late_entry_changes_its_provider(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(support, "_Engine", TwoHosts)
+    zz = _us(account())
+    stack.up({"zz": zz, "U": fleet({"o": {}}, existing="allow")})
+    more = fleet({"o": {}, "k": {"nickname": Late("a")}}, existing="allow")
+    killed_up(team, stack, {"zz": zz, "U": more}, done=False)
+    bought = team.purchases
+    stack.move_to_another_machine()
+    team.clock += 1 * MINUTE
+    told(stack, {"zz": zz, "U": _us(more)})
+    assert team.purchases == bought
