@@ -319,10 +319,10 @@ class FleetProvider:
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
         unsettled = outcome.failed or any(map(is_leftover, outcome.held))
         failed = {key: messages.told(error) for key, error in outcome.failed.items()}
+        were_secrets = self._host.were_secrets(one.account_id for one in outcome.held.values())
         inputs = {name: news[name] for name in _KEPT if news.get(name) is not None}
         if not inputs.get("__secrets"):
             failed = {key: self._host.secrets.mask(text) for key, text in failed.items()}
-            were_secrets = self._host.were_secrets(one.account_id for one in outcome.held.values())
             if were_secrets & texts_of(_beyond(outcome.held, reading.specs)):
                 # What was declared as a secret, here or elsewhere, stays one.
                 inputs["__secrets"] = state.inputs.get("__secrets") or ["accounts"]
@@ -338,6 +338,9 @@ class FleetProvider:
             inputs=inputs,
             usual=reading.usual.text,
             settled=None if unsettled else news.get("__said"),
+            still_secret=tuple(sorted(were_secrets - _asked_for(reading.specs)))
+            if were_secrets
+            else (),
         )
         return now.dump(hidden=bool(inputs.get("__secrets")))
 
@@ -619,6 +622,14 @@ def _beyond(
         spec = specs.get(key)
         found.setdefault("" if spec else entry_key(key), []).extend(one.beyond(spec))
     return found
+
+
+def _asked_for(specs: Mapping[str, AccountSpec]) -> set[str]:
+    """The texts that the entries ask for."""
+    asked = (
+        (one.nickname, one.arguments.settings, one.arguments.assignees) for one in specs.values()
+    )
+    return {text for one in asked for part in one for text in texts_of(part)}
 
 
 def _row(inputs: Mapping[str, Any]) -> str:

@@ -276,6 +276,8 @@ class StoredFleet:
     usual: str = ""
     #: The digest of the entries if all accounts are as wanted; None if work is left.
     settled: str | None = None
+    #: The texts of its accounts that were secrets before, and that no entry asks for.
+    still_secret: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> StoredFleet:
@@ -294,6 +296,7 @@ class StoredFleet:
             inputs=inputs,
             usual=said.get("__usual") or "",
             settled=said.get("__settled"),
+            still_secret=tuple(said.get(STILL_SECRET) or ()),
         )
 
     def refreshed(self, seen: Mapping[str, HeldAccount | None]) -> StoredFleet:
@@ -306,8 +309,9 @@ class StoredFleet:
     def secrets(self) -> tuple[dict[str, Any], list[str]]:
         """The arguments that were given as secrets: what was asked for, and what is there."""
         names = list(self.inputs.get("__secrets") or ())
+        still = {STILL_SECRET: self.still_secret}
         if not names:
-            return {}, []
+            return still, [STILL_SECRET]
         entries: dict[str, Any] = dict.fromkeys(self.failed)
         shared = []
         for key, order in self.orders.items():
@@ -321,7 +325,8 @@ class StoredFleet:
             ordered = entries.get(key)
             entries[key] = {"nicknames": [*nicknames, ordered], "own": own, "seen": seen}
             shared += seen
-        return {"accounts": entries, "defaults": [self.inputs.get("defaults"), shared]}, names
+        given = {"accounts": entries, "defaults": [self.inputs.get("defaults"), shared]}
+        return given | still, [*names, STILL_SECRET]
 
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         """The outputs. If `hidden`, everything about the entries is marked as secret."""
@@ -350,6 +355,7 @@ class StoredFleet:
             "__worked_at": self.worked_at,
             "__worked_in": self.worked_in,
             "__most": max(self.most, len(shown)),
+            **({STILL_SECRET: secret(list(self.still_secret))} if self.still_secret else {}),
             "__version": VERSION,
         }
 
@@ -526,7 +532,8 @@ def secrets_of(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], li
     if type_ not in (ACCOUNT_TYPE, FLEET_TYPE):
         return {}, []
     declared = plain(outputs.get("__declared"))
-    if not isinstance(declared, Mapping) or not {"__secrets", STILL_SECRET} & declared.keys():
+    said = {*outputs, *(declared if isinstance(declared, Mapping) else ())}
+    if not {"__secrets", STILL_SECRET} & said:
         return {}, []
     return (StoredAccount if type_ == ACCOUNT_TYPE else StoredFleet).load(outputs).secrets()
 

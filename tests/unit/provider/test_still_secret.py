@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from tests.support.provider import Declaration, Stack, account
+import pytest
+
+from tests.support.provider import Declaration, Late, Stack, account, fleet
 from tests.support.team import Team
+from tests.unit.provider.test_late_names import KINDS, problem, said
+from tests.unit.provider.test_orders import MINUTE, killed_up
+
+HUSH = "hush hush"
 
 
 def secret_settings(**given: str) -> Declaration:
@@ -48,3 +56,35 @@ def test_a_secret_that_becomes_plain_is_shown(team: Team, stack: Stack) -> None:
     for nickname in ("x1", "x2"):
         stack.up({"x": replace(account(nickname=nickname, **secret.given), secrets=())})
     assert "english" in stack.in_clear()
+
+
+@KINDS
+@pytest.mark.parametrize("then", ["preview", "up"])
+def test_a_secret_late_nickname_is_not_shown(
+    team: Team, stack: Stack, kind: str, then: str
+) -> None:
+    name = "accounts[]" if kind == "entry" else "nickname"
+    program = {n: replace(d, secrets=(name,)) for n, d in said(kind, Late(HUSH)).items()}
+    killed_up(team, stack, program)
+    team.clock += 5 * MINUTE
+    if then == "preview":
+        stack.preview(program)
+    else:
+        problem(stack, program)
+    lines = [*stack.lines.kept, *stack.lines.warnings, *stack.lines.passing]
+    assert any("interrupted run" in line for line in lines)
+    assert not any(HUSH in line for line in lines)
+
+
+@pytest.mark.parametrize("first", ["account", "fleet"])
+def test_a_secret_stays_one_by_way_of_a_fleet(team: Team, stack: Stack, first: str) -> None:
+    secret: Mapping[str, Any] = {"settings": {"key": HUSH}}
+    if first == "account":
+        stack.up({"x": replace(account(nickname="x", **secret), secrets=("settings",))})
+    else:
+        stack.up({"customers": replace(fleet({"x": secret}), secrets=("accounts[]",))})
+    stack.up({"customers": fleet({"x": {}})})
+    stack.up({"x": account(nickname="x")})
+    (own,) = team.all.values()
+    assert (own.settings or {}).get("key") == HUSH  # ChatDaddy still has it
+    assert HUSH not in stack.in_clear()
