@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
@@ -52,7 +52,7 @@ from tests.simulation.engine import (
     Registered,
     Resource,
 )
-from tests.simulation.program import Block, Program, ProviderBlock
+from tests.simulation.program import Block, Program, ProviderBlock, Wish
 
 FLEET_COMPONENT = "chatdaddy:index:AccountFleet"
 
@@ -278,6 +278,8 @@ class _ProgramSide:
         self._failed: list[str] = []
         self._first_purchases: dict[str, _FirstPurchase] = {}
         self._registered: dict[str, Registered] = {}
+        #: The engine's answers for the `Account`s.
+        self._answers: dict[str, asyncio.Future[Registered]] = {}
         #: The URNs of the components, as the engine answered.
         self._components: dict[str, str] = {}
         self._file: _RunFile | None = None
@@ -291,6 +293,11 @@ class _ProgramSide:
         fleets = [block for block in program.blocks if block.kind == "fleet"]
         components = {
             block.name: asyncio.ensure_future(self._component_of(block)) for block in fleets
+        }
+        self._answers = {
+            block.name: self._run.loop.create_future()
+            for block in program.blocks
+            if block.kind == "account"
         }
         opening = asyncio.ensure_future(self._open())
         self._first_purchases = {block.provider: _FirstPurchase() for block in program.blocks}
@@ -331,12 +338,13 @@ class _ProgramSide:
         self._run.begin(self._file)
         return self._file
 
-    def _declared(self, block: Block) -> Declared:
+    def _declared(self, block: Block, known: Collection[str] = ()) -> Declared:
+        """What is declared of a block while the sources with the names `known` are known."""
         goal = self._goal(block)
         return Declared(
             urn=self._monitor.urn(goal),
             kind=block.kind,
-            given=_given(block),
+            given=_given(block, self._program.sources(block).keys() - {*known}),
             aliases=tuple(self._monitor.urn(replace(goal, name=name)) for name in block.old_names),
             provider=block.provider,
             protect=block.protect,
@@ -435,15 +443,26 @@ class _ProgramSide:
         file = await opening
         # A component that is not targeted keeps its old name.
         file.declare(self._program.blocks.index(block), self._declared(block))
-        buys = may_buy(self._declared(block), file.run.saved)
+        sources = [await self._answers[name] for name in self._program.sources(block)]
+        known = {
+            one.urn.rpartition("::")[2]
+            for one in sources
+            if not (one.failed or one.skipped)
+            and (not self._monitor.dry_run or one.outputs.get("account_id", UNKNOWN) != UNKNOWN)
+        }
+        buys = may_buy(self._declared(block, known), file.run.saved)
         first_purchase = self._first_purchases[block.provider]
         first_purchase.buyers += buys
         intent = await waits_for
         await asyncio.sleep(self._prepares_after(block.name))
         goal = self._goal(block)
-        inputs = _given(block)
+        late = self._program.sources(block).keys() - known
+        inputs = _given(block, late)
+        made_of = "nickname"
         if block.kind == "fleet":
-            inputs["__accounts"] = inputs.pop("accounts")
+            made_of = "__late"
+            inputs["__accounts"], inputs["__late"] = _put_off(block, late, self._program)
+            del inputs["accounts"]
             inputs["__fleet"] = goal.parent
             inputs["limits"] = block.limits or None
         missing = UNKNOWN if self._monitor.dry_run else None
@@ -457,18 +476,21 @@ class _ProgramSide:
             await first_purchase.wait_as_buyer(registration)
         else:
             await first_purchase.wait_as_other()
+        urns = tuple(one.urn for one in sources)
         answer = await self._monitor.register(
             replace(
                 goal,
                 inputs=inputs,
-                after=(intent.urn,),
-                made_of={"__intent": (intent.urn,)},
+                after=(intent.urn, *urns),
+                made_of={"__intent": (intent.urn,)} | ({made_of: urns} if urns else {}),
                 before=lambda _name, _news: self._begin(block.provider),
                 before_in_previews=True,
                 before_updates=buys or block.kind == "fleet",
             )
         )
         registration.set_result(answer)
+        if block.kind == "account":
+            self._answers[block.name].set_result(answer)
         if answer.failed and self._file is not None:
             self._file.run.claims.fail()
         failed = answer.outputs.get("failed") or answer.outputs.get("__failed")
@@ -536,7 +558,8 @@ class _RunFile:
         self.run = replace(self.run, declared=declared)
 
 
-def _given(block: Block) -> Props:
+def _given(block: Block, unknown: Collection[str] = ()) -> Props:
+    """The arguments of a block, without the nicknames that are made from the `unknown` sources."""
     if block.kind == "account":
         usual = {
             "nickname": block.name,
@@ -546,13 +569,37 @@ def _given(block: Block) -> Props:
             "connect": False,
             "allow_history_loss": False,
         }
-        return usual | block.entries[""].given()
-    entries = {key: entry.given() for key, entry in block.entries.items()}
+        return usual | _entry(block, "", unknown)
+    entries = {key: _entry(block, key, unknown) for key in block.entries}
+    has_outputs = any(entry.made_from for entry in block.entries.values())
     return {
-        "accounts": json.dumps(entries, ensure_ascii=False),
+        "accounts": entries if has_outputs else json.dumps(entries, ensure_ascii=False),
         "on_delete": block.on_delete or "delete",
         "existing": block.existing or "fail",
     }
+
+
+def _entry(block: Block, key: str, unknown: Collection[str]) -> Props:
+    entry = block.entries[key]
+    nickname: Props = {}
+    if entry.made_from:
+        is_unknown = entry.made_from in unknown
+        nickname["nickname"] = UNKNOWN if is_unknown else Wish(block, key, entry).nickname
+    return entry.given() | nickname
+
+
+def _put_off(
+    block: Block, unknown: Collection[str], program: Program
+) -> tuple[str, list[str] | None]:
+    """A fleet's entries as text, and the nicknames that are made from other resources."""
+    entries: Props = {}
+    late: list[str] = []
+    for key, entry in block.entries.items():
+        entries[key] = _entry(block, key, unknown)
+        if program.source(entry) is not None:
+            late.append(entries[key]["nickname"])
+            entries[key]["nickname"] = {"__late": len(late) - 1}
+    return json.dumps(entries, ensure_ascii=False), late or None
 
 
 def _provider_goal(one: ProviderBlock) -> Goal:

@@ -185,7 +185,50 @@ _ENDS: tuple[End, ...] = ("kill", "kill", "kill engine", "interrupt")
 
 def generate(seed: int) -> History:
     """Make the history of a seed."""
-    return _Author(Random(seed)).history(seed)
+    history = _Author(Random(seed)).history(seed)
+    random = Random(f"late {seed}")
+    return _with_late_names(history, random) if random.random() < _LATE else history
+
+
+#: The part of the histories in which some nicknames are made from an `Account`.
+_LATE = 0.15
+
+
+def _with_late_names(history: History, random: Random) -> History:
+    """Make some nicknames from an `Account`, and kill more runs while they buy."""
+
+    def late(entry: Entry) -> Entry:
+        if entry.adopt is not None or random.random() < 0.6:
+            return entry
+        return replace(entry, made_from=random.choice(("gate", "gate", "acct0", "acct1")))
+
+    def changed(one: Change) -> Change:
+        if one.what == "add":
+            name, key, entry = one.args
+            return replace(one, args=(name, key, late(entry)))
+        if one.what == "declare":
+            (block,) = one.args
+            entries = {key: late(entry) for key, entry in block.entries.items()}
+            return replace(one, args=(replace(block, entries=entries),))
+        return one
+
+    gate = Change("declare", (Block("account", "gate", {"": Entry(_GATE)}),))
+    steps: list[Step] = []
+    begun: set[str] = set()
+    for step in history.steps:
+        if isinstance(step, EditStep):
+            first = () if step.stack in begun else (gate,)
+            begun.add(step.stack)
+            step = replace(step, changes=(*first, *map(changed, step.changes)))
+        elif isinstance(step, RunStep) and step.operation == "up" and random.random() < 0.25:
+            number, seconds = random.choice((1, 1, 2, 3)), random.random() * 0.1
+            step = replace(step, stop=Stop("kill", number, seconds, "POST /im/accounts"))
+        steps.append(step)
+    return history.but(steps=tuple(steps))
+
+
+#: The number of the entry that is the first source of nicknames.
+_GATE = 1000
 
 
 class _Author:

@@ -341,6 +341,7 @@ class Person:
             and ran.began_at - other.ended_at < _UNKNOWN_S
             and (
                 other.killed
+                or other.lost_hosts
                 or "it is not known whether" in other.text
                 # The reason is not told if another resource ended the program first.
                 or (other.step.faults.loses_answers and " failed: " in other.text)
@@ -856,13 +857,16 @@ class Person:
             if event.who != ran.who or event.kind in ("chats_lost", "purged"):
                 continue
             account = self._world.accounts[event.account_id]
+            if self._is_late(ran, account):
+                continue
             words, blocks = self._words(ran, account)
             if event.kind in _REMOVALS and self._is_beyond_preview(ran, account):
                 continue
             if event.kind == "recreate" and ran.step.faults.lag_s:
                 continue  # the preview was told that the account exists
             late = event.kind == "patch" or account.id in ran.drifted
-            if ran.step.refresh and ran.step.faults.lag_s and late:
+            hidden = ran.step.faults.lag_s or ran.step.faults.short
+            if ran.step.refresh and hidden and late:
                 continue  # only the update's own refresh was shown the account as it was before
             if event.kind == "buy" and self._went_meanwhile(ran, account):
                 continue
@@ -882,6 +886,8 @@ class Person:
             if blind or slot.account_id in before or slot.account_id in bought:
                 continue
             account = self._world.accounts[slot.account_id]
+            if self._is_late(ran, account):
+                continue
             words, blocks = self._words(ran, account)
             if not said.announces("→", words, set()):
                 self._found(
@@ -920,15 +926,24 @@ class Person:
         places = [slot for slot in ran.before if slot.account_id == account.id]
         return all(slot.provider not in left or slot.deleting for slot in places)
 
-    def _words(self, ran: Ran, account: Account) -> tuple[set[str], set[str]]:
-        """The words that may identify an account, and the `Account`s that may hold it."""
+    def _is_late(self, ran: Ran, account: Account) -> bool:
+        """Whether the preview may not know the nickname of an entry that means the account."""
         assert ran.program is not None
-        places = [slot for slot in (*ran.before, *ran.after) if slot.account_id == account.id]
-        wishes = [
+        return any(ran.program.source(wish.entry) for wish in self._wishes_for(ran, account))
+
+    def _wishes_for(self, ran: Ran, account: Account) -> list[Wish]:
+        assert ran.program is not None
+        return [
             wish
             for wish in ran.program.wishes()
             if ran.meant.get(wish.uid) == account.id or ran.name_of(wish) == _name(account)
         ]
+
+    def _words(self, ran: Ran, account: Account) -> tuple[set[str], set[str]]:
+        """The words that may identify an account, and the `Account`s that may hold it."""
+        assert ran.program is not None
+        places = [slot for slot in (*ran.before, *ran.after) if slot.account_id == account.id]
+        wishes = self._wishes_for(ran, account)
         words = {account.id, account.nickname}
         keys = [slot.key.partition(" replaced ")[0].removesuffix(" left") for slot in places]
         words |= {key or slot.block for key, slot in zip(keys, places, strict=True)}
@@ -987,6 +1002,9 @@ class Person:
         kept = {_name(self._world.accounts[s.account_id]) for s in ran.before if s.leftover}
         if "the team already has an account" in ran.text and kept & {*map(ran.name_of, wishes)}:
             yield "an account that was replaced and retained has the nickname"
+        archived = any(self._world.accounts[s.account_id].archived_at for s in ran.before)
+        if "is archived. Run `pulumi refresh`" in ran.text and archived:
+            yield "the state has an account that is archived"
         if "but that is not certain" in ran.text and {*map(ran.name_of, wishes)} & {*ran.strangers}:
             yield "somebody has bought one of that nickname meanwhile"
         if "both have it" in ran.text and any(n > 1 for n in Counter(held).values()):

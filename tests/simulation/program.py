@@ -28,6 +28,8 @@ class Entry:
     adopt: str | None = None
     aliases: tuple[str, ...] = ()
     allow_history_loss: bool = False
+    #: The `Account` from whose ID the program computes the nickname, so that it knows it late.
+    made_from: str = ""
 
     def given(self) -> dict[str, Any]:
         """The arguments as a program gives them, without defaults."""
@@ -120,6 +122,18 @@ class Program:
             for key, entry in block.entries.items():
                 yield Wish(block, key, entry)
 
+    def source(self, entry: Entry) -> Block | None:
+        """The `Account` that an entry's nickname is computed from; None if it is known at once."""
+        block = self.block(entry.made_from)
+        if block is None or block.kind != "account" or block.entries[""].made_from:
+            return None
+        return block
+
+    def sources(self, block: Block) -> dict[str, Block]:
+        """The sources of a block's entries, by name."""
+        found = map(self.source, block.entries.values())
+        return {one.name: one for one in found if one is not None}
+
     def by_uid(self) -> dict[int, Wish]:
         return {wish.uid: wish for wish in self.wishes()}
 
@@ -164,7 +178,8 @@ class Change:
 
 def _shown(value: Any) -> str:
     if isinstance(value, Entry):
-        return f"#{value.uid} {_short(value.given())}"
+        late = f" made from {value.made_from}" if value.made_from else ""
+        return f"#{value.uid} {_short(value.given())}{late}"
     if isinstance(value, ProviderBlock):
         return f"{value.name}: {value.team}"
     if not isinstance(value, Block):
