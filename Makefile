@@ -25,7 +25,7 @@ test: setup  ## all tests except the stories, and how much the quick ones cover
 	$(BIN)/pytest -n $(WORKERS) -m "not stories" --cov --cov-report=
 	@$(BIN)/python scripts/covered.py
 
-stories: setup  ## the ordinary life of whole stacks, in real processes, on the real engine if it is there
+stories: setup  ## the ordinary life of whole stacks, on the real engine if it is there
 	$(BIN)/pytest -n $(WORKERS) -m stories
 
 SECONDS_OF_HISTORIES ?= 3600

@@ -31,21 +31,21 @@ Engine = Literal["stand-in", "pulumi"]
 
 PULUMI = shutil.which("pulumi")
 
-# For `pytest.mark.parametrize("engine", ENGINES)`: the real one is skipped if it is missing.
+_STAND_IN = pytest.param("stand-in", id="stand-in")
+_REAL = [
+    pytest.mark.real_engine,
+    pytest.mark.skipif(PULUMI is None, reason="`pulumi` is not on PATH"),
+]
+
+# For `pytest.mark.parametrize("engine", ENGINES)`: `make test` has the stand-in's part, and
+# `make stories` the real engine's.
 ENGINES = [
-    pytest.param("stand-in", id="stand-in"),
-    pytest.param(
-        "pulumi",
-        id="pulumi",
-        marks=[
-            pytest.mark.real_engine,
-            pytest.mark.skipif(PULUMI is None, reason="`pulumi` is not on PATH"),
-        ],
-    ),
+    _STAND_IN,
+    pytest.param("pulumi", id="pulumi", marks=[*_REAL, pytest.mark.stories]),
 ]
 
 #: The real engine if it is on PATH, otherwise the stand-in.
-BEST_ENGINE = ENGINES[1:] if PULUMI else ENGINES[:1]
+BEST_ENGINE = [pytest.param("pulumi", id="pulumi", marks=_REAL)] if PULUMI else [_STAND_IN]
 
 #: Part of the command line of a provider host, with either engine.
 HOST = re.compile(rb"pulumi\.dynamic|child\.py\0host")
