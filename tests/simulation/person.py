@@ -383,7 +383,8 @@ class Person:
 
     def _held_now(self, stack: str) -> set[str]:
         last = [ran for ran in self._runs.values() if ran.stack == stack]
-        return {slot.account_id for slot in (last[-1].after or last[-1].before)} if last else set()
+        slots = (last[-1].after if last[-1].ended_at else last[-1].before) if last else []
+        return {slot.account_id for slot in slots}
 
     def _is_ours(self, stack: str, account: Account) -> bool:
         return account.bought_by.split()[0] == stack or account.id in self._adopted.get(stack, ())
