@@ -430,10 +430,7 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
             f"{account_id} is archived, and ChatDaddy can't bring it back. "
             "Leave adopt out to buy a new account. Nothing was changed"
         )
-    source = next(
-        (one.ref for one in facts.ownership.leaving if one.account_id == account_id), None
-    )
-    return TakeOver(account, Reason.ADOPTED, source)
+    return TakeOver(account, Reason.ADOPTED, facts.ownership.source_of(account_id))
 
 
 def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:

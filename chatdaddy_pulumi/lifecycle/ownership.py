@@ -298,11 +298,13 @@ class Ownership:
 
     @cached_property
     def _leaving_by_id(self) -> dict[str, Holding]:
-        return {one.account_id: one for one in self.leaving}
+        """If several entries list an account, the first one."""
+        return {one.account_id: one for one in reversed(self.leaving)}
 
-    def leaves(self, account_id: str) -> Ref:
-        """The entry that a leaving account leaves."""
-        return self._leaving_by_id[account_id].ref
+    def source_of(self, account_id: str) -> Ref | None:
+        """The entry that the account leaves; None if it does not leave."""
+        leaving = self._leaving_by_id.get(account_id)
+        return None if leaving is None else leaving.ref
 
     @cached_property
     def _unknown(self) -> list[_Unknown]:

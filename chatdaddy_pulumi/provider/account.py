@@ -215,7 +215,8 @@ class AccountProvider:
         ownership = self._host.context.ownership
         if Ref(urn) in self._host.context.learned:  # the intent has refused the others
             shifted = [id_ for id_, ref in ownership.shifted.items() if ref == Ref(urn)]
-            refuse_unclear(ownership, {ownership.leaves(id_).label: id_ for id_ in shifted})
+            sources = {id_: ownership.source_of(id_) for id_ in shifted}
+            refuse_unclear(ownership, {ref.label: id_ for id_, ref in sources.items() if ref})
         for held, spec in todo.change.values():
             if held.differences(spec):
                 refuse_shared(ownership, Ref(urn), held.account_id)
@@ -323,8 +324,7 @@ class AccountProvider:
 
     async def _work(self, urn: str, todo: Plan, news: Mapping[str, Any]) -> Outcome:
         self._host.refuse_unregistered(urn)
-        unknown = split_unknowns(news)[1]
-        refuse_unknown(short_name(urn), {"": [*unknown]} if unknown else {})
+        refuse_unknown(short_name(urn), {"": [*split_unknowns(news)[1]]})
         outcome = await execute(
             self._host.facts(), urn, todo, concurrency=1, stopped=self._host.stop_reason
         )
