@@ -27,13 +27,16 @@ from tests.unit.provider.test_orders import MINUTE, killed_up, no_money
 KINDS = pytest.mark.parametrize("kind", ["entry", "account"])
 
 
-def named(kind: str, nickname: Any = "a", **more: Any) -> Program:
-    """A fleet of one entry, or an `Account`, whose nickname is late."""
-    more = {"existing": "allow", **more}
+def said(kind: str, nickname: Any, *, existing: str = "allow", **more: Any) -> Program:
+    """A fleet of one entry, or an `Account`, of that nickname, which may be late."""
     if kind == "entry":
-        existing = more.pop("existing")
-        return {"customers": fleet({"k": {"nickname": Late(nickname), **more}}, existing=existing)}
-    return {"b": account(nickname=Late(nickname), **more)}
+        return {"customers": fleet({"k": {"nickname": nickname, **more}}, existing=existing)}
+    return {"b": account(nickname=nickname, existing=existing, **more)}
+
+
+def named(kind: str, nickname: Any = "a", **more: Any) -> Program:
+    """The same, with a late nickname."""
+    return said(kind, Late(nickname), **more)
 
 
 def problem(stack: Stack, program: Program) -> str:
@@ -217,13 +220,6 @@ def test_a_settled_late_fleet_shows_no_change(team: Team, stack: Stack) -> None:
     with killed(team, done=False), suppress(Killed):
         stack.up(known)
     assert team.purchases == 1
-
-
-def said(kind: str, nickname: Any, *, existing: str = "allow", **more: Any) -> Program:
-    """A fleet of one entry, or an `Account`, of that nickname, which may be late."""
-    if kind == "entry":
-        return {"customers": fleet({"k": {"nickname": nickname, **more}}, existing=existing)}
-    return {"b": account(nickname=nickname, existing=existing, **more)}
 
 
 def told(stack: Stack, program: Program) -> str:
@@ -548,11 +544,7 @@ def test_the_later_of_two_interrupted_runs_counts(
         killed_up(team, stack, program, done=False)
         team.clock += 16 * MINUTE  # the same machine, so the state has an order
     else:
-
-        def lose(is_done: bool) -> None:
-            raise UnknownPurchase("no answer", call="POST /im/accounts", began_at=team.clock)
-
-        team.on_purchase = lose
+        lose_answers(team)
         told(stack, program)
         team.on_purchase = lambda _done: None
         team.clock += 6 * MINUTE
