@@ -338,9 +338,7 @@ class FleetProvider:
             inputs=inputs,
             usual=reading.usual.text,
             settled=None if unsettled else news.get("__said"),
-            still_secret=tuple(sorted(were_secrets - _asked_for(reading.specs)))
-            if were_secrets
-            else (),
+            still_secret=tuple(sorted(_without_asked(were_secrets, reading.specs))),
         )
         return now.dump(hidden=bool(inputs.get("__secrets")))
 
@@ -624,12 +622,12 @@ def _beyond(
     return found
 
 
-def _asked_for(specs: Mapping[str, AccountSpec]) -> set[str]:
-    """The texts that the entries ask for."""
-    asked = (
-        (one.nickname, one.arguments.settings, one.arguments.assignees) for one in specs.values()
-    )
-    return {text for one in asked for part in one for text in texts_of(part)}
+def _without_asked(texts: set[str], specs: Mapping[str, AccountSpec]) -> set[str]:
+    """The texts for which no entry asks."""
+    if not texts:  # to read the entries takes time
+        return texts
+    asked = [[s.nickname, s.arguments.settings, s.arguments.assignees] for s in specs.values()]
+    return texts - texts_of(asked)
 
 
 def _row(inputs: Mapping[str, Any]) -> str:

@@ -575,9 +575,7 @@ class _Found:
                 for key, said in (one.entries or {}).items()
                 if said.identity is None
             ]
-            buys = any(self._wants_one(own, facts.ownership) for own in late)
-            self._context.buys_unnoted = self._context.buys_unnoted or buys
-            if buys or one.entries is None:
+            if one.entries is None or any(self._wants_one(own, facts.ownership) for own in late):
                 found[one.urn] = held[""].account_id if "" in held else ""
         return found
 

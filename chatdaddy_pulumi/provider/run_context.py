@@ -167,8 +167,6 @@ class RunContext:
     late_order: Callable[[Ref, AccountSpec], Order | None] = lambda _ref, _spec: None
     #: The resources that the intent can't note.
     unnoted: Unnoted = field(default_factory=Unnoted)
-    #: Whether one of them has an entry that needs an account.
-    buys_unnoted: bool = False
     #: The intent's notes.
     notes: dict[Ref, Note] = field(default_factory=dict)
     #: The entries that the intent is about to note.
@@ -292,6 +290,13 @@ class RunContext:
                 idle = too_long or bool(order.missing_since)
                 self.await_order(ref, order._replace(idle=idle))
         return any(ref in self.awaited for ref in late)
+
+    @property
+    def buys_unnoted(self) -> bool:
+        """Whether an entry needs an account that the intent can't note. Of a fleet whose entries
+        are not known at all, that is not known either."""
+        declared = map(self.declared, self.unnoted.buying)
+        return any(one is not None and one.entries is not None for one in declared)
 
     def keeps_orders(self, declared: Declared | None) -> bool:
         """Whether the intent stays and keeps the orders of a resource that is removed."""
