@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 from collections import Counter
@@ -51,12 +52,17 @@ def main() -> int:
     totals: Counter[str] = Counter()
     violations: list[tuple[int, int, str]] = []
     played = 0
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # it takes a fifth of the time
     for seed in range(options.seed, options.seed + options.histories):
         if time.monotonic() - began > options.seconds:
             break
         history = generate(seed)
         result = play(history, ignored)
         played += 1
+        if played % 20 == 0:
+            gc.collect()
         for name in ("commands", "purchases", "calls", "killed", "green", "refused"):
             totals[name] += getattr(result, name)
         if result.violation is not None and options.shrink:
