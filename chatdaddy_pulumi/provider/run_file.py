@@ -269,10 +269,13 @@ class RunFile(Claims):
         with _refused_if_full():
             return self._claim(account_id, ref)
 
-    def _claim(self, account_id: str, ref: Ref) -> Ref | None:
+    def _claim(self, account_id: str, ref: Ref, *, fulfilled: bool = False) -> Ref | None:
         with self._writing() as connection:
             connection.execute(
-                "insert or ignore into claims values (?, ?, ?, 0)", (account_id, *ref)
+                "insert into claims values (?, ?, ?, ?) on conflict (account_id) do update "
+                "set fulfilled = max(fulfilled, excluded.fulfilled) "
+                "where holder = excluded.holder and key = excluded.key",
+                (account_id, *ref, fulfilled),
             )
             row = self._row("select holder, key from claims where account_id = ?", account_id)
         first = Ref(*row)
@@ -280,11 +283,7 @@ class RunFile(Claims):
 
     def fulfil(self, account_id: str, ref: Ref) -> None:
         with _full_disk():
-            self._database.execute(
-                "insert into claims values (?, ?, ?, 1) on conflict (account_id) do update "
-                "set fulfilled = 1 where holder = excluded.holder and key = excluded.key",
-                (account_id, *ref),
-            )
+            self._claim(account_id, ref, fulfilled=True)
 
     def finish(self, holder: str) -> None:
         with _full_disk():
@@ -303,10 +302,9 @@ class RunFile(Claims):
     def bought(self, account_id: str, ref: Ref) -> Ref | None:
         other: Ref | None = None
         with _full_disk():
-            other = self._claim(account_id, ref)
+            other = self._claim(account_id, ref, fulfilled=True)
             if other is None:
                 self._note_begun("=", ref, account_id)
-                self.fulfil(account_id, ref)
         return other
 
     def claimed(self, account_id: str) -> Claim | None:
