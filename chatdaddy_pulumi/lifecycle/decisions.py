@@ -114,7 +114,7 @@ async def decide_all(
         return Decisions()
     facts.sort_late_orders(wanted)
     facts.view = await _look(facts, wanted, max_age)
-    if facts.awaited and facts.user_id is None:
+    if facts.run.awaited and facts.user_id is None:
         facts.user_id = await facts.client.user_id()
     found = _decisions(facts, wanted)
     if await _search_for_orders(facts, found):
@@ -137,8 +137,8 @@ async def _search_for_orders(facts: Facts, found: Decisions) -> bool:
     """Before buying again, search for results of orders that a listing does not show."""
     if not facts.view.complete:
         return False
-    refs = [ref for ref in found.purchases if ref in facts.awaited]
-    names = {facts.awaited[ref].note.identity.nickname for ref in refs}
+    refs = [ref for ref in found.purchases if ref in facts.run.awaited]
+    names = {facts.run.awaited[ref].note.identity.nickname for ref in refs}
     known = len(facts.view.accounts)
     for view in await asyncio.gather(*(look(facts.client, {name}) for name in sorted(names))):
         facts.view.add(view.accounts.values())
@@ -153,13 +153,13 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
         taken = own_account(facts, ref, spec) or (carried and carried.account_id)
         if taken:
             ids.add(taken)
-            if facts.is_missing(taken):
+            if facts.run.is_missing(taken):
                 names.add(spec.nickname)
         elif spec.adopt is None:
             names.add(spec.nickname)
             ids |= set() if ref.key else set(facts.ownership.replaced_in(ref.holder))
-    names |= {one.note.identity.nickname for one in facts.awaited.values()}
-    ids |= {one.bought for one in facts.awaited.values() if one.bought}
+    names |= {one.note.identity.nickname for one in facts.run.awaited.values()}
+    ids |= {one.bought for one in facts.run.awaited.values() if one.bought}
     at_least = len(facts.ownership.held_ids)
     return await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
 
@@ -180,13 +180,15 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
     names = {one.nickname for one in groups if groups[one]}
     named = [account for name in names for account in facts.view.named(name)]
     bought = [found for one in awaited.values() if (found := facts.view.get(one.bought))]
-    bought_for_others = {one.bought for one in facts.suspected.values()}
+    bought_for_others = {one.bought for one in facts.run.suspected.values()}
     accounts = [
         account
         for account in [*named, *(facts.view.nameless if names else ()), *bought]
         if account.account_id not in bought_for_others and is_free(facts, account.account_id)
     ]
-    besides = Counter(id_.identity for id_, order in facts.suspected.items() if not order.bought)
+    besides = Counter(
+        id_.identity for id_, order in facts.run.suspected.items() if not order.bought
+    )
     return recover(awaited, accounts, facts.user_id, besides)
 
 
@@ -209,7 +211,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
         OutcomeUnknown: an earlier purchase may still be under way.
         Missing: no listing shows the entry's account, for the first time.
     """
-    doubles = facts.ownership.doubles(ref, facts.provider, spec.identity)
+    doubles = facts.ownership.doubles(ref, facts.run.provider, spec.identity)
     if doubles:
         raise AlreadyThere(
             f"nothing was bought: {_listed(doubles)} of this program "
@@ -217,7 +219,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             "another nickname, or set existing='allow' in all of them"
         )
     own = own_account(facts, ref, spec)
-    if own is not None and facts.is_missing(own):
+    if own is not None and facts.run.is_missing(own):
         found = facts.view.get(own)
         if found is not None and not is_archived(found):
             return TakeOver(found, Reason.KEPT)
@@ -258,7 +260,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             f"adopt={ids[0]!r}; if it is not, give it another nickname in ChatDaddy, or delete it "
             "there"
         )
-    waiting = facts.awaited.get(ref)
+    waiting = facts.run.awaited.get(ref)
     if waiting is not None and waiting.until > facts.clock():
         minutes = ceil((waiting.until - facts.clock()) / 60)
         raise OutcomeUnknown(
@@ -375,7 +377,7 @@ def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
     held = facts.ownership.held(ref)
     if (
         held is None
-        or ref in facts.replaced
+        or ref in facts.run.replaced
         or held.arguments.type.value != spec.arguments.type.value
     ):
         return None
@@ -465,7 +467,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
 def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
     """Whether another entry of the program, of another type, is buying the account now."""
     buyer = facts.claims.reserved(facts.team_id, identity_of(account.nickname, account.type))
-    return buyer not in (None, ref) and account.account_id not in facts.known_before(ref)
+    return buyer not in (None, ref) and account.account_id not in facts.run.known_before(ref)
 
 
 def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:

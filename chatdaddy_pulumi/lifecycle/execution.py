@@ -198,8 +198,7 @@ class _Execution:
             if facts.clock() >= ends or self._stopped():
                 break
             await asyncio.sleep(_OTHERS_AGAIN_S)
-        if facts.ownership_now is not None:
-            facts.ownership = facts.ownership_now()
+        facts.learn()
 
     async def _await_orders(self, wanted: dict[Ref, AccountSpec]) -> None:
         """Wait a little for accounts that interrupted purchases may still bring."""
@@ -299,12 +298,12 @@ class _Execution:
         while self._awaited and self._facts.clock() < began + seconds and not self._stopped():
             await asyncio.sleep(_OTHERS_AGAIN_S)
             takers = {error.taker.holder for _, error in self._awaited.values()}
-            coming = set(filter(self._facts.is_coming, takers))
+            coming = set(filter(self._facts.run.is_coming, takers))
             again = {k: j for k, (j, e) in self._awaited.items() if e.taker.holder not in coming}
             self._awaited = {k: one for k, one in self._awaited.items() if k not in again}
             await self.work(again.values())
             if self._facts.clock() >= began + _OTHERS_COME_S:
-                self._leave(lambda _, taker: self._facts.is_coming(taker.holder))
+                self._leave(lambda _, taker: self._facts.run.is_coming(taker.holder))
         claimed = self._facts.claims.claimed
         self._leave(lambda account_id, taker: claimed(account_id) == Claim(taker, True))
         for key, (_, error) in self._awaited.items():

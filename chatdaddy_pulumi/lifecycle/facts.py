@@ -180,48 +180,70 @@ class Claims:
             del self._reserved[team_id, identity]
 
 
+class KnownOfRun(Protocol):
+    """What a run knows, as the verbs and the decisions use it (`RunContext`)."""
+
+    #: The explicit provider. Nicknames of other providers are no duplicates.
+    provider: str
+    #: The orders that entries wait for; each is for what its entry asks for.
+    awaited: dict[Ref, Order]
+    #: The orders that no entry of the program waits for.
+    suspected: dict[OrderId, Order]
+    #: The entries whose old account is replaced by one of another type.
+    replaced: set[Ref]
+
+    @property
+    def ownership(self) -> Ownership:
+        """Who holds what, by what is known so far."""
+
+    @property
+    def claims(self) -> Claims:
+        """The claims of the run's resources."""
+
+    @property
+    def began_at(self) -> float:
+        """When the program began, in seconds since 1970."""
+
+    def await_late(self, wanted: Mapping[Ref, AccountSpec], patience_s: float) -> bool:
+        """Add orders to `awaited` for entries whose nicknames were not known when the orders were
+        sorted: some of `suspected`, or what the last run could not note. Say whether it did."""
+
+    def secrets_of(self, ref: Ref) -> tuple[str, ...]:
+        """The arguments of the entry's resource that the program gives as secrets."""
+
+    def is_noted(self, ref: Ref, identity: Identity) -> bool:
+        """Whether the intent takes part in the run, and has noted the entry if it could. Other
+        purchases are refused."""
+
+    def has_note(self, ref: Ref) -> bool:
+        """Whether the intent has noted the entry."""
+
+    def known_before(self, ref: Ref) -> Collection[str]:
+        """The accounts that carried the entry's nickname when the intent noted it."""
+
+    def is_missing(self, account_id: str) -> bool:
+        """Whether no listing showed the account when it was last looked for."""
+
+    def is_coming(self, urn: str) -> bool:
+        """Whether the resource will come in this run, and is not registered yet. Of other
+        providers' resources, only those count of which the program does not know all."""
+
+
 @dataclass
 class Facts:
-    """The client, the ownership of accounts, and the orders of earlier runs."""
+    """The facts for a piece of work: the client, what the run knows, and what the work has read."""
 
     client: ChatDaddy
     team_id: str
-    ownership: Ownership = field(default_factory=Ownership)
-    #: Gives the ownership by what is known meanwhile; None if nothing comes late.
-    ownership_now: Callable[[], Ownership] | None = None
-    claims: Claims = field(default_factory=Claims)
-    #: The orders that entries wait for; each is for what its entry asks for.
-    awaited: Mapping[Ref, Order] = field(default_factory=dict)
-    #: The orders that no entry of the program waits for.
-    suspected: Mapping[OrderId, Order] = field(default_factory=dict)
-    #: Adds orders to `awaited` for entries whose nicknames were not known when the orders were
-    #: sorted: some of `suspected`, or what the last run could not note. Says whether it did.
-    await_late: Callable[[Mapping[Ref, AccountSpec], float], bool] = lambda *_: False
-    #: The entry's arguments that are secrets.
-    secrets_of: Callable[[Ref], tuple[str, ...]] = lambda _: ()
-    #: Whether the intent has noted the entry. A purchase that it has not noted is refused.
-    noted: Callable[[Ref, Identity], bool] = lambda _ref, _identity: True
-    #: Whether the intent could not note the entry, since its nickname was not known.
-    unnoted: Callable[[Ref], bool] = lambda _: False
-    #: The accounts that carried the entry's nickname when the intent noted it.
-    known_before: Callable[[Ref], Collection[str]] = lambda _: ()
-    #: The entries whose old account is replaced by one of another type.
-    replaced: set[Ref] = field(default_factory=set)
-    #: Whether no listing showed the account when it was last looked for.
-    is_missing: Callable[[str], bool] = lambda _: False
-    #: Whether the resource will come in this run, and is not registered yet. Of other providers'
-    #: resources, only those count of which the program does not know all.
-    is_coming: Callable[[str], bool] = lambda _: False
+    run: KnownOfRun
+    #: Who holds what. It stays the same until `learn`, so that a plan and its work agree.
+    ownership: Ownership = field(init=False)
     #: The accounts that were bought in this piece of work.
     bought: set[str] = field(default_factory=set)
     #: The accounts that entries of this piece of work are about to take over.
     promised: Collection[str] = ()
-    #: When the program began, in seconds since 1970.
-    began_at: float = 0.0
     #: The accounts that this run was the first to miss.
     first_missed: Missed = field(default_factory=set[str])
-    #: The explicit provider. Nicknames of other providers are no duplicates.
-    provider: str = ""
     view: TeamView = field(default_factory=TeamView)
     #: The user of the token, which purchases of interrupted runs must have; None if not known.
     user_id: str | None = None
@@ -232,6 +254,18 @@ class Facts:
     #: The maximum age of a listing for a refresh, in seconds.
     client_max_age_s: float = 60.0
 
+    def __post_init__(self) -> None:
+        self.learn()
+
+    def learn(self) -> None:
+        """Use what has become known of the ownership meanwhile."""
+        self.ownership = self.run.ownership
+
+    @property
+    def claims(self) -> Claims:
+        """The claims of the run's resources."""
+        return self.run.claims
+
     def is_held_elsewhere(self, ref: Ref, identity: Identity) -> Holding | None:
         """An account of that nickname and type, of a fleet whose entries are not known yet: it may
         leave, so that this entry takes it over."""
@@ -241,7 +275,7 @@ class Facts:
                 for one in self.ownership.may_keep(identity)
                 if one.ref.holder != ref.holder
                 and is_of_team(one.account_id, self.team_id)
-                and (self.is_coming(one.ref.holder) or self._is_anothers(one.ref.holder))
+                and (self.run.is_coming(one.ref.holder) or self._is_anothers(one.ref.holder))
             ),
             None,
         )
@@ -249,7 +283,7 @@ class Facts:
     def _is_anothers(self, holder: str) -> bool:
         """Whether another provider has the resource: what becomes known of it, is known there."""
         declared = self.ownership.declaration(holder)
-        return declared is not None and declared.provider != self.provider
+        return declared is not None and declared.provider != self.run.provider
 
     @property
     def patience_s(self) -> float:
@@ -258,14 +292,14 @@ class Facts:
 
     def sort_late_orders(self, wanted: Mapping[Ref, AccountSpec]) -> None:
         """Let entries wait for the orders that are theirs, now that their nicknames are known."""
-        if self.await_late(wanted, self.patience_s):
+        if self.run.await_late(wanted, self.patience_s):
             self.__dict__.pop("awaited_alike", None)
 
     @cached_property
     def awaited_alike(self) -> dict[Identity, dict[Ref, Order]]:
         """The awaited orders by nickname and type."""
         found: dict[Identity, dict[Ref, Order]] = {}
-        for ref, one in self.awaited.items():
+        for ref, one in self.run.awaited.items():
             found.setdefault(one.note.identity, {})[ref] = one
         return found
 

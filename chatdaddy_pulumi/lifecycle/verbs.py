@@ -80,7 +80,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
             f"({other_place.account_id}), and the entries of its fleet are not known yet, so it "
             "may leave there. Choose another nickname, or add this entry in a later run"
         )
-    if not facts.noted(ref, spec.identity):
+    if not facts.run.is_noted(ref, spec.identity):
         raise NotNoted(
             f"{spec.nickname!r} was not bought: the intent has not noted it in this run, so the "
             "purchase could not be found again if this run is interrupted"
@@ -97,7 +97,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     before = {*decision.known_ids, *([own.account_id] if own is not None else [])}
     note = Note(
         *(spec.identity, tier, began_at, tuple(sorted(before)), after, facts.user_id or ""),
-        secrets=facts.secrets_of(ref),
+        secrets=facts.run.secrets_of(ref),
     )
 
     def unknown(why: object, wait_s: float) -> OutcomeUnknown:
@@ -112,7 +112,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         account = await facts.client.accounts.purchase(
             _purchase_of(spec),
             known_ids=decision.known_ids,
-            on_send=partial(facts.claims.sends, ref, note if facts.unnoted(ref) else None),
+            on_send=partial(facts.claims.sends, ref, None if facts.run.has_note(ref) else note),
         )
     except Unknown as error:
         silent = getattr(error, "silent_s", 0.0)
@@ -123,7 +123,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     except Exception as error:  # as with a full disk: it may have been sent
         raise unknown(repr(error), facts.lookup_s) from error
-    noted = facts.known_before(ref)
+    noted = facts.run.known_before(ref)
     is_old = account.account_id in facts.ownership.held_ids or account.account_id in noted
     # A search after a lost answer may find what another provider's host has bought.
     buyer = None if is_old else facts.claims.bought(account.account_id, ref)
@@ -340,7 +340,7 @@ def _refuse_early(facts: Facts, account_id: str) -> None:
 async def _is_checked(facts: Facts) -> bool:
     """Whether this run checks a resource of the program; it may be about to check the first."""
     while not facts.claims.checked:
-        if facts.clock() >= facts.began_at + _FIRST_CHECK_S:
+        if facts.clock() >= facts.run.began_at + _FIRST_CHECK_S:
             return False
         await asyncio.sleep(_CHECK_AGAIN_S)
     return True
@@ -381,7 +381,9 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         raise NotRemoved(account_id, claim.ref)
     if claim is None and account_id in ownership.moved:
         raise NotRemoved(account_id, ownership.moved[account_id])
-    coming = (one for one in ownership.may_go_to(ref, account_id) if facts.is_coming(one.holder))
+    coming = (
+        one for one in ownership.may_go_to(ref, account_id) if facts.run.is_coming(one.holder)
+    )
     if claim is None and (taker := next(coming, None)):
         raise NotRemoved(account_id, taker)
     if claim is None:
@@ -400,7 +402,7 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
 def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     """Whether the engine deletes the entry's resource first, and then creates it anew with the
     same account."""
-    if ref in facts.replaced or facts.claims.acquired(ref) is not None:
+    if ref in facts.run.replaced or facts.claims.acquired(ref) is not None:
         return False
     declared = facts.ownership.declaration(ref.holder)
     if declared is None:

@@ -166,7 +166,7 @@ class Host:
     def fail(self) -> None:
         """A check, a difference or a step of the run failed."""
         if self.context.run.number:
-            self.context.run.claims.fail()
+            self.context.claims.fail()
 
     @property
     def client(self) -> ChatDaddy:
@@ -179,22 +179,8 @@ class Host:
         return Facts(
             client=self.client,
             team_id=self.settings.team_id,
-            ownership=context.ownership,
-            ownership_now=lambda: context.ownership,
-            claims=context.run.claims,
-            began_at=context.run.at,
-            awaited=context.awaited,
-            suspected=context.suspected,
-            await_late=context.await_late,
-            secrets_of=context.secrets_of,
-            noted=context.is_noted,
-            unnoted=lambda ref: ref not in context.notes,
-            known_before=context.known_before,
-            replaced=context.replaced,
-            is_missing=context.is_missing,
-            is_coming=context.is_coming,
+            run=context,
             first_missed=self.first_missed,
-            provider=context.provider,
             clock=self.clock,
             lookup_s=options.lookup_s,
             client_max_age_s=options.snapshot_max_age_s,

@@ -504,7 +504,7 @@ class OrdersAtRemoval:
     def _is_kept(self, ref: Ref) -> bool:
         """Whether the program declares the entry, so that the intent of its provider keeps it."""
         context = self._host.context
-        return context.provider_of(ref) is not None and context.run.claims.checked
+        return context.provider_of(ref) is not None and context.claims.checked
 
     def _sent(self, ref: Ref, note: Note) -> Order | None:
         """The order that may have been sent for a note."""

@@ -230,9 +230,9 @@ class RunContext:
             self._declare([now if one is declared else one for one in self.run.declared])
             if not self.preview:
                 for account_id, ref in self.ownership.wanted_by(urn).items():
-                    self.run.claims.claim(account_id, ref)
+                    self.claims.claim(account_id, ref)
         if not self.preview:
-            self.run.claims.know(urn)
+            self.claims.know(urn)
 
     def _changes_owners(self, declared: Declared, now: Declared) -> bool:
         """Whether more is known now of who takes which account over. There may be thousands of
@@ -286,7 +286,7 @@ class RunContext:
             orders = [one for one in known if one is not None]
             if orders:
                 order = reduce(Order.merged, orders)
-                too_long = order.until > self.run.at + patience_s
+                too_long = order.until > self.began_at + patience_s
                 idle = too_long or bool(order.missing_since)
                 self.await_order(ref, order._replace(idle=idle))
         return any(ref in self.awaited for ref in late)
@@ -302,7 +302,7 @@ class RunContext:
         """Whether the intent stays and keeps the orders of a resource that is removed."""
         if self.intent_checked:
             return True
-        return declared is not None and self.run.claims.checked
+        return declared is not None and self.claims.checked
 
     @property
     def orders(self) -> dict[OrderId, Order]:
@@ -313,6 +313,16 @@ class RunContext:
     @property
     def preview(self) -> bool:
         return self.run.preview
+
+    @property
+    def claims(self) -> Claims:
+        """The claims of the run's resources."""
+        return self.run.claims
+
+    @property
+    def began_at(self) -> float:
+        """When the program began, in seconds since 1970."""
+        return self.run.at
 
     @cached_property
     def ownership(self) -> Ownership:
@@ -420,7 +430,7 @@ class RunContext:
         if declared is None:
             return False
         if declared.provider != self.provider:
-            return declared.is_late and not self.run.claims.is_known(urn)
+            return declared.is_late and not self.claims.is_known(urn)
         return (declared.urn or urn) not in self.checked
 
     def is_missing(self, account_id: str) -> bool:
@@ -440,6 +450,10 @@ class RunContext:
             return False
         note = self.notes.get(ref)
         return (note is not None and note.identity == identity) or self.is_late(ref)
+
+    def has_note(self, ref: Ref) -> bool:
+        """Whether the intent has noted the entry."""
+        return ref in self.notes
 
     def known_before(self, ref: Ref) -> Collection[str]:
         """The accounts that carried the entry's nickname when the intent noted it."""

@@ -14,9 +14,17 @@ from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan
+from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.spec.account import Arguments
 from tests.support.team import Team
 from tests.support.virtual_time import VirtualTimeLoop
+
+
+class AllCome(RunContext):
+    """A run in which all resources are still to come."""
+
+    def is_coming(self, _urn: str) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -32,7 +40,7 @@ def test_two_accounts_of_an_entry_that_are_left_to_others_stay_in_the_state(
 
     monkeypatch.setattr(verbs, "remove", remove)
     loop, client = VirtualTimeLoop(), cast(Any, Team())
-    facts = Facts(client, client.team_id, clock=loop.time, is_coming=lambda _: True)
+    facts = Facts(client, client.team_id, AllCome(), clock=loop.time)
     held = {
         key: HeldAccount(f"acc{number}", "a", Arguments.of()) for number, key in enumerate(keys)
     }
