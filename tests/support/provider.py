@@ -135,6 +135,8 @@ class Saved:
     id: str
     inputs: dict[str, Any]
     outputs: dict[str, Any]
+    #: The name of the explicit `Provider`; "" for the default one.
+    provider: str = ""
 
 
 @dataclass
@@ -386,27 +388,32 @@ class _Engine:
             declared=early,
             declared_since=lambda known: declared if len(declared) > known else [],
         )
-        self.host = stack.host(self.run if program else None)
-        self.hidden = {"number": self.run.number, "path": "", "provider": ""}
+        #: A host for each provider.
+        self.hosts = {"": stack.host(self.run if program else None)}
+        for provider in sorted({one.provider for one in program.values()} - {""}):
+            lines = stack.lines
+            self.hosts[provider] = stack.host(self.run)
+            self.hosts[provider].show = stack.lines = lines
         self.changed: set[str] = set()
         self.marked = False
 
     def go(self) -> set[str]:
-        notes: Any = None
-        if self.program:
-            urn = f"{ROOT}{INTENT_TYPE}::{INTENT}"
-            own = [one for one in self.program.values() if not one.provider]
+        notes: dict[str, Any] = {}
+        for provider in self.hosts if self.program else ():
+            name = _intent(provider)
+            urn = f"{ROOT}{INTENT_TYPE}::{name}"
+            own = [one for one in self.program.values() if one.provider == provider]
             secrets = any(one.secrets for one in own) or None
-            news = {"__run": self.hidden, "__urn": urn, "__secrets": secrets}
-            self._register(INTENT, urn, news)
+            self._register(name, urn, {"__urn": urn, "__secrets": secrets}, provider)
             saved = self.stack.saved.get(urn)
-            changes = INTENT in self.changed
-            notes = UNKNOWN if self.preview and changes else saved and saved.outputs["__notes"]
+            changes = self.preview and name in self.changed
+            notes[provider] = UNKNOWN if changes else saved and saved.outputs["__notes"]
         for name, one in self.program.items():
             if self.only in ("", name):
                 urn = one.urn(name)
-                news = {**self._news(name, one), "__urn": urn, "__intent": plain(notes)}
-                self._register(name, urn, {"__run": self.hidden, **news})
+                own_notes = plain(notes[one.provider])
+                news = {**self._news(name, one), "__urn": urn, "__intent": own_notes}
+                self._register(name, urn, news, one.provider)
         if not self.preview and not self.only:
             self._remove_undeclared()
         return self.changed
@@ -428,8 +435,10 @@ class _Engine:
             **secrets,
         }
 
-    def _register(self, name: str, urn: str, news: dict[str, Any]) -> None:
-        stack, provider = self.stack, PROVIDERS[_kind(urn)](self.host)
+    def _register(self, name: str, urn: str, news: dict[str, Any], by: str) -> None:
+        """`by`: the provider."""
+        stack, provider = self.stack, PROVIDERS[_kind(urn)](self.hosts[by])
+        news = {"__run": {"number": self.run.number, "path": "", "provider": by}, **news}
         old = stack.saved.get(urn)
         inputs = self._check(provider, old.inputs if old else {}, news)
         changes, replaces = True, []
@@ -453,12 +462,12 @@ class _Engine:
             made = stack.call(provider.create(through_engine(inputs)))
             if old is not None:
                 stack.pending.append((urn, old))
-            stack.saved[urn] = Saved(made.id, inputs, made.outputs)
+            stack.saved[urn] = Saved(made.id, inputs, made.outputs, by)
         elif changes:
             outputs = stack.call(
                 provider.update(old.id, through_engine(old.outputs), through_engine(inputs))
             )
-            stack.saved[urn] = Saved(old.id, inputs, outputs)
+            stack.saved[urn] = Saved(old.id, inputs, outputs, by)
         else:
             old.inputs = inputs
         if name == self.killed_after:
@@ -485,17 +494,28 @@ class _Engine:
     def _remove_undeclared(self) -> None:
         stack = self.stack
         for urn, old in list(stack.pending):
-            stack._remove(self.host, urn, old)
+            self._remove(urn, old)
             stack.pending.remove((urn, old))
         kept = {one.urn(name) for name, one in self.program.items()}
-        kept |= {f"{ROOT}{INTENT_TYPE}::{INTENT}"} if self.program else set()
+        if self.program:
+            kept |= {f"{ROOT}{INTENT_TYPE}::{_intent(provider)}" for provider in self.hosts}
         for urn in reversed(list(stack.saved)):
             if urn not in kept:
-                stack._remove(self.host, urn, stack.saved[urn])
+                self._remove(urn, stack.saved[urn])
                 self.changed.add(urn.rpartition("::")[2])
                 del stack.saved[urn]
         if not self.program:
             stack.mark = None
+
+    def _remove(self, urn: str, one: Saved) -> None:
+        if one.provider not in self.hosts:
+            self.hosts[one.provider] = self.stack.host(self.run)
+        self.stack._remove(self.hosts[one.provider], urn, one)
+
+
+def _intent(provider: str) -> str:
+    """The name of a provider's intent."""
+    return f"{INTENT}-{provider}" if provider else INTENT
 
 
 def _known(value: Any) -> Any:

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support import provider as support
 from tests.support.provider import (
     INTENT,
     INTENT_TYPE,
-    ROOT,
     Declaration,
     Failed,
     Killed,
@@ -21,7 +19,6 @@ from tests.support.provider import (
     account,
     fleet,
     late_fleet,
-    plain,
 )
 from tests.support.team import Team
 from tests.unit.provider.test_late_names import told
@@ -174,43 +171,12 @@ def test_an_unnoted_plain_entry_of_a_learned_fleet_is_forgotten_elsewhere(
         assert lost in said or any(lost in one for one in stack.lines.warnings)
 
 
-class TwoHosts(support._Engine):
-    """Like the engine: a host and an intent for each provider."""
-
-    def go(self) -> set[str]:
-        own = {"": self.host}
-        lines = self.stack.lines
-        for name in sorted({one.provider for one in self.program.values()} - {""}):
-            own[name] = self.stack.host(self.run)
-            own[name].show = lines
-        self.stack.lines = lines
-        notes: dict[str, Any] = {}
-
-        def use(provider: str) -> None:
-            self.host = own[provider]
-            self.hidden = {"number": self.run.number, "path": "", "provider": provider}
-
-        for provider in own:
-            use(provider)
-            name = INTENT + (f"-{provider}" if provider else "")
-            urn = f"{ROOT}{INTENT_TYPE}::{name}"
-            self._register(name, urn, {"__run": self.hidden, "__urn": urn, "__secrets": None})
-            notes[provider] = self.stack.saved[urn].outputs["__notes"]
-        for name, one in self.program.items():
-            use(one.provider)
-            urn = one.urn(name)
-            news = {**self._news(name, one), "__urn": urn, "__intent": plain(notes[one.provider])}
-            self._register(name, urn, {"__run": self.hidden, **news})
-        return self.changed  # nothing is dropped in these histories
-
-
 @pytest.mark.parametrize("way", ["delete", "delete_now", "archive"])
 @pytest.mark.parametrize("by", ["plain nickname", "late nickname", "late adopt"])
 def test_what_a_late_entry_of_another_provider_takes_over_is_not_removed(
-    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, way: str, by: str
+    team: Team, stack: Stack, way: str, by: str
 ) -> None:
     """With a plain nickname it is left to the other entry (this one is green)."""
-    monkeypatch.setattr(support, "_Engine", TwoHosts)
     us = replace(account(), provider="us")
     rest: Any = {"stays": {}}
     stack.up({"zz": us, "F": fleet({"k": {"nickname": "a"}, **rest}, on_delete=way)})
@@ -333,9 +299,8 @@ def _us(one: Declaration) -> Declaration:
 @pytest.mark.parametrize("way", ["default to us", "us to default"])
 @pytest.mark.parametrize("nickname", ["plain", "late"])
 def test_from_a_whole_late_fleet_to_another_provider(
-    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, way: str, nickname: str
+    team: Team, stack: Stack, way: str, nickname: str
 ) -> None:
-    monkeypatch.setattr(support, "_Engine", TwoHosts)
     here, there = ("", "us") if way == "default to us" else ("us", "")
     rest = {"zz": _us(account()), "yy": account()}
 
@@ -395,10 +360,7 @@ def test_a_late_adopt_does_not_take_an_account_whose_key_changed(team: Team, sta
     assert "b" not in {urn.rpartition("::")[2] for urn in stack.saved}
 
 
-def test_a_fleet_with_a_new_late_entry_changes_its_provider(
-    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(support, "_Engine", TwoHosts)
+def test_a_fleet_with_a_new_late_entry_changes_its_provider(team: Team, stack: Stack) -> None:
     zz = _us(account())
     stack.up({"zz": zz, "U": fleet({"o": {}}, existing="allow")})
     more = fleet({"o": {}, "k": {"nickname": Late("a")}}, existing="allow")
