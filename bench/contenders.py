@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Operation = Literal["up", "unchanged preview", "refresh", "one change", "all changed", "destroy"]
+Operation = Literal[
+    "up", "unchanged preview", "unchanged up", "refresh", "one change", "all changed", "destroy"
+]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 #: The API's latency in milliseconds.

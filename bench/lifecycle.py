@@ -65,7 +65,7 @@ class Empty:
         self._seconds: dict[tuple[str, Operation], float] = {}
 
     def seconds(self, engine: str, operation: Operation) -> float:
-        if operation in ("one change", "all changed"):
+        if operation in ("unchanged up", "one change", "all changed"):
             operation = "up"
         key = engine, operation
         if key not in self._seconds or not self._once:

@@ -80,8 +80,10 @@ def _sizes(axes: Axes) -> None:
 
 def _operations(rows: Sequence[Row], engine: str, value: str, unit: str, path: Path) -> None:
     """Draw a subplot for each operation."""
-    figure, parts = pyplot.subplots(2, 3, figsize=(10, 6), sharex=True, layout="constrained")
-    for axes, operation in zip(parts.flat, OPERATIONS, strict=True):
+    figure, parts = pyplot.subplots(2, 4, figsize=(13, 6), sharex=True, layout="constrained")
+    for axes in parts.flat[len(OPERATIONS) :]:
+        axes.remove()
+    for axes, operation in zip(parts.flat, OPERATIONS, strict=False):
         here = [row for row in rows if row.subject["operation"] == operation]
         _lines(here, axes, lambda rounds: median(rounds, value))
         if value == "seconds":

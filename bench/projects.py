@@ -78,6 +78,8 @@ class PulumiProject:
             done = stack.refresh("--skip-preview")
         elif operation == "destroy":
             done = stack.destroy("--skip-preview")
+        elif operation == "unchanged up":
+            done = stack.up("--skip-preview", "--expect-no-changes")
         else:
             done = stack.up("--skip-preview")
         if done.exit_code != 0:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.contenders import OPERATIONS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,7 +43,7 @@ def test_it_makes_each_table_and_plot(tmp_path: Path) -> None:
     }
     head = "| 100 accounts | `AccountFleet` |"
     assert new["README.md"]["summary"].startswith(head)
-    for operation in ("up", "unchanged preview", "refresh", "one change", "all changed", "destroy"):
+    for operation in OPERATIONS:
         line = f"| 100 | {operation} | `AccountFleet` |"
         assert line in new["docs/measurements.md"]["contenders:stand-in"]
 
