@@ -389,6 +389,14 @@ class Ownership:
         """By account: the entry that takes it over from one that leaves."""
         return {account.account_id: ref for ref, account in self._moves[0].items()}
 
+    def taken_over_by(self, account_id: str, ref: Ref) -> Ref | None:
+        """The other entry that takes the account over from one that leaves.
+
+        A renamed entry of another type replaces its own account instead.
+        """
+        taker = self.moved.get(account_id)
+        return None if taker == ref else taker
+
     @cached_property
     def contested(self) -> dict[str, Ref]:
         """By leaving account: an entry that it fits, if it is ambiguous which one it takes."""
@@ -459,7 +467,7 @@ class Ownership:
         """The other entry that has the account, or will take it over."""
         adopters = self.also_adopted_by(account_id, ref)
         return (
-            self.moved.get(account_id)
+            self.taken_over_by(account_id, ref)
             or (adopters[0] if adopters else None)
             or self.holder_of(account_id, but=ref)
         )

@@ -27,7 +27,7 @@ class Plan:
     change: dict[str, Change] = field(default_factory=dict)
     #: No longer wanted.
     remove: dict[str, HeldAccount] = field(default_factory=dict)
-    #: Renamed keys: the old key by the new one.
+    #: Renamed keys of accounts that are kept: the old key by the new one.
     moved: dict[str, str] = field(default_factory=dict)
     #: The held accounts after the renames, by new key.
     held: dict[str, HeldAccount] = field(default_factory=dict)
@@ -71,6 +71,7 @@ def plan(
             continue
         elif one.arguments.kind != spec.arguments.kind:
             made.replace[key] = one, spec
+            made.moved.pop(key, None)
         elif one.deleted:
             made.bring_back[key] = one, spec
         else:

@@ -379,8 +379,9 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         ):
             return claim.ref
         raise NotRemoved(account_id, claim.ref)
-    if claim is None and account_id in ownership.moved:
-        raise NotRemoved(account_id, ownership.moved[account_id])
+    mover = ownership.taken_over_by(account_id, ref)
+    if claim is None and mover is not None:
+        raise NotRemoved(account_id, mover)
     coming = (
         one for one in ownership.may_go_to(ref, account_id) if facts.run.is_coming(one.holder)
     )

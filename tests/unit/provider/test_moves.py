@@ -132,6 +132,34 @@ def test_a_removal_refused_for_another_reason_fails(team: Team, stack: Stack) ->
     assert set(stack.failed("a")) == {"k0"}
 
 
+@pytest.mark.parametrize("more", [{}, {"nickname": "k"}, {"nickname": "z"}])
+def test_a_renamed_entry_of_another_type_is_replaced(
+    team: Team, stack: Stack, more: dict[str, Any]
+) -> None:
+    stack.up({"a": fleet({"k": {}, "o": {}})})
+    (old,) = team.named("k")
+    replaced: Program = {"a": fleet({"k2": {"type": "tiktok", "aliases": ["k"], **more}, "o": {}})}
+    stack.preview(replaced)
+    assert stack.lines.kept == ["+ k2 (1 bought, 1.00 USD now); - k2 (deleted, 24 h to undo)"]
+    stack.up(replaced)
+    assert stack.failed("a") == {}
+    assert team.live() == stack.all_ids() == {*stack.ids("a").values()}
+    assert old not in team.live()
+    assert team.purchases == 3
+
+
+def test_a_renamed_entry_of_another_type_counts_as_removed(team: Team, stack: Stack) -> None:
+    before = {f"k{number}": {} for number in range(3)}
+    stack.up({"a": fleet(before, protect=True)})
+    one = {"n0": {"type": "tiktok", "aliases": ["k0"]}}
+    two = {**one, "n1": {"type": "tiktok", "aliases": ["k1"]}}
+    with pytest.raises(Refused, match="is protected, so its accounts are not removed: n0"):
+        stack.preview({"a": fleet({**one, "k1": {}, "k2": {}}, protect=True)})
+    with pytest.raises(Refused, match="would remove 2 accounts"):
+        stack.preview({"a": fleet({**two, "k2": {}})})
+    assert team.purchases == 3
+
+
 @pytest.mark.parametrize("what", ["patch", "open"])
 def test_an_account_bought_in_place_of_a_missing_one_is_saved_if_a_later_call_fails(
     team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, what: str
