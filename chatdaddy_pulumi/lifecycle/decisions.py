@@ -25,7 +25,6 @@ from chatdaddy_pulumi.lifecycle.errors import (
     OutcomeUnknown,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
-from chatdaddy_pulumi.lifecycle.held import is_archived
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Order, Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
@@ -219,18 +218,9 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             "another nickname, or set existing='allow' in all of them"
         )
     own = own_account(facts, ref, spec)
-    if own is not None and facts.run.is_missing(own):
-        found = facts.view.get(own)
-        if found is not None and not is_archived(found):
-            return TakeOver(found, Reason.KEPT)
-        if own in facts.first_missed:
-            raise Missing(
-                f"nothing was bought for {spec.nickname!r}: no listing shows its account {own}, "
-                "but nothing proves that it is gone. The next run buys another if it is still "
-                "missing"
-            )
-    elif own is not None:
-        return TakeOver(_present(facts, own, spec, "it holds"), Reason.KEPT)
+    kept = None if own is None else _present(facts, own, spec, "it holds")
+    if kept is not None:
+        return TakeOver(kept, Reason.KEPT)
     if spec.adopt is not None:
         return _adopt(facts, ref, spec, spec.adopt)
     back = _not_replaced_after_all(facts, ref, spec)
@@ -238,10 +228,10 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
         return TakeOver(back, Reason.KEPT)
     carried = facts.ownership.carried_to(ref)
     if carried is not None and carried.type == spec.arguments.type.value:
-        account = _present(
-            facts, carried.account_id, spec, f"it takes over from {carried.ref.label}"
-        )
-        return TakeOver(account, Reason.CARRIED, carried.ref)
+        why = f"it takes over from {carried.ref.label}"
+        account = _present(facts, carried.account_id, spec, why)
+        if account is not None:
+            return TakeOver(account, Reason.CARRIED, carried.ref)
     unclear = facts.ownership.unclear(ref)
     if unclear:
         told = ", ".join(f"{one.account_id} ({one.ref.label})" for one in unclear)
@@ -397,16 +387,31 @@ def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> Observ
     return fits[0] if len(fits) == 1 else None
 
 
-def _present(facts: Facts, account_id: str, spec: AccountSpec, why: str) -> ObservedAccount:
+def _present(facts: Facts, account_id: str, spec: AccountSpec, why: str) -> ObservedAccount | None:
+    """An account of the saved state; None if it is still missing, so that another is bought.
+
+    Raises:
+        Missing: no listing shows it, for the first time.
+        NotDone: it is not there, and the state does not say so yet.
+    """
     facts.check_team(account_id)
     account = facts.view.get(account_id)
-    if account is None or is_archived(account):
+    if account is not None and not account.archived:
+        return account
+    is_missing = facts.run.is_missing(account_id)
+    if is_missing and account_id in facts.first_missed:
+        raise Missing(
+            f"nothing was bought for {spec.nickname!r}: no listing shows {account_id}, which "
+            f"{why}, but nothing proves that it is gone. The next run buys another if it is still "
+            "missing"
+        )
+    if not is_missing:
         state = "is not among the team's accounts" if account is None else "is archived"
         raise NotDone(
             f"nothing was bought for {spec.nickname!r}: {account_id}, which {why}, {state}. Run "
             "`pulumi refresh`, so that the state says so, and then `pulumi up`"
         )
-    return account
+    return None
 
 
 def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOver:
@@ -427,7 +432,7 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
             f"{account_id} is of type {account.type!r}, not {spec.arguments.type.value!r}; "
             f"set type={account.type!r}. Nothing was changed"
         )
-    if is_archived(account):
+    if account.archived:
         raise CannotAdopt(
             f"{account_id} is archived, and ChatDaddy can't bring it back. "
             "Leave adopt out to buy a new account. Nothing was changed"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatdaddy_pulumi.client.nicknames import same
-from chatdaddy_pulumi.enums import ArchiveState, OnDelete
+from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
 
@@ -140,9 +140,3 @@ def differences_seen(
     if account.deleted_at is not None:
         drift["deleted"] = True
     return drift or None
-
-
-def is_archived(account: ObservedAccount) -> bool:
-    """Whether archiving has cancelled the account's subscription, or is about to."""
-    state = account.archive_state
-    return state is not None and state.type != ArchiveState.ERROR.value

@@ -519,6 +519,11 @@ class Ownership:
         """The account that an entry holds in the saved state."""
         return self.held_by(ref.holder).get(ref.key)
 
+    def account_of(self, ref: Ref) -> HeldAccount | None:
+        """The account that an entry holds in the saved state, or that is carried over to it."""
+        carried = self.carried_to(ref)
+        return self.held(ref) if carried is None else carried.account
+
     def awaits_account(self, ref: Ref, account_id: str) -> bool:
         """Whether the entry is declared, and the saved state lists no other account for it.
 

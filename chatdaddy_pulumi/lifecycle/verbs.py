@@ -93,7 +93,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     began_at, tier = facts.clock(), spec.arguments.tier.value
     after = facts.client.server_time() or 0.0
     # The account that it replaces may have another nickname by now, or no listing may show it.
-    own = facts.ownership.held(ref)
+    own = facts.ownership.account_of(ref)
     before = {*decision.known_ids, *([own.account_id] if own is not None else [])}
     note = Note(
         *(spec.identity, tier, began_at, tuple(sorted(before)), after, facts.user_id or ""),
@@ -279,13 +279,18 @@ async def remove(
     If several entries that leave list it, the way that destroys least is used.
 
     Returns:
-        The outcome, and the entry that has it now.
+        The outcome, and the entry that has it now; or another account in its place, since no
+        listing shows it.
 
     Raises:
         NotRemoved: another entry will take it over and has not done so yet.
         NotDone: the account that replaces it is not bought yet.
         StillDeclared: the program declares an entry that has it, but this run checks no resource.
     """
+    taker = facts.ownership.moved.get(account_id)
+    got = None if taker is None else facts.claims.acquired(taker)
+    if facts.run.is_missing(account_id) and got not in (None, account_id):
+        return Removal.RETAINED, taker
     other = _has_now(facts, ref, account_id)
     if other is not None:
         if not await _is_checked(facts):

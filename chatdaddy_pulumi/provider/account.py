@@ -368,11 +368,7 @@ class AccountProvider:
                 f"{state.held.account_id} was not removed: {other.label} has it now", urn=urn
             )
         elif became is Removal.RETAINED and on_delete is not OnDelete.RETAIN:
-            self._host.log(
-                f"{state.held.account_id} was not removed: another resource that leaves too, or "
-                "keeps it, retains it. ChatDaddy goes on charging for it",
-                urn=urn,
-            )
+            self._host.log(messages.retained(state.held.account_id, other), urn=urn)
         elif became is Removal.ALREADY:
             self._host.log(f"{state.held.account_id}: {messages.REMOVED_ALREADY}", urn=urn)
 

@@ -475,8 +475,7 @@ class _Comparison:
     @cached_property
     def plan(self) -> Plan:
         own = self.context.ownership
-        mine = own.held_by(self.urn)
-        held = {k: one for k, one in self.state.held.items() if not k.endswith(LEFT) or k in mine}
+        held = {k: one for k, one in self.state.held.items() if self._lists(k, one)}
         todo = plan(held, self.reading.specs, self._moved())
         todo = _with_removal(todo, self.reading.usual.on_delete)
         declared = self.context.declared(self.urn)
@@ -487,6 +486,13 @@ class _Comparison:
             for key, one in todo.remove.items()
         }
         return replace(todo, remove=removed)
+
+    def _lists(self, key: str, held: HeldAccount) -> bool:
+        """Whether the fleet still has the account. It forgets what it left to another entry, if
+        that one has it, or has another one since no listing shows it."""
+        own = self.context.ownership
+        replaced = held.missing_since is not None and held.account_id not in own.moved
+        return not key.endswith(LEFT) or (key in own.held_by(self.urn) and not replaced)
 
     def _moved(self) -> dict[str, str]:
         """The entries of which only the key changed: the old key by the new one."""

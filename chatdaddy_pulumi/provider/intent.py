@@ -199,7 +199,7 @@ class IntentProvider:
         for entry in entries:
             identity = entry.identity
             assert identity is not None
-            own = context.ownership.held(entry.ref)
+            own = context.ownership.account_of(entry.ref)
             before = {account.account_id for account in view.named(identity.nickname)}
             before |= {own.account_id} if own is not None else set()
             order = context.awaited.get(entry.ref)
@@ -512,7 +512,8 @@ class _Found:
             carried = ownership.carried_to(entry.ref)
             if carried is None or entry.said.type not in (None, carried.type):
                 return True
-            return ownership.may_be_adopted(carried.account_id)
+            is_missing = carried.account.missing_since is not None
+            return is_missing or ownership.may_be_adopted(carried.account_id)
         return held.arguments.type.value != entry.said.type or self._makes_room(entry, held)
 
     # --- verification

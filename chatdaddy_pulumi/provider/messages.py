@@ -377,6 +377,21 @@ def results(outcome: Outcome) -> list[str]:
     return [f"{len(by_what[what]):,} {what}{names}" for what, names in lists.items()]
 
 
+def retained(account_id: str, instead: Ref | None) -> str:
+    """The message for an account that is only forgotten although its own resource would remove it.
+
+    `instead`: the entry that has got another account, since no listing shows this one.
+    """
+    why = (
+        "another resource that leaves too, or keeps it, retains it. ChatDaddy goes on charging for "
+        "it"
+        if instead is None
+        else f"no listing shows it, and {instead.label} has another in its place. If it appears "
+        "again, remove it in ChatDaddy, or declare it with adopt"
+    )
+    return f"{account_id} was not removed: {why}"
+
+
 def unfinished(name: str) -> str:
     """The message for a resource with work left, for which the program passes no run."""
     return (

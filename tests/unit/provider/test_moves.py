@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.client import BadRequest
+from chatdaddy_pulumi.client.models import ArchiveProgress
 from chatdaddy_pulumi.provider.account import AccountProvider
 from tests.support.provider import (
     Failed,
@@ -199,6 +200,63 @@ def test_an_account_that_is_still_missing_in_the_next_run_is_bought_again(
     assert any("alice (1 bought" in line for line in stack.lines.kept)
     stack.up(program)
     assert stack.of("alice").outputs["account_id"] != old
+    assert team.purchases == 2
+
+
+MISSED = {
+    "another fleet": {"f": fleet({"o": {}}), "g": fleet({"k": {"nickname": "a"}})},
+    "an account": {"f": fleet({"o": {}}), "b": account(nickname="a")},
+    "an account that comes first": {"b": account(nickname="a"), "f": fleet({"o": {}})},
+    "only an account": {"b": account(nickname="a")},
+}
+
+
+@pytest.mark.parametrize("new", MISSED.values(), ids=MISSED)
+def test_a_missing_account_that_moves_is_bought_again_and_not_removed(
+    team: Team, stack: Stack, new: Program
+) -> None:
+    stays: Program = {"f": fleet({"k": {"nickname": "a"}, "o": {}}), "x": account(nickname="x")}
+    only = "f" not in new
+    stack.up({"x": account(nickname="a")} if only else stays)
+    (missing,) = team.named("a")
+    team.hidden.add(missing)
+    team.access_is_told = False
+    stack.refresh()
+    new = new if only else {**new, "x": stays["x"]}
+    stack.preview(new)
+    assert any("1 bought" in line for line in stack.lines.kept)
+    for _ in range(2):
+        stack.up(new)
+        assert only or not stack.failed("f")
+    assert not stack.preview(new)
+    assert len(team.named("a") & stack.all_ids()) == 1
+    assert ("DELETE", missing) not in team.calls
+    assert missing in team.live()
+
+
+def test_a_missing_account_that_appears_again_moves(team: Team, stack: Stack) -> None:
+    stack.up({"x": account(nickname="a")})
+    (missing,) = team.live()
+    team.hidden.add(missing)
+    team.access_is_told = False
+    stack.refresh()
+    team.hidden.clear()
+    stack.up({"b": account(nickname="a")})
+    assert stack.all_ids() == team.live() == {missing}
+    assert team.purchases == 1
+
+
+@pytest.mark.parametrize("state", ["paused", None])
+def test_an_account_of_an_unknown_archive_state_moves(
+    team: Team, stack: Stack, state: str | None
+) -> None:
+    """The state does not prove that it is gone, so a refresh keeps it."""
+    stack.up({"f": fleet({"k": {"nickname": "a"}, "o": {}})})
+    (moved,) = team.named("a")
+    team.change(moved, archive_state=ArchiveProgress(type=state))
+    stack.refresh()
+    stack.up({"b": account(nickname="a"), "f": fleet({"o": {}})})
+    assert stack.of("b").id == moved
     assert team.purchases == 2
 
 
