@@ -65,6 +65,11 @@ class TakeOver:
     #: The entry that it leaves, if it is carried over.
     source: Ref | None = None
 
+    @property
+    def back(self) -> str:
+        """Says that it is brought back from its deletion; "" if it is not deleted."""
+        return "" if self.account.deleted_at is None else "brought back from deletion"
+
 
 Decision = Buy | TakeOver
 
@@ -152,11 +157,10 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
         taken = own_account(facts, ref, spec) or (carried and carried.account_id)
         if taken:
             ids.add(taken)
-            if facts.run.is_missing(taken):
-                names.add(spec.nickname)
-        elif spec.adopt is None:
+        if spec.adopt is None:
             names.add(spec.nickname)
-            ids |= set() if ref.key else set(facts.ownership.replaced_in(ref.holder))
+        if spec.adopt is None and not taken and not ref.key:
+            ids |= set(facts.ownership.replaced_in(ref.holder))
     names |= {one.note.identity.nickname for one in facts.run.awaited.values()}
     ids |= {one.bought for one in facts.run.awaited.values() if one.bought}
     at_least = len(facts.ownership.held_ids)
@@ -218,7 +222,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             "another nickname, or set existing='allow' in all of them"
         )
     own = own_account(facts, ref, spec)
-    kept = None if own is None else _present(facts, own, spec, "it holds")
+    kept = None if own is None else _present(facts, ref, spec, own, "it holds")
     if kept is not None:
         return TakeOver(kept, Reason.KEPT)
     if spec.adopt is not None:
@@ -229,7 +233,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     carried = facts.ownership.carried_to(ref)
     if carried is not None and carried.type == spec.arguments.type.value:
         why = f"it takes over from {carried.ref.label}"
-        account = _present(facts, carried.account_id, spec, why)
+        account = _present(facts, ref, spec, carried.account_id, why)
         if account is not None:
             return TakeOver(account, Reason.CARRIED, carried.ref)
     unclear = facts.ownership.unclear(ref)
@@ -387,16 +391,22 @@ def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> Observ
     return fits[0] if len(fits) == 1 else None
 
 
-def _present(facts: Facts, account_id: str, spec: AccountSpec, why: str) -> ObservedAccount | None:
+def _present(
+    facts: Facts, ref: Ref, spec: AccountSpec, account_id: str, why: str
+) -> ObservedAccount | None:
     """An account of the saved state; None if it is still missing, so that another is bought.
 
     Raises:
+        AlreadyThere: it was deleted, and another has its nickname.
         Missing: no listing shows it, for the first time.
         NotDone: it is not there, and the state does not say so yet.
     """
     facts.check_team(account_id)
     account = facts.view.get(account_id)
     if account is not None and not account.archived:
+        others = [] if account.deleted_at is None else _strangers(facts, ref, spec)
+        if others and spec.existing is not Existing.ALLOW:
+            raise AlreadyThere(_taken_meanwhile(account_id, spec, others))
         return account
     is_missing = facts.run.is_missing(account_id)
     if is_missing and account_id in facts.first_missed:
@@ -443,18 +453,7 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
 def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
     ids = tuple(sorted(account.account_id for account in named))
-    replaced = facts.ownership.replaced_in(ref.holder)
-    strangers = sorted(
-        (
-            account
-            for account in named
-            if account.live
-            and account.account_id not in replaced
-            and is_free(facts, account.account_id)
-            and not _is_being_bought(facts, ref, account)
-        ),
-        key=lambda account: account.account_id,
-    )
+    strangers = _strangers(facts, ref, spec)
     if not strangers or spec.existing is Existing.ALLOW:
         return Buy(ids)
     if spec.existing is Existing.FAIL:
@@ -466,6 +465,22 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
         f"nothing was bought: existing='adopt' needs exactly one live account named "
         f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {listed}; "
         "say which with adopt='acc…', or buy another with existing='allow'"
+    )
+
+
+def _strangers(facts: Facts, ref: Ref, spec: AccountSpec) -> list[ObservedAccount]:
+    """The live accounts of the entry's nickname that are there beside the stack's own."""
+    replaced = facts.ownership.replaced_in(ref.holder)
+    return sorted(
+        (
+            account
+            for account in facts.view.named(spec.nickname)
+            if account.live
+            and account.account_id not in replaced
+            and is_free(facts, account.account_id)
+            and not _is_being_bought(facts, ref, account)
+        ),
+        key=lambda account: account.account_id,
     )
 
 
@@ -486,6 +501,18 @@ def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:
     return (
         f"nothing was bought: the team already has {several} named {spec.nickname!r}{other}: "
         f"{ids}. {take} another with existing='allow', or choose another nickname"
+    )
+
+
+def _taken_meanwhile(account_id: str, spec: AccountSpec, found: list[ObservedAccount]) -> str:
+    """The message for an account that is not brought back, since its nickname is taken by now."""
+    ids = ", ".join(account.account_id for account in found)
+    fits = [one.account_id for one in found if one.type == spec.arguments.type.value]
+    take = f"keep that one with adopt={fits[0]!r}, " if fits else ""
+    return (
+        f"{account_id} ({spec.nickname!r}) was deleted by hand, and is not brought back: the team "
+        f"has {ids} of that nickname now. Choose: {take}bring {account_id} back beside it with "
+        "existing='allow', or choose another nickname"
     )
 
 

@@ -179,11 +179,11 @@ class _Execution:
         facts.promised = {one.account.account_id for one in made if isinstance(one, TakeOver)}
         tally = self.outcome.tally
         tally.to_buy = len(self._decisions.purchases)
-        tally.to_change = len(plan.change) + len(plan.bring_back)
+        tally.to_change = len(plan.change)
         tally.to_remove = len(plan.removals)
-        for new, old in plan.moved.items():
+        for new in plan.moved:
             account_id = plan.held[new].account_id
-            self.outcome.done.append(Done(new, account_id, Reason.CARRIED, f"key {old} → {new}"))
+            self.outcome.done.append(Done(new, account_id, Reason.CARRIED))
             ownership = facts.ownership
             if ownership.is_shared(account_id) or ownership.may_be_adopted(account_id):
                 facts.claims.fulfil(account_id, self._ref(new))
@@ -220,8 +220,6 @@ class _Execution:
         plan = self._plan
         for key, (held, spec) in plan.change.items():
             yield _Job(key, partial(self._change, key, held, spec))
-        for key, (held, spec) in plan.bring_back.items():
-            yield _Job(key, partial(self._bring_back, key, held, spec))
         for key, spec in plan.acquire.items():
             yield _Job(key, partial(self._acquire, key, spec))
         for key, (held, spec) in plan.replace.items():
@@ -330,7 +328,7 @@ class _Execution:
         decision = self._decisions.made[ref]
         if isinstance(decision, TakeOver):
             account = await verbs.take_over(self._facts, ref, spec, decision)
-            done = Done(key, account.account_id, decision.reason, other=decision.source)
+            done = Done(key, account.account_id, decision.reason, decision.back, decision.source)
         else:
             account = await self._buy(ref, spec)
             self.outcome.tally.bought += 1
@@ -366,13 +364,6 @@ class _Execution:
         self.outcome.tally.changed += 1
         if what:
             self.outcome.done.append(Done(key, held.account_id, "changed", what))
-
-    async def _bring_back(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
-        account = await verbs.bring_back(self._facts, self._ref(key), spec, held)
-        self.outcome.observed[key] = account
-        self.outcome.done.append(Done(key, held.account_id, "brought back"))
-        await self._bring(key, HeldAccount.seen(account, spec.nickname, _unopened(spec)), spec)
-        self.outcome.tally.changed += 1
 
     async def _replace(self, key: str, held: HeldAccount, spec: AccountSpec) -> None:
         """Buy first, then remove; if the purchase fails, the old account stays."""

@@ -17,12 +17,11 @@ Change = tuple[HeldAccount, AccountSpec]
 class Plan:
     """The work, by key. Apart from `moved`, a key is in at most one of the mappings."""
 
-    #: No account yet: carried over, taken over, recovered or bought.
+    #: No account yet: carried over, taken over, recovered or bought. Or it was deleted outside of
+    #: the program, less than 24 hours ago: brought back.
     acquire: dict[str, AccountSpec] = field(default_factory=dict)
     #: Another type or login type: another account is bought, then the old one is removed.
     replace: dict[str, Change] = field(default_factory=dict)
-    #: Deleted outside of the program, less than 24 hours ago: brought back.
-    bring_back: dict[str, Change] = field(default_factory=dict)
     #: Patched, or its connection opened, or only another `on_delete` (no call).
     change: dict[str, Change] = field(default_factory=dict)
     #: No longer wanted.
@@ -34,7 +33,7 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        work = (self.acquire, self.replace, self.bring_back, self.change, self.remove, self.moved)
+        work = (self.acquire, self.replace, self.change, self.remove, self.moved)
         return not any(work)
 
     @cached_property
@@ -73,7 +72,7 @@ def plan(
             made.replace[key] = one, spec
             made.moved.pop(key, None)
         elif one.deleted:
-            made.bring_back[key] = one, spec
+            made.acquire[key] = spec
         else:
             made.change[key] = one, spec
     made.remove.update((key, one) for key, one in held.items() if key not in wanted)

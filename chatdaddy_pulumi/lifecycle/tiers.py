@@ -98,9 +98,7 @@ async def refuse_history_loss(
 def losses(holder: str, plan: Plan, decisions: Decisions) -> dict[str, str]:
     """The accounts that would lose their chats without permission: IDs by key."""
     found = {
-        key: held.account_id
-        for key, (held, spec) in {**plan.change, **plan.bring_back}.items()
-        if _loses(held.tier, spec)
+        key: held.account_id for key, (held, spec) in plan.change.items() if _loses(held.tier, spec)
     }
     for ref, decision in decisions.made.items():
         spec = plan.wanted.get(ref.key) if ref.holder == holder else None

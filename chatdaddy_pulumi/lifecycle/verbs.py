@@ -1,4 +1,4 @@
-"""The verbs for an account: buy, take over, change, bring back, remove.
+"""The verbs for an account: buy, take over, change, remove.
 
 Each verb itself refuses what must not be done, with facts that it reads then. So no plan can avoid
 the check. Each raises `NotDone` if ChatDaddy refuses or can't be asked, and `WrongTeam` if the
@@ -175,25 +175,6 @@ async def take_over(
     facts.claims.fulfil(account_id, ref)
     facts.view.add([account])
     return account
-
-
-async def bring_back(
-    facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount
-) -> ObservedAccount:
-    """Bring an account back that was deleted outside of the program, within its grace.
-
-    Raises:
-        CannotAdopt: its grace is over.
-        HistoryLoss: the entry's tier would delete its chats. Nothing was changed.
-    """
-    facts.check_team(held.account_id)
-    account = await _read(facts, held.account_id)
-    if account is None:
-        raise CannotAdopt(f"ChatDaddy lists no account {held.account_id}. Nothing was changed")
-    await refuse_history_loss(facts, ref, spec, held.account_id, account.tier)
-    if account.deleted_at is None:
-        return account
-    return await _recreate(facts, held.account_id)
 
 
 async def _recreate(facts: Facts, account_id: str) -> ObservedAccount:

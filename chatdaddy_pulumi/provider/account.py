@@ -459,7 +459,7 @@ def _on_delete(inputs: Mapping[str, Any], new: OnDelete | None = None) -> OnDele
 
 def _differs(todo: Plan) -> bool:
     """Whether there is something to do at ChatDaddy."""
-    return bool(todo.bring_back or todo.acquire) or any(
+    return bool(todo.acquire) or any(
         held.differences(spec) or (spec.arguments.connect and not held.arguments.connect)
         for held, spec in todo.change.values()
     )

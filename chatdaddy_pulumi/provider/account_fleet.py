@@ -315,7 +315,7 @@ class FleetProvider:
             outcome = await self._execute(urn, todo, news, approve=approve, others_s=_OTHERS_S)
         except LifecycleError as error:
             # That nothing was done is saved, so the next run knows that this one bought nothing.
-            keys = {*todo.wanted, *todo.change, *todo.bring_back, *todo.remove, *todo.moved}
+            keys = {*todo.wanted, *todo.change, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
         unsettled = outcome.failed or any(map(is_leftover, outcome.held))
         failed = {key: messages.told(error) for key, error in outcome.failed.items()}

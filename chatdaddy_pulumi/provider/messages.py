@@ -152,8 +152,6 @@ def summary(
         parts.append(f"→ {listed(renamed)} (renamed, carried over)" if renamed else "")
         back = [new for old, new in keys if old == new]
         parts.append(f"→ {listed(back)} (kept, nothing bought)" if back else "")
-    if plan.bring_back:
-        parts.append(f"+ {listed(sorted(plan.bring_back))} (brought back from deletion)")
     parts.append(_changes(plan.change, prices))
     parts += _leaving(plan, away)
     parts += _removals({k: held for k, held in plan.removals.items() if k not in away})
@@ -172,15 +170,20 @@ def _purchases(plan: Plan, decisions: Decisions, prices: Prices, holder: str) ->
 
 
 def _take_overs(decisions: Decisions, holder: str) -> Iterable[str]:
-    by_reason: dict[Reason, list[str]] = {}
+    by_reason: dict[str, list[str]] = {}
     for ref, decision in decisions.made.items():
         if ref.holder == holder and isinstance(decision, TakeOver):
             source = f" from {decision.source.label}" if decision.source else ""
             name = ref.key or visible(decision.account.nickname or "")
             text = f"{name} ({decision.account.account_id}{source})"
-            by_reason.setdefault(decision.reason, []).append(text)
+            reason = _reason(decision.reason, decision.back)
+            by_reason.setdefault(reason, []).append(text)
     for reason, names in by_reason.items():
-        yield f"→ {listed(sorted(names))} ({reason.value}, nothing bought)"
+        yield f"→ {listed(sorted(names))} ({reason}, nothing bought)"
+
+
+def _reason(reason: Reason, back: str) -> str:
+    return f"{reason.value}, {back}" if back else reason.value
 
 
 def _changes(changes: Mapping[str, Change], prices: Prices) -> str:
@@ -366,7 +369,7 @@ def results(outcome: Outcome) -> list[str]:
             what = REMOVED[OnDelete.RETAIN]
         elif isinstance(done.what, Reason):
             source = f" from {done.other.label}" if done.other else ""
-            what, text = done.what.value, f"{key} ({done.account_id}{source})"
+            what, text = _reason(done.what, done.detail), f"{key} ({done.account_id}{source})"
         by_what.setdefault(what, []).append(text)
     for key, error in outcome.failed.items():
         by_what.setdefault("not tried" if isinstance(error, NotTried) else "failed", []).append(key)

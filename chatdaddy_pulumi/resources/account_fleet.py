@@ -212,7 +212,7 @@ class _Before(NamedTuple):
         reading = declared.reading()
         todo = plan(StoredFleet.load(saved).held, reading.specs)
         stay = reading.specs.keys() - todo.wanted.keys()
-        same = stay - todo.bring_back.keys() - todo.change.keys() - reading.unknown.keys()
+        same = stay - todo.change.keys() - reading.unknown.keys()
         outputs = {name: plain(saved.get(f"__{name}")) for name in ("held", "terms", "drift")}
         held = accounts_of(outputs)
         return cls(

@@ -364,7 +364,8 @@ def test_a_refresh_shows_drift_by_key(fleet: OneFleet, server: Sandbox) -> None:
     accounts["tier"]["allow_history_loss"] = True
     assert fleet.preview(accounts) == {"intent", "fleet"}
     assert fleet.told == [
-        "+ archived, gone (2 bought, 2.00 USD now); + deleted (brought back from deletion); "
+        "+ archived, gone (2 bought, 2.00 USD now); "
+        f"→ deleted ({ids['deleted']}) (kept, brought back from deletion, nothing bought); "
         "~ name: nickname 'x' → 'name', tier: unlimited → limited"
     ]
     assert fleet.up(accounts) == {}

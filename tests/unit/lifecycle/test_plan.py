@@ -29,11 +29,16 @@ def test_a_plan_changes_each_key_once_and_no_unchanged_entry(
     held: dict[str, HeldAccount], wanted: dict[str, AccountSpec]
 ) -> None:
     made = plan(held, wanted)
-    parts: list[Any] = [made.acquire, made.replace, made.bring_back, made.change, made.remove]
+    parts: list[Any] = [made.acquire, made.replace, made.change, made.remove]
     touched = [key for part in parts for key in part]
     assert len(touched) == len(set(touched))
-    missing = {key for key in wanted if key in held and held[key].missing_since is not None}
-    assert set(made.acquire) == (wanted.keys() - held.keys()) | missing
+    again = {
+        key
+        for key in wanted.keys() & held.keys()
+        if held[key].missing_since is not None
+        or (held[key].deleted and held[key].arguments.kind == wanted[key].arguments.kind)
+    }
+    assert set(made.acquire) == (wanted.keys() - held.keys()) | again
     assert set(made.remove) == held.keys() - wanted.keys()
     for key in (held.keys() & wanted.keys()) - set(touched):
         assert held[key].differences(wanted[key]) == {}
@@ -63,7 +68,7 @@ def test_a_changed_key_is_not_a_removal(held: dict[str, HeldAccount], new: str) 
 def test_the_effect_of_a_change_of_each_argument() -> None:
     def kind(one: AccountSpec, drift: dict[str, Any] | None = None) -> str:
         made = plan({"a": HeldAccount("acc1", "a", asked(), drift=drift)}, {"a": one})
-        parts = ("acquire", "replace", "bring_back", "change")
+        parts = ("acquire", "replace", "change")
         (name,) = [name for name in parts if "a" in getattr(made, name)] or ["none"]
         return name
 
@@ -74,7 +79,7 @@ def test_the_effect_of_a_change_of_each_argument() -> None:
     assert kind(spec("a", asked(on_delete=OnDelete.ARCHIVE))) == "change"
     assert kind(spec("a", asked(type="mock"))) == "replace"
     assert kind(spec("a", asked(login_type="facebook"))) == "replace"
-    assert kind(spec("a"), {"deleted": True}) == "bring_back"
+    assert kind(spec("a"), {"deleted": True}) == "acquire"
     assert kind(spec("a"), {"missing": 1.0}) == "acquire"
     assert kind(spec("a", allow_history_loss=True)) == "none"
     assert kind(spec("a", adopt="acc1")) == "none"
