@@ -329,14 +329,16 @@ class _Execution:
         if isinstance(decision, TakeOver):
             account = await verbs.take_over(self._facts, ref, spec, decision)
             done = Done(key, account.account_id, decision.reason, decision.back, decision.source)
+            held = HeldAccount.taken(account, spec.nickname, _unopened(spec))
         else:
             account = await self._buy(ref, spec)
             self.outcome.tally.bought += 1
             done = Done(key, account.account_id, "bought")
+            held = HeldAccount.seen(account, spec.nickname, _unopened(spec))
         self.outcome.done.append(done)
         self.outcome.observed[key] = account
         # From here on the account is held. What still fails is reported, and the next run sees it.
-        await self._bring(key, HeldAccount.seen(account, spec.nickname, _unopened(spec)), spec)
+        await self._bring(key, held, spec)
 
     async def _buy(self, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         try:

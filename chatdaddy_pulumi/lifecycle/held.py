@@ -32,6 +32,14 @@ class HeldAccount(NamedTuple):
         drift = differences_seen(account, nickname, arguments)
         return cls(account.account_id, nickname, arguments, account.state or "close", drift)
 
+    @classmethod
+    def taken(cls, account: ObservedAccount, nickname: str, arguments: Arguments) -> HeldAccount:
+        """An account that is taken over. A setting that it lacks is not known, so it is sent."""
+        if account.settings is not None and arguments.settings:
+            settings = {name: account.settings.get(name) for name in arguments.settings}
+            arguments = arguments.but(settings=settings)
+        return cls.seen(account, nickname, arguments)
+
     @property
     def identity(self) -> Identity:
         """The identity that was asked for."""
@@ -40,8 +48,8 @@ class HeldAccount(NamedTuple):
     @property
     def identities(self) -> set[Identity]:
         """The identities by which an entry elsewhere can refer to it: as asked for, and as seen."""
-        seen = (self.drift or {}).get("nickname")
-        return {identity_of(one, self.arguments.type.value) for one in (self.nickname, seen) if one}
+        names = (self.nickname, _stored(self.nickname), (self.drift or {}).get("nickname"))
+        return {identity_of(one, self.arguments.type.value) for one in names if one}
 
     @property
     def tier(self) -> str | None:
@@ -101,7 +109,7 @@ class HeldAccount(NamedTuple):
         if any(settings.get(name) != value for name, value in (wanted.settings or {}).items()):
             change["settings"] = wanted.settings
         assignees = seen.get("assignees", self.arguments.assignees)
-        if wanted.assignees is not None and sorted(assignees or []) != sorted(wanted.assignees):
+        if wanted.assignees is not None and {*(assignees or [])} != {*wanted.assignees}:
             change["assignees"] = wanted.assignees
         return change
 
@@ -113,15 +121,29 @@ def beyond(value: Any, asked: Any) -> Any:
     return None if value == asked else value
 
 
+def _stored(nickname: str) -> str:
+    """The form in which ChatDaddy may store a nickname: with single spaces."""
+    return " ".join(nickname.split())
+
+
+def _stated(setting: Any) -> Any:
+    """A setting's value; None if it says no more than an answer that lacks it: false, or empty."""
+    if isinstance(setting, Mapping):
+        setting = {k: one for k, v in setting.items() if (one := _stated(v)) is not None}
+    is_empty = setting is False or setting in ("", [], {})
+    return None if is_empty else setting
+
+
 def differences_seen(
     account: ObservedAccount, nickname: str, arguments: Arguments
 ) -> dict[str, Any] | None:
     """The account's attributes that differ from what was asked for; None if there are none.
 
-    An attribute that an answer lacks is not a difference.
+    An attribute that an answer lacks is not a difference, and neither is another form of a value.
     """
     drift: dict[str, Any] = {}
-    if account.nickname is not None and not same(account.nickname, nickname):
+    names = (nickname, _stored(nickname))
+    if account.nickname is not None and not any(same(account.nickname, one) for one in names):
         drift["nickname"] = account.nickname
     if account.tier is not None and account.tier != arguments.tier:
         drift["tier"] = account.tier
@@ -129,13 +151,13 @@ def differences_seen(
     otherwise = {
         name: found.get(name)
         for name, value in (arguments.settings or {}).items()
-        if found.get(name) != value
+        if _stated(found.get(name)) != _stated(value)
     }
     if otherwise:
         drift["settings"] = otherwise
     assignees = arguments.assignees
     seen = account.assignees
-    if assignees is not None and seen is not None and sorted(seen) != sorted(assignees):
+    if assignees is not None and seen is not None and {*seen} != {*assignees}:
         drift["assignees"] = seen
     if account.deleted_at is not None:
         drift["deleted"] = True
