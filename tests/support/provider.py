@@ -1,7 +1,8 @@
 """A program's accounts and fleets, run in this process like the engine runs them, with a state.
 
-Each run has its own provider hosts. The intent comes first, then the resources in the program's
-order, then the removals. A run can be killed: results that the engine had not received are lost.
+Each run has its own provider hosts. The intents come first, then the resources: in the program's
+order, or at the same time. The removals come last. A run can be killed: results that the engine had
+not received are lost.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError, bridge
@@ -187,6 +188,9 @@ class Stack:
     pending: list[tuple[str, Saved]] = field(default_factory=list)
     lines: Lines = field(default_factory=Lines)
     stop_reason: Callable[[], str | None] = lambda: None
+    #: If runs work on all resources at the same time: by name, the seconds after which one comes,
+    #: if not at once.
+    delays: Mapping[str, float] | None = None
     runs: int = 0
     #: The purchases that the runs of this machine sent, by the number of the run.
     sent: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
@@ -243,7 +247,7 @@ class Stack:
             run.claims = Claims(self.clock, checked=False)
         host = self.host(run)
         for urn in reversed(list(self.saved)):
-            self._remove(host, urn, self.saved[urn])
+            self.run(self.remove(host, urn, self.saved[urn]))
             del self.saved[urn]
         self.mark = None
 
@@ -299,7 +303,7 @@ class Stack:
         host = Host(
             connect=self.connect,
             settings=Settings(self.settings, {}),
-            find_run=lambda _hidden: run,
+            find_run=lambda _hidden: None if run is None else replace(run),
             begun_in=self.sent.get,
             begun_for=self._begun_for,
             show=self.lines,
@@ -318,13 +322,18 @@ class Stack:
         return PastRuns(runs)
 
     def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.run(self.step(work))
+
+    async def step(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Return a provider's answer, or raise `Failed`."""
         try:
-            return self.run(work)
+            return await work
         except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
             raise Failed(self.mask(messages.told(error))) from error
 
-    def _remove(self, host: Host, urn: str, one: Saved) -> None:
-        self.call(PROVIDERS[_kind(urn)](host).delete(one.id, through_engine(one.outputs)))
+    async def remove(self, host: Host, urn: str, one: Saved) -> None:
+        provider = PROVIDERS[_kind(urn)](host)
+        await self.step(provider.delete(one.id, through_engine(one.outputs)))
 
 
 def _in_clear(value: Any) -> Any:
@@ -398,25 +407,57 @@ class _Engine:
         self.marked = False
 
     def go(self) -> set[str]:
+        return set(self.stack.run(self._go()))
+
+    async def _go(self) -> set[str]:
         notes: dict[str, Any] = {}
         for provider in self.hosts if self.program else ():
             name = _intent(provider)
             urn = f"{ROOT}{INTENT_TYPE}::{name}"
             own = [one for one in self.program.values() if one.provider == provider]
             secrets = any(one.secrets for one in own) or None
-            self._register(name, urn, {"__urn": urn, "__secrets": secrets}, provider)
+            await self._register(name, urn, {"__urn": urn, "__secrets": secrets}, provider)
             saved = self.stack.saved.get(urn)
             changes = self.preview and name in self.changed
             notes[provider] = UNKNOWN if changes else saved and saved.outputs["__notes"]
-        for name, one in self.program.items():
-            if self.only in ("", name):
-                urn = one.urn(name)
-                own_notes = plain(notes[one.provider])
-                news = {**self._news(name, one), "__urn": urn, "__intent": own_notes}
-                self._register(name, urn, news, one.provider)
+
+        async def come(name: str) -> None:
+            one = self.program[name]
+            urn, own_notes = one.urn(name), plain(notes[one.provider])
+            news = {**self._news(name, one), "__urn": urn, "__intent": own_notes}
+            await self._register(name, urn, news, one.provider)
+
+        coming = [name for name in self.program if self.only in ("", name)]
+        if self.stack.delays is None:
+            for name in coming:
+                await come(name)
+        else:
+            await self._at_once(coming, come, self.stack.delays)
         if not self.preview and not self.only:
-            self._remove_undeclared()
+            await self._remove_undeclared()
         return self.changed
+
+    async def _at_once(
+        self,
+        names: list[str],
+        come: Callable[[str], Coroutine[Any, Any, None]],
+        delays: Mapping[str, float],
+    ) -> None:
+        """Once one has failed, no further one comes. Those that work are finished."""
+        failed: list[Exception] = []
+
+        async def come_late(name: str) -> None:
+            # In the program's order, if nothing else is said.
+            await asyncio.sleep(delays.get(name, names.index(name) * 0.001))
+            try:
+                if not failed:
+                    await come(name)
+            except (Failed, Refused) as error:
+                failed.append(error)
+
+        await asyncio.gather(*map(come_late, names))
+        if failed:
+            raise failed[0]
 
     def _news(self, name: str, one: Declaration) -> dict[str, Any]:
         secrets = {"__secrets": list(one.secrets) or None}
@@ -435,23 +476,23 @@ class _Engine:
             **secrets,
         }
 
-    def _register(self, name: str, urn: str, news: dict[str, Any], by: str) -> None:
+    async def _register(self, name: str, urn: str, news: dict[str, Any], by: str) -> None:
         """`by`: the provider."""
         stack, provider = self.stack, PROVIDERS[_kind(urn)](self.hosts[by])
         news = {"__run": {"number": self.run.number, "path": "", "provider": by}, **news}
         old = stack.saved.get(urn)
-        inputs = self._check(provider, old.inputs if old else {}, news)
+        inputs = await self._check(provider, old.inputs if old else {}, news)
         changes, replaces = True, []
         if old is not None:
             try:
-                found = stack.call(
+                found = await stack.step(
                     provider.diff(old.id, through_engine(old.outputs), through_engine(inputs))
                 )
             except Failed as error:
                 raise Refused({"": str(error)}) from error
             changes, replaces = found.changes, found.replaces
             if replaces:
-                inputs = self._check(provider, {}, news)
+                inputs = await self._check(provider, {}, news)
         if changes:
             self.changed.add(name)
         if self.preview:
@@ -459,12 +500,12 @@ class _Engine:
         if changes and _kind(urn) != "intent":
             self._begin()
         if old is None or replaces:
-            made = stack.call(provider.create(through_engine(inputs)))
+            made = await stack.step(provider.create(through_engine(inputs)))
             if old is not None:
                 stack.pending.append((urn, old))
             stack.saved[urn] = Saved(made.id, inputs, made.outputs, by)
         elif changes:
-            outputs = stack.call(
+            outputs = await stack.step(
                 provider.update(old.id, through_engine(old.outputs), through_engine(inputs))
             )
             stack.saved[urn] = Saved(old.id, inputs, outputs, by)
@@ -473,11 +514,13 @@ class _Engine:
         if name == self.killed_after:
             raise Killed
 
-    def _check(
+    async def _check(
         self, provider: Any, olds: Mapping[str, Any], news: dict[str, Any]
     ) -> dict[str, Any]:
         try:
-            found = self.stack.call(provider.check(through_engine(olds), through_engine(news)))
+            found = await self.stack.step(
+                provider.check(through_engine(olds), through_engine(news))
+            )
         except Failed as error:
             raise Refused({"": str(error)}) from error
         if found.failures:
@@ -491,26 +534,26 @@ class _Engine:
             self.marked = True
             self.stack.mark = {"run": self.run.number, "at": self.stack.clock()}
 
-    def _remove_undeclared(self) -> None:
+    async def _remove_undeclared(self) -> None:
         stack = self.stack
         for urn, old in list(stack.pending):
-            self._remove(urn, old)
+            await self._remove(urn, old)
             stack.pending.remove((urn, old))
         kept = {one.urn(name) for name, one in self.program.items()}
         if self.program:
             kept |= {f"{ROOT}{INTENT_TYPE}::{_intent(provider)}" for provider in self.hosts}
         for urn in reversed(list(stack.saved)):
             if urn not in kept:
-                self._remove(urn, stack.saved[urn])
+                await self._remove(urn, stack.saved[urn])
                 self.changed.add(urn.rpartition("::")[2])
                 del stack.saved[urn]
         if not self.program:
             stack.mark = None
 
-    def _remove(self, urn: str, one: Saved) -> None:
+    async def _remove(self, urn: str, one: Saved) -> None:
         if one.provider not in self.hosts:
             self.hosts[one.provider] = self.stack.host(self.run)
-        self.stack._remove(self.hosts[one.provider], urn, one)
+        await self.stack.remove(self.hosts[one.provider], urn, one)
 
 
 def _intent(provider: str) -> str:
