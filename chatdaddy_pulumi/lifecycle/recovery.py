@@ -137,11 +137,6 @@ class Order(NamedTuple):
             return self
         return self._replace(note=self.note._replace(before=(*self.note.before, account_id)))
 
-    @property
-    def is_over(self) -> bool:
-        """Whether its outcome is known, and its entry may buy another account in this run."""
-        return bool(self.bought) and not self.idle
-
     def is_late(self, now: float) -> bool:
         """Whether the time in which its account may appear is over."""
         return now > self.until and now - self.latest > LONGEST_RUN_S + CLOCKS_APART_S

@@ -159,13 +159,14 @@ class IntentProvider:
             return True
         for order_id, order in context.suspected.items():
             known = saved.orders.get(order_id)
-            if known is not None:
-                if order.unawaited and not known.unawaited:
-                    return True
-                continue
             own, note = context.ownership.held(order_id.ref), saved.notes.get(order_id.ref)
-            is_settled = own and note and Order(note, 0).became(own.account_id, {own.identity})
-            if not is_settled:
+            is_settled = (
+                own
+                and note
+                and note.identity == order_id.identity
+                and Order(note, 0).became(own.account_id, {own.identity})
+            )
+            if not is_settled and (known is None or order.unawaited > known.unawaited):
                 return True
         return False
 
@@ -181,7 +182,8 @@ class IntentProvider:
         run = context.run
         if not run.number:
             raise NotDone("the intent was not noted: this host knows of no run")
-        notes = {ref: one.note for ref, one in context.awaited.items() if not one.is_over}
+        # An entry that only waits keeps its note. One that may buy again gets a new one.
+        notes = {ref: one.note for ref, one in context.awaited.items() if one.idle}
         entries = [
             entry
             for entry in context.to_note
@@ -602,7 +604,7 @@ class _Found:
             note = self._context.notes.get(entry.ref)
             noted = note is not None and note.identity == entry.identity
             order = self._context.awaited.get(entry.ref)
-            if not noted or order is None or order.is_over:
+            if not noted or order is None or not order.idle:
                 self._context.to_note.append(entry)
 
     def _makes_room(self, entry: _Entry, held: HeldAccount) -> bool:

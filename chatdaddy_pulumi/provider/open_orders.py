@@ -478,12 +478,15 @@ class OrdersAtRemoval:
             if order_id not in state.orders:
                 unnoted = sent.order(sent.note, self._slowest_s)._replace(sure=False)
                 kept.append((order_id, unnoted, unnoted))
+        held = dict(self._held)
         for saved, order, left in kept:
             ref = saved.ref._replace(holder=self._today.get(saved.ref.holder, saved.ref.holder))
-            own = self._held.get(ref, [])
-            became = [one for one in own if order.became(one.account_id, {one.identity})]
-            if became:
-                own.remove(became[0])
+            became = next(
+                (one for one in held.get(ref, ()) if order.became(one.account_id, {one.identity})),
+                None,
+            )
+            if became:  # it may also be the result of the entry's next note
+                self._held[ref] = [one for one in self._held[ref] if one != became]
                 continue
             left = left or self._sent(ref, order.note)
             if left and left.bought not in self._host.removed and not self._is_kept(ref):

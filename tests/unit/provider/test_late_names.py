@@ -623,3 +623,33 @@ def test_a_program_without_late_names_does_not_wait_a_day_later(team: Team, stac
     stack.move_to_another_machine()
     team.clock += 1 * MINUTE
     assert told(stack, {**o, "F": fleet({"x": {}, "y": {}}, existing="allow")}) == ""
+
+
+@pytest.mark.parametrize("then", ["destroy", "up", "up elsewhere", "dropped"])
+@pytest.mark.parametrize("before", ["late", "plain"])
+def test_a_killed_entry_of_a_fleet_that_had_another_kill_days_ago(
+    team: Team, stack: Stack, before: str, then: str
+) -> None:
+    """The late entry was bought after the wait. The week is not over."""
+
+    def with_k(entries: Any) -> Program:
+        k = {"k": {"nickname": Late("a") if before == "late" else "a"}}
+        return {"F": fleet({**k, **entries}, existing="allow")}
+
+    killed_up(team, stack, with_k({}), done=False)
+    stack.move_to_another_machine()
+    team.clock += 60 * MINUTE
+    assert told(stack, with_k({})) == ""
+    team.clock += 24 * 60 * MINUTE
+    killed_up(team, stack, with_k({"n": {}}))
+    (lost,) = team.named("n")
+    team.clock += 1 * MINUTE
+    said = ""
+    if then == "destroy":
+        stack.destroy()
+    else:
+        if then == "up elsewhere":
+            stack.move_to_another_machine()
+        said = told(stack, with_k({} if then == "dropped" else {"n": {}}))
+    assert lost in said or is_accounted_for(stack, lost)
+    assert team.named("n") == {lost}
