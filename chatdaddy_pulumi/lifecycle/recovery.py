@@ -77,20 +77,21 @@ class OrderId(NamedTuple):
 
 @dataclass(frozen=True)
 class Unnoted:
-    """The resources for which an intent can't note what they may buy, since the program does not
-    know their nicknames before the update."""
+    """The entries that may be bought and that an intent can't note, since the program does not know
+    their nicknames before the update. The key is "" for all entries of a fleet, if their keys are
+    not known or secrets."""
 
-    #: Those of the runs since the intent was saved; with the account that an `Account` held then.
-    buying: Mapping[str, str] = field(default_factory=dict)
+    #: Those of the runs since the intent was saved; with the accounts that they held then.
+    buying: Mapping[Ref, str] = field(default_factory=dict)
     #: When the intent was saved, in seconds since 1970.
     at: float = 0.0
     #: Those for which earlier runs may have bought, with the times when these began to buy.
-    open: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    open: Mapping[Ref, Sequence[float]] = field(default_factory=dict)
 
     def covers(self, other: Unnoted) -> bool:
         """Whether it names all that the other one names."""
         return other.buying.items() <= self.buying.items() and all(
-            set(at) <= set(self.open.get(urn, ())) for urn, at in other.open.items()
+            set(at) <= set(self.open.get(ref, ())) for ref, at in other.open.items()
         )
 
 

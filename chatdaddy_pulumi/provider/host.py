@@ -220,25 +220,25 @@ class Host:
     async def name_unnoted(
         self,
         facts: Facts,
-        began: Mapping[str, Sequence[float]],
+        began: Mapping[Ref, Sequence[float]],
         taken: Collection[str] = (),
     ) -> None:
         """Name the accounts that no entry has, and that runs may have bought for resources whose
         nicknames were not known.
 
-        `began`: the resources, with the times when the runs began to buy.
+        `began`: their entries, with the times when the runs began to buy.
         """
         with not_done("the accounts can't be read"):
             accounts = await facts.client.accounts.snapshot(max_age=60)
             user_id = await facts.client.user_id()
-        times = [at for one in began.values() for at in one]
+        times = {at for one in began.values() for at in one}
         found = [
             one.account_id
             for one in made_by_runs(times, accounts.values(), user_id)
             if one.account_id not in taken and is_free(facts, one.account_id)
         ]
         if found:
-            self.warn(messages.unnoted(sorted(map(short_name, began)), found))
+            self.warn(messages.unnoted(sorted({short_name(one.holder) for one in began}), found))
 
     def removes(
         self,

@@ -60,6 +60,7 @@ from chatdaddy_pulumi.provider.state import (
     INTENT_TYPE,
     ORDERS,
     StoredIntent,
+    by_holder,
     first_account,
     saved_holder,
     secret_if,
@@ -127,7 +128,7 @@ class IntentProvider:
             checked |= {
                 RUN: run.number,
                 RUN_AT: run.at,
-                BUYING: to_json(context.unnoted.buying),
+                BUYING: to_json(by_holder(context.unnoted.buying)),
                 ORDERS: secret_if(
                     hidden or _has_secrets(context.orders), write_orders(context.orders)
                 ),
@@ -564,9 +565,9 @@ class _Found:
 
     # --- what is about to be bought
 
-    def _may_buy_unnoted(self, facts: Facts) -> dict[str, str]:
-        """The resources that may buy and can't be noted, with what an `Account` holds."""
-        found: dict[str, str] = {}
+    def _may_buy_unnoted(self, facts: Facts) -> dict[Ref, str]:
+        """The entries that may be bought and can't be noted, with what they hold."""
+        found: dict[Ref, str] = {}
         for one in self._mine():
             if self._context.is_settled(one) or not self._open_orders.buys_late(
                 one.urn, facts.patience_s
@@ -578,8 +579,10 @@ class _Found:
                 for key, said in (one.entries or {}).items()
                 if said.identity is None
             ]
-            if one.entries is None or any(self._wants_one(own, facts.ownership) for own in late):
-                found[one.urn] = held[""].account_id if "" in held else ""
+            refs = [entry.ref for entry in late if self._wants_one(entry, facts.ownership)]
+            if one.entries is None or (refs and "accounts" in one.secrets):
+                refs = [Ref(one.urn)]
+            found |= {ref: held[ref.key].account_id if ref.key in held else "" for ref in refs}
         return found
 
     def _wait_for_unnoted(self, entries: list[_Entry], facts: Facts) -> None:

@@ -36,6 +36,7 @@ from chatdaddy_pulumi.provider.state import (
     MARK_TYPE,
     ORDERS,
     StoredIntent,
+    by_ref,
     read_orders,
     write_orders,
 )
@@ -159,7 +160,7 @@ class _SavedIntent:
         self._unnoted_before = state.unnoted
         # Another provider's intent does not say which of its runs had which resources.
         said = _text(olds.get(BUYING))
-        self._buying = state.unnoted.buying if said is None else json.loads(said)
+        self._buying = state.unnoted.buying if said is None else by_ref(json.loads(said))
         self.team = state.team
         self.noted = {(ref, note.at) for ref, note in state.notes.items()}
         self.noted |= {(one.ref, order.note.at) for one, order in state.orders.items()}
@@ -205,19 +206,22 @@ class _SavedIntent:
         """When its last run began to buy; 0 if that bought nothing."""
         return 0.0 if self._last is None else self._last.began
 
-    def open_late(self) -> dict[str, list[float]]:
-        """The resources for which earlier runs may have bought accounts that they could not note,
-        and when each such run began to buy."""
-        found: dict[str, set[float]] = {}
-        runs = [(urn, at) for urn, times in self._unnoted_before.open.items() for at in times]
+    def open_late(self) -> dict[Ref, list[float]]:
+        """The entries for which earlier runs may have bought accounts that they could not note, and
+        when each such run began to buy."""
+        found: dict[Ref, set[float]] = {}
+        runs = [(ref, at) for ref, times in self._unnoted_before.open.items() for at in times]
         last = self._last
         if last is not None and last.known is None:
             buying = self._buying.items()
-            runs += [(urn, last.began) for urn, had in buying if not self._got_outcome(urn, had)]
-        for urn, at in runs:
+            runs += [
+                (ref, last.began) for ref, had in buying if not self._got_outcome(ref.holder, had)
+            ]
+        for ref, at in runs:
             if self._context.run.at - at < _REMEMBERED_S:
-                found.setdefault(self._context.urn_today(urn), set()).add(at)
-        return {urn: sorted(times)[-RUNS_KEPT:] for urn, times in found.items()}
+                own = ref._replace(holder=self._context.urn_today(ref.holder))
+                found.setdefault(own, set()).add(at)
+        return {ref: sorted(times)[-RUNS_KEPT:] for ref, times in found.items()}
 
     def _got_outcome(self, urn: str, had: str) -> bool:
         """Whether a resource's state has the outcome of its purchases in the last run, before which
@@ -286,12 +290,12 @@ class OpenOrders:
         self._unnoted_until = 0.0
         self._last_began = {one.last_began for one in self._intents}
         #: See `_SavedIntent.open_late`.
-        self.late: dict[str, list[float]] = self._own.open_late()
+        self.late: dict[Ref, list[float]] = self._own.open_late()
         for other in self._others:
-            for urn, times in other.open_late().items():
-                declared = self._context.declared(urn)
+            for ref, times in other.open_late().items():
+                declared = self._context.declared(ref.holder)
                 if declared is not None and declared.provider == self._context.provider:
-                    self.late[urn] = sorted({*self.late.get(urn, ()), *times})
+                    self.late[ref] = sorted({*self.late.get(ref, ()), *times})
 
     def find(self) -> dict[OrderId, Order]:
         """The orders in the state, without those that the state itself settles.
@@ -331,18 +335,28 @@ class OpenOrders:
     def began_late(self, holder: str) -> Sequence[float]:
         """When the runs began to buy that may have bought for an entry of the resource, which may
         have been one of another resource."""
-        return sorted({*self.late.get(holder, ()), *self._began_for_others})
+        return sorted({*self._began.get(holder, ()), *self._began_for_others})
 
     @cached_property
-    def _began_for_others(self) -> list[float]:
-        """When the runs began to buy that may have bought for entries which their resources do not
-        have any more."""
-        return [at for urn, times in self.late.items() if not self._has_late(urn) for at in times]
+    def _began(self) -> dict[str, set[float]]:
+        """When the runs began to buy that may have bought for entries of a resource."""
+        found: dict[str, set[float]] = {}
+        for ref, times in self.late.items():
+            found.setdefault(ref.holder, set()).update(times)
+        return found
 
-    def _has_late(self, urn: str) -> bool:
-        declared = self._context.declared(urn)
+    @cached_property
+    def _began_for_others(self) -> set[float]:
+        """When the runs began to buy that may have bought for entries which their resources do not
+        have any more, or which are not late any more."""
+        return {at for ref, times in self.late.items() if not self._is_late(ref) for at in times}
+
+    def _is_late(self, ref: Ref) -> bool:
+        declared = self._context.declared(ref.holder)
         entries = {} if declared is None else declared.entries
-        return entries is None or any(one.identity is None for one in entries.values())
+        if entries is None:
+            return not ref.key
+        return ref.key in entries and entries[ref.key].identity is None
 
     def _ends_late(self, began: Sequence[float]) -> float:
         """Until when what these runs may have bought may still appear."""
@@ -452,8 +466,8 @@ class OrdersAtRemoval:
             for key, held in ((key, held) for own in holders for key, held in own.held.items()):
                 self._held.setdefault(Ref(one, key), []).append(held)
         self.open = self._without_moved(self._without_held(state))
-        #: The resources for which runs may have bought what they could not note, with the times
-        #: when they began to buy.
+        #: The entries for which runs may have bought what they could not note, with the times when
+        #: they began to buy.
         self.unnoted = self._unnoted(state.unnoted)
 
     @cached_property
@@ -493,15 +507,16 @@ class OrdersAtRemoval:
                 _add(found, OrderId(ref, saved.identity), left)
         return found
 
-    def _unnoted(self, unnoted: Unnoted) -> Mapping[str, Sequence[float]]:
+    def _unnoted(self, unnoted: Unnoted) -> Mapping[Ref, Sequence[float]]:
         found = dict(unnoted.open)
         if self._runs.sent_since(unnoted.at) is None:
-            for urn, had in unnoted.buying.items():
+            for ref, had in unnoted.buying.items():
+                urn = ref.holder
                 holders = self._host.removed_holders.get(self._today.get(leaf_of(urn), urn), [])
                 ids = {held.account_id for one in holders for held in one.held.values()}
                 worked = any(one.worked_at >= unnoted.at for one in holders)
                 if not (worked if type_of(urn) == FLEET_TYPE else ids - {had}):
-                    found[urn] = (*found.get(urn, ()), unnoted.at)
+                    found[ref] = (*found.get(ref, ()), unnoted.at)
         return found
 
     def _is_kept(self, ref: Ref) -> bool:

@@ -295,7 +295,7 @@ class RunContext:
     def buys_unnoted(self) -> bool:
         """Whether an entry needs an account that the intent can't note. Of a fleet whose entries
         are not known at all, that is not known either."""
-        declared = map(self.declared, self.unnoted.buying)
+        declared = (self.declared(ref.holder) for ref in self.unnoted.buying)
         return any(one is not None and one.entries is not None for one in declared)
 
     def keeps_orders(self, declared: Declared | None) -> bool:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
@@ -26,6 +26,8 @@ from chatdaddy_pulumi.spec.rules import holds_control
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
+
+T = TypeVar("T")
 
 #: Written into every state. 1: versions 0.1.x. 2: with holders, the team and orders.
 VERSION = 2
@@ -428,7 +430,10 @@ class StoredIntent:
                     secrets=tuple(group.get("secrets", secrets)),
                 )
         orders = read_orders(plain(outputs.get(ORDERS)), secrets)
-        unnoted = Unnoted(**json.loads(outputs.get("__unnoted") or "{}"))
+        said = json.loads(outputs.get("__unnoted") or "{}")
+        unnoted = Unnoted(
+            by_ref(said.get("buying", {})), said.get("at", 0.0), by_ref(said.get("open", {}))
+        )
         return cls(found, orders, plain(outputs.get("__team")) or "", unnoted)
 
     @property
@@ -457,16 +462,34 @@ class StoredIntent:
                 for (holder, at, after, by, secrets), noted in groups.items()
             ]
         )
-        told = {"__notes": text}
+        told, unnoted = {"__notes": text}, self.unnoted
+        late = {
+            "buying": by_holder(unnoted.buying),
+            "at": unnoted.at,
+            "open": by_holder(unnoted.open),
+        }
         if self.orders:
             told[ORDERS] = write_orders(self.orders)
         return {
             **{name: secret_if(hidden, one) for name, one in told.items()},
             # The configuration may have it as a secret.
             **({"__team": secret(self.team)} if self.team else {}),
-            **({"__unnoted": to_json(vars(self.unnoted))} if self.unnoted != Unnoted() else {}),
+            **({"__unnoted": to_json(late)} if unnoted != Unnoted() else {}),
             "__version": VERSION,
         }
+
+
+def by_holder(found: Mapping[Ref, T]) -> dict[str, dict[str, T]]:
+    """What is said of entries, as JSON can have it."""
+    nested: dict[str, dict[str, T]] = {}
+    for ref, one in found.items():
+        nested.setdefault(ref.holder, {})[ref.key] = one
+    return nested
+
+
+def by_ref(nested: Mapping[str, Mapping[str, T]]) -> dict[Ref, T]:
+    """What `by_holder` was given."""
+    return {Ref(holder, key): one for holder, own in nested.items() for key, one in own.items()}
 
 
 #: The arguments that name an entry, for older states, which say only that something is a secret.

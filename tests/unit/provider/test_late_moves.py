@@ -370,3 +370,42 @@ def test_a_fleet_with_a_new_late_entry_changes_its_provider(team: Team, stack: S
     team.clock += 1 * MINUTE
     told(stack, {"zz": zz, "U": _us(more)})
     assert team.purchases == bought
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("existing", ["fail", "allow", "adopt"])
+@pytest.mark.parametrize("nickname", ["late", "plain"])
+@pytest.mark.parametrize("rest", ["late", "plain"])
+def test_a_killed_late_entry_leaves_a_fleet_that_has_others(
+    team: Team, stack: Stack, rest: str, nickname: str, existing: str, done: bool
+) -> None:
+    o = {"o": {"nickname": Late("o") if rest == "late" else "o"}}
+    stack.up({"G": fleet(o, existing=existing)})
+    team.clock += 60 * MINUTE
+    more = {**o, "k": {"nickname": Late("a")}}
+    killed_up(team, stack, {"G": fleet(more, existing=existing)}, done=done)
+    bought = team.purchases
+    stack.move_to_another_machine()
+    team.clock += 1 * MINUTE
+    name: Any = Late("a") if nickname == "late" else "a"
+    k = account(nickname=name, existing=existing)
+    told(stack, {"G": fleet(o, existing=existing), "k": k})
+    assert team.purchases == bought
+
+
+@pytest.mark.parametrize("minutes", [5, 75])
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("first", ["account", "fleet"])
+def test_a_killed_late_entry_becomes_an_account_and_another_comes(
+    team: Team, stack: Stack, first: str, waits: bool, minutes: int
+) -> None:
+    killed_up(team, stack, {"G": fleet({"k": {"nickname": Late("a")}}, existing="allow")})
+    stack.move_to_another_machine()
+    b = {"b": account(nickname=Late("a"), existing="allow")}
+    if waits:
+        team.clock += 15 * MINUTE
+        assert "interrupted run may have bought" in told(stack, b)
+    team.clock += minutes * MINUTE
+    other = {"G": fleet({"k2": {"nickname": Late("c")}}, existing="allow")}
+    told(stack, {**b, **other} if first == "account" else {**other, **b})
+    assert len(team.named("a")) == 1

@@ -13,6 +13,7 @@ from tests.support.provider import (
     Declaration,
     Failed,
     Killed,
+    Late,
     Program,
     Stack,
     account,
@@ -122,3 +123,13 @@ def test_an_older_state_says_only_that_there_are_secrets(
     check(stack)
     stack.destroy()
     check(stack)
+
+
+def test_the_secret_key_of_a_late_entry_is_hidden(team: Team, stack: Stack) -> None:
+    late = fleet({NAME: {"nickname": Late("zz")}}, existing="allow")
+    interrupt(team, stack, replace(late, secrets=("accounts",)), "killed")
+    check(stack)
+    for _ in range(2):
+        stack.move_to_another_machine()
+        stack.up({**PLAIN, "vip": replace(late, secrets=("accounts",))})
+        check(stack)
