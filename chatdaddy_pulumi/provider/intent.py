@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -287,13 +287,14 @@ class _Found:
         context.notes = dict(self._open_orders.notes)
         context.sorted = {entry.ref for entry in entries if entry.identity is not None}
         context.late_order = self._open_orders.late_order
-        orders = self._open_orders.find()
+        own, elsewhere = self._open_orders.find()
+        orders = own | elsewhere
         self._host.hide(*words_of((id_.ref, order.note) for id_, order in orders.items()))
         late = self._open_orders.late
         if orders or late:
             await self._look_for(orders, facts)
             self._open_orders.wait_longer(orders, facts)
-            self._sort_orders(orders, entries, facts)
+            self._sort_orders(orders, entries, facts, elsewhere)
             self._wait_for_unnoted(entries, facts)
         context.unnoted = Unnoted(self._may_buy_unnoted(facts), self._run.at, late)
         recovered = recovered_now(facts).accounts.values()
@@ -428,9 +429,16 @@ class _Found:
         return others | {one.identity: one.ref for one in suspected if self._may_wait(one)}
 
     def _sort_orders(
-        self, orders: dict[OrderId, Order], entries: list[_Entry], facts: Facts
+        self,
+        orders: dict[OrderId, Order],
+        entries: list[_Entry],
+        facts: Facts,
+        elsewhere: Collection[OrderId],
     ) -> None:
-        """Sort the orders: settled ones, those that an entry waits for, and the others."""
+        """Sort the orders: settled ones, those that an entry waits for, and the others.
+
+        `elsewhere`: those that another intent keeps.
+        """
         context, ownership = self._context, facts.ownership
         now = self._host.clock()
         for order_id, order in list(orders.items()):
@@ -447,6 +455,7 @@ class _Found:
             for entry in entries
             if entry.identity is not None and self._wants_one(entry, ownership)
         }
+        context.elsewhere = {one: orders.pop(one) for one in elsewhere if one in orders}
         ours = [order_id for order_id in orders if not self._is_anothers(order_id)]
         for ref, order_id in assign(ours, wanting).items():
             context.await_order(ref, orders.pop(order_id))

@@ -297,32 +297,38 @@ class OpenOrders:
                 if declared is not None and declared.provider == self._context.provider:
                     self.late[ref] = sorted({*self.late.get(ref, ()), *times})
 
-    def find(self) -> dict[OrderId, Order]:
-        """The orders in the state, without those that the state itself settles.
+    def find(self) -> tuple[dict[OrderId, Order], dict[OrderId, Order]]:
+        """The orders in the state, without those that the state itself settles; and those that
+        another intent keeps, and whose entries are not declared any more.
 
         Raises:
             WrongTeam: one of them is of another team than the configured one.
         """
         teams: dict[str, dict[OrderId, Order]] = {self._own.team: self._own.orders()}
+        elsewhere: dict[OrderId, Order] = {}
         providers = {one.provider for one in self._context.run.declared}
+        sources = [(one, *own) for one in self._others for own in one.orders().items()]
         for order_id, order in self._unanswered():
             noted = (order_id.ref, order.note.at)
             first = next((one for one in self._intents if noted in one.noted), self._own)
-            dropped = self._context.declared(order_id.ref.holder) is None
-            if dropped and first is not self._own and first.provider in providers:
-                continue  # the intent that has noted it keeps it
-            _add(teams.setdefault(first.team, {}), order_id, order)
-        for other in self._others:
-            for order_id, order in other.orders().items():
-                if self._is_for_us(order_id, other):
-                    _add(teams.setdefault(other.team, {}), order_id, order)
+            is_dropped = self._context.provider_of(order_id.ref) is None
+            if is_dropped and (first is self._own or first.provider not in providers):
+                _add(teams.setdefault(first.team, {}), order_id, order)
+            else:  # the intent that has noted it keeps it
+                sources.append((first, order_id, order))
+        for other, order_id, order in sources:
+            is_dropped = self._context.provider_of(order_id.ref) is None
+            if self._is_for_us(order_id, other):
+                _add(teams.setdefault(other.team, {}), order_id, order)
+            elif is_dropped and other.team == self._team_id:
+                _add(elsewhere, order_id, order)
         found: dict[OrderId, Order] = {}
         for team, orders in teams.items():
             left = {id_: order for id_, order in orders.items() if not self._is_held(id_, order)}
             refuse_other_team(team, self._team_id, left)
             for order_id, order in left.items():
                 _add(found, order_id, order)
-        return found
+        return found, {id_: order for id_, order in elsewhere.items() if id_ not in found}
 
     def late_order(self, ref: Ref, spec: AccountSpec) -> Order | None:
         """The order that an earlier run may have sent for an entry that it could not note."""
@@ -396,10 +402,7 @@ class OpenOrders:
         return self._context.provider in providers and other.provider not in providers
 
     def _unanswered(self) -> Iterator[tuple[OrderId, Order]]:
-        """The purchases that resources have saved as unanswered.
-
-        The intent of a resource's provider has them, or any if the program drops the resource.
-        """
+        """The purchases that resources have saved as unanswered."""
         for urn, outputs in self._saved.items():
             unanswered: dict[str, Order] = {}
             if type_of(urn) == FLEET_TYPE and outputs.get(ORDERS):
@@ -407,9 +410,6 @@ class OpenOrders:
             elif type_of(urn) == ACCOUNT_TYPE:
                 order = self._context.account(urn).order
                 unanswered = {} if order is None else {"": order}
-            declared = self._context.declared(urn) if unanswered else None
-            if declared is not None and declared.provider != self._context.provider:
-                continue
             for key, order in unanswered.items():
                 yield OrderId(Ref(urn, key), order.note.identity), order
 

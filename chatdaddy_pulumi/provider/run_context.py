@@ -161,6 +161,8 @@ class RunContext:
     awaited: dict[Ref, Order] = field(default_factory=dict)
     #: The orders that no entry waits for.
     suspected: dict[OrderId, Order] = field(default_factory=dict)
+    #: The orders that no entry waits for, and that another provider's intent keeps.
+    elsewhere: dict[OrderId, Order] = field(default_factory=dict)
     #: The entries for which the intent has sorted the orders.
     sorted: set[Ref] = field(default_factory=set)
     #: Gives the order that the last run may have sent for an entry that it could not note.
@@ -279,8 +281,12 @@ class RunContext:
         late = {ref: spec for ref, spec in wanted.items() if ref not in self.sorted}
         self.sorted |= late.keys()
         ours = [one for one in self.suspected if self.provider_of(one.ref) in (None, self.provider)]
-        theirs = assign(ours, {ref: spec.identity for ref, spec in late.items()})
-        found = {ref: self.suspected.pop(order_id) for ref, order_id in theirs.items()}
+        wanting = {ref: spec.identity for ref, spec in late.items()}
+        theirs = assign([*ours, *self.elsewhere], wanting)
+        found = {
+            ref: (self.suspected if order_id in self.suspected else self.elsewhere).pop(order_id)
+            for ref, order_id in theirs.items()
+        }
         for ref, spec in late.items():
             known = (self.awaited.get(ref), found.get(ref), self.late_order(ref, spec))
             orders = [one for one in known if one is not None]

@@ -183,7 +183,8 @@ class Stack:
     clock: Callable[[], float]
     new_host: Callable[[], None] = lambda: None
     saved: dict[str, Saved] = field(default_factory=dict)
-    mark: dict[str, Any] | None = None
+    #: The begun marks, by the provider's name.
+    marks: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Old sides of replacements that are not removed yet.
     pending: list[tuple[str, Saved]] = field(default_factory=list)
     lines: Lines = field(default_factory=Lines)
@@ -249,7 +250,7 @@ class Stack:
         for urn in reversed(list(self.saved)):
             self.run(self.remove(host, urn, self.saved[urn]))
             del self.saved[urn]
-        self.mark = None
+        self.marks.clear()
 
     # --- the state
 
@@ -368,8 +369,8 @@ class _Engine:
         self.killed_after = killed_after
         self.only = only
         saved = {urn: through_engine(one.outputs) for urn, one in stack.saved.items()}
-        if stack.mark is not None:
-            saved[f"{ROOT}{MARK_TYPE}::{INTENT}"] = stack.mark
+        for provider, mark in stack.marks.items():
+            saved[f"{ROOT}{MARK_TYPE}::{_intent(provider)}"] = mark
         declared = [
             Declared(
                 urn=urn,
@@ -404,7 +405,7 @@ class _Engine:
             self.hosts[provider] = stack.host(self.run)
             self.hosts[provider].show = stack.lines = lines
         self.changed: set[str] = set()
-        self.marked = False
+        self.marked: set[str] = set()
 
     def go(self) -> set[str]:
         return set(self.stack.run(self._go()))
@@ -498,7 +499,7 @@ class _Engine:
         if self.preview:
             return
         if changes and _kind(urn) != "intent":
-            self._begin()
+            self._begin(by)
         if old is None or replaces:
             made = await stack.step(provider.create(through_engine(inputs)))
             if old is not None:
@@ -528,11 +529,11 @@ class _Engine:
         inputs: dict[str, Any] = found.inputs
         return inputs
 
-    def _begin(self) -> None:
-        """The hook saves the begun mark before the first call that may buy."""
-        if not self.marked:
-            self.marked = True
-            self.stack.mark = {"run": self.run.number, "at": self.stack.clock()}
+    def _begin(self, provider: str) -> None:
+        """The hook saves the provider's begun mark before the first call that may buy."""
+        if provider not in self.marked:
+            self.marked.add(provider)
+            self.stack.marks[provider] = {"run": self.run.number, "at": self.stack.clock()}
 
     async def _remove_undeclared(self) -> None:
         stack = self.stack
@@ -546,9 +547,9 @@ class _Engine:
             if urn not in kept:
                 await self._remove(urn, stack.saved[urn])
                 self.changed.add(urn.rpartition("::")[2])
-                del stack.saved[urn]
-        if not self.program:
-            stack.mark = None
+                gone = stack.saved.pop(urn)
+                if _kind(urn) == "intent":
+                    stack.marks.pop(gone.provider, None)
 
     async def _remove(self, urn: str, one: Saved) -> None:
         if one.provider not in self.hosts:

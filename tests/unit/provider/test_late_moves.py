@@ -21,7 +21,7 @@ from tests.support.provider import (
     late_fleet,
 )
 from tests.support.team import Team
-from tests.unit.provider.test_late_names import told
+from tests.unit.provider.test_late_names import lose_answers, told
 from tests.unit.provider.test_orders import MINUTE, killed_up
 
 OLD = {
@@ -409,3 +409,34 @@ def test_a_killed_late_entry_becomes_an_account_and_another_comes(
     other = {"G": fleet({"k2": {"nickname": Late("c")}}, existing="allow")}
     told(stack, {**b, **other} if first == "account" else {**other, **b})
     assert len(team.named("a")) == 1
+
+
+@pytest.mark.parametrize("nickname", ["late", "plain"])
+@pytest.mark.parametrize("how", ["killed", "killed, elsewhere", "no answer"])
+@pytest.mark.parametrize("kind", ["entry", "account"])
+def test_an_interrupted_entry_moves_to_another_provider(
+    team: Team, stack: Stack, kind: str, how: str, nickname: str
+) -> None:
+    rest = {"zz": _us(account()), "yy": account()}
+    stack.up(rest)
+    first = {**rest, "G": _us(fleet({"k": {"nickname": "a"}}, existing="allow"))}
+    if how == "no answer":
+        lose_answers(team)
+        told(stack, first)
+        team.on_purchase = lambda _done: None
+        team.clock += 1
+        lost = team.buy("a", by="us").account_id
+    else:
+        killed_up(team, stack, first)
+        (lost,) = team.named("a")
+    if how == "killed, elsewhere":
+        stack.move_to_another_machine()
+    team.clock += 1 * MINUTE
+    name: Any = Late("a") if nickname == "late" else "a"
+    if kind == "entry":
+        new = {"F": fleet({"k": {"nickname": name}}, existing="allow")}
+    else:
+        new = {"b": account(nickname=name, existing="allow")}
+    said = told(stack, {**rest, **new})
+    assert team.named("a") == {lost}
+    assert lost in stack.all_ids() or lost in said
