@@ -558,7 +558,7 @@ class _Found:
                 problems[ref.label] = f"{before.account_id} is gone for good, or archived"
                 continue
             now = seen.held[ref]
-            if now.drift == before.drift or _is_as_wanted(now, self._context.spec(ref)):
+            if now.drift == before.drift or self._is_as_wanted(ref, now, before):
                 continue
             problems[ref.label] = (
                 messages.drift_of("it", now).partition(") ")[2] or messages.NO_DRIFT
@@ -566,6 +566,17 @@ class _Found:
         if problems:
             raise NotDone(messages.otherwise(problems))
         return True
+
+    def _is_as_wanted(self, ref: Ref, now: HeldAccount, before: HeldAccount) -> bool:
+        """Whether the account is as the program wants it, whatever the state says; as far as that
+        is known, but what has changed about it must be known."""
+        declared, spec = self._context.declared(ref.holder), self._context.spec(ref)
+        if now.deleted or now.missing_since is not None or declared is None or spec is None:
+            return False
+        unknown = declared.unknown(ref.key)
+        return now.differences(spec).keys() <= unknown and unknown.isdisjoint(
+            {*(now.drift or ()), *(before.drift or ())}
+        )
 
     def _is_replaced(self, ref: Ref, held: HeldAccount) -> bool:
         """Whether the program wants another account in its place."""
@@ -686,10 +697,3 @@ class _Found:
 def _has_secrets(orders: Mapping[OrderId, Order]) -> bool:
     """Whether the program gave arguments of an order as secrets."""
     return any(order.note.secrets for order in orders.values())
-
-
-def _is_as_wanted(now: HeldAccount, spec: AccountSpec | None) -> bool:
-    """Whether the account is as the program wants it, whatever the state says."""
-    if now.deleted or now.missing_since is not None:
-        return False
-    return spec is not None and not now.differences(spec)

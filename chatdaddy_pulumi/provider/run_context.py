@@ -64,6 +64,12 @@ class Declared:
             return {} if spec is None else {"": spec}
         return {} if self.entries is None else self.reading().specs
 
+    def unknown(self, key: str) -> set[str]:
+        """The arguments of an entry that are not known yet."""
+        if self.kind == "account":
+            return {*read_account(self.given).unknown}
+        return {*self.reading().unknown.get(key, ())}
+
     def reading(self) -> FleetReading:
         """A fleet's entries, as a check reads them."""
         accounts = self.given.get("accounts")

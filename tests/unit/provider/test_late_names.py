@@ -21,6 +21,7 @@ from tests.support.provider import (
     killed,
     late_fleet,
 )
+from tests.support.sandbox import LIMITED
 from tests.support.team import Team
 from tests.unit.provider.test_orders import MINUTE, killed_up, no_money
 
@@ -653,3 +654,45 @@ def test_a_killed_entry_of_a_fleet_that_had_another_kill_days_ago(
         said = told(stack, with_k({} if then == "dropped" else {"n": {}}))
     assert lost in said or is_accounted_for(stack, lost)
     assert team.named("n") == {lost}
+
+
+def _with(kind: str, late: str, tier: str) -> Program:
+    """A fleet of one entry, or an `Account`, of that tier, with an argument that comes late."""
+    given: dict[str, Any] = {"nickname": "a", "tier": tier, "settings": {"x": "y"}}
+    if late == "nickname":
+        given["nickname"] = Late("a")
+    elif late == "settings":
+        given["settings"] = {"x": Late("y")}
+    elif late == "tier":
+        given["tier"] = Late(tier)
+    return {"F": fleet({"k": given})} if kind == "entry" else {"b": account(**given)}
+
+
+@KINDS
+@pytest.mark.parametrize("late", ["nothing", "nickname", "settings"])
+def test_a_change_of_a_killed_run_is_as_wanted_if_other_arguments_come_late(
+    team: Team, stack: Stack, late: str, kind: str
+) -> None:
+    stack.up(_with(kind, late, "limited"))
+
+    def kill(is_done: bool) -> None:
+        if is_done:
+            raise Killed
+
+    team.on_patch = kill
+    with pytest.raises(Killed):
+        stack.up(_with(kind, late, "unlimited"))
+    team.on_patch = lambda _done: None
+    assert told(stack, _with(kind, late, "unlimited")) == ""
+
+
+@KINDS
+@pytest.mark.parametrize("late", ["nickname", "tier"])
+def test_a_change_by_hand_is_noticed_if_the_argument_comes_late(
+    team: Team, stack: Stack, late: str, kind: str
+) -> None:
+    stack.up(_with(kind, late, "unlimited"))
+    (own,) = stack.all_ids()
+    by_hand = {"nickname": "n"} if late == "nickname" else {"tier": LIMITED}
+    team.change(own, **by_hand)
+    assert "by hand" in told(stack, _with(kind, late, "unlimited"))
