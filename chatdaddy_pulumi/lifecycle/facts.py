@@ -54,7 +54,7 @@ class Claims:
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[tuple[str, Identity], Ref] = {}
         self._finished: set[str] = set()
-        self._known: set[str] = set()
+        self._completed: list[str] = []
         self._checked = checked
         self._failed = False
         self._over = self._ended = over
@@ -105,13 +105,13 @@ class Claims:
         """Note that a step failed, so what the program declares after it is not known."""
         self._failed = True
 
-    def know(self, holder: str) -> None:
-        """Note that all is known of a resource, of which the program did not know all at first."""
-        self._known.add(holder)
+    def complete(self, declared: str) -> None:
+        """Note a completed declaration, of which the program did not know all at first, as text."""
+        self._completed.append(declared)
 
-    def is_known(self, holder: str) -> bool:
-        """Whether all is known of such a resource."""
-        return holder in self._known
+    def completed(self, known: int) -> list[str]:
+        """All such declarations, without the first ones, which are known."""
+        return self._completed[known:]
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         """Claim the account; the other entry that has claimed it before, if there is one."""
@@ -275,15 +275,10 @@ class Facts:
                 for one in self.ownership.may_keep(identity)
                 if one.ref.holder != ref.holder
                 and is_of_team(one.account_id, self.team_id)
-                and (self.run.is_coming(one.ref.holder) or self._is_anothers(one.ref.holder))
+                and self.run.is_coming(one.ref.holder)
             ),
             None,
         )
-
-    def _is_anothers(self, holder: str) -> bool:
-        """Whether another provider has the resource: what becomes known of it, is known there."""
-        declared = self.ownership.declaration(holder)
-        return declared is not None and declared.provider != self.run.provider
 
     @property
     def patience_s(self) -> float:

@@ -346,16 +346,17 @@ class Ownership:
             if fits and (one.is_new or not waited):
                 yield one.ref
 
-    def wanted_by(self, urn: str) -> dict[str, Ref]:
-        """The leaving accounts that a resource's entries take over, or whose nicknames they get."""
+    def wanted_by(self, urns: Collection[str]) -> dict[str, Ref]:
+        """The leaving accounts that the entries of resources take over, or whose nicknames they
+        get."""
         found = {
             account_id: ref
             for wanted in (self.shifted, self.moved)
             for account_id, ref in wanted.items()
-            if ref.holder == urn
+            if ref.holder in urns
         }
         adopted = {
-            id_: ref for id_, refs in self._adopts.items() for ref in refs if ref.holder == urn
+            id_: ref for id_, refs in self._adopts.items() for ref in refs if ref.holder in urns
         }
         return found | {id_: ref for id_, ref in adopted.items() if id_ in self._leaving_by_id}
 

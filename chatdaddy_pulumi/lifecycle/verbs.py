@@ -74,11 +74,11 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         )
     other_place = facts.is_held_elsewhere(ref, spec.identity)
     if other_place is not None:
-        facts.claims.claim(other_place.account_id, ref)  # so that it is not removed there
         raise AlreadyThere(
             f"nothing was bought: {other_place.ref.label} has an account named {spec.nickname!r} "
             f"({other_place.account_id}), and the entries of its fleet are not known yet, so it "
-            "may leave there. Choose another nickname, or add this entry in a later run"
+            "may leave there. If it moves to this entry, let the entry's resource come later, with "
+            "depends_on=[the fleet]. If it stays there, choose another nickname"
         )
     if not facts.run.is_noted(ref, spec.identity):
         raise NotNoted(
@@ -356,6 +356,9 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
     holder = ownership.holder_of(account_id, but=ref)
     if holder is not None:
         return holder
+    may_take = ownership.may_go_to(ref, account_id)
+    coming = next((one for one in may_take if facts.run.is_coming(one.holder)), None)
+    # If one of them has come just now, it has claimed the account.
     claim = facts.claims.claimed(account_id)
     if claim is not None and (claim.ref != ref or claim.fulfilled):
         if claim.fulfilled and (
@@ -368,11 +371,8 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
     mover = ownership.taken_over_by(account_id, ref)
     if claim is None and mover is not None:
         raise NotRemoved(account_id, mover)
-    coming = (
-        one for one in ownership.may_go_to(ref, account_id) if facts.run.is_coming(one.holder)
-    )
-    if claim is None and (taker := next(coming, None)):
-        raise NotRemoved(account_id, taker)
+    if claim is None and coming is not None:
+        raise NotRemoved(account_id, coming)
     if claim is None:
         refuse_unclear(ownership, {ref.key or ref.label: account_id})
     adopter = ownership.also_adopted_by(account_id, ref)

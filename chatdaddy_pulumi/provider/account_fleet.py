@@ -152,7 +152,8 @@ class FleetProvider:
             return Checked(checked, failures)
         if hidden is not None:
             shared = ("defaults", "on_delete", "existing")
-            context.learn(urn, {"accounts": text} | {k: news[k] for k in shared if k in news})
+            accounts = json.loads(text) if late else text
+            context.learn(urn, {"accounts": accounts} | {k: news[k] for k in shared if k in news})
         # A change is shown in the form of the state; otherwise more would seem to change.
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))

@@ -291,7 +291,7 @@ class Host:
 
     def _enter(self, run: Run, provider: str = "") -> None:
         """Make a context for the run, and mask the secrets that the program gives and gave."""
-        self.context = RunContext(run, provider, refreshed=self.refreshed)
+        self.context = RunContext(run, provider, refreshed=self.refreshed, hide=self.hide)
         self._hide_settings(run.secret_settings)
         for declared in run.declared:
             self.hide(declared.given, declared.secrets)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, reduce
 from typing import Any, Literal, TypeVar
 
@@ -56,6 +56,17 @@ class Declared:
     retain: bool = False
     #: The arguments that the program gives as secrets; with `PART` if only parts of them are.
     secrets: tuple[str, ...] = ()
+
+    def dump(self) -> str:
+        """It as JSON text."""
+        value = {known.name: getattr(self, known.name) for known in fields(self)}
+        return json.dumps(value, ensure_ascii=False)
+
+    @classmethod
+    def load(cls, text: str) -> Declared:
+        """Read what `dump` has written."""
+        row = json.loads(text)
+        return cls(**{**row, **{name: tuple(row[name]) for name in ("aliases", "secrets")}})
 
     def specs(self) -> dict[str, AccountSpec]:
         """The entries that it asks for, by key, without those that are not known yet, or wrong."""
@@ -193,6 +204,13 @@ class RunContext:
     told_replaced: set[str] = field(default_factory=set)
     #: See `Host.refreshed`.
     refreshed: Mapping[str, HeldAccount | None] = field(default_factory=dict)
+    #: See `Host.hide`.
+    hide: Callable[[Mapping[str, Any], Collection[str]], None] = lambda _given, _names: None
+    #: The completed declarations of this run, by URN, of which the program did not know all at
+    #: first. Those that change no owners are not among `run.declared`.
+    _completed: dict[str, Declared] = field(default_factory=dict)
+    #: How many of them this host has read.
+    _read: int = 0
     _on_delete: dict[str, Any] = field(default_factory=dict)
     _secrets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
@@ -204,9 +222,15 @@ class RunContext:
         self._on_delete[urn] = news.get("on_delete")
         self._secrets[urn] = tuple(news.get("__secrets") or ())
         if self.declared(urn) is None:
-            self.read_again()
+            self._read_declared()
+        self._read_completed()
 
     def read_again(self) -> None:
+        """Add what the program has declared since, and what the hosts have learned of it."""
+        self._read_declared()
+        self._read_completed()
+
+    def _read_declared(self) -> None:
         """Add what the program has declared since: in an `apply`, or after it has waited."""
         now = self.run.declared_since(len(self.run.declared))
         known, urns = {one.urn for one in self.run.declared}, {one.urn for one in now}
@@ -214,37 +238,44 @@ class RunContext:
             self.late |= urns - known
             # What was declared under another URN is gone.
             same = [one for one in self.run.declared if one.urn in urns]
-            self._declare([*same, *(one for one in now if one.urn not in known)])
+            new = [one for one in now if one.urn not in known]
+            for one in new:
+                self.hide(one.given, one.secrets)
+            self._use_completed([*same, *new])
 
     def learn(self, urn: str, given: Mapping[str, Any]) -> None:
-        """Complete a declaration with arguments that the program did not know at first.
-
-        The accounts that its entries take over are claimed at once, since another resource may be
-        about to remove them.
-        """
+        """Complete a declaration, for all hosts of the run, with arguments that the program did not
+        know at first."""
         declared = self.declared(urn)
-        if declared is None or not declared.is_late:
+        if declared is None or not declared.is_late or declared.urn in self._completed:
             return
         known = {name: given.get(name, value) for name, value in declared.given.items()}
-        now = replace(declared, given=known)
-        if self._changes_owners(declared, now):
-            before = declared.entries or {}
-            self.learned |= {
-                Ref(urn, key)
-                for key in now.entries or ()
-                if declared.entries is None or before[key].identity is None
-            }
-            self._specs.pop(urn, None)
-            self._declare([now if one is declared else one for one in self.run.declared])
-            if not self.preview:
-                for account_id, ref in self.ownership.wanted_by(urn).items():
-                    self.claims.claim(account_id, ref)
-        if not self.preview:
-            self.claims.know(urn)
+        secrets = self.secrets_of(Ref(declared.urn))
+        self.claims.complete(replace(declared, given=known, secrets=secrets).dump())
+        self._read_completed()
+
+    def _read_completed(self) -> None:
+        """Read the declarations that the hosts of the run have completed since.
+
+        There may be thousands, and to find owners takes time. So owners are found again only if
+        that changes them.
+        """
+        changed = False
+        for text in self.claims.completed(self._read):
+            self._read += 1
+            now = Declared.load(text)
+            if self.declared(now.urn) is None:
+                self._read_declared()
+            declared = self.declared(now.urn)
+            if declared is not None:
+                self.hide(now.given, now.secrets)
+                self._completed[now.urn] = now
+                changed = changed or self._changes_owners(declared, now)
+        if changed:
+            self._use_completed(self.run.declared)
 
     def _changes_owners(self, declared: Declared, now: Declared) -> bool:
-        """Whether more is known now of who takes which account over. There may be thousands of
-        resources that are learned, and to find owners takes time."""
+        """Whether more is known now of who takes which account over."""
         entries = now.entries or {}
         if declared.entries is None and self.ownership.held_by(declared.urn).keys() - entries:
             return True
@@ -252,6 +283,27 @@ class RunContext:
         return bool(leaving) and any(
             {one.identity, one.adopt} & leaving or one.aliases for one in entries.values()
         )
+
+    def _use_completed(self, declared: list[Declared]) -> None:
+        """Use all completed declarations. The accounts that their entries take over are claimed at
+        once, since another resource may be about to remove them."""
+        new = set[str]()
+        for one in declared:
+            now = self._completed.get(one.urn, one)
+            if now is one:
+                continue
+            new.add(one.urn)
+            self._specs.pop(one.urn, None)
+            before = one.entries or {}
+            self.learned |= {
+                Ref(one.urn, key)
+                for key in now.entries or ()
+                if one.entries is None or before[key].identity is None
+            }
+        self._declare([self._completed.get(one.urn, one) for one in declared])
+        if not self.preview:
+            for account_id, ref in self.ownership.wanted_by(new).items():
+                self.claims.claim(account_id, ref)
 
     def _declare(self, declared: list[Declared]) -> None:
         self.run.declared = declared
@@ -442,8 +494,9 @@ class RunContext:
         if declared is None:
             return False
         if declared.provider != self.provider:
-            return declared.is_late and not self.claims.is_known(urn)
-        return (declared.urn or urn) not in self.checked
+            self._read_completed()
+            return declared.is_late and declared.urn not in self._completed
+        return declared.urn not in self.checked
 
     def is_missing(self, account_id: str) -> bool:
         """Whether no listing showed the account when it was last looked for."""

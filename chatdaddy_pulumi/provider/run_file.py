@@ -15,7 +15,6 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import fields
 from functools import cached_property
 from glob import escape
 from pathlib import Path
@@ -34,7 +33,7 @@ from chatdaddy_pulumi.spec.identity import Identity
 _KEEP_S = 24 * 3600.0
 
 #: Increase it if the form of the files changes: then other versions of the package ignore them.
-_FORMAT = 5
+_FORMAT = 6
 
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
@@ -46,6 +45,7 @@ _FILE_S, _FILE_AGAIN_S = 30.0, 0.02
 _TABLES = (
     "facts (name text primary key, value text)",
     "declared (at integer primary key autoincrement, number integer unique, value text)",
+    "completed (at integer primary key, value text)",
     "claims (account_id text primary key, holder text, key text, fulfilled integer)",
     "seen (number text primary key, at real)",
     "reserved (team text, nickname text, type text, holder text, key text, "
@@ -166,10 +166,8 @@ class RunFile(Claims):
 
     def declare(self, number: int, one: Declared) -> None:
         """Add the program's declaration of that number, or replace it."""
-        value = {known.name: getattr(one, known.name) for known in fields(one)}
-        text = json.dumps(value, ensure_ascii=False)
         self._database.execute(
-            "insert or replace into declared (number, value) values (?, ?)", (number, text)
+            "insert or replace into declared (number, value) values (?, ?)", (number, one.dump())
         )
 
     @property
@@ -218,7 +216,7 @@ class RunFile(Claims):
         if last <= known:
             return []
         rows = self._database.execute("select value from declared order by number")
-        return [_declared(row) for (row,) in rows]
+        return [Declared.load(text) for (text,) in rows]
 
     @property
     def over(self) -> bool:
@@ -289,12 +287,14 @@ class RunFile(Claims):
         with _full_disk():
             self._note(f"finished {holder}")
 
-    def know(self, holder: str) -> None:
-        with _full_disk():
-            self._note(f"known {holder}")
+    def complete(self, declared: str) -> None:
+        with _refused_if_full():
+            self._database.execute("insert into completed (value) values (?)", (declared,))
 
-    def is_known(self, holder: str) -> bool:
-        return bool(self.fact(f"known {holder}"))
+    def completed(self, known: int) -> list[str]:
+        # They are numbered from 1.
+        query = "select value from completed where at > ? order by at"
+        return [text for (text,) in self._database.execute(query, (known,))]
 
     def finished(self, holder: str) -> bool:
         return bool(self.fact(f"finished {holder}"))
@@ -414,12 +414,6 @@ def _refused_if_full() -> Iterator[None]:
 def _full_disk() -> AbstractContextManager[None]:
     """Go on if the disk is full: what was bought must still be saved in the state."""
     return suppress(OSError, sqlite3.Error)
-
-
-def _declared(text: str) -> Declared:
-    row = json.loads(text)
-    lists = {name: tuple(row[name]) for name in ("aliases", "secrets")}
-    return Declared(**{**row, **lists})
 
 
 def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], str]) -> Run | None:

@@ -188,13 +188,15 @@ def test_what_a_late_entry_of_another_provider_takes_over_is_not_removed(
     assert [call for call in team.calls if call[0] in ("DELETE", "ARCHIVE")] == []
 
 
+@pytest.mark.parametrize("delay", [None, 0, 0.5, 2])
 @pytest.mark.parametrize("existing", ["fail", "adopt", "allow"])
 @pytest.mark.parametrize("nickname", ["plain", "late"])
 @pytest.mark.parametrize("to", ["account", "entry"])
 def test_what_leaves_a_whole_late_fleet_is_not_bought_again(
-    team: Team, stack: Stack, to: str, nickname: str, existing: str
+    team: Team, stack: Stack, to: str, nickname: str, existing: str, delay: float | None
 ) -> None:
-    """The taker is registered first, as in each program in which the fleet waits for something."""
+    """The taker is registered first, as in each program in which the fleet waits for something.
+    With a delay, the run works on both at the same time."""
     stack.up({"L": late_fleet({"k": {"nickname": "a"}, "o": {}}, existing=existing)})
     own = stack.ids("L")["k"]
     name: Any = Late("a") if nickname == "late" else "a"
@@ -203,10 +205,67 @@ def test_what_leaves_a_whole_late_fleet_is_not_bought_again(
     else:
         new = {"B": fleet({"b": {"nickname": name}}, existing=existing)}
     program = {**new, "L": late_fleet({"o": {}}, existing=existing)}
+    stack.delays = None if delay is None else {"L": delay}
     for _ in range(2):
         told(stack, program)
     assert own in team.live()
     assert team.purchases == 2
+
+
+@pytest.mark.parametrize("nickname", ["a", Late("a")])
+def test_a_taker_that_comes_after_a_whole_late_fleet(
+    team: Team, stack: Stack, nickname: Any
+) -> None:
+    """With `depends_on`, as the error of one that comes before the fleet says."""
+    old = {"L": late_fleet({"k": {"nickname": "a"}, "o": {}})}
+    stack.up(old)
+    own = stack.ids("L")["k"]
+    new = {"b": account(nickname=nickname)}
+    assert "depends_on" in told(stack, {**new, **old})
+    stack.up({"L": late_fleet({"o": {}}), **new})
+    assert stack.of("b").id == own
+
+
+@pytest.mark.parametrize("delay", [None, 0, 2, 5])
+@pytest.mark.parametrize("nickname", ["a", "bb"])
+def test_what_a_late_adopt_takes_over_from_a_whole_late_fleet_is_not_removed(
+    team: Team, stack: Stack, nickname: str, delay: float | None
+) -> None:
+    stack.up({"L": late_fleet({"k": {"nickname": "a"}, "o": {}}, on_delete="delete_now")})
+    own = stack.ids("L")["k"]
+    stack.delays = None if delay is None else {"L": delay}
+    taker = fleet({"b": {"nickname": nickname, "adopt": Late(own)}})
+    program = {"B": taker, "L": late_fleet({"o": {}}, on_delete="delete_now")}
+    for _ in range(3):
+        told(stack, program)
+        team.clock += MINUTE
+    assert team.live() == stack.all_ids()
+    assert own in team.live()
+    assert team.purchases == 2
+
+
+@pytest.mark.parametrize("by", ["nickname", "adopt"])
+@pytest.mark.parametrize("first", ["eu", "us"])
+@pytest.mark.parametrize("delay", [None, 0, 1])
+def test_an_entry_moves_between_two_whole_late_fleets(
+    team: Team, stack: Stack, delay: float | None, first: str, by: str
+) -> None:
+    """The entries of both come from one output, such as that of another stack."""
+
+    def program(eu: Any, us: Any) -> Program:
+        both = {"eu": late_fleet(eu), "us": late_fleet(us)}
+        return {name: both[name] for name in sorted(both, reverse=first == "us")}
+
+    stack.up(program({"a": {}, "o": {}}, {"p": {}}))
+    own = stack.ids("eu")["a"]
+    stack.delays = None if delay is None else {"us" if first == "eu" else "eu": delay}
+    moved = program({"o": {}}, {"p": {}, "a": {"adopt": own} if by == "adopt" else {}})
+    for _ in range(2):
+        told(stack, moved)
+        team.clock += MINUTE
+    assert team.live() == stack.all_ids()
+    assert own in team.live()
+    assert team.purchases == 3
 
 
 TAKERS = {
@@ -296,10 +355,11 @@ def _us(one: Declaration) -> Declaration:
     return replace(one, provider="us")
 
 
+@pytest.mark.parametrize("at_once", [False, True])
 @pytest.mark.parametrize("way", ["default to us", "us to default"])
 @pytest.mark.parametrize("nickname", ["plain", "late"])
 def test_from_a_whole_late_fleet_to_another_provider(
-    team: Team, stack: Stack, way: str, nickname: str
+    team: Team, stack: Stack, way: str, nickname: str, at_once: bool
 ) -> None:
     here, there = ("", "us") if way == "default to us" else ("us", "")
     rest = {"zz": _us(account()), "yy": account()}
@@ -309,11 +369,29 @@ def test_from_a_whole_late_fleet_to_another_provider(
 
     stack.up({**rest, **old("a", "o")})
     own, bought = stack.ids("L")["a"], team.purchases
+    stack.delays = {} if at_once else None
     name: Any = "a" if nickname == "plain" else Late("a")
-    for _ in range(2):
-        told(stack, {**rest, **old("o"), "b": replace(account(nickname=name), provider=there)})
+    program = {**rest, **old("o"), "b": replace(account(nickname=name), provider=there)}
+    texts = [told(stack, program) for _ in range(3)]
     assert team.purchases == bought
     assert own in team.live()
+    assert texts[-1] == ""
+    assert not stack.up(program)
+
+
+@pytest.mark.parametrize("delay", [None, 0.5])
+def test_secret_keys_that_another_host_learns_are_masked(
+    team: Team, stack: Stack, delay: float | None
+) -> None:
+    stack.up({"zz": _us(account()), "F": fleet({"k": {"nickname": "a"}, "o": {}})})
+    own = stack.ids("F")["k"]
+    stack.delays = None if delay is None else {"U": delay}
+    new = replace(late_fleet({"hush-hush": {"nickname": "a"}}), secrets=("accounts",))
+    program = {"zz": _us(account()), "F": fleet({"o": {}}), "U": _us(new)}
+    for _ in range(2):
+        stack.up(program)
+        assert "hush" not in f"{stack.lines}"
+    assert stack.ids("U") == {"hush-hush": own}
 
 
 MOVE = {

@@ -81,6 +81,15 @@ def test_the_hosts_of_a_run_share_what_they_reserve_and_buy() -> None:
     assert other.reserve("team", desk, BOB) is None
 
 
+def test_the_hosts_of_a_run_share_what_they_learn() -> None:
+    one, other = (RunFile(path) for path in [a_run().path] * 2)
+    one.complete("first")
+    other.complete("second")
+    assert one.completed(0) == other.completed(0) == ["first", "second"]
+    assert other.completed(1) == ["second"]
+    assert one.completed(2) == []
+
+
 def test_a_full_disk_does_not_lose_what_was_bought(monkeypatch: pytest.MonkeyPatch) -> None:
     run = a_run()
     run.sends(ALICE)
@@ -104,6 +113,7 @@ def test_nothing_is_done_if_the_other_hosts_cannot_be_told() -> None:
         lambda: run.claim("acc1", ALICE),
         lambda: run.reserve("team", Identity("alice", "wa"), ALICE),
         lambda: run.take_part(INTENT, {}),
+        lambda: run.complete("all of it"),
     ):
         with pytest.raises(NotDone, match="can't be written"):
             refused()
