@@ -25,7 +25,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     OutcomeUnknown,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
+from chatdaddy_pulumi.lifecycle.ownership import Holding, Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Order, Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -153,7 +153,7 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
     ids = {spec.adopt for spec in wanted.values() if spec.adopt}
     names = set()
     for ref, spec in wanted.items():
-        carried = facts.ownership.carried_to(ref)
+        carried = _carried(facts, ref, spec)
         taken = own_account(facts, ref, spec) or (carried and carried.account_id)
         if taken:
             ids.add(taken)
@@ -230,8 +230,8 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     back = _not_replaced_after_all(facts, ref, spec)
     if back is not None:
         return TakeOver(back, Reason.KEPT)
-    carried = facts.ownership.carried_to(ref)
-    if carried is not None and carried.type == spec.arguments.type.value:
+    carried = _carried(facts, ref, spec)
+    if carried is not None:
         why = f"it takes over from {carried.ref.label}"
         account = _present(facts, ref, spec, carried.account_id, why)
         if account is not None:
@@ -378,6 +378,13 @@ def own_account(facts: Facts, ref: Ref, spec: AccountSpec) -> str | None:
     if spec.adopt is not None and spec.adopt != held.account_id:
         return None
     return held.account_id
+
+
+def _carried(facts: Facts, ref: Ref, spec: AccountSpec) -> Holding | None:
+    """The account that is carried over to the entry, and not replaced there."""
+    carried = None if ref in facts.run.replaced else facts.ownership.carried_to(ref)
+    fits = carried is not None and carried.type == spec.arguments.type.value
+    return carried if fits else None
 
 
 def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount | None:

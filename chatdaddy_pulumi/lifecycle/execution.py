@@ -181,7 +181,7 @@ class _Execution:
         tally.to_buy = len(self._decisions.purchases)
         tally.to_change = len(plan.change)
         tally.to_remove = len(plan.removals)
-        for new in plan.moved:
+        for new in plan.carried:
             account_id = plan.held[new].account_id
             self.outcome.done.append(Done(new, account_id, Reason.CARRIED))
             ownership = facts.ownership

@@ -26,7 +26,7 @@ class Plan:
     change: dict[str, Change] = field(default_factory=dict)
     #: No longer wanted.
     remove: dict[str, HeldAccount] = field(default_factory=dict)
-    #: Renamed keys of accounts that are kept: the old key by the new one.
+    #: Renamed keys: the old key by the new one.
     moved: dict[str, str] = field(default_factory=dict)
     #: The held accounts after the renames, by new key.
     held: dict[str, HeldAccount] = field(default_factory=dict)
@@ -40,6 +40,11 @@ class Plan:
     def wanted(self) -> dict[str, AccountSpec]:
         """The entries that need an account."""
         return self.acquire | {key: spec for key, (_, spec) in self.replace.items()}
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """The renamed keys of accounts that are kept: the old key by the new one."""
+        return {new: old for new, old in self.moved.items() if new not in self.replace}
 
     @cached_property
     def removals(self) -> dict[str, HeldAccount]:
@@ -70,7 +75,6 @@ def plan(
             continue
         elif one.arguments.kind != spec.arguments.kind:
             made.replace[key] = one, spec
-            made.moved.pop(key, None)
         elif one.deleted:
             made.acquire[key] = spec
         else:

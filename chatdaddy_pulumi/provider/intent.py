@@ -524,6 +524,8 @@ class _Found:
             carried = ownership.carried_to(entry.ref)
             if carried is None or entry.said.type not in (None, carried.type):
                 return True
+            if self._makes_room(entry, carried.account):
+                return True
             is_missing = carried.account.missing_since is not None
             return is_missing or ownership.may_be_adopted(carried.account_id)
         return held.arguments.type.value != entry.said.type or self._makes_room(entry, held)

@@ -146,8 +146,8 @@ def summary(
     """
     parts = [_purchases(plan, decisions, prices, holder)]
     parts += _take_overs(decisions, holder)
-    if plan.moved:
-        keys = [(entry_key(old), new) for new, old in sorted(plan.moved.items())]
+    if plan.carried:
+        keys = [(entry_key(old), new) for new, old in sorted(plan.carried.items())]
         renamed = [f"{old} → {new}" for old, new in keys if old != new]
         parts.append(f"→ {listed(renamed)} (renamed, carried over)" if renamed else "")
         back = [new for old, new in keys if old == new]

@@ -133,13 +133,20 @@ def test_a_removal_refused_for_another_reason_fails(team: Team, stack: Stack) ->
     assert set(stack.failed("a")) == {"k0"}
 
 
+INSTAGRAM = {"type": "instagram", "login_type": "facebook"}
+OTHER_KINDS = pytest.mark.parametrize(
+    "kind", [{"type": "tiktok"}, {"type": "instagram", "login_type": "instagram"}]
+)
+
+
+@OTHER_KINDS
 @pytest.mark.parametrize("more", [{}, {"nickname": "k"}, {"nickname": "z"}])
-def test_a_renamed_entry_of_another_type_is_replaced(
-    team: Team, stack: Stack, more: dict[str, Any]
+def test_a_renamed_entry_of_another_kind_is_replaced(
+    team: Team, stack: Stack, kind: dict[str, Any], more: dict[str, Any]
 ) -> None:
-    stack.up({"a": fleet({"k": {}, "o": {}})})
+    stack.up({"a": fleet({"k": INSTAGRAM, "o": {}})})
     (old,) = team.named("k")
-    replaced: Program = {"a": fleet({"k2": {"type": "tiktok", "aliases": ["k"], **more}, "o": {}})}
+    replaced: Program = {"a": fleet({"k2": {"aliases": ["k"], **kind, **more}, "o": {}})}
     stack.preview(replaced)
     assert stack.lines.kept == ["+ k2 (1 bought, 1.00 USD now); - k2 (deleted, 24 h to undo)"]
     stack.up(replaced)
@@ -147,6 +154,16 @@ def test_a_renamed_entry_of_another_type_is_replaced(
     assert team.live() == stack.all_ids() == {*stack.ids("a").values()}
     assert old not in team.live()
     assert team.purchases == 3
+
+
+@OTHER_KINDS
+def test_a_renamed_entry_of_another_kind_takes_no_account_of_others(
+    team: Team, stack: Stack, kind: dict[str, Any]
+) -> None:
+    stack.up({"a": fleet({"k": INSTAGRAM, "o": {}})})
+    theirs = team.buy("k2", **kind).account_id
+    with pytest.raises(Refused, match=f"already has an account named 'k2': {theirs}"):
+        stack.preview({"a": fleet({"k2": {"aliases": ["k"], **kind}, "o": {}})})
 
 
 def test_a_renamed_entry_of_another_type_counts_as_removed(team: Team, stack: Stack) -> None:
