@@ -159,8 +159,8 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
             ids.add(taken)
         if spec.adopt is None:
             names.add(spec.nickname)
-        if spec.adopt is None and not taken and not ref.key:
-            ids |= set(facts.ownership.replaced_in(ref.holder))
+        if spec.adopt is None and not taken:
+            ids.update(facts.ownership.replaced_of(ref, spec.arguments.kind))
     names |= {one.note.identity.nickname for one in facts.run.awaited.values()}
     ids |= {one.bought for one in facts.run.awaited.values() if one.bought}
     at_least = len(facts.ownership.held_ids)
@@ -388,12 +388,10 @@ def _carried(facts: Facts, ref: Ref, spec: AccountSpec) -> Holding | None:
 
 
 def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount | None:
-    """The account that an `Account` held before it was replaced, if the program asks for its kind
+    """The account that the entry held before it was replaced, if the program asks for its kind
     again before it is removed."""
-    if ref.key:
-        return None
-    replaced = facts.ownership.replaced_in(ref.holder)
-    found = (facts.view.get(id_) for id_, kind in replaced.items() if kind == spec.arguments.kind)
+    replaced = facts.ownership.replaced_of(ref, spec.arguments.kind)
+    found = map(facts.view.get, replaced)
     fits = [one for one in found if one is not None and one.live]
     return fits[0] if len(fits) == 1 else None
 

@@ -375,7 +375,9 @@ class _Execution:
         except Exception:
             if self.outcome.held[key].account_id != held.account_id:
                 # The new account is saved with the old one beside it: the next run removes that.
-                self.outcome.held[f"{key}{REPLACED}{held.account_id}"] = held
+                # It has the old key, under which the program may want it again.
+                old = entry_key(self._plan.moved.get(key, key))
+                self.outcome.held[f"{old}{REPLACED}{held.account_id}"] = held
             raise
 
     async def _remove(self, key: str, held: HeldAccount) -> None:

@@ -67,25 +67,33 @@ class Holding(NamedTuple):
         return self.account.arguments.type.value
 
 
+class Replaced(NamedTuple):
+    """An account that was replaced, if it is not known that it is removed."""
+
+    #: See `Arguments.kind`.
+    kind: str
+    #: How it is removed, as far as the state says it.
+    way: OnDelete = OnDelete.DELETE_NOW
+    #: The key of the entry that had it.
+    key: str = ""
+
+
 @dataclass(frozen=True)
 class SavedHolder:
     """A resource in the saved state, and the accounts that it lists by key."""
 
     urn: str
     accounts: Mapping[str, HeldAccount]
-    #: The accounts that were replaced, with their kind, if it is not known that they are removed.
-    #: They belong to no entry, but to the resource.
-    replaced: Mapping[str, str] = field(default_factory=dict)
-    #: How the replaced accounts are removed, as far as the resource lists it.
-    replaced_ways: Mapping[str, OnDelete] = field(default_factory=dict)
+    #: The accounts that were replaced. They belong to no entry, but to the resource.
+    replaced: Mapping[str, Replaced] = field(default_factory=dict)
 
     def without(self, gone: Collection[str]) -> SavedHolder:
         """A copy without these accounts."""
         if not gone:
             return self
         left = {key: one for key, one in self.accounts.items() if one.account_id not in gone}
-        replaced = {id_: kind for id_, kind in self.replaced.items() if id_ not in gone}
-        return SavedHolder(self.urn, left, replaced, self.replaced_ways)
+        replaced = {id_: one for id_, one in self.replaced.items() if id_ not in gone}
+        return SavedHolder(self.urn, left, replaced)
 
     def without_left(self, account_ids: Collection[str]) -> SavedHolder:
         """A copy without these accounts where they are left to another resource."""
@@ -94,7 +102,7 @@ class SavedHolder:
             for key, one in self.accounts.items()
             if one.account_id not in account_ids or not key.endswith(LEFT)
         }
-        return SavedHolder(self.urn, left, self.replaced, self.replaced_ways)
+        return SavedHolder(self.urn, left, self.replaced)
 
 
 class _Unknown(NamedTuple):
@@ -549,9 +557,8 @@ class Ownership:
             way = one.ref.holder, one.account.arguments.on_delete
             found.setdefault(one.account_id, []).append(way)
         for holder in self._saved.values():
-            for account_id in holder.replaced:
-                own = holder.replaced_ways.get(account_id, OnDelete.DELETE_NOW)
-                found.setdefault(account_id, []).append((holder.urn, own))
+            for account_id, replaced in holder.replaced.items():
+                found.setdefault(account_id, []).append((holder.urn, replaced.way))
         return {account_id: ways for account_id, ways in found.items() if len(ways) > 1}
 
     def removal_of(self, account_id: str, own: OnDelete) -> OnDelete:
@@ -566,11 +573,29 @@ class Ownership:
             own = milder(own, OnDelete.RETAIN if keeps else way)
         return own
 
-    def replaced_in(self, urn: str) -> Mapping[str, str]:
-        """The replaced accounts of a resource, with their kind, if it is not known that they are
-        removed."""
+    def replaced_in(self, urn: str) -> Mapping[str, Replaced]:
+        """The replaced accounts of a resource, if it is not known that they are removed."""
         saved = self._matching.saved_urns.get(urn, urn)
         return self._saved[saved].replaced if saved in self._saved else {}
+
+    @cached_property
+    def _replaced(self) -> dict[tuple[Ref, str], list[str]]:
+        """The replaced accounts, by the entry that had them, with its saved URN, and their kind."""
+        found: dict[tuple[Ref, str], list[str]] = {}
+        for holder in self._saved.values():
+            for account_id, one in holder.replaced.items():
+                found.setdefault((Ref(holder.urn, one.key), one.kind), []).append(account_id)
+        return found
+
+    def replaced_of(self, ref: Ref, kind: str) -> list[str]:
+        """The replaced accounts of that kind that the entry had, under any of its keys."""
+        if not self._replaced:
+            return []
+        urn = self._matching.saved_urns.get(ref.holder, ref.holder)
+        declared = self.declaration(ref.holder)
+        said = ((declared and declared.entries) or {}).get(ref.key)
+        keys = (ref.key, *(said.aliases if said else ()))
+        return [id_ for key in keys for id_ in self._replaced.get((Ref(urn, key), kind), ())]
 
     @cached_property
     def held_ids(self) -> frozenset[str]:

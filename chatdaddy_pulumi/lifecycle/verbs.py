@@ -378,6 +378,8 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
     adopter = ownership.also_adopted_by(account_id, ref)
     if claim is None and adopter:
         raise NotRemoved(account_id, adopter[0])
+    if account_id in facts.promised:  # its entry takes it back
+        raise NotRemoved(account_id, ref)
     if not _is_recreated(facts, ref, account_id):
         return None
     if ref.key and ownership.is_renamed(ref.holder):

@@ -517,12 +517,17 @@ class _Comparison:
 
     @cached_property
     def away(self) -> dict[str, Ref]:
-        """By key of an account that leaves: the other entry that has it or takes it over. Such an
-        account is not removed."""
-        ownership = self.context.ownership
+        """By key of an account that leaves: the entry that has it, or takes it over or back. Such
+        an account is not removed."""
+        ownership, todo = self.context.ownership, self.plan
+        wanted = {Ref(self.urn, key): spec.arguments.kind for key, spec in todo.wanted.items()}
+        back = {
+            id_: ref for ref, kind in wanted.items() for id_ in ownership.replaced_of(ref, kind)
+        }
         found: dict[str, Ref] = {}
-        for key, held in self.plan.removals.items():
-            to = ownership.goes_to(held.account_id, Ref(self.urn, key))
+        for key, held in todo.removals.items():
+            own = back.get(held.account_id)
+            to = own or ownership.goes_to(held.account_id, Ref(self.urn, key))
             if to is not None:
                 found[key] = to
         return found
@@ -533,20 +538,14 @@ class _Comparison:
         refuse_unclear(
             context.ownership, {key: held.account_id for key, held in todo.remove.items()}
         )
-        removed = [
-            entry_key(key)
-            for key in sorted(todo.removals)
-            # What was replaced was approved then. What was left to another entry was not.
-            if key not in self.away and not (key in state.held and REPLACED in key)
-        ]
+        lost = {key: one for key, one in sorted(todo.removals.items()) if key not in self.away}
+        declared = context.declared(self.urn)
+        if lost and declared is not None and declared.protect:
+            raise Protected(messages.protected(lost))
+        # What was replaced was approved then. What was left to another entry was not.
+        removed = [entry_key(key) for key in lost if REPLACED not in key]
         if not removed:
             return
-        declared = context.declared(self.urn)
-        if declared is not None and declared.protect:
-            raise Protected(
-                f"the fleet is protected, so its accounts are not removed: {listed(removed)}. "
-                "Nothing was done. Bring the entries back, or remove the fleet's protect=True first"
-            )
         limit = read_limits(self.news.get("limits")).limits.max_removals
         held_now = sum(REPLACED not in key for key in state.held)
         check_removals(removed, held_now, limit, len(self.reading.specs))

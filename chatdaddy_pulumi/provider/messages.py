@@ -32,7 +32,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.execution import Outcome
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import counted, lines, listed
-from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_key
+from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
@@ -129,6 +129,21 @@ def several_failed(reasons: Mapping[str, str], what: str) -> str:
     return "\n".join([f"{counted(len(reasons))} {what}:", *lines(reasons)])
 
 
+def protected(lost: Mapping[str, HeldAccount]) -> str:
+    """The message for accounts that a protected fleet would lose, by key."""
+    names = [f"{entry_key(key)} ({one.account_id}, {one.nickname!r})" for key, one in lost.items()]
+    replaced = [one.account_id for key, one in lost.items() if REPLACED in key]
+    keep = (
+        f"To keep what was replaced, add an entry with adopt={replaced[0]!r}"
+        if replaced
+        else "Bring the entries back"
+    )
+    return (
+        f"the fleet is protected, so its accounts are not removed: {listed(names)}. Nothing was "
+        f"done. {keep}, or remove the fleet's protect=True first"
+    )
+
+
 # --- what a preview says
 
 
@@ -153,7 +168,7 @@ def summary(
         back = [new for old, new in keys if old == new]
         parts.append(f"→ {listed(back)} (kept, nothing bought)" if back else "")
     parts.append(_changes(plan.change, prices))
-    parts += _leaving(plan, away)
+    parts += _leaving(plan, away, holder)
     parts += _removals({k: held for k, held in plan.removals.items() if k not in away})
     return "; ".join(part for part in parts if part)
 
@@ -222,10 +237,11 @@ def describe(held: HeldAccount, spec: AccountSpec) -> str:
     return ", ".join(parts)
 
 
-def _leaving(plan: Plan, away: Mapping[str, Ref]) -> Iterable[str]:
+def _leaving(plan: Plan, away: Mapping[str, Ref], holder: str) -> Iterable[str]:
     texts = [
         f"{entry_key(key)} ({plan.remove[key].account_id} to {to.label})"
         for key, to in away.items()
+        if to != Ref(holder, entry_key(key))  # its own entry takes it back
     ]
     if texts:
         yield f"→ {listed(sorted(texts))} (not removed)"

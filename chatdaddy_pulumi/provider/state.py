@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
-from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, SavedHolder, entry_key, is_leftover
+from chatdaddy_pulumi.lifecycle.ownership import (
+    REPLACED,
+    Ref,
+    Replaced,
+    SavedHolder,
+    entry_key,
+    is_leftover,
+)
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted
 from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.lifecycle.urns import type_of
@@ -592,14 +599,15 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     if type_ == ACCOUNT_TYPE:
         state = StoredAccount.load(outputs)
         found = {} if state.held is None else {"": state.held}
-        return SavedHolder(urn, found, state.replaced)
+        before = {account_id: Replaced(kind) for account_id, kind in state.replaced.items()}
+        return SavedHolder(urn, found, before)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
         found = {key: one for key, one in held.items() if REPLACED not in key}
-        replaced = [one for key, one in held.items() if REPLACED in key]
-        return SavedHolder(
-            *(urn, found),
-            replaced={one.account_id: one.arguments.kind for one in replaced},
-            replaced_ways={one.account_id: one.arguments.on_delete for one in replaced},
-        )
+        replaced = {
+            one.account_id: Replaced(one.arguments.kind, one.arguments.on_delete, entry_key(key))
+            for key, one in held.items()
+            if REPLACED in key
+        }
+        return SavedHolder(urn, found, replaced)
     return None

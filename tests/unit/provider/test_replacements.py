@@ -1,0 +1,104 @@
+"""Replaced accounts of a fleet whose removal failed: the program goes back, or protects them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chatdaddy_pulumi.client import BadRequest, Unknown
+from tests.support.provider import Program, Refused, Stack, fleet
+from tests.support.team import Team
+
+OLD = {"type": "instagram", "login_type": "facebook"}
+OTHER = pytest.mark.parametrize(
+    ("other", "key"),
+    [
+        ({"type": "tiktok"}, "k"),
+        ({"type": "instagram", "login_type": "instagram"}, "k"),
+        ({"type": "tiktok", "aliases": ["k"], "nickname": "k"}, "k2"),
+    ],
+    ids=["type", "login type", "type and key"],
+)
+
+
+def entries(key: str = "k", **arguments: Any) -> dict[str, Any]:
+    return {"o": {}, key: arguments}
+
+
+def replace_in_part(team: Team, stack: Stack, new: dict[str, Any]) -> str:
+    """Buy the new account. The removal of the old one, whose ID is returned, fails."""
+
+    def refuse(account_id: str) -> None:
+        raise BadRequest("not today", call="DELETE /im/accounts/{id}")
+
+    stack.up({"a": fleet(entries(**OLD))})
+    old = stack.ids("a")["k"]
+    team.on_delete = refuse
+    stack.up({"a": fleet(new)})
+    assert stack.failed("a")
+    team.on_delete = lambda account_id: None
+    assert {old, *stack.ids("a").values()} == team.live()
+    return old
+
+
+@OTHER
+@pytest.mark.parametrize("adopts", [False, True])
+def test_an_entry_takes_its_old_account_back(
+    team: Team, stack: Stack, other: dict[str, Any], key: str, adopts: bool
+) -> None:
+    old = replace_in_part(team, stack, entries(key, **other))
+    new = stack.ids("a")[key]
+    back: Program = {"a": fleet(entries(**OLD, **({"adopt": old} if adopts else {})))}
+    stack.preview(back)
+    how = "taken over" if adopts else "kept"
+    gone = f"- {key} (deleted, 24 h to undo)"
+    assert stack.lines.kept == [f"→ k ({old}) ({how}, nothing bought); {gone}"]
+    stack.up(back)
+    assert stack.failed("a") == {}
+    assert stack.ids("a")["k"] == old
+    assert team.live() == stack.all_ids()
+    assert new not in team.live()
+    assert team.purchases == 3
+    assert stack.preview(back) == set()
+
+
+def test_an_entry_with_another_key_takes_its_old_account_back(team: Team, stack: Stack) -> None:
+    old = replace_in_part(team, stack, entries(type="tiktok"))
+    stack.up({"a": fleet(entries("k2", aliases=["k"], nickname="k", **OLD))})
+    assert stack.failed("a") == {}
+    assert stack.ids("a")["k2"] == old
+    assert team.live() == stack.all_ids()
+    assert team.purchases == 3
+
+
+def test_an_old_account_that_is_deleted_is_not_taken_back(team: Team, stack: Stack) -> None:
+    """Its removal was done, and only the answer was lost."""
+    stack.up({"a": fleet(entries(**OLD))})
+
+    async def lose(account_id: str, *, now: bool = False) -> None:
+        await Team.delete(team, account_id, now=now)
+        raise Unknown("no answer", call="DELETE /im/accounts/{id}")
+
+    with pytest.MonkeyPatch.context() as lost:
+        lost.setattr(team, "delete", lose)
+        stack.up({"a": fleet(entries(type="tiktok"))})
+    stack.up({"a": fleet(entries(**OLD))})
+    assert stack.failed("a") == {}
+    assert team.live() == stack.all_ids()
+    assert team.purchases == 4
+
+
+def test_a_protected_fleet_keeps_an_old_account(team: Team, stack: Stack) -> None:
+    """And the first remedy in the message works."""
+    new = entries(type="tiktok")
+    old = replace_in_part(team, stack, new)
+    with pytest.raises(Refused, match=rf"not removed: k \({old}, 'k'\)\. Nothing") as refused:
+        stack.up({"a": fleet(new, protect=True)})
+    assert f"add an entry with adopt='{old}'" in str(refused.value)
+    kept: Program = {"a": fleet({**new, "old": {**OLD, "adopt": old}}, protect=True)}
+    stack.up(kept)
+    assert stack.failed("a") == {}
+    assert stack.ids("a")["old"] == old
+    assert team.live() == stack.all_ids()
+    assert stack.preview(kept) == set()
