@@ -13,8 +13,18 @@ from chatdaddy_pulumi.spec.limits import Limit
 USUAL_REMOVALS_PERCENT = 10
 
 
-def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wanted: int) -> None:
+def check_removals(
+    removed: Iterable[str], held: int, limit: Limit | None, wanted: int, dropped: str = ""
+) -> None:
     """Refuse a run that would take more accounts away than allowed.
+
+    Args:
+        removed: The keys.
+        held: How many accounts the fleet has.
+        limit: What is allowed.
+        wanted: How many entries the program has.
+        dropped: The fleet's name, if the program drops it, and entries elsewhere take over some of
+            its accounts.
 
     Raises:
         TooMuch: with the keys, the limit, and two remedies.
@@ -30,11 +40,17 @@ def check_removals(removed: Iterable[str], held: int, limit: Limit | None, wante
         allowed, rule = 0, "an empty fleet is refused if max_removals is not set"
     if len(keys) <= allowed:
         return
+    fleet, done = "the fleet", "Nothing was done"
+    way = f"allow it: limits=FleetLimits(max_removals={len(keys)})"
+    if dropped:
+        fleet, done = dropped, "None of them was removed"
+        rule = f"the program drops it while other entries take accounts of it over, and {rule}"
+        way = f"keep {dropped} with these entries, and drop it in a later run"
     raise TooMuch(
         f"this run would remove {counted(len(keys))} ({listed(keys)}) "
-        f"of the fleet's {held:,}; {rule}. "
-        "Nothing was done. If entries were lost (a cut-off file?), bring them back; "
-        f"to remove them, allow it: limits=FleetLimits(max_removals={len(keys)})"
+        f"of {fleet}'s {held:,}; {rule}. {done}. "
+        "If entries were lost (a cut-off file?), bring them back; "
+        f"to remove them, {way}"
     )
 
 

@@ -67,6 +67,7 @@ from chatdaddy_pulumi.provider.masking import texts_of
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
+    LATE,
     ORDERS,
     PART,
     StoredFleet,
@@ -322,6 +323,8 @@ class FleetProvider:
         failed = {key: messages.told(error) for key, error in outcome.failed.items()}
         were_secrets = self._host.were_secrets(one.account_id for one in outcome.held.values())
         inputs = {name: news[name] for name in _KEPT if news.get(name) is not None}
+        if urn in context.late:
+            inputs[LATE] = True
         if not inputs.get("__secrets"):
             failed = {key: self._host.secrets.mask(text) for key, text in failed.items()}
             if were_secrets & texts_of(_beyond(outcome.held, reading.specs)):
@@ -376,6 +379,8 @@ class FleetProvider:
         removed = {key: one.removed_by(ways[one.account_id]) for key, one in state.held.items()}
         todo = Plan(remove=removed, held=dict(state.held))
         declared = context.declared(urn) if urn else None
+        if context.run.number and declared is None:
+            context.check_dropped(urn)
         new = context.on_delete(declared)
         if new is not None:
             todo = _with_removal(todo, new)

@@ -58,6 +58,7 @@ from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
     INTENT_TYPE,
+    LATE,
     ORDERS,
     StoredIntent,
     by_holder,
@@ -283,6 +284,9 @@ class _Found:
         for account_id in self._own_ids():
             facts.check_team(account_id)
         self._refuse_shifted(facts.ownership)
+        for urn in filter(self._is_dropped, self._saved):
+            if type_of(urn) == FLEET_TYPE and not context.fleet(urn).inputs.get(LATE):
+                context.check_dropped(urn)
         entries = self._declared_entries()
         context.notes = dict(self._open_orders.notes)
         context.sorted = {entry.ref for entry in entries if entry.identity is not None}

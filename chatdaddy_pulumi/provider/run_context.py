@@ -18,9 +18,18 @@ from chatdaddy_pulumi.lifecycle.decisions import Decisions
 from chatdaddy_pulumi.lifecycle.errors import OutcomeUnknown
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Matching, Ownership, Ref, SavedHolder
+from chatdaddy_pulumi.lifecycle.limits import check_removals
+from chatdaddy_pulumi.lifecycle.ownership import (
+    LEFT,
+    REPLACED,
+    Matching,
+    Ownership,
+    Ref,
+    SavedHolder,
+    entry_key,
+)
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted, assign
-from chatdaddy_pulumi.lifecycle.urns import leaf_of, type_of
+from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -34,6 +43,7 @@ from chatdaddy_pulumi.provider.state import (
 from chatdaddy_pulumi.spec import UNKNOWN, has_unknown
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, entries
+from chatdaddy_pulumi.spec.limits import read_limits
 from chatdaddy_pulumi.spec.reading import FleetReading, read_account, read_fleet
 
 T = TypeVar("T")
@@ -487,6 +497,43 @@ class RunContext:
         if urn not in self._fleets:
             self._fleets[urn] = StoredFleet.load(self.saved(urn)).refreshed(self.refreshed)
         return self._fleets[urn]
+
+    def check_dropped(self, urn: str) -> None:
+        """Refuse to remove what is left of a dropped fleet if entries elsewhere have, or take over,
+        others of its accounts: as if its name was changed, and its file was cut off.
+
+        Raises:
+            TooMuch: it is more than the fleet's limit allows.
+        """
+        state, ownership = self.fleet(urn), self.ownership
+        held = {
+            Ref(urn, key): one
+            for key, one in state.held.items()
+            if REPLACED not in key
+            # What it left in an earlier run is not its own any more.
+            and not (key.endswith(LEFT) and one.account_id in ownership.staying)
+        }
+        stay = {
+            ref
+            for ref, one in held.items()
+            if ownership.goes_to(one.account_id, ref) or self.claims.claimed(one.account_id)
+        }
+        if not stay:
+            return
+        lost = [
+            f"{entry_key(ref.key)} ({one.account_id}, {one.nickname!r})"
+            for ref, one in sorted(held.items())
+            if ref not in stay and not self._may_stay(ref, one.account_id)
+        ]
+        limit = read_limits(state.inputs.get("limits")).limits.max_removals
+        check_removals(lost, len(held), limit, len(held), dropped=short_name(urn))
+
+    def _may_stay(self, ref: Ref, account_id: str) -> bool:
+        """Whether another entry may take over an account that leaves."""
+        if account_id in self.ownership.contested:  # then another refusal says so
+            return True
+        takers = self.ownership.may_go_to(ref, account_id)
+        return any(self.is_coming(one.holder) for one in takers)
 
     def is_coming(self, urn: str) -> bool:
         """Whether the resource will come in this run, and is not registered yet."""

@@ -54,6 +54,10 @@ ORDERS = "__unresolved"
 #: A stored input of an `Account`: by attribute, the texts that an earlier program gave as secrets.
 STILL_SECRET = "__still_secret"  # noqa: S105 - a name
 
+#: A stored input of a fleet: the program declared it in an `apply`, so that its check is the first
+#: to know of it.
+LATE = "__declared_late"
+
 #: Marks the name of an argument that has secret parts but is not a secret as a whole.
 PART = "[]"
 

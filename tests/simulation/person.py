@@ -1106,6 +1106,8 @@ class Person:
             protected = any(slot.protect for slot in slots) or (block is not None and block.protect)
             if protected and (leave or block is None):
                 yield f"{name} is protected"
+            if f"the program drops {name}" in ran.text and len(leave) < len(slots):
+                yield f"{name} is dropped, and loses too many although others of it move"
             if block is None or block.kind != "fleet" or not slots:
                 continue
             mine = [wish for wish in wishes if wish.block == block]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from chatdaddy_pulumi.client.models import ArchiveProgress
 from chatdaddy_pulumi.provider.account import AccountProvider
 from tests.support.provider import (
     Failed,
+    Late,
     Program,
     Refused,
     Stack,
     account,
     fleet,
     in_memory,
+    late_fleet,
     through_engine,
 )
 from tests.support.team import Team
@@ -305,3 +308,80 @@ def test_an_account_retained_in_a_replacement_is_not_taken_back(
     with pytest.raises(Failed, match=old):
         stack.up({"alice": account(**said)})
     assert stack.of("alice").id != old
+
+
+# --- a fleet that is dropped while its accounts move
+
+
+def numbered(*numbers: int) -> dict[str, Any]:
+    return {f"k{number}": {} for number in numbers}
+
+
+CUT_OFF: dict[str, Program] = {
+    "renamed": {"b": fleet(numbered(0, 1))},
+    "split": {"b": fleet(numbered(0, 1, 2)), "c": fleet(numbered(3))},
+    "to an account": {"k0": account()},
+    "adopted": {"b": fleet({"new": {"adopt": "accteam0000"}})},
+}
+COMES_LATE: dict[str, Program] = {
+    "entries": {"b": late_fleet(numbered(0, 1))},
+    "nickname": {"b": fleet({"k0": {"nickname": Late("k0")}})},
+    "declaration": {"other": account(), "b": replace(fleet(numbered(0, 1)), late=True)},
+}
+
+
+@pytest.mark.parametrize("moved", CUT_OFF.values(), ids=CUT_OFF)
+def test_a_dropped_fleet_whose_accounts_move_loses_no_more_than_its_limit(
+    team: Team, stack: Stack, moved: Program
+) -> None:
+    """As with another name and a file that is cut off."""
+    stack.up({"a": fleet(numbered(*range(10)))})
+    for run in (stack.preview, stack.up):
+        with pytest.raises(Refused, match=r"k9 \(accteam0009, 'k9'\)\) of a's 10; .* drops it"):
+            run(moved)
+    assert len(team.live()) == team.purchases == 10
+
+
+@pytest.mark.parametrize("moved", COMES_LATE.values(), ids=COMES_LATE)
+def test_its_limit_counts_if_the_update_finds_the_moves(
+    team: Team, stack: Stack, moved: Program
+) -> None:
+    there: Program = {"other": account()} if "other" in moved else {}
+    stack.up({"a": fleet(numbered(*range(10))), **there})
+    stack.preview(moved)
+    for _ in range(2):
+        with pytest.raises((Failed, Refused), match=r"k9 \(accteam0009, 'k9'\)\) of a's 10"):
+            stack.up(moved)
+    assert team.live() == stack.all_ids()
+    assert len(team.live()) == team.purchases == 10 + len(there)
+
+
+def test_a_dropped_fleet_whose_accounts_move_has_its_own_limit(team: Team, stack: Stack) -> None:
+    stack.up({"a": fleet(numbered(*range(10)), limits={"max_removals": 8})})
+    stack.up({"b": fleet(numbered(0, 1))})
+    assert team.live() == stack.all_ids() == {*stack.ids("b").values()}
+    assert len(team.live()) == 2
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_fleet_is_dropped_after_the_run_in_which_accounts_of_it_moved(
+    team: Team, stack: Stack, order: str
+) -> None:
+    """The remedy in the message."""
+    stack.up({"a": fleet(numbered(*range(10)))})
+    moved: Program = {"a": fleet(numbered(*range(2, 10))), "b": fleet(numbered(0, 1))}
+    stack.up({name: moved[name] for name in order})
+    stack.up({"b": moved["b"]})
+    assert team.live() == stack.all_ids() == {*stack.ids("b").values()}
+    assert team.purchases == 10
+
+
+def test_a_fleet_that_is_declared_late_is_not_taken_for_dropped(team: Team, stack: Stack) -> None:
+    declared = replace(fleet(numbered(0, 1, 2)), late=True)
+    stack.up({"other": account(), "a": declared})
+    moved: Program = {"k0": account(), "a": replace(fleet(numbered(1, 2)), late=True)}
+    stack.preview({"other": account(), **moved})
+    stack.up({"other": account(), **moved})
+    assert stack.failed("a") == {}
+    assert team.live() == stack.all_ids()
+    assert team.purchases == 4
