@@ -216,11 +216,7 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     """
     doubles = facts.ownership.doubles(ref, facts.run.provider, spec.identity)
     if doubles:
-        raise AlreadyThere(
-            f"nothing was bought: {_listed(doubles)} of this program "
-            f"{'have' if len(doubles) > 1 else 'has'} the nickname {spec.nickname!r} too. Choose "
-            "another nickname, or set existing='allow' in all of them"
-        )
+        raise AlreadyThere(_doubled(spec, doubles))
     own = own_account(facts, ref, spec)
     kept = None if own is None else _present(facts, ref, spec, own, "it holds")
     if kept is not None:
@@ -459,6 +455,9 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = _strangers(facts, ref, spec)
+    elsewhere = _kept_elsewhere(facts, spec)
+    if elsewhere and spec.existing is not Existing.ALLOW:
+        raise AlreadyThere(_doubled(spec, elsewhere))
     if not strangers or spec.existing is Existing.ALLOW:
         return Buy(ids)
     if spec.existing is Existing.FAIL:
@@ -493,6 +492,30 @@ def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
     """Whether another entry of the program, of another type, is buying the account now."""
     buyer = facts.claims.reserved(facts.team_id, identity_of(account.nickname, account.type))
     return buyer not in (None, ref) and account.account_id not in facts.run.known_before(ref)
+
+
+def _kept_elsewhere(facts: Facts, spec: AccountSpec) -> list[Ref]:
+    """The entries of other providers that keep a live account of the nickname and type."""
+    ownership, found = facts.ownership, []
+    for account in facts.view.named(spec.nickname):
+        fits = account.live and account.type in (None, spec.arguments.type.value)
+        for ref in ownership.staying.get(account.account_id, ()) if fits else ():
+            declared = ownership.declaration(ref.holder)
+            if declared is None or declared.provider == facts.run.provider:
+                continue
+            entry = (declared.entries or {}).get(ref.key)
+            if entry is None or entry.identity in (None, spec.identity):
+                found.append(ref)
+    return found
+
+
+def _doubled(spec: AccountSpec, others: list[Ref]) -> str:
+    """The message for a nickname that other entries of the program have."""
+    have = "have" if len(others) > 1 else "has"
+    return (
+        f"nothing was bought: {_listed(others)} of this program {have} the nickname "
+        f"{spec.nickname!r} too. Choose another nickname, or set existing='allow' in all of them"
+    )
 
 
 def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:

@@ -12,6 +12,7 @@ from chatdaddy_pulumi.client import BadRequest
 from chatdaddy_pulumi.client.models import ArchiveProgress
 from chatdaddy_pulumi.provider.account import AccountProvider
 from tests.support.provider import (
+    Declaration,
     Failed,
     Late,
     Program,
@@ -278,6 +279,43 @@ def test_an_account_of_an_unknown_archive_state_moves(
     stack.up({"b": account(nickname="a"), "f": fleet({"o": {}})})
     assert stack.of("b").id == moved
     assert team.purchases == 2
+
+
+def of_us(**given: Any) -> Declaration:
+    return replace(account(**given), provider="us")
+
+
+@pytest.mark.parametrize("existing", ["fail", "adopt"])
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_a_nickname_that_another_provider_of_the_team_has_is_taken(
+    team: Team, stack: Stack, kind: str, existing: str
+) -> None:
+    theirs = account(nickname="n") if kind == "account" else fleet({"n": {}})
+    before: Program = {"a": theirs, "rest": of_us()}
+    stack.up(before)
+    program: Program = {**before, "b": of_us(nickname="n", existing=existing)}
+    with pytest.raises(Refused, match=r"a(/n)? of this program has the nickname 'n' too"):
+        stack.preview(program)
+    with pytest.raises(Failed, match="has the nickname 'n' too"):
+        stack.up(program)
+    assert team.purchases == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "own"),
+    [
+        (account(nickname="n"), of_us(nickname="n", existing="allow")),
+        (account(nickname="n"), of_us(nickname="n", type="mock")),
+        (account(nickname="was n"), of_us(nickname="n")),
+    ],
+    ids=["allowed", "another type", "the other is renamed"],
+)
+def test_a_nickname_that_another_provider_has_is_not_taken(
+    team: Team, stack: Stack, other: Declaration, own: Declaration
+) -> None:
+    stack.up({"a": account(nickname="n"), "rest": of_us()})
+    stack.up({"a": other, "rest": of_us(), "b": own})
+    assert team.purchases == 3
 
 
 def test_a_refresh_names_the_account_that_replaced_a_missing_one(team: Team, stack: Stack) -> None:
