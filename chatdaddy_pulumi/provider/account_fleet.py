@@ -139,10 +139,13 @@ class FleetProvider:
             *read_concurrency(news.get("concurrency"))[1],
             *self._host.configuration_problems(),
         ]
+        shared = {k: news[k] for k in ("defaults", "on_delete", "existing") if k in news}
         if hidden is not None:
             self._host.register(urn, news, is_new=not olds)
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
         if same and texts_in(olds) == texts_for(entries_in(olds)):
+            if hidden is not None:
+                context.learn(urn, shared)
             kept = {name: olds[name] for name in _ENTRIES if name in olds}
             return Checked({**checked, **_hidden(kept, news)}, failures)
         text, reading = self._reading(news)
@@ -152,9 +155,7 @@ class FleetProvider:
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
         if hidden is not None:
-            shared = ("defaults", "on_delete", "existing")
-            accounts = json.loads(text) if late else text
-            context.learn(urn, {"accounts": accounts} | {k: news[k] for k in shared if k in news})
+            context.learn(urn, {"accounts": json.loads(text) if late else text, **shared})
         # A change is shown in the form of the state; otherwise more would seem to change.
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))

@@ -540,7 +540,8 @@ class RunContext:
         declared = self.declared(urn)
         if declared is None:
             return False
-        if declared.provider != self.provider:
+        # A host that has checked nothing, since it only removes, does not know its provider.
+        if declared.provider != self.provider or not self.checked:
             self._read_completed()
             return declared.is_late and declared.urn not in self._completed
         return declared.urn not in self.checked

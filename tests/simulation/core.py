@@ -137,7 +137,7 @@ class CoreRun:
         """The run, as far as the program has described it."""
         if self._file is None or (hidden is not None and hidden.get("number") != self.number):
             return None
-        return self._file.run
+        return replace(self._file.run)  # each host has its own
 
     def begun_in(self, number: str) -> Mapping[Ref, Sent] | None:
         """The purchases that an earlier run of this machine sent."""

@@ -466,7 +466,7 @@ class _Engine:
             return {**_now(one.arguments(name), self.preview), **secrets}
         late: list[Late] = []
         text = json.dumps(_with_unknowns(one.given["accounts"], late), ensure_ascii=False)
-        rest = {key: value for key, value in one.given.items() if key != "accounts"}
+        rest = _now({k: one.given[k] for k in one.given if k != "accounts"}, self.preview)
         return {
             "__fleet": f"{ROOT}{COMPONENT}::{name}",
             "__accounts": text,

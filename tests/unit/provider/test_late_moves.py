@@ -394,6 +394,27 @@ def test_secret_keys_that_another_host_learns_are_masked(
     assert stack.ids("U") == {"hush-hush": own}
 
 
+LATE = {
+    "account": account(nickname=Late("x")),
+    "entry": fleet({"x": {"nickname": Late("x")}}),
+    "fleet": late_fleet({"x": {}}),
+    "defaults": fleet({"x": {}}, defaults={"type": Late("wa")}),
+}
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("what", ["account", "fleet"])
+@pytest.mark.parametrize("late", LATE)
+def test_a_resource_of_an_explicit_provider_is_dropped(
+    team: Team, stack: Stack, late: str, what: str, last: bool
+) -> None:
+    """If it is the last one, the host of that provider checks nothing in this run."""
+    rest = {"L": LATE[late], **({} if last else {"zz": _us(account())})}
+    stack.up({**rest, "u": _us(account() if what == "account" else fleet({"u": {}}))})
+    stack.up(rest)
+    assert not team.named("u")
+
+
 MOVE = {
     "A": fleet({"p": {"nickname": "a"}}),
     "F": fleet({"o": {}}),
