@@ -192,6 +192,18 @@ class Order(NamedTuple):
             return None
         return account.tier == note.tier or None
 
+    def may_be_renamed(self, account: ObservedAccount, user_id: str | None) -> bool:
+        """Whether the account may be what the run bought, if a person has renamed it since."""
+        note, maker = self.note, self.note.by or user_id
+        if self.bought:
+            return account.account_id == self.bought
+        return (
+            account.type in (None, note.identity.type)
+            and account.tier in (None, note.tier)
+            and account.created_by in (None, maker or account.created_by)
+            and self.is_of_its_time(account) is True
+        )
+
     def is_of_its_time(self, account: ObservedAccount) -> bool | None:
         """Whether the account was made when the order may have been done."""
         made_at = account.created_at_s
@@ -358,6 +370,36 @@ def suspects(
             )
         )
     }
+
+
+def renamed(
+    orders: Mapping[OrderId, Order], accounts: Iterable[ObservedAccount], user_id: str | None
+) -> tuple[list[OrderId], list[ObservedAccount]]:
+    """The orders for which no account is there, and the accounts that may be their results under
+    other nicknames."""
+    alike: dict[str, list[ObservedAccount]] = {}
+    for account in sorted(accounts, key=lambda account: account.account_id):
+        alike.setdefault(normal(account.nickname), []).append(account)
+    lost: list[OrderId] = []
+    seen: set[str] = set()
+    # A run may have sent thousands of orders that differ only in their nicknames.
+    kinds: set[Order] = set()
+    for order_id, order in sorted(orders.items()):
+        named = [*alike.get(order_id.identity.nickname, ()), *alike.get("", ())]
+        if any(order.may_be(account, user_id) is not False for account in named):
+            continue
+        lost.append(order_id)
+        seen |= {*order.note.before}
+        identity = order.note.identity._replace(nickname="")
+        kinds.add(order._replace(note=order.note._replace(identity=identity, before=())))
+    return lost, [
+        account
+        for several in alike.values()
+        for account in several
+        if account.live
+        and account.account_id not in seen
+        and any(one.may_be_renamed(account, user_id) for one in kinds)
+    ]
 
 
 def made_by_runs(

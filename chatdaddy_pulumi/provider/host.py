@@ -27,7 +27,15 @@ from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Order, PastRuns, Sent, made_by_runs, suspects
+from chatdaddy_pulumi.lifecycle.recovery import (
+    Order,
+    OrderId,
+    PastRuns,
+    Sent,
+    made_by_runs,
+    renamed,
+    suspects,
+)
 from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking, secret_texts
@@ -222,9 +230,9 @@ class Host:
         facts: Facts,
         began: Mapping[Ref, Sequence[float]],
         taken: Collection[str] = (),
-    ) -> None:
+    ) -> set[str]:
         """Name the accounts that no entry has, and that runs may have bought for resources whose
-        nicknames were not known.
+        nicknames were not known; return them.
 
         `began`: their entries, with the times when the runs began to buy.
         """
@@ -239,6 +247,24 @@ class Host:
         ]
         if found:
             self.warn(messages.unnoted(sorted({short_name(one.holder) for one in began}), found))
+        return {*found}
+
+    async def name_renamed(
+        self, facts: Facts, orders: Mapping[OrderId, Order], taken: Collection[str] = ()
+    ) -> None:
+        """Name the accounts that no entry has, and that may be results of the orders although they
+        have other nicknames."""
+        with not_done("the accounts can't be read"):
+            accounts = await facts.client.accounts.snapshot(max_age=60)
+        lost, found = renamed(orders, accounts.values(), facts.user_id)
+        free = {
+            one.account_id: one.nickname
+            for one in found
+            if one.account_id not in taken and is_free(facts, one.account_id)
+        }
+        if free:
+            entries = [f"{one.ref.label} ({one.identity.nickname!r})" for one in lost]
+            self.warn(messages.renamed(entries, free))
 
     def removes(
         self,

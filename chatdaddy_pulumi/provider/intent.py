@@ -259,10 +259,11 @@ class IntentProvider:
         if unseen:
             minutes = ceil((max(coming[told].until for told in unseen) - now) / 60)
             host.warn(messages.may_appear(unseen, minutes))
-        named = host.name_suspects(facts, left.open.values(), host.removed)
+        taken = host.removed | host.name_suspects(facts, left.open.values(), host.removed)
         if left.unnoted:
-            taken = named | host.removed
-            await host.name_unnoted(facts, left.unnoted, taken)
+            taken |= await host.name_unnoted(facts, left.unnoted, taken)
+        if left.open:
+            await host.name_renamed(facts, left.open, taken)
 
 
 class _Found:
@@ -277,6 +278,8 @@ class _Found:
         self._saved = self._run.saved
         self._open_orders = OpenOrders(host, self._urn, olds)
         self._login_types: dict[str, bool] = {}
+        #: The orders that end in this run, since no account appeared for them.
+        self._ended: dict[OrderId, Order] = {}
 
     async def look(self) -> None:
         context = self._context
@@ -307,7 +310,10 @@ class _Found:
         await self._decide_accounts(facts, entries)
         if not listed_team:
             await self._host.client.check()
-        if not context.suspected and not late:
+        ours = {id_: one for id_, one in context.suspected.items() if not self._is_anothers(id_)}
+        opened = ours | {id_: one for id_, one in self._ended.items() if id_ not in elsewhere}
+        opened |= {OrderId(ref, one.note.identity): one for ref, one in context.awaited.items()}
+        if not opened and not late:
             return
         await self._look_for(context.suspected, facts)
         taken = {one.account_id for one in (*recovered, *recovered_now(facts).accounts.values())}
@@ -316,10 +322,11 @@ class _Found:
             for declared in self._run.declared
             for said in (declared.entries or {}).values()
         }
-        ours = [one for id_, one in context.suspected.items() if not self._is_anothers(id_)]
-        taken |= self._host.name_suspects(facts, ours, taken, self._takers())
+        taken |= self._host.name_suspects(facts, ours.values(), taken, self._takers())
         if late:
-            await self._host.name_unnoted(facts, late, taken)
+            taken |= await self._host.name_unnoted(facts, late, taken)
+        if opened:
+            await self._host.name_renamed(facts, opened, taken)
 
     # --- what is declared and held
 
@@ -448,7 +455,7 @@ class _Found:
         for order_id, order in list(orders.items()):
             free = self._free_accounts(order_id, order, facts)
             if came_to_nothing(order, free, facts.user_id, now):
-                del orders[order_id]
+                self._ended[order_id] = orders.pop(order_id)
             elif order.bought:
                 is_missing = facts.view.get(order.bought) is None
                 since = (order.missing_since or now) if is_missing else 0.0

@@ -449,6 +449,21 @@ def unnoted(resources: Sequence[str], account_ids: Sequence[str]) -> str:
     )
 
 
+def renamed(entries: Sequence[str], accounts: Mapping[str, str | None]) -> str:
+    """The message for accounts that an interrupted run may have bought, under other nicknames.
+
+    `accounts`: their nicknames, by ID.
+    """
+    named = listed([f"{account_id} ({name!r})" for account_id, name in accounts.items()])
+    first = next(iter(accounts))
+    return (
+        f"an interrupted run may have bought {listed(entries)}, and no account of that nickname is "
+        f"there. These were made then, and no entry has them: {named}. If one is that account, set "
+        f"adopt={first!r} in its entry before another is bought; if it is not needed, delete it in "
+        "ChatDaddy. None of them is touched"
+    )
+
+
 def may_appear(entries: Sequence[str], minutes: int) -> str:
     """The message for purchases whose outcomes are not known when their intent is removed."""
     return (

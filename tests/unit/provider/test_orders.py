@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from tests.support.provider import (
     fleet,
     killed,
 )
+from tests.support.sandbox import UNLIMITED
 from tests.support.team import Team
 
 MINUTE = 60.0
@@ -108,6 +109,64 @@ def test_a_purchase_that_ends_with_an_unexpected_error_is_looked_for(
     stack.up(program)
     assert team.purchases == 1
     assert stack.all_ids() == team.live()
+
+
+# --- accounts that people rename
+
+
+@pytest.mark.parametrize("minutes", [1, 20, 120])
+@pytest.mark.parametrize("then", ["same machine", "another machine", "dropped", "destroy"])
+@pytest.mark.parametrize("kind", ["entry", "account"])
+def test_what_a_person_has_renamed_is_named_before_another_is_bought(
+    team: Team, stack: Stack, kind: str, then: str, minutes: float
+) -> None:
+    """The killed run has bought it. A person has given it the customer's name in the web app."""
+    rest: Program = {"o": account()}
+    k = account(existing="allow") if kind == "account" else fleet({"k": {}}, existing="allow")
+    stack.up(rest)
+    killed_up(team, stack, {**rest, "k": k})
+    (lost,) = team.named("k")
+    team.change(lost, nickname="Customer K")
+    team.clock += minutes * MINUTE
+    if then == "another machine":
+        stack.move_to_another_machine()
+    if then == "destroy":
+        stack.destroy()
+    else:
+        with suppress(Failed):
+            stack.up(rest if then == "dropped" else {**rest, "k": k})
+    (named,) = [line for line in stack.lines.warnings if lost in line]
+    assert "'k'" in named
+    assert f"adopt='{lost}'" in named
+    assert lost in team.live()
+
+
+@pytest.mark.parametrize(
+    "other", [{"by": "them"}, {"type": "tiktok"}, {"tier": UNLIMITED}, {"ago": 5}], ids=str
+)
+def test_what_a_killed_run_can_not_have_bought_is_not_named(
+    team: Team, stack: Stack, other: dict[str, Any]
+) -> None:
+    hand = {"by": "us", **other}
+    ago = hand.pop("ago", 0) * MINUTE
+    if ago:
+        team.buy("theirs", **hand)
+        team.clock += ago
+    killed_up(team, stack, allow({"k": {}}), done=False)
+    if not ago:
+        team.buy("theirs", **hand)
+    team.clock += 1 * MINUTE
+    stack.up(allow({"k": {}}))
+    assert stack.lines.warnings == []
+
+
+def test_what_appears_under_its_nickname_explains_the_order(team: Team, stack: Stack) -> None:
+    killed_up(team, stack, allow({"k": {}}))
+    team.buy("theirs", by="us")
+    team.clock += 1 * MINUTE
+    stack.up(allow({"k": {}}))
+    assert stack.lines.warnings == []
+    assert team.purchases == 1
 
 
 # --- purchases that may be in progress
