@@ -139,7 +139,9 @@ class FleetProvider:
             *read_concurrency(news.get("concurrency"))[1],
             *self._host.configuration_problems(),
         ]
-        shared = {k: news[k] for k in ("defaults", "on_delete", "existing") if k in news}
+        shared: dict[str, Any] = {
+            name: news[name] for name in ("defaults", "on_delete", "existing") if name in news
+        }
         if hidden is not None:
             self._host.register(urn, news, is_new=not olds)
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
