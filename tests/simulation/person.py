@@ -1106,7 +1106,8 @@ class Person:
             protected = any(slot.protect for slot in slots) or (block is not None and block.protect)
             if protected and (leave or block is None):
                 yield f"{name} is protected"
-            if f"the program drops {name}" in ran.text and len(leave) < len(slots):
+            drops = re.search(rf"of {name}'s [\d,]+; the program drops it", ran.text)
+            if drops and len(leave) < len(slots):
                 yield f"{name} is dropped, and loses too many although others of it move"
             if block is None or block.kind != "fleet" or not slots:
                 continue
