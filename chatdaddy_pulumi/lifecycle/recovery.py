@@ -81,8 +81,8 @@ class Unnoted:
     their nicknames before the update. The key is "" for all entries of a fleet, if their keys are
     not known or secrets."""
 
-    #: Those of the runs since the intent was saved; with the accounts that they held then.
-    buying: Mapping[Ref, str] = field(default_factory=dict)
+    #: Those of the runs since the intent was saved.
+    buying: Collection[Ref] = ()
     #: When the intent was saved, in seconds since 1970.
     at: float = 0.0
     #: Those for which earlier runs may have bought, with the times when these began to buy.
@@ -90,7 +90,7 @@ class Unnoted:
 
     def covers(self, other: Unnoted) -> bool:
         """Whether it names all that the other one names."""
-        return other.buying.items() <= self.buying.items() and all(
+        return set(other.buying) <= set(self.buying) and all(
             set(at) <= set(self.open.get(ref, ())) for ref, at in other.open.items()
         )
 

@@ -271,7 +271,7 @@ class Host:
         urn: str,
         held: Mapping[str, HeldAccount],
         orders: Mapping[str, Order],
-        worked_at: float = 0.0,
+        worked_at: float,
     ) -> None:
         """Note that this host has been told to remove a resource."""
         for one in held.values():

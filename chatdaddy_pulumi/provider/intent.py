@@ -129,7 +129,7 @@ class IntentProvider:
             checked |= {
                 RUN: run.number,
                 RUN_AT: run.at,
-                BUYING: to_json(by_holder(context.unnoted.buying)),
+                BUYING: to_json(by_holder(dict.fromkeys(context.unnoted.buying))),
                 ORDERS: secret_if(
                     hidden or _has_secrets(context.orders), write_orders(context.orders)
                 ),
@@ -598,15 +598,14 @@ class _Found:
 
     # --- what is about to be bought
 
-    def _may_buy_unnoted(self, facts: Facts) -> dict[Ref, str]:
-        """The entries that may be bought and can't be noted, with what they hold."""
-        found: dict[Ref, str] = {}
+    def _may_buy_unnoted(self, facts: Facts) -> list[Ref]:
+        """The entries that may be bought and can't be noted."""
+        found: list[Ref] = []
         for one in self._mine():
             if self._context.is_settled(one) or not self._open_orders.buys_late(
                 one.urn, facts.patience_s
             ):
                 continue
-            held = facts.ownership.held_by(one.urn)
             late = [
                 _Entry(Ref(one.urn, key), one, said)
                 for key, said in (one.entries or {}).items()
@@ -615,7 +614,7 @@ class _Found:
             refs = [entry.ref for entry in late if self._wants_one(entry, facts.ownership)]
             if one.entries is None or (refs and "accounts" in one.secrets):
                 refs = [Ref(one.urn)]
-            found |= {ref: held[ref.key].account_id if ref.key in held else "" for ref in refs}
+            found += refs
         return found
 
     def _wait_for_unnoted(self, entries: list[_Entry], facts: Facts) -> None:

@@ -167,17 +167,11 @@ class _SavedIntent:
         self.provider = short_name(urn).removeprefix(INTENT).removeprefix("-")
 
     def _outcome_is_known(self, holder: str) -> bool:
-        """Whether a resource's state has the outcomes of all its purchases in the last run.
-
-        A fleet saves them when its work ends. An `Account` saves a purchase without an answer.
-        """
+        """Whether a resource's state has the outcomes of all its purchases in the last run."""
         urn = self._context.today(Ref(holder)).holder
         saved = self._saved.get(urn)
         if self._last is None or saved is None:
             return False
-        if type_of(urn) == ACCOUNT_TYPE:
-            order = self._context.account(urn).order
-            return order is not None and order.latest >= self._last.at
         worked_in = saved.get("__worked_in")
         if not worked_in:  # an older state, without the number of a run
             return _number(saved.get("__worked_at")) > self._last.began
@@ -213,23 +207,13 @@ class _SavedIntent:
         runs = [(ref, at) for ref, times in self._unnoted_before.open.items() for at in times]
         last = self._last
         if last is not None and last.known is None:
-            buying = self._buying.items()
-            runs += [
-                (ref, last.began) for ref, had in buying if not self._got_outcome(ref.holder, had)
-            ]
+            open_ = (ref for ref in self._buying if not self._outcome_is_known(ref.holder))
+            runs += [(ref, last.began) for ref in open_]
         for ref, at in runs:
             if self._context.run.at - at < _REMEMBERED_S:
                 own = ref._replace(holder=self._context.urn_today(ref.holder))
                 found.setdefault(own, set()).add(at)
         return {ref: sorted(times)[-RUNS_KEPT:] for ref, times in found.items()}
-
-    def _got_outcome(self, urn: str, had: str) -> bool:
-        """Whether a resource's state has the outcome of its purchases in the last run, before which
-        an `Account` held the account `had`."""
-        if self._saved.get(urn) is None or self._outcome_is_known(urn):
-            return urn in self._saved
-        own = self._context.account(urn).held if type_of(urn) == ACCOUNT_TYPE else None
-        return own is not None and own.account_id != had
 
     def _unnoted(self) -> Iterator[tuple[Ref, Note]]:
         """What the last run sent and could not note, as far as this machine knows."""
@@ -510,12 +494,10 @@ class OrdersAtRemoval:
     def _unnoted(self, unnoted: Unnoted) -> Mapping[Ref, Sequence[float]]:
         found = dict(unnoted.open)
         if self._runs.sent_since(unnoted.at) is None:
-            for ref, had in unnoted.buying.items():
-                urn = ref.holder
-                holders = self._host.removed_holders.get(self._today.get(leaf_of(urn), urn), [])
-                ids = {held.account_id for one in holders for held in one.held.values()}
-                worked = any(one.worked_at >= unnoted.at for one in holders)
-                if not (worked if type_of(urn) == FLEET_TYPE else ids - {had}):
+            for ref in unnoted.buying:
+                urn = self._today.get(leaf_of(ref.holder), ref.holder)
+                holders = self._host.removed_holders.get(urn, [])
+                if all(one.worked_at < unnoted.at for one in holders):
                     found[ref] = (*found.get(ref, ()), unnoted.at)
         return found
 

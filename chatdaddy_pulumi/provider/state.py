@@ -126,6 +126,9 @@ class StoredAccount:
     #: The accounts that it replaced, with their kind (`Arguments.kind`). The next update forgets
     #: them.
     replaced: dict[str, str] = field(default_factory=dict)
+    #: See `StoredFleet`.
+    worked_at: float = 0.0
+    worked_in: str = ""
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> StoredAccount:
@@ -160,6 +163,8 @@ class StoredAccount:
             order=order,
             failed=said.get("__failed"),
             replaced=dict(said.get("__replaced") or {}),
+            worked_at=float(said.get("__worked_at") or 0),
+            worked_in=str(said.get("__worked_in") or ""),
         )
 
     def declared_secrets(self) -> tuple[dict[str, Any], list[str]]:
@@ -210,6 +215,8 @@ class StoredAccount:
             outputs["__failed"] = secret_if(bool(hidden), self.failed)
         if self.replaced:
             outputs["__replaced"] = self.replaced
+        if self.worked_in:
+            outputs |= {"__worked_at": self.worked_at, "__worked_in": self.worked_in}
         return outputs
 
 
@@ -443,7 +450,7 @@ class StoredIntent:
         orders = read_orders(plain(outputs.get(ORDERS)), secrets)
         said = json.loads(outputs.get("__unnoted") or "{}")
         unnoted = Unnoted(
-            by_ref(said.get("buying", {})), said.get("at", 0.0), by_ref(said.get("open", {}))
+            [*by_ref(said.get("buying", {}))], said.get("at", 0.0), by_ref(said.get("open", {}))
         )
         return cls(found, orders, plain(outputs.get("__team")) or "", unnoted)
 
@@ -475,7 +482,7 @@ class StoredIntent:
         )
         told, unnoted = {"__notes": text}, self.unnoted
         late = {
-            "buying": by_holder(unnoted.buying),
+            "buying": by_holder(dict.fromkeys(unnoted.buying)),
             "at": unnoted.at,
             "open": by_holder(unnoted.open),
         }
@@ -485,7 +492,7 @@ class StoredIntent:
             **{name: secret_if(hidden, one) for name, one in told.items()},
             # The configuration may have it as a secret.
             **({"__team": secret(self.team)} if self.team else {}),
-            **({"__unnoted": to_json(late)} if unnoted != Unnoted() else {}),
+            **({"__unnoted": to_json(late)} if unnoted.buying or unnoted.open else {}),
             "__version": VERSION,
         }
 

@@ -539,3 +539,27 @@ def test_an_interrupted_entry_moves_to_another_provider(
     said = told(stack, {**rest, **new})
     assert team.named("a") == {lost}
     assert lost in stack.all_ids() or lost in said
+
+
+@pytest.mark.parametrize("then", ["preview", "up", "destroy"])
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("to", ["account", "entry"])
+def test_another_machine_does_not_ask_about_a_finished_move(
+    team: Team, stack: Stack, to: str, whole: bool, then: str
+) -> None:
+    make = late_fleet if whole else fleet
+    stack.up({"L": make({"k": {"nickname": "a"}, "o": {}})})
+    b = account(nickname="a") if to == "account" else fleet({"b": {"nickname": "a"}})
+    program = {"b": b, "L": make({"o": {}})}
+    stack.delays = {"b": 1}
+    assert told(stack, program) == ""
+    assert team.purchases == 2
+    stack.move_to_another_machine()
+    team.clock += 5 * MINUTE
+    if then == "preview":
+        assert INTENT not in stack.preview(program)
+    elif then == "up":
+        stack.up(program)
+    else:
+        stack.destroy()
+    assert stack.lines.warnings == []
