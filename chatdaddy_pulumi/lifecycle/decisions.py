@@ -455,7 +455,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = _strangers(facts, ref, spec)
-    elsewhere = _kept_elsewhere(facts, spec)
+    elsewhere = _kept_elsewhere(facts, ref, spec)
     if elsewhere and spec.existing is not Existing.ALLOW:
         raise AlreadyThere(_doubled(spec, elsewhere))
     if not strangers or spec.existing is Existing.ALLOW:
@@ -494,19 +494,19 @@ def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
     return buyer not in (None, ref) and account.account_id not in facts.run.known_before(ref)
 
 
-def _kept_elsewhere(facts: Facts, spec: AccountSpec) -> list[Ref]:
-    """The entries of other providers that keep a live account of the nickname and type."""
-    ownership, found = facts.ownership, []
-    for account in facts.view.named(spec.nickname):
-        fits = account.live and account.type in (None, spec.arguments.type.value)
-        for ref in ownership.staying.get(account.account_id, ()) if fits else ():
-            declared = ownership.declaration(ref.holder)
-            if declared is None or declared.provider == facts.run.provider:
-                continue
-            entry = (declared.entries or {}).get(ref.key)
-            if entry is None or entry.identity in (None, spec.identity):
-                found.append(ref)
-    return found
+def _kept_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
+    """The other entries that keep a live account of the nickname and type: of other providers, or
+    with nicknames that come late. A preview leaves out those that it does not know yet."""
+    asked = (None, spec.identity) if not facts.run.preview else (spec.identity,)
+    # `Facts.is_held_elsewhere` finds these.
+    may_leave = {one.ref for one in facts.ownership.may_keep(spec.identity)}
+    return [
+        other
+        for account in facts.view.named(spec.nickname)
+        if account.live and account.type in (None, spec.arguments.type.value)
+        for other in facts.ownership.staying.get(account.account_id, ())
+        if other not in {ref, *may_leave} and facts.run.asks_for(other) in asked
+    ]
 
 
 def _doubled(spec: AccountSpec, others: list[Ref]) -> str:

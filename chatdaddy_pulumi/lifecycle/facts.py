@@ -193,6 +193,10 @@ class KnownOfRun(Protocol):
     replaced: set[Ref]
 
     @property
+    def preview(self) -> bool:
+        """Whether it is a preview."""
+
+    @property
     def ownership(self) -> Ownership:
         """Who holds what, by what is known so far."""
 
@@ -217,6 +221,9 @@ class KnownOfRun(Protocol):
 
     def has_note(self, ref: Ref) -> bool:
         """Whether the intent has noted the entry."""
+
+    def asks_for(self, ref: Ref) -> Identity | None:
+        """The nickname and type of a declared entry, by what is known so far."""
 
     def known_before(self, ref: Ref) -> Collection[str]:
         """The accounts that carried the entry's nickname when the intent noted it."""

@@ -568,6 +568,15 @@ class RunContext:
         """Whether the intent has noted the entry."""
         return ref in self.notes
 
+    def asks_for(self, ref: Ref) -> Identity | None:
+        """The nickname and type of a declared entry, by what is known so far."""
+        self._read_completed()
+        declared = self.declared(ref.holder)
+        if declared is None:
+            return None
+        entry = (self._completed.get(declared.urn, declared).entries or {}).get(ref.key)
+        return None if entry is None else entry.identity
+
     def known_before(self, ref: Ref) -> Collection[str]:
         """The accounts that carried the entry's nickname when the intent noted it."""
         note = self.notes.get(ref)

@@ -696,3 +696,29 @@ def test_a_change_by_hand_is_noticed_if_the_argument_comes_late(
     by_hand = {"nickname": "n"} if late == "nickname" else {"tier": LIMITED}
     team.change(own, **by_hand)
     assert "by hand" in told(stack, _with(kind, late, "unlimited"))
+
+
+@pytest.mark.parametrize("existing", ["fail", "adopt"])
+@pytest.mark.parametrize("second", ["plain", "late"])
+@pytest.mark.parametrize("first", ["b", "c"])
+def test_a_nickname_that_a_late_entry_has_is_not_bought_again(
+    team: Team, stack: Stack, existing: str, second: str, first: str
+) -> None:
+    one = {"b": account(nickname=Late("a"), existing=existing)}
+    stack.up(one)
+    nickname = Late("a") if second == "late" else "a"
+    two = {"c": account(nickname=nickname, existing=existing)}
+    for _ in range(2):
+        assert "has the nickname 'a' too" in told(
+            stack, {**one, **two} if first == "b" else {**two, **one}
+        )
+    assert len(team.named("a")) == 1
+
+
+def test_two_new_late_entries_of_one_nickname_are_refused_in_each_run(
+    team: Team, stack: Stack
+) -> None:
+    program = {name: account(nickname=Late("a")) for name in "bc"}
+    for _ in range(2):
+        told(stack, program)
+        assert len(team.named("a")) == 1
