@@ -25,6 +25,8 @@ class HeldAccount(NamedTuple):
     #: ``assignees``; ``deleted``: it is in its 24 hours of grace; ``missing``: the time (seconds
     #: since 1970) since which no listing shows it, although nothing proves that it is gone.
     drift: Mapping[str, Any] | None = None
+    #: The nickname that the program gives, if it ignores changes of it, and it is another.
+    own_nickname: str = ""
 
     @classmethod
     def seen(cls, account: ObservedAccount, nickname: str, arguments: Arguments) -> HeldAccount:
@@ -47,8 +49,10 @@ class HeldAccount(NamedTuple):
 
     @property
     def identities(self) -> set[Identity]:
-        """The identities by which an entry elsewhere can refer to it: as asked for, and as seen."""
-        names = (self.nickname, _stored(self.nickname), (self.drift or {}).get("nickname"))
+        """The identities by which an entry elsewhere can refer to it: as asked for, as seen, and as
+        the program names it."""
+        seen = (self.drift or {}).get("nickname")
+        names = (self.nickname, _stored(self.nickname), seen, self.own_nickname)
         return {identity_of(one, self.arguments.type.value) for one in names if one}
 
     @property

@@ -73,7 +73,8 @@ def _sort(found: Refreshed[K], key: K, one: HeldAccount, account: ObservedAccoun
     if account.archived:  # another archive state, such as a new one, proves nothing
         found.gone[key] = one
     else:
-        found.held[key] = HeldAccount.seen(account, one.nickname, one.arguments)
+        now = HeldAccount.seen(account, one.nickname, one.arguments)
+        found.held[key] = now._replace(own_nickname=one.own_nickname) if one.own_nickname else now
 
 
 async def _look_for(facts: Facts, found: Refreshed[K], unseen: Mapping[K, HeldAccount]) -> None:

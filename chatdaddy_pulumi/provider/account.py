@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chatdaddy_pulumi.client.text import visible
+from chatdaddy_pulumi.client.nicknames import same
 from chatdaddy_pulumi.enums import Existing, OnDelete, milder
 from chatdaddy_pulumi.lifecycle.decisions import (
     Decisions,
@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
-from chatdaddy_pulumi.lifecycle.held import beyond
+from chatdaddy_pulumi.lifecycle.held import HeldAccount, beyond
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -49,6 +49,7 @@ from chatdaddy_pulumi.provider.host import (
 from chatdaddy_pulumi.provider.masking import texts_of
 from chatdaddy_pulumi.provider.run_context import removal_of
 from chatdaddy_pulumi.provider.state import (
+    KIND,
     PART,
     STILL_SECRET,
     StoredAccount,
@@ -58,6 +59,7 @@ from chatdaddy_pulumi.provider.state import (
     secret_if,
 )
 from chatdaddy_pulumi.spec.account import AccountSpec
+from chatdaddy_pulumi.spec.identity import identity_of
 from chatdaddy_pulumi.spec.problem import Problem
 from chatdaddy_pulumi.spec.reading import read_account
 from chatdaddy_pulumi.spec.rules import misspelt
@@ -74,9 +76,6 @@ _LASTING = ("nickname", "type", "tier", "state", "settings", "owner_id", "create
 #: How results begin that are not logged, since the engine shows them itself.
 _SAID_BY_THE_ENGINE = ("1 bought:", "1 changed:", "1 failed", "1 not tried")
 
-#: The inputs whose change replaces the account.
-_REPLACING = ("type", "login_type")
-
 
 class AccountProvider:
     """Maps an account's life to the verbs."""
@@ -89,6 +88,10 @@ class AccountProvider:
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         hidden = news.get("__run")
         context = self._host.enter(hidden)
+        declared = context.declared(urn_of(news))
+        stay = [] if declared is None else declared.secrets_that_stay(olds)
+        if stay:
+            news = {**news, "__secrets": sorted({*(news.get("__secrets") or ()), *stay})}
         given = {
             name: value
             for name, value in news.items()
@@ -106,7 +109,7 @@ class AccountProvider:
         if hidden is not None:
             self._host.register(urn, news, is_new=not olds)
             context.learn(urn, given)
-            if not olds and not {*_REPLACING} & {*reading.unknown}:
+            if not olds and not {*KIND} & {*reading.unknown}:
                 self._replace_by_flag(urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:
                 todo = plan({}, {"": reading.spec})
@@ -122,7 +125,7 @@ class AccountProvider:
         """With `--replace` the engine calls no `diff`."""
         old = self._host.context.account(urn)
         if old.held is not None and old.held.arguments.kind != spec.arguments.kind:
-            names = [one for one in _REPLACING if given.get(one) != old.inputs.get(one)]
+            names = [one for one in KIND if given.get(one) != old.inputs.get(one)]
             self._replace(urn, old, given, names)
 
     async def _refused(self, urn: str, spec: AccountSpec, todo: Plan) -> list[Problem]:
@@ -160,9 +163,7 @@ class AccountProvider:
             await self._host.warn_of_ignored(own, is_unfinished=state.held is None)
             return Difference(False)
         before = state.inputs
-        replaces = [
-            name for name in _REPLACING if name in unknown or given.get(name) != before.get(name)
-        ]
+        replaces = [name for name in KIND if name in unknown or given.get(name) != before.get(name)]
         if state.held is None:
             return Difference(True, ["nickname"])
         if replaces:
@@ -179,10 +180,23 @@ class AccountProvider:
                 failures = await self._refused(urn, spec, todo)
                 if failures:
                     raise LifecycleError("; ".join(one.reason for one in failures))
-        if registered and (is_renamed(olds, urn) or hides_more(olds, news)):
+        if registered and (
+            is_renamed(olds, urn) or hides_more(olds, news) or self._has_other_name(urn, state.held)
+        ):
             return Difference(True)
         other_removal = _on_delete(given) is not _on_delete(before)
         return Difference(not todo.empty and (_differs(todo) or other_removal))
+
+    def _own_nickname(self, urn: str) -> str:
+        declared = self._host.context.declared(urn)
+        return "" if declared is None else declared.own_nickname
+
+    def _has_other_name(self, urn: str, held: HeldAccount) -> bool:
+        """Whether the state lacks the nickname by which the program names the account, or has an
+        earlier one. The account is found by it if the program renames the resource."""
+        own = self._own_nickname(urn)
+        is_known = not own or identity_of(own, held.arguments.type.value) in held.identities
+        return not is_known or held.own_nickname not in ("", own)
 
     def _replace(
         self, urn: str, old: StoredAccount, given: Mapping[str, Any], names: list[str]
@@ -254,7 +268,10 @@ class AccountProvider:
         replaced: dict[str, str],
     ) -> dict[str, Any]:
         """The outputs after the work. What failed after a purchase is left to the next run."""
-        urn, held, error = urn_of(news), outcome.held[""], outcome.failed.get("")
+        urn, error = urn_of(news), outcome.failed.get("")
+        own = self._own_nickname(urn)
+        is_other = not same(own, spec.nickname)
+        held = outcome.held[""]._replace(own_nickname=own if is_other else "")
         if error is not None:
             self._host.warn(
                 f"{short_name(urn)} has an account now ({held.account_id}), but "
@@ -411,14 +428,7 @@ class AccountProvider:
             seen |= facts_of(found.observed[""])
         secrets = _secrets(state.inputs)
         now = replace(state, held=held, facts=seen)
-        drift, inputs = held.drift or {}, dict(state.inputs)
-        inputs |= {k: v for k, v in drift.items() if k in ("nickname", "tier", "assignees")}
-        if "nickname" in drift:
-            inputs["nickname"] = visible(drift["nickname"])
-        if "settings" in drift:
-            inputs["settings"] = {**inputs.get("settings", {}), **drift["settings"]}
-        inputs.pop(STILL_SECRET, None)
-        marked = {name: secret_if(name in secrets, v) for name, v in inputs.items()}
+        marked = {name: secret_if(name in secrets, v) for name, v in now.seen_inputs().items()}
         return Read(id, now.dump(secrets), marked)
 
 

@@ -321,6 +321,7 @@ class Host:
         self._hide_settings(run.secret_settings)
         for declared in run.declared:
             self.hide(declared.given, declared.secrets)
+            self.hide(declared.ignored, declared.secrets)
         for urn, outputs in run.saved.items():
             self.hide(*secrets_of(urn, outputs))
 

@@ -34,7 +34,9 @@ from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
+    KIND,
     ORDERS,
+    PART,
     StoredAccount,
     StoredFleet,
     plain,
@@ -66,6 +68,30 @@ class Declared:
     retain: bool = False
     #: The arguments that the program gives as secrets; with `PART` if only parts of them are.
     secrets: tuple[str, ...] = ()
+    #: Of an `Account`: what the program gives for the arguments whose changes it ignores.
+    ignored: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_checked(self, saved: StoredAccount) -> Declared:
+        """The declaration with the saved inputs for what is ignored, as the engine passes them to
+        the check. For a replacement, it ignores nothing."""
+        inputs = saved.seen_inputs()
+        kept = {name: inputs.get(name) for name in self.ignored}
+        secrets = {*self.secrets, *self.secrets_that_stay(inputs)}
+        now = replace(self, given={**self.given, **kept}, secrets=tuple(sorted(secrets)))
+        kind = entries("account", now.given)[""].type, now.given.get("login_type")
+        return now if kind == (inputs.get("type"), inputs.get("login_type")) else self
+
+    def secrets_that_stay(self, inputs: Mapping[str, Any]) -> list[str]:
+        """The names of the saved inputs that were secrets, and are passed to the check."""
+        names = inputs.get("__secrets") or ()
+        return [name for name in names if name.removesuffix(PART) in self.ignored]
+
+    @property
+    def own_nickname(self) -> str:
+        """The nickname that the program gives, if it ignores changes of it; "" if it does not, or
+        if it is not known yet."""
+        own = self.ignored.get("nickname")
+        return own if isinstance(own, str) and own != UNKNOWN else ""
 
     def dump(self) -> str:
         """It as JSON text."""
@@ -136,7 +162,8 @@ def may_buy(declared: Declared, saved: Mapping[str, Any]) -> bool:
         return not is_settled(declared, state)
     before = state.get("__declared") or {}
     said = declared.given
-    return any(said.get(name) not in (None, before.get(name)) for name in ("type", "login_type"))
+    names = [name for name in KIND if name not in declared.ignored]
+    return any(said.get(name) not in (None, before.get(name)) for name in names)
 
 
 @dataclass(frozen=True)
@@ -225,6 +252,9 @@ class RunContext:
     _secrets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
     _fleets: dict[str, StoredFleet] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._declare(self.run.declared)
 
     def register(self, urn: str, news: Mapping[str, Any]) -> None:
         """Note that a resource is checked in this run, with its inputs."""
@@ -316,9 +346,20 @@ class RunContext:
                 self.claims.claim(account_id, ref)
 
     def _declare(self, declared: list[Declared]) -> None:
+        if any(one.ignored for one in declared):
+            urns = Matching(declared, self.run.saved).saved_urns
+            declared = [self._as_checked(one, urns.get(one.urn, "")) for one in declared]
         self.run.declared = declared
         for known_before in ("ownership", "_matching", "wanting"):
             self.__dict__.pop(known_before, None)
+
+    def _as_checked(self, one: Declared, saved_urn: str) -> Declared:
+        """`saved_urn`: its URN in the saved state; "" if it is not there."""
+        saved = StoredAccount.load(self.run.saved.get(saved_urn, {})) if one.ignored else None
+        if saved is None or saved.held is None:
+            return one
+        held = self.refreshed.get(saved.held.account_id, saved.held)
+        return one if held is None else one.as_checked(replace(saved, held=held))
 
     def on_delete(self, declared: Declared | None) -> OnDelete | None:
         """How the program wants a resource's accounts removed; None if it does not say."""

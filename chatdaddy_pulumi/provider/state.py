@@ -92,6 +92,9 @@ def to_json(value: Any) -> str:
 
 # --- Account
 
+#: The arguments whose change replaces an `Account`.
+KIND = ("type", "login_type")
+
 #: The public outputs of an `Account`, as ChatDaddy shows the account.
 FACTS = (
     "account_id",
@@ -154,6 +157,7 @@ class StoredAccount:
                 asked,
                 facts.get("state") or "close",
                 drift,
+                said.get("__own_nickname") or "",
             )
         return cls(
             held=held,
@@ -167,6 +171,17 @@ class StoredAccount:
             worked_in=str(said.get("__worked_in") or ""),
         )
 
+    def seen_inputs(self) -> dict[str, Any]:
+        """The inputs as the engine has them after a refresh: with the drift."""
+        drift, inputs = (self.held.drift if self.held else None) or {}, dict(self.inputs)
+        inputs |= {k: v for k, v in drift.items() if k in ("nickname", "tier", "assignees")}
+        if "nickname" in drift:
+            inputs["nickname"] = visible(drift["nickname"])
+        if "settings" in drift:
+            inputs["settings"] = {**inputs.get("settings", {}), **drift["settings"]}
+        inputs.pop(STILL_SECRET, None)
+        return inputs
+
     def declared_secrets(self) -> tuple[dict[str, Any], list[str]]:
         """The arguments that were given as secrets, also by an earlier program."""
         names = [*(self.inputs.get("__secrets") or ()), STILL_SECRET]
@@ -178,8 +193,9 @@ class StoredAccount:
         drift = (self.held.drift if self.held is not None else None) or {}
         names = list(self.inputs.get("__secrets") or ())
         ordered = {} if self.order is None else {"nickname": self.order.note.identity.nickname}
+        own = {} if self.held is None else {"nickname": self.held.own_nickname or None}
         given: dict[str, Any] = {
-            name: [one.get(name) for one in (self.inputs, self.facts, drift, ordered)]
+            name: [one.get(name) for one in (self.inputs, self.facts, drift, ordered, own)]
             for name in (name.removesuffix(PART) for name in names)
         }
         given[STILL_SECRET] = self.inputs.get(STILL_SECRET)
@@ -208,6 +224,8 @@ class StoredAccount:
         outputs["__version"] = VERSION
         if self.held is not None and self.held.missing_since is not None:
             outputs["__missing_since"] = self.held.missing_since
+        if self.held is not None and self.held.own_nickname:
+            outputs["__own_nickname"] = secret_if(bool(hidden), self.held.own_nickname)
         if self.order is not None:
             is_secret = bool(hidden or self.order.note.secrets)
             outputs[ORDERS] = secret_if(is_secret, to_json(_write_order(self.order)))
@@ -385,7 +403,7 @@ def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
     arguments: dict[str, int] = {}
     lines = []
     for key in sorted(held):
-        account_id, nickname, asked, state, _ = held[key]
+        account_id, nickname, asked, state, *_ = held[key]
         number = arguments.setdefault(asked.text, len(arguments))
         lines.append(write_line(account_id, state, number, key, nickname))
     drift = {key: held[key].drift for key in sorted(held) if held[key].drift}

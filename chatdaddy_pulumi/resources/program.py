@@ -142,16 +142,29 @@ class Declaration:
         outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
         # Transformations may have given it further aliases.
         aliases = [*(self.opts.aliases or ()), *sdk_hooks.alias_urns(self.resource)]
+        given = _known(self.given, outputs)
         return Declared(
             urn=await places.child_urn(self.parent, self.leaf),
             kind=self.kind,
-            given=_known(self.given, outputs),
+            given=given,
             aliases=tuple(await places.old_urns(self.parent, self.leaf, aliases)),
             provider=self.provider,
             protect=self.protect,
             retain=bool(self.opts.retain_on_delete),
             secrets=tuple(_known_secrets(self.given, outputs)),
+            ignored={name: given[name] for name in self._ignored()},
         )
+
+    def _ignored(self) -> list[str]:
+        """The arguments whose changes the program ignores. Parts of one, such as ``settings.x``,
+        tell accounts apart no more than those that are not listed."""
+        # Transformations may have added some.
+        opts = self._program.places.options.get(self.resource, self.opts)
+        paths = set(opts.ignore_changes or ())
+        if self.kind == "fleet" or not paths:
+            return []
+        everything = paths & {"*", "[*]"}
+        return [one for one in self.given if everything or paths & {one, f'["{one}"]'}]
 
 
 @dataclass
@@ -218,13 +231,13 @@ class _Places:
 
     #: The parents.
     _parents: dict[pulumi.Resource, pulumi.Resource | None] = field(default_factory=dict)
-    #: The aliases, as the program gives them.
-    _aliases: dict[pulumi.Resource, Sequence[Any]] = field(default_factory=dict)
+    #: The options, as the program gives them.
+    options: dict[pulumi.Resource | None, pulumi.ResourceOptions] = field(default_factory=dict)
 
     def add(self, resource: pulumi.Resource, opts: pulumi.ResourceOptions) -> None:
         """Note the options of a resource that the program makes."""
         self._parents[resource] = opts.parent
-        self._aliases[resource] = opts.aliases or ()
+        self.options[resource] = opts
 
     async def child_urn(self, parent: pulumi.Resource | None, leaf: str) -> str:
         """The URN of a parent's child with that ``type::name``."""
@@ -258,7 +271,9 @@ class _Places:
         return list(dict.fromkeys(found))
 
     async def _old_urns_of(self, resource: pulumi.Resource) -> list[str]:
-        aliases = [*self._aliases.get(resource, ()), *sdk_hooks.alias_urns(resource)]
+        opts = self.options.get(resource)
+        given = opts.aliases if opts is not None else None
+        aliases = [*(given or ()), *sdk_hooks.alias_urns(resource)]
         return await self.old_urns(self._parent_of(resource), _leaf(resource), aliases)
 
     async def _urn_of(self, resource: pulumi.Resource) -> str:

@@ -1009,3 +1009,57 @@ def test_all_changes_are_ignored(case: Case, kind: str) -> None:
     run = first.up("--skip-preview")
     assert DELETE not in case.server.writes(), run.output
     assert live(case) == before
+
+
+def ignoring(path: str) -> str:
+    return f"opts=pulumi.ResourceOptions(ignore_changes=[{path!r}])"
+
+
+@pytest.mark.on_each_engine
+@pytest.mark.parametrize("path", ["nickname", '["nickname"]', "*"])
+def test_an_ignored_nickname_is_not_asked_for(case: Case, path: str) -> None:
+    case.up(account("alice", "nickname='a'"), account("bob", "nickname='b'"))
+    before = live(case)
+    case.up(account("alice", f"nickname='b', {ignoring(path)}"))
+    assert case.server.writes() == {DELETE: 1}
+    assert live(case) == {"a": before["a"]}
+
+
+IGNORING_TRANSFORMATION = """
+def ignoring(made):
+    more = pulumi.ResourceOptions(ignore_changes=['type'])
+    opts = pulumi.ResourceOptions.merge(made.opts, more)
+    return pulumi.ResourceTransformationResult(made.props, opts)
+"""
+
+
+@pytest.mark.parametrize(
+    "options", ["ignore_changes=['type']", "transformations=[ignoring]"], ids=["own", "transformed"]
+)
+def test_an_ignored_type_changes_nothing(case: Case, options: str) -> None:
+    case.up(account("alice"), account("bob"))
+    opts = f"opts=pulumi.ResourceOptions({options})"
+    program = account("alice", f"type='tiktok', {opts}"), account("bob")
+    case.program(IGNORING_TRANSFORMATION, *program)
+    case.stack.up("--skip-preview", "--expect-no-changes").ok()
+    case.stack.preview("--expect-no-changes").ok()
+
+
+def test_a_replacement_ignores_nothing(case: Case) -> None:
+    case.up(account("alice", "nickname='a'"))
+    case.up(account("alice", f"nickname='b', type='tiktok', {ignoring('nickname')}"))
+    assert case.server.writes() == {BUY: 1, DELETE: 1}
+    assert [*live(case)] == ["b"]
+
+
+def test_a_renamed_resource_keeps_an_account_that_a_person_renamed(case: Case) -> None:
+    case.up(account("alice", f"nickname='a', {ignoring('nickname')}"))
+    alice = live(case)["a"]
+    case.server.call("PATCH", f"/im/accounts/{alice}", json={"nickname": "theirs"})
+    case.stack.refresh("--skip-preview").ok()
+    arguments = f"nickname='a', tier='unlimited', {ignoring('nickname')}"
+    case.up(account("alice", arguments))
+    assert live(case) == {"theirs": alice}
+    case.up(account("bob", arguments))
+    assert DELETE not in case.server.writes()
+    assert live(case) == {"a": alice}

@@ -95,6 +95,8 @@ class Declaration:
     late: bool = False
     #: The arguments that the program gives as secrets.
     secrets: tuple[str, ...] = ()
+    #: `ignore_changes`: arguments of an `Account`.
+    ignore: tuple[str, ...] = ()
 
     def arguments(self, name: str) -> dict[str, Any]:
         """The arguments as the program's side passes them on."""
@@ -107,10 +109,15 @@ class Declaration:
 
 
 def account(
-    *, protect: bool = False, retain: bool = False, late: bool = False, **given: Any
+    *,
+    protect: bool = False,
+    retain: bool = False,
+    late: bool = False,
+    ignore: tuple[str, ...] = (),
+    **given: Any,
 ) -> Declaration:
     """An `Account` with these arguments."""
-    return Declaration("account", given, protect=protect, retain=retain, late=late)
+    return Declaration("account", given, protect=protect, retain=retain, late=late, ignore=ignore)
 
 
 def fleet(
@@ -380,6 +387,7 @@ class _Engine:
                 protect=one.protect,
                 retain=one.retain,
                 secrets=one.secrets,
+                ignored=_known({key: one.arguments(name).get(key) for key in one.ignore}),
             )
             for name, one in program.items()
             for urn in [one.urn(name)]
@@ -482,7 +490,10 @@ class _Engine:
         stack, provider = self.stack, PROVIDERS[_kind(urn)](self.hosts[by])
         news = {"__run": {"number": self.run.number, "path": "", "provider": by}, **news}
         old = stack.saved.get(urn)
-        inputs = await self._check(provider, old.inputs if old else {}, news)
+        ignored = self.program[name].ignore if old and name in self.program else ()
+        kept = {key: old.inputs[key] for key in ignored if key in old.inputs} if old else {}
+        rest = {key: value for key, value in news.items() if key not in ignored}
+        inputs = await self._check(provider, old.inputs if old else {}, rest | kept)
         changes, replaces = True, []
         if old is not None:
             try:

@@ -43,6 +43,7 @@ HELD = st.builds(
     arguments=ARGUMENTS,
     state=st.sampled_from(["open", "connecting", "close"]),
     drift=DRIFTS,
+    own_nickname=st.just(""),  # only the state of an `Account` keeps it
 )
 
 

@@ -108,8 +108,11 @@ def stored_account(**changes: Any) -> StoredAccount:
     return StoredAccount(held, {**facts, "state": "close", "user_id": "+49"}, inputs, **changes)
 
 
-def test_an_account_loads_as_it_was_written() -> None:
+@pytest.mark.parametrize("own_nickname", ["", "bob"])
+def test_an_account_loads_as_it_was_written(own_nickname: str) -> None:
     state = stored_account(cost={"purchase": 1.0})
+    assert state.held is not None
+    state.held = state.held._replace(own_nickname=own_nickname)
     assert StoredAccount.load(through_engine(state.dump())) == state
 
 
