@@ -629,6 +629,23 @@ def test_a_deleted_account_is_restored_with_another_tier(case: Case) -> None:
         case.up("")
 
 
+def test_an_account_is_not_brought_back_beside_another_of_its_nickname(case: Case) -> None:
+    for program in (account("alice"), fleet("team", {"alice": {}})):
+        case.server.empty()
+        case.up(program)
+        alice = live(case)["alice"]
+        case.server.call("DELETE", f"/im/accounts/{alice}")
+        case.stack.refresh("--skip-preview").ok()
+        assert f"→ alice ({alice}) (kept, brought back from deletion" in case.preview(program)
+        theirs = case.server.buy("alice")
+        assert f"adopt='{theirs}'" in case.preview(program, fails=True)
+        assert f"adopt='{theirs}'" in case.up(fails=True)
+        assert case.server.writes() == {}
+        case.server.empty()
+        case.stack.refresh("--skip-preview").ok()
+        case.up("")
+
+
 def test_an_account_is_taken_over_with_another_tier(case: Case) -> None:
     alice = case.server.buy("alice", tier="unlimited")
     for program in (
