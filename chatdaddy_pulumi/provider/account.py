@@ -88,7 +88,7 @@ class AccountProvider:
     async def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         hidden = news.get("__run")
         context = self._host.enter(hidden)
-        declared = context.declared(urn_of(news))
+        declared = None if hidden is None else context.declared_now(urn_of(news))
         stay = [] if declared is None else declared.secrets_that_stay(olds)
         if stay:
             news = {**news, "__secrets": sorted({*(news.get("__secrets") or ()), *stay})}

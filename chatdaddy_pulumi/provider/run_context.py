@@ -261,9 +261,15 @@ class RunContext:
         self.checked.add(urn)
         self._on_delete[urn] = news.get("on_delete")
         self._secrets[urn] = tuple(news.get("__secrets") or ())
+        self.declared_now(urn)
+
+    def declared_now(self, urn: str) -> Declared | None:
+        """The declaration of a resource that is checked, also if it came after this host had read
+        the run."""
         if self.declared(urn) is None:
             self._read_declared()
         self._read_completed()
+        return self.declared(urn)
 
     def read_again(self) -> None:
         """Add what the program has declared since, and what the hosts have learned of it."""

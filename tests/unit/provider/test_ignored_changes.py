@@ -149,10 +149,12 @@ def test_an_earlier_nickname_of_the_program_is_forgotten(team: Team, stack: Stac
     assert own not in team.live()
 
 
-@pytest.mark.parametrize("is_missing", [False, True])
-def test_an_ignored_secret_stays_a_secret(team: Team, stack: Stack, is_missing: bool) -> None:
+@pytest.mark.parametrize(("is_missing", "late"), [(False, False), (False, True), (True, False)])
+def test_an_ignored_secret_stays_a_secret(
+    team: Team, stack: Stack, is_missing: bool, late: bool
+) -> None:
     stack.up({"x": replace(account(nickname="hunter2"), secrets=NICKNAME)})
-    program = {"x": account(nickname="b", tier="unlimited", ignore=NICKNAME)}
+    program = {"x": account(nickname="b", tier="unlimited", ignore=NICKNAME, late=late)}
     if is_missing:
         team.hidden.add(stack.of("x").id)
         team.access_is_told = False
