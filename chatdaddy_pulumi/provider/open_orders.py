@@ -30,6 +30,7 @@ from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     ALL_SECRET,
+    DONE_IN,
     FLEET_TYPE,
     INTENT,
     INTENT_TYPE,
@@ -172,6 +173,9 @@ class _SavedIntent:
         saved = self._saved.get(urn)
         if self._last is None or saved is None:
             return False
+        component = self._saved.get(urn.replace(f"${FLEET_TYPE}::", "::")) or {}
+        if component.get(DONE_IN) == self._last.number:
+            return True
         worked_in = saved.get("__worked_in")
         if not worked_in:  # an older state, without the number of a run
             return _number(saved.get("__worked_at")) > self._last.began
@@ -343,9 +347,7 @@ class OpenOrders:
 
     def _is_late(self, ref: Ref) -> bool:
         declared = self._context.declared(ref.holder)
-        entries = {} if declared is None else declared.entries
-        if entries is None:
-            return not ref.key
+        entries = (declared and declared.entries) or {}
         return ref.key in entries and entries[ref.key].identity is None
 
     def _ends_late(self, began: Sequence[float]) -> float:

@@ -44,9 +44,14 @@ ACCOUNT_TYPE = "pulumi-python:dynamic/chatdaddy:Account"
 FLEET_TYPE = "pulumi-python:dynamic/chatdaddy:AccountFleet"
 INTENT_TYPE = "pulumi-python:dynamic/chatdaddy:Intent"
 MARK_TYPE = "chatdaddy:index:Intent"
+COMPONENT_TYPE = "chatdaddy:index:AccountFleet"
 
 #: The name of the intent's resource and of its mark; with ``-NAME`` for an explicit provider.
 INTENT = "chatdaddy-intent"
+
+#: An output of the component of a fleet whose entries come late as a whole: the number of the last
+#: run in which the fleet was done, changed or not.
+DONE_IN = "__done_in"
 
 #: The stored property that has a resource's orders. States have this name, so it never changes.
 ORDERS = "__unresolved"

@@ -19,7 +19,7 @@ from chatdaddy_pulumi.lifecycle.key_lists import counted, lines
 from chatdaddy_pulumi.lifecycle.plan import plan
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_late, write_line
 from chatdaddy_pulumi.provider.run_context import Declared
-from chatdaddy_pulumi.provider.state import StoredFleet, plain
+from chatdaddy_pulumi.provider.state import COMPONENT_TYPE, DONE_IN, StoredFleet, plain
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import (
     end_if_failed,
@@ -96,7 +96,7 @@ class AccountFleet(pulumi.ComponentResource):
                 "can be an Account, and keeps its chats if it moves there with its nickname"
             )
         run = program()
-        super().__init__("chatdaddy:index:AccountFleet", name, None, opts)
+        super().__init__(COMPONENT_TYPE, name, None, opts)
         text, late = _as_text(name, accounts)
         bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
         shared = {"defaults": defaults or None, "on_delete": on_delete, "existing": existing}
@@ -147,7 +147,13 @@ class AccountFleet(pulumi.ComponentResource):
             self._held = said.apply(lambda known: _as_if_bought(name, known))
             self._counts = self._held.apply(_counts_as_if_bought)
         end_if_failed(self._failed, partial(_failure_of, name))
-        self.register_outputs({})
+        outputs: dict[str, Any] = {}
+        if not isinstance(given["accounts"], (str, dict)) and not sdk_hooks.under_mocks():
+            # The intent does not know whether such a fleet may buy in a run. In a preview it is
+            # unknown, so that `pulumi up --plan` accepts what an update saves.
+            done: pulumi.Output[Any] = fleet.urn.apply(lambda _: run.number())
+            outputs[DONE_IN] = pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else done
+        self.register_outputs(outputs)
 
     # Computed on access, since ten thousand accounts take time.
 

@@ -27,6 +27,7 @@ from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
+    COMPONENT_TYPE,
     FLEET_TYPE,
     INTENT,
     INTENT_TYPE,
@@ -37,7 +38,7 @@ from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec import UNKNOWN
 
-_OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", MARK_TYPE)
+_OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", MARK_TYPE, COMPONENT_TYPE)
 
 #: The stack's settings, ``chatdaddy:teamId`` and so on; without tokens, which are never shown.
 SETTINGS = (
@@ -470,6 +471,10 @@ class Program:
         await sdk_hooks.register_outputs(urn, said)
         first_purchase.marked.set()
         first_purchase.others_may_go.set()
+
+    async def number(self) -> str:
+        """The run's number."""
+        return (await self.opened()).number
 
     # --- the run's file
 

@@ -198,3 +198,23 @@ def test_a_secret_late_nickname_is_not_shown(case: Case) -> None:
     kill_up(case, FIRST, f"{late}, existing='allow')")
     wait_for(case, 2)
     assert "hush hush" not in case.stack.up("--skip-preview").output
+
+
+@pytest.mark.on_each_engine
+def test_no_run_was_interrupted_so_nothing_waits_for_a_fleet_of_late_entries(case: Case) -> None:
+    case.up(FIRST, LATE["fleet"])
+    case.stack.up("--skip-preview", "--expect-no-changes").ok()
+    case.stack.preview("--expect-no-changes").ok()
+    for accounts in (["c"], ["c", "d"]):
+        up_elsewhere(case, FIRST, LATE["fleet"], *(f"Account('{one}')" for one in accounts))
+        assert nicknames(case) == ["a", "bb", *accounts]
+    case.stack.preview("--expect-no-changes").ok()
+
+
+def test_a_plan_of_a_fleet_of_late_entries_is_accepted(case: Case) -> None:
+    case.up(FIRST, LATE["fleet"])
+    case.program(FIRST, LATE["fleet"], "Account('c')")
+    plan = str(case.folder / "plan.json")
+    case.stack.preview("--save-plan", plan).ok()
+    case.stack.up("--skip-preview", "--plan", plan).ok()
+    assert nicknames(case) == ["a", "bb", "c"]

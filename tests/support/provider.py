@@ -30,6 +30,8 @@ from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
+    COMPONENT_TYPE,
+    DONE_IN,
     FLEET_TYPE,
     INTENT_TYPE,
     MARK_TYPE,
@@ -41,7 +43,6 @@ from tests.support.team import Team
 from tests.support.virtual_time import VirtualTimeLoop
 
 ROOT = "urn:pulumi:dev::tests::"
-COMPONENT = "chatdaddy:index:AccountFleet"
 INTENT = "chatdaddy-intent"
 
 #: By the names that tests use.
@@ -105,7 +106,7 @@ class Declaration:
     def urn(self, name: str) -> str:
         if self.kind == "account":
             return f"{ROOT}{ACCOUNT_TYPE}::{name}"
-        return f"{ROOT}{COMPONENT}${FLEET_TYPE}::{name}"
+        return f"{ROOT}{COMPONENT_TYPE}${FLEET_TYPE}::{name}"
 
 
 def account(
@@ -190,6 +191,8 @@ class Stack:
     clock: Callable[[], float]
     new_host: Callable[[], None] = lambda: None
     saved: dict[str, Saved] = field(default_factory=dict)
+    #: The outputs of fleets' components, by URN.
+    components: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: The begun marks, by the provider's name.
     marks: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Old sides of replacements that are not removed yet.
@@ -376,6 +379,7 @@ class _Engine:
         self.killed_after = killed_after
         self.only = only
         saved = {urn: through_engine(one.outputs) for urn, one in stack.saved.items()}
+        saved |= stack.components
         for provider, mark in stack.marks.items():
             saved[f"{ROOT}{MARK_TYPE}::{_intent(provider)}"] = mark
         declared = [
@@ -435,6 +439,10 @@ class _Engine:
             urn, own_notes = one.urn(name), plain(notes[one.provider])
             news = {**self._news(name, one), "__urn": urn, "__intent": own_notes}
             await self._register(name, urn, news, one.provider)
+            if isinstance(one.given.get("accounts"), Late) and not self.preview:
+                self.stack.components[f"{ROOT}{COMPONENT_TYPE}::{name}"] = {
+                    DONE_IN: self.run.number
+                }
 
         coming = [name for name in self.program if self.only in ("", name)]
         if self.stack.delays is None:
@@ -476,7 +484,7 @@ class _Engine:
         text = json.dumps(_with_unknowns(one.given["accounts"], late), ensure_ascii=False)
         rest = _now({k: one.given[k] for k in one.given if k != "accounts"}, self.preview)
         return {
-            "__fleet": f"{ROOT}{COMPONENT}::{name}",
+            "__fleet": f"{ROOT}{COMPONENT_TYPE}::{name}",
             "__accounts": text,
             "__late": [value.at(self.preview) for value in late] or None,
             "on_delete": "delete",

@@ -722,3 +722,46 @@ def test_two_new_late_entries_of_one_nickname_are_refused_in_each_run(
     for _ in range(2):
         told(stack, program)
         assert len(team.named("a")) == 1
+
+
+@pytest.mark.parametrize("late", ["whole", "entry", "account"])
+def test_no_run_was_interrupted_and_somebody_else_buys(team: Team, stack: Stack, late: str) -> None:
+    """As in CI: each run is on a new machine. Another stack has the same user."""
+    rest = {"p": account()}
+    rest |= {
+        "whole": {"L": late_fleet({"x": {}})},
+        "entry": {"L": fleet({"x": {"nickname": Late("x")}})},
+        "account": {"L": account(nickname=Late("x"))},
+    }[late]
+    stack.up(rest)
+    for new in ("q", "r"):
+        stack.move_to_another_machine()
+        team.clock += 5 * MINUTE
+        rest = {**rest, new: account()}
+        assert told(stack, rest) == ""
+    team.buy("of-another-stack", by="us")
+    for _ in range(3):
+        stack.move_to_another_machine()
+        team.clock += 600 * MINUTE
+        assert told(stack, rest) == ""
+        assert stack.lines.warnings == []
+
+
+@pytest.mark.parametrize("becomes", ["account", "late account", "entry"])
+@pytest.mark.parametrize("done", [False, True])
+def test_a_killed_entry_leaves_a_whole_late_fleet(
+    team: Team, stack: Stack, done: bool, becomes: str
+) -> None:
+    stack.up({"L": late_fleet({"o": {}}, existing="allow")})
+    team.clock += 60 * MINUTE
+    killed_up(team, stack, {"L": late_fleet({"o": {}, "a": {}}, existing="allow")}, done=done)
+    bought = team.purchases
+    stack.move_to_another_machine()
+    team.clock += 1 * MINUTE
+    new = {
+        "account": {"b": account(nickname="a", existing="allow")},
+        "late account": {"b": account(nickname=Late("a"), existing="allow")},
+        "entry": {"B": fleet({"b": {"nickname": "a"}}, existing="allow")},
+    }[becomes]
+    told(stack, {"L": late_fleet({"o": {}}, existing="allow"), **new})
+    assert team.purchases == bought
