@@ -341,10 +341,14 @@ class _ProgramSide:
     def _declared(self, block: Block, known: Collection[str] = ()) -> Declared:
         """What is declared of a block while the sources with the names `known` are known."""
         goal = self._goal(block)
+        given = _given(block, self._program.sources(block).keys() - {*known})
+        fleet, everything = block.kind == "fleet", block.ignore_changes
+        ignored = () if fleet else given if everything else block.ignored
         return Declared(
             urn=self._monitor.urn(goal),
             kind=block.kind,
-            given=_given(block, self._program.sources(block).keys() - {*known}),
+            given=given,
+            ignored={name: given.get(name) for name in ignored},
             aliases=tuple(self._monitor.urn(replace(goal, name=name)) for name in block.old_names),
             provider=block.provider,
             protect=block.protect,
@@ -409,7 +413,7 @@ class _ProgramSide:
             provider=self._reference(block.provider),
             protect=block.protect,
             retain=block.retain,
-            ignore_changes=("*",) if block.ignore_changes else (),
+            ignore_changes=("*",) if block.ignore_changes else block.ignored,
             aliases=() if fleet else self._aliases(ACCOUNT_TYPE, block),
             delete_before_replace=True if block.delete_before_replace else None,
         )
@@ -629,7 +633,7 @@ class Held:
     """An account that a saved resource lists."""
 
     account_id: str
-    #: The nicknames that identify it: the requested one, and the last observed one.
+    #: The nicknames that identify it: the requested one, and the program's own.
     nicknames: tuple[str, ...]
     type: str
     on_delete: str
@@ -648,7 +652,7 @@ def held(resource: Resource) -> dict[str, Held]:
     return {
         key.replace(REPLACED, " replaced ").replace(LEFT, " left"): Held(
             one.account_id,
-            (one.nickname, one.identity.nickname),
+            (one.nickname, one.own_nickname or one.nickname),
             one.arguments.type.value,
             one.arguments.on_delete.value,
         )

@@ -616,6 +616,26 @@ FOUND: dict[str, History] = {
         _run(refresh=True),
         _up(),
     ),
+    "an account leaves whose nickname another one ignores": _history(
+        _edit(_account("x", _entry(1, nickname="a")), _account("y", _entry(2, nickname="b"))),
+        _up(),
+        _edit(
+            Change("option", ("x", "ignored", ("nickname",))),
+            Change("set", ("x", "", "nickname", "b")),
+            Change("drop block", ("y",)),
+        ),
+        _up(),
+    ),
+    "a resource is renamed after a person renamed its account, which is ignored": _history(
+        _edit(_account("x", _entry(1, nickname="b"), ignored=("nickname",))),
+        _up(),
+        _by_hand("rename", 1, nickname="theirs"),
+        _refresh(),
+        _set("x", "", "tier", UNLIMITED),
+        _up(),
+        _renamed("x", "x2", says_so=False),
+        _up(),
+    ),
     "a rename while all changes are ignored": _history(
         _edit(_account("acct0", _entry(1))),
         _up(),

@@ -174,6 +174,7 @@ class History:
 
 _NAMES = ("Alice", "Bo\u0308b", "Chloé", "dora", "Emil ", "fritz", "Gül", "Hans", "ida", "Jörg")
 _TYPES = ("wa", "wa", "wa", "wa", "wa", "instagram")
+_IGNORED = ((), ("nickname",), ("nickname",), ("type",), ("tier",), ("nickname", "type"))
 _WAYS = ("delete", "delete", "delete_now", "archive", "retain")
 _DEEDS: tuple[Deed, ...] = (
     *("delete", "delete now", "archive", "rename"),
@@ -612,6 +613,7 @@ class _Author:
         ]
         if block.kind == "account":
             choices.append(("delete_before_replace", not block.delete_before_replace))
+            choices.append(("ignored", random.choice(_IGNORED)))
         else:
             choices.append(("on_delete", random.choice(_WAYS)))
         if random.random() < 0.2:

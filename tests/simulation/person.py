@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -187,6 +187,8 @@ class Person:
         self._seen_deleted: dict[str, set[str]] = {}
         #: The time since when the state has no record of earlier interrupted purchases.
         self._forgotten_at: dict[str, float] = {}
+        #: The nicknames that the program gives where it ignores changes of them: by stack and name.
+        self._given: dict[str, dict[str, str]] = {}
         #: The stacks whose last refresh was shown an old listing.
         self._stale: set[str] = set()
 
@@ -244,7 +246,8 @@ class Person:
                 for slot in ran.before
                 if slot.account_id == account_id and (slot.left or not slot.leftover)
             ]
-            told = any(_can_be_recognised(wish, slot) for slot in slots)
+            given = self._given.get(ran.stack, {})
+            told = any(_can_be_recognised(wish, slot, given) for slot in slots)
             if not slots:  # an earlier run removed it, and a killed adoption brought it back
                 told = wish.existing != "allow" or self._may_be_found_again(
                     ran.stack, self._world.accounts[account_id]
@@ -399,6 +402,12 @@ class Person:
         self._check_state(ran)
         self._check_end(ran)
         self._remember(ran)
+        if ran.done and ran.whole and ran.operation == "up":
+            self._given[ran.stack] = {
+                wish.block.name: wish.nickname
+                for wish in ran.wished.wishes()
+                if "nickname" in wish.block.ignored and not wish.block.ignore_changes
+            }
 
     def between(self) -> None:
         """Check what happened while no command ran, or through a host that outlived its engine."""
@@ -1225,8 +1234,11 @@ def _holds(text: str, words: set[str]) -> bool:
     )
 
 
-def _can_be_recognised(wish: Wish, slot: Slot) -> bool:
-    """Whether the code under test can know that the entry means the account in that slot."""
+def _can_be_recognised(wish: Wish, slot: Slot, given: Mapping[str, str]) -> bool:
+    """Whether the code under test can know that the entry means the account in that slot.
+
+    `given`: by name, the nicknames that the program gave for accounts that have others.
+    """
     entry, block = wish.entry, wish.block
     names = (block.name, *block.old_names)
     if slot.kind == block.kind and slot.block in names:
@@ -1234,7 +1246,8 @@ def _can_be_recognised(wish: Wish, slot: Slot) -> bool:
             return True
         if slot.key in entry.aliases and slot.type == entry.type:
             return True
-    return (wish.identity[0] in map(normal, slot.nicknames)) and slot.type == entry.type
+    own = given.get(slot.block, "") if slot.kind == "account" else ""
+    return wish.identity[0] in map(normal, (*slot.nicknames, own)) and slot.type == entry.type
 
 
 def _is_replaced(ran: Ran, wish: Wish, account: Account) -> bool:

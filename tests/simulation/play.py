@@ -283,7 +283,7 @@ class _Game:
             stack=player.name,
             who=f"{player.name} {player.runs}",
             step=step,
-            program=player.program if step.operation in ("up", "preview") else None,
+            program=self._asked(player, step) if step.operation in ("up", "preview") else None,
             wished=player.program,
             team=self._effective_team(player, step),
             token_ok=self._token_ok(player, step),
@@ -304,6 +304,26 @@ class _Game:
             targets=tuple(sorted(options.targets)),
             replaces=tuple(sorted(options.replaces)),
         )
+
+    def _asked(self, player: Player, step: RunStep) -> Program:
+        """The program with the saved arguments where it ignores changes, as the engine passes them
+        on. It ignores nothing of a new resource or a replacement."""
+        program = player.program
+        accounts = [one for one in player.stack.resources if one.type == core.ACCOUNT_TYPE]
+        saved = {one.name: one for one in accounts if not one.delete}
+        for block in program.blocks:
+            names = [one for one in (block.name, *block.old_names) if one in saved]
+            held = core.held(saved[names[0]]) if block.ignored and names else {}
+            if not held or block.name in step.replaces:
+                continue
+            said = dict(saved[names[0]].inputs)
+            if step.refresh:
+                account = self._world.accounts[held[""].account_id]
+                said |= {"nickname": account.nickname, "tier": account.tier}
+            entry = replace(block.entries[""], **{name: said[name] for name in block.ignored})
+            if entry.type == said["type"]:
+                program = program.with_block(replace(block, entries={"": entry}))
+        return program
 
     async def _phases(self, player: Player, step: RunStep, ran: Ran) -> None:
         random = Random(step.seed)
@@ -335,7 +355,7 @@ class _Game:
             pace=step.pace,
             order=step.order,
             begun=self._begun.setdefault(step.machine, {}),
-            program=ran.program,
+            program=player.program if ran.program is not None else None,
         )
         engine, hosts = Process("engine"), Process("hosts")
         deployment = Deployment(

@@ -62,7 +62,10 @@ class Block:
     limits: dict[str, Any] = field(default_factory=dict)
     protect: bool = False
     retain: bool = False
+    #: Whether all changes are ignored.
     ignore_changes: bool = False
+    #: The arguments of an `Account` whose changes are ignored.
+    ignored: tuple[str, ...] = ()
     delete_before_replace: bool = False
     #: Former names, for Pulumi's own `aliases`.
     old_names: tuple[str, ...] = ()

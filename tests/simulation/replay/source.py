@@ -60,11 +60,17 @@ def _block(block: Block) -> str:
     return _call("AccountFleet", block.name, {**said, "limits": limits}, options)
 
 
+def _ignored(block: Block) -> list[str]:
+    if block.kind == "fleet":
+        return []
+    return ["*"] if block.ignore_changes else [*block.ignored]
+
+
 def _options(block: Block) -> str:
     said = {
         "protect": block.protect or None,
         "retain_on_delete": block.retain or None,
-        "ignore_changes": ["*"] if block.ignore_changes and block.kind == "account" else None,
+        "ignore_changes": _ignored(block) or None,
         "delete_before_replace": block.delete_before_replace or None,
     }
     parts = [f"{name}={value!r}" for name, value in said.items() if value is not None]
