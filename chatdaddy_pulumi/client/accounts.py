@@ -54,9 +54,7 @@ class Accounts:
     ) -> None:
         self._transport = transport
         self._options = options
-        self._pages = Pages(
-            options.max_pages, options.concurrency, server_time=transport.server_time
-        )
+        self._pages = Pages(options.max_pages, options.concurrency)
         self._cache = AccountCache()
         self._listing: SingleFlight[None] = SingleFlight()
         self._purchases = Purchases(

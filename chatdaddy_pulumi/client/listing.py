@@ -10,21 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from functools import partial
 
-from chatdaddy_pulumi.client.clocks import SERVERS_APART_S
 from chatdaddy_pulumi.client.errors import BadAnswer, BrokenListing
 from chatdaddy_pulumi.client.models import AccountPage, ObservedAccount
-from chatdaddy_pulumi.client.tasks import all_of, now
+from chatdaddy_pulumi.client.tasks import all_of
 
 #: Reads the page with that number; None is the first page, whatever its number.
 Fetch = Callable[[int | None], Awaitable[AccountPage]]
 
 #: How often a list is read in all if it changes while it is read.
 _ROUNDS = 3
-
-_DAY_S = 86_400
 
 
 @dataclass
@@ -78,37 +74,28 @@ class Listing:
 class Pages:
     """Reads whole lists; remembers the page base once it is known."""
 
-    def __init__(
-        self,
-        max_pages: int,
-        at_once: int = 16,
-        *,
-        server_time: Callable[[], float | None] = lambda: None,
-    ) -> None:
+    def __init__(self, max_pages: int, at_once: int = 16) -> None:
         self._max_pages = max_pages
         self._at_once = at_once
-        self._server_time = server_time
         self._base: int | None = None
 
     async def all(self, fetch: Fetch, call: str) -> Listing:
         """Every account: the first page, then all others at once.
 
-        A list that changes while it is read, or may have changed, is read again. If it changes each
-        time, the result is the union of all readings. Raises `BrokenListing` if the list shows
-        fewer accounts than its total, also if it is read once more.
+        A list that changes while it is read is read again. If it changes each time, the result is
+        the union of all readings. Raises `BrokenListing` if the list shows fewer accounts than its
+        total, also if it is read once more.
         """
         seen: dict[str, ObservedAccount] = {}
         last: Listing | None = None
         contradicted = False
         for _ in range(_ROUNDS):
-            began_at = now()
             found = await self._round(fetch, call)
-            grown = self._has_grown(found, now() - began_at)
             if found.dropped and not found.accounts:
                 raise BadAnswer(
                     f"none of its {found.dropped:,} entries has an accountId", call=call
                 )
-            if found.steady and not grown:
+            if found.steady:
                 return found
             if not found.moved or _shows_one_page(found):
                 if not found.short:
@@ -170,21 +157,6 @@ class Pages:
         if found.steady:
             self._base = base
         return found
-
-    def _has_grown(self, found: Listing, seconds: float) -> bool:
-        """Whether a list of several pages shows an account that was made while it was read.
-
-        If another one was removed, the total is the same, and one may have moved to a page that was
-        read before.
-        """
-        ended_at = self._server_time()
-        if ended_at is None or found.entries == found.first_page:
-            return False
-        began_at = ended_at - seconds - SERVERS_APART_S
-        # To read all times takes long, and most are older.
-        day_before = datetime.fromtimestamp(began_at - _DAY_S, timezone.utc).date().isoformat()
-        recent = (a for a in found.accounts.values() if (a.created_at or "") >= day_before)
-        return any((account.created_at_s or 0.0) >= began_at for account in recent)
 
     async def _until_none_is_new(
         self, fetch: Fetch, found: Listing, first: AccountPage, call: str
