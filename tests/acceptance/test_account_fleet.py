@@ -226,7 +226,8 @@ def test_a_destroy_after_a_killed_first_run_names_what_is_left(case: Case) -> No
     out = case.stack.destroy("--skip-preview").ok().output
     named = set(re.findall(r"declare it with adopt='([\w-]+)'", out))
     assert named >= set(left.values()), out
-    assert foreign not in out
+    # It was made just before, so it may also be named as one that a person has renamed.
+    assert foreign not in named
     assert {*left, "somebody else's"} <= set(live(case))
 
 
