@@ -822,9 +822,17 @@ class Person:
         faults = ran.step.faults
         if faults.lag_s or faults.short or faults.null_facts or not ran.program.blocks:
             return
+        # Such an entry may take over what the intent has named before.
+        late = {
+            (wish.block.name, wish.key)
+            for wish in ran.program.wishes()
+            if ran.program.source(wish.entry) is not None
+        }
         for slot in ran.after:
             said = "may have been bought by an interrupted run, and no entry has it"
-            if not slot.leftover and f"{slot.account_id} (" in ran.text:
+            if (slot.block, slot.key) in late or slot.leftover:
+                continue
+            if f"{slot.account_id} (" in ran.text:
                 told = ran.text.partition(f"{slot.account_id} (")[2].partition("\n")[0]
                 if said in told:
                     self._found(2, f"{ran.who} names {slot.account_id}, which {slot.label} has")
@@ -1054,13 +1062,13 @@ class Person:
         """Whether an entry that keeps its account gets the nickname of an account that leaves."""
         kept = {ran.meant.get(wish.uid): wish for wish in wishes}
         leaving = {
-            nickname
+            normal(nickname)
             for slot in ran.before
             if slot.account_id not in kept
             for nickname in (*slot.nicknames, self._world.accounts[slot.account_id].nickname)
         }
         return any(
-            slot.account_id in kept and kept[slot.account_id].nickname in leaving
+            slot.account_id in kept and normal(kept[slot.account_id].nickname) in leaving
             for slot in ran.before
         )
 
@@ -1116,7 +1124,9 @@ class Person:
             if protected and (leave or block is None):
                 yield f"{name} is protected"
             drops = re.search(rf"of {name}'s [\d,]+; the program drops it", ran.text)
-            if drops and len(leave) < len(slots):
+            asked = {normal(wish.nickname) for wish in wishes}
+            fits = any(normal(one) in asked for slot in slots for one in slot.nicknames)
+            if drops and (fits or len(leave) < len(slots)):
                 yield f"{name} is dropped, and loses too many although others of it move"
             if block is None or block.kind != "fleet" or not slots:
                 continue
