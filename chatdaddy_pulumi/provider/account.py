@@ -295,17 +295,9 @@ class AccountProvider:
             inputs=inputs,
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
             replaced=replaced,
-            **self._worked(urn),
+            **self._host.worked(self._host.context.account(urn)),
         )
         return state.dump(_secrets(inputs))
-
-    def _worked(self, urn: str) -> dict[str, Any]:
-        """What is saved of the work that ends. A run without the intent buys nothing."""
-        context = self._host.context
-        if context.intent_checked:
-            return {"worked_at": self._host.clock(), "worked_in": context.run.number}
-        old = context.account(urn)
-        return {"worked_at": old.worked_at, "worked_in": old.worked_in}
 
     def _retains(self, urn: str, spec: AccountSpec) -> bool:
         """Whether a replacement only forgets the old account. Another stack may have it then."""
@@ -332,7 +324,7 @@ class AccountProvider:
             inputs=_stored(news),
             order=self._host.context.unanswered(Ref(urn), error),
             failed=self._host.secrets.mask(f"{short_name(urn)}: {messages.told(error)}"),
-            **self._worked(urn),
+            **self._host.worked(self._host.context.account(urn)),
         )
         number = hashlib.sha256(f"{urn}{error.began_at}".encode()).hexdigest()[:8]
         return Created(f"unresolved-{number}", state.dump(_secrets(news)))

@@ -333,14 +333,11 @@ class FleetProvider:
             if were_secrets & texts_of(_beyond(outcome.held, reading.specs)):
                 # What was declared as a secret, here or elsewhere, stays one.
                 inputs["__secrets"] = state.inputs.get("__secrets") or ["accounts"]
-        # A run without the intent buys nothing. It must not hide that an earlier one was killed.
-        may_buy = context.intent_checked
         now = StoredFleet(
             held=outcome.held,
             failed=failed,
             orders=compared.orders(outcome),
-            worked_at=self._host.clock() if may_buy else state.worked_at,
-            worked_in=context.run.number if may_buy else state.worked_in,
+            **self._host.worked(state),
             most=state.most,
             inputs=inputs,
             usual=reading.usual.text,

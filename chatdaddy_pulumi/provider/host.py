@@ -41,7 +41,13 @@ from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking, secret_texts
 from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import Settings
-from chatdaddy_pulumi.provider.state import declared_secrets, first_account, secrets_of
+from chatdaddy_pulumi.provider.state import (
+    StoredAccount,
+    StoredFleet,
+    declared_secrets,
+    first_account,
+    secrets_of,
+)
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
 from chatdaddy_pulumi.spec.problem import Problem
@@ -193,6 +199,15 @@ class Host:
             lookup_s=options.lookup_s,
             client_max_age_s=options.snapshot_max_age_s,
         )
+
+    def worked(self, before: StoredAccount | StoredFleet) -> dict[str, Any]:
+        """What a resource saves of its work that ends.
+
+        A run without the intent buys nothing. It must not hide that an earlier one was killed.
+        """
+        if self.context.intent_checked:
+            return {"worked_at": self.clock(), "worked_in": self.context.run.number}
+        return {"worked_at": before.worked_at, "worked_in": before.worked_in}
 
     async def warn_of_ignored(self, urn: str, *, is_unfinished: bool) -> None:
         """Warn of work on a resource that `ignore_changes` prevents, and name what an interrupted
