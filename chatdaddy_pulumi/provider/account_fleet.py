@@ -76,7 +76,7 @@ from chatdaddy_pulumi.provider.state import (
     secret,
     to_json,
 )
-from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec import FLEET_WIDE, UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
 from chatdaddy_pulumi.spec.problem import Problem
@@ -139,9 +139,7 @@ class FleetProvider:
             *read_concurrency(news.get("concurrency"))[1],
             *self._host.configuration_problems(),
         ]
-        shared: dict[str, Any] = {
-            name: news[name] for name in ("defaults", "on_delete", "existing") if name in news
-        }
+        shared = {name: news[name] for name in FLEET_WIDE if name in news}
         if hidden is not None:
             self._host.register(urn, news, is_new=not olds)
         same = digest is not None and olds.get("__said") == digest and "accounts" in olds
@@ -435,7 +433,7 @@ class FleetProvider:
     def _reading(self, news: Mapping[str, Any]) -> tuple[str, FleetReading]:
         """The entries as JSON text with late values filled in, and the accounts they ask for."""
         accounts, late = news.get("__accounts"), news.get("__late") or []
-        shared = {name: news.get(name) for name in ("defaults", "on_delete", "existing")}
+        shared = {name: news.get(name) for name in FLEET_WIDE}
         signature = to_json([accounts, late, shared])
         if self._read is None or self._read[0] != signature:
             given: Any = UNKNOWN

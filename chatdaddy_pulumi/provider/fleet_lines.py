@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.ownership import is_leftover
-from chatdaddy_pulumi.spec import has_unknown
+from chatdaddy_pulumi.spec import FLEET_WIDE, has_unknown
 from chatdaddy_pulumi.spec.types import AccountOutput, CountsOutput
 
 #: Increase it if the rules get stricter, so that entries that passed before are checked again.
@@ -29,7 +29,7 @@ def entries_digest(given: Mapping[str, Any]) -> str | None:
     """
     if not isinstance(given.get("accounts"), str):
         return None
-    said = {name: given.get(name) for name in ("accounts", "defaults", "on_delete", "existing")}
+    said = {name: given.get(name) for name in ("accounts", *FLEET_WIDE)}
     if has_unknown(said):
         return None
     text = json.dumps(said, sort_keys=True)

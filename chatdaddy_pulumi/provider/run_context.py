@@ -42,7 +42,7 @@ from chatdaddy_pulumi.provider.state import (
     plain,
     saved_holder,
 )
-from chatdaddy_pulumi.spec import UNKNOWN, has_unknown
+from chatdaddy_pulumi.spec import FLEET_WIDE, UNKNOWN, has_unknown
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, entries
 from chatdaddy_pulumi.spec.limits import read_limits
@@ -122,7 +122,7 @@ class Declared:
         accounts = self.given.get("accounts")
         if isinstance(accounts, str) and accounts != UNKNOWN:
             accounts = json.loads(accounts)
-        shared = {name: self.given.get(name) for name in ("defaults", "on_delete", "existing")}
+        shared = {name: self.given.get(name) for name in FLEET_WIDE}
         return read_fleet(accounts, **shared)
 
     @cached_property

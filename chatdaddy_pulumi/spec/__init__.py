@@ -12,6 +12,9 @@ from typing import Any
 #: The placeholder for a value that is not known before the update.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
+#: The arguments of a fleet that concern all its entries.
+FLEET_WIDE: tuple[str, ...] = ("defaults", "on_delete", "existing")
+
 
 def has_unknown(value: Any) -> bool:
     """Whether the value, or a part of it, is not known yet."""
