@@ -29,6 +29,11 @@ def entry_key(key: str) -> str:
     return key.partition(REPLACED)[0].removesuffix(LEFT)
 
 
+def named(key: str, held: HeldAccount) -> str:
+    """The entry of a state's key with its account, for a message."""
+    return f"{entry_key(key)} ({held.account_id}, {held.nickname!r})"
+
+
 def is_leftover(key: str) -> bool:
     """Whether a state keeps the account beside the entries."""
     return REPLACED in key or key.endswith(LEFT)

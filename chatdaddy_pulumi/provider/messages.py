@@ -32,7 +32,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.execution import Outcome
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import counted, lines, listed
-from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, entry_key
+from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, entry_key, named
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
@@ -131,7 +131,7 @@ def several_failed(reasons: Mapping[str, str], what: str) -> str:
 
 def protected(lost: Mapping[str, HeldAccount]) -> str:
     """The message for accounts that a protected fleet would lose, by key."""
-    names = [f"{entry_key(key)} ({one.account_id}, {one.nickname!r})" for key, one in lost.items()]
+    names = [named(key, one) for key, one in lost.items()]
     replaced = [one.account_id for key, one in lost.items() if REPLACED in key]
     keep = (
         f"To keep what was replaced, add an entry with adopt={replaced[0]!r}"

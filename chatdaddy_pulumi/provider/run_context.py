@@ -26,7 +26,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     Ownership,
     Ref,
     SavedHolder,
-    entry_key,
+    named,
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted, assign
 from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
@@ -568,7 +568,7 @@ class RunContext:
         if not stay:
             return
         lost = [
-            f"{entry_key(ref.key)} ({one.account_id}, {one.nickname!r})"
+            named(ref.key, one)
             for ref, one in sorted(held.items())
             if ref not in stay and not self._may_stay(ref, one.account_id)
         ]
