@@ -21,9 +21,8 @@ setup:  ## make .venv/ with the command in .venv/bin/
 demo: setup  ## buy, change and remove accounts on an emulated ChatDaddy, and watch it
 	@$(BIN)/python scripts/demo.py
 
-test: setup  ## all tests except the stories, and how much the quick ones cover
-	$(BIN)/pytest -n $(WORKERS) -m "not stories" --cov --cov-report=
-	@$(BIN)/python scripts/covered.py
+test: setup  ## all tests except the stories
+	$(BIN)/pytest -n $(WORKERS) -m "not stories"
 
 stories: setup  ## the ordinary life of whole stacks, on the real engine if it is there
 	$(BIN)/pytest -n $(WORKERS) -m stories
@@ -51,7 +50,7 @@ lowest: setup  ## the quick tests with the oldest dependencies that pyproject.to
 	$(LOWEST)/pytest -n $(WORKERS) -p no:cacheprovider -m "$(QUICK) and not locked"
 
 coverage: setup  ## the quick tests, and which lines they run
-	COVERAGE_PATCH=subprocess $(BIN)/pytest -n $(WORKERS) -m "$(QUICK)" --cov --cov-report=term --cov-report=xml:.coverage/coverage.xml
+	$(BIN)/pytest -n $(WORKERS) -m "$(QUICK)" --cov --cov-report=term --cov-report=xml:.coverage/coverage.xml
 
 dist: setup  ## build the distributions, with nothing but what the lock has installed
 	rm -rf dist

@@ -28,7 +28,7 @@ class Sizes:
 
     @classmethod
     def quick(cls) -> Sizes:
-        return cls(processor=100, storm=40, many=100, thousand=100, single=10)
+        return cls(processor=50, storm=20, many=50, thousand=50, single=5)
 
 
 #: The rate limit of the API in the throttling measurement, in calls a second.

@@ -20,13 +20,6 @@ settings.register_profile("same", settings.get_profile("random"), derandomize=Tr
 settings.load_profile("same")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure the coverage of quick tests only: of the others, it would take minutes."""
-    for item in items:
-        if any(map(item.get_closest_marker, ("slow", "real_engine", "stories"))):
-            item.add_marker("no_cover")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hosts find the files of earlier runs in the temporary folder: only this session's here."""

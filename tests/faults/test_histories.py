@@ -18,7 +18,6 @@ pytestmark = pytest.mark.slow
 PLANS = [
     Plan(seed=24, kills=2, troubles=(2,), fleets=False, small=True),
     Plan(seed=22, kills=2, troubles=(2,), stacks=2, small=True),
-    Plan(seed=21, kills=2, troubles=(2,), small=True),
 ]
 
 
