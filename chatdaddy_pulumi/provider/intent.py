@@ -156,7 +156,8 @@ class IntentProvider:
         """Whether the outputs lack a resource that can't be noted, or an order that no entry has:
         its removal gets nothing else."""
         context = self._host.context
-        saved = StoredIntent.load(outputs)
+        holders = {one.ref.holder for one in context.suspected}
+        saved = StoredIntent.load(outputs, lambda holder: holder not in holders)
         if not saved.unnoted.covers(context.unnoted):
             return True
         for order_id, order in context.suspected.items():

@@ -38,8 +38,8 @@ from chatdaddy_pulumi.provider.state import (
     ORDERS,
     StoredIntent,
     by_ref,
+    last_noted,
     read_orders,
-    write_orders,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -144,28 +144,30 @@ class _SavedIntent:
         self._context = host.context
         self._saved = host.context.run.saved
         self._slowest_s = host.settings.options().slowest_purchase_s
-        outputs = self._saved.get(urn) or {}
-        state = StoredIntent.load(outputs)
-        if olds is None:
-            noted_at = max((note.at for note in state.notes.values()), default=0.0)
-            olds = {RUN_AT: noted_at, ORDERS: write_orders(state.orders)}
+        self._outputs = self._saved.get(urn) or {}
         #: The orders that the last run may have sent, since this machine does not know.
         self.guessed: set[OrderId] = set()
         #: Until when the last run lived at least, by what it has saved.
         self.lived_until = 0.0
-        self._orders = saved_orders(olds)
         mark = self._saved.get(urn.replace(f"::{INTENT_TYPE}::", f"::{MARK_TYPE}::"))
-        self._last = _LastRun.read(olds, mark, host)
+        said_last = {RUN_AT: last_noted(self._outputs)} if olds is None else olds
+        self._last = _LastRun.read(said_last, mark, host)
+        # There may be tens of thousands of notes, and few are needed.
+        state = StoredIntent.load(self._outputs, self._outcome_is_known)
         #: Its notes, without those of resources that have saved their outcomes.
-        self.notes = StoredIntent.load(outputs, self._outcome_is_known).notes
+        self.notes = state.notes
+        self._orders = state.orders if olds is None else saved_orders(olds)
         self._unnoted_before = state.unnoted
         # Another provider's intent does not say which of its runs had which resources.
-        said = _text(olds.get(BUYING))
+        said = _text(said_last.get(BUYING))
         self._buying = state.unnoted.buying if said is None else by_ref(json.loads(said))
         self.team = state.team
-        self.noted = {(ref, note.at) for ref, note in state.notes.items()}
-        self.noted |= {(one.ref, order.note.at) for one, order in state.orders.items()}
         self.provider = short_name(urn).removeprefix(INTENT).removeprefix("-")
+
+    @cached_property
+    def noted(self) -> set[tuple[Ref, float]]:
+        """The entries that it names, with the times of their notes."""
+        return {(ref, note.at) for ref, note in StoredIntent.load(self._outputs).entries}
 
     def _outcome_is_known(self, holder: str) -> bool:
         """Whether a resource's state has the outcomes of all its purchases in the last run."""

@@ -363,20 +363,23 @@ class RunFile(Claims):
         Raises:
             ValueError: the file is damaged, as by a full disk. Then it is not known what was sent.
         """
-        found: dict[Ref, Sent] = {}
-        # One call for all lines, since there may be tens of thousands.
+        found: dict[tuple[str, str], tuple[float, str, Any]] = {}
+        # One call for all lines, and objects only of the last ones: there may be tens of thousands.
         lines = self._begun_path.read_text("utf-8").removesuffix("\n").replace("\n", ",")
         try:
             for what, holder, key, at, more in json.loads(f"[{lines}]"):
-                ref = Ref(holder, key)
-                before = found.pop(ref, Sent(at))
-                if what == "=":
-                    found[ref] = before._replace(at=at, account_id=more)
-                elif what == "+":
-                    found[ref] = Sent(at, "", None if more is None else _note(*more))
+                if what == "+":
+                    found[holder, key] = at, "", more
+                elif what == "=":
+                    found[holder, key] = at, more, found.get((holder, key), (0.0, "", None))[2]
+                else:
+                    found.pop((holder, key), None)
+            return {
+                Ref(*entry): Sent(at, account_id, None if note is None else _note(*note))
+                for entry, (at, account_id, note) in found.items()
+            }
         except TypeError as error:
             raise ValueError(f"{self._begun_path} has a line of another form") from error
-        return found
 
 
 def _note(identity: list[str], *facts: Any) -> Note:

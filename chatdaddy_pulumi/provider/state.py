@@ -456,7 +456,7 @@ class StoredIntent:
         """From the outputs, without the notes of holders that `skip` names by their URN."""
         found: dict[Ref, Note] = {}
         secrets = ALL_SECRET if plain(outputs.get("buys")) == "secret" else ()
-        for group in json.loads(plain(outputs.get("__notes")) or "[]"):
+        for group in _note_groups(outputs):
             if skip(group["holder"]):
                 continue
             before = group.get("before", {})
@@ -518,6 +518,15 @@ class StoredIntent:
             **({"__unnoted": to_json(late)} if unnoted.buying or unnoted.open else {}),
             "__version": VERSION,
         }
+
+
+def _note_groups(outputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list(json.loads(plain(outputs.get("__notes")) or "[]"))
+
+
+def last_noted(outputs: Mapping[str, Any]) -> float:
+    """When an intent has noted something last; 0 if it has not."""
+    return float(max((group["at"] for group in _note_groups(outputs)), default=0))
 
 
 def by_holder(found: Mapping[Ref, T]) -> dict[str, dict[str, T]]:

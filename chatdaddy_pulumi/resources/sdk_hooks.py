@@ -7,6 +7,7 @@ They name the versions of the SDK that they were run with.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import os
 import socket
@@ -286,6 +287,8 @@ def fast_start() -> Iterator[None]:
         yield
         return
     gc.set_threshold(*_COLLECTIONS)
+    # At its end, Python would look through all accounts for cycles, and the engine would wait.
+    atexit.register(gc.freeze)
     # httpx imports its command, with rich and pygments, unless that module can't be imported.
     command = "httpx._main"
     hidden = command not in sys.modules
