@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.simulation.program import Block, Program, ProviderBlock
+from tests.simulation.program import Block, Program, ProviderBlock, Wish
 
 _IMPORTS = ["import pulumi", "import chatdaddy_pulumi as chatdaddy"]
 
@@ -26,7 +26,10 @@ def source(program: Program) -> str:
     ignored = any(block.ignore_changes and block.kind == "fleet" for block in program.blocks)
     lines = [_IGNORING] if ignored else []
     lines += [_provider(provider) for provider in program.providers]
-    lines += [_block(block) for block in program.blocks]
+    sources = {name for block in program.blocks for name in program.sources(block)}
+    for block in sorted(program.blocks, key=lambda one: one.name not in sources):
+        made = f"{_source(block.name)} = " if block.name in sources else ""
+        lines.append(made + _block(block, program))
     return "\n".join([*_IMPORTS, *lines]) + "\n"
 
 
@@ -50,11 +53,32 @@ def _variable(provider: str) -> str:
     return f"provider_{provider}"
 
 
-def _block(block: Block) -> str:
+def _source(account: str) -> str:
+    return f"account_{account}"
+
+
+class _Code(str):
+    """An expression of the program."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _entry(program: Program, block: Block, key: str) -> dict[str, Any]:
+    entry = block.entries[key]
+    made_from = program.source(entry)
+    if made_from is None:
+        return entry.given()
+    nickname = Wish(block, key, entry).nickname
+    code = f"{_source(made_from.name)}.account_id.apply(lambda _: {nickname!r})"
+    return entry.given() | {"nickname": _Code(code)}
+
+
+def _block(block: Block, program: Program) -> str:
     options = _options(block)
     if block.kind == "account":
-        return _call("Account", block.name, block.entries[""].given(), options)
-    entries = {key: entry.given() for key, entry in block.entries.items()}
+        return _call("Account", block.name, _entry(program, block, ""), options)
+    entries = {key: _entry(program, block, key) for key in block.entries}
     said = {"accounts": entries, "on_delete": block.on_delete, "existing": block.existing}
     limits = block.limits or None
     return _call("AccountFleet", block.name, {**said, "limits": limits}, options)
