@@ -19,6 +19,7 @@ from chatdaddy_pulumi.enums import Existing
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
     CannotAdopt,
+    Leaves,
     LifecycleError,
     Missing,
     NotDone,
@@ -54,6 +55,8 @@ class Buy:
     """Buy an account. The accounts `known_ids` have the nickname already."""
 
     known_ids: tuple[str, ...] = ()
+    #: An account of the nickname and type that was deleted, and that ``adopt`` still brings back.
+    deleted_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -451,15 +454,51 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
     return TakeOver(account, Reason.ADOPTED, facts.ownership.source_of(account_id))
 
 
+def refuse_leaving(
+    ownership: Ownership, named: Iterable[ObservedAccount], identity: Identity, existing: str | None
+) -> None:
+    """Refuse to buy if an account of the stack leaves that has the entry's nickname by now.
+
+    The state has another nickname, since it was renamed by hand, or by a run that was interrupted.
+    So it is not carried over, and would be removed.
+
+    `named`: the accounts of the nickname, as ChatDaddy shows them.
+
+    Raises:
+        Leaves: with the account, and what to do.
+    """
+    if existing == Existing.ALLOW.value:
+        return
+    for one in named:
+        source = ownership.leaves_for_good(one.account_id)
+        if source is not None and one.live and one.type in (None, identity.type):
+            raise Leaves(
+                f"nothing was bought for {one.nickname!r}: {one.account_id} has that nickname at "
+                f"ChatDaddy by now, the state does not say so, and its entry {source.label} "
+                "leaves. If it is the same account, run `pulumi up --refresh`, which carries it "
+                f"over. If it is not, remove {source.label} in one run, and add the new entry in "
+                "the next"
+            )
+
+
 def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
+    refuse_leaving(facts.ownership, named, spec.identity, spec.existing.value)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = _strangers(facts, ref, spec)
     elsewhere = _kept_elsewhere(facts, ref, spec)
     if elsewhere and spec.existing is not Existing.ALLOW:
         raise AlreadyThere(_doubled(spec, elsewhere))
     if not strangers or spec.existing is Existing.ALLOW:
-        return Buy(ids)
+        deleted = [
+            one.account_id
+            for one in named
+            if one.deleted_at is not None
+            and not one.archived
+            and one.type in (None, spec.arguments.type.value)
+            and is_free(facts, one.account_id)
+        ]
+        return Buy(ids, max(deleted, default=""))
     if spec.existing is Existing.FAIL:
         raise AlreadyThere(_taken(spec, strangers))
     if len(strangers) == 1 and strangers[0].type == spec.arguments.type.value:

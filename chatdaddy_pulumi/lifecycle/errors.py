@@ -28,6 +28,10 @@ class AlreadyThere(LifecycleError):
     """An account has the nickname, and the entry may neither take it over nor buy another."""
 
 
+class Leaves(AlreadyThere):
+    """The account is there, and belongs to an entry of the stack that leaves."""
+
+
 class CannotAdopt(LifecycleError):
     """The account to take over does not exist, has another type, or belongs to another entry."""
 

@@ -25,7 +25,8 @@ class HeldAccount(NamedTuple):
     #: ``assignees``; ``deleted``: it is in its 24 hours of grace; ``missing``: the time (seconds
     #: since 1970) since which no listing shows it, although nothing proves that it is gone.
     drift: Mapping[str, Any] | None = None
-    #: The nickname that the program gives, if it ignores changes of it, and it is another.
+    #: The nickname that the program gives, if it is another: it ignores changes of it, or the last
+    #: change has failed.
     own_nickname: str = ""
 
     @classmethod
@@ -55,6 +56,10 @@ class HeldAccount(NamedTuple):
         names = (self.nickname, _stored(self.nickname), seen, self.own_nickname)
         return {identity_of(one, self.arguments.type.value) for one in names if one}
 
+    def asked_to_be(self, nickname: str) -> HeldAccount:
+        """A copy of which the program gives this nickname."""
+        return self._replace(own_nickname="" if same(self.nickname, nickname) else nickname)
+
     @property
     def tier(self) -> str | None:
         """The tier that it has, whatever was asked for."""
@@ -82,6 +87,8 @@ class HeldAccount(NamedTuple):
         """What it has, or an earlier run asked for, and its entry does not ask for. None: there is
         no entry."""
         own, seen = self.arguments, list((self.drift or {}).values())
+        if self.own_nickname:
+            seen.append(self.own_nickname)
         if spec is None:
             return [self.nickname, own.settings, own.assignees, *seen]
         asked = spec.arguments

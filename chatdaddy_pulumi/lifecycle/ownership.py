@@ -282,8 +282,9 @@ class Ownership:
 
     @cached_property
     def _fitting(self) -> dict[Ref, list[Holding]]:
-        """The leaving accounts that may belong to an entry without an account: by its aliases, or
-        by type and a nickname that was asked for or seen."""
+        """The leaving accounts that may belong to an entry without an account: by its aliases in
+        its resource; by type and a nickname that was asked for or seen; or by its aliases as keys
+        and names in other resources."""
         found: dict[Ref, list[Holding]] = {}
         adopted = {entry.adopt for _, entry in self._arriving if entry.adopt}
         # Several entries may list one account.
@@ -307,6 +308,17 @@ class Ownership:
         for ref, entry in arriving:
             if ref not in found and entry.identity is not None and entry.identity in alike:
                 found[ref] = list(alike[entry.identity].values())
+        used |= {one.account_id for accounts in found.values() for one in accounts}
+        elsewhere: dict[str, list[Holding]] = {}
+        for one in by_ref.values():
+            if one.account_id not in used:
+                name = entry_key(one.ref.key) or short_name(one.ref.holder)
+                elsewhere.setdefault(name, []).append(one)
+        for ref, entry in arriving:
+            fits = [one for alias in entry.aliases for one in elsewhere.get(alias, ())]
+            fits = [one for one in fits if entry.type in (None, one.type)]
+            if fits and ref not in found:
+                found[ref] = fits
         return found
 
     @cached_property
@@ -318,6 +330,11 @@ class Ownership:
         """The entry that the account leaves; None if it does not leave."""
         leaving = self._leaving_by_id.get(account_id)
         return None if leaving is None else leaving.ref
+
+    def leaves_for_good(self, account_id: str) -> Ref | None:
+        """The entry that the account leaves, if no other one takes it over; None otherwise."""
+        goes_on = (self.moved, self.contested, self._adopts)
+        return None if any(account_id in one for one in goes_on) else self.source_of(account_id)
 
     @cached_property
     def _unknown(self) -> list[_Unknown]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from chatdaddy_pulumi.enums import OnDelete, milder
@@ -19,6 +20,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     refuse_unclear,
 )
 from chatdaddy_pulumi.lifecycle.errors import (
+    Leaves,
     LifecycleError,
     NotDone,
     OutcomeUnknown,
@@ -312,6 +314,9 @@ class FleetProvider:
         def approve(decisions: Decisions) -> None:
             compared.check_removals()
             compared.check_purchases(decisions)
+            for error in decisions.refused.values():
+                if isinstance(error, Leaves):
+                    raise error
 
         context.replaced |= {Ref(urn, key) for key in todo.replace}
         try:
@@ -331,8 +336,12 @@ class FleetProvider:
             if were_secrets & texts_of(_beyond(outcome.held, reading.specs)):
                 # What was declared as a secret, here or elsewhere, stays one.
                 inputs["__secrets"] = state.inputs.get("__secrets") or ["accounts"]
+        held = {
+            key: one if key in failed or not one.own_nickname else one._replace(own_nickname="")
+            for key, one in outcome.held.items()
+        }
         now = StoredFleet(
-            held=outcome.held,
+            held=held,
             failed=failed,
             orders=compared.orders(outcome),
             **self._host.worked(state),
@@ -481,7 +490,12 @@ class _Comparison:
         own = self.context.ownership
         held = {k: one for k, one in self.state.held.items() if self._lists(k, one)}
         todo = plan(held, self.reading.specs, self._moved())
-        todo = _with_removal(todo, self.reading.usual.on_delete)
+        ways = {
+            key: self.reading.specs[entry_key(key)].arguments.on_delete
+            for key in todo.remove
+            if entry_key(key) in self.reading.specs
+        }
+        todo = _with_removal(todo, self.reading.usual.on_delete, ways)
         declared = self.context.declared(self.urn)
         if declared is not None and declared.retain:
             todo = _with_removal(todo, OnDelete.RETAIN, replaced=OnDelete.RETAIN)
@@ -575,12 +589,19 @@ class _Comparison:
         return found
 
 
-def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None = None) -> Plan:
+def _with_removal(
+    todo: Plan,
+    on_delete: OnDelete,
+    ways: Mapping[str, OnDelete] = MappingProxyType({}),
+    *,
+    replaced: OnDelete | None = None,
+) -> Plan:
     """If `on_delete` changes together with the removal, use the one that destroys less.
 
     Args:
         todo: The plan.
         on_delete: The new way for what is removed.
+        ways: The same for accounts whose entries stay, by key: they were replaced.
         replaced: The new way for what is replaced; if it is None, the new account's own.
     """
 
@@ -589,7 +610,7 @@ def _with_removal(todo: Plan, on_delete: OnDelete, *, replaced: OnDelete | None 
 
     return replace(
         todo,
-        remove={key: mild(held, on_delete) for key, held in todo.remove.items()},
+        remove={key: mild(held, ways.get(key, on_delete)) for key, held in todo.remove.items()},
         replace={
             key: (mild(held, replaced or spec.arguments.on_delete), spec)
             for key, (held, spec) in todo.replace.items()

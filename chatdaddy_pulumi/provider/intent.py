@@ -21,6 +21,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     is_free,
     look_for_orders,
     recovered_now,
+    refuse_leaving,
     refuse_unclear,
 )
 from chatdaddy_pulumi.lifecycle.errors import NotDone, not_done
@@ -205,7 +206,9 @@ class IntentProvider:
             identity = entry.identity
             assert identity is not None
             own = context.ownership.account_of(entry.ref)
-            before = {account.account_id for account in view.named(identity.nickname)}
+            named = view.named(identity.nickname)
+            refuse_leaving(context.ownership, named, identity, entry.said.existing)
+            before = {account.account_id for account in named}
             before |= {own.account_id} if own is not None else set()
             order = context.awaited.get(entry.ref)
             before |= {order.bought} if order is not None and order.bought else set()

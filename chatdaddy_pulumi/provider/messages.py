@@ -20,7 +20,7 @@ from chatdaddy_pulumi.client import (
 )
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, Reason, TakeOver
+from chatdaddy_pulumi.lifecycle.decisions import Buy, Decisions, Reason, TakeOver
 from chatdaddy_pulumi.lifecycle.errors import (
     LifecycleError,
     NotNoted,
@@ -181,7 +181,15 @@ def _purchases(plan: Plan, decisions: Decisions, prices: Prices, holder: str) ->
     }
     if not bought:
         return ""
-    return f"+ {listed(sorted(bought))} ({len(bought):,} bought, {cost(bought.values(), prices)})"
+    told = f"+ {listed(sorted(bought))} ({len(bought):,} bought, {cost(bought.values(), prices)}"
+    deleted = [
+        f"{ref.key or 'it'}: {one.deleted_id}"
+        for ref, one in sorted(decisions.made.items())
+        if ref.key in bought and isinstance(one, Buy) and one.deleted_id
+    ]
+    if deleted:
+        told += f"; adopt brings back instead what was deleted: {listed(deleted)}"
+    return f"{told})"
 
 
 def _take_overs(decisions: Decisions, holder: str) -> Iterable[str]:
@@ -291,15 +299,21 @@ def _month(tier: str | None, prices: Prices) -> float | None:
 
 
 def rename_hint(plan: Plan, decisions: Decisions) -> str:
-    """A hint if a removed entry and a new one may be the same account under a new key."""
+    """A hint if removed entries and new ones may be the same accounts under new keys."""
     bought = [
         ref.key
         for ref in decisions.purchases
         if ref.key in plan.acquire and plan.acquire[ref.key].nickname == ref.key
     ]
     gone = [key for key, held in plan.remove.items() if held.nickname == key]
-    if len(bought) != 1 or len(gone) != 1:
+    if not bought or len(bought) != len(gone):
         return ""
+    if len(bought) > 1:
+        return (
+            f"{listed(gone)} are removed and {listed(bought)} are bought. If these are the same "
+            "accounts under new keys, set aliases: [the old key] in each new entry: then they are "
+            "carried over"
+        )
     return (
         f"{gone[0]} is removed and {bought[0]} is bought. If {bought[0]} is {gone[0]} under a new "
         f"key, set aliases: [{gone[0]}] in the entry {bought[0]}: then the account is carried over"

@@ -365,6 +365,7 @@ class StoredFleet:
             own = [one.arguments.settings, one.arguments.assignees]
             seen = [drift.get("settings"), drift.get("assignees")]
             nicknames = [one.nickname, drift.get("nickname")] if one.nickname != key else []
+            nicknames.append(one.own_nickname or None)
             ordered = entries.get(key)
             entries[key] = {"nicknames": [*nicknames, ordered], "own": own, "seen": seen}
             shared += seen
@@ -412,18 +413,23 @@ def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
         number = arguments.setdefault(asked.text, len(arguments))
         lines.append(write_line(account_id, state, number, key, nickname))
     drift = {key: held[key].drift for key in sorted(held) if held[key].drift}
+    asked_names = {key: held[key].own_nickname for key in sorted(held) if held[key].own_nickname}
     return {
         "__held": "\n".join(lines),
         "__terms": list(arguments),
         **({"__drift": to_json(drift)} if drift else {}),
+        **({"__asked": to_json(asked_names)} if asked_names else {}),
     }
 
 
 def _read_held(outputs: Mapping[str, Any]) -> dict[str, HeldAccount]:
     arguments = [Arguments.read(text) for text in outputs.get("__terms") or []]
     drift = json.loads(outputs.get("__drift") or "{}")
+    asked = json.loads(outputs.get("__asked") or "{}")
     return {
-        key: HeldAccount(account_id, nickname, arguments[number], state, drift.get(key))
+        key: HeldAccount(
+            account_id, nickname, arguments[number], state, drift.get(key), asked.get(key, "")
+        )
         for account_id, state, number, key, nickname in read_lines(outputs.get("__held"))
     }
 
