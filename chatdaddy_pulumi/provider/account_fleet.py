@@ -273,7 +273,7 @@ class FleetProvider:
             away = {key: to for key, to in compared.away.items() if key in todo.remove}
             told = messages.summary(todo, decisions, prices, urn, away)
             self._host.log(told, urn=row)
-            hint = messages.rename_hint(todo, decisions)
+            hint = messages.rename_hint(todo, decisions, away)
             if hint:
                 self._host.warn(hint, row)
             leaving = {entry_key(key): one for key, one in todo.remove.items() if key not in away}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.execution import Outcome
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import counted, lines, listed
-from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, entry_key, named
+from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, entry_key, is_leftover, named
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
@@ -298,14 +298,13 @@ def _month(tier: str | None, prices: Prices) -> float | None:
     return None if a_day is None else a_day * _DAYS_A_MONTH
 
 
-def rename_hint(plan: Plan, decisions: Decisions) -> str:
-    """A hint if removed entries and new ones may be the same accounts under new keys."""
-    bought = [
-        ref.key
-        for ref in decisions.purchases
-        if ref.key in plan.acquire and plan.acquire[ref.key].nickname == ref.key
-    ]
-    gone = [key for key, held in plan.remove.items() if held.nickname == key]
+def rename_hint(plan: Plan, decisions: Decisions, away: Collection[str] = ()) -> str:
+    """A hint if removed entries and new ones may be the same accounts under new keys.
+
+    `away`: the keys of accounts that another entry has, or takes over.
+    """
+    bought = [ref.key for ref in decisions.purchases if ref.key in plan.acquire]
+    gone = [key for key in plan.remove if key not in away and not is_leftover(key)]
     if not bought or len(bought) != len(gone):
         return ""
     if len(bought) > 1:

@@ -229,3 +229,14 @@ def test_a_revert_of_several_renames_is_hinted_at(team: Team, stack: Stack) -> N
     assert team.purchases == 2
     stack.preview(before)
     assert any("set aliases: [the old key]" in line for line in stack.lines.kept)
+
+
+@pytest.mark.parametrize("how", ["key", "moved elsewhere"])
+def test_a_key_and_its_nickname_that_change_at_once_are_hinted_at(stack: Stack, how: str) -> None:
+    """But not if the account that leaves goes to another entry."""
+    stack.up(BEFORE)
+    program = dict(RENAMED["key"])
+    if how == "moved elsewhere":
+        program["c1"] = account(nickname="Acorn")
+    stack.preview(program)
+    assert any("set aliases: [c1]" in line for line in stack.lines.kept) is (how == "key")
