@@ -9,7 +9,8 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
+from functools import lru_cache
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatdaddy_pulumi.client.text import visible
@@ -303,7 +304,7 @@ def _read_order(said: Mapping[str, Any], secrets: Iterable[str] | None = None) -
 class StoredFleet:
     """The stored properties of an `AccountFleet`."""
 
-    held: dict[str, HeldAccount] = field(default_factory=dict)
+    held: Mapping[str, HeldAccount] = field(default_factory=dict)
     #: By key, why the last run could not make the account as it is wanted.
     failed: dict[str, str] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
@@ -422,16 +423,27 @@ def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
     }
 
 
-def _read_held(outputs: Mapping[str, Any]) -> dict[str, HeldAccount]:
-    arguments = [Arguments.read(text) for text in outputs.get("__terms") or []]
-    drift = json.loads(outputs.get("__drift") or "{}")
-    asked = json.loads(outputs.get("__asked") or "{}")
-    return {
+def _read_held(outputs: Mapping[str, Any]) -> Mapping[str, HeldAccount]:
+    drift, asked = outputs.get("__drift") or "{}", outputs.get("__asked") or "{}"
+    return _parse_held(
+        outputs.get("__held") or "", (*(outputs.get("__terms") or ()),), drift, asked
+    )
+
+
+# A run reads what a fleet holds several times, and there may be tens of thousands of accounts.
+@lru_cache(maxsize=2)
+def _parse_held(
+    text: str, written: tuple[str, ...], drift: str, asked: str
+) -> Mapping[str, HeldAccount]:
+    arguments = [Arguments.read(one) for one in written]
+    drifts, names = json.loads(drift), json.loads(asked)
+    found = {
         key: HeldAccount(
-            account_id, nickname, arguments[number], state, drift.get(key), asked.get(key, "")
+            *(account_id, nickname, arguments[number], state), drifts.get(key), names.get(key, "")
         )
-        for account_id, state, number, key, nickname in read_lines(outputs.get("__held"))
+        for account_id, state, number, key, nickname in read_lines(text)
     }
+    return MappingProxyType(found)
 
 
 def first_account(outputs: Mapping[str, Any]) -> list[str]:
