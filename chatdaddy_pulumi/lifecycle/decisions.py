@@ -475,9 +475,9 @@ def refuse_leaving(
             raise Leaves(
                 f"nothing was bought for {one.nickname!r}: {one.account_id} has that nickname at "
                 f"ChatDaddy by now, the state does not say so, and its entry {source.label} "
-                "leaves. If it is the same account, run `pulumi up --refresh`, which carries it "
-                f"over. If it is not, remove {source.label} in one run, and add the new entry in "
-                "the next"
+                "leaves. If it is the same account, run `pulumi refresh` and then `pulumi up`, "
+                f"which carries it over. If it is not, remove {source.label} in one run, and add "
+                "the new entry in the next"
             )
 
 

@@ -1080,3 +1080,39 @@ def test_a_renamed_resource_keeps_an_account_that_a_person_renamed(case: Case) -
     case.up(account("bob", arguments))
     assert DELETE not in case.server.writes()
     assert live(case) == {"a": alice}
+
+
+@pytest.mark.parametrize("to", ["key", "account", "fleet"])
+def test_a_person_renames_an_account_and_the_program_follows(case: Case, to: str) -> None:
+    """The state has the old nickname, so nothing is done until a refresh has seen the new one."""
+    rest = {"c2": {"nickname": "Birch"}}
+    moved = {"acorn": {"nickname": "Acorn Ltd"}}
+    programs = {
+        "key": [fleet("a", moved | rest)],
+        "account": [fleet("a", rest), account("acorn", "nickname='Acorn Ltd'")],
+        "fleet": [fleet("a", rest), fleet("b", moved)],
+    }[to]
+    case.up(fleet("a", {"c1": {"nickname": "Acorn"}, **rest}))
+    acorn = live(case)["Acorn"]
+    case.server.call("PATCH", f"/im/accounts/{acorn}", json={"nickname": "Acorn Ltd"})
+    assert "`pulumi refresh`" in case.preview(*programs, fails=True)
+    assert "`pulumi refresh`" in case.up(fails=True)
+    assert case.server.writes() == {}
+    case.stack.refresh().ok()
+    case.up(*programs)
+    assert live(case)["Acorn Ltd"] == acorn
+    case.up()
+    settle(case, *programs)
+    assert len(live(case)) == 2
+
+
+def test_a_fleet_is_renamed_with_its_keys(case: Case) -> None:
+    case.up(fleet("customers", {"acorn": {}, "birch": {}}))
+    before = live(case)
+    renamed = fleet(
+        "customers-hk", {f"{name}-hk": {"aliases": [name]} for name in ("acorn", "birch")}
+    )
+    case.up(renamed)
+    assert case.server.writes() == {PATCH: 2}
+    assert live(case) == {f"{name}-hk": account_id for name, account_id in before.items()}
+    settle(case, renamed)

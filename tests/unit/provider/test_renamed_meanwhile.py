@@ -46,9 +46,9 @@ def refuse(_account_id: str) -> None:
 
 def refuses_until_refreshed(team: Team, stack: Stack, program: Program) -> None:
     live = team.live()
-    with pytest.raises(Refused, match="`pulumi up --refresh`"):
+    with pytest.raises(Refused, match="`pulumi refresh`"):
         stack.preview(program)
-    with pytest.raises(Failed, match="`pulumi up --refresh`"):
+    with pytest.raises(Failed, match="`pulumi refresh`"):
         stack.up(program)
     assert (team.live(), team.purchases) == (live, 2)
     stack.refresh()
