@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 from chatdaddy_pulumi.enums import OnDelete, milder
@@ -390,7 +389,7 @@ class FleetProvider:
             context.check_dropped(urn)
         new = context.on_delete(declared)
         if new is not None:
-            todo = _with_removal(todo, new)
+            todo = _with_removal(todo, lambda _: new)
         used = {one.arguments.on_delete for one in todo.remove.values()}
         # In a run of the program, another entry may be about to take a retained account over.
         if used - {OnDelete.RETAIN} or (used and context.run.number):
@@ -490,20 +489,20 @@ class _Comparison:
         own = self.context.ownership
         held = {k: one for k, one in self.state.held.items() if self._lists(k, one)}
         todo = plan(held, self.reading.specs, self._moved())
-        ways = {
-            key: self.reading.specs[entry_key(key)].arguments.on_delete
-            for key in todo.remove
-            if entry_key(key) in self.reading.specs
-        }
-        todo = _with_removal(todo, self.reading.usual.on_delete, ways)
+        todo = _with_removal(todo, self._on_delete)
         declared = self.context.declared(self.urn)
         if declared is not None and declared.retain:
-            todo = _with_removal(todo, OnDelete.RETAIN, replaced=OnDelete.RETAIN)
+            todo = _with_removal(todo, lambda _: OnDelete.RETAIN)
         removed = {
             key: one.removed_by(own.removal_of(one.account_id, one.arguments.on_delete))
             for key, one in todo.remove.items()
         }
         return replace(todo, remove=removed)
+
+    def _on_delete(self, key: str) -> OnDelete:
+        """How the program wants an account removed: its entry, if that stays, or else the fleet."""
+        spec = self.reading.specs.get(entry_key(key))
+        return self.reading.usual.on_delete if spec is None else spec.arguments.on_delete
 
     def _lists(self, key: str, held: HeldAccount) -> bool:
         """Whether the fleet still has the account. It forgets what it left to another entry, if
@@ -589,32 +588,19 @@ class _Comparison:
         return found
 
 
-def _with_removal(
-    todo: Plan,
-    on_delete: OnDelete,
-    ways: Mapping[str, OnDelete] = MappingProxyType({}),
-    *,
-    replaced: OnDelete | None = None,
-) -> Plan:
+def _with_removal(todo: Plan, new: Callable[[str], OnDelete]) -> Plan:
     """If `on_delete` changes together with the removal, use the one that destroys less.
 
-    Args:
-        todo: The plan.
-        on_delete: The new way for what is removed.
-        ways: The same for accounts whose entries stay, by key: they were replaced.
-        replaced: The new way for what is replaced; if it is None, the new account's own.
+    `new`: gives the new way, by key.
     """
 
-    def mild(held: HeldAccount, new: OnDelete) -> HeldAccount:
-        return held.removed_by(milder(held.arguments.on_delete, new))
+    def mild(key: str, held: HeldAccount) -> HeldAccount:
+        return held.removed_by(milder(held.arguments.on_delete, new(key)))
 
     return replace(
         todo,
-        remove={key: mild(held, ways.get(key, on_delete)) for key, held in todo.remove.items()},
-        replace={
-            key: (mild(held, replaced or spec.arguments.on_delete), spec)
-            for key, (held, spec) in todo.replace.items()
-        },
+        remove={key: mild(key, held) for key, held in todo.remove.items()},
+        replace={key: (mild(key, held), spec) for key, (held, spec) in todo.replace.items()},
     )
 
 
