@@ -123,6 +123,23 @@ class _Unknown(NamedTuple):
     adopts: bool = False
 
 
+def _by_alias_elsewhere(
+    entries: Mapping[Ref, DeclaredIdentity], leaving: Iterable[Holding]
+) -> dict[Ref, list[Holding]]:
+    """The leaving accounts whose keys, or names of an `Account`, are aliases of entries."""
+    by_name: dict[str, list[Holding]] = {}
+    for one in leaving:
+        name = entry_key(one.ref.key) or short_name(one.ref.holder)
+        by_name.setdefault(name, []).append(one)
+    found: dict[Ref, list[Holding]] = {}
+    for ref, entry in entries.items():
+        alike = [one for alias in entry.aliases for one in by_name.get(alias, ())]
+        fits = [one for one in alike if entry.type in (None, one.type)]
+        if fits:
+            found[ref] = fits
+    return found
+
+
 class DeclaredHolder(Protocol):
     """A resource that the program declares."""
 
@@ -308,17 +325,11 @@ class Ownership:
         for ref, entry in arriving:
             if ref not in found and entry.identity is not None and entry.identity in alike:
                 found[ref] = list(alike[entry.identity].values())
-        used |= {one.account_id for accounts in found.values() for one in accounts}
-        elsewhere: dict[str, list[Holding]] = {}
-        for one in by_ref.values():
-            if one.account_id not in used:
-                name = entry_key(one.ref.key) or short_name(one.ref.holder)
-                elsewhere.setdefault(name, []).append(one)
-        for ref, entry in arriving:
-            fits = [one for alias in entry.aliases for one in elsewhere.get(alias, ())]
-            fits = [one for one in fits if entry.type in (None, one.type)]
-            if fits and ref not in found:
-                found[ref] = fits
+        aliased = {ref: one for ref, one in arriving if one.aliases and ref not in found}
+        if aliased:
+            used |= {one.account_id for accounts in found.values() for one in accounts}
+            rest = [one for one in by_ref.values() if one.account_id not in used]
+            found |= _by_alias_elsewhere(aliased, rest)
         return found
 
     @cached_property
