@@ -629,10 +629,6 @@ async def _read_state(stack: str) -> Mapping[str, Any] | None:
     return None
 
 
-#: Values that can't have outputs in them.
-_SCALARS = (str, int, float, type(None))
-
-
 async def _saved_outputs(stack: str) -> dict[str, Any]:
     """The outputs of this package's resources in the stack's saved state, by URN."""
     answer = await _read_state(stack)
@@ -652,6 +648,10 @@ async def _saved_outputs(stack: str) -> dict[str, Any]:
 def _json(value: Any) -> Any:
     """Plain values, without what JSON can't represent."""
     return json.loads(json.dumps(value, default=lambda _: None))
+
+
+#: Values that can't have outputs in them.
+_SCALARS = (str, int, float, type(None))
 
 
 def _outputs_in(value: Any) -> Iterator[pulumi.Output[Any]]:
@@ -676,7 +676,7 @@ def _known(value: Any, outputs: Mapping[int, tuple[Any, bool]]) -> Any:
         return {str(key): _known(inner, outputs) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_known(inner, outputs) for inner in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if isinstance(value, _SCALARS):
         return getattr(value, "value", value)
     return UNKNOWN
 
