@@ -424,10 +424,9 @@ def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
 
 
 def _read_held(outputs: Mapping[str, Any]) -> Mapping[str, HeldAccount]:
+    written = tuple(outputs.get("__terms") or ())
     drift, asked = outputs.get("__drift") or "{}", outputs.get("__asked") or "{}"
-    return _parse_held(
-        outputs.get("__held") or "", (*(outputs.get("__terms") or ()),), drift, asked
-    )
+    return _parse_held(outputs.get("__held") or "", written, drift, asked)
 
 
 # A run reads what a fleet holds several times, and there may be tens of thousands of accounts.
