@@ -9,6 +9,7 @@ import pytest
 from chatdaddy_pulumi.client import BadRequest
 from tests.support.provider import (
     Failed,
+    Killed,
     Program,
     Refused,
     Stack,
@@ -18,6 +19,7 @@ from tests.support.provider import (
 from tests.support.team import Team
 
 BEFORE: Program = {"a": fleet({"c1": {"nickname": "Acorn"}, "c2": {"nickname": "Birch"}})}
+CHANGED: Program = {"a": fleet({"c1": {"nickname": "Acorn Ltd"}, "c2": {"nickname": "Birch"}})}
 #: The same accounts, if the first one is called Acorn Ltd.
 RENAMED: dict[str, Program] = {
     "key": {"a": fleet({"acorn": {"nickname": "Acorn Ltd"}, "c2": {"nickname": "Birch"}})},
@@ -40,8 +42,8 @@ RENAMED: dict[str, Program] = {
 }
 
 
-def refuse(_account_id: str) -> None:
-    raise BadRequest("not now", call="DELETE")
+def refuse(_what: object) -> None:
+    raise BadRequest("not now", call="PATCH")
 
 
 def refuses_until_refreshed(team: Team, stack: Stack, program: Program) -> None:
@@ -72,8 +74,15 @@ def test_a_person_renames_an_account_and_the_program_follows(
 @pytest.mark.parametrize("how", ["key", "account", "fleet"])
 def test_a_run_is_killed_after_it_renamed_an_account(team: Team, stack: Stack, how: str) -> None:
     stack.up(BEFORE)
-    (acorn,) = team.named("Acorn")
-    team.change(acorn, nickname="Acorn Ltd")  # the killed run has saved nothing
+
+    def kill(is_done: bool) -> None:
+        if is_done:
+            raise Killed
+
+    team.on_patch = kill
+    with pytest.raises(Killed):
+        stack.up(CHANGED)
+    team.on_patch = lambda _done: None
     refuses_until_refreshed(team, stack, RENAMED[how])
 
 
@@ -101,12 +110,8 @@ def test_the_change_of_a_nickname_failed_and_the_entry_is_renamed(
 ) -> None:
     stack.up(BEFORE)
     (acorn,) = team.named("Acorn")
-
-    def fail(_done: bool) -> None:
-        raise BadRequest("not now", call="PATCH")
-
-    team.on_patch = fail
-    stack.up({"a": fleet({"c1": {"nickname": "Acorn Ltd"}, "c2": {"nickname": "Birch"}})})
+    team.on_patch = refuse
+    stack.up(CHANGED)
     assert [*stack.failed("a")] == ["c1"]
     team.on_patch = lambda _done: None
     stack.up(RENAMED[how])
@@ -118,12 +123,8 @@ def test_the_change_of_a_nickname_failed_and_the_entry_is_renamed(
 
 def test_a_failed_change_that_is_reverted_is_forgotten(team: Team, stack: Stack) -> None:
     stack.up(BEFORE)
-
-    def fail(_done: bool) -> None:
-        raise BadRequest("not now", call="PATCH")
-
-    team.on_patch = fail
-    stack.up({"a": fleet({"c1": {"nickname": "Acorn Ltd"}, "c2": {"nickname": "Birch"}})})
+    team.on_patch = refuse
+    stack.up(CHANGED)
     team.on_patch = lambda _done: None
     assert "Acorn Ltd" in str(stack.saved)
     stack.up(BEFORE)
