@@ -262,14 +262,16 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             began_at=waiting.since,
             until=waiting.until,
         )
-    is_missing = waiting and waiting.bought and facts.view.get(waiting.bought) is None
-    if waiting is not None and is_missing and waiting.is_late(facts.clock()):
-        raise Missing(
+    if waiting is not None and waiting.bought and facts.view.get(waiting.bought) is None:
+        told = (
             f"nothing was bought for {spec.nickname!r}: no listing shows {waiting.bought}, which "
-            "an interrupted run has bought, but nothing proves that it is gone. The next run buys "
-            "another if it is still missing"
+            "an interrupted run has bought, but nothing proves that it is gone. "
         )
-    if waiting is not None and (waiting.idle or is_missing):
+        if waiting.is_late(facts.clock()):
+            raise Missing(f"{told}The next run buys another if it is still missing")
+        minutes = ceil((waiting.ends - facts.clock()) / 60)
+        raise NotDone(f"{told}Run it again in {minutes} min")
+    if waiting is not None and waiting.idle:
         raise NotDone(
             f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought its "
             "account, and that was not settled when this run began. Run it again"

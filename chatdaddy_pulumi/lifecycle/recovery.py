@@ -138,9 +138,14 @@ class Order(NamedTuple):
             return self
         return self._replace(note=self.note._replace(before=(*self.note.before, account_id)))
 
+    @property
+    def ends(self) -> float:
+        """When the time is over in which its account may appear, in seconds since 1970."""
+        return max(self.until, self.latest + LONGEST_RUN_S + CLOCKS_APART_S)
+
     def is_late(self, now: float) -> bool:
         """Whether the time in which its account may appear is over."""
-        return now > self.until and now - self.latest > LONGEST_RUN_S + CLOCKS_APART_S
+        return now > self.ends
 
     def merged(self, other: Order) -> Order:
         """Two records of orders for one entry, combined."""

@@ -355,15 +355,19 @@ class Person:
         )
 
     def _outcome_was_removed(self, ran: Ran) -> bool:
-        """Whether another machine has bought recently, and a run with targets has removed the
-        resource whose state had the outcome. The state is then as after a killed run.
+        """Whether a run with targets has removed the resource whose state had the outcome of a
+        recent purchase. The state is then as after a killed run.
+
+        The machine that bought knows the account, but not that it is gone.
         """
-        if "an earlier run may have bought it" not in ran.text:
+        missed = self._missed_purchases(ran)
+        is_unknown = "an earlier run may have bought it" in ran.text
+        if not missed and not is_unknown:
             return False
         recent = [
             other
             for other in self._runs.values()
-            if other.stack == ran.stack and ran.began_at - other.ended_at < _UNKNOWN_S
+            if other.stack == ran.stack and ran.began_at - other.ended_at < _NEVER_ARRIVED_S
         ]
         bought = {
             slot.account_id
@@ -378,7 +382,7 @@ class Person:
             for slot in other.before
             if slot.account_id not in {one.account_id for one in other.after}
         }
-        return bool(bought & removed)
+        return bool((bought | missed) & removed)
 
     def _ordered_at(self, account: Account) -> float:
         ran = self._runs.get(account.bought_by)
@@ -906,6 +910,8 @@ class Person:
             account = self._world.accounts[slot.account_id]
             if self._is_late(ran, account):
                 continue
+            if account.created_at > ran.began_at and account.bought_by.split()[0] != ran.stack:
+                continue  # another stack bought it meanwhile, and no answer told the two apart
             words, blocks = self._words(ran, account)
             if not said.announces("→", words, set()):
                 self._found(
