@@ -267,6 +267,8 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
             f"nothing was bought for {spec.nickname!r}: no listing shows {waiting.bought}, which "
             "an interrupted run has bought, but nothing proves that it is gone. "
         )
+        if not waiting.missing_since:  # ChatDaddy knew it by its ID when the run began
+            raise NotDone(f"{told}Run it again when it is listed")
         if waiting.is_late(facts.clock()):
             raise Missing(f"{told}The next run buys another if it is still missing")
         minutes = ceil((waiting.ends - facts.clock()) / 60)

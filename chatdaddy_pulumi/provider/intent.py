@@ -284,6 +284,8 @@ class _Found:
         self._login_types: dict[str, bool] = {}
         #: The orders that end in this run, since no account appeared for them.
         self._ended: dict[OrderId, Order] = {}
+        #: The accounts that ChatDaddy knows by their IDs, and that no listing shows.
+        self._there: set[str] = set()
 
     async def look(self) -> None:
         context = self._context
@@ -422,8 +424,12 @@ class _Found:
             account = await facts.client.accounts.look_up(order.bought)
             if account is not None:
                 view.add([account])
-            elif await is_there(facts.client, order.bought) is False:
+                continue
+            there = await is_there(facts.client, order.bought)
+            if there is False:
                 del orders[order_id]
+            elif there:
+                self._there.add(order.bought)
 
     def _may_wait(self, order_id: OrderId) -> bool:
         """Whether the order's entry is declared, holds nothing, and its nickname is not known."""
@@ -462,6 +468,7 @@ class _Found:
                 self._ended[order_id] = orders.pop(order_id)
             elif order.bought:
                 is_missing = facts.view.get(order.bought) is None
+                is_missing = is_missing and order.bought not in self._there
                 since = (order.missing_since or now) if is_missing else 0.0
                 orders[order_id] = order._replace(missing_since=since)
         self._settle_adopted(orders, facts)

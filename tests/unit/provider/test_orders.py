@@ -255,8 +255,9 @@ def test_a_purchase_that_listings_omit_is_not_made_again(team: Team, stack: Stac
         stack.up(allow({"a": {}, "b": {}}))
     (first,) = team.named("a")
     team.hidden.add(first)
+    team.access_is_told = False
     team.clock += 10 * MINUTE
-    with pytest.raises(Refused, match="interrupted run may have bought its account"):
+    with pytest.raises(Refused, match=r"no listing shows .* Run it again in 25 min"):
         stack.preview(wanted)
     team.clock += 40 * MINUTE
     stack.preview(wanted)  # only an update saves that it is missing
@@ -275,6 +276,7 @@ def test_a_purchase_that_listings_omit_again_and_again_is_made_again(
         stack.up(allow({"a": {}, "b": {}}))
     (first,) = team.named("a")
     team.hidden.add(first)
+    team.access_is_told = False
     team.clock += 40 * MINUTE
     stack.up(wanted)
     assert "The next run buys another if it is still missing" in stack.failed()["a"]
@@ -282,6 +284,26 @@ def test_a_purchase_that_listings_omit_again_and_again_is_made_again(
     stack.up(wanted)
     assert set(stack.ids()) == {"a"}
     assert first not in stack.all_ids()
+
+
+def test_a_purchase_that_listings_omit_and_chatdaddy_knows_by_its_id_is_not_made_again(
+    team: Team, stack: Stack
+) -> None:
+    wanted = allow({"a": {}})
+    with killed(team, after=1), pytest.raises(Killed):
+        stack.up(allow({"a": {}, "b": {}}))
+    (first,) = team.named("a")
+    team.hidden.add(first)
+    for _ in range(4):
+        team.clock += 40 * MINUTE
+        with pytest.raises(Refused, match="Run it again when it is listed"):
+            stack.preview(wanted)
+        stack.up(wanted)
+        assert "Run it again when it is listed" in stack.failed()["a"]
+    team.hidden.clear()
+    stack.up(wanted)
+    assert stack.ids() == {"a": first}
+    assert team.purchases == 2
 
 
 # --- orders whose entry changes
