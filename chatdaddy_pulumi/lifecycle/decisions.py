@@ -24,6 +24,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     Missing,
     NotDone,
     OutcomeUnknown,
+    not_done,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.ownership import Holding, Ownership, Ref
@@ -236,12 +237,22 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
         if account is not None:
             return TakeOver(account, Reason.CARRIED, carried.ref)
     unclear = facts.ownership.unclear(ref)
+    if len(unclear) == 1 and unclear[0].type != spec.arguments.type.value:
+        raise AlreadyThere(_retyped(spec, unclear[0]))
     if unclear:
         told = ", ".join(f"{one.account_id} ({one.ref.label})" for one in unclear)
         raise AlreadyThere(
             f"nothing was bought: several entries of nickname {spec.nickname!r} are removed or "
             f"added in this run, so it can't be told which account belongs to which: {told}. Set "
             f"adopt={unclear[0].account_id!r}, or change one entry in a run"
+        )
+    reused = facts.ownership.reused_alias(ref)
+    if reused is not None:
+        raise AlreadyThere(
+            f"nothing was bought for {spec.nickname!r}: its aliases name {reused.label}, which "
+            "stays and gets another nickname in this run, so it can't be told which of the two "
+            "keeps the account. Rename or move the entry in one run, and use its old key again in "
+            "the next"
         )
     if ref in recovered.accounts:
         return TakeOver(recovered.accounts[ref], Reason.RECOVERED)
@@ -485,6 +496,46 @@ def refuse_leaving(
             )
 
 
+async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> None:
+    """Refuse to remove accounts of a resource that other entries ask for, or may ask for, by
+    nicknames that the state does not have: the other side of `refuse_leaving`.
+
+    Raises:
+        Leaves: with the account, and what to do.
+        NotDone: the accounts can't be read.
+    """
+    ownership, run = facts.ownership, facts.run
+    leaving = {
+        account_id: source
+        for account_id in account_ids
+        if (source := ownership.leaves_for_good(account_id)) is not None
+    }
+    if not leaving or not ownership.may_lack:
+        return
+    with not_done("nothing is removed: the accounts can't be read"):
+        seen = await facts.listed(leaving)
+    for account_id, source in leaving.items():
+        account = seen.get(account_id)
+        if account is None or account.nickname is None or not account.live:
+            continue
+        known = ownership.identities_of(account_id)
+        identity = identity_of(account.nickname, next(iter(known)).type)
+        if identity in known:
+            continue
+        asks, taker = "asks for it", ownership.lacking.get(identity)
+        if taker is None and not run.preview:  # an update has waited for those that it can know
+            taker = ownership.may_ask_for(ref, account_id)
+            asks = "may ask for it, since its nickname is not known yet"
+        if taker is not None:
+            raise Leaves(
+                f"nothing is removed: {account_id} ({source.label}) has the nickname "
+                f"{account.nickname!r} at ChatDaddy by now, the state does not say so, and "
+                f"{taker.label} {asks}. If it is the same account, run `pulumi refresh` and then "
+                f"`pulumi up`, which carries it over. If it is not, remove {source.label} in one "
+                "run, and add the new entry in the next"
+            )
+
+
 def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
     refuse_leaving(facts.ownership, named, spec.identity, spec.existing.value)
@@ -550,6 +601,16 @@ def _kept_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
         for other in facts.ownership.staying.get(account.account_id, ())
         if other not in {ref, *may_leave} and facts.run.asks_for(other) in asked
     ]
+
+
+def _retyped(spec: AccountSpec, left: Holding) -> str:
+    """The message for an entry whose aliases name an account of another type elsewhere."""
+    return (
+        f"nothing was bought for {spec.nickname!r}: its aliases name {left.ref.label}, whose "
+        f"account {left.account_id} is of type {left.type!r}. Move it with type={left.type!r} in "
+        "one run, and change the type in the next; or leave the aliases out, to remove it and buy "
+        "another"
+    )
 
 
 def _doubled(spec: AccountSpec, others: list[Ref]) -> str:

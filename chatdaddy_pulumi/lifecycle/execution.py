@@ -350,8 +350,7 @@ class _Execution:
 
     async def _bring(self, key: str, held: HeldAccount, spec: AccountSpec) -> str:
         """Make a held account as it is wanted; return what was changed."""
-        # If the change fails, the entry may be renamed or moved next, with the new nickname.
-        self.outcome.held[key] = held.asked_to_be(spec.nickname)
+        self.outcome.held[key] = held
         changed = await verbs.change(self._facts, self._ref(key), spec, held)
         opened = spec.arguments.connect and not held.arguments.connect
         asked = _unopened(spec) if opened else spec.arguments

@@ -4,6 +4,7 @@ resources of a run share (`Claims`).
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Holding, Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent
-from chatdaddy_pulumi.lifecycle.team_view import TeamView
+from chatdaddy_pulumi.lifecycle.team_view import FEW, TeamView
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount
 
 #: Characters of the team's ID that an account's ID holds (the API's documentation).
 _TEAM_CHARACTERS = 21
@@ -260,6 +261,7 @@ class Facts:
     lookup_s: float = 30.0
     #: The maximum age of a listing for a refresh, in seconds.
     client_max_age_s: float = 60.0
+    _listed: Mapping[str, ObservedAccount] | None = None
 
     def __post_init__(self) -> None:
         self.learn()
@@ -272,6 +274,22 @@ class Facts:
     def claims(self) -> Claims:
         """The claims of the run's resources."""
         return self.run.claims
+
+    async def listed(self, account_ids: Collection[str]) -> Mapping[str, ObservedAccount]:
+        """The accounts as this run has listed them, or as they are now if few leave.
+
+        Raises:
+            ChatDaddyError: ChatDaddy could not be asked.
+        """
+        accounts = self.client.accounts
+        if len(self.ownership.leaving) <= FEW:
+            found = await asyncio.gather(*map(accounts.get, account_ids))
+            return {one.account_id: one for one in found if one is not None}
+        if self._listed is None:  # each removal would copy the cache that it has handed out
+            self._listed = await accounts.snapshot(
+                max_age=max(60.0, self.clock() - self.run.began_at)
+            )
+        return self._listed
 
     def is_held_elsewhere(self, ref: Ref, identity: Identity) -> Holding | None:
         """An account of that nickname and type, of a fleet whose entries are not known yet: it may

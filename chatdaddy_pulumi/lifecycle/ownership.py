@@ -134,9 +134,8 @@ def _by_alias_elsewhere(
     found: dict[Ref, list[Holding]] = {}
     for ref, entry in entries.items():
         alike = [one for alias in entry.aliases for one in by_name.get(alias, ())]
-        fits = [one for one in alike if entry.type in (None, one.type)]
-        if fits:
-            found[ref] = fits
+        if alike:
+            found[ref] = alike
     return found
 
 
@@ -290,9 +289,13 @@ class Ownership:
         unclear: dict[Ref, list[Holding]] = {}
         fitting = self._fitting
         claims = Counter(one.account_id for accounts in fitting.values() for one in accounts)
+        types = {ref: entry.type for ref, entry in self._arriving}
         for ref, accounts in fitting.items():
-            if len(accounts) == 1 and claims[accounts[0].account_id] == 1:
-                carried[ref] = accounts[0]
+            first, saved_urn = accounts[0], self._matching.saved_urns.get(ref.holder)
+            # In its own resource, one of another type is replaced: it stays until then.
+            fits = first.ref.holder == saved_urn or types[ref] in (None, first.type)
+            if len(accounts) == 1 and claims[first.account_id] == 1 and fits:
+                carried[ref] = first
             else:
                 unclear[ref] = accounts
         return carried, unclear
@@ -300,36 +303,45 @@ class Ownership:
     @cached_property
     def _fitting(self) -> dict[Ref, list[Holding]]:
         """The leaving accounts that may belong to an entry without an account: by its aliases in
-        its resource; by type and a nickname that was asked for or seen; or by its aliases as keys
-        and names in other resources."""
+        its resource; by type and a nickname that was asked for or seen; by its aliases as keys and
+        names in other resources; or else by its key, from which it was left to another resource."""
         found: dict[Ref, list[Holding]] = {}
         adopted = {entry.adopt for _, entry in self._arriving if entry.adopt}
         # Several entries may list one account.
         by_ref = {one.ref: one for one in self.leaving if one.account_id not in adopted}
         if not by_ref:
             return found
-        arriving = [(ref, entry) for ref, entry in self._arriving if not entry.adopt]
-        for ref, entry in arriving:
+        arriving = {ref: entry for ref, entry in self._arriving if not entry.adopt}
+
+        def here(ref: Ref, keys: Iterable[str]) -> list[Holding]:
             urn = self._matching.saved_urns.get(ref.holder, "")
-            # One of another type is replaced, so it stays until the new one is bought.
-            keys = (f"{ref.key}{LEFT}", *entry.aliases)
-            renamed = [by_ref[old] for key in keys if (old := Ref(urn, key)) in by_ref]
+            return [by_ref[old] for key in keys if (old := Ref(urn, key)) in by_ref]
+
+        def free() -> list[Holding]:
+            used = {one.account_id for accounts in found.values() for one in accounts}
+            return [one for one in by_ref.values() if one.account_id not in used]
+
+        for ref, entry in arriving.items():
+            renamed = here(ref, entry.aliases) if entry.aliases else []
             if renamed:
                 found[ref] = renamed
-        used = {one.account_id for accounts in found.values() for one in accounts}
+        rest = free()
         alike: dict[Identity, dict[str, Holding]] = {}
-        for one in by_ref.values():
-            if one.account_id not in used:
-                for identity in one.account.identities:
-                    alike.setdefault(identity, {})[one.account_id] = one
-        for ref, entry in arriving:
+        for one in rest:
+            for identity in one.account.identities:
+                alike.setdefault(identity, {})[one.account_id] = one
+        for ref, entry in arriving.items():
             if ref not in found and entry.identity is not None and entry.identity in alike:
                 found[ref] = list(alike[entry.identity].values())
-        aliased = {ref: one for ref, one in arriving if one.aliases and ref not in found}
+        aliased = {ref: one for ref, one in arriving.items() if one.aliases and ref not in found}
         if aliased:
-            used |= {one.account_id for accounts in found.values() for one in accounts}
-            rest = [one for one in by_ref.values() if one.account_id not in used]
-            found |= _by_alias_elsewhere(aliased, rest)
+            # An account that another entry asks for by its nickname is ambiguous then.
+            found |= _by_alias_elsewhere(aliased, rest) | _by_alias_elsewhere(aliased, free())
+        left = {one.account_id for one in free() if one.ref.key.endswith(LEFT)}
+        for ref in arriving if left else ():
+            own = here(ref, [f"{ref.key}{LEFT}"]) if ref not in found else []
+            if own and own[0].account_id in left:
+                found[ref] = own
         return found
 
     @cached_property
@@ -341,6 +353,10 @@ class Ownership:
         """The entry that the account leaves; None if it does not leave."""
         leaving = self._leaving_by_id.get(account_id)
         return None if leaving is None else leaving.ref
+
+    def identities_of(self, account_id: str) -> set[Identity]:
+        """The nicknames and types by which the state knows an account that leaves."""
+        return self._leaving_by_id[account_id].account.identities
 
     def leaves_for_good(self, account_id: str) -> Ref | None:
         """The entry that the account leaves, if no other one takes it over; None otherwise."""
@@ -378,14 +394,23 @@ class Ownership:
         An entry that has an account is waited for in one run only: it may come later than this one
         in each run.
         """
+        leaving = self._leaving_by_id.get(account_id)
+        waited = leaving is not None and leaving.ref.key.endswith(LEFT)
+        for one in self._may_take(ref, account_id):
+            if one.is_new or not waited:
+                yield one.ref
+
+    def may_ask_for(self, ref: Ref, account_id: str) -> Ref | None:
+        """The same, also if it was waited for before."""
+        return next((one.ref for one in self._may_take(ref, account_id)), None)
+
+    def _may_take(self, ref: Ref, account_id: str) -> Iterator[_Unknown]:
         leaving = self._leaving_by_id.get(account_id) if self._unknown else None
         if leaving is None:
             return
-        waited = leaving.ref.key.endswith(LEFT)
         for one in self._unknown:
-            fits = one.ref.holder != ref.holder and one.type in (None, leaving.type)
-            if fits and (one.is_new or not waited):
-                yield one.ref
+            if one.ref.holder != ref.holder and one.type in (None, leaving.type):
+                yield one
 
     def wanted_by(self, urns: Collection[str]) -> dict[str, Ref]:
         """The leaving accounts that the entries of resources take over, or whose nicknames they
@@ -487,23 +512,57 @@ class Ownership:
         return [one for one in self._adopts.get(account_id, ()) if one != ref]
 
     @cached_property
-    def _named(self) -> dict[tuple[str, Identity], list[tuple[Ref, DeclaredIdentity]]]:
-        found: dict[tuple[str, Identity], list[tuple[Ref, DeclaredIdentity]]] = {}
+    def _asking(self) -> dict[Identity, list[tuple[DeclaredHolder, Ref, DeclaredIdentity]]]:
+        """The entries of the program that ask for a nickname and type."""
+        found: dict[Identity, list[tuple[DeclaredHolder, Ref, DeclaredIdentity]]] = {}
         for declared in self._declared:
             for key, entry in (declared.entries or {}).items():
                 if entry.identity is not None:
-                    ref = Ref(declared.urn, key)
-                    name = declared.provider, entry.identity
-                    found.setdefault(name, []).append((ref, entry))
+                    one = declared, Ref(declared.urn, key), entry
+                    found.setdefault(entry.identity, []).append(one)
         return found
 
     def doubles(self, ref: Ref, provider: str, identity: Identity) -> list[Ref]:
         """Other entries of the program with the nickname and type, unless all say ``allow``."""
-        alike = self._named.get((provider, identity), [])
-        others = [one for one, _ in alike if one != ref]
-        if not others or all(entry.existing == "allow" for _, entry in alike):
+        alike = [one for one in self._asking.get(identity, ()) if one[0].provider == provider]
+        others = [other for _, other, _ in alike if other != ref]
+        if not others or all(entry.existing == "allow" for _, _, entry in alike):
             return []
         return others
+
+    @cached_property
+    def lacking(self) -> dict[Identity, Ref]:
+        """The nicknames and types for which an entry asks that holds no account which has them by
+        the saved state; without entries that say ``allow``."""
+        found: dict[Identity, Ref] = {}
+        for identity, asking in self._asking.items():
+            for _, ref, entry in asking:
+                own = self.account_of(ref)
+                if entry.existing != "allow" and (own is None or identity not in own.identities):
+                    found.setdefault(identity, ref)
+        return found
+
+    @property
+    def may_lack(self) -> bool:
+        """Whether entries ask for accounts that they do not hold, or may do so."""
+        return bool(self._unknown or self.lacking)
+
+    def reused_alias(self, ref: Ref) -> Ref | None:
+        """The entry elsewhere that an alias of this one names, if it stays and gets another
+        nickname: then it may not be the same customer's any more."""
+        said = self.declaration(ref.holder)
+        entry = ((said and said.entries) or {}).get(ref.key)
+        for alias in entry.aliases if entry is not None else ():
+            for declared in self._declared:
+                is_account = "" in (declared.entries or {})
+                key = "" if is_account and short_name(declared.urn) == alias else alias
+                other = (declared.entries or {}).get(key)
+                held = self.held_by(declared.urn).get(key)
+                if other is None or other.identity is None or held is None:
+                    continue
+                if other.identity not in held.identities:
+                    return Ref(declared.urn, key)
+        return None
 
     def goes_to(self, account_id: str, ref: Ref) -> Ref | None:
         """The other entry that has the account, or will take it over."""

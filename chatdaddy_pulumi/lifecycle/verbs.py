@@ -27,6 +27,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     TakeOver,
     decide,
     recovered_now,
+    refuse_renamed,
     refuse_shared,
     refuse_unclear,
 )
@@ -267,6 +268,7 @@ async def remove(
         NotRemoved: another entry will take it over and has not done so yet.
         NotDone: the account that replaces it is not bought yet.
         StillDeclared: the program declares an entry that has it, but this run checks no resource.
+        Leaves: it has another nickname by now, and an entry without an account asks for that.
     """
     taker = facts.ownership.moved.get(account_id)
     got = None if taker is None else facts.claims.acquired(taker)
@@ -290,6 +292,7 @@ async def remove(
         )
     if facts.ownership.declaration(ref.holder) is None:
         _refuse_early(facts, account_id)
+    await refuse_renamed(facts, ref, [account_id])
     accounts = facts.client.accounts
     try:
         if on_delete is OnDelete.ARCHIVE:

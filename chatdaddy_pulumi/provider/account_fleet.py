@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 from chatdaddy_pulumi.enums import OnDelete, milder
@@ -15,6 +15,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     Decisions,
     decide_all,
     not_appeared,
+    refuse_renamed,
     refuse_shared,
     refuse_unclear,
 )
@@ -248,6 +249,9 @@ class FleetProvider:
         row, unknown = _row(compared.news), compared.reading.unknown
         context.replaced |= {Ref(urn, key) for key in todo.replace}
         decisions = Decisions()
+        if context.preview:
+            lost = [one.account_id for key, one in todo.remove.items() if key not in compared.away]
+            await refuse_renamed(self._host.facts(), Ref(urn), lost)
         if context.preview and todo.wanted:
             facts = self._host.facts()
             known = {
@@ -324,21 +328,18 @@ class FleetProvider:
             # That nothing was done is saved, so the next run knows that this one bought nothing.
             keys = {*todo.wanted, *todo.change, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
-        unsettled = outcome.failed or any(map(is_leftover, outcome.held))
+        held = compared.as_asked(outcome)
+        unsettled = outcome.failed or any(map(is_leftover, held))
         failed = {key: messages.told(error) for key, error in outcome.failed.items()}
-        were_secrets = self._host.were_secrets(one.account_id for one in outcome.held.values())
+        were_secrets = self._host.were_secrets(one.account_id for one in held.values())
         inputs = {name: news[name] for name in _KEPT if news.get(name) is not None}
         if urn in context.late:
             inputs[LATE] = True
         if not inputs.get("__secrets"):
             failed = {key: self._host.secrets.mask(text) for key, text in failed.items()}
-            if were_secrets & texts_of(_beyond(outcome.held, reading.specs)):
+            if were_secrets & texts_of(_beyond(held, reading.specs)):
                 # What was declared as a secret, here or elsewhere, stays one.
                 inputs["__secrets"] = state.inputs.get("__secrets") or ["accounts"]
-        held = {
-            key: one if key in failed or not one.own_nickname else one._replace(own_nickname="")
-            for key, one in outcome.held.items()
-        }
         now = StoredFleet(
             held=held,
             failed=failed,
@@ -500,9 +501,39 @@ class _Comparison:
         return replace(todo, remove=removed)
 
     def _on_delete(self, key: str) -> OnDelete:
-        """How the program wants an account removed: its entry, if that stays, or else the fleet."""
-        spec = self.reading.specs.get(entry_key(key))
-        return self.reading.usual.on_delete if spec is None else spec.arguments.on_delete
+        """How the program wants an account removed: its entry, if that stays under this key or a
+        new one, or else the fleet."""
+        old, specs = entry_key(key), self.reading.specs
+        keys = [old] if old in specs else self._new_keys.get(old, [])
+        ways = [specs[one].arguments.on_delete for one in keys if one in specs]
+        return reduce(milder, ways) if ways else self.reading.usual.on_delete
+
+    @cached_property
+    def _new_keys(self) -> dict[str, list[str]]:
+        """By the earlier key of an entry, which its `aliases` name: its key."""
+        declared = self.context.declared(self.urn)
+        found: dict[str, list[str]] = {}
+        for key, entry in ((declared and declared.entries) or {}).items():
+            for alias in entry.aliases:
+                found.setdefault(alias, []).append(key)
+        return found
+
+    def as_asked(self, outcome: Outcome) -> dict[str, HeldAccount]:
+        """The accounts after the work, each with the nickname that the program gives it.
+
+        If the nickname could not be changed, the entry may be renamed or moved next, with the new
+        one. What has no entry here, such as an account that is left to another resource, keeps what
+        it has.
+        """
+        specs, before = self.reading.specs, self.state.held
+        moved = {before[old].account_id: new for new, old in self.plan.moved.items()}
+        found: dict[str, HeldAccount] = {}
+        for key, one in outcome.held.items():
+            if (one.own_nickname or outcome.failed) and not is_leftover(key):
+                spec = specs.get(moved.get(one.account_id, key))
+                one = one if spec is None else one.asked_to_be(spec.nickname)
+            found[key] = one
+        return found
 
     def _lists(self, key: str, held: HeldAccount) -> bool:
         """Whether the fleet still has the account. It forgets what it left to another entry, if

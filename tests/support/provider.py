@@ -219,20 +219,26 @@ class Stack:
         """Return the names of the resources that would change. The intent is `chatdaddy-intent`."""
         return _Engine(self, program, preview=True).go()
 
-    def up(self, program: Program, *, killed_after: str = "", only: str = "") -> set[str]:
+    def up(
+        self, program: Program, *, killed_after: str = "", only: str = "", intent: bool = True
+    ) -> set[str]:
         """Return the names of the resources that changed.
 
         Args:
             program: What the program declares.
             killed_after: Kill the run after the step of this resource.
             only: `--target`: only this resource.
+            intent: Whether the intent takes part, too.
 
         Raises:
             Refused: nothing was done.
             Failed: a step failed.
             Killed: the run was killed, by the test or after `killed_after`.
         """
-        return _Engine(self, program, preview=False, killed_after=killed_after, only=only).go()
+        engine = _Engine(
+            *(self, program), preview=False, killed_after=killed_after, only=only, intent=intent
+        )
+        return engine.go()
 
     def refresh(self) -> None:
         """Read every resource of the state."""
@@ -371,6 +377,7 @@ class _Engine:
         preview: bool,
         killed_after: str = "",
         only: str = "",
+        intent: bool = True,
     ) -> None:
         stack.runs += 1
         self.stack = stack
@@ -378,6 +385,7 @@ class _Engine:
         self.preview = preview
         self.killed_after = killed_after
         self.only = only
+        self.intent = intent
         saved = {urn: through_engine(one.outputs) for urn, one in stack.saved.items()}
         saved |= stack.components
         for provider, mark in stack.marks.items():
@@ -429,7 +437,8 @@ class _Engine:
             urn = f"{ROOT}{INTENT_TYPE}::{name}"
             own = [one for one in self.program.values() if one.provider == provider]
             secrets = any(one.secrets for one in own) or None
-            await self._register(name, urn, {"__urn": urn, "__secrets": secrets}, provider)
+            if self.intent:
+                await self._register(name, urn, {"__urn": urn, "__secrets": secrets}, provider)
             saved = self.stack.saved.get(urn)
             changes = self.preview and name in self.changed
             notes[provider] = UNKNOWN if changes else saved and saved.outputs["__notes"]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import BadRequest
+from chatdaddy_pulumi.client import BadRequest, PaymentRequired
 from tests.support.provider import (
+    Declaration,
     Failed,
     Killed,
+    Late,
     Program,
     Refused,
     Stack,
     account,
     fleet,
+    late_fleet,
 )
 from tests.support.team import Team
 
@@ -86,6 +91,69 @@ def test_a_run_is_killed_after_it_renamed_an_account(team: Team, stack: Stack, h
     refuses_until_refreshed(team, stack, RENAMED[how])
 
 
+#: How the new entry is declared if the program knows its nickname only in the update.
+LATE: dict[str, Callable[[], Declaration]] = {
+    "account": lambda: account(nickname=Late("Acorn Ltd")),
+    "entry": lambda: fleet({"acorn": {"nickname": Late("Acorn Ltd")}}),
+    "fleet": lambda: late_fleet({"acorn": {"nickname": "Acorn Ltd"}}),
+}
+
+
+@pytest.mark.parametrize("how", LATE)
+@pytest.mark.parametrize("delays", [None, {}, {"a": 1.0}, {"b": 1.0}, {"b": 5.0}])
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_the_nickname_that_a_person_gave_comes_late(
+    team: Team, stack: Stack, how: str, delays: dict[str, float] | None, order: str
+) -> None:
+    """The account is not removed before the entry that asks for it is known."""
+
+    def program() -> Program:
+        both = {"a": fleet({"c2": {"nickname": "Birch"}}), "b": LATE[how]()}
+        return {name: both[name] for name in order}
+
+    stack.up(BEFORE)
+    live = team.live()
+    team.change(*team.named("Acorn"), nickname="Acorn Ltd")
+    stack.delays = delays
+    for _ in range(2):
+        with suppress(Failed, Refused):
+            stack.up(program())
+        assert (team.live(), team.purchases) == (live, 2)
+    stack.refresh()
+    for _ in range(2):
+        with suppress(Failed, Refused):
+            stack.up(program())
+    assert (team.live(), team.purchases) == (live, 2)
+    assert team.live() == stack.all_ids()
+
+
+@pytest.mark.parametrize("how", ["account", "fleet"])
+def test_a_person_renames_an_account_and_only_its_fleet_is_a_target(
+    team: Team, stack: Stack, how: str
+) -> None:
+    stack.up(BEFORE)
+    live = team.live()
+    team.change(*team.named("Acorn"), nickname="Acorn Ltd")
+    stack.up(RENAMED[how], only="a", intent=False)
+    assert "`pulumi refresh`" in stack.failed("a")["c1"]
+    assert (team.live(), team.purchases) == (live, 2)
+    stack.refresh()
+    stack.up(RENAMED[how])
+    stack.up(RENAMED[how])
+    assert (team.live(), team.purchases) == (live, 2)
+    assert team.live() == stack.all_ids()
+
+
+def test_an_account_that_a_person_renamed_is_removed_if_nobody_asks_for_it(
+    team: Team, stack: Stack
+) -> None:
+    stack.up(BEFORE)
+    (acorn,) = team.named("Acorn")
+    team.change(acorn, nickname="Acorn Ltd")
+    stack.up({"a": fleet({"c2": {"nickname": "Birch"}, "c3": {}})})
+    assert acorn not in team.live()
+
+
 def test_another_account_may_be_bought_beside_one_that_leaves(team: Team, stack: Stack) -> None:
     stack.up(BEFORE)
     (acorn,) = team.named("Acorn")
@@ -119,6 +187,74 @@ def test_the_change_of_a_nickname_failed_and_the_entry_is_renamed(
     assert team.named("Acorn Ltd") == {acorn}
     stack.up(RENAMED[how])
     assert stack.preview(RENAMED[how]) == set()
+
+
+@pytest.mark.parametrize("how", ["account", "fleet"])
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_the_change_of_a_nickname_failed_and_the_move_was_interrupted(
+    team: Team, stack: Stack, how: str, is_killed: bool
+) -> None:
+    """The account is left to a resource that the run does not reach."""
+    stack.up(BEFORE)
+    live = team.live()
+    team.on_patch = refuse
+    stack.up(CHANGED)
+    team.on_patch = lambda _done: None
+    if is_killed:
+        with pytest.raises(Killed):
+            stack.up(RENAMED[how], killed_after="a")
+    else:
+
+        def poor(is_done: bool) -> None:
+            raise PaymentRequired("no money", call="POST")
+
+        (taker,) = [name for name in RENAMED[how] if name != "a"]
+        team.on_purchase = poor
+        program = {"a": RENAMED[how]["a"], "other": account(), taker: RENAMED[how][taker]}
+        with pytest.raises(Failed):
+            stack.up(program)
+        team.on_purchase = lambda _done: None
+    for _ in range(2):
+        stack.up(RENAMED[how])
+    assert (team.live(), team.purchases) == (live, 2)
+    assert stack.preview(RENAMED[how]) == set()
+
+
+@pytest.mark.parametrize("how", ["key", "account", "fleet"])
+@pytest.mark.parametrize("why", ["stopped", "limit"])
+def test_the_change_of_a_nickname_was_not_tried_and_the_entry_is_renamed(
+    team: Team, stack: Stack, how: str, why: str
+) -> None:
+    stack.up(BEFORE)
+    live = team.live()
+    if why == "stopped":
+        stack.stop_reason = lambda: "it was interrupted"
+        stack.up(CHANGED)
+        stack.stop_reason = lambda: None
+    else:
+        entries = {**CHANGED["a"].given["accounts"], "c3": {}}
+        stack.up({"a": fleet(entries, limits={"max_purchases": 0})})
+    assert "c1" in stack.failed("a")
+    for _ in range(2):
+        stack.up(RENAMED[how])
+    assert (team.live(), team.purchases) == (live, 2)
+    assert stack.preview(RENAMED[how]) == set()
+
+
+def test_the_change_of_a_nickname_failed_and_so_did_the_run_that_renamed_the_key(
+    team: Team, stack: Stack
+) -> None:
+    stack.up(BEFORE)
+    live = team.live()
+    team.on_patch = refuse
+    stack.up(CHANGED)
+    team.on_patch = lambda _done: None
+    entries = {**RENAMED["key"]["a"].given["accounts"], "c3": {}}
+    stack.up({"a": fleet(entries, limits={"max_purchases": 0})})
+    assert "acorn" in stack.failed("a")
+    for _ in range(2):
+        stack.up(RENAMED["key"])
+    assert (team.live(), team.purchases) == (live, 2)
 
 
 def test_a_failed_change_that_is_reverted_is_forgotten(team: Team, stack: Stack) -> None:
@@ -178,22 +314,68 @@ def test_an_alias_that_fits_several_entries_is_refused(team: Team, stack: Stack)
     assert (team.live(), team.purchases) == (live, 2)
 
 
-def test_an_alias_is_for_an_entry_of_the_same_type(team: Team, stack: Stack) -> None:
+def test_an_alias_of_another_type_elsewhere_is_refused(team: Team, stack: Stack) -> None:
+    """Within a fleet it is a replacement, which buys first."""
     stack.up({"a": fleet({"x": {"type": "mock"}, "z": {}})})
-    stack.up({"a": fleet({"z": {}}), "b": fleet({"y": {"aliases": ["x"]}})})
+    live = team.live()
+    program: Program = {"a": fleet({"z": {}}), "b": fleet({"y": {"aliases": ["x"]}})}
+    with pytest.raises(Refused):
+        stack.preview(program)
+    with pytest.raises(Refused):
+        stack.up(program)
+    assert (team.live(), team.purchases) == (live, 2)
+    moved: Program = {
+        "a": fleet({"z": {}}),
+        "b": fleet({"y": {"aliases": ["x"], "type": "mock"}}),
+    }
+    stack.up(moved)
+    stack.up(moved)
+    assert (team.live(), team.purchases) == (live, 2)
+
+
+def test_an_entry_that_moves_while_its_key_becomes_another_customers_is_refused(
+    team: Team, stack: Stack
+) -> None:
+    stack.up({"a": fleet({"acorn": {"nickname": "Acorn"}, "z": {}})})
+    (acorn,) = team.named("Acorn")
+    moves = fleet({"acorn-hk": {"nickname": "Acorn HK", "aliases": ["acorn"]}})
+    new = fleet({"z": {}, "acorn": {"nickname": "Another customer"}})
+    with pytest.raises(Refused, match="aliases name a/acorn"):
+        stack.preview({"a": new, "b": moves})
+    stack.up({"a": fleet({"z": {}}), "b": moves})
+    stack.up({"a": new, "b": moves})
+    assert stack.ids("b")["acorn-hk"] == acorn
+    assert team.purchases == 3
+
+
+def test_the_key_of_an_entry_that_moves_is_used_again_after_a_kill(
+    team: Team, stack: Stack
+) -> None:
+    stack.up({"a": fleet({"acorn": {"nickname": "Acorn"}, "z": {}})})
+    (acorn,) = team.named("Acorn")
+    moves = fleet({"acorn-hk": {"nickname": "Acorn HK", "aliases": ["acorn"]}})
+    with pytest.raises(Killed):
+        stack.up({"a": fleet({"z": {}}), "b": moves}, killed_after="a")
+    new: Program = {"a": fleet({"z": {}, "acorn": {"nickname": "Another"}}), "b": moves}
+    for _ in range(2):
+        stack.up(new)
+    assert stack.ids("b")["acorn-hk"] == acorn
     assert team.purchases == 3
 
 
 @pytest.mark.parametrize(
     ("way", "there"), [("retain", True), ("archive", False), ("delete", False)]
 )
+@pytest.mark.parametrize("new_key", ["k0", "k0-hk"])
 def test_the_removal_of_a_replaced_account_is_tried_again_as_its_entry_says(
-    team: Team, stack: Stack, way: str, there: bool
+    team: Team, stack: Stack, way: str, there: bool, new_key: str
 ) -> None:
-    def program(**k0: Any) -> Program:
-        return {"a": fleet({"k0": k0, "k1": {}}, limits={"max_removals": 1})}
+    def program(**arguments: Any) -> Program:
+        aliases = {"aliases": ["k0"]} if new_key != "k0" else {}
+        entries = {new_key: {**arguments, **aliases}, "k1": {}}
+        return {"a": fleet(entries, limits={"max_removals": 1})}
 
-    stack.up(program())
+    stack.up({"a": fleet({"k0": {}, "k1": {}})})
     (old,) = team.named("k0")
     team.on_delete = refuse
     stack.up(program(type="mock"))
