@@ -53,7 +53,7 @@ from chatdaddy_pulumi.spec.identity import Identity, identity_of
 from chatdaddy_pulumi.spec.problem import Problem
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.client import ChatDaddy
+    from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount
 
 
 #: No entry of another provider takes an account over.
@@ -233,53 +233,37 @@ class Host:
         `takers`: entries of other providers that may take it over in this run.
         """
         found = suspects(orders, facts.view.accounts.values(), facts.user_id)
-        for account_id, account in found.items():
-            if account_id not in taken and is_free(facts, account_id):
-                taker = takers.get(identity_of(account.nickname, account.type))
-                told = "" if taker is None else taker.label
-                self.warn(messages.suspect(account_id, account.nickname, told))
+        for account in _unheld(facts, found.values(), taken):
+            taker = takers.get(identity_of(account.nickname, account.type))
+            told = "" if taker is None else taker.label
+            self.warn(messages.suspect(account.account_id, account.nickname, told))
         return {*found}
 
-    async def name_unnoted(
+    async def name_others(
         self,
         facts: Facts,
+        orders: Mapping[OrderId, Order],
         began: Mapping[Ref, Sequence[float]],
-        taken: Collection[str] = (),
-    ) -> set[str]:
-        """Name the accounts that no entry has, and that runs may have bought for resources whose
-        nicknames were not known; return them.
+        taken: Collection[str],
+    ) -> None:
+        """Name what else runs may have bought, and no entry has: for resources whose nicknames were
+        not known, and accounts that may be results of the orders although they have other
+        nicknames.
 
-        `began`: their entries, with the times when the runs began to buy.
+        `began`: the entries of these resources, with the times when the runs began to buy.
         """
         with not_done("the accounts can't be read"):
-            accounts = await facts.client.accounts.snapshot(max_age=60)
-            user_id = await facts.client.user_id()
+            accounts = (await facts.client.accounts.snapshot(max_age=60)).values()
         times = {at for one in began.values() for at in one}
-        found = [
-            one.account_id
-            for one in made_by_runs(times, accounts.values(), user_id)
-            if one.account_id not in taken and is_free(facts, one.account_id)
-        ]
-        if found:
-            self.warn(messages.unnoted(sorted({short_name(one.holder) for one in began}), found))
-        return {*found}
-
-    async def name_renamed(
-        self, facts: Facts, orders: Mapping[OrderId, Order], taken: Collection[str] = ()
-    ) -> None:
-        """Name the accounts that no entry has, and that may be results of the orders although they
-        have other nicknames."""
-        with not_done("the accounts can't be read"):
-            accounts = await facts.client.accounts.snapshot(max_age=60)
-        lost, found = renamed(orders, accounts.values(), facts.user_id)
-        free = {
-            one.account_id: one.nickname
-            for one in found
-            if one.account_id not in taken and is_free(facts, one.account_id)
-        }
-        if free:
+        unnoted = _unheld(facts, made_by_runs(times, accounts, facts.user_id), taken)
+        if unnoted:
+            names = sorted({short_name(one.holder) for one in began})
+            self.warn(messages.unnoted(names, [one.account_id for one in unnoted]))
+        lost, alike = renamed(orders, accounts, facts.user_id)
+        others = [one for one in _unheld(facts, alike, taken) if one not in unnoted]
+        if others:
             entries = [f"{one.ref.label} ({one.identity.nickname!r})" for one in lost]
-            self.warn(messages.renamed(entries, free))
+            self.warn(messages.renamed(entries, {one.account_id: one.nickname for one in others}))
 
     def removes(
         self,
@@ -355,6 +339,13 @@ class Host:
 
     def warn(self, message: str, urn: str = "") -> None:
         self.log(message, severity="warning", urn=urn)
+
+
+def _unheld(
+    facts: Facts, accounts: Iterable[ObservedAccount], taken: Collection[str]
+) -> list[ObservedAccount]:
+    """The accounts that no entry has, and that are not among those taken."""
+    return [a for a in accounts if a.account_id not in taken and is_free(facts, a.account_id)]
 
 
 class Checked(NamedTuple):

@@ -264,10 +264,7 @@ class IntentProvider:
             minutes = ceil((max(coming[told].until for told in unseen) - now) / 60)
             host.warn(messages.may_appear(unseen, minutes))
         taken = host.removed | host.name_suspects(facts, left.open.values(), host.removed)
-        if left.unnoted:
-            taken |= await host.name_unnoted(facts, left.unnoted, taken)
-        if left.open:
-            await host.name_renamed(facts, left.open, taken)
+        await host.name_others(facts, left.open, left.unnoted, taken)
 
 
 class _Found:
@@ -329,10 +326,7 @@ class _Found:
             for said in (declared.entries or {}).values()
         }
         taken |= self._host.name_suspects(facts, ours.values(), taken, self._takers())
-        if late:
-            taken |= await self._host.name_unnoted(facts, late, taken)
-        if opened:
-            await self._host.name_renamed(facts, opened, taken)
+        await self._host.name_others(facts, opened, late, taken)
 
     # --- what is declared and held
 
