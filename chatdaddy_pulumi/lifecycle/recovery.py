@@ -60,11 +60,11 @@ class Sent(NamedTuple):
     #: What was asked for; None if the intent has noted it.
     note: Note | None = None
 
-    def order(self, note: Note, slowest_s: float) -> Order:
-        """The order, by what was noted of it."""
-        if self.account_id:
-            return Order(note, self.at, bought=self.account_id)
-        return Order(note, self.at, self.at + slowest_s)
+    def order(self, note: Note, slowest_s: float, earlier: Iterable[Sent] = ()) -> Order:
+        """The order, by what was noted of it. `earlier`: what earlier runs sent for its entry."""
+        since, *again = (*(one.at for one in earlier), self.at)
+        until = 0.0 if self.account_id else self.at + slowest_s
+        return Order(note, since, until, tuple(again), bought=self.account_id)
 
 
 class OrderId(NamedTuple):

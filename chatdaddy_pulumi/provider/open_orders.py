@@ -519,11 +519,7 @@ class OrdersAtRemoval:
         runs = self._runs.sent_since(note.at)
         if runs is not None:
             sent = [one for run in runs if (one := _sent_for(ref, run)) is not None]
-            if not sent:
-                return None
-            until = sent[-1].at + self._slowest_s
-            again = tuple(one.at for one in sent[1:])
-            return Order(note, sent[0].at, until, again, bought=sent[-1].account_id)
+            return sent[-1].order(note, self._slowest_s, sent[:-1]) if sent else None
         if any(one.worked_at >= note.at for one in holders):
             return None
         self._guessed.add(OrderId(ref, note.identity))
