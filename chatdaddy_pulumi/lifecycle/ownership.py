@@ -267,20 +267,23 @@ class Ownership:
         ids = {one.account_id for one in self.leaving}
         return frozenset(ids.union(*(one.account.identities for one in self.leaving)))
 
+    @property
+    def _entries(self) -> Iterator[tuple[Ref, DeclaredIdentity]]:
+        """The declared entries, as far as the program knows them."""
+        for declared in self._declared:
+            for key, entry in (declared.entries or {}).items():
+                yield Ref(declared.urn, key), entry
+
+    def entry(self, ref: Ref) -> DeclaredIdentity | None:
+        """An entry by its resource's URN of today or in the saved state; None if it is not
+        declared, or not known yet."""
+        declared = self.declaration(ref.holder)
+        return None if declared is None else (declared.entries or {}).get(ref.key)
+
     @cached_property
     def _arriving(self) -> list[tuple[Ref, DeclaredIdentity]]:
         """The entries that are declared and hold nothing yet."""
-        found = []
-        for declared in self._declared:
-            if not declared.entries:
-                continue
-            held = self.held_by(declared.urn)
-            found += [
-                (Ref(declared.urn, key), entry)
-                for key, entry in declared.entries.items()
-                if key not in held
-            ]
-        return found
+        return [(ref, entry) for ref, entry in self._entries if self.held(ref) is None]
 
     @cached_property
     def _moves(self) -> tuple[dict[Ref, Holding], dict[Ref, list[Holding]]]:
@@ -488,23 +491,20 @@ class Ownership:
                     alike.setdefault(identity, []).append(one.account_id)
         if not alike:
             return found
-        for declared in self._declared:
-            held = self.held_by(declared.urn)
-            for key, entry in (declared.entries or {}).items():
-                own = held.get(key)
-                if own is None or entry.identity is None or entry.identity in own.identities:
-                    continue
-                for account_id in alike.get(entry.identity, ()):
-                    found.setdefault(account_id, Ref(declared.urn, key))
+        for ref, entry in self._entries:
+            own = self.held(ref)
+            if own is None or entry.identity is None or entry.identity in own.identities:
+                continue
+            for account_id in alike.get(entry.identity, ()):
+                found.setdefault(account_id, ref)
         return found
 
     @cached_property
     def _adopts(self) -> dict[str, list[Ref]]:
         found: dict[str, list[Ref]] = {}
-        for declared in self._declared:
-            for key, entry in (declared.entries or {}).items():
-                if entry.adopt:
-                    found.setdefault(entry.adopt, []).append(Ref(declared.urn, key))
+        for ref, entry in self._entries:
+            if entry.adopt:
+                found.setdefault(entry.adopt, []).append(ref)
         return found
 
     def also_adopted_by(self, account_id: str, ref: Ref) -> list[Ref]:
@@ -584,9 +584,7 @@ class Ownership:
     def _listed_by(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
         for holder in self._saved.values():
-            for account_id in [one.account_id for one in holder.accounts.values()]:
-                found.setdefault(account_id, set()).add(holder.urn)
-            for account_id in holder.replaced:
+            for account_id in (*(a.account_id for a in holder.accounts.values()), *holder.replaced):
                 found.setdefault(account_id, set()).add(holder.urn)
         return found
 
@@ -630,15 +628,13 @@ class Ownership:
 
         The engine may delete a renamed fleet whose entry is of another type now.
         """
-        declared = self.declaration(ref.holder)
-        known = None if declared is None else declared.entries
         entry = entry_of(ref)
-        if known is None or entry.key not in known:
+        said, held = self.entry(entry), self.held(entry)
+        if said is None:
             return False
-        held = self.held(entry)
         if held is None:
             return True
-        retyped = known[entry.key].type not in (None, held.arguments.type.value)
+        retyped = said.type not in (None, held.arguments.type.value)
         return bool(entry.key) and retyped and held.account_id == account_id
 
     @cached_property
@@ -684,8 +680,7 @@ class Ownership:
         if not self._replaced:
             return []
         urn = self._matching.saved_urns.get(ref.holder, ref.holder)
-        declared = self.declaration(ref.holder)
-        said = ((declared and declared.entries) or {}).get(ref.key)
+        said = self.entry(ref)
         keys = (ref.key, *(said.aliases if said else ()))
         return [id_ for key in keys for id_ in self._replaced.get((Ref(urn, key), kind), ())]
 

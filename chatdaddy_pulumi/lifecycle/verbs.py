@@ -371,16 +371,13 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
         ):
             return claim.ref
         raise NotRemoved(account_id, claim.ref)
-    mover = ownership.taken_over_by(account_id, ref)
-    if claim is None and mover is not None:
-        raise NotRemoved(account_id, mover)
-    if claim is None and coming is not None:
-        raise NotRemoved(account_id, coming)
     if claim is None:
+        if taker := ownership.taken_over_by(account_id, ref) or coming:
+            raise NotRemoved(account_id, taker)
         refuse_unclear(ownership, {ref.key or ref.label: account_id})
-    adopter = ownership.also_adopted_by(account_id, ref)
-    if claim is None and adopter:
-        raise NotRemoved(account_id, adopter[0])
+        adopters = ownership.also_adopted_by(account_id, ref)
+        if adopters:
+            raise NotRemoved(account_id, adopters[0])
     if account_id in facts.promised:  # its entry takes it back
         raise NotRemoved(account_id, ref)
     if not _is_recreated(facts, ref, account_id):
@@ -396,14 +393,10 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     same account."""
     if ref in facts.run.replaced or facts.claims.acquired(ref) is not None:
         return False
-    declared = facts.ownership.declaration(ref.holder)
-    if declared is None:
+    held, entry = facts.ownership.held(ref), facts.ownership.entry(ref)
+    if held is None or entry is None or held.account_id != account_id:
         return False
-    held = facts.ownership.held(ref)
-    if held is None or held.account_id != account_id:
-        return False
-    entry = (declared.entries or {}).get(ref.key)
-    return entry is not None and entry.type in (None, held.arguments.type.value)
+    return entry.type in (None, held.arguments.type.value)
 
 
 async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:

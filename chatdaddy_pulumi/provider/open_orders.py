@@ -348,9 +348,8 @@ class OpenOrders:
         return {at for ref, times in self.late.items() if not self._is_late(ref) for at in times}
 
     def _is_late(self, ref: Ref) -> bool:
-        declared = self._context.declared(ref.holder)
-        entries = (declared and declared.entries) or {}
-        return ref.key in entries and entries[ref.key].identity is None
+        entry = self._context.ownership.entry(ref)
+        return entry is not None and entry.identity is None
 
     def _ends_late(self, began: Sequence[float]) -> float:
         """Until when what these runs may have bought may still appear."""
