@@ -585,7 +585,8 @@ def _strangers(facts: Facts, ref: Ref, spec: AccountSpec) -> list[ObservedAccoun
 def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
     """Whether another entry of the program, of another type, is buying the account now."""
     buyer = facts.claims.reserved(facts.team_id, identity_of(account.nickname, account.type))
-    return buyer not in (None, ref) and account.account_id not in facts.run.known_before(ref)
+    noted = facts.run.notes.get(ref)
+    return buyer not in (None, ref) and (noted is None or account.account_id not in noted.before)
 
 
 def _kept_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:

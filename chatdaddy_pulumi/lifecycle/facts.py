@@ -190,6 +190,8 @@ class KnownOfRun(Protocol):
     awaited: dict[Ref, Order]
     #: The orders that no entry of the program waits for.
     suspected: dict[OrderId, Order]
+    #: The entries that the intent has noted.
+    notes: dict[Ref, Note]
     #: The entries whose old account is replaced by one of another type.
     replaced: set[Ref]
 
@@ -220,14 +222,8 @@ class KnownOfRun(Protocol):
         """Whether the intent takes part in the run, and has noted the entry if it could. Other
         purchases are refused."""
 
-    def has_note(self, ref: Ref) -> bool:
-        """Whether the intent has noted the entry."""
-
     def asks_for(self, ref: Ref) -> Identity | None:
         """The nickname and type of a declared entry, by what is known so far."""
-
-    def known_before(self, ref: Ref) -> Collection[str]:
-        """The accounts that carried the entry's nickname when the intent noted it."""
 
     def is_missing(self, account_id: str) -> bool:
         """Whether no listing showed the account when it was last looked for."""

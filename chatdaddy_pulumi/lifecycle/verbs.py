@@ -91,7 +91,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         raise AlreadyThere(
             f"nothing was bought: {other.label} buys an account named {spec.nickname!r} in this run"
         )
-    began_at, tier = facts.clock(), spec.arguments.tier.value
+    began_at, tier, noted = facts.clock(), spec.arguments.tier.value, facts.run.notes.get(ref)
     after = facts.client.server_time() or 0.0
     # The account that it replaces may have another nickname by now, or no listing may show it.
     own = facts.ownership.account_of(ref)
@@ -113,7 +113,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         account = await facts.client.accounts.purchase(
             _purchase_of(spec),
             known_ids=decision.known_ids,
-            on_send=partial(facts.claims.sends, ref, None if facts.run.has_note(ref) else note),
+            on_send=partial(facts.claims.sends, ref, None if noted else note),
         )
     except Unknown as error:
         silent = getattr(error, "silent_s", 0.0)
@@ -124,8 +124,8 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
         raise NotDone(f"{spec.nickname!r} was not bought", cause=error) from None
     except Exception as error:  # as with a full disk: it may have been sent
         raise unknown(repr(error), facts.lookup_s) from error
-    noted = facts.run.known_before(ref)
-    is_old = account.account_id in facts.ownership.held_ids or account.account_id in noted
+    noted_ids = noted.before if noted else ()
+    is_old = account.account_id in facts.ownership.held_ids or account.account_id in noted_ids
     # A search after a lost answer may find what another provider's host has bought.
     buyer = None if is_old else facts.claims.bought(account.account_id, ref)
     if is_old or buyer is not None:

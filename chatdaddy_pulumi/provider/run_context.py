@@ -611,10 +611,6 @@ class RunContext:
         note = self.notes.get(ref)
         return (note is not None and note.identity == identity) or self.is_late(ref)
 
-    def has_note(self, ref: Ref) -> bool:
-        """Whether the intent has noted the entry."""
-        return ref in self.notes
-
     def asks_for(self, ref: Ref) -> Identity | None:
         """The nickname and type of a declared entry, by what is known so far."""
         self._read_completed()
@@ -623,11 +619,6 @@ class RunContext:
             return None
         entry = (self._completed.get(declared.urn, declared).entries or {}).get(ref.key)
         return None if entry is None else entry.identity
-
-    def known_before(self, ref: Ref) -> Collection[str]:
-        """The accounts that carried the entry's nickname when the intent noted it."""
-        note = self.notes.get(ref)
-        return () if note is None else note.before
 
     def is_late(self, ref: Ref) -> bool:
         """Whether the program does not know before the update what the entry asks for."""
