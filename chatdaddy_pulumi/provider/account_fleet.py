@@ -207,13 +207,7 @@ class FleetProvider:
             )
             return Difference(True)
         compared = _Comparison(context, urn, state, news, reading)
-        try:
-            await self._approve(compared)
-        except _Refused as error:
-            reasons = {one.property: one.reason for one in error.problems}
-            raise LifecycleError(
-                messages.several_failed(reasons, "would fail; nothing was done")
-            ) from None
+        await self._approve(compared)
         left = bool(state.failed or state.orders or reading.unknown)
         left = left or any(map(is_leftover, state.held))
         left = left or is_renamed(olds, urn) or hides_more(olds, news)
@@ -308,8 +302,7 @@ class FleetProvider:
         self._host.refuse_unregistered(urn)
         _, reading = self._reading(news)
         if reading.problems:
-            reasons = {one.property: one.reason for one in reading.problems}
-            raise LifecycleError(messages.several_failed(reasons, "would fail; nothing was done"))
+            raise _Refused(reading.problems)
         refuse_unknown(short_name(urn), reading.unknown)
         compared = _Comparison(context, urn, state, news, reading)
         todo = compared.plan
@@ -471,7 +464,8 @@ class _Refused(LifecycleError):
     """Entries that would fail."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("refused")
+        reasons = {one.property: one.reason for one in problems}
+        super().__init__(messages.several_failed(reasons, "would fail; nothing was done"))
         self.problems = problems
 
 
