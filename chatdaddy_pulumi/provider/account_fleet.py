@@ -32,13 +32,7 @@ from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, Outcome, T
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
-from chatdaddy_pulumi.lifecycle.ownership import (
-    LEFT,
-    REPLACED,
-    Ref,
-    entry_key,
-    is_leftover,
-)
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref, entry_key, is_leftover
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Order
 from chatdaddy_pulumi.lifecycle.refresh import refresh

@@ -10,13 +10,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
-from chatdaddy_pulumi.resources.program import (
-    end_if_failed,
-    is_protected_by,
-    program,
-    provider_name,
-    secret_names,
-)
+from chatdaddy_pulumi.resources.program import end_if_failed, program, secret_names
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec.types import (
     CostOutput,
@@ -134,8 +128,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
             "allow_history_loss": allow_history_loss,
         }
         run = program()
-        provider = provider_name(opts)
-        declared = run.declare("account", name, given, opts, protect=is_protected_by(opts))
+        declared = run.declare("account", name, given, opts)
         declared.resource = self
         super().__init__(
             PROVIDERS["_account"],
@@ -152,7 +145,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 opts,
                 pulumi.ResourceOptions(
                     additional_secret_outputs=["user_id"],
-                    hooks=run.hooks(provider),
+                    hooks=run.hooks(declared),
                 ),
             ),
         )

@@ -21,13 +21,7 @@ from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_l
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import COMPONENT_TYPE, DONE_IN, StoredFleet, plain
 from chatdaddy_pulumi.resources import sdk_hooks
-from chatdaddy_pulumi.resources.program import (
-    end_if_failed,
-    is_protected_by,
-    program,
-    provider_name,
-    secret_names,
-)
+from chatdaddy_pulumi.resources.program import end_if_failed, program, secret_names
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec.limits import FleetLimits
 from chatdaddy_pulumi.spec.reading import read_fleet
@@ -105,13 +99,7 @@ class AccountFleet(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(
             parent=self, provider=opts.provider, retain_on_delete=opts.retain_on_delete
         )
-        declared = run.declare(
-            "fleet",
-            name,
-            given,
-            child,
-            protect=is_protected_by(opts),
-        )
+        declared = run.declare("fleet", name, given, child)
         # A plain value, since a child that depends on its parent's output would wait for itself.
         urn: Any = self.urn.future()
         fleet = _Fleet(
@@ -128,10 +116,7 @@ class AccountFleet(pulumi.ComponentResource):
                 "concurrency": concurrency,
                 **dict.fromkeys(_OUTPUTS),
             },
-            pulumi.ResourceOptions.merge(
-                child,
-                pulumi.ResourceOptions(hooks=run.hooks(provider_name(opts))),
-            ),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(hooks=run.hooks(declared))),
         )
         declared.resource = fleet
         self._declared = declared

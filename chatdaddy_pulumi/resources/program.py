@@ -132,11 +132,6 @@ class Declaration:
         opened = await self._program.opened()
         return opened.saved.get(await self.own_urn()), await self.known()
 
-    async def is_secret(self) -> bool:
-        """Whether the known arguments have a secret."""
-        outputs = await sdk_hooks.plain_outputs(_outputs_in(self.given))
-        return any(secret for _, secret in outputs.values())
-
     async def known(self) -> Declared:
         """The declaration, as far as it is known without waiting for a resource."""
         places = self._program.places
@@ -357,8 +352,6 @@ class Program:
         name: str,
         given: Mapping[str, Any],
         opts: pulumi.ResourceOptions,
-        *,
-        protect: bool,
     ) -> Declaration:
         """Note a resource of this package.
 
@@ -367,24 +360,16 @@ class Program:
             name: Its name.
             given: Its arguments as the program gave them.
             opts: Its options.
-            protect: Whether the program protects it.
         """
-        own_provider = provider_name(opts)
+        provider = _provider_of(opts)
+        own_provider = "" if provider is None else provider.pulumi_resource_name
         type_ = ACCOUNT_TYPE if kind == "account" else FLEET_TYPE
         leaf = f"{type_}::{name}"
-        declaration = Declaration(
-            self,
-            number=len(self._declarations),
-            leaf=leaf,
-            kind=kind,
-            given=given,
-            opts=opts,
-            provider=own_provider,
-            protect=protect,
-        )
+        place, protect = len(self._declarations), _is_protected_by(opts)
+        declaration = Declaration(self, place, leaf, kind, given, opts, own_provider, protect)
         if sdk_hooks.under_mocks():
             return declaration
-        intent = self._intent(own_provider, provider_of(opts))
+        intent = self._intent(own_provider, provider)
         self._declarations.append(declaration)
         if self._opening is not None:
             declaration.adding = asyncio.ensure_future(self._add(declaration))
@@ -400,10 +385,11 @@ class Program:
         declared = [one.resource for one in self._declarations if one.resource is not None]
         await asyncio.gather(*(one.urn.future() for one in declared), return_exceptions=True)
 
-    def hooks(self, provider: str) -> pulumi.ResourceHookBinding | None:
+    def hooks(self, declaration: Declaration) -> pulumi.ResourceHookBinding | None:
         """The hooks that save the begun mark."""
         if sdk_hooks.under_mocks():
             return None
+        provider = declaration.provider
         if provider not in self._hooks:
 
             async def begin(args: pulumi.ResourceHookArgs) -> None:
@@ -448,7 +434,7 @@ class Program:
         """Whether a resource of the provider has arguments that are secrets."""
         await self.opened()
         own = [one for one in self._declarations if one.provider == provider]
-        return any([await one.is_secret() for one in own]) or None
+        return any([(await one.known()).secrets for one in own]) or None
 
     async def _mark(self, provider: str) -> None:
         """Save once, just before the first purchase, that this run begins to buy."""
@@ -518,7 +504,7 @@ class Program:
         saved = await _saved_outputs(stack)
         declared = [await one.known() for one in list(self._declarations)]
         try:
-            made = RunFile.create(
+            return RunFile.create(
                 sdk_hooks.engine_address(),
                 stack,
                 preview=pulumi.runtime.is_dry_run(),
@@ -531,7 +517,6 @@ class Program:
                 f"ChatDaddy: the run's file can't be made: {error}. Nothing was done. Make room in "
                 f"{gettempdir()}, or set TMPDIR to another folder of your own"
             ) from None
-        return made
 
 
 def end_if_failed(failed: pulumi.Output[Any], error_of: Callable[[Any, bool], str | None]) -> None:
@@ -552,13 +537,7 @@ def end_if_failed(failed: pulumi.Output[Any], error_of: Callable[[Any, bool], st
     _: pulumi.Output[None] = pulumi.Output.all(failed, failed.is_secret()).apply(end)
 
 
-def provider_name(opts: pulumi.ResourceOptions) -> str:
-    """The name of the explicit `Provider` in a resource's options; "" for the default one."""
-    provider = provider_of(opts)
-    return "" if provider is None else provider.pulumi_resource_name
-
-
-def provider_of(opts: pulumi.ResourceOptions) -> pulumi.ProviderResource | None:
+def _provider_of(opts: pulumi.ResourceOptions) -> pulumi.ProviderResource | None:
     """The explicit `Provider` of a resource with these options, its own or its parents'."""
     if opts.provider is not None:
         return opts.provider
@@ -573,7 +552,7 @@ def provider_of(opts: pulumi.ResourceOptions) -> pulumi.ProviderResource | None:
     return None
 
 
-def is_protected_by(opts: pulumi.ResourceOptions) -> bool:
+def _is_protected_by(opts: pulumi.ResourceOptions) -> bool:
     """Whether a resource with these options is protected, by its own or its parents'."""
     if opts.protect is not None:
         return bool(opts.protect)

@@ -63,16 +63,12 @@ def under_mocks() -> bool:
 
 def engine_address() -> str:
     """The address of the engine that runs this program; "" if there is none."""
-    arguments = _command_line()
+    arguments = sys.orig_argv
     return (
         arguments[arguments.index("--engine") + 1]
         if "--engine" in arguments[:-1]
         else (os.environ.get("PULUMI_ENGINE", "") or _address_of(settings.SETTINGS.engine))
     )
-
-
-def _command_line() -> list[str]:
-    return list(sys.orig_argv)
 
 
 def _address_of(stub: Any) -> str:
