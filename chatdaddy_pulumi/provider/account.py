@@ -14,7 +14,6 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     Decisions,
     TakeOver,
     decide_all,
-    not_appeared,
     refuse_shared,
     refuse_unclear,
 )
@@ -354,43 +353,26 @@ class AccountProvider:
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = StoredAccount.load(outputs)
-        self._host.hide(*state.secrets())
-        context = self._host.context_of_removal()
-        account_id = "" if state.held is None else state.held.account_id
-        urn = context.urn_today(urn_of(state.inputs), account_id)
-        declared = context.declared(urn) if urn else None
-        self._host.removes(
-            urn,
-            {} if state.held is None else {"": state.held},
-            {} if state.order is None else {"": state.order},
-            state.worked_at,
-        )
+        urn, declared = self._host.removes(state)
         if state.held is None:
-            # If the intent stays, it keeps the order.
-            if state.order is None or context.keeps_orders(declared):
-                return
-            facts = self._host.facts()
-            if await not_appeared(facts, {urn: state.order}, self._host.removed):
-                raise NotDone(
-                    f"an earlier run may have bought {short_name(urn)}, and the account may still "
-                    "appear. Run it again in some minutes"
-                )
+            orders = {} if state.order is None else {short_name(urn): state.order}
+            way_on = "Run it again in some minutes"
+            await self._host.refuse_open_orders(orders, declared, way_on)
             return
+        context, account_id = self._host.context, state.held.account_id
         on_delete = _on_delete(state.inputs, context.on_delete(declared))
         on_delete = milder(on_delete, self._host.removal[account_id])
         # In a run of the program, another entry may be about to take a retained account over.
         if on_delete is OnDelete.RETAIN and not context.run.number:
             return
         facts = self._host.facts()
-        became, other = await remove(facts, Ref(urn), state.held.account_id, on_delete)
+        became, other = await remove(facts, Ref(urn), account_id, on_delete)
         if became is Removal.LET_GO and other is not None:
-            self._host.log(
-                f"{state.held.account_id} was not removed: {other.label} has it now", urn=urn
-            )
+            self._host.log(f"{account_id} was not removed: {other.label} has it now", urn=urn)
         elif became is Removal.RETAINED and on_delete is not OnDelete.RETAIN:
-            self._host.log(messages.retained(state.held.account_id, other), urn=urn)
+            self._host.log(messages.retained(account_id, other), urn=urn)
         elif became is Removal.ALREADY:
-            self._host.log(f"{state.held.account_id}: {messages.REMOVED_ALREADY}", urn=urn)
+            self._host.log(f"{account_id}: {messages.REMOVED_ALREADY}", urn=urn)
 
     # --- refresh
 

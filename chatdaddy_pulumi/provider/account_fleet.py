@@ -14,7 +14,6 @@ from chatdaddy_pulumi.enums import OnDelete, milder
 from chatdaddy_pulumi.lifecycle.decisions import (
     Decisions,
     decide_all,
-    not_appeared,
     refuse_renamed,
     refuse_shared,
     refuse_unclear,
@@ -22,7 +21,6 @@ from chatdaddy_pulumi.lifecycle.decisions import (
 from chatdaddy_pulumi.lifecycle.errors import (
     Leaves,
     LifecycleError,
-    NotDone,
     OutcomeUnknown,
     Protected,
     TooMuch,
@@ -361,18 +359,14 @@ class FleetProvider:
 
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = StoredFleet.load(outputs)
-        self._host.hide(*state.secrets())
-        context = self._host.context_of_removal()
-        first = next((one.account_id for one in state.held.values()), "")
-        urn = context.urn_today(urn_of(state.inputs), first)
-        self._host.removes(urn, state.held, state.orders, state.worked_at)
+        urn, declared = self._host.removes(state)
+        context = self._host.context
         if state.held and not context.run.number:
             # Another resource that the engine removes at the same time may have an account, too.
             await asyncio.sleep(_OTHER_REMOVALS_S)
         ways = self._host.removal
         removed = {key: one.removed_by(ways[one.account_id]) for key, one in state.held.items()}
         todo = Plan(remove=removed, held=dict(state.held))
-        declared = context.declared(urn) if urn else None
         if context.run.number and declared is None:
             context.check_dropped(urn)
         new = context.on_delete(declared)
@@ -387,16 +381,8 @@ class FleetProvider:
                 raise LifecycleError(
                     messages.several_failed(reasons, "could not be removed; run it again")
                 )
-        # If the intent stays, it keeps the orders.
-        if not state.orders or context.keeps_orders(declared):
-            return
-        facts = self._host.facts()
-        waiting = await not_appeared(facts, state.orders, self._host.removed)
-        if waiting:
-            raise NotDone(
-                f"an earlier run may have bought {listed(waiting)}, and the account may still "
-                "appear. All other accounts are removed; run it again in some minutes"
-            )
+        way_on = "All other accounts are removed; run it again in some minutes"
+        await self._host.refuse_open_orders(state.orders, declared, way_on)
 
     # --- refresh
 

@@ -15,7 +15,7 @@ from chatdaddy_pulumi.client import ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.text import visible_lines
 from chatdaddy_pulumi.enums import OnDelete, milder
-from chatdaddy_pulumi.lifecycle.decisions import Decisions, is_free, look_for_orders
+from chatdaddy_pulumi.lifecycle.decisions import Decisions, is_free, look_for_orders, not_appeared
 from chatdaddy_pulumi.lifecycle.errors import (
     CannotAdopt,
     Missing,
@@ -39,11 +39,12 @@ from chatdaddy_pulumi.lifecycle.recovery import (
 from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking, secret_texts
-from chatdaddy_pulumi.provider.run_context import Run, RunContext
+from chatdaddy_pulumi.provider.run_context import Declared, Run, RunContext
 from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.provider.state import (
     StoredAccount,
     StoredFleet,
+    by_key,
     declared_secrets,
     first_account,
     secrets_of,
@@ -265,20 +266,41 @@ class Host:
             entries = [f"{one.ref.label} ({one.identity.nickname!r})" for one in lost]
             self.warn(messages.renamed(entries, {one.account_id: one.nickname for one in others}))
 
-    def removes(
-        self,
-        urn: str,
-        held: Mapping[str, HeldAccount],
-        orders: Mapping[str, Order],
-        worked_at: float,
-    ) -> None:
-        """Note that this host has been told to remove a resource."""
-        for one in held.values():
+    def removes(self, state: StoredAccount | StoredFleet) -> tuple[str, Declared | None]:
+        """Note that this host has been told to remove a resource; return its URN of today, and its
+        declaration, if the program has one."""
+        self.hide(*state.secrets())
+        context = self.context_of_removal()
+        if isinstance(state, StoredAccount):
+            holder = RemovedHolder(by_key(state.held), by_key(state.order), state.worked_at)
+        else:
+            holder = RemovedHolder(state.held, state.orders, state.worked_at)
+        for one in holder.held.values():
             before = self.removal.get(one.account_id, one.arguments.on_delete)
             self.removal[one.account_id] = milder(before, one.arguments.on_delete)
-        self.removed |= {one.account_id for one in held.values()}
-        holder = RemovedHolder(held, orders, worked_at)
+        self.removed |= {one.account_id for one in holder.held.values()}
+        first = next((one.account_id for one in holder.held.values()), "")
+        urn = context.urn_today(urn_of(state.inputs), first)
         self.removed_holders.setdefault(urn, []).append(holder)
+        return urn, context.declared(urn) if urn else None
+
+    async def refuse_open_orders(
+        self, orders: Mapping[str, Order], declared: Declared | None, way_on: str
+    ) -> None:
+        """Refuse the removal of a resource while the accounts of its orders, by name, may still
+        appear. If the intent stays, it keeps the orders.
+
+        Raises:
+            NotDone: with the names, and `way_on`.
+        """
+        if not orders or self.context.keeps_orders(declared):
+            return
+        waiting = await not_appeared(self.facts(), orders, self.removed)
+        if waiting:
+            raise NotDone(
+                f"an earlier run may have bought {listed(waiting)}, and the account may still "
+                f"appear. {way_on}"
+            )
 
     def refuse_unregistered(self, urn: str) -> None:
         """Refuse to work on a resource for which the program passes no run.

@@ -37,6 +37,7 @@ from chatdaddy_pulumi.provider.state import (
     MARK_TYPE,
     ORDERS,
     StoredIntent,
+    by_key,
     by_ref,
     last_noted,
     read_orders,
@@ -395,8 +396,7 @@ class OpenOrders:
             if type_of(urn) == FLEET_TYPE and outputs.get(ORDERS):
                 unanswered = self._context.fleet(urn).orders
             elif type_of(urn) == ACCOUNT_TYPE:
-                order = self._context.account(urn).order
-                unanswered = {} if order is None else {"": order}
+                unanswered = by_key(self._context.account(urn).order)
             for key, order in unanswered.items():
                 yield OrderId(Ref(urn, key), order.note.identity), order
 

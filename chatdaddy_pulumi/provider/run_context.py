@@ -39,6 +39,7 @@ from chatdaddy_pulumi.provider.state import (
     PART,
     StoredAccount,
     StoredFleet,
+    by_key,
     plain,
     saved_holder,
 )
@@ -531,8 +532,7 @@ class RunContext:
         """The accounts that a resource lists in the saved state, by key."""
         if type_of(urn) == FLEET_TYPE:
             return self.fleet(urn).held
-        held = self.account(urn).held if type_of(urn) == ACCOUNT_TYPE else None
-        return {} if held is None else {"": held}
+        return by_key(self.account(urn).held) if type_of(urn) == ACCOUNT_TYPE else {}
 
     def spec(self, ref: Ref) -> AccountSpec | None:
         """The entry as it is declared; None while that is not known, or if it is not declared."""

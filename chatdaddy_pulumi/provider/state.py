@@ -244,6 +244,11 @@ class StoredAccount:
         return outputs
 
 
+def by_key(one: T | None) -> dict[str, T]:
+    """What an `Account` has, if it has it, in the form in which a fleet has it: by key."""
+    return {} if one is None else {"": one}
+
+
 def arguments_of(inputs: Mapping[str, Any]) -> Arguments:
     """The arguments in checked inputs."""
     given = {name: inputs[name] for name in ARGUMENTS if inputs.get(name) is not None}
@@ -658,9 +663,8 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = StoredAccount.load(outputs)
-        found = {} if state.held is None else {"": state.held}
         before = {account_id: Replaced(kind) for account_id, kind in state.replaced.items()}
-        return SavedHolder(urn, found, before)
+        return SavedHolder(urn, by_key(state.held), before)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
         found = {key: one for key, one in held.items() if REPLACED not in key}
