@@ -26,7 +26,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     OutcomeUnknown,
     not_done,
 )
-from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
 from chatdaddy_pulumi.lifecycle.ownership import Holding, Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Order, Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
@@ -420,7 +420,7 @@ def _present(
         Missing: no listing shows it, for the first time.
         NotDone: it is not there, and the state does not say so yet.
     """
-    facts.check_team(account_id)
+    check_team(account_id, facts.team_id)
     account = facts.view.get(account_id)
     if account is not None and not account.archived:
         others = [] if account.deleted_at is None else _strangers(facts, ref, spec)
@@ -444,7 +444,7 @@ def _present(
 
 
 def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOver:
-    facts.check_team(account_id)
+    check_team(account_id, facts.team_id)
     holder = facts.ownership.holder_of(account_id, but=ref)
     if holder is not None:
         raise CannotAdopt(

@@ -319,14 +319,6 @@ class Facts:
             found.setdefault(one.note.identity, {})[ref] = one
         return found
 
-    def check_team(self, account_id: str) -> None:
-        """Refuse an account of another team.
-
-        Raises:
-            WrongTeam: its ID, which holds the team's, is another team's.
-        """
-        check_team(account_id, self.team_id)
-
 
 def check_team(account_id: str, team_id: str) -> None:
     """Refuse an account of another team.

@@ -22,9 +22,9 @@ def lines(reasons: Mapping[str, str]) -> list[str]:
     return told
 
 
-def listed(keys: Sequence[str], most: int = NAMED) -> str:
+def listed(keys: Sequence[str]) -> str:
     """``alice, bob and 3 more``."""
-    return f"{', '.join(keys[:most])} {more(len(keys), most)}".rstrip()
+    return f"{', '.join(keys[:NAMED])} {more(len(keys), NAMED)}".rstrip()
 
 
 def counted(number: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatdaddy_pulumi.client import ChatDaddyError, NotFound
-from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 
@@ -47,7 +47,7 @@ async def refresh(facts: Facts, held: Mapping[K, HeldAccount]) -> Refreshed[K]:
         ChatDaddyError: ChatDaddy could not be asked, or its listing contradicts itself.
     """
     for one in held.values():
-        facts.check_team(one.account_id)
+        check_team(one.account_id, facts.team_id)
     found: Refreshed[K] = Refreshed()
     ids = [one.account_id for one in held.values()]
     if len(ids) == 1:

@@ -115,13 +115,12 @@ def _loses(tier: str | None, spec: AccountSpec) -> bool:
 
 
 async def refuse_losses(facts: Facts, losing: Mapping[str, str]) -> None:
-    """Refuse the run, with each account's key and how many messages it has sent.
+    """Refuse a run in which accounts would lose their chats, with each account's key and how many
+    messages it has sent.
 
     Raises:
-        HistoryLoss: there is an account that would lose its chats.
+        HistoryLoss: always.
     """
-    if not losing:
-        return
     first = list(losing.items())[:_LOOKED_UP]
     sent = await asyncio.gather(*(messages_used(facts.client, id_) for _, id_ in first))
     told = [

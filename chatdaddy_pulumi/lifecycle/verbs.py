@@ -41,6 +41,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     StillDeclared,
     not_done,
 )
+from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of
 from chatdaddy_pulumi.lifecycle.recovery import Note
@@ -161,7 +162,7 @@ async def take_over(
     """
     account = decision.account
     account_id = account.account_id
-    facts.check_team(account_id)
+    check_team(account_id, facts.team_id)
     holder = facts.ownership.holder_of(account_id, but=ref)
     other = holder or facts.claims.claim(account_id, ref)
     if other is not None:
@@ -199,7 +200,7 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
         HistoryLoss: the change would delete the account's chats. Nothing was changed.
         LifecycleError: another entry that stays has the account, too.
     """
-    facts.check_team(held.account_id)
+    check_team(held.account_id, facts.team_id)
     wanted = held.differences(spec)
     if not wanted:
         return {}
@@ -285,7 +286,7 @@ async def remove(
     on_delete = facts.ownership.removal_of(account_id, on_delete)
     if on_delete is OnDelete.RETAIN:
         return Removal.RETAINED, None
-    facts.check_team(account_id)
+    check_team(account_id, facts.team_id)
     if facts.ownership.awaits_account(ref, account_id) and not facts.claims.acquired(entry_of(ref)):
         raise NotDone(
             f"{account_id} was not removed: the account that replaces it is not bought yet"

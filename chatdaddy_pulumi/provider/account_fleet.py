@@ -27,6 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, Outcome, Tally, execute
+from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
@@ -279,7 +280,7 @@ class FleetProvider:
         context = self._host.context
         state, facts = context.fleet(urn), self._host.facts()
         for held in state.held.values():
-            facts.check_team(held.account_id)
+            check_team(held.account_id, facts.team_id)
         outputs = await self._work(state, news)
         for key, held in StoredFleet.load(outputs).held.items():
             if state.held and not is_leftover(key):

@@ -25,7 +25,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     refuse_unclear,
 )
 from chatdaddy_pulumi.lifecycle.errors import NotDone, not_done
-from chatdaddy_pulumi.lifecycle.facts import Facts
+from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
 from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
@@ -288,7 +288,7 @@ class _Found:
         context = self._context
         facts = self._host.facts()
         for account_id in self._own_ids():
-            facts.check_team(account_id)
+            check_team(account_id, facts.team_id)
         self._refuse_shifted(facts.ownership)
         for urn in filter(self._is_dropped, self._saved):
             if type_of(urn) == FLEET_TYPE and not context.fleet(urn).inputs.get(LATE):

@@ -195,8 +195,9 @@ class _SavedIntent:
             own = self._context.ownership.held(order_id.ref)
             # An entry that waits holds nothing else. Later it may get the order's nickname again.
             if own and not order.bought:
-                is_other = own.identity != order_id.identity
-                if is_other or own.account_id == self._bought_last(order_id.ref):
+                last = self._known.get(order_id.ref)
+                is_new = last is not None and own.account_id == last.account_id
+                if is_new or own.identity != order_id.identity:
                     order = order.besides(own.account_id)
             found[order_id] = order
         self._add_sent(found)
@@ -222,21 +223,16 @@ class _SavedIntent:
                 found.setdefault(own, set()).add(at)
         return {ref: sorted(times)[-RUNS_KEPT:] for ref, times in found.items()}
 
+    @property
+    def _known(self) -> Mapping[Ref, Sent]:
+        """The purchases that the last run sent, as far as this machine knows."""
+        return (self._last and self._last.known) or {}
+
     def _unnoted(self) -> Iterator[tuple[Ref, Note]]:
         """What the last run sent and could not note, as far as this machine knows."""
-        last = self._last
-        if last is None or last.known is None:
-            return
-        for ref, sent in last.known.items():
-            if ref in self.notes or sent.note is None or self._outcome_is_known(ref.holder):
-                continue
-            yield ref, sent.note
-
-    def _bought_last(self, ref: Ref) -> str:
-        """The account that the last run bought for the entry; "" if that is not known."""
-        known = None if self._last is None else self._last.known
-        sent = None if known is None else known.get(ref)
-        return "" if sent is None else sent.account_id
+        for ref, sent in self._known.items():
+            if ref not in self.notes and sent.note and not self._outcome_is_known(ref.holder):
+                yield ref, sent.note
 
     def _add_sent(self, found: dict[OrderId, Order]) -> None:
         last = self._last
