@@ -212,7 +212,7 @@ class IntentProvider:
             before |= {own.account_id} if own is not None else set()
             order = context.awaited.get(entry.ref)
             before |= {order.bought} if order is not None and order.bought else set()
-            spec = context.specs(entry.declared).get(entry.ref.key)
+            spec = entry.declared.specs.get(entry.ref.key)
             tier = "" if spec is None else spec.arguments.tier.value
             notes[entry.ref] = Note(
                 *(identity, tier, run.at, tuple(sorted(before)), after, user_id or ""),
@@ -278,7 +278,6 @@ class _Found:
         self._run = host.context.run
         self._saved = self._run.saved
         self._open_orders = OpenOrders(host, self._urn, olds)
-        self._login_types: dict[str, bool] = {}
         #: The orders that end in this run, since no account appeared for them.
         self._ended: dict[OrderId, Order] = {}
         #: The accounts that ChatDaddy knows by their IDs, and that no listing shows.
@@ -631,7 +630,7 @@ class _Found:
             and entry.identity is not None
             and entry.ref not in self._context.notes
             and self._wants_one(entry, facts.ownership)
-            and (spec := self._context.specs(entry.declared).get(entry.ref.key)) is not None
+            and (spec := entry.declared.specs.get(entry.ref.key)) is not None
         }
         self._context.sorted -= wanted.keys()
         facts.sort_late_orders(wanted)
@@ -651,16 +650,10 @@ class _Found:
         """Whether the entry's account is replaced, or no listing shows it."""
         if held.missing_since is not None:
             return True
-        if held.arguments.login_type is None and not self._says_login_type(entry.declared):
+        if held.arguments.login_type is None and not entry.declared.says_login_type:
             return False
-        spec = self._context.specs(entry.declared).get(entry.ref.key)
+        spec = entry.declared.specs.get(entry.ref.key)
         return spec is not None and spec.arguments.login_type is not held.arguments.login_type
-
-    def _says_login_type(self, declared: Declared) -> bool:
-        """Whether any entry may have a login type. It is faster than to read a large fleet."""
-        if declared.urn not in self._login_types:
-            self._login_types[declared.urn] = "login_type" in str(declared.given)
-        return self._login_types[declared.urn]
 
     async def _decide_accounts(self, facts: Facts, entries: list[_Entry]) -> None:
         """In a preview: decide for all new `Account`s, and for those whose replacement may have
@@ -675,7 +668,7 @@ class _Found:
                 if entry.ref not in self._context.awaited:
                     continue
                 self._context.replaced.add(entry.ref)
-            spec = self._context.specs(entry.declared).get("")
+            spec = entry.declared.specs.get("")
             if spec is not None:
                 wanted[entry.ref] = spec
         decisions = await decide_all(facts, wanted, max_age=60)

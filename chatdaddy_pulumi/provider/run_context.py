@@ -105,6 +105,7 @@ class Declared:
         row = json.loads(text)
         return cls(**{**row, **{name: tuple(row[name]) for name in ("aliases", "secrets")}})
 
+    @cached_property
     def specs(self) -> dict[str, AccountSpec]:
         """The entries that it asks for, by key, without those that are not known yet, or wrong."""
         if self.kind == "account":
@@ -130,6 +131,11 @@ class Declared:
     def is_late(self) -> bool:
         """Whether some of what it asks for is not known yet."""
         return has_unknown(self.given)
+
+    @cached_property
+    def says_login_type(self) -> bool:
+        """Whether any entry may have a login type. It is faster than to read a large fleet."""
+        return "login_type" in str(self.given)
 
     @cached_property
     def digest(self) -> str | None:
@@ -210,8 +216,8 @@ class RunContext:
     run: Run = field(default_factory=lambda: Run("", preview=False))
     #: The explicit provider that this host serves; "" for the default one.
     provider: str = ""
-    #: The URNs of the resources that were checked in this run.
-    checked: set[str] = field(default_factory=set)
+    #: The inputs of the resources that were checked in this run, by URN.
+    checked: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     #: The orders that entries wait for.
     awaited: dict[Ref, Order] = field(default_factory=dict)
     #: The orders that no entry waits for.
@@ -249,9 +255,6 @@ class RunContext:
     _completed: dict[str, Declared] = field(default_factory=dict)
     #: How many of them this host has read.
     _read: int = 0
-    _on_delete: dict[str, Any] = field(default_factory=dict)
-    _secrets: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _specs: dict[str, dict[str, AccountSpec]] = field(default_factory=dict)
     _fleets: dict[str, StoredFleet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -259,9 +262,7 @@ class RunContext:
 
     def register(self, urn: str, news: Mapping[str, Any]) -> None:
         """Note that a resource is checked in this run, with its inputs."""
-        self.checked.add(urn)
-        self._on_delete[urn] = news.get("on_delete")
-        self._secrets[urn] = tuple(news.get("__secrets") or ())
+        self.checked[urn] = news
         self.declared_now(urn)
 
     def declared_now(self, urn: str) -> Declared | None:
@@ -340,7 +341,6 @@ class RunContext:
             if now is one:
                 continue
             new.add(one.urn)
-            self._specs.pop(one.urn, None)
             before = one.entries or {}
             self.learned |= {
                 Ref(one.urn, key)
@@ -372,12 +372,12 @@ class RunContext:
         """How the program wants a resource's accounts removed; None if it does not say."""
         if declared is None:
             return None
-        return removal_of(self._on_delete.get(declared.urn, declared.given.get("on_delete")))
+        return removal_of(self.checked.get(declared.urn, declared.given).get("on_delete"))
 
     def secrets_of(self, ref: Ref) -> tuple[str, ...]:
         """The arguments of the entry's resource that the program gives as secrets."""
-        declared = self.declared(ref.holder)
-        return self._secrets.get(ref.holder) or (() if declared is None else declared.secrets)
+        declared, checked = self.declared(ref.holder), self.checked.get(ref.holder, {})
+        return tuple(checked.get("__secrets") or (() if declared is None else declared.secrets))
 
     def unanswered(self, ref: Ref, error: OutcomeUnknown) -> Order:
         """The order for a purchase of this run that had no answer."""
@@ -512,13 +512,6 @@ class RunContext:
         saved = self.run.saved.get(declared.urn)
         return saved is not None and is_settled(declared, saved)
 
-    def specs(self, declared: Declared) -> dict[str, AccountSpec]:
-        """The entries that a declared resource asks for, by key; {} while they are not known."""
-        name = declared.urn
-        if name not in self._specs:
-            self._specs[name] = declared.specs()
-        return self._specs[name]
-
     def saved(self, urn: str) -> Mapping[str, Any]:
         """The saved outputs of a resource, by its current URN or its URN in the saved state; {} if
         there are none."""
@@ -537,7 +530,7 @@ class RunContext:
     def spec(self, ref: Ref) -> AccountSpec | None:
         """The entry as it is declared; None while that is not known, or if it is not declared."""
         declared = self.declared(ref.holder)
-        return None if declared is None else self.specs(declared).get(ref.key)
+        return None if declared is None else declared.specs.get(ref.key)
 
     def fleet(self, urn: str) -> StoredFleet:
         """A fleet's saved state, with what a refresh of this run has read since."""
