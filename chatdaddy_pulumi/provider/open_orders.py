@@ -20,7 +20,6 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
     Order,
     OrderId,
-    PastRuns,
     Sent,
     Unnoted,
     last_made,
@@ -152,7 +151,7 @@ class _SavedIntent:
         self.lived_until = 0.0
         mark = self._saved.get(urn.replace(f"::{INTENT_TYPE}::", f"::{MARK_TYPE}::"))
         said_last = {RUN_AT: last_noted(self._outputs)} if olds is None else olds
-        self._last = _LastRun.read(said_last, mark, host)
+        self.last = _LastRun.read(said_last, mark, host)
         # There may be tens of thousands of notes, and few are needed.
         state = StoredIntent.load(self._outputs, self._outcome_is_known)
         #: Its notes, without those of resources that have saved their outcomes.
@@ -174,15 +173,15 @@ class _SavedIntent:
         """Whether a resource's state has the outcomes of all its purchases in the last run."""
         urn = self._context.today(Ref(holder)).holder
         saved = self._saved.get(urn)
-        if self._last is None or saved is None:
+        if self.last is None or saved is None:
             return False
         component = self._saved.get(urn.replace(f"${FLEET_TYPE}::", "::")) or {}
-        if component.get(DONE_IN) == self._last.number:
+        if component.get(DONE_IN) == self.last.number:
             return True
         worked_in = saved.get("__worked_in")
         if not worked_in:  # an older state, without the number of a run
-            return _number(saved.get("__worked_at")) > self._last.began
-        if worked_in != self._last.number:
+            return _number(saved.get("__worked_at")) > self.last.began
+        if worked_in != self.last.number:
             return False
         self.lived_until = max(self.lived_until, _number(saved.get("__worked_at")))
         return True
@@ -203,17 +202,12 @@ class _SavedIntent:
         self._add_sent(found)
         return found
 
-    @property
-    def last_began(self) -> float:
-        """When its last run began to buy; 0 if that bought nothing."""
-        return 0.0 if self._last is None else self._last.began
-
     def open_late(self) -> dict[Ref, list[float]]:
         """The entries for which earlier runs may have bought accounts that they could not note, and
         when each such run began to buy."""
         found: dict[Ref, set[float]] = {}
         runs = [(ref, at) for ref, times in self._unnoted_before.open.items() for at in times]
-        last = self._last
+        last = self.last
         if last is not None and last.known is None:
             open_ = (ref for ref in self._buying if not self._outcome_is_known(ref.holder))
             runs += [(ref, last.began) for ref in open_]
@@ -226,7 +220,7 @@ class _SavedIntent:
     @property
     def _known(self) -> Mapping[Ref, Sent]:
         """The purchases that the last run sent, as far as this machine knows."""
-        return (self._last and self._last.known) or {}
+        return (self.last and self.last.known) or {}
 
     def _unnoted(self) -> Iterator[tuple[Ref, Note]]:
         """What the last run sent and could not note, as far as this machine knows."""
@@ -235,7 +229,7 @@ class _SavedIntent:
                 yield ref, sent.note
 
     def _add_sent(self, found: dict[OrderId, Order]) -> None:
-        last = self._last
+        last = self.last
         if last is None:
             return
         for ref, note in [*self.notes.items(), *self._unnoted()]:
@@ -275,7 +269,7 @@ class OpenOrders:
         self.notes = self._own.notes
         #: Until when the purchases of the last runs may be done that the intents have not noted.
         self._unnoted_until = 0.0
-        self._last_began = {one.last_began for one in self._intents}
+        self._last_began = {one.last.began for one in self._intents if one.last is not None}
         #: See `_SavedIntent.open_late`.
         self.late: dict[Ref, list[float]] = self._own.open_late()
         for other in self._others:
@@ -328,25 +322,19 @@ class OpenOrders:
     def began_late(self, holder: str) -> Sequence[float]:
         """When the runs began to buy that may have bought for an entry of the resource, which may
         have been one of another resource."""
-        return sorted({*self._began.get(holder, ()), *self._began_for_others})
+        return sorted({*self._began.get(holder, ()), *self._began.get("", ())})
 
     @cached_property
     def _began(self) -> dict[str, set[float]]:
-        """When the runs began to buy that may have bought for entries of a resource."""
+        """When the runs began to buy that may have bought for entries of a resource; by "", for
+        entries which their resources do not have any more, or which are not late any more."""
         found: dict[str, set[float]] = {}
         for ref, times in self.late.items():
             found.setdefault(ref.holder, set()).update(times)
+            entry = self._context.ownership.entry(ref)
+            if entry is None or entry.identity is not None:
+                found.setdefault("", set()).update(times)
         return found
-
-    @cached_property
-    def _began_for_others(self) -> set[float]:
-        """When the runs began to buy that may have bought for entries which their resources do not
-        have any more, or which are not late any more."""
-        return {at for ref, times in self.late.items() if not self._is_late(ref) for at in times}
-
-    def _is_late(self, ref: Ref) -> bool:
-        entry = self._context.ownership.entry(ref)
-        return entry is not None and entry.identity is None
 
     def _ends_late(self, began: Sequence[float]) -> float:
         """Until when what these runs may have bought may still appear."""
@@ -439,7 +427,7 @@ class OrdersAtRemoval:
 
     def __init__(self, host: Host, urn: str, state: StoredIntent) -> None:
         self._host = host
-        self._urn = urn
+        self._runs = host.begun_for(urn)
         self._slowest_s = host.settings.options().slowest_purchase_s
         #: The orders that a run may have sent, since this machine does not know.
         self._guessed: set[OrderId] = set()
@@ -452,10 +440,6 @@ class OrdersAtRemoval:
         #: The entries for which runs may have bought what they could not note, with the times when
         #: they began to buy.
         self.unnoted = self._unnoted(state.unnoted)
-
-    @cached_property
-    def _runs(self) -> PastRuns:
-        return self._host.begun_for(self._urn)
 
     def _without_held(self, state: StoredIntent) -> dict[OrderId, Order]:
         """The orders whose entry did not hold the result."""
