@@ -206,10 +206,7 @@ class AccountProvider:
             return
         context.replaced.add(Ref(urn))
         context.told_replaced.add(urn)
-        declared = context.declared(urn)
-        retains = declared is not None and declared.retain
-        new = OnDelete.RETAIN if retains else removal_of(given.get("on_delete"))
-        goes = messages.WHAT_GOES[_on_delete(old.inputs, new)]
+        goes = messages.WHAT_GOES[self._removal(urn, old, removal_of(given.get("on_delete")))]
         made = context.decisions.made if context.decisions is not None else {}
         decision = made.get(Ref(urn))
         first = (
@@ -255,7 +252,9 @@ class AccountProvider:
                 return self._unanswered(urn, spec, news, error)
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         seen = facts_of(outcome.observed[""])
-        replaced = {} if self._retains(urn, spec) else self._replaced(urn, held.account_id)
+        way = self._removal(urn, self._host.context.account(urn), spec.arguments.on_delete)
+        # If it only forgets the old account, another stack may have that then.
+        replaced = {} if way is OnDelete.RETAIN else self._replaced(urn, held.account_id)
         return Created(held.account_id, self._saved(news, spec, outcome, seen, replaced))
 
     def _saved(
@@ -298,12 +297,11 @@ class AccountProvider:
         )
         return state.dump(_secrets(inputs))
 
-    def _retains(self, urn: str, spec: AccountSpec) -> bool:
-        """Whether a replacement only forgets the old account. Another stack may have it then."""
-        context = self._host.context
-        old, declared = context.account(urn), context.declared(urn)
-        by_option = declared is not None and declared.retain
-        return by_option or _on_delete(old.inputs, spec.arguments.on_delete) is OnDelete.RETAIN
+    def _removal(self, urn: str, old: StoredAccount, new: OnDelete | None) -> OnDelete:
+        """How a replacement removes the old account, with the entry's new `on_delete`."""
+        declared = self._host.context.declared(urn)
+        retains = declared is not None and declared.retain
+        return _on_delete(old.inputs, OnDelete.RETAIN if retains else new)
 
     def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
         """The accounts that the old side of a replacement holds, without the new side's own."""
