@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
 from chatdaddy_pulumi.lifecycle.ownership import Holding, Ownership, Ref
-from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Sent
+from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
 from chatdaddy_pulumi.lifecycle.team_view import FEW, TeamView
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity
@@ -43,25 +43,11 @@ class Missed(Protocol):
 
 
 class Claims:
-    """The claims that the resources of one run share. This class is for a run in one process."""
+    """The claims that the resources of one run share.
 
-    def __init__(
-        self, clock: Callable[[], float] = time.time, *, checked: bool = True, over: bool = True
-    ) -> None:
-        self._clock = clock
-        #: The purchases that the run sent, without those that were refused.
-        self.sent: dict[Ref, Sent] = {}
-        self._claims: dict[str, Claim] = {}
-        self._bought: dict[Ref, str] = {}
-        self._reserved: dict[tuple[str, Identity], Ref] = {}
-        self._finished: set[str] = set()
-        self._completed: list[str] = []
-        self._checked = checked
-        self._failed = False
-        self._over = self._ended = over
-        self._intents: set[str] = set()
-        #: See `take_part`.
-        self.seen: dict[str, float] = {}
+    This class is for a host that knows of no run, as in a destroy: nothing is claimed, and there is
+    nothing to tell other hosts.
+    """
 
     @property
     def checked(self) -> bool:
@@ -69,61 +55,52 @@ class Claims:
 
         A destroy that runs the program checks none.
         """
-        return self._checked
+        return True
 
     @property
     def over(self) -> bool:
         """Whether the program has declared all its resources."""
-        return self._over
+        return True
 
     def end(self, *, done: bool = True) -> None:
         """Note that the program has declared all its resources.
 
         `done`: whether all are registered, too, so that the state has their outcomes.
         """
-        self._over = True
-        self._ended = self._ended or done
 
     def take_part(self, intent: str, seen: Mapping[str, float]) -> None:
         """Note that the intent, by its URN, takes part in the run.
 
         `seen`: the earlier runs that the saved state names, by number, and about when each began.
         """
-        self._intents.add(intent)
-        self.seen |= seen
 
     def ended_with(self, intent: str) -> bool:
         """Whether all steps of the run succeeded, so that the state has the outcomes of the
         intent's purchases."""
-        return self._ended and not self._failed and intent in self._intents
+        return False
 
     @property
     def failed(self) -> bool:
         """Whether a step of the run failed before the removals."""
-        return self._failed
+        return False
 
     def fail(self) -> None:
         """Note that a step failed, so what the program declares after it is not known."""
-        self._failed = True
 
     def complete(self, declared: str) -> None:
         """Note a completed declaration, of which the program did not know all at first, as text."""
-        self._completed.append(declared)
 
     def completed(self, known: int) -> list[str]:
         """All such declarations, without the first ones, which are known."""
-        return self._completed[known:]
+        return []
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         """Claim the account; the other entry that has claimed it before, if there is one."""
-        first = self._claims.setdefault(account_id, Claim(ref, False)).ref
-        return None if first == ref else first
+        return None
 
     def fulfil(self, account_id: str, ref: Ref) -> None:
         """Note that the entry has the account now, bought or taken over; not if another entry has
         claimed it."""
-        if self._claims.get(account_id, Claim(ref, False)).ref == ref:
-            self._claims[account_id] = Claim(ref, True)
 
     def finish(self, holder: str) -> None:
         """Note that a resource has bought and taken over all that it does in this run.
@@ -131,54 +108,40 @@ class Claims:
         Its outcomes are saved next. Until then, another resource must not forget what this one has
         taken over: if the run were killed, no state would list it.
         """
-        self._finished.add(holder)
 
     def finished(self, holder: str) -> bool:
         """Whether the resource has finished."""
-        return holder in self._finished
+        return False
 
     def bought(self, account_id: str, ref: Ref) -> Ref | None:
         """Note that the entry has bought the account; return the other entry that has it."""
-        other = self.claim(account_id, ref)
-        if other is None:
-            self._bought[ref] = account_id
-            sent = self.sent.get(ref, Sent(0.0))
-            self.sent[ref] = sent._replace(at=self._clock(), account_id=account_id)
-            self.fulfil(account_id, ref)
-        return other
+        return None
 
     def claimed(self, account_id: str) -> Claim | None:
         """The claim on an account that was taken over, or will be."""
-        return self._claims.get(account_id)
+        return None
 
     def acquired(self, ref: Ref) -> str | None:
         """The account that the entry has bought or taken over in this run."""
-        if ref in self._bought:
-            return self._bought[ref]
-        return next((id_ for id_, one in self._claims.items() if one == Claim(ref, True)), None)
+        return None
 
     def reserve(self, team_id: str, identity: Identity, ref: Ref) -> Ref | None:
         """Reserve a nickname and type of a team for a purchase; return the other entry that has
         them."""
-        first = self._reserved.setdefault((team_id, identity), ref)
-        return None if first == ref else first
+        return None
 
     def reserved(self, team_id: str, identity: Identity) -> Ref | None:
         """The entry that has reserved the nickname and type in this run."""
-        return self._reserved.get((team_id, identity))
+        return None
 
     def sends(self, ref: Ref, note: Note | None = None) -> None:
         """Note that a purchase for the entry is about to be sent.
 
         `note`: what is asked for, if the intent could not note it.
         """
-        self.sent[ref] = Sent(self._clock(), "", note)
 
     def give_up(self, team_id: str, identity: Identity, ref: Ref) -> None:
         """Note that nothing was bought for the entry: its reservation ends."""
-        self.sent.pop(ref, None)
-        if self.reserved(team_id, identity) == ref:
-            del self._reserved[team_id, identity]
 
 
 class KnownOfRun(Protocol):

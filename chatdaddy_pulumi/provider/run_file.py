@@ -77,7 +77,6 @@ class RunFile(Claims):
     """The file of one run, which also has the run's claims."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__()
         self.path = path
         #: The outputs of this package's resources in the saved state, as the program has read them.
         self.saved: Mapping[str, Any] = {}

@@ -16,7 +16,6 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
-from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
 from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
@@ -53,6 +52,7 @@ from tests.simulation.engine import (
     Resource,
 )
 from tests.simulation.program import Block, Program, ProviderBlock, Wish
+from tests.support.claims import MemoryClaims
 
 FLEET_COMPONENT = "chatdaddy:index:AccountFleet"
 
@@ -78,7 +78,7 @@ class CoreRun:
     order: tuple[str, ...] = ()
     #: The purchases that the runs of this machine recorded as sent, by the number of the run, with
     #: the time at which it began.
-    begun: dict[str, tuple[float, Claims]] = field(default_factory=dict)
+    begun: dict[str, tuple[float, MemoryClaims]] = field(default_factory=dict)
     program: Program | None = None
     #: The accounts that the refresh of this run was the first to miss.
     missed: set[str] = field(default_factory=set)
@@ -164,9 +164,9 @@ class CoreRun:
         stopping = self._deployment is not None and self._deployment.stopping
         return "the run was interrupted" if stopping else None
 
-    def claims(self) -> Claims:
+    def claims(self) -> MemoryClaims:
         """The claims of the run, and the record of sent purchases that outlives the run."""
-        claims = Claims(self.loop.wall_clock, over=False)
+        claims = MemoryClaims(self.loop.wall_clock, over=False)
         self.begun[self.number] = self.loop.wall_clock(), claims
         return claims
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError, bridge
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
-from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
 from chatdaddy_pulumi.lifecycle.urns import short_name
@@ -39,6 +38,7 @@ from chatdaddy_pulumi.provider.state import (
     secret,
 )
 from chatdaddy_pulumi.spec import UNKNOWN
+from tests.support.claims import MemoryClaims
 from tests.support.team import Team
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -261,7 +261,7 @@ class Stack:
         """
         run = None if program is None else _Engine(self, program, preview=False).run
         if run is not None:
-            run.claims = Claims(self.clock, checked=False)
+            run.claims = MemoryClaims(self.clock, checked=False)
         host = self.host(run)
         for urn in reversed(list(self.saved)):
             self.run(self.remove(host, urn, self.saved[urn]))
@@ -405,7 +405,7 @@ class _Engine:
             for urn in [one.urn(name)]
         ]
         early = [one for one in declared if not program[short_name(one.urn)].late]
-        claims = Claims(stack.clock)
+        claims = MemoryClaims(stack.clock)
         stack.sent[f"run-{stack.runs}"] = claims.sent
         stack.began[f"run-{stack.runs}"] = stack.clock()
         self.run = Run(

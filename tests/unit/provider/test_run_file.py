@@ -23,6 +23,7 @@ from chatdaddy_pulumi.provider.run_file import (
     find_run,
 )
 from chatdaddy_pulumi.spec.identity import Identity
+from tests.support.claims import MemoryClaims
 
 ALICE, BOB = Ref("urn::alice"), Ref("urn::fleet", "bob")
 
@@ -124,7 +125,7 @@ def test_nothing_is_done_if_the_other_hosts_cannot_be_told() -> None:
 
 @pytest.mark.parametrize("one_host", [True, False])
 def test_an_account_that_another_entry_has_claimed_is_not_taken(one_host: bool) -> None:
-    run = Claims() if one_host else a_run()
+    run = MemoryClaims() if one_host else a_run()
     run.claim("acc1", ALICE)
     run.fulfil("acc1", BOB)
     assert run.claimed("acc1") == Claim(ALICE, False)
@@ -372,7 +373,7 @@ def test_a_folder_that_cannot_be_read_is_no_destroy(
 
 def claims_of(kind: str) -> Claims:
     if kind == "in memory":
-        return Claims()
+        return MemoryClaims()
     run = a_run()
     if kind == "file of one host":
         run.run()
