@@ -62,22 +62,11 @@ class Claims:
         """Whether the program has declared all its resources."""
         return True
 
-    def end(self, *, done: bool = True) -> None:
-        """Note that the program has declared all its resources.
-
-        `done`: whether all are registered, too, so that the state has their outcomes.
-        """
-
     def take_part(self, intent: str, seen: Mapping[str, float]) -> None:
         """Note that the intent, by its URN, takes part in the run.
 
         `seen`: the earlier runs that the saved state names, by number, and about when each began.
         """
-
-    def ended_with(self, intent: str) -> bool:
-        """Whether all steps of the run succeeded, so that the state has the outcomes of the
-        intent's purchases."""
-        return False
 
     @property
     def failed(self) -> bool:

@@ -222,6 +222,10 @@ class RunFile(Claims):
         return bool(self.fact("over"))
 
     def end(self, *, done: bool = True) -> None:
+        """Note that the program has declared all its resources.
+
+        `done`: whether all are registered, too, so that the state has their outcomes.
+        """
         self._note("over")
         if done:
             self._note("done")
@@ -232,6 +236,8 @@ class RunFile(Claims):
             self._database.executemany("insert or ignore into seen values (?, ?)", seen.items())
 
     def ended_with(self, intent: str) -> bool:
+        """Whether all steps of the run succeeded, so that the state has the outcomes of the
+        intent's purchases."""
         took_part = bool(self.fact(f"intent {intent}"))
         return took_part and bool(self.fact("done")) and not self.failed
 
