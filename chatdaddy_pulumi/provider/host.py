@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chatdaddy_pulumi.client import ClientOptions
@@ -57,10 +56,6 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount
 
 
-#: No entry of another provider takes an account over.
-_NO_TAKERS: Mapping[Identity, Ref] = MappingProxyType({})
-
-
 class Log(Protocol):
     """Shows a line to the person who runs the engine."""
 
@@ -68,10 +63,6 @@ class Log(Protocol):
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
     ) -> None:
         """Show it. `severity` is ``info`` or ``warning``; a `passing` line is only a status."""
-
-
-def silent(message: str, *, severity: str = "info", urn: str = "", passing: bool = False) -> None:
-    """Show nothing."""
 
 
 class RemovedHolder(NamedTuple):
@@ -98,7 +89,7 @@ class Host:
     begun_in: Callable[[str], Mapping[Ref, Sent] | None] = lambda _: None
     #: Gives what this machine remembers of the runs of a stack, which an intent's URN names.
     begun_for: Callable[[str], PastRuns] = lambda _: PastRuns()
-    show: Log = silent
+    show: Log = lambda message, **_: None
     #: Gives the reason to begin no further account; None to go on.
     stop_reason: Callable[[], str | None] = lambda: None
     #: Seconds since 1970.
@@ -227,7 +218,7 @@ class Host:
         facts: Facts,
         orders: Iterable[Order],
         taken: Collection[str] = (),
-        takers: Mapping[Identity, Ref] = _NO_TAKERS,
+        takers: Mapping[Identity, Ref] | None = None,
     ) -> set[str]:
         """Name what an interrupted run may have bought, and no entry has or asks for; return it.
 
@@ -235,7 +226,7 @@ class Host:
         """
         found = suspects(orders, facts.view.accounts.values(), facts.user_id)
         for account in _unheld(facts, found.values(), taken):
-            taker = takers.get(identity_of(account.nickname, account.type))
+            taker = (takers or {}).get(identity_of(account.nickname, account.type))
             told = "" if taker is None else taker.label
             self.warn(messages.suspect(account.account_id, account.nickname, told))
         return {*found}

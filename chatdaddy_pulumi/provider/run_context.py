@@ -448,16 +448,10 @@ class RunContext:
 
     @cached_property
     def ownership(self) -> Ownership:
-        """Who holds what, without accounts that a refresh of this run found to be gone."""
-        return Ownership(_SavedHolders(self.run.saved, self._gone), self.run.declared)
-
-    @property
-    def _gone(self) -> set[str]:
-        """The accounts that a refresh of this run found to be gone.
-
-        In a preview, the saved state still has them.
-        """
-        return {account_id for account_id, held in self.refreshed.items() if held is None}
+        """Who holds what, without accounts that a refresh of this run found to be gone. In a
+        preview, the saved state still has them."""
+        gone = {account_id for account_id, held in self.refreshed.items() if held is None}
+        return Ownership(_SavedHolders(self.run.saved, gone), self.run.declared)
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of a resource, by its current URN or its URN in the saved state."""
