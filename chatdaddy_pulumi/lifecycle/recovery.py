@@ -21,6 +21,7 @@ from chatdaddy_pulumi.spec.identity import Identity
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
+    from chatdaddy_pulumi.lifecycle.held import HeldAccount
 
 #: How long after its begun mark a run may have bought, in seconds.
 LONGEST_RUN_S = 30 * 60.0
@@ -164,13 +165,13 @@ class Order(NamedTuple):
             unawaited=self.unawaited or other.unawaited,
         )
 
-    def became(self, account_id: str, identities: Collection[Identity]) -> bool:
-        """Whether the account that its entry holds, of these identities, is its result."""
+    def is_settled_by(self, held: HeldAccount) -> bool:
+        """Whether the account that its entry holds is its result."""
         if self.bought:
-            return account_id == self.bought
+            return held.account_id == self.bought
         if self.unawaited:
             return False
-        return self.note.identity in identities and account_id not in self.note.before
+        return held.identity == self.note.identity and held.account_id not in self.note.before
 
     def may_be(self, account: ObservedAccount, user_id: str | None) -> bool | None:
         """Whether the account may be what the run bought; None if that is not certain.

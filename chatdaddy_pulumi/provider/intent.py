@@ -168,7 +168,7 @@ class IntentProvider:
                 own
                 and note
                 and note.identity == order_id.identity
-                and Order(note, 0).became(own.account_id, {own.identity})
+                and Order(note, 0).is_settled_by(own)
             )
             if not is_settled and (known is None or order.unawaited > known.unawaited):
                 return True

@@ -100,8 +100,7 @@ class _LastRun:
             # saved only if it was bought, so its purchase may also have been refused.
             sure = self.sure and leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
             return Order(note, self.began, self.began + slowest_s, sure=sure)
-        found = _sent_for(ref, self.known)
-        return None if found is None else found.order(note, slowest_s)
+        return _order_sent(ref, note, [self.known], slowest_s)
 
 
 def _sent_for(ref: Ref, known: Mapping[Ref, Sent]) -> Sent | None:
@@ -114,6 +113,14 @@ def _sent_for(ref: Ref, known: Mapping[Ref, Sent]) -> Sent | None:
         if one.key == ref.key and leaf_of(one.holder) == ref.holder
     )
     return max(alike, default=None)
+
+
+def _order_sent(
+    ref: Ref, note: Note, runs: Iterable[Mapping[Ref, Sent]], slowest_s: float
+) -> Order | None:
+    """The order that runs have sent for a noted entry, from all that each of them sent."""
+    sent = [one for run in runs if (one := _sent_for(ref, run)) is not None]
+    return sent[-1].order(note, slowest_s, sent[:-1]) if sent else None
 
 
 def seen_runs(olds: Mapping[str, Any], saved: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
@@ -350,13 +357,12 @@ class OpenOrders:
     def wait_longer(self, orders: dict[OrderId, Order], facts: Facts) -> None:
         """Wait for what a run of another machine sent at its end, as far as it is seen to live."""
         for one in self._intents:
-            guessed = one.guessed & orders.keys()
-            until = _wait_longer(orders, guessed, facts, self._slowest_s, one.lived_until)
+            until = _wait_longer(orders, one.guessed, facts, self._slowest_s, one.lived_until)
             self._unnoted_until = max(self._unnoted_until, until)
 
     def _is_held(self, order_id: OrderId, order: Order) -> bool:
         own = self._context.ownership.held(order_id.ref)
-        return own is not None and order.became(own.account_id, {own.identity})
+        return own is not None and order.is_settled_by(own)
 
     def _is_for_us(self, order_id: OrderId, other: _SavedIntent) -> bool:
         """Whether an order of another provider's intent is for an entry of this provider: for the
@@ -409,12 +415,11 @@ def _wait_longer(
 ) -> float:
     """Extend the waits for the orders of a run, which lived until it bought what is seen of it;
     return until when it may still have bought."""
-    own = {one: orders[one] for one in guessed}
+    own = {one: orders[one] for one in guessed if one in orders}
     seen = last_made(own.values(), facts.view.accounts.values(), facts.user_id)
     until = max(lived_until, seen) + slowest_s
-    orders.update(
-        {one: order._replace(until=max(order.until, until)) for one, order in own.items()}
-    )
+    for one, order in own.items():
+        orders[one] = order._replace(until=max(order.until, until))
     return until
 
 
@@ -462,10 +467,7 @@ class OrdersAtRemoval:
         held = dict(self._held)
         for saved, order, left in kept:
             ref = saved.ref._replace(holder=self._today.get(saved.ref.holder, saved.ref.holder))
-            became = next(
-                (one for one in held.get(ref, ()) if order.became(one.account_id, {one.identity})),
-                None,
-            )
+            became = next((one for one in held.get(ref, ()) if order.is_settled_by(one)), None)
             if became:  # it may also be the result of the entry's next note
                 self._held[ref] = [one for one in self._held[ref] if one != became]
                 continue
@@ -497,8 +499,7 @@ class OrdersAtRemoval:
             return own._replace(until=0.0)  # the holder's removal has waited for it
         runs = self._runs.sent_since(note.at)
         if runs is not None:
-            sent = [one for run in runs if (one := _sent_for(ref, run)) is not None]
-            return sent[-1].order(note, self._slowest_s, sent[:-1]) if sent else None
+            return _order_sent(ref, note, runs, self._slowest_s)
         if any(one.worked_at >= note.at for one in holders):
             return None
         self._guessed.add(OrderId(ref, note.identity))
@@ -506,7 +507,7 @@ class OrdersAtRemoval:
 
     def wait_longer(self, facts: Facts) -> None:
         """See `OpenOrders.wait_longer`."""
-        _wait_longer(self.open, self._guessed & self.open.keys(), facts, self._slowest_s)
+        _wait_longer(self.open, self._guessed, facts, self._slowest_s)
 
     def _without_moved(self, orders: dict[OrderId, Order]) -> dict[OrderId, Order]:
         """The orders whose result another entry did not hold, to which the first was moved."""
@@ -521,7 +522,7 @@ class OrdersAtRemoval:
         found: dict[OrderId, Order] = {}
         for order_id, order in orders.items():
             alike = spare.get(order_id.identity, [])
-            became = [one for one in alike if order.became(one.account_id, {one.identity})]
+            became = [one for one in alike if order.is_settled_by(one)]
             if became:
                 alike.remove(became[0])
             else:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatdaddy_pulumi.client import ObservedAccount
+from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import (
     CLOCKS_APART_S,
@@ -23,6 +24,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
 )
 from chatdaddy_pulumi.spec.identity import Identity
 from tests.support.sandbox import LIMITED, UNLIMITED
+from tests.unit.lifecycle.values import asked
 
 BEGAN = 1_800_000_000.0
 
@@ -45,6 +47,10 @@ def account(account_id: str = "acc1", **changes: Any) -> ObservedAccount:
 
 def ordered(before: tuple[str, ...] = (), nickname: str = "x") -> Order:
     return Order(Note(Identity(nickname, "wa"), LIMITED, BEGAN, before), BEGAN)
+
+
+def held(account_id: str, identity: Identity) -> HeldAccount:
+    return HeldAccount(account_id, identity.nickname, asked())
 
 
 A, B = Ref("urn:f", "a"), Ref("urn:f", "b")
@@ -134,8 +140,8 @@ def test_a_machine_that_knows_the_answer_takes_only_that_account() -> None:
         B: "acc1",
     }
     assert one.may_be(account("acc2", nickname="theirs"), "us") is False
-    assert one.became("acc2", {Y})
-    assert not one.became("acc3", {X})
+    assert one.is_settled_by(held("acc2", Y))
+    assert not one.is_settled_by(held("acc3", X))
 
 
 # --- which entry gets it, and when an order ends
@@ -162,25 +168,24 @@ LATER = BEGAN + LONGEST_RUN_S + CLOCKS_APART_S + 1
 
 
 @pytest.mark.parametrize(
-    ("account_id", "identities", "became"),
+    ("account_id", "identity", "is_settled"),
     [
-        ("acc1", {X}, True),
-        ("acc1", {X, Y}, True),  # it was renamed by hand since
-        ("acc0", {X}, False),  # it existed before
-        ("acc1", {Y}, False),  # the entry has another account since
+        ("acc1", X, True),
+        ("acc0", X, False),  # it existed before
+        ("acc1", Y, False),  # the entry has another account since
     ],
 )
 def test_an_order_ends_if_its_entry_holds_the_account(
-    account_id: str, identities: set[Identity], became: bool
+    account_id: str, identity: Identity, is_settled: bool
 ) -> None:
-    assert ordered(before=("acc0",)).became(account_id, identities) is became
+    assert ordered(before=("acc0",)).is_settled_by(held(account_id, identity)) is is_settled
 
 
 def test_what_an_entry_got_while_it_did_not_wait_is_not_the_result() -> None:
     unawaited = ordered()._replace(unawaited=True)
-    assert not unawaited.became("acc1", {X})
-    assert not ordered().merged(unawaited).became("acc1", {X})
-    assert unawaited._replace(bought="acc1").became("acc1", {X})
+    assert not unawaited.is_settled_by(held("acc1", X))
+    assert not ordered().merged(unawaited).is_settled_by(held("acc1", X))
+    assert unawaited._replace(bought="acc1").is_settled_by(held("acc1", X))
 
 
 @pytest.mark.parametrize(
@@ -213,8 +218,8 @@ def test_a_purchase_after_a_known_outcome_is_another_order() -> None:
     later = ordered()._replace(since=BEGAN + 60, until=BEGAN + 900)
     for merged in (known.merged(later), later.merged(known)):
         assert (merged.bought, merged.since, merged.until) == ("", BEGAN + 60, BEGAN + 900)
-        assert not merged.became("acc1", {X})
-        assert merged.became("acc2", {X})
+        assert not merged.is_settled_by(held("acc1", X))
+        assert merged.is_settled_by(held("acc2", X))
     again = known._replace(since=BEGAN + 60, bought="acc2")
     assert known.merged(again).bought == "acc2"
 
