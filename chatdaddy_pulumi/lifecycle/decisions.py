@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
-from chatdaddy_pulumi.lifecycle.ownership import Holding, Ownership, Ref
+from chatdaddy_pulumi.lifecycle.ownership import Going, Holding, Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Order, Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -470,12 +470,17 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
 
 
 def refuse_leaving(
-    ownership: Ownership, named: Iterable[ObservedAccount], identity: Identity, existing: str | None
+    ownership: Ownership,
+    ref: Ref,
+    named: Iterable[ObservedAccount],
+    identity: Identity,
+    existing: str | None,
 ) -> None:
-    """Refuse to buy if an account of the stack leaves that has the entry's nickname by now.
+    """Refuse to buy for an entry if this run removes an account of the stack that has its nickname
+    and type.
 
-    The state has another nickname, since it was renamed by hand, or by a run that was interrupted.
-    So it is not carried over, and would be removed.
+    The account's own entry asks for another type, or leaves: the state has another nickname, since
+    it was renamed by hand, or by a run that was interrupted. So it is not carried over.
 
     `named`: the accounts of the nickname, as ChatDaddy shows them.
 
@@ -485,60 +490,65 @@ def refuse_leaving(
     if existing == Existing.ALLOW.value:
         return
     for one in named:
-        source = ownership.leaves_for_good(one.account_id)
-        if source is not None and one.live and one.type in (None, identity.type):
+        going = ownership.going.get(one.account_id)
+        if going is None or not one.live or ownership.was(ref, going.ref):
+            continue
+        if one.type in (None, identity.type):
             raise Leaves(
-                f"nothing was bought for {one.nickname!r}: {one.account_id} has that nickname at "
-                f"ChatDaddy by now, the state does not say so, and its entry {source.label} "
-                "leaves. If it is the same account, run `pulumi refresh` and then `pulumi up`, "
-                f"which carries it over. If it is not, remove {source.label} in one run, and add "
-                "the new entry in the next"
+                f"nothing was bought for {one.nickname!r}: {_gone_with_its_nickname(one, going)}"
             )
 
 
 async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> None:
-    """Refuse to remove accounts of a resource that other entries ask for, or may ask for, by
-    nicknames that the state does not have: the other side of `refuse_leaving`.
+    """Refuse to remove accounts of a resource that other entries ask for, or may ask for, by their
+    nickname and type: the other side of `refuse_leaving`.
 
     Raises:
         Leaves: with the account, and what to do.
         NotDone: the accounts can't be read.
     """
     ownership, run = facts.ownership, facts.run
-    leaving = {
-        account_id: source
-        for account_id in account_ids
-        if (source := ownership.leaves_for_good(account_id)) is not None
-    }
-    if not leaving or not ownership.may_lack:
+    found = {id_: ownership.going[id_] for id_ in account_ids if id_ in ownership.going}
+    if not found or not ownership.may_lack:
         return
     with not_done("nothing is removed: the accounts can't be read"):
-        seen = await facts.listed(leaving)
-    for account_id, source in leaving.items():
+        seen = await facts.listed(found)
+    for account_id, going in found.items():
         account = seen.get(account_id)
         if account is None or account.nickname is None or not account.live:
             continue
-        known = ownership.identities_of(account_id)
-        identity = identity_of(account.nickname, next(iter(known)).type)
-        if identity in known:
+        identity = identity_of(account.nickname, going.type)
+        if identity in going.identities and not going.is_replaced:
             continue
         asks, taker = "asks for it", ownership.lacking.get(identity)
         if taker is None and not run.preview:  # an update has waited for those that it can know
             taker = ownership.may_ask_for(ref, account_id)
             asks = "may ask for it, since its nickname is not known yet"
-        if taker is not None:
-            raise Leaves(
-                f"nothing is removed: {account_id} ({source.label}) has the nickname "
-                f"{account.nickname!r} at ChatDaddy by now, the state does not say so, and "
-                f"{taker.label} {asks}. If it is the same account, run `pulumi refresh` and then "
-                f"`pulumi up`, which carries it over. If it is not, remove {source.label} in one "
-                "run, and add the new entry in the next"
-            )
+        if taker is not None and not ownership.was(taker, going.ref):
+            told = _gone_with_its_nickname(account, going)
+            raise Leaves(f"nothing is removed: {taker.label} {asks}: {told}")
+
+
+def _gone_with_its_nickname(account: ObservedAccount, going: Going) -> str:
+    """Says what was refused, and what to do."""
+    has = f"{account.account_id} has the nickname {account.nickname!r} at ChatDaddy"
+    if going.is_replaced:
+        return (
+            f"{has}, and is removed, since its entry {going.ref.label} has another type. If the "
+            "new entry is to have it, rename the old one in one run, and add an entry of the other "
+            "type in the next. If it is not, change the type in one run, and add the new entry in "
+            "the next"
+        )
+    return (
+        f"{has} by now, the state does not say so, and its entry {going.ref.label} leaves. If it "
+        "is the same account, run `pulumi refresh` and then `pulumi up`, which carries it over. If "
+        f"it is not, remove {going.ref.label} in one run, and add the new entry in the next"
+    )
 
 
 def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
-    refuse_leaving(facts.ownership, named, spec.identity, spec.existing.value)
+    refuse_leaving(facts.ownership, ref, named, spec.identity, spec.existing.value)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = _strangers(facts, ref, spec)
     elsewhere = _kept_elsewhere(facts, ref, spec)

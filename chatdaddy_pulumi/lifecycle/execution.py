@@ -184,8 +184,7 @@ class _Execution:
         for new in plan.carried:
             account_id = plan.held[new].account_id
             self.outcome.done.append(Done(new, account_id, Reason.CARRIED))
-            ownership = facts.ownership
-            if ownership.is_shared(account_id) or ownership.may_be_adopted(account_id):
+            if facts.ownership.may_be_taken(account_id):
                 facts.claims.fulfil(account_id, self._ref(new))
 
     async def _await_unknown(self, wanted: dict[Ref, AccountSpec]) -> None:

@@ -81,6 +81,24 @@ class Replaced(NamedTuple):
     way: OnDelete = OnDelete.DELETE_NOW
     #: The key of the entry that had it.
     key: str = ""
+    #: The nicknames and types by which the state knows it.
+    identities: Collection[Identity] = ()
+
+    @property
+    def type(self) -> str:
+        return self.kind.partition(" ")[0]
+
+
+class Going(NamedTuple):
+    """An account that this run may remove, and that no entry takes over."""
+
+    #: The entry that has it, or had it.
+    ref: Ref
+    type: str
+    #: The nicknames and types by which the state knows it.
+    identities: Collection[Identity]
+    #: Whether the entry stays, with an account of another type.
+    is_replaced: bool = True
 
 
 @dataclass(frozen=True)
@@ -127,15 +145,18 @@ def _by_alias_elsewhere(
     entries: Mapping[Ref, DeclaredIdentity], leaving: Iterable[Holding]
 ) -> dict[Ref, list[Holding]]:
     """The leaving accounts whose keys, or names of an `Account`, are aliases of entries."""
-    by_name: dict[str, list[Holding]] = {}
+    # Several entries may list one account.
+    by_name: dict[str, dict[str, Holding]] = {}
     for one in leaving:
         name = entry_key(one.ref.key) or short_name(one.ref.holder)
-        by_name.setdefault(name, []).append(one)
+        by_name.setdefault(name, {}).setdefault(one.account_id, one)
     found: dict[Ref, list[Holding]] = {}
     for ref, entry in entries.items():
-        alike = [one for alias in entry.aliases for one in by_name.get(alias, ())]
+        alike: dict[str, Holding] = {}
+        for alias in entry.aliases:
+            alike |= by_name.get(alias, {})
         if alike:
-            found[ref] = alike
+            found[ref] = list(alike.values())
     return found
 
 
@@ -280,6 +301,12 @@ class Ownership:
         declared = self.declaration(ref.holder)
         return None if declared is None else (declared.entries or {}).get(ref.key)
 
+    def was(self, ref: Ref, earlier: Ref) -> bool:
+        """Whether a declared entry is this one, or has its key among its aliases."""
+        said = self.entry(ref)
+        keys = (ref.key, *(said.aliases if said else ()))
+        return ref.holder == earlier.holder and earlier.key in keys
+
     @cached_property
     def _arriving(self) -> list[tuple[Ref, DeclaredIdentity]]:
         """The entries that are declared and hold nothing yet."""
@@ -357,14 +384,24 @@ class Ownership:
         leaving = self._leaving_by_id.get(account_id)
         return None if leaving is None else leaving.ref
 
-    def identities_of(self, account_id: str) -> set[Identity]:
-        """The nicknames and types by which the state knows an account that leaves."""
-        return self._leaving_by_id[account_id].account.identities
-
-    def leaves_for_good(self, account_id: str) -> Ref | None:
-        """The entry that the account leaves, if no other one takes it over; None otherwise."""
-        goes_on = (self.moved, self.contested, self._adopts)
-        return None if any(account_id in one for one in goes_on) else self.source_of(account_id)
+    @cached_property
+    def going(self) -> dict[str, Going]:
+        """The accounts that this run may remove, and that no entry takes over: those that leave,
+        those whose entries ask for another type now, and those that were replaced."""
+        found: dict[str, Going] = {}
+        for holder in self._saved.values():
+            declared = self.declaration(holder.urn)
+            urn = holder.urn if declared is None else declared.urn
+            for id_, old in holder.replaced.items():
+                found[id_] = Going(Ref(urn, old.key), old.type, old.identities)
+        for ref, entry in self._entries:
+            own = self.held(ref)
+            if own is not None and entry.type not in (None, own.arguments.type.value):
+                found[own.account_id] = Going(ref, own.arguments.type.value, own.identities)
+        for id_, one in self._leaving_by_id.items():
+            if not any(id_ in taken for taken in (self.moved, self.contested, self._adopts)):
+                found[id_] = Going(one.ref, one.type, one.account.identities, is_replaced=False)
+        return found
 
     @cached_property
     def _unknown(self) -> list[_Unknown]:
@@ -389,6 +426,12 @@ class Ownership:
     def may_be_adopted(self, account_id: str) -> bool:
         """Whether a leaving account may be taken over by an entry whose ``adopt`` is not known."""
         return account_id in self._leaving_by_id and any(one.adopts for one in self._unknown)
+
+    def may_be_taken(self, account_id: str) -> bool:
+        """Whether several resources list a leaving account, or an entry may take it over whose
+        nickname or ``adopt`` is not known yet."""
+        leaves = account_id in self._leaving_by_id
+        return self.is_shared(account_id) or bool(leaves and self._unknown)
 
     def may_go_to(self, ref: Ref, account_id: str) -> Iterator[Ref]:
         """The entries whose nickname or ``adopt`` is not known yet, and which may take over an
@@ -533,12 +576,14 @@ class Ownership:
     @cached_property
     def lacking(self) -> dict[Identity, Ref]:
         """The nicknames and types for which an entry asks that holds no account which has them by
-        the saved state; without entries that say ``allow``."""
+        the saved state; without entries that say ``allow`` or adopt one."""
         found: dict[Identity, Ref] = {}
         for identity, asking in self._asking.items():
             for _, ref, entry in asking:
+                if entry.existing == "allow" or entry.adopt:
+                    continue
                 own = self.account_of(ref)
-                if entry.existing != "allow" and (own is None or identity not in own.identities):
+                if own is None or identity not in own.identities:
                     found.setdefault(identity, ref)
         return found
 

@@ -207,7 +207,8 @@ class IntentProvider:
             assert identity is not None
             own = context.ownership.account_of(entry.ref)
             named = view.named(identity.nickname)
-            refuse_leaving(context.ownership, named, identity, entry.said.existing)
+            existing = entry.said.existing
+            refuse_leaving(context.ownership, entry.ref, named, identity, existing)
             before = {account.account_id for account in named}
             before |= {own.account_id} if own is not None else set()
             order = context.awaited.get(entry.ref)
@@ -252,6 +253,7 @@ class IntentProvider:
             "and ChatDaddy can't be asked"
         ):
             await look_for_orders(facts, left.open.values())
+            await _find_bought(facts, left.open)
         left.wait_longer(facts)
         coming = {
             told: left.open[id_]
@@ -324,7 +326,9 @@ class _Found:
             for declared in self._run.declared
             for said in (declared.entries or {}).values()
         }
-        taken |= self._host.name_suspects(facts, ours.values(), taken, self._takers())
+        # What was bought and is not listed is named for the last time when its order ends.
+        named = [*ours.values(), *(one for one in self._ended.values() if one.bought)]
+        taken |= self._host.name_suspects(facts, named, taken, self._takers())
         await self._host.name_others(facts, opened, late, taken)
 
     # --- what is declared and held
@@ -411,18 +415,7 @@ class _Found:
             lost = {name for name in names if not any(one.live for one in view.named(name))}
             for found in await asyncio.gather(*(look(facts.client, {name}) for name in lost)):
                 view.add(found.accounts.values())
-        for order_id, order in list(orders.items()):
-            if not order.bought or view.get(order.bought) is not None:
-                continue
-            account = await facts.client.accounts.look_up(order.bought)
-            if account is not None:
-                view.add([account])
-                continue
-            there = await is_there(facts.client, order.bought)
-            if there is False:
-                del orders[order_id]
-            elif there:
-                self._there.add(order.bought)
+        self._there |= await _find_bought(facts, orders)
 
     def _may_wait(self, order_id: OrderId) -> bool:
         """Whether the order's entry is declared, holds nothing, and its nickname is not known."""
@@ -702,6 +695,29 @@ class _Found:
                 way = ownership.removal_of(one.account_id, one.account.arguments.on_delete)
                 found[one.ref.label] = one.account.removed_by(way)
         return found
+
+
+async def _find_bought(facts: Facts, orders: dict[OrderId, Order]) -> set[str]:
+    """Look by their IDs for bought accounts that `facts.view` lacks, and add them to it. Drop the
+    orders whose account is gone.
+
+    Returns:
+        The accounts that ChatDaddy knows by their IDs, and does not list.
+    """
+    there: set[str] = set()
+    for order_id, order in list(orders.items()):
+        if not order.bought or facts.view.get(order.bought) is not None:
+            continue
+        account = await facts.client.accounts.look_up(order.bought)
+        if account is not None:
+            facts.view.add([account])
+            continue
+        known = await is_there(facts.client, order.bought)
+        if known is False:
+            del orders[order_id]
+        elif known:
+            there.add(order.bought)
+    return there
 
 
 def _has_secrets(orders: Mapping[OrderId, Order]) -> bool:

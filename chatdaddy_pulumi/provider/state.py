@@ -669,7 +669,9 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
         held = _read_held(plain(dict(outputs)))
         found = {key: one for key, one in held.items() if REPLACED not in key}
         replaced = {
-            one.account_id: Replaced(one.arguments.kind, one.arguments.on_delete, entry_key(key))
+            one.account_id: Replaced(
+                *(one.arguments.kind, one.arguments.on_delete, entry_key(key), one.identities)
+            )
             for key, one in held.items()
             if REPLACED in key
         }

@@ -94,7 +94,7 @@ def _refresh_refuses_drift(patch: pytest.MonkeyPatch) -> None:
 def _ignore_renames(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ownership, "carried_to", lambda *_: None)
     patch.setattr(Ownership, "moved", property(lambda _: {}))
-    patch.setattr(Ownership, "leaves_for_good", lambda *_: None)
+    patch.setattr(Ownership, "going", property(lambda _: {}))
 
 
 def _harsher_removal(patch: pytest.MonkeyPatch) -> None:

@@ -423,3 +423,77 @@ def test_a_key_and_its_nickname_that_change_at_once_are_hinted_at(stack: Stack, 
         program["c1"] = account(nickname="Acorn")
     stack.preview(program)
     assert any("set aliases: [c1]" in line for line in stack.lines.kept) is (how == "key")
+
+
+# --- accounts that are replaced
+
+REPLACED_AND_ASKED_FOR: dict[str, tuple[Program, Program]] = {
+    "same fleet": (
+        {"a": fleet({"acorn": {}, "z": {}})},
+        {"a": fleet({"acorn": {"type": "mock"}, "acorn-wa": {"nickname": "acorn"}, "z": {}})},
+    ),
+    "other fleet": (
+        {"a": fleet({"acorn": {}, "z": {}})},
+        {"a": fleet({"acorn": {"type": "mock"}, "z": {}}), "b": fleet({"acorn": {}})},
+    ),
+    "account": (
+        {"acorn": account(), "z": account()},
+        {"acorn": account(type="mock"), "acorn-wa": account(nickname="acorn"), "z": account()},
+    ),
+}
+
+
+@pytest.mark.parametrize("how", REPLACED_AND_ASKED_FOR)
+def test_a_replaced_account_that_another_entry_asks_for_is_not_removed(
+    team: Team, stack: Stack, how: str
+) -> None:
+    before, program = REPLACED_AND_ASKED_FOR[how]
+    stack.up(before)
+    live = team.live()
+    with pytest.raises(Refused, match="change the type in one run"):
+        stack.preview(program)
+    with pytest.raises(Failed, match="change the type in one run"):
+        stack.up(program)
+    assert live <= team.live()
+
+
+@pytest.mark.parametrize("is_failed", [True, False])
+def test_a_replaced_account_that_a_person_renamed_is_not_removed_if_it_is_asked_for(
+    team: Team, stack: Stack, is_failed: bool
+) -> None:
+    stack.up({"a": fleet({"acorn": {}, "z": {}})})
+    (old,) = team.named("acorn")
+    if is_failed:
+        team.on_delete = refuse
+        stack.up({"a": fleet({"acorn": {"type": "mock"}, "z": {}})})
+        team.on_delete = lambda _account_id: None
+    team.change(old, nickname="acorn old")
+    stack.refresh()
+    program: Program = {"a": fleet({"acorn": {"type": "mock"}, "acorn old": {}, "z": {}})}
+    with pytest.raises(Refused, match="change the type in one run"):
+        stack.preview(program)
+    with pytest.raises(Failed):
+        stack.up(program)
+    assert old in team.live()
+
+
+def test_an_account_that_its_old_key_takes_back_is_not_taken_over_late(
+    team: Team, stack: Stack
+) -> None:
+    stack.up({"a": fleet({"c1": {"nickname": "Acorn"}, "z": {}})})
+    late = account(nickname=Late("Acorn"))
+    with pytest.raises(Killed):
+        stack.up({"a": fleet({"z": {}}), "b": late}, killed_after="a")
+    again = fleet({"c1": {"nickname": "Acorn HK"}, "z": {}})
+    with pytest.raises(Failed, match="the account of a/c1 already"):
+        stack.up({"a": again, "b": late})
+    assert team.purchases == 2
+
+
+def test_an_alias_names_an_account_that_two_resources_list(team: Team, stack: Stack) -> None:
+    stack.up({"a": fleet({"x": {}, "z": {}})})
+    with pytest.raises(Killed):
+        stack.up({"b": fleet({"x": {}, "z": {}})}, killed_after="b")
+    stack.up({"c": fleet({"x-hk": {"aliases": ["x"]}, "z-hk": {"aliases": ["z"]}})})
+    assert team.purchases == 2
+    assert len(stack.ids("c")) == 2
