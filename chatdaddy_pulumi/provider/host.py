@@ -216,7 +216,7 @@ class Host:
     def name_suspects(
         self,
         facts: Facts,
-        orders: Iterable[Order],
+        orders: Collection[Order],
         taken: Collection[str] = (),
         takers: Mapping[Identity, Ref] | None = None,
     ) -> set[str]:
@@ -229,6 +229,10 @@ class Host:
             taker = (takers or {}).get(identity_of(account.nickname, account.type))
             told = "" if taker is None else taker.label
             self.warn(messages.suspect(account.account_id, account.nickname, told))
+        lost = {one.bought: one.note.identity.nickname for one in orders if one.bought}
+        for account_id in sorted(lost.keys() - facts.view.accounts.keys() - {*taken}):
+            if is_free(facts, account_id):
+                self.warn(messages.unlisted(account_id, lost[account_id]))
         return {*found}
 
     async def name_others(

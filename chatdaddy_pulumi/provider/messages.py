@@ -451,6 +451,15 @@ def suspect(account_id: str, nickname: str | None, taker: str = "") -> str:
     )
 
 
+def unlisted(account_id: str, nickname: str) -> str:
+    """The message for an account that an interrupted run has bought, and that no listing shows."""
+    return (
+        f"{account_id} ({nickname!r}) was bought by an interrupted run, no entry has it, and no "
+        f"listing shows it. Look for it in ChatDaddy: to keep it, declare it with "
+        f"adopt={account_id!r}; if it is not needed, delete it there. It is not touched"
+    )
+
+
 def unnoted(resources: Sequence[str], account_ids: Sequence[str]) -> str:
     """The message for accounts that interrupted runs may have bought for resources whose nicknames
     were not known. It has no nicknames, since they may be secrets."""

@@ -496,14 +496,18 @@ class OrdersAtRemoval:
         holders = self._host.removed_holders.get(ref.holder, [])
         own = next((one.orders[ref.key] for one in holders if ref.key in one.orders), None)
         if own is not None:
-            return own._replace(until=0.0)  # the holder's removal has waited for it
+            own = own._replace(until=0.0)  # the holder's removal has waited for it
+            if own.latest >= note.at:
+                return own
         runs = self._runs.sent_since(note.at)
         if runs is not None:
-            return _order_sent(ref, note, runs, self._slowest_s)
-        if any(one.worked_at >= note.at for one in holders):
-            return None
-        self._guessed.add(OrderId(ref, note.identity))
-        return Order(note, note.at, note.at + self._slowest_s)
+            sent = _order_sent(ref, note, runs, self._slowest_s)
+        elif any(one.worked_at >= note.at for one in holders):
+            sent = None
+        else:
+            self._guessed.add(OrderId(ref, note.identity))
+            sent = Order(note, note.at, note.at + self._slowest_s)
+        return own if sent is None else sent if own is None else sent.merged(own)
 
     def wait_longer(self, facts: Facts) -> None:
         """See `OpenOrders.wait_longer`."""

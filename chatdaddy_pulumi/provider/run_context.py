@@ -404,8 +404,11 @@ class RunContext:
             for ref, order_id in theirs.items()
         }
         for ref, spec in late.items():
-            known = (self.awaited.get(ref), found.get(ref), self.late_order(ref, spec))
+            known = (self.awaited.get(ref), found.get(ref))
             orders = [one for one in known if one is not None]
+            # A run that knew the account did not buy another.
+            if not any(one.bought for one in orders) and (guess := self.late_order(ref, spec)):
+                orders.append(guess)
             if orders:
                 order = reduce(Order.merged, orders)
                 too_long = order.until > self.began_at + patience_s

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import PaymentRequired
+from chatdaddy_pulumi.client import PaymentRequired, Unknown
 from tests.support.provider import (
     Failed,
     Killed,
+    Late,
     Program,
     Refused,
     Stack,
@@ -418,3 +419,81 @@ def test_a_stack_whose_state_does_not_have_the_team_is_not_refused(
     stack.settings["teamId"] = "others"
     stack.up(ALICE)
     assert stack.all_ids() == team.live()
+
+
+# --- what nothing else names
+
+
+@pytest.mark.parametrize("kind", ["fleet", "account"])
+def test_a_destroy_names_a_killed_purchase_beside_an_older_open_order(
+    team: Team, stack: Stack, kind: str
+) -> None:
+    program = {"a": fleet({"k": {}}) if kind == "fleet" else account(nickname="k")}
+
+    def lose(is_done: bool) -> None:
+        if not is_done:
+            raise Unknown("no answer", call="POST /im/accounts")
+
+    team.on_purchase = lose
+    with suppress(Failed):
+        stack.up(program)
+    team.on_purchase = lambda _done: None
+    team.clock += 60 * MINUTE
+    with killed(team), pytest.raises(Killed):
+        stack.up(program)
+    (paid,) = team.live()
+    team.clock += MINUTE
+    stack.destroy()
+    assert any(paid in line for line in stack.lines.kept)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_destroy_names_a_purchase_that_no_listing_shows(
+    team: Team, stack: Stack, is_told: bool
+) -> None:
+    with killed(team, done=False, after=1), pytest.raises(Killed):
+        stack.up({"a": fleet({"a": {}, "b": {}})})
+    (paid,) = team.live()
+    team.hidden.add(paid)
+    team.access_is_told = is_told
+    team.clock += 10
+    stack.destroy()
+    assert any(line.startswith(f"{paid} ('a') was bought") for line in stack.lines.warnings)
+
+
+def test_a_purchase_that_no_listing_shows_is_named_until_its_order_ends(
+    team: Team, stack: Stack
+) -> None:
+    with killed(team, after=1), pytest.raises(Killed):
+        stack.up(allow({"a": {}, "b": {}}))
+    (paid,) = team.named("a")
+    team.hidden.add(paid)
+    team.access_is_told = False
+    named = []
+    for _ in range(4):
+        team.clock += 20 * MINUTE
+        stack.up(allow({"b": {}}))
+        named.append(any(line.startswith(f"{paid} ('a') was") for line in stack.lines.warnings))
+    assert named == [True, True, False, False]
+
+
+@pytest.mark.parametrize("is_late_first", [True, False])
+def test_a_purchase_that_is_known_is_not_forgotten_for_a_later_run_of_another_machine(
+    team: Team, stack: Stack, is_late_first: bool
+) -> None:
+    def program(*keys: str, is_late: bool) -> Program:
+        return allow({key: {"nickname": Late(key) if is_late else key} for key in keys})
+
+    with killed(team, done=False, after=1), pytest.raises(Killed):
+        stack.up(program("k", "j", is_late=is_late_first))
+    (paid,) = team.named("k")
+    team.clock += 20 * MINUTE
+    with killed(team, done=False), pytest.raises(Killed):
+        stack.up(program("k", "j", "i", is_late=True))
+    stack.move_to_another_machine()
+    for _ in range(3):
+        team.clock += 20 * MINUTE
+        with suppress(Refused, Failed):
+            stack.up(program("k", "j", is_late=True))
+    assert team.named("k") == {paid}
+    assert paid in stack.ids().values()
