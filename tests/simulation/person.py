@@ -972,6 +972,14 @@ class Person:
         keys = [slot.key.partition(" replaced ")[0].removesuffix(" left") for slot in places]
         words |= {key or slot.block for key, slot in zip(keys, places, strict=True)}
         words |= {wish.key or wish.block.name for wish in wishes}
+        # A renamed entry of another type replaces the account under its new key.
+        words |= {
+            wish.key
+            for wish in ran.program.wishes()
+            for slot in places
+            if slot.key in wish.entry.aliases
+            and slot.block in (wish.block.name, *wish.block.old_names)
+        }
         blocks = {slot.block for slot in places if slot.kind == "account"}
         blocks |= {wish.block.name for wish in wishes if wish.block.kind == "account"}
         return words, blocks
