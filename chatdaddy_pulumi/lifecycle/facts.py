@@ -224,13 +224,13 @@ class Facts:
         return self.run.claims
 
     async def listed(self, account_ids: Collection[str]) -> Mapping[str, ObservedAccount]:
-        """The accounts as this run has listed them, or as they are now if few leave.
+        """The accounts as this run has listed them, or as they are now if it removes only a few.
 
         Raises:
             ChatDaddyError: ChatDaddy could not be asked.
         """
         accounts = self.client.accounts
-        if len(self.ownership.leaving) <= FEW:
+        if len(self.ownership.going) <= FEW:
             found = await asyncio.gather(*map(accounts.get, account_ids))
             return {one.account_id: one for one in found if one is not None}
         if self._listed is None:  # each removal would copy the cache that it has handed out

@@ -497,3 +497,20 @@ def test_an_alias_names_an_account_that_two_resources_list(team: Team, stack: St
     stack.up({"c": fleet({"x-hk": {"aliases": ["x"]}, "z-hk": {"aliases": ["z"]}})})
     assert team.purchases == 2
     assert len(stack.ids("c")) == 2
+
+
+def test_many_removals_read_no_account_alone(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"k{n}" for n in range(20)]
+    stack.up({"a": fleet({key: {} for key in keys})})
+    looked_up: list[str] = []
+
+    async def look_up(account_id: str) -> None:
+        looked_up.append(account_id)
+
+    monkeypatch.setattr(team, "get", look_up)
+    stack.up({"a": fleet({key: {"type": "mock"} for key in keys}, limits={"max_removals": 20})})
+    assert team.purchases == 40
+    assert len(team.live()) == 20
+    assert looked_up == []
