@@ -508,8 +508,10 @@ async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> 
         NotDone: the accounts can't be read.
     """
     ownership, run = facts.ownership, facts.run
-    found = {id_: ownership.going[id_] for id_ in account_ids if id_ in ownership.going}
-    if not found or not ownership.may_lack:
+    goes = {id_: ownership.going[id_] for id_ in account_ids if id_ in ownership.going}
+    # Without an entry that may ask for it, an account need not be read.
+    found = {id_: one for id_, one in goes.items() if one.type in ownership.lacking_types}
+    if not found:
         return
     with not_done("nothing is removed: the accounts can't be read"):
         seen = await facts.listed(found)
@@ -520,11 +522,11 @@ async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> 
         identity = identity_of(account.nickname, going.type)
         if identity in going.identities and not going.is_replaced:
             continue
-        asks, taker = "asks for it", ownership.lacking.get(identity)
+        asks, taker = "asks for it", ownership.lacks(identity, going, run.provider)
         if taker is None and not run.preview:  # an update has waited for those that it can know
             taker = ownership.may_ask_for(ref, account_id)
             asks = "may ask for it, since its nickname is not known yet"
-        if taker is not None and not ownership.was(taker, going.ref):
+        if taker is not None:
             told = _gone_with_its_nickname(account, going)
             raise Leaves(f"nothing is removed: {taker.label} {asks}: {told}")
 
@@ -534,7 +536,7 @@ def _gone_with_its_nickname(account: ObservedAccount, going: Going) -> str:
     has = f"{account.account_id} has the nickname {account.nickname!r} at ChatDaddy"
     if going.is_replaced:
         return (
-            f"{has}, and is removed, since its entry {going.ref.label} has another type. If the "
+            f"{has}, and its entry {going.ref.label} has another type or login type now. If the "
             "new entry is to have it, rename the old one in one run, and add an entry of the other "
             "type in the next. If it is not, change the type in one run, and add the new entry in "
             "the next"

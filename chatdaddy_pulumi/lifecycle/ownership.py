@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from chatdaddy_pulumi.enums import OnDelete, milder
+from chatdaddy_pulumi.enums import AccountType, OnDelete, milder
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
@@ -97,7 +97,7 @@ class Going(NamedTuple):
     type: str
     #: The nicknames and types by which the state knows it.
     identities: Collection[Identity]
-    #: Whether the entry stays, with an account of another type.
+    #: Whether the entry stays, with an account of another type or login type.
     is_replaced: bool = True
 
 
@@ -387,7 +387,7 @@ class Ownership:
     @cached_property
     def going(self) -> dict[str, Going]:
         """The accounts that this run may remove, and that no entry takes over: those that leave,
-        those whose entries ask for another type now, and those that were replaced."""
+        those whose entries ask for another kind now, and those that were replaced."""
         found: dict[str, Going] = {}
         for holder in self._saved.values():
             declared = self.declaration(holder.urn)
@@ -396,7 +396,10 @@ class Ownership:
                 found[id_] = Going(Ref(urn, old.key), old.type, old.identities)
         for ref, entry in self._entries:
             own = self.held(ref)
-            if own is not None and entry.type not in (None, own.arguments.type.value):
+            if own is None or entry.type is None:
+                continue
+            kind = f"{entry.type} {entry.login_type or ''}".strip()
+            if kind != own.arguments.kind:
                 found[own.account_id] = Going(ref, own.arguments.type.value, own.identities)
         for id_, one in self._leaving_by_id.items():
             if not any(id_ in taken for taken in (self.moved, self.contested, self._adopts)):
@@ -574,23 +577,37 @@ class Ownership:
         return others
 
     @cached_property
-    def lacking(self) -> dict[Identity, Ref]:
-        """The nicknames and types for which an entry asks that holds no account which has them by
-        the saved state; without entries that say ``allow`` or adopt one."""
-        found: dict[Identity, Ref] = {}
+    def _lacking(self) -> dict[Identity, list[tuple[DeclaredHolder, Ref]]]:
+        """The entries that will get an account that no entry of the program has had, by what they
+        ask for; without those that say ``allow`` or adopt one."""
+        found: dict[Identity, list[tuple[DeclaredHolder, Ref]]] = {}
         for identity, asking in self._asking.items():
-            for _, ref, entry in asking:
+            for declared, ref, entry in asking:
                 if entry.existing == "allow" or entry.adopt:
                     continue
                 own = self.account_of(ref)
-                if own is None or identity not in own.identities:
-                    found.setdefault(identity, ref)
+                if own is None or own.arguments.type.value != identity.type:
+                    found.setdefault(identity, []).append((declared, ref))
         return found
 
-    @property
-    def may_lack(self) -> bool:
-        """Whether entries ask for accounts that they do not hold, or may do so."""
-        return bool(self._unknown or self.lacking)
+    def lacks(self, identity: Identity, going: Going, provider: str) -> Ref | None:
+        """An entry that asks for what an account is that goes, and will get another one.
+
+        An entry of another provider may be of another team. It counts only if the account leaves.
+        """
+        for declared, ref in self._lacking.get(identity, ()):
+            is_of_team = declared.provider == provider or not going.is_replaced
+            if is_of_team and not self.was(ref, going.ref):
+                return ref
+        return None
+
+    @cached_property
+    def lacking_types(self) -> frozenset[str]:
+        """The types of which entries will get accounts; each one, if an entry is not known."""
+        types = {identity.type for identity in self._lacking}
+        unknown = {one.type for one in self._unknown}
+        every = {kind.value for kind in AccountType} if None in unknown else set()
+        return frozenset({*types, *every, *(one for one in unknown if one is not None)})
 
     def reused_alias(self, ref: Ref) -> Ref | None:
         """The entry elsewhere that an alias of this one names, if it stays and gets another

@@ -256,9 +256,9 @@ class IntentProvider:
             await _find_bought(facts, left.open)
         left.wait_longer(facts)
         coming = {
-            told: left.open[id_]
+            told: order
             for told, id_ in open_orders.items()
-            if left.open[id_].until > now and not left.open[id_].bought
+            if (order := left.open.get(id_)) and order.until > now and not order.bought
         }
         seen = appeared(facts, coming, host.removed)
         unseen = [told for told in coming if told not in seen]

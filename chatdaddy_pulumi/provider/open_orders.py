@@ -511,7 +511,7 @@ class OrdersAtRemoval:
 
     def wait_longer(self, facts: Facts) -> None:
         """See `OpenOrders.wait_longer`."""
-        _wait_longer(self.open, self._guessed, facts, self._slowest_s)
+        _wait_longer(self.open, self._guessed & self.open.keys(), facts, self._slowest_s)
 
     def _without_moved(self, orders: dict[OrderId, Order]) -> dict[OrderId, Order]:
         """The orders whose result another entry did not hold, to which the first was moved."""

@@ -41,6 +41,8 @@ class DeclaredIdentity(NamedTuple):
     existing: str | None = Existing.FAIL.value
     #: Whether ``adopt`` is given, and not known yet.
     adopts_late: bool = False
+    #: As it was given.
+    login_type: str | None = None
 
     @property
     def identity(self) -> Identity | None:
@@ -91,6 +93,7 @@ def _identity(
         tuple(alias for alias in map(_text, listed) if alias is not None),
         _word(own, usual, "existing", Existing, Existing.FAIL),
         adopt == UNKNOWN,
+        _text(own.get("login_type") or usual.get("login_type")),
     )
 
 

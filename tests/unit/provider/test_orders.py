@@ -461,6 +461,16 @@ def test_a_destroy_names_a_purchase_that_no_listing_shows(
     assert any(line.startswith(f"{paid} ('a') was bought") for line in stack.lines.warnings)
 
 
+def test_a_destroy_after_a_purchase_that_is_gone_by_then(team: Team, stack: Stack) -> None:
+    with killed(team, done=False, after=1), pytest.raises(Killed):
+        stack.up({"a": fleet({"k": {}, "l": {}})})
+    (paid,) = team.live()
+    del team.all[paid]
+    team.clock += 60 * MINUTE
+    stack.destroy()
+    assert stack.saved == {}
+
+
 def test_a_purchase_that_no_listing_shows_is_named_until_its_order_ends(
     team: Team, stack: Stack
 ) -> None:

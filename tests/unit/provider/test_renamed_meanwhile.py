@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.client import BadRequest, PaymentRequired
+from chatdaddy_pulumi.enums import LoginType
 from tests.support.provider import (
     Declaration,
     Failed,
@@ -514,3 +515,38 @@ def test_many_removals_read_no_account_alone(
     assert team.purchases == 40
     assert len(team.live()) == 20
     assert looked_up == []
+
+
+@pytest.mark.parametrize("to", ["a", "b"])
+def test_an_account_of_another_login_type_that_is_asked_for_is_not_removed(
+    team: Team, stack: Stack, to: str
+) -> None:
+    first, other = [one.value for one in LoginType][:2]
+    stack.up({"a": fleet({"x": {"nickname": "N", "login_type": first}, "y": {}})})
+    live = team.live()
+    entries: dict[str, dict[str, Any]] = {"a": {"y": {}}, "b": {}}
+    entries["a"]["x"] = {"nickname": "N old", "login_type": other}
+    entries[to]["z"] = {"nickname": "N", "login_type": first}
+    program: Program = {name: fleet(entries[name]) for name in ("a", to)}
+    with pytest.raises(Refused, match="another type or login type"):
+        stack.preview(program)
+    with suppress(Failed):
+        stack.up(program)
+    assert live <= team.live()
+
+
+@pytest.mark.parametrize("nickname", ["N", "another", "M"])
+def test_an_entry_gets_the_nickname_of_one_that_changes_its_type(
+    team: Team, stack: Stack, nickname: str
+) -> None:
+    """It keeps its account, so nothing is asked for."""
+    stack.up({"a": fleet({"x": {"nickname": "N"}, "y": {"nickname": "M"}})})
+    (y,) = team.named("M")
+    entries = {"x": {"nickname": nickname, "type": "mock"}, "y": {"nickname": "N"}}
+    program: Program = {"a": fleet(entries)}
+    stack.preview(program)
+    stack.up(program)
+    assert stack.failed("a") == {}
+    assert stack.ids("a")["y"] == y
+    assert (len(team.live()), team.purchases) == (2, 3)
+    assert stack.preview(program) == set()
