@@ -21,6 +21,10 @@ def failure(history: History, ignored: frozenset[int]) -> str:
     return "" if violation is None else str(violation)
 
 
+#: Seconds between two lines of progress.
+_TELL_EVERY_S = 60.0
+
+
 def _mutate(rule: int, seeds: Iterable[int]) -> None:
     """Print the seeds that fail with the broken core and pass with the correct one."""
     (mutant,) = (one for one in MUTANTS if one.rule == rule)
@@ -55,9 +59,14 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     gc.disable()  # it takes a fifth of the time
+    told = began
     for seed in range(options.seed, options.seed + options.histories):
-        if time.monotonic() - began > options.seconds:
+        now = time.monotonic()
+        if now - began > options.seconds:
             break
+        if now - told > _TELL_EVERY_S:
+            told = now
+            print(f"{played:,} histories, {len(violations)} violations", file=sys.stderr)
         history = generate(seed)
         result = play(history, ignored)
         played += 1
