@@ -15,7 +15,7 @@ from tests.simulation.replay.replay import replay
 from tests.simulation.replay.seen import About, Pairs, Seen, Shown
 from tests.simulation.replay.teams import Server
 from tests.support.engine import ENGINES, Engine
-from tests.support.warm import ahead
+from tests.support.warm import Clock
 
 #: Seeds, and how many commands of each.
 SAMPLE = {17: 3, 73: 4}
@@ -95,7 +95,8 @@ def test_accounts_that_change_places_differ() -> None:
 
 
 def test_only_our_package_sees_the_clock_ahead() -> None:
-    now = ahead(lambda: 1.0, 60.0)
+    now = Clock(lambda: 1.0)
+    now.ahead_s = 60.0
     code = compile("seen = now()", "", "exec")
     names = {"now": now, "__name__": "chatdaddy_pulumi.lifecycle.facts"}
     exec(code, names)

@@ -37,16 +37,26 @@ from typing import NamedTuple
 
 from pulumi_standin.crypter import Crypter
 
-#: What is imported: the SDK, the engine, the emulator, and packages that our provider uses.
-#: Programs and providers import our package themselves.
+#: What is imported: the command, what our providers consist of, the emulator, the engine, the SDK.
 MODULES = (
+    "chatdaddy_pulumi.cli.app",
+    "chatdaddy_pulumi.client.bridge",
+    "chatdaddy_pulumi.provider.account",
+    "chatdaddy_pulumi.provider.account_fleet",
+    "chatdaddy_pulumi.provider.forgotten",
+    "chatdaddy_pulumi.provider.intent",
+    "chatdaddy_pulumi.provider.run_file",
+    "chatdaddy_pulumi.resources.sdk_hooks",
     "chatdaddy_sandbox.server",
-    "httpx",
+    "grpc.experimental",
     "pulumi.dynamic",
+    "pulumi_standin.command",
     "pulumi_standin.operations",
     "sqlite3",
-    "typer",
 )
+
+#: What each process imports itself, because it looks whether the process is a program.
+AGAIN = ("chatdaddy_pulumi",)
 
 #: The passphrase of the tests' stacks, and a salt with it. To derive a key takes a quarter of a
 #: second by design, so the forked processes know the key of these two; they derive all others.
@@ -105,9 +115,28 @@ class Asked(NamedTuple):
     env: dict[bytes, bytes]
 
 
+class Clock:
+    """`time.time`, which may be set ahead for our package."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._time = clock
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        now = self._time()
+        if self.ahead_s:
+            caller = str(sys._getframe(1).f_globals.get("__name__"))
+            now += self.ahead_s * caller.startswith("chatdaddy_pulumi.")
+        return now
+
+
 def main(address: str) -> None:
+    clock = Clock(time.time)
+    time.time = clock
     for name in MODULES:
         importlib.import_module(name)
+    for name in AGAIN:
+        del sys.modules[name]
     hashlib.pbkdf2_hmac = cache(hashlib.pbkdf2_hmac)
     Crypter.open(PASSPHRASE, SALT)
     gc.collect()
@@ -117,7 +146,7 @@ def main(address: str) -> None:
         listener.listen(64)
         print("ready", flush=True)
         asked, files = serve(listener)
-    become(asked, files)
+    become(asked, files, clock)
 
 
 def serve(listener: socket.socket) -> tuple[Asked, list[int]]:
@@ -163,7 +192,7 @@ def serve(listener: socket.socket) -> tuple[Asked, list[int]]:
                 running[pid] = connection
 
 
-def become(asked: Asked, files: list[int]) -> None:
+def become(asked: Asked, files: list[int], clock: Clock) -> None:
     """Run what was asked for in this process, as if Python had been started for it."""
     for number, file in enumerate(files):
         os.dup2(file, number)
@@ -172,7 +201,7 @@ def become(asked: Asked, files: list[int]) -> None:
     os.environ.clear()
     os.environb.update(asked.env)
     time.tzset()
-    time.time = ahead(time.time, float(os.environ.get(AHEAD_S, "0")))
+    clock.ahead_s = float(os.environ.get(AHEAD_S, "0"))
     tempfile.tempdir = None
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old, plain = getattr(sys, name), asked.unbuffered and number > 0
@@ -200,18 +229,6 @@ def become(asked: Asked, files: list[int]) -> None:
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         raise
-
-
-def ahead(clock: Callable[[], float], seconds: float) -> Callable[[], float]:
-    """The clock, set ahead for our package."""
-    if not seconds:
-        return clock
-
-    def now() -> float:
-        caller = str(sys._getframe(1).f_globals.get("__name__"))
-        return clock() + seconds * caller.startswith("chatdaddy_pulumi.")
-
-    return now
 
 
 def leave(code: int) -> None:
