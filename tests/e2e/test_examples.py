@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import warm_environment
 from tests.support.engine import Stack, copy_project
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
@@ -107,7 +108,8 @@ def test_gitops(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_testing(tmp_path: Path) -> None:
     """The example's own tests pass, run as its README says."""
     copy_project(EXAMPLES / "testing", tmp_path / "testing")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    own = warm_environment(tmp_path / ".venv") / "bin"
+    path = os.pathsep.join([str(own), str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path / "testing",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import warm_environment
 from tests.support.engine import PASSPHRASE
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 from tests.support.shell import paste
@@ -67,12 +68,13 @@ def test_shell_runs_when_pasted(page: str, sandbox: Sandbox, tmp_path: Path) -> 
     ignored = shutil.ignore_patterns(".*", "__pycache__", "Pulumi.dev.yaml")
     shutil.copytree(ROOT / "examples", clone / "examples", ignore=ignored)
     shutil.copy(ROOT / "Pulumi.yaml", clone)
-    (clone / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+    own = warm_environment(clone / ".venv") / "bin"
     (clone / "my-project").mkdir()
     (clone / "my-project" / "Pulumi.yaml").write_text("{name: mine, runtime: python}")
     (clone / "my-project" / "__main__.py").write_text("import pulumi\n\npulumi.export('x', 1)\n")
     script = [
-        f"export PATH={Path(sys.executable).parent}:$PATH PULUMI_CONFIG_PASSPHRASE={PASSPHRASE}"
+        f"export PATH={own}:{Path(sys.executable).parent}:$PATH",
+        f"export PULUMI_CONFIG_PASSPHRASE={PASSPHRASE}",
     ]
     for command in commands(page, sandbox):
         refused = "# refused" in command

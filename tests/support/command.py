@@ -24,6 +24,23 @@ COMMAND = Path(sys.executable).parent / "chatdaddy-pulumi"
 ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>])")
 
 
+def warm_environment(folder: Path) -> Path:
+    """Make a virtual environment whose Python and command begin with their imports done.
+
+    For scripts and engines that start them by their paths.
+    """
+    (folder / "bin").mkdir(parents=True)
+    for name, start in {
+        "python": [warm.python()],
+        "python3": [warm.python()],
+        COMMAND.name: [warm.python(), str(COMMAND)],
+    }.items():
+        program = folder / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(start)} "$@"\n')
+        program.chmod(0o755)
+    return folder
+
+
 @dataclass(frozen=True)
 class Ran:
     """A command and its result."""
