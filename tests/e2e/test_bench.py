@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,10 @@ from bench.contenders import OPERATIONS
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
-def test_it_makes_each_table_and_plot(tmp_path: Path) -> None:
-    # Another contender takes time, and some are part of the criteria.
-    asked = ["--quick", "--engine", "stand-in", "--contenders", "fleet"]
+def bench(output: Path, *asked: str) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+    """Measure and render. Return the results, and the tables that are new, by page."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench", *asked, "--output", str(tmp_path)],
+        [sys.executable, "-m", "bench", "--quick", *asked, "--output", str(output)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -28,15 +27,28 @@ def test_it_makes_each_table_and_plot(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-
-    rows = list(map(json.loads, (tmp_path / "bench" / "results.jsonl").read_text().splitlines()))
+    rows = list(map(json.loads, (output / "bench" / "results.jsonl").read_text().splitlines()))
     made = f"Measured at {rows[0]['run']}"
-    pages = {page: rendered(tmp_path / page) for page in ("README.md", "docs/measurements.md")}
+    pages = {page: rendered(output / page) for page in ("README.md", "docs/measurements.md")}
     # Tables that were not measured stay as in the project.
-    new = {
+    return rows, {
         page: {name: text for name, text in tables.items() if made in text}
         for page, tables in pages.items()
     }
+
+
+@pytest.mark.slow
+def test_it_makes_the_tables_that_are_asked_for(tmp_path: Path) -> None:
+    _, new = bench(tmp_path, "--only", "client", "files", "emulator")
+    assert new["README.md"] == {}
+    assert new["docs/measurements.md"].keys() == {"client", "files", "emulator"}
+
+
+@pytest.mark.slow
+@pytest.mark.stories
+def test_it_makes_each_table_and_plot(tmp_path: Path) -> None:
+    # Another contender takes time, and some are part of the criteria.
+    rows, new = bench(tmp_path, "--engine", "stand-in", "--contenders", "fleet")
     assert new["README.md"].keys() == {"summary"}
     assert new["docs/measurements.md"].keys() == {
         *("contenders:stand-in", "criteria", "client", "files", "emulator")
