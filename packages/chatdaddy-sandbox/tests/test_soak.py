@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.sandbox import LIMITED, Sandbox, start
 
-PURCHASES, CLIENTS, KILLS = 500, 32, 5
+PURCHASES, CLIENTS, KILLS = 250, 32, 3
 
 FAULTS = (
     {"action": "drop_before", "probability": 0.03},
