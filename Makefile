@@ -24,7 +24,7 @@ demo: setup  ## buy, change and remove accounts on an emulated ChatDaddy, and wa
 test: setup  ## all tests except the stories
 	$(BIN)/pytest -n $(WORKERS) -m "not stories"
 
-stories: setup  ## the ordinary life of whole stacks, on the real engine if it is there
+stories: setup  ## the ordinary life of whole stacks, on the real engine if it is there, and what takes long
 	$(BIN)/pytest -n $(WORKERS) -m stories
 
 SECONDS_OF_HISTORIES ?= 3600

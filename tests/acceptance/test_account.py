@@ -63,6 +63,7 @@ def test_the_whole_lifecycle(case: Case) -> None:
     assert gone["deletedAt"]
 
 
+@pytest.mark.stories
 def test_a_change_of_type_replaces_the_account(case: Case) -> None:
     case.up(alice())
     first = case.account()["accountId"]
@@ -77,6 +78,7 @@ def test_a_change_of_type_replaces_the_account(case: Case) -> None:
     assert case.account()["accountId"] != first
 
 
+@pytest.mark.stories
 def test_an_account_that_disappeared_is_bought_again(case: Case) -> None:
     case.up(alice())
     first = case.account()["accountId"]
@@ -100,6 +102,7 @@ def test_drift_is_shown_and_repaired(case: Case) -> None:
     assert case.account()["nickname"] == "alice"
 
 
+@pytest.mark.stories
 def test_a_downgrade_is_refused_in_the_preview_then_allowed(case: Case) -> None:
     case.up(alice('tier="unlimited"'))
     shown = case.preview(alice('tier="limited"'), fails=True)
@@ -110,6 +113,7 @@ def test_a_downgrade_is_refused_in_the_preview_then_allowed(case: Case) -> None:
     assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
 
 
+@pytest.mark.stories
 def test_a_removal_says_what_is_deleted(case: Case) -> None:
     case.up(alice('on_delete="archive"'))
     assert "notes and contacts stay" in case.preview("")
@@ -117,6 +121,7 @@ def test_a_removal_says_what_is_deleted(case: Case) -> None:
     assert case.server.writes() == {"POST /im/accounts/{id}/archive": 1}
 
 
+@pytest.mark.stories
 def test_an_account_is_taken_over_and_given_away(case: Case) -> None:
     answer = case.server.call("POST", "/im/accounts", json=THEIRS)
     theirs = answer.json()["accountId"]

@@ -107,6 +107,7 @@ def test_the_next_run_retries_only_what_failed(case: Case) -> None:
     assert case.stack.outputs()["ids"] == live(case)
 
 
+@pytest.mark.stories
 def test_a_truncated_fleet_is_refused_and_an_allowed_removal_is_not(case: Case) -> None:
     case.up(fleet(some(20)))
     shown = case.preview(fleet(some(10)), fails=True)
@@ -145,6 +146,7 @@ def test_drift_is_shown_and_repaired(case: Case) -> None:
     assert {key for key in ids if ids[key] != after[key]} == {"customer-004"}
 
 
+@pytest.mark.stories
 def test_a_downgrade_is_refused_by_key(case: Case) -> None:
     case.up(fleet(some(4, tier="unlimited")))
     entries = some(4, tier="unlimited")
@@ -157,6 +159,7 @@ def test_a_downgrade_is_refused_by_key(case: Case) -> None:
     assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
 
 
+@pytest.mark.stories
 def test_an_account_moves_into_a_fleet_without_being_bought_again(case: Case) -> None:
     case.up('Account("alice", on_delete="retain")')
     alice = live(case)["alice"]

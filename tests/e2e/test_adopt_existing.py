@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.slow
 
-SIZE = 500
+SIZE = 300
 
 #: Nicknames that a file format or an engine could read as another type.
 ODD = [
@@ -84,7 +84,7 @@ CHANNELS: list[dict[str, Any]] = [
 
 @dataclass
 class Team:
-    """A team of 500, and the accounts among them that can't be taken over unchanged."""
+    """A team of 300, and the accounts among them that can't be taken over unchanged."""
 
     sandbox: Sandbox
     #: The address for the command and the engine: the proxy in front of the emulator.
@@ -169,7 +169,10 @@ def test_taken_over_as_they_are(team: Team, tmp_path: Path, engine: Engine) -> N
     take_over(team, tmp_path, engine, "yaml")
 
 
-@pytest.mark.parametrize(("format", "flags"), [("csv", ()), ("json", ("--with-settings",))])
+@pytest.mark.parametrize(
+    ("format", "flags"),
+    [pytest.param("csv", (), marks=pytest.mark.stories), ("json", ("--with-settings",))],
+)
 def test_in_other_formats(team: Team, tmp_path: Path, format: str, flags: tuple[str, ...]) -> None:
     take_over(team, tmp_path, "stand-in", format, *flags)
 

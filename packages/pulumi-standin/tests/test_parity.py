@@ -12,8 +12,7 @@ from tests.support.engine import ENGINES, Engine
 
 each_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 
-#: `make test` plays two of the stories: all operations, and all ways of replacing. `make stories`
-#: plays the others, too.
+#: `make test` plays two of the stories, `make stories` the others: each takes some seconds.
 ALWAYS = [
     story
     if story.name in ("life", "replacing")
