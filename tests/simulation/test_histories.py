@@ -26,7 +26,7 @@ from tests.simulation.play import play
 from tests.simulation.program import Block, Change, Entry, ProviderBlock
 
 #: The seeds that one test plays, about 15 seconds of work.
-CHUNK = 75
+CHUNK = 50
 FIRST = 20_000
 
 
