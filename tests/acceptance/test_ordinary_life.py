@@ -1106,6 +1106,51 @@ def test_a_person_renames_an_account_and_the_program_follows(case: Case, to: str
     assert len(live(case)) == 2
 
 
+@pytest.mark.parametrize("kind", ["account", "entry", "fleet"])
+def test_the_nickname_that_a_person_gave_comes_late(case: Case, kind: str) -> None:
+    """The update learns of the entry that asks for it only after the fleet."""
+    rest = {"c2": {"nickname": "Birch"}}
+    late = {
+        "account": "Account('b', nickname=gate.account_id.apply(lambda _: 'Acorn Ltd'))",
+        "entry": "AccountFleet('b', "
+        "{'acorn': {'nickname': gate.account_id.apply(lambda _: 'Acorn Ltd')}})",
+        "fleet": "AccountFleet('b', "
+        "gate.account_id.apply(lambda _: {'acorn': {'nickname': 'Acorn Ltd'}}))",
+    }[kind]
+    program = "gate = Account('gate')", fleet("a", rest), late
+    case.up(fleet("a", {"c1": {"nickname": "Acorn"}, **rest}))
+    acorn = live(case)["Acorn"]
+    case.server.call("PATCH", f"/im/accounts/{acorn}", json={"nickname": "Acorn Ltd"})
+    case.server.forget_requests()
+    for _ in range(2):
+        case.program(*program)
+        assert case.stack.up("--skip-preview").exit_code != 0
+        assert case.server.writes() == {BUY: 1}
+    case.stack.refresh().ok()
+    for _ in range(2):
+        case.program(*program)
+        case.stack.up("--skip-preview")
+    settle(case, *program)
+    assert live(case)["Acorn Ltd"] == acorn
+    assert len(live(case)) == 3
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_an_account_of_another_type_is_asked_for_by_another_entry(case: Case, kind: str) -> None:
+    if kind == "account":
+        case.up(account("acorn"))
+        program = account("acorn", "type='mock'"), account("old", "nickname='acorn'")
+    else:
+        case.up(fleet("f", {"acorn": {}}))
+        entries = {"acorn": {"type": "mock"}, "old": {"nickname": "acorn"}}
+        program = (fleet("f", entries, "limits={'max_removals': 1}"),)
+    acorn = live(case)["acorn"]
+    assert "change the type in one run" in case.preview(*program, fails=True)
+    case.up(*program, fails=True)
+    assert DELETE not in case.server.writes()
+    assert acorn in {one["accountId"] for one in case.server.accounts()}
+
+
 def test_a_fleet_is_renamed_with_its_keys(case: Case) -> None:
     case.up(fleet("customers", {"acorn": {}, "birch": {}}))
     before = live(case)
