@@ -189,7 +189,8 @@ class Person:
         self._forgotten_at: dict[str, float] = {}
         #: The nicknames that the program gives where it ignores changes of them: by stack and name.
         self._given: dict[str, dict[str, str]] = {}
-        #: The stacks whose last refresh was shown an old listing.
+        #: The stacks whose last refresh was shown an old listing, or that took accounts over by
+        #: answers that lacked facts.
         self._stale: set[str] = set()
 
     def _found(self, rule: int, what: str) -> None:
@@ -1041,8 +1042,10 @@ class Person:
             yield "somebody has bought one of that nickname meanwhile"
         if "both have it" in ran.text and any(n > 1 for n in Counter(held).values()):
             yield "two entries have one account"
+        if "another type or login type now" in ran.text and self._asks_for_replaced(ran, wishes):
+            yield "an entry asks for an account whose own entry has another type"
         if "is not as the state says" in ran.text and ran.stack in self._stale:
-            yield "a refresh was shown an old listing"
+            yield "the state is from answers that were old, or lacked facts"
         if "asks for its nickname" in ran.text and self._shifts(ran, wishes):
             yield "an entry gets the nickname of one that leaves"
         if self._missed_purchases(ran) - self._missed_before:
@@ -1071,6 +1074,20 @@ class Person:
                 yield f"{wish.label} would lose chats"
             if account.id in touched or account.gone or not account.live:
                 yield f"{wish.label} drifted"
+
+    def _asks_for_replaced(self, ran: Ran, wishes: list[Wish]) -> bool:
+        """Whether an entry asks for the nickname and type of an account that is or was replaced."""
+        replaced = {
+            (normal(nickname), slot.type)
+            for slot in ran.before
+            for nickname in (*slot.nicknames, self._world.accounts[slot.account_id].nickname)
+            if slot.leftover
+            or any(
+                ran.meant.get(wish.uid) == slot.account_id and wish.entry.type != slot.type
+                for wish in wishes
+            )
+        }
+        return any(wish.identity in replaced for wish in wishes)
 
     def _shifts(self, ran: Ran, wishes: list[Wish]) -> bool:
         """Whether an entry that keeps its account gets the nickname of an account that leaves."""
@@ -1167,9 +1184,12 @@ class Person:
         saw = ran.green and ran.update is not None and ran.operation in ("up", "refresh")
         faults = ran.step.faults
         calm = not (faults.lag_s or faults.short or faults.null_facts)
-        if faults.lag_s and (ran.operation == "refresh" or ran.step.refresh):
+        before = {slot.account_id for slot in ran.before}
+        takes = any(slot.account_id not in before for slot in ran.after)
+        refreshes = ran.operation == "refresh" or ran.step.refresh
+        if (faults.lag_s and refreshes) or (faults.null_facts and takes):
             self._stale.add(ran.stack)
-        elif ran.done and calm and (ran.operation == "refresh" or ran.step.refresh):
+        elif ran.done and calm and refreshes:
             self._stale.discard(ran.stack)
         if saw and calm and ran.whole:
             touched = self._touched.get(ran.stack, set())
