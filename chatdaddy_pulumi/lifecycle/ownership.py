@@ -51,6 +51,11 @@ class Ref(NamedTuple):
         name, key = short_name(self.holder), entry_key(self.key)
         return f"{name}/{key}" if key else name
 
+    @property
+    def name(self) -> str:
+        """What an alias elsewhere names it by: its key, or the name of an `Account`."""
+        return entry_key(self.key) or short_name(self.holder)
+
 
 def entry_of(ref: Ref) -> Ref:
     """The entry of an account that a state keeps, also beside the entries."""
@@ -148,8 +153,7 @@ def _by_alias_elsewhere(
     # Several entries may list one account.
     by_name: dict[str, dict[str, Holding]] = {}
     for one in leaving:
-        name = entry_key(one.ref.key) or short_name(one.ref.holder)
-        by_name.setdefault(name, {}).setdefault(one.account_id, one)
+        by_name.setdefault(one.ref.name, {}).setdefault(one.account_id, one)
     found: dict[Ref, list[Holding]] = {}
     for ref, entry in entries.items():
         alike: dict[str, Holding] = {}
@@ -301,11 +305,14 @@ class Ownership:
         declared = self.declaration(ref.holder)
         return None if declared is None else (declared.entries or {}).get(ref.key)
 
+    def _keys_of(self, ref: Ref) -> tuple[str, ...]:
+        """The keys of a declared entry in its resource: today's, and its aliases."""
+        said = self.entry(ref)
+        return (ref.key, *(said.aliases if said else ()))
+
     def was(self, ref: Ref, earlier: Ref) -> bool:
         """Whether a declared entry is this one, or has its key among its aliases."""
-        said = self.entry(ref)
-        keys = (ref.key, *(said.aliases if said else ()))
-        return ref.holder == earlier.holder and earlier.key in keys
+        return ref.holder == earlier.holder and earlier.key in self._keys_of(ref)
 
     @cached_property
     def _arriving(self) -> list[tuple[Ref, DeclaredIdentity]]:
@@ -319,11 +326,13 @@ class Ownership:
         unclear: dict[Ref, list[Holding]] = {}
         fitting = self._fitting
         claims = Counter(one.account_id for accounts in fitting.values() for one in accounts)
-        types = {ref: entry.type for ref, entry in self._arriving}
         for ref, accounts in fitting.items():
             first, saved_urn = accounts[0], self._matching.saved_urns.get(ref.holder)
+            entry = self.entry(ref)
             # In its own resource, one of another type is replaced: it stays until then.
-            fits = first.ref.holder == saved_urn or types[ref] in (None, first.type)
+            fits = (
+                first.ref.holder == saved_urn or entry is None or entry.type in (None, first.type)
+            )
             if len(accounts) == 1 and claims[first.account_id] == 1 and fits:
                 carried[ref] = first
             else:
@@ -347,15 +356,15 @@ class Ownership:
             urn = self._matching.saved_urns.get(ref.holder, "")
             return [by_ref[old] for key in keys if (old := Ref(urn, key)) in by_ref]
 
-        def free() -> list[Holding]:
-            used = {one.account_id for accounts in found.values() for one in accounts}
-            return [one for one in by_ref.values() if one.account_id not in used]
+        def used() -> set[str]:
+            return {one.account_id for accounts in found.values() for one in accounts}
 
         for ref, entry in arriving.items():
-            renamed = here(ref, entry.aliases) if entry.aliases else []
+            renamed = here(ref, entry.aliases)
             if renamed:
                 found[ref] = renamed
-        rest = free()
+        renamed_here = used()
+        rest = [one for one in by_ref.values() if one.account_id not in renamed_here]
         alike: dict[Identity, dict[str, Holding]] = {}
         for one in rest:
             for identity in one.account.identities:
@@ -365,13 +374,17 @@ class Ownership:
                 found[ref] = list(alike[entry.identity].values())
         aliased = {ref: one for ref, one in arriving.items() if one.aliases and ref not in found}
         if aliased:
-            # An account that another entry asks for by its nickname is ambiguous then.
-            found |= _by_alias_elsewhere(aliased, rest) | _by_alias_elsewhere(aliased, free())
-        left = {one.account_id for one in free() if one.ref.key.endswith(LEFT)}
-        for ref in arriving if left else ():
-            own = here(ref, [f"{ref.key}{LEFT}"]) if ref not in found else []
-            if own and own[0].account_id in left:
-                found[ref] = own
+            asked_for = used()
+            for ref, named in _by_alias_elsewhere(aliased, rest).items():
+                # If another entry asks for each of them by its nickname, it is ambiguous.
+                found[ref] = [o for o in named if o.account_id not in asked_for] or named
+        taken = used()
+        for one in by_ref.values():
+            if one.account_id not in taken and one.ref.key.endswith(LEFT):
+                declared = self.declaration(one.ref.holder)
+                back = Ref(declared.urn if declared else "", entry_key(one.ref.key))
+                if back in arriving and back not in found:
+                    found[back] = [one]
         return found
 
     @cached_property
@@ -396,10 +409,7 @@ class Ownership:
                 found[id_] = Going(Ref(urn, old.key), old.type, old.identities)
         for ref, entry in self._entries:
             own = self.held(ref)
-            if own is None or entry.type is None:
-                continue
-            kind = f"{entry.type} {entry.login_type or ''}".strip()
-            if kind != own.arguments.kind:
+            if own is not None and entry.kind not in (None, own.arguments.kind):
                 found[own.account_id] = Going(ref, own.arguments.type.value, own.identities)
         for id_, one in self._leaving_by_id.items():
             if not any(id_ in taken for taken in (self.moved, self.contested, self._adopts)):
@@ -612,19 +622,19 @@ class Ownership:
     def reused_alias(self, ref: Ref) -> Ref | None:
         """The entry elsewhere that an alias of this one names, if it stays and gets another
         nickname: then it may not be the same customer's any more."""
-        said = self.declaration(ref.holder)
-        entry = ((said and said.entries) or {}).get(ref.key)
-        for alias in entry.aliases if entry is not None else ():
-            for declared in self._declared:
-                is_account = "" in (declared.entries or {})
-                key = "" if is_account and short_name(declared.urn) == alias else alias
-                other = (declared.entries or {}).get(key)
-                held = self.held_by(declared.urn).get(key)
-                if other is None or other.identity is None or held is None:
-                    continue
-                if other.identity not in held.identities:
-                    return Ref(declared.urn, key)
-        return None
+        entry = self.entry(ref)
+        aliases = entry.aliases if entry is not None else ()
+        return next((self._renamed[one] for one in aliases if one in self._renamed), None)
+
+    @cached_property
+    def _renamed(self) -> dict[str, Ref]:
+        """The entries that stay and get other nicknames, by what an alias elsewhere names."""
+        found: dict[str, Ref] = {}
+        for ref, entry in self._entries:
+            held = self.held(ref)
+            if held and entry.identity is not None and entry.identity not in held.identities:
+                found.setdefault(ref.name, ref)
+        return found
 
     def goes_to(self, account_id: str, ref: Ref) -> Ref | None:
         """The other entry that has the account, or will take it over."""
@@ -742,9 +752,8 @@ class Ownership:
         if not self._replaced:
             return []
         urn = self._matching.saved_urns.get(ref.holder, ref.holder)
-        said = self.entry(ref)
-        keys = (ref.key, *(said.aliases if said else ()))
-        return [id_ for key in keys for id_ in self._replaced.get((Ref(urn, key), kind), ())]
+        keys = (Ref(urn, key) for key in self._keys_of(ref))
+        return [id_ for key in keys for id_ in self._replaced.get((key, kind), ())]
 
     @cached_property
     def held_ids(self) -> frozenset[str]:

@@ -269,7 +269,7 @@ async def remove(
         NotRemoved: another entry will take it over and has not done so yet.
         NotDone: the account that replaces it is not bought yet.
         StillDeclared: the program declares an entry that has it, but this run checks no resource.
-        Leaves: it has another nickname by now, and an entry without an account asks for that.
+        Leaves: an entry that will get another account asks for its nickname and type.
     """
     taker = facts.ownership.moved.get(account_id)
     got = None if taker is None else facts.claims.acquired(taker)

@@ -51,6 +51,11 @@ class DeclaredIdentity(NamedTuple):
             return None
         return Identity(normal(self.nickname), self.type)
 
+    @property
+    def kind(self) -> str | None:
+        """Comparable with `Arguments.kind`; None if the type is not known."""
+        return " ".join(filter(None, (self.type, self.login_type))) if self.type else None
+
 
 def entries(
     kind: Literal["account", "fleet"], given: Mapping[str, Any]
