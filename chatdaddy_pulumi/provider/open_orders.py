@@ -507,11 +507,13 @@ class OrdersAtRemoval:
         else:
             self._guessed.add(OrderId(ref, note.identity))
             sent = Order(note, note.at, note.at + self._slowest_s)
-        return own if sent is None else sent if own is None else sent.merged(own)
+        if own is None or sent is None:
+            return own or sent
+        return sent.merged(own)
 
     def wait_longer(self, facts: Facts) -> None:
         """See `OpenOrders.wait_longer`."""
-        _wait_longer(self.open, self._guessed & self.open.keys(), facts, self._slowest_s)
+        _wait_longer(self.open, self._guessed, facts, self._slowest_s)
 
     def _without_moved(self, orders: dict[OrderId, Order]) -> dict[OrderId, Order]:
         """The orders whose result another entry did not hold, to which the first was moved."""
