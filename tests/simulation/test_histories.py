@@ -25,7 +25,7 @@ from tests.simulation.history import (
 from tests.simulation.play import play
 from tests.simulation.program import Block, Change, Entry, ProviderBlock
 
-#: The seeds that one test plays, about 15 seconds of work.
+#: The seeds that one test plays. Together, the tests play about a minute.
 CHUNK = 50
 FIRST = 20_000
 

@@ -47,6 +47,19 @@ def allow(entries: Mapping[str, Any]) -> Program:
     return {"customers": fleet(entries, existing="allow")}
 
 
+def bought_and_omitted(team: Team, stack: Stack, *, is_told: bool = False) -> str:
+    """An account that a killed run has bought for `a`, and that no listing shows.
+
+    `is_told`: whether ChatDaddy says by its ID that it is there.
+    """
+    with killed(team, after=1), pytest.raises(Killed):
+        stack.up(allow({"a": {}, "b": {}}))
+    (account_id,) = team.named("a")
+    team.hidden.add(account_id)
+    team.access_is_told = is_told
+    return account_id
+
+
 ALICE: Program = {"alice": account(existing="allow")}
 
 
@@ -252,11 +265,7 @@ def test_an_account_bought_meanwhile_and_adopted_elsewhere_settles_nothing(
 def test_a_purchase_that_listings_omit_is_not_made_again(team: Team, stack: Stack) -> None:
     """The machine has recorded the answer. The run that first misses the account does not buy."""
     wanted = allow({"a": {}})
-    with killed(team, after=1), pytest.raises(Killed):
-        stack.up(allow({"a": {}, "b": {}}))
-    (first,) = team.named("a")
-    team.hidden.add(first)
-    team.access_is_told = False
+    first = bought_and_omitted(team, stack)
     team.clock += 10 * MINUTE
     with pytest.raises(Refused, match=r"no listing shows .* Run it again in 25 min"):
         stack.preview(wanted)
@@ -273,11 +282,7 @@ def test_a_purchase_that_listings_omit_again_and_again_is_made_again(
     team: Team, stack: Stack
 ) -> None:
     wanted = allow({"a": {}})
-    with killed(team, after=1), pytest.raises(Killed):
-        stack.up(allow({"a": {}, "b": {}}))
-    (first,) = team.named("a")
-    team.hidden.add(first)
-    team.access_is_told = False
+    first = bought_and_omitted(team, stack)
     team.clock += 40 * MINUTE
     stack.up(wanted)
     assert "The next run buys another if it is still missing" in stack.failed()["a"]
@@ -291,10 +296,7 @@ def test_a_purchase_that_listings_omit_and_chatdaddy_knows_by_its_id_is_not_made
     team: Team, stack: Stack
 ) -> None:
     wanted = allow({"a": {}})
-    with killed(team, after=1), pytest.raises(Killed):
-        stack.up(allow({"a": {}, "b": {}}))
-    (first,) = team.named("a")
-    team.hidden.add(first)
+    first = bought_and_omitted(team, stack, is_told=True)
     for _ in range(4):
         team.clock += 40 * MINUTE
         with pytest.raises(Refused, match="Run it again when it is listed"):
@@ -474,11 +476,7 @@ def test_a_destroy_after_a_purchase_that_is_gone_by_then(team: Team, stack: Stac
 def test_a_purchase_that_no_listing_shows_is_named_until_its_order_ends(
     team: Team, stack: Stack
 ) -> None:
-    with killed(team, after=1), pytest.raises(Killed):
-        stack.up(allow({"a": {}, "b": {}}))
-    (paid,) = team.named("a")
-    team.hidden.add(paid)
-    team.access_is_told = False
+    paid = bought_and_omitted(team, stack)
     named = []
     for _ in range(4):
         team.clock += 20 * MINUTE

@@ -52,6 +52,14 @@ def refuse(_what: object) -> None:
     raise BadRequest("not now", call="PATCH")
 
 
+def fail_to_change(team: Team, stack: Stack) -> None:
+    """Update to `CHANGED`, and let ChatDaddy refuse the new nickname."""
+    team.on_patch = refuse
+    stack.up(CHANGED)
+    assert [*stack.failed("a")] == ["c1"]
+    team.on_patch = lambda _done: None
+
+
 def refuses_until_refreshed(team: Team, stack: Stack, program: Program) -> None:
     live = team.live()
     with pytest.raises(Refused, match="`pulumi refresh`"):
@@ -179,10 +187,7 @@ def test_the_change_of_a_nickname_failed_and_the_entry_is_renamed(
 ) -> None:
     stack.up(BEFORE)
     (acorn,) = team.named("Acorn")
-    team.on_patch = refuse
-    stack.up(CHANGED)
-    assert [*stack.failed("a")] == ["c1"]
-    team.on_patch = lambda _done: None
+    fail_to_change(team, stack)
     stack.up(RENAMED[how])
     assert team.purchases == 2
     assert team.named("Acorn Ltd") == {acorn}
@@ -198,9 +203,7 @@ def test_the_change_of_a_nickname_failed_and_the_move_was_interrupted(
     """The account is left to a resource that the run does not reach."""
     stack.up(BEFORE)
     live = team.live()
-    team.on_patch = refuse
-    stack.up(CHANGED)
-    team.on_patch = lambda _done: None
+    fail_to_change(team, stack)
     if is_killed:
         with pytest.raises(Killed):
             stack.up(RENAMED[how], killed_after="a")
@@ -247,9 +250,7 @@ def test_the_change_of_a_nickname_failed_and_so_did_the_run_that_renamed_the_key
 ) -> None:
     stack.up(BEFORE)
     live = team.live()
-    team.on_patch = refuse
-    stack.up(CHANGED)
-    team.on_patch = lambda _done: None
+    fail_to_change(team, stack)
     entries = {**RENAMED["key"]["a"].given["accounts"], "c3": {}}
     stack.up({"a": fleet(entries, limits={"max_purchases": 0})})
     assert "acorn" in stack.failed("a")
@@ -260,9 +261,7 @@ def test_the_change_of_a_nickname_failed_and_so_did_the_run_that_renamed_the_key
 
 def test_a_failed_change_that_is_reverted_is_forgotten(team: Team, stack: Stack) -> None:
     stack.up(BEFORE)
-    team.on_patch = refuse
-    stack.up(CHANGED)
-    team.on_patch = lambda _done: None
+    fail_to_change(team, stack)
     assert "Acorn Ltd" in str(stack.saved)
     stack.up(BEFORE)
     assert stack.preview(BEFORE) == set()
