@@ -281,7 +281,9 @@ def check_team(account_id: str, team_id: str) -> None:
     if not is_of_team(account_id, team_id):
         raise WrongTeam(
             f"{account_id} belongs to another team than {team_id!r}, which is configured. Nothing "
-            "was done. Set chatdaddy:teamId to the stack's own team"
+            "was done. Set chatdaddy:teamId, or the team_id of the Provider, to the account's "
+            "team. An account can't move between teams: if its entry moves to another team on "
+            "purpose, drop the entry in one `pulumi up`, and add it there in the next"
         )
 
 

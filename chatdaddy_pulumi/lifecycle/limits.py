@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from chatdaddy_pulumi.lifecycle.errors import TooMuch
 from chatdaddy_pulumi.lifecycle.key_lists import counted, listed
@@ -14,7 +14,13 @@ USUAL_REMOVALS_PERCENT = 10
 
 
 def check_removals(
-    removed: Iterable[str], held: int, limit: Limit | None, wanted: int, dropped: str = ""
+    removed: Iterable[str],
+    held: int,
+    limit: Limit | None,
+    wanted: int,
+    *,
+    dropped: str = "",
+    late: Collection[str] = (),
 ) -> None:
     """Refuse a run that would take more accounts away than allowed.
 
@@ -46,11 +52,16 @@ def check_removals(
         fleet, done = dropped, "None of them was removed"
         rule = f"the program drops it while other entries take accounts of it over, and {rule}"
         way = f"keep {dropped} with these entries, and drop it in a later run"
+    purpose = "to remove them"
+    if late:
+        purpose = (
+            f"to remove them, or to move some to {listed(sorted(late))}, whose nickname is not "
+            "known yet"
+        )
     raise TooMuch(
         f"this run would remove {counted(len(keys))} ({listed(keys)}) "
         f"of {fleet}'s {held:,}; {rule}. {done}. "
-        "If entries were lost (a cut-off file?), bring them back; "
-        f"to remove them, {way}"
+        f"If entries were lost (a cut-off file?), bring them back; {purpose}, {way}"
     )
 
 

@@ -1163,8 +1163,15 @@ class Person:
                 continue
             mine = [wish for wish in wishes if wish.block == block]
             replaced = [wish for wish in mine if self._needs_one(ran, wish)]
-            if len(leave) + len(replaced) > _most_removals(block.limits, len(slots)):
+            most = _most_removals(block.limits, len(slots))
+            if len(leave) + len(replaced) > most:
                 yield f"{name} loses too many"
+            if "whose nickname is not known yet, allow it" in ran.text:
+                late = {ran.meant.get(w.uid) for w in wishes if program.source(w.entry)}
+                late |= {s.account_id for s in slots if s.left}
+                moves = [s for s in slots if s.account_id in late and s not in leave]
+                if len(leave) + len(replaced) + len(moves) > most:
+                    yield f"{name} loses too many while nicknames are not known"
             if not block.entries:
                 yield f"{name} is empty"
         there = {(slot.block, slot.key) for slot in ran.before}

@@ -15,6 +15,7 @@ from tests.support.provider import (
     Killed,
     Late,
     Program,
+    Refused,
     Stack,
     account,
     fleet,
@@ -87,6 +88,22 @@ def test_a_fleet_that_stays_leaves_what_a_late_entry_may_take_over(
     assert stack.all_ids() == set(team.live())
     assert team.purchases == (2 if nickname == "a" else 3)
     assert not stack.up(program)
+
+
+def test_late_entries_do_not_raise_the_limit_of_removals(team: Team, stack: Stack) -> None:
+    """One late entry must not excuse a truncated file. The refusal says how to move them."""
+    before = {"a": {}, "b": {}, "stays": {}}
+    stack.up({"customers": fleet(before)})
+    late = {"z": account(nickname=Late("a")), "y": account(nickname=Late("b"))}
+    for run in (stack.preview, stack.up):
+        with pytest.raises(Refused, match="or to move some to y, z, whose nickname is not known"):
+            run({"customers": fleet({"stays": {}}), **late})
+    allowed = fleet({"stays": {}}, limits={"max_removals": 2})
+    for _ in range(2):  # the second `up` forgets what is left to the others
+        stack.up({"customers": allowed, **late})
+        assert stack.all_ids() == set(team.live())
+    assert team.purchases == 3
+    assert not stack.up({"customers": allowed, **late})
 
 
 def test_a_fleet_after_the_late_entry_removes_at_once(team: Team, stack: Stack) -> None:
