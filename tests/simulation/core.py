@@ -51,10 +51,13 @@ from tests.simulation.engine import (
     Registered,
     Resource,
 )
-from tests.simulation.program import Block, Program, ProviderBlock, Wish
+from tests.simulation.program import Block, Program, ProviderBlock, Wish, parts
 from tests.support.claims import MemoryClaims
 
 FLEET_COMPONENT = "chatdaddy:index:AccountFleet"
+
+#: The type of a program's own component, before its name.
+COMPONENT = "own:index:"
 
 #: How long a step waits for the begun mark, in seconds.
 _MARK_S = 5.0
@@ -290,6 +293,8 @@ class _ProgramSide:
             self._registered[provider.name] = await self._monitor.register(_provider_goal(provider))
         if not program.blocks:
             return
+        for name in program.components():
+            await self._monitor.register(_component_goal(name))
         fleets = [block for block in program.blocks if block.kind == "fleet"]
         components = {
             block.name: asyncio.ensure_future(self._component_of(block)) for block in fleets
@@ -349,7 +354,7 @@ class _ProgramSide:
             kind=block.kind,
             given=given,
             ignored={name: given.get(name) for name in ignored},
-            aliases=tuple(self._monitor.urn(replace(goal, name=name)) for name in block.old_names),
+            aliases=tuple(self._urn(goal.type, place) for place in block.old_places),
             provider=block.provider,
             protect=block.protect,
             retain=block.retain,
@@ -402,7 +407,7 @@ class _ProgramSide:
     def _goal(self, block: Block) -> Goal:
         """The custom resource of a block, without its inputs."""
         fleet = block.kind == "fleet"
-        parent = ""
+        parent = self._parent(block.parent)
         if fleet:
             # A component that is not targeted still has its old name.
             parent = self._components.get(block.name) or self._monitor.urn(self._component(block))
@@ -422,6 +427,7 @@ class _ProgramSide:
         return Goal(
             FLEET_COMPONENT,
             block.name,
+            parent=self._parent(block.parent),
             custom=False,
             protect=block.protect,
             retain=block.retain,
@@ -433,7 +439,17 @@ class _ProgramSide:
         self._components[block.name] = answer.urn
 
     def _aliases(self, kind: str, block: Block) -> tuple[str, ...]:
-        return tuple(self._monitor.urn(Goal(kind, name)) for name in block.old_names)
+        return tuple(self._urn(kind, place) for place in block.old_places)
+
+    def _urn(self, kind: str, place: str) -> str:
+        parent, name = parts(place)
+        above = self._parent(parent)
+        if kind == FLEET_TYPE:
+            above = self._urn(FLEET_COMPONENT, place)
+        return self._monitor.urn(Goal(kind, name, parent=above))
+
+    def _parent(self, component: str) -> str:
+        return component_urn(component, self._monitor.urn)
 
     async def _block(
         self,
@@ -611,6 +627,22 @@ def _provider_goal(one: ProviderBlock) -> Goal:
     return Goal(PROVIDER_TYPE, one.name, inputs)
 
 
+def _component_goal(name: str) -> Goal:
+    """A component of the program, of a type of its own."""
+    return Goal(f"{COMPONENT}{name}", name, custom=False)
+
+
+def component_urn(name: str, urn: Callable[[Goal], str]) -> str:
+    return urn(_component_goal(name)) if name else ""
+
+
+def place_of(urn: str) -> str:
+    """The place of a resource, by its URN."""
+    above, _, name = urn.partition("::")[2].partition("::")[2].partition("::")
+    first = above.partition("$")[0]
+    return f"{first.removeprefix(COMPONENT)}/{name}" if first.startswith(COMPONENT) else name
+
+
 def _ours(urn: str) -> bool:
     kind = urn.split("::")[2].rpartition("$")[2]
     return kind in (ACCOUNT_TYPE, FLEET_TYPE, INTENT_TYPE, MARK_TYPE)
@@ -660,7 +692,7 @@ def held(resource: Resource) -> dict[str, Held]:
     }
 
 
-__all__ = ["ACCOUNT_TYPE", "FLEET_COMPONENT", "FLEET_TYPE", "CoreRun", "Held", "held"]
+__all__ = ["ACCOUNT_TYPE", "COMPONENT", "FLEET_COMPONENT", "FLEET_TYPE", "CoreRun", "Held", "held"]
 
 
 def is_resource_of_ours(resource: Resource) -> bool:

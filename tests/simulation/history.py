@@ -188,7 +188,45 @@ def generate(seed: int) -> History:
     """Make the history of a seed."""
     history = _Author(Random(seed)).history(seed)
     random = Random(f"late {seed}")
-    return _with_late_names(history, random) if random.random() < _LATE else history
+    if random.random() < _LATE:
+        history = _with_late_names(history, random)
+    random = Random(f"components {seed}")
+    return _with_components(history, random) if random.random() < _COMPONENTS else history
+
+
+#: The part of the histories in which resources belong to components.
+_COMPONENTS = 0.1
+
+
+def _with_components(history: History, random: Random) -> History:
+    """Put resources into components, and move some between them."""
+    programs: dict[str, list[Program]] = {}
+    steps: list[Step] = []
+    for step in history.steps:
+        if isinstance(step, GoBackStep):
+            made = programs.setdefault(step.stack, [Program()])
+            made.append(made[-1 - step.edits])
+        if isinstance(step, EditStep):
+            made = programs.setdefault(step.stack, [Program()])
+            program = made[-1]
+            changes = []
+            for change in step.changes:
+                if change.what == "declare":
+                    (block,) = change.args
+                    parent = random.choice(("", "Customer", "Shop"))
+                    change = replace(change, args=(replace(block, parent=parent),))
+                changes.append(change)
+                program = change.apply(program)
+            if made[-1].blocks and random.random() < 0.4:
+                name = random.choice(made[-1].blocks).name
+                parent = random.choice(("", "Customer", "Shop"))
+                change = Change("reparent", (name, parent, random.random() < 0.5))
+                changes.append(change)
+                program = change.apply(program)
+            made.append(program)
+            step = replace(step, changes=tuple(changes))
+        steps.append(step)
+    return history.but(steps=tuple(steps))
 
 
 #: The part of the histories in which some nicknames are made from an `Account`.

@@ -17,7 +17,7 @@ from functools import cached_property
 from tests.simulation.api import CALM, LIMITED, Account, ChatDaddyWorld, Event
 from tests.simulation.engine import Outcome
 from tests.simulation.history import US, RunStep
-from tests.simulation.program import Program, Wish, normal
+from tests.simulation.program import Program, Wish, normal, parts
 
 RULES = {
     0: "What can be done is done, without bugs",
@@ -65,6 +65,7 @@ class Violation(AssertionError):
 class Slot:
     """A place in the saved state that lists an account."""
 
+    #: The place of the resource.
     block: str
     kind: str
     key: str
@@ -78,6 +79,10 @@ class Slot:
     retain: bool
     #: The name of the explicit provider, or "" for the default provider.
     provider: str
+
+    @property
+    def name(self) -> str:
+        return parts(self.block)[1]
 
     @property
     def label(self) -> str:
@@ -228,7 +233,7 @@ class Person:
         taken: dict[str, int] = {}
         for wish in program.wishes():
             block = wish.block
-            names = (block.name, *block.old_names)
+            names = block.places
             found = [places.get((block.kind, name, wish.key)) for name in names]
             here = next((slot for slot in found if slot is not None), None)
             if wish.entry.adopt is not None:
@@ -409,7 +414,7 @@ class Person:
         self._remember(ran)
         if ran.done and ran.whole and ran.operation == "up":
             self._given[ran.stack] = {
-                wish.block.name: wish.nickname
+                wish.block.place: wish.nickname
                 for wish in ran.wished.wishes()
                 if "nickname" in wish.block.ignored and not wish.block.ignore_changes
             }
@@ -424,7 +429,7 @@ class Person:
         program = ran.program or ran.wished
         slots = {(slot.block, slot.key): slot for slot in ran.after if not slot.leftover}
         for wish in program.wishes():
-            slot = slots.get((wish.block.name, wish.key))
+            slot = slots.get((wish.block.place, wish.key))
             if slot is None:
                 continue
             before = self._account(meant.get(wish.uid))
@@ -525,7 +530,7 @@ class Person:
         if wish.block.delete_before_replace:
             return
         # One that the same person has bought by hand can't be told from an unanswered purchase.
-        held = {slot.account_id for slot in ran.after if slot.block == wish.block.name}
+        held = {slot.account_id for slot in ran.after if slot.block == wish.block.place}
         successors = [
             other
             for other in self._world.accounts.values()
@@ -548,7 +553,7 @@ class Person:
         # not. If another dropped resource lists the account, too, it removes it.
         freed = any(not slot.retain and self._is_dropped(ran, slot) for slot in slots)
         for slot in slots:
-            block = ran.program.block(slot.block) if ran.program is not None else None
+            block = ran.program.at(slot.block) if ran.program is not None else None
             own = block if block is not None and block.kind == slot.kind else None
             key = slot.key.partition(" replaced ")[0]
             dropped = own is not None and own.kind == "fleet" and key not in own.entries
@@ -582,12 +587,12 @@ class Person:
         return fleets and len({slot.provider for slot in slots}) == 1 and not ran.step.targets
 
     def _is_dropped(self, ran: Ran, slot: Slot) -> bool:
-        block = ran.program.block(slot.block) if ran.program is not None else None
+        block = ran.program.at(slot.block) if ran.program is not None else None
         return ran.program is not None and (block is None or slot.key not in block.entries)
 
     def _is_unretained(self, ran: Ran, slot: Slot) -> bool:
         """Whether the program now says that the account is not retained."""
-        block = ran.program.block(slot.block) if ran.program is not None else None
+        block = ran.program.at(slot.block) if ran.program is not None else None
         return block is not None and not block.retain
 
     def _check_chats(self, ran: Ran, event: Event, account: Account) -> None:
@@ -663,8 +668,8 @@ class Person:
             for wish in wishes
             if ran.meant.get(wish.uid) == account.id and _is_replaced(ran, wish, account)
         ]
-        block = ran.wished.block(slot.block) or next(
-            (one for one in ran.wished.blocks if slot.block in one.old_names), None
+        block = ran.wished.at(slot.block) or next(
+            (one for one in ran.wished.blocks if slot.block in one.old_places), None
         )
         # Several entries may list the account. The mildest way holds.
         listed = [one for one in ran.before if one.account_id == account.id]
@@ -673,7 +678,7 @@ class Person:
             or slot.retain
             or (block is not None and (block.retain or (block.on_delete == "retain")))
         )
-        here = [w for w in wishes if w.block.name == slot.block and w.key == slot.key]
+        here = [w for w in wishes if w.block.place == slot.block and w.key == slot.key]
         retained = retained or any(wish.on_delete == "retain" for wish in (*replaced, *here))
         left_out = retained and bool(ran.step.targets)
         # The engine forgets what has `retain_on_delete`, and does not ask the provider.
@@ -772,7 +777,7 @@ class Person:
         blocks = ran.program.blocks
         programs = [other.program for other in self._runs.values() if other.stack == ran.stack]
         providers = {block.provider for one in programs if one for block in one.blocks}
-        declared = {name for block in blocks for name in (block.name, *block.old_names)}
+        declared = {name for block in blocks for name in block.places}
         places = [slot for slot in ran.before if slot.account_id in account_ids]
         return len(providers) > 1 and not any(slot.block in declared for slot in places)
 
@@ -805,7 +810,7 @@ class Person:
         for wish in ran.program.wishes():
             if wish.block.ignore_changes:
                 continue
-            slot = slots.get((wish.block.name, wish.key))
+            slot = slots.get((wish.block.place, wish.key))
             if slot is None:
                 self._found(7, f"{ran.who} is green, but {wish.label} has no account")
                 continue
@@ -829,7 +834,7 @@ class Person:
             return
         # Such an entry may take over what the intent has named before.
         late = {
-            (wish.block.name, wish.key)
+            (wish.block.place, wish.key)
             for wish in ran.program.wishes()
             if ran.program.source(wish.entry) is not None
         }
@@ -971,17 +976,16 @@ class Person:
         wishes = self._wishes_for(ran, account)
         words = {account.id, account.nickname}
         keys = [slot.key.partition(" replaced ")[0].removesuffix(" left") for slot in places]
-        words |= {key or slot.block for key, slot in zip(keys, places, strict=True)}
+        words |= {key or slot.name for key, slot in zip(keys, places, strict=True)}
         words |= {wish.key or wish.block.name for wish in wishes}
         # A renamed entry of another type replaces the account under its new key.
         words |= {
             wish.key
             for wish in ran.program.wishes()
             for slot in places
-            if slot.key in wish.entry.aliases
-            and slot.block in (wish.block.name, *wish.block.old_names)
+            if slot.key in wish.entry.aliases and slot.block in wish.block.places
         }
-        blocks = {slot.block for slot in places if slot.kind == "account"}
+        blocks = {slot.name for slot in places if slot.kind == "account"}
         blocks |= {wish.block.name for wish in wishes if wish.block.kind == "account"}
         return words, blocks
 
@@ -1112,17 +1116,10 @@ class Person:
 
     def _has_several(self, ran: Ran, wish: Wish, wishes: list[Wish]) -> bool:
         """Whether an entry in a new place has the nickname and type of several leaving accounts."""
-        places = {
-            (one.block.kind, name, one.key)
-            for one in wishes
-            for name in (one.block.name, *one.block.old_names)
-        }
+        places = {(one.block.kind, name, one.key) for one in wishes for name in one.block.places}
         before = [slot for slot in ran.before if not slot.leftover]
         there = {(slot.kind, slot.block, slot.key) for slot in before}
-        if any(
-            (wish.block.kind, name, wish.key) in there
-            for name in (wish.block.name, *wish.block.old_names)
-        ):
+        if any((wish.block.kind, name, wish.key) in there for name in wish.block.places):
             return False
         fits = [
             slot
@@ -1138,7 +1135,7 @@ class Person:
         self, ran: Ran, program: Program, wishes: list[Wish]
     ) -> Iterator[str]:
         wanted = {ran.meant.get(wish.uid) for wish in wishes}
-        names = Counter(name for block in program.blocks for name in (block.name, *block.old_names))
+        names = Counter(name for block in program.blocks for name in block.places)
         if any(count > 1 for count in names.values()):
             yield "aliases that collide"
         for name in {slot.block for slot in ran.before}:
@@ -1148,13 +1145,13 @@ class Person:
                 if slot.block == name and (slot.left or not slot.leftover)
             ]
             leave = [slot for slot in slots if slot.account_id not in wanted]
-            block = program.block(name) or next(
-                (one for one in program.blocks if name in one.old_names), None
+            block = program.at(name) or next(
+                (one for one in program.blocks if name in one.old_places), None
             )
             protected = any(slot.protect for slot in slots) or (block is not None and block.protect)
             if protected and (leave or block is None):
                 yield f"{name} is protected"
-            drops = re.search(rf"of {name}'s [\d,]+; the program drops it", ran.text)
+            drops = re.search(rf"of {parts(name)[1]}'s [\d,]+; the program drops it", ran.text)
             asked = {normal(wish.nickname) for wish in wishes}
             fits = any(normal(one) in asked for slot in slots for one in slot.nicknames)
             if drops and (fits or len(leave) < len(slots)):
@@ -1176,7 +1173,7 @@ class Person:
                 yield f"{name} is empty"
         there = {(slot.block, slot.key) for slot in ran.before}
         for wish in wishes:
-            if wish.block.ignore_changes and (wish.block.name, wish.key) not in there:
+            if wish.block.ignore_changes and (wish.block.place, wish.key) not in there:
                 yield f"{wish.label} comes where all changes are ignored"
         for block in program.blocks:
             limit = block.limits.get("max_purchases")
@@ -1291,7 +1288,7 @@ def _can_be_recognised(wish: Wish, slot: Slot, given: Mapping[str, str]) -> bool
     `given`: by name, the nicknames that the program gave for accounts that have others.
     """
     entry, block = wish.entry, wish.block
-    names = (block.name, *block.old_names)
+    names = block.places
     if slot.kind == block.kind and slot.block in names:
         if slot.key == wish.key:
             return True

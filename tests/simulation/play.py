@@ -310,9 +310,9 @@ class _Game:
         on. It ignores nothing of a new resource or a replacement."""
         program = player.program
         accounts = [one for one in player.stack.resources if one.type == core.ACCOUNT_TYPE]
-        saved = {one.name: one for one in accounts if not one.delete}
+        saved = {core.place_of(one.urn): one for one in accounts if not one.delete}
         for block in program.blocks:
-            names = [one for one in (block.name, *block.old_names) if one in saved]
+            names = [one for one in block.places if one in saved]
             held = core.held(saved[names[0]]) if block.ignored and names else {}
             if not held or block.name in step.replaces:
                 continue
@@ -438,9 +438,9 @@ class _Game:
                     if core.is_resource_of_ours(resource) and resource.name == name:
                         yield resource.urn
                 continue
-            parent = ""
+            parent = core.component_urn(block.parent, player.stack.urn)
             if block.kind == "fleet":
-                parent = player.stack.urn(Goal(core.FLEET_COMPONENT, name))
+                parent = player.stack.urn(Goal(core.FLEET_COMPONENT, name, parent=parent))
                 yield parent
             kind = core.FLEET_TYPE if block.kind == "fleet" else core.ACCOUNT_TYPE
             yield player.stack.urn(Goal(kind, name, parent=parent))
@@ -510,7 +510,7 @@ def slots(stack: Stack) -> list[Slot]:
     """The accounts that the state lists, and where."""
     return [
         Slot(
-            block=resource.name,
+            block=core.place_of(resource.urn),
             kind="fleet" if resource.type == core.FLEET_TYPE else "account",
             key=key,
             account_id=one.account_id,

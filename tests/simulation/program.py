@@ -67,8 +67,25 @@ class Block:
     #: The arguments of an `Account` whose changes are ignored.
     ignored: tuple[str, ...] = ()
     delete_before_replace: bool = False
-    #: Former names, for Pulumi's own `aliases`.
-    old_names: tuple[str, ...] = ()
+    #: The component that it belongs to, of a type of its own; "" for none.
+    parent: str = ""
+    #: Former places, for Pulumi's own `aliases`.
+    old_places: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """What its URN says of it: its name, and its component."""
+        return f"{self.parent}/{self.name}" if self.parent else self.name
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return self.place, *self.old_places
+
+
+def parts(place: str) -> tuple[str, str]:
+    """The component and the name of a place."""
+    parent, _, name = place.rpartition("/")
+    return parent, name
 
 
 @dataclass(frozen=True)
@@ -142,6 +159,14 @@ class Program:
 
     def block(self, name: str) -> Block | None:
         return next((one for one in self.blocks if one.name == name), None)
+
+    def at(self, place: str) -> Block | None:
+        return next((one for one in self.blocks if one.place == place), None)
+
+    def components(self) -> list[str]:
+        """The components that resources belong to, or did."""
+        places = [parts(place)[0] for block in self.blocks for place in block.places]
+        return sorted({*places} - {""})
 
     def with_block(self, block: Block, *, instead_of: str | None = None) -> Program:
         name = instead_of or block.name
@@ -261,9 +286,18 @@ def _rename_block(program: Program, old: str, new: str, says_so: bool, uid: int)
     entries = block.entries
     if not says_so and block.kind == "account" and block.entries[""].nickname is None:
         entries = {"": replace(block.entries[""], uid=uid, adopt=None)}
-    names = (*block.old_names, old) if says_so else ()
-    renamed = replace(block, name=new, old_names=names, entries=entries)
+    places = block.places if says_so else ()
+    renamed = replace(block, name=new, old_places=places, entries=entries)
     return program.with_block(renamed, instead_of=old)
+
+
+def _reparent(program: Program, name: str, parent: str, says_so: bool) -> Program:
+    """Move a resource to another component, with Pulumi's `aliases` or without."""
+    block = program.block(name)
+    if block is None or block.parent == parent:
+        return program
+    places = tuple(one for one in block.places if one != f"{parent}/{name}".lstrip("/"))
+    return program.with_block(replace(block, parent=parent, old_places=places if says_so else ()))
 
 
 def _move(program: Program, name: str, key: str, to: str, new_key: str) -> Program:
@@ -313,6 +347,7 @@ _EDITS: dict[str, Callable[..., Program]] = {
     "declare": _declare,
     "rename key": _rekey,
     "rename block": _rename_block,
+    "reparent": _reparent,
     "move": _move,
     "set": _set,
     "option": _option,

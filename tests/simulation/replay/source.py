@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.simulation.program import Block, Program, ProviderBlock, Wish
+from tests.simulation.core import COMPONENT
+from tests.simulation.program import Block, Program, ProviderBlock, Wish, parts
 
 _IMPORTS = ["import pulumi", "import chatdaddy_pulumi as chatdaddy"]
 
@@ -26,6 +27,9 @@ def source(program: Program) -> str:
     ignored = any(block.ignore_changes and block.kind == "fleet" for block in program.blocks)
     lines = [_IGNORING] if ignored else []
     lines += [_provider(provider) for provider in program.providers]
+    for name in program.components():
+        kind = f"{COMPONENT}{name}"
+        lines.append(f"{_component(name)} = pulumi.ComponentResource({kind!r}, {name!r})")
     sources = {name for block in program.blocks for name in program.sources(block)}
     for block in sorted(program.blocks, key=lambda one: one.name not in sources):
         made = f"{_source(block.name)} = " if block.name in sources else ""
@@ -98,14 +102,24 @@ def _options(block: Block) -> str:
         "delete_before_replace": block.delete_before_replace or None,
     }
     parts = [f"{name}={value!r}" for name, value in said.items() if value is not None]
-    if block.old_names:
-        aliases = ", ".join(f"pulumi.Alias(name={name!r})" for name in block.old_names)
-        parts.append(f"aliases=[{aliases}]")
+    if block.old_places:
+        parts.append(f"aliases=[{', '.join(map(_alias, block.old_places))}]")
+    if block.parent:
+        parts.append(f"parent={_component(block.parent)}")
     if block.ignore_changes and block.kind == "fleet":
         parts.append("transformations=[ignoring]")
     if block.provider:
         parts.append(f"provider={_variable(block.provider)}")
     return f"pulumi.ResourceOptions({', '.join(parts)})" if parts else ""
+
+
+def _component(name: str) -> str:
+    return f"component_{name}"
+
+
+def _alias(place: str) -> str:
+    parent, name = parts(place)
+    return f"pulumi.Alias(name={name!r}, parent={_component(parent) if parent else None})"
 
 
 def _call(kind: str, name: str, said: dict[str, Any], options: str = "") -> str:
