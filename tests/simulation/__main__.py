@@ -83,6 +83,7 @@ def main() -> int:
         if result.violation is not None:
             found[result.violation.rule] += 1
             violations.append((result.violation.rule, seed, str(result.violation)))
+            print(f"seed {seed}: {str(result.violation)[:260]}", file=sys.stderr, flush=True)
             if not options.go_on:
                 return 1
     seconds = time.monotonic() - began
