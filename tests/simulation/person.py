@@ -194,6 +194,9 @@ class Person:
         self._forgotten_at: dict[str, float] = {}
         #: The nicknames that the program gives where it ignores changes of them: by stack and name.
         self._given: dict[str, dict[str, str]] = {}
+        #: Accounts that could not be seen when another was bought for their entry: by ID, the
+        #: machine that knows of both purchases.
+        self._superseded: dict[str, str] = {}
         #: The stacks whose last refresh was shown an old listing, or that took accounts over by
         #: answers that lacked facts.
         self._stale: set[str] = set()
@@ -847,6 +850,8 @@ class Person:
                 if said in told:
                     self._found(2, f"{ran.who} names {slot.account_id}, which {slot.label} has")
         for account in self._orphans(ran.stack):
+            if self._superseded.get(account.id, ran.step.machine) != ran.step.machine:
+                continue
             if self._intent_leaves(ran, account):
                 if account.id in ran.text:
                     self._let_go.add(account.id)
@@ -1211,6 +1216,12 @@ class Person:
                 if ran.began_at - account.created_at > _NEVER_ARRIVED_S
                 and account.id not in "\n".join(_texts(ran.update))
             }
+        bought = {_name(self._world.accounts[slot.account_id]) for slot in ran.after}
+        self._superseded |= {
+            account.id: ran.step.machine
+            for account in self._orphans(ran.stack)
+            if self._is_hidden(ran, account) and _name(account) in bought
+        }
         seen = self._seen_deleted.setdefault(ran.stack, set())
         for slot in ran.before:
             account = self._world.accounts[slot.account_id]
