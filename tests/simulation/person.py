@@ -851,6 +851,7 @@ class Person:
                     self._found(2, f"{ran.who} names {slot.account_id}, which {slot.label} has")
         for account in self._orphans(ran.stack):
             if self._superseded.get(account.id, ran.step.machine) != ran.step.machine:
+                self._let_go.add(account.id)
                 continue
             if self._intent_leaves(ran, account):
                 if account.id in ran.text:
