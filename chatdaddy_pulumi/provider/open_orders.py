@@ -300,7 +300,10 @@ class OpenOrders:
             noted = (order_id.ref, order.note.at)
             first = next((one for one in self._intents if noted in one.noted), self._own)
             is_dropped = self._context.provider_of(order_id.ref) is None
-            if is_dropped and (first is self._own or first.provider not in providers):
+            leaves = first is not self._own and first.provider not in providers
+            if is_dropped and leaves and first.team not in ("", self._team_id):
+                continue  # the removal of its resource, and of its intent, deals with it
+            if is_dropped and (first is self._own or leaves):
                 _add(teams.setdefault(first.team, {}), order_id, order)
             else:  # the intent that has noted it keeps it
                 sources.append((first, order_id, order))

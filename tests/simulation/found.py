@@ -1197,4 +1197,15 @@ FOUND: dict[str, History] = {
         _run(skip_preview=False),
         _run(skip_preview=False),
     ),
+    "a provider of another team is dropped while a purchase of it is open": _history(
+        _edit(
+            Change("provider", (ProviderBlock("them", OTHER_TEAM, TOKEN),)),
+            _account("acct0", _entry(1), provider="them"),
+        ),
+        _up(Faults(lost_before=1.0)),
+        _drop("acct0"),
+        _edit(_account("acct1", _entry(2))),
+        WaitStep(4000.0),
+        _run(skip_preview=False),
+    ),
 }
