@@ -593,6 +593,12 @@ class Person:
         block = ran.program.at(slot.block) if ran.program is not None else None
         return ran.program is not None and (block is None or slot.key not in block.entries)
 
+    @staticmethod
+    def _is_retained_now(ran: Ran, slot: Slot) -> bool:
+        """Whether the program now says that the account is retained."""
+        block = ran.program.at(slot.block) if ran.program is not None else None
+        return block is not None and block.retain
+
     def _is_unretained(self, ran: Ran, slot: Slot) -> bool:
         """Whether the program now says that the account is not retained."""
         block = ran.program.at(slot.block) if ran.program is not None else None
@@ -677,7 +683,7 @@ class Person:
         # Several entries may list the account. The mildest way holds.
         listed = [one for one in ran.before if one.account_id == account.id]
         retained = (
-            any(one.on_delete == "retain" for one in listed)
+            any(one.on_delete == "retain" or self._is_retained_now(ran, one) for one in listed)
             or slot.retain
             or (block is not None and (block.retain or (block.on_delete == "retain")))
         )
