@@ -29,8 +29,8 @@ from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import (
     Order,
     OrderId,
+    PastRun,
     PastRuns,
-    Sent,
     made_by_runs,
     renamed,
     suspects,
@@ -85,8 +85,10 @@ class Host:
     #: Gives the run that a hidden input names; for None, the run of the engine that this host
     #: serves.
     find_run: Callable[[Mapping[str, Any] | None], Run | None] = lambda _: None
-    #: Gives the purchases that an earlier run sent, by entry; None if this machine does not know.
-    begun_in: Callable[[str], Mapping[Ref, Sent] | None] = lambda _: None
+    #: Gives an earlier run by its number, for an intent's URN; None if this machine does not know.
+    past_run: Callable[[str, str], PastRun | None] = lambda _number, _urn: None
+    #: Whether a process of an earlier run, by its number, lives on this machine and may buy.
+    still_runs: Callable[[str], bool] = lambda _: False
     #: Gives what this machine remembers of the runs of a stack, which an intent's URN names.
     begun_for: Callable[[str], PastRuns] = lambda _: PastRuns()
     show: Log = lambda message, **_: None

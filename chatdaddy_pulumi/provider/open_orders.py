@@ -5,12 +5,13 @@ machine.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from chatdaddy_pulumi.lifecycle.errors import WrongTeam
+from chatdaddy_pulumi.lifecycle.errors import NotDone, WrongTeam
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import listed
@@ -66,14 +67,24 @@ class _LastRun:
     known: Mapping[Ref, Sent] | None
     #: Whether it is sure that it began to buy.
     sure: bool = True
+    #: Whether all its steps succeeded. Then the state has had all outcomes, and what it lacks was
+    #: taken out of it, as `pulumi state move` does.
+    settled: bool = False
 
     @classmethod
     def read(
-        cls, olds: Mapping[str, Any], saved: Mapping[str, Any] | None, host: Host
+        cls, olds: Mapping[str, Any], saved: Mapping[str, Any] | None, host: Host, urn: str
     ) -> _LastRun | None:
         """The last run; None if it bought nothing.
 
-        `saved` is the mark; None if the state has none.
+        Args:
+            olds: The intent's inputs.
+            saved: The mark; None if the state has none.
+            host: The host that reads it.
+            urn: The intent.
+
+        Raises:
+            NotDone: it still runs on this machine.
         """
         mark = saved or {}
         at, marked_at = _number(olds.get(RUN_AT)), _number(mark.get("at"))
@@ -81,9 +92,16 @@ class _LastRun:
         number = _text(olds.get(RUN))
         if number is None:  # an older state: only the mark has the number of a run
             number = marked_by if marked_at >= at - 1 else ""
-        known = host.begun_in(number) if number else None
-        if known is not None:
-            return cls(number, at, at, known)
+        past = host.past_run(number, urn) if number else None
+        if past is not None and not host.context.run.preview and host.still_runs(number):
+            began = time.strftime("%H:%M:%S", time.localtime(past.at))
+            raise NotDone(
+                f"nothing was done: a run of this stack that began at {began} still runs on this "
+                "machine, as after `pulumi cancel`, and may buy. Wait until it ends, or stop it, "
+                "and run this again"
+            )
+        if past is not None and (past.settles or past.sent is not None):
+            return cls(number, at, at, past.sent or {}, settled=past.settles)
         if saved is None and number:  # a destroy removed the mark, and failed before the intent
             return cls(number, at, at, None, sure=False)
         if not marked_at or not number:  # the mark is made after the intent, without a time
@@ -158,7 +176,7 @@ class _SavedIntent:
         self.lived_until = 0.0
         mark = self._saved.get(urn.replace(f"::{INTENT_TYPE}::", f"::{MARK_TYPE}::"))
         said_last = {RUN_AT: last_noted(self._outputs)} if olds is None else olds
-        self.last = _LastRun.read(said_last, mark, host)
+        self.last = _LastRun.read(said_last, mark, host, urn)
         # There may be tens of thousands of notes, and few are needed.
         state = StoredIntent.load(self._outputs, self._outcome_is_known)
         #: Its notes, without those of resources that have saved their outcomes.
@@ -237,7 +255,7 @@ class _SavedIntent:
 
     def _add_sent(self, found: dict[OrderId, Order]) -> None:
         last = self.last
-        if last is None:
+        if last is None or last.settled:
             return
         for ref, note in [*self.notes.items(), *self._unnoted()]:
             sent = last.order(ref, note, self._slowest_s)

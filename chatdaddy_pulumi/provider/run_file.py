@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 import stat
+import sys
 import tempfile
 import time
 import weakref
@@ -29,6 +30,9 @@ from chatdaddy_pulumi.lifecycle.urns import root_of
 from chatdaddy_pulumi.provider.run_context import Declared, Run
 from chatdaddy_pulumi.spec.identity import Identity
 
+if sys.platform != "win32":
+    import fcntl
+
 #: Seconds after which the file of a run is removed.
 _KEEP_S = 24 * 3600.0
 
@@ -37,6 +41,10 @@ _FORMAT = 6
 
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
+
+#: Seconds that a run waits for the hosts of the last one to end, and between two looks. Hosts
+#: outlive their engine by a moment.
+_HOSTS_S, _HOSTS_AGAIN_S = 10.0, 0.1
 
 #: Seconds that a host waits for the file of its run's program, and between two looks. A program
 #: reads the saved state first, which takes seconds if that is large.
@@ -81,6 +89,7 @@ class RunFile(Claims):
         #: The outputs of this package's resources in the saved state, as the program has read them.
         self.saved: Mapping[str, Any] = {}
         self._begun_fd: int | None = None
+        self._is_held = False
         #: Whether a step of this process failed, in case the file can't be written.
         self._failed_here = False
 
@@ -231,6 +240,7 @@ class RunFile(Claims):
             self._note("done")
 
     def take_part(self, intent: str, seen: Mapping[str, float]) -> None:
+        self._hold()
         with _refused_if_full():
             self._note(f"intent {intent}")
             self._database.executemany("insert or ignore into seen values (?, ?)", seen.items())
@@ -355,6 +365,26 @@ class RunFile(Claims):
     def _begun_path(self) -> Path:
         return self.path.with_name(f"{self.path.name}-begun")
 
+    def _hold(self) -> None:
+        """Let later runs know until this process ends that it may buy. Windows has no such lock."""
+        if not self._is_held and sys.platform != "win32":
+            self._is_held = True
+            fcntl.flock(os.open(self._begun_path, os.O_RDONLY), fcntl.LOCK_SH)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process lives that may buy in this run."""
+        if sys.platform == "win32":
+            return False
+        file = os.open(self._begun_path, os.O_RDONLY)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+        return False
+
     def _note_begun(self, what: str, ref: Ref, more: Any = None) -> None:
         """Append a line to a file that outlives the process. Thousands of lines take no time."""
         if self._begun_fd is None:
@@ -473,14 +503,28 @@ def _ready(engine: str, root: str) -> RunFile | None:
     return None
 
 
-def begun_in(number: str) -> Mapping[Ref, Sent] | None:
-    """The purchases that an earlier run sent, by entry; None if its file is not here."""
+def past_run(number: str, intent: str) -> PastRun | None:
+    """An earlier run, for an intent that took part in it; None if its file is not here."""
     with suppress(OSError, sqlite3.Error, ValueError):
-        for path in folder().glob(f"*-{escape(number)}.db"):
-            found = RunFile(path)
-            if found.is_of_this_boot:
-                return found.begun()
+        for path in _paths(number):
+            return RunFile(path).past(intent)
     return None
+
+
+def still_runs(number: str) -> bool:
+    """Whether a process of an earlier run lives that may buy, also after a moment."""
+    ends = time.monotonic() + _HOSTS_S
+    with suppress(OSError):
+        for path in _paths(number):
+            while RunFile(path).is_held:
+                if time.monotonic() > ends:
+                    return True
+                time.sleep(_HOSTS_AGAIN_S)
+    return False
+
+
+def _paths(number: str) -> list[Path]:
+    return list(folder().glob(f"*-{escape(number)}.db"))
 
 
 def begun_for(urn: str) -> PastRuns:

@@ -30,7 +30,13 @@ from chatdaddy_pulumi.provider.account_fleet import FleetProvider
 from chatdaddy_pulumi.provider.forgotten import ForgottenProvider
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
-from chatdaddy_pulumi.provider.run_file import MissedFile, begun_for, begun_in, find_run
+from chatdaddy_pulumi.provider.run_file import (
+    MissedFile,
+    begun_for,
+    find_run,
+    past_run,
+    still_runs,
+)
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import PART
 from chatdaddy_pulumi.resources.sdk_hooks import (
@@ -67,7 +73,8 @@ _sdk = HostProcess()
 _host = Host(
     connect=client_for,
     find_run=lambda hidden: find_run(hidden, _sdk.engine, _sdk.root),
-    begun_in=begun_in,
+    past_run=past_run,
+    still_runs=still_runs,
     begun_for=begun_for,
     first_missed=MissedFile(_sdk.engine),
     show=_sdk.log,

@@ -17,8 +17,8 @@ from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
-from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED
+from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -142,19 +142,17 @@ class CoreRun:
             return None
         return replace(self._file.run)  # each host has its own
 
-    def begun_in(self, number: str) -> Mapping[Ref, Sent] | None:
-        """The purchases that an earlier run of this machine sent."""
-        found = self.begun.get(number)
-        return None if found is None else dict(found[1].sent)
+    def past_run(self, number: str, urn: str) -> PastRun | None:
+        """What this machine remembers of an earlier run."""
+        if number not in self.begun:
+            return None
+        at, one = self.begun[number]
+        return PastRun(at, dict(one.seen), one.ended_with(urn), dict(one.sent))
 
     def begun_for(self, urn: str) -> PastRuns:
         """What this machine remembers of earlier runs."""
-        return PastRuns(
-            {
-                number: PastRun(at, dict(one.seen), one.ended_with(urn), dict(one.sent))
-                for number, (at, one) in self.begun.items()
-            }
-        )
+        runs = {number: self.past_run(number, urn) for number in self.begun}
+        return PastRuns({number: one for number, one in runs.items() if one is not None})
 
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False
@@ -213,7 +211,7 @@ class CoreHost:
             connect=self._connect,
             settings=_Settings(raw, run.environment),
             find_run=run.find_run,
-            begun_in=run.begun_in,
+            past_run=run.past_run,
             begun_for=run.begun_for,
             first_missed=run.missed,
             show=run.log,

@@ -206,6 +206,10 @@ class Stack:
     #: The purchases that the runs of this machine sent, by the number of the run.
     sent: dict[str, dict[Ref, Sent]] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
+    #: The runs of this machine whose processes still live.
+    live_runs: set[str] = field(default_factory=set)
+    #: The runs all of whose steps succeeded.
+    settled: set[str] = field(default_factory=set)
     #: Masks the secrets that the last host has met.
     mask: Callable[[str], str] = str
 
@@ -238,7 +242,10 @@ class Stack:
         engine = _Engine(
             *(self, program), preview=False, killed_after=killed_after, only=only, intent=intent
         )
-        return engine.go()
+        changed = engine.go()
+        if not any(through_engine(one.outputs).get("failed") for one in self.saved.values()):
+            self.settled.add(f"run-{self.runs}")
+        return changed
 
     def refresh(self) -> None:
         """Read every resource of the state."""
@@ -321,7 +328,8 @@ class Stack:
             connect=self.connect,
             settings=Settings(self.settings, {}),
             find_run=lambda _hidden: None if run is None else replace(run),
-            begun_in=self.sent.get,
+            past_run=self._past_run,
+            still_runs=self.live_runs.__contains__,
             begun_for=self._begun_for,
             show=self.lines,
             stop_reason=lambda: self.stop_reason(),
@@ -330,13 +338,19 @@ class Stack:
         self.mask = host.mask
         return host
 
+    def _past_run(self, number: str, _urn: str) -> PastRun | None:
+        return self._runs_of_machine().get(number)
+
     def _begun_for(self, _urn: str) -> PastRuns:
-        """All runs so far, each after the others, and none of them has ended."""
+        return PastRuns(self._runs_of_machine())
+
+    def _runs_of_machine(self) -> dict[str, PastRun]:
+        """All runs so far, each after the others."""
         runs: dict[str, PastRun] = {}
         for number, sent in self.sent.items():
             seen = {one: run.at for one, run in runs.items()}
-            runs[number] = PastRun(self.began[number], seen, False, sent)
-        return PastRuns(runs)
+            runs[number] = PastRun(self.began[number], seen, number in self.settled, sent)
+        return runs
 
     def call(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.run(self.step(work))

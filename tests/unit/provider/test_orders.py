@@ -505,3 +505,49 @@ def test_a_purchase_that_is_known_is_not_forgotten_for_a_later_run_of_another_ma
             stack.up(program("k", "j", is_late=True))
     assert team.named("k") == {paid}
     assert paid in stack.ids().values()
+
+
+# --- a run that still lives
+
+
+def test_nothing_is_bought_while_the_last_run_lives(team: Team, stack: Stack) -> None:
+    """As after `pulumi cancel`, which ends no process. A preview may be beside an update."""
+    stack.up(ALICE)
+    both = {**ALICE, "bob": account()}
+    stack.live_runs.add("run-1")
+    stack.preview(both)
+    with pytest.raises(Refused, match="still runs on this machine"):
+        stack.up(both)
+    assert team.purchases == 1
+    stack.live_runs.clear()
+    stack.up(both)
+    assert stack.all_ids() == team.live()
+    assert team.purchases == 2
+
+
+# --- what is taken out of the state
+
+
+@pytest.mark.parametrize("existing", ["fail", "adopt"])
+def test_what_leaves_the_state_after_a_run_that_ended_is_not_an_interrupted_purchase(
+    team: Team, stack: Stack, existing: str
+) -> None:
+    """As with `pulumi state move`: another stack has the account now."""
+    program = {"alice": account(existing=existing), "a": fleet({"k": {}}, existing=existing)}
+    stack.up(program)
+    moved = stack.all_ids()
+    for name in program:
+        del stack.saved[program[name].urn(name)]
+    stack.preview({"other": account(existing="allow")})
+    assert not any("interrupted" in line for line in stack.lines.kept)
+    if existing == "fail":
+        with pytest.raises(Refused, match="the team already has an account named"):
+            stack.preview(program)
+        with pytest.raises((Failed, Refused), match="the team already has an account named"):
+            stack.up(program)
+        assert not stack.all_ids() & moved
+    else:
+        stack.up(program)
+        assert stack.all_ids() == moved
+    assert team.purchases == 2
+    assert team.live() == moved

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Note
+from chatdaddy_pulumi.lifecycle.recovery import Note, Sent
 from chatdaddy_pulumi.lifecycle.urns import root_of
 from chatdaddy_pulumi.provider import run_file
 from chatdaddy_pulumi.provider.run_context import Declared
@@ -19,8 +21,9 @@ from chatdaddy_pulumi.provider.run_file import (
     MissedFile,
     RunFile,
     begun_for,
-    begun_in,
     find_run,
+    past_run,
+    still_runs,
 )
 from chatdaddy_pulumi.spec.identity import Identity
 from tests.support.claims import MemoryClaims
@@ -32,6 +35,12 @@ ALICE, BOB = Ref("urn::alice"), Ref("urn::fleet", "bob")
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(run_file, "_FILE_S", 0.0)
+
+
+def begun_in(number: str) -> Mapping[Ref, Sent] | None:
+    """What an earlier run has sent; None if that is not known."""
+    run = past_run(number, INTENT)
+    return None if run is None else run.sent
 
 
 ENGINE, STACK = "127.0.0.1:1", "o/p/s"
@@ -402,3 +411,27 @@ def test_an_account_is_bought_by_one_entry(kind: str) -> None:
     assert other.bought("acc1", BOB) == ALICE
     assert other.acquired(BOB) is None
     assert other.acquired(ALICE) == "acc1"
+
+
+def test_a_run_is_known_to_live_until_its_hosts_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_file, "_HOSTS_S", 0.0)
+    run = a_run()
+    assert not still_runs(run.number)
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from chatdaddy_pulumi.provider.run_file import RunFile\n"
+        f"RunFile(Path({str(run.path)!r})).take_part('an intent', {{}})\n"
+        "print('takes part', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    host = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with host:
+        assert host.stdout is not None
+        assert host.stdout.readline() == "takes part\n"
+        assert still_runs(run.number)
+        assert not still_runs("another")
+        host.kill()
+    assert not still_runs(run.number)
