@@ -105,6 +105,9 @@ class AccountProvider:
         urn = urn_of(news)
         for warning in misspelt(reading.spec.arguments.settings or {}):
             self._host.warn(f"{short_name(urn)}: {warning}", urn)
+        changed = [] if declared is None else declared.changed_by_transforms(given)
+        if changed:
+            return Checked(news, [Problem(name, messages.TRANSFORMED) for name in changed])
         if hidden is not None:
             self._host.register(urn, news, is_new=not olds)
             context.learn(urn, given)

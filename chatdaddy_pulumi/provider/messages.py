@@ -72,6 +72,12 @@ _DAYS_A_MONTH = 30
 
 # --- failures
 
+#: The message for an argument that is not the one that the program gives.
+TRANSFORMED = (
+    "is changed by a transform. Give this value in the arguments instead: what is bought, carried "
+    "over and removed is decided by them, before transforms run"
+)
+
 
 def advice(error: BaseException | None) -> str:
     """What to do after a failure; "" if its own message says that."""

@@ -82,6 +82,17 @@ class Declared:
         kind = entries("account", now.given)[""].type, now.given.get("login_type")
         return now if kind == (inputs.get("type"), inputs.get("login_type")) else self
 
+    def changed_by_transforms(self, given: Mapping[str, Any]) -> list[str]:
+        """The arguments by which an `Account` is known and that are checked with other values than
+        the program gives."""
+        return [
+            name
+            for name in ("nickname", "type", "login_type", "adopt")
+            if name not in self.ignored
+            and UNKNOWN not in (self.given.get(name), given.get(name))
+            and self.given.get(name) != given.get(name)
+        ]
+
     def secrets_that_stay(self, inputs: Mapping[str, Any]) -> list[str]:
         """The names of the saved inputs that were secrets, and are passed to the check."""
         names = inputs.get("__secrets") or ()

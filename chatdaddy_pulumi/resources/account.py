@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -30,6 +30,10 @@ class Account(Resource, module="chatdaddy", name="Account"):
     Creating it **purchases** it, which is charged at once (the guide: 1 USD). A change of `tier`,
     `nickname`, `settings` or `assignees` patches it. Removing it does what `on_delete` says.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # Without this, the SDK gives a subclass the type of any dynamic resource.
+        super().__init_subclass__(module="chatdaddy", name="Account", **kwargs)
 
     account_id: pulumi.Output[str]
     """The account's ID, ``acc…``; the resource's ID too."""
@@ -108,12 +112,6 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 f"Account {name!r}: the engine can't import dynamic resources; "
                 f"take the account over with adopt={opts.import_!r} instead of import_"
             )
-        if opts.deleted_with is not None:
-            raise pulumi.RunError(
-                f"Account {name!r}: with deleted_with, the engine would only forget the account, "
-                "which goes on costing money. Remove the option; to keep an account whose resource "
-                "is removed, use on_delete='retain'"
-            )
         given = {
             "nickname": name if nickname is None else nickname,
             "type": type,
@@ -149,6 +147,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
                 ),
             ),
         )
+        declared.registered()
         end_if_failed(getattr(self, "__failed"), partial(_failure_of, name))
 
 

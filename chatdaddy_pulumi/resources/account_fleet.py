@@ -76,7 +76,8 @@ class AccountFleet(pulumi.ComponentResource):
             limits: How many accounts one run may buy and remove.
             concurrency: The most accounts worked on at once, 1 to 64. If left out, it begins at 16
                 and follows what the API keeps up with.
-            opts: The resource's options. `ignore_changes` is refused.
+            opts: The resource's options. `ignore_changes` is refused, and `deleted_with`, since the
+                accounts would stay and go on costing money.
 
         If some accounts fail, the others are done and saved. The run ends with exit code 1 and a
         list of keys and reasons, and the next `pulumi up` does what is missing. The same holds
@@ -119,6 +120,7 @@ class AccountFleet(pulumi.ComponentResource):
             pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(hooks=run.hooks(declared))),
         )
         declared.resource = fleet
+        declared.registered()
         self._declared = declared
         self._held: pulumi.Output[Any] = pulumi.Output.all(
             held=getattr(fleet, "__held"),

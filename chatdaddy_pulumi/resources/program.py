@@ -84,6 +84,14 @@ class _Mark(pulumi.ComponentResource):
         super().__init__(MARK_TYPE, name, None, pulumi.ResourceOptions(depends_on=[intent]))
 
 
+#: What a kind of resource is called in a program, and what it has.
+_CLASS_NAMES = {"account": "Account", "fleet": "AccountFleet"}
+_HELD = {
+    "account": "the account, which goes on costing money",
+    "fleet": "the accounts, which go on costing money",
+}
+
+
 @dataclass
 class Declaration:
     """A resource of this package, with arguments that may still be outputs."""
@@ -146,9 +154,35 @@ class Declaration:
             aliases=tuple(await places.old_urns(self.parent, self.leaf, aliases)),
             provider=self.provider,
             protect=self.protect,
-            retain=bool(self.opts.retain_on_delete),
+            retain=bool(places.effective(self.resource, self.opts, "retain_on_delete")),
             secrets=tuple(_known_secrets(self.given, outputs)),
             ignored={name: given[name] for name in self._ignored()},
+        )
+
+    def registered(self) -> None:
+        """Use what transformations of the stack made of the arguments and the options.
+
+        Raises:
+            RunError: see `refuse_deleted_with`.
+        """
+        self.refuse_deleted_with()
+        props = self._program.places.props.get(self.resource, {})
+        self.given = {name: props.get(name, value) for name, value in self.given.items()}
+
+    def refuse_deleted_with(self) -> None:
+        """Refuse an option with which the engine removes the resource without asking its provider.
+
+        Raises:
+            RunError: the resource has it, or a component that it belongs to.
+        """
+        places = self._program.places
+        if places.effective(self.resource, self.opts, "deleted_with") is None:
+            return
+        kind, name = _CLASS_NAMES[self.kind], short_name(self.leaf)
+        raise pulumi.RunError(
+            f"{kind} {name!r}: with deleted_with, its own or that of a component that it belongs "
+            f"to, the engine would only forget {_HELD[self.kind]}. Remove the option; to keep "
+            "accounts whose resource is removed, use on_delete='retain'"
         )
 
     def _ignored(self) -> list[str]:
@@ -227,13 +261,29 @@ class _Places:
 
     #: The parents.
     _parents: dict[pulumi.Resource, pulumi.Resource | None] = field(default_factory=dict)
-    #: The options, as the program gives them.
+    #: The options, with what transformations made of them.
     options: dict[pulumi.Resource | None, pulumi.ResourceOptions] = field(default_factory=dict)
+    #: The same, of the arguments.
+    props: dict[pulumi.Resource | None, Mapping[str, Any]] = field(default_factory=dict)
 
-    def add(self, resource: pulumi.Resource, opts: pulumi.ResourceOptions) -> None:
-        """Note the options of a resource that the program makes."""
+    def add(
+        self, resource: pulumi.Resource, opts: pulumi.ResourceOptions, props: Mapping[str, Any]
+    ) -> None:
+        """Note a resource that the program makes, after its transformations."""
         self._parents[resource] = opts.parent
         self.options[resource] = opts
+        self.props[resource] = props
+
+    def effective(
+        self, resource: pulumi.Resource | None, opts: pulumi.ResourceOptions, name: str
+    ) -> Any:
+        """An option that the engine inherits: the resource's own, or that of the nearest parent
+        which has it, with what transformations made of them; None if none has it."""
+        own: pulumi.ResourceOptions | None = self.options.get(resource, opts)
+        parent = opts.parent
+        while getattr(own, name, None) is None and parent is not None:
+            own, parent = self.options.get(parent), self._parent_of(parent)
+        return getattr(own, name, None)
 
     async def child_urn(self, parent: pulumi.Resource | None, leaf: str) -> str:
         """The URN of a parent's child with that ``type::name``."""
@@ -311,7 +361,7 @@ class Program:
         self.begun = True
         sdk_hooks.tell_root(_root())
         sdk_hooks.watch(self._note_failure, self._end)
-        sdk_hooks.see_options(self.places.add)
+        sdk_hooks.see_resources(self.places.add)
         if not pulumi.runtime.is_dry_run():
             atexit.register(self._exit, _stack(), sdk_hooks.engine_address())
 
@@ -360,6 +410,10 @@ class Program:
             name: Its name.
             given: Its arguments as the program gave them.
             opts: Its options.
+
+        Raises:
+            RunError: `deleted_with` is among its options, or is inherited; or two providers have
+                one name.
         """
         provider = _provider_of(opts)
         own_provider = "" if provider is None else provider.pulumi_resource_name
@@ -367,6 +421,7 @@ class Program:
         leaf = f"{type_}::{name}"
         place, protect = len(self._declarations), _is_protected_by(opts)
         declaration = Declaration(self, place, leaf, kind, given, opts, own_provider, protect)
+        declaration.refuse_deleted_with()
         if sdk_hooks.under_mocks():
             return declaration
         intent = self._intent(own_provider, provider)

@@ -232,14 +232,21 @@ def watch(failed: Callable[[], None], over: Callable[[], Coroutine[Any, Any, Non
     monitor.SignalAndWaitForShutdown = _Watched(monitor.SignalAndWaitForShutdown, before=end)
 
 
-def see_options(see: Callable[[pulumi.Resource, pulumi.ResourceOptions], None]) -> None:
-    """Call it for each resource that the program makes from now on, with its options.
-
-    Aliases that transformations of the whole stack add later are not among them.
+def see_resources(
+    see: Callable[[pulumi.Resource, pulumi.ResourceOptions, Mapping[str, Any]], None],
+) -> None:
+    """Call it for each resource that the program makes from now on, with its options and arguments
+    after all transformations.
     """
 
     def transformation(made: pulumi.ResourceTransformationArgs) -> None:
-        see(made.resource, made.opts)
+        # The SDK iterates over this list, which is the resource's own. The program may have added
+        # transformations after this one.
+        every = made.resource._transformations
+        if every[-1] is not transformation:
+            every.append(transformation)
+        else:
+            see(made.resource, made.opts, made.props)
 
     runtime.register_stack_transformation(transformation)
 

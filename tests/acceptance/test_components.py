@@ -291,3 +291,75 @@ def test_two_providers_of_one_name_are_refused(case: Case) -> None:
     )
     assert "two providers of this program have that name" in said
     assert len(live(case)) < 2
+
+
+SHOP = """
+class Shop(pulumi.ComponentResource):
+    def __init__(self, entries, opts=None):
+        super().__init__("acme:index:Shop", "shop", None, opts)
+        inside = pulumi.ResourceOptions(parent=self)
+        limits = {"max_removals": "100%"}
+        AccountFleet("customers", entries, on_delete="delete_now", limits=limits, opts=inside)
+        Account("sales", opts=inside)
+"""
+
+KEEP = """
+def keep(args):
+    opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(retain_on_delete=True))
+    return pulumi.ResourceTransformationResult(args.props, opts)
+pulumi.runtime.register_stack_transformation(keep)
+"""
+
+
+@pytest.mark.parametrize("how", ["component", "transformation"])
+def test_what_a_component_retains_is_only_forgotten(case: Case, how: str) -> None:
+    """The engine inherits the option. A fleet's entries are not resources of their own."""
+    opts = ", pulumi.ResourceOptions(retain_on_delete=True)" if how == "component" else ""
+    program = (SHOP, "" if how == "component" else KEEP)
+    case.up(*program, f"Shop({{'anna': {{}}, 'bert': {{}}}}{opts})")
+    before = live(case)
+    case.up(*program, f"Shop({{'anna': {{}}}}{opts})")
+    assert live(case) == before
+    assert case.server.writes() == {}
+
+
+@pytest.mark.parametrize("how", ["transformation", "transform"])
+def test_a_nickname_that_the_stack_changes(case: Case, how: str) -> None:
+    """An account moves to where a transformation gives it its nickname. The program does not see
+    what a transform does. So the run is refused."""
+    case.up("AccountFleet('f', {'prod sales': {}, 'other': {}}, on_delete='delete_now')")
+    before = live(case)
+    kind = how.capitalize()
+    case.program(
+        "def prefix(args):",
+        "    if args.name == 'sales':",
+        "        props = {**args.props, 'nickname': 'prod sales'}",
+        f"        return pulumi.Resource{kind}Result(props, args.opts)",
+        "pulumi.runtime.register_stack_transformation(prefix)"
+        if how == "transformation"
+        else "pulumi.runtime.register_resource_transform(prefix)",
+        "AccountFleet('f', {'other': {}}, on_delete='delete_now')",
+        "Account('sales')",
+    )
+    run = case.stack.up()
+    if how == "transformation":
+        run.ok()
+    else:
+        assert "is changed by a transform" in run.output
+    assert live(case) == before
+    assert case.server.writes() == {BUY: 2}, "before"
+
+
+def test_a_subclass_is_the_same_resource(case: Case) -> None:
+    shop = (
+        "class Shop(Account):",
+        "    def __init__(self, name, **arguments):",
+        "        super().__init__(name, tier='unlimited', **arguments)",
+    )
+    case.up(*shop, "Shop('a')")
+    before = live(case)
+    case.up(*shop, "Shop('a')")
+    case.up(*shop, "Shop('b', nickname='a')")
+    case.up("Account('b', nickname='a', tier='unlimited')")
+    assert live(case) == before
+    assert case.server.writes() == {}
