@@ -366,6 +366,13 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
                 "make them from what stays the same, such as the customer's ID. To remove it all "
                 "the same, remove it in one run and change the nickname in the next"
             )
+        adopter = ownership.adopted_in_vain(id_)
+        if adopter is not None:
+            raise LifecycleError(
+                f"nothing is removed: {key} ({id_}) leaves, and {adopter.label}, which has another "
+                f"account, says adopt={id_!r}. Drop adopt from {adopter.label}. To give it this "
+                "account, remove it with on_delete='retain' in one run, and add it in the next"
+            )
     contested = ownership.contested
     unclear = {key: id_ for key, id_ in leaving.items() if id_ in contested}
     if unclear:

@@ -567,6 +567,16 @@ class Ownership:
         """The other entries that will take the account over with ``adopt``."""
         return [one for one in self._adopts.get(account_id, ()) if one != ref]
 
+    def adopted_in_vain(self, account_id: str) -> Ref | None:
+        """An entry that adopts an account which leaves, and has another one."""
+        if account_id not in self._leaving_by_id:  # an entry may take its replaced account back
+            return None
+        for ref in self._adopts.get(account_id, ()):
+            own = self.account_of(ref)
+            if own is not None and own.account_id != account_id:
+                return ref
+        return None
+
     @cached_property
     def _asking(self) -> dict[Identity, list[tuple[DeclaredHolder, Ref, DeclaredIdentity]]]:
         """The entries of the program that ask for a nickname and type."""

@@ -384,12 +384,16 @@ class _Found:
         return found
 
     def _refuse_shifted(self, ownership: Ownership) -> None:
-        """Refuse before an `Account` gets the nickname of another one that the program drops."""
+        """Refuse before an entry that has an account gets the nickname of one that the program
+        drops, or adopts it."""
         if any(map(self._is_dropped, self._saved)):
             leaving = {one.ref.label: one.account_id for one in ownership.leaving}
-            refuse_unclear(
-                ownership, {key: id_ for key, id_ in leaving.items() if id_ in ownership.shifted}
-            )
+            wanted = {
+                key: id_
+                for key, id_ in leaving.items()
+                if id_ in ownership.shifted or ownership.adopted_in_vain(id_)
+            }
+            refuse_unclear(ownership, wanted)
 
     def _is_dropped(self, urn: str) -> bool:
         has_accounts = type_of(urn) in (ACCOUNT_TYPE, FLEET_TYPE)

@@ -423,3 +423,26 @@ def test_a_fleet_that_is_declared_late_is_not_taken_for_dropped(team: Team, stac
     assert stack.failed("a") == {}
     assert team.live() == stack.all_ids()
     assert team.purchases == 4
+
+
+def test_an_entry_that_has_an_account_adopts_no_other(team: Team, stack: Stack) -> None:
+    """A list of IDs is corrected. Nothing is removed until the program is clear."""
+    ids = [team.buy(name).account_id for name in ("a", "b")]
+    for kind in (fleet, None):
+        entries = {"a": {"adopt": ids[0]}, "b": {"adopt": ids[1]}}
+        wrong = {"a": {"adopt": ids[1]}}
+
+        def program(given: dict[str, Any], kind: Any = kind) -> Program:
+            if kind is None:
+                return {name: account(**one) for name, one in given.items()}
+            return {"f": fleet(given, limits={"max_removals": "100%"})}
+
+        stack.up(program(entries))
+        for run in (stack.preview, stack.up):
+            with pytest.raises((Refused, Failed), match=r"Drop adopt from (f/)?a\. To give it"):
+                run(program(wrong))
+            assert team.live() == stack.all_ids() == set(ids)
+        stack.up(program({"a": {"nickname": "a"}, "b": {"on_delete": "retain"}}))
+        stack.up(program({"a": {"on_delete": "retain"}}))
+        stack.up(program({}) if kind is None else {})
+        assert team.live() == set(ids)
