@@ -1042,12 +1042,15 @@ class Person:
         names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
-        if "several entries of nickname" in ran.text and any(
+        unclear = "several entries of nickname", "which account belongs to which"
+        if any(text in ran.text for text in unclear) and any(
             self._has_several(ran, wish, wishes) for wish in wishes
         ):
             yield "two accounts fit"
         if ran.unsure or self._may_be_under_way(ran) or self._outcome_was_removed(ran):
             yield "an interrupted purchase"
+        if "may still appear within" in ran.text and self._was_renamed_elsewhere(ran):
+            yield "another machine may have bought it, for all that the state says"
         kept = {_name(self._world.accounts[s.account_id]) for s in ran.before if s.leftover}
         if "the team already has an account" in ran.text and kept & {*map(ran.name_of, wishes)}:
             yield "an account that was replaced and retained has the nickname"
@@ -1090,6 +1093,17 @@ class Person:
                 yield f"{wish.label} would lose chats"
             if account.id in touched or account.gone or not account.live:
                 yield f"{wish.label} drifted"
+
+    def _was_renamed_elsewhere(self, ran: Ran) -> bool:
+        """Whether runs of several machines followed each other, and the intent was no target of
+        one of them, so that it has not noted that its purchases were done."""
+        recent = [
+            other
+            for other in self._runs.values()
+            if other.stack == ran.stack and ran.began_at - other.ended_at < _UNKNOWN_S
+        ]
+        machines = {other.step.machine for other in recent}
+        return len(machines) > 1 and any(other.step.targets for other in recent)
 
     def _asks_for_replaced(self, ran: Ran, wishes: list[Wish]) -> bool:
         """Whether an entry asks for the nickname and type of an account that is or was replaced."""
