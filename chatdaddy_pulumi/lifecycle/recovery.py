@@ -238,6 +238,8 @@ class PastRun(NamedTuple):
     settles: bool
     #: The purchases that it sent, by entry; None if that is not known.
     sent: Mapping[Ref, Sent] | None
+    #: If it settles: when it ended, in seconds since 1970.
+    ended: float = 0.0
 
 
 class PastRuns:

@@ -5,7 +5,6 @@ machine.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +50,9 @@ RUN, RUN_AT = "__run_number", "__run_at"
 #: The same: what `Unnoted.buying` says, of this run.
 BUYING = "__buying_unnoted"
 
+#: How long before its program begins, in seconds, an engine has read the state at most.
+_READ_BEFORE_S = 60.0
+
 #: For how long an account that the state does not name is asked about, in seconds.
 _REMEMBERED_S = 7 * 24 * 3600.0
 
@@ -92,16 +94,19 @@ class _LastRun:
         number = _text(olds.get(RUN))
         if number is None:  # an older state: only the mark has the number of a run
             number = marked_by if marked_at >= at - 1 else ""
-        past = host.past_run(number, urn) if number else None
-        if past is not None and not host.context.run.preview and host.still_runs(number):
-            began = time.strftime("%H:%M:%S", time.localtime(past.at))
+        run = host.context.run
+        if number and not run.preview and host.still_runs(number):
             raise NotDone(
-                f"nothing was done: a run of this stack that began at {began} still runs on this "
-                "machine, as after `pulumi cancel`, and may buy. Wait until it ends, or stop it, "
-                "and run this again"
+                "nothing was done: an earlier run of this stack still runs on this machine, as "
+                "after `pulumi cancel`, and may buy. Wait until it ends, or stop it, and run this "
+                "again"
             )
-        if past is not None and (past.settles or past.sent is not None):
-            return cls(number, at, at, past.sent or {}, settled=past.settles)
+        # Only now is known all that it sent.
+        past = host.past_run(number, urn) if number else None
+        if past is not None and past.sent is not None:
+            # The engine may have read the state of this run before that one ended.
+            settled = past.settles and past.ended < run.began - _READ_BEFORE_S
+            return cls(number, at, at, past.sent, settled=settled)
         if saved is None and number:  # a destroy removed the mark, and failed before the intent
             return cls(number, at, at, None, sure=False)
         if not marked_at or not number:  # the mark is made after the intent, without a time

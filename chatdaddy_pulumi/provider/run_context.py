@@ -207,8 +207,10 @@ class Run:
     preview: bool
     #: ``organization/project/stack``.
     stack: str = ""
-    #: When it began, in seconds since 1970.
+    #: When its file was made, in seconds since 1970, which identifies it in notes.
     at: float = 0.0
+    #: When its program began, after the engine had read the state.
+    began: float = 0.0
     #: The outputs of our own resources in the saved state, by URN.
     saved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)

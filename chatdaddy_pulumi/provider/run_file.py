@@ -37,7 +37,7 @@ if sys.platform != "win32":
 _KEEP_S = 24 * 3600.0
 
 #: Increase it if the form of the files changes: then other versions of the package ignore them.
-_FORMAT = 6
+_FORMAT = 7
 
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
@@ -126,6 +126,7 @@ class RunFile(Claims):
         engine: str,
         stack: str,
         *,
+        began: float = 0.0,
         preview: bool,
         saved: Mapping[str, Any],
         declared: list[Declared],
@@ -136,6 +137,7 @@ class RunFile(Claims):
         Args:
             engine: The engine's address, by which a host finds the run that it serves.
             stack: ``organization/project/stack``.
+            began: When the program began, in seconds since 1970; 0: now.
             preview: Whether the run is a preview.
             saved: The outputs of our resources in the saved state, by URN.
             declared: What the program declares so far.
@@ -156,6 +158,7 @@ class RunFile(Claims):
             "stack": stack,
             "preview": preview,
             "at": time.time(),
+            "began": began or time.time(),
             "saved": saved,
             "secret_settings": list(secret_settings),
         }
@@ -211,6 +214,7 @@ class RunFile(Claims):
             preview=facts["preview"],
             stack=facts["stack"],
             at=facts["at"],
+            began=facts["began"],
             saved=facts["saved"],
             declared=self._declared_since(0),
             claims=self,
@@ -237,7 +241,7 @@ class RunFile(Claims):
         """
         self._note("over")
         if done:
-            self._note("done")
+            self._note("done", time.time())
 
     def take_part(self, intent: str, seen: Mapping[str, float]) -> None:
         self._hold()
@@ -258,7 +262,8 @@ class RunFile(Claims):
         if self.is_of_this_boot:
             with suppress(OSError, ValueError):
                 sent = self.begun()
-        return PastRun(float(self.fact("at")), seen, self.ended_with(intent), sent)
+        ended = float(self.fact("done") or 0) if self.ended_with(intent) else 0.0
+        return PastRun(float(self.fact("at")), seen, ended > 0, sent, ended)
 
     @property
     def is_of_this_boot(self) -> bool:
@@ -275,8 +280,10 @@ class RunFile(Claims):
         with _full_disk():
             self._note("failed")
 
-    def _note(self, fact: str) -> None:
-        self._database.execute("insert or ignore into facts values (?, 'true')", (fact,))
+    def _note(self, fact: str, value: Any = True) -> None:
+        self._database.execute(
+            "insert or ignore into facts values (?, ?)", (fact, json.dumps(value))
+        )
 
     def claim(self, account_id: str, ref: Ref) -> Ref | None:
         with _refused_if_full():
@@ -369,7 +376,8 @@ class RunFile(Claims):
         """Let later runs know until this process ends that it may buy. Windows has no such lock."""
         if not self._is_held and sys.platform != "win32":
             self._is_held = True
-            fcntl.flock(os.open(self._begun_path, os.O_RDONLY), fcntl.LOCK_SH)
+            with suppress(OSError):  # some file systems have no locks
+                fcntl.flock(os.open(self._begun_path, os.O_RDONLY), fcntl.LOCK_SH)
 
     @property
     def is_held(self) -> bool:

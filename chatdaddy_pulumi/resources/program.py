@@ -84,6 +84,9 @@ class _Mark(pulumi.ComponentResource):
         super().__init__(MARK_TYPE, name, None, pulumi.ResourceOptions(depends_on=[intent]))
 
 
+#: The type of a stack's root.
+_STACK_TYPE = "pulumi:pulumi:Stack"
+
 #: What a kind of resource is called in a program, and what it has.
 _CLASS_NAMES = {"account": "Account", "fleet": "AccountFleet"}
 _HELD = {
@@ -274,6 +277,21 @@ class _Places:
         self.options[resource] = opts
         self.props[resource] = props
 
+    def refuse_unseen(self, parent: pulumi.Resource | None, name: str) -> None:
+        """Refuse a resource whose parents were made before this package was imported.
+
+        Raises:
+            RunError: with both names, and what to do.
+        """
+        while parent is not None and parent.pulumi_resource_type not in ("", _STACK_TYPE):
+            if parent not in self.options:
+                raise pulumi.RunError(
+                    f"{name!r} belongs to {parent.pulumi_resource_name!r}, which was made before "
+                    "chatdaddy_pulumi was imported, so its options are not known. Import "
+                    "chatdaddy_pulumi at the top of the program"
+                )
+            parent = self._parents[parent]
+
     def effective(
         self, resource: pulumi.Resource | None, opts: pulumi.ResourceOptions, name: str
     ) -> Any:
@@ -349,8 +367,8 @@ class Program:
     places: _Places = field(default_factory=_Places)
     #: Whether a resource of any package could not be registered.
     _failed: bool = False
-    #: Whether the hosts know that the program runs.
-    begun: bool = False
+    #: When the hosts were told that the program runs, in seconds since 1970; 0: not yet.
+    begun: float = 0.0
 
     def begin(self) -> None:
         """Tell the hosts that a program runs, and watch it.
@@ -358,7 +376,7 @@ class Program:
         The engine may remove something before the program declares it. A host that finds the root
         then waits for the run's file.
         """
-        self.begun = True
+        self.begun = time.time()
         sdk_hooks.tell_root(_root())
         sdk_hooks.watch(self._note_failure, self._end)
         sdk_hooks.see_resources(self.places.add)
@@ -412,8 +430,8 @@ class Program:
             opts: Its options.
 
         Raises:
-            RunError: `deleted_with` is among its options, or is inherited; or two providers have
-                one name.
+            RunError: `deleted_with` is among its options, or is inherited; the options of a
+                component that it belongs to are not known; or two providers have one name.
         """
         provider = _provider_of(opts)
         own_provider = "" if provider is None else provider.pulumi_resource_name
@@ -424,6 +442,7 @@ class Program:
         declaration.refuse_deleted_with()
         if sdk_hooks.under_mocks():
             return declaration
+        self.places.refuse_unseen(opts.parent, name)
         intent = self._intent(own_provider, provider)
         self._declarations.append(declaration)
         if self._opening is not None:
@@ -562,6 +581,7 @@ class Program:
             return RunFile.create(
                 sdk_hooks.engine_address(),
                 stack,
+                began=self.begun,
                 preview=pulumi.runtime.is_dry_run(),
                 saved=saved,
                 declared=declared,

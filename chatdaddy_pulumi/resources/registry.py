@@ -82,6 +82,13 @@ PROVIDERS = {
     for name in ("_account", "_baseline", "_fleet", "_intent", "_intents")
 }
 
-if sdk_hooks.in_program():
-    # Before the program registers anything. An inline program is known from its first resource on.
+
+def _begin() -> None:
     import_module("chatdaddy_pulumi.resources.program").program()
+
+
+# Before the program registers anything.
+if sdk_hooks.in_program():
+    _begin()
+else:
+    sdk_hooks.at_each_root(_begin)  # an inline program may come

@@ -27,6 +27,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi import runtime
 from pulumi.output import Unknown
 from pulumi.runtime import config, mocks, rpc, settings
+from pulumi.runtime import stack as stacks
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2
 
 from chatdaddy_pulumi.lifecycle.errors import NotDone
@@ -185,6 +186,17 @@ def in_program() -> bool:
     with suppress(RuntimeError):
         return asyncio.get_running_loop() is not None
     return False
+
+
+def at_each_root(begin: Callable[[], Any]) -> None:
+    """Call it when a program of this process has its stack's root, and makes resources next."""
+    set_root: Callable[[Any], None] = stacks.set_root_resource
+
+    def set_and_begin(root: Any) -> None:
+        set_root(root)
+        begin()
+
+    vars(stacks)["set_root_resource"] = set_and_begin
 
 
 class _Watched:

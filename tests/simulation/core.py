@@ -333,6 +333,7 @@ class _ProgramSide:
                 preview=self._monitor.dry_run,
                 stack="organization/project/stack",
                 at=self._run.loop.wall_clock(),
+                began=self._run.loop.wall_clock(),
                 saved=saved,
                 declared=[self._declared(block) for block in self._program.blocks],
                 claims=self._run.claims(),

@@ -428,6 +428,7 @@ class _Engine:
             preview=preview,
             stack="organization/tests/dev",
             at=stack.clock(),
+            began=stack.clock(),
             saved=saved,
             declared=early,
             declared_since=lambda known: declared if len(declared) > known else [],
