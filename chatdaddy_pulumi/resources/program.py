@@ -277,7 +277,7 @@ class _Places:
         self.options[resource] = opts
         self.props[resource] = props
 
-    def refuse_unseen(self, parent: pulumi.Resource | None, name: str) -> None:
+    def refuse_unseen(self, parent: pulumi.Resource | None, told: str) -> None:
         """Refuse a resource whose parents were made before this package was imported.
 
         Raises:
@@ -286,7 +286,7 @@ class _Places:
         while parent is not None and parent.pulumi_resource_type not in ("", _STACK_TYPE):
             if parent not in self.options:
                 raise pulumi.RunError(
-                    f"{name!r} belongs to {parent.pulumi_resource_name!r}, which was made before "
+                    f"{told}: it belongs to {parent.pulumi_resource_name!r}, which was made before "
                     "chatdaddy_pulumi was imported, so its options are not known. Import "
                     "chatdaddy_pulumi at the top of the program"
                 )
@@ -442,7 +442,7 @@ class Program:
         declaration.refuse_deleted_with()
         if sdk_hooks.under_mocks():
             return declaration
-        self.places.refuse_unseen(opts.parent, name)
+        self.places.refuse_unseen(opts.parent, f"{_CLASS_NAMES[kind]} {name!r}")
         intent = self._intent(own_provider, provider)
         self._declarations.append(declaration)
         if self._opening is not None:

@@ -115,3 +115,26 @@ except automation.CommandError as error:
 """
     text = run(server, tmp_path, steps, THING)
     assert server.writes() == {"POST /im/accounts": 1}, text
+
+
+def test_a_component_of_an_inline_program_retains_accounts(server: Sandbox, tmp_path: Path) -> None:
+    """It is made before the first resource of this package."""
+    steps = """
+class Customers(pulumi.ComponentResource):
+    def __init__(self, entries, **opts):
+        super().__init__("own:index:Customers", "customers", None, pulumi.ResourceOptions(**opts))
+        inside = pulumi.ResourceOptions(parent=self)
+        AccountFleet("customers", entries, on_delete="delete_now", opts=inside)
+
+stack(lambda: Customers({"alice": {}, "bob": {}}, retain_on_delete=True)).up()
+stack(lambda: Customers({"bob": {}}, retain_on_delete=True)).up()
+try:
+    stack(lambda: Customers({"bob": {}}, deleted_with=Account("other"))).preview()
+except automation.CommandError as error:
+    print(error)
+"""
+    text = run(server, tmp_path, steps)
+    assert "with deleted_with, its own or that of a component" in text
+    live = {one["nickname"] for one in server.accounts() if not one.get("deletedAt")}
+    assert live == {"alice", "bob"}
+    assert server.writes() == {"POST /im/accounts": 2}

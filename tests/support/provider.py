@@ -208,8 +208,8 @@ class Stack:
     began: dict[str, float] = field(default_factory=dict)
     #: The runs of this machine whose processes still live.
     live_runs: set[str] = field(default_factory=set)
-    #: The runs all of whose steps succeeded.
-    settled: set[str] = field(default_factory=set)
+    #: The runs all of whose steps succeeded, with the times when they ended.
+    settled: dict[str, float] = field(default_factory=dict)
     #: Masks the secrets that the last host has met.
     mask: Callable[[str], str] = str
 
@@ -244,7 +244,7 @@ class Stack:
         )
         changed = engine.go()
         if not any(through_engine(one.outputs).get("failed") for one in self.saved.values()):
-            self.settled.add(f"run-{self.runs}")
+            self.settled[f"run-{self.runs}"] = self.clock()
         return changed
 
     def refresh(self) -> None:
@@ -349,7 +349,8 @@ class Stack:
         runs: dict[str, PastRun] = {}
         for number, sent in self.sent.items():
             seen = {one: run.at for one, run in runs.items()}
-            runs[number] = PastRun(self.began[number], seen, number in self.settled, sent)
+            ended = self.settled.get(number, 0.0)
+            runs[number] = PastRun(self.began[number], seen, bool(ended), sent, ended)
         return runs
 
     def call(self, work: Coroutine[Any, Any, Any]) -> Any:

@@ -536,6 +536,7 @@ def test_what_leaves_the_state_after_a_run_that_ended_is_not_an_interrupted_purc
     program = {"alice": account(existing=existing), "a": fleet({"k": {}}, existing=existing)}
     stack.up(program)
     moved = stack.all_ids()
+    team.clock += 2 * MINUTE
     for name in program:
         del stack.saved[program[name].urn(name)]
     stack.preview({"other": account(existing="allow")})
@@ -551,3 +552,17 @@ def test_what_leaves_the_state_after_a_run_that_ended_is_not_an_interrupted_purc
         assert stack.all_ids() == moved
     assert team.purchases == 2
     assert team.live() == moved
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_a_run_that_began_with_an_older_state_takes_over_what_another_has_bought(
+    team: Team, stack: Stack, kind: str
+) -> None:
+    """As after `pulumi cancel`: the engine has read the state before the first run ended well."""
+    program = ALICE if kind == "account" else allow({"alice": {}})
+    stack.up(program)
+    (name,) = program
+    del stack.saved[program[name].urn(name)]
+    stack.up(program)
+    assert team.purchases == 1
+    assert stack.all_ids() == team.live()
