@@ -560,7 +560,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     refuse_leaving(facts.ownership, ref, named, spec.identity, spec.existing.value)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = _strangers(facts, ref, spec)
-    elsewhere = _kept_elsewhere(facts, ref, spec)
+    elsewhere = _kept_elsewhere(facts, ref, spec) or _adopted_elsewhere(facts, ref, spec)
     if elsewhere and spec.existing is not Existing.ALLOW:
         raise AlreadyThere(_doubled(spec, elsewhere))
     if not strangers or spec.existing is Existing.ALLOW:
@@ -583,6 +583,20 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
         f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {listed}; "
         "say which with adopt='acc…', or buy another with existing='allow'"
     )
+
+
+def _adopted_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
+    """The entries that take an account of the nickname and type over in this run with ``adopt``,
+    or have done so just now."""
+    ownership = facts.ownership
+    return [
+        adopter
+        for one in facts.view.named(spec.nickname)
+        if one.live
+        and one.type in (None, spec.arguments.type.value)
+        and one.account_id not in ownership.held_ids
+        for adopter in ownership.also_adopted_by(one.account_id, ref)
+    ]
 
 
 def _strangers(facts: Facts, ref: Ref, spec: AccountSpec) -> list[ObservedAccount]:

@@ -446,3 +446,21 @@ def test_an_entry_that_has_an_account_adopts_no_other(team: Team, stack: Stack) 
         stack.up(program({"a": {"on_delete": "retain"}}))
         stack.up(program({}) if kind is None else {})
         assert team.live() == set(ids)
+
+
+@pytest.mark.parametrize("existing", ["fail", "adopt"])
+@pytest.mark.parametrize("first", [False, True])
+def test_an_entry_of_another_provider_adopts_an_account_of_the_nickname(
+    team: Team, stack: Stack, existing: str, first: bool
+) -> None:
+    """Whichever comes first, the preview and the update refuse the other one."""
+    theirs = team.buy("k", by="a colleague").account_id
+    adopter: Program = {
+        "f": replace(fleet({"x": {"nickname": "k", "adopt": theirs}}), provider="us")
+    }
+    other: Program = {"k": account(existing=existing)}
+    program = {**adopter, **other} if first else {**other, **adopter}
+    for run in (stack.preview, stack.up):
+        with pytest.raises((Refused, Failed), match="f/x of this program has the nickname 'k' too"):
+            run(program)
+    assert team.purchases == 0
