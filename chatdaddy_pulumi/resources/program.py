@@ -266,7 +266,7 @@ class _Places:
     _parents: dict[pulumi.Resource, pulumi.Resource | None] = field(default_factory=dict)
     #: The options, with what transformations made of them.
     options: dict[pulumi.Resource | None, pulumi.ResourceOptions] = field(default_factory=dict)
-    #: The same, of the arguments.
+    #: The same, of the arguments of dynamic resources.
     props: dict[pulumi.Resource | None, Mapping[str, Any]] = field(default_factory=dict)
 
     def add(
@@ -275,7 +275,8 @@ class _Places:
         """Note a resource that the program makes, after its transformations."""
         self._parents[resource] = opts.parent
         self.options[resource] = opts
-        self.props[resource] = props
+        if isinstance(resource, Resource):  # others of the program may be many, and large
+            self.props[resource] = props
 
     def refuse_unseen(self, parent: pulumi.Resource | None, told: str) -> None:
         """Refuse a resource whose parents were made before this package was imported.
