@@ -11,7 +11,7 @@ import pytest
 from tests.support.sandbox import Sandbox
 
 SEED = 20260821
-EXAMPLES = 8
+EXAMPLES = 5
 
 
 @pytest.mark.slow

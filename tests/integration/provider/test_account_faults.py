@@ -40,7 +40,7 @@ def one_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def stack(server: Sandbox) -> Stack:
-    patience = '{"retry_delay_s": 0.02, "rate_limit_retries": 3, "lookup_s": 1}'
+    patience = '{"retry_delay_s": 0.02, "rate_limit_retries": 2, "lookup_s": 0.3}'
     return over_http(server.url, TEAM_ID, REFRESH_TOKEN, client=patience)
 
 
