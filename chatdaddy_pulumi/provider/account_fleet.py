@@ -263,9 +263,9 @@ class FleetProvider:
             away = {key: to for key, to in compared.away.items() if key in todo.remove}
             told = messages.summary(todo, decisions, prices, urn, away)
             self._host.log(told, urn=row)
-            hint = messages.rename_hint(todo, decisions, away)
-            if hint:
-                self._host.warn(hint, row)
+            for hint in (messages.rename_hint(todo, decisions, away), messages.shift_hint(todo)):
+                if hint:
+                    self._host.warn(hint, row)
             leaving = {entry_key(key): one for key, one in todo.remove.items() if key not in away}
             may_go_to = context.ownership.may_go_to
             late = {key: may_go_to(Ref(urn), one.account_id) for key, one in leaving.items()}

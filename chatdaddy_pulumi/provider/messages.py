@@ -325,6 +325,23 @@ def rename_hint(plan: Plan, decisions: Decisions, away: Collection[str] = ()) ->
     )
 
 
+def shift_hint(plan: Plan) -> str:
+    """A hint if several entries get nicknames that others have, as if their keys were numbers."""
+    has = {held.identity: key for key, (held, _) in plan.change.items()}
+    shifts = {
+        key: has[spec.identity]
+        for key, (_, spec) in plan.change.items()
+        if has.get(spec.identity, key) != key
+    }
+    if len(shifts) < 2:
+        return ""
+    return (
+        f"{listed([*shifts])} get the nicknames that {listed([*shifts.values()])} have. If a list "
+        "was shifted, each account would get another customer's name: make the keys from what "
+        "stays the same, such as the customer's ID"
+    )
+
+
 # --- drift
 
 #: Of an account that is as it was asked for, if the saved state says otherwise.

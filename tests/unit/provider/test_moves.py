@@ -464,3 +464,17 @@ def test_an_entry_of_another_provider_adopts_an_account_of_the_nickname(
         with pytest.raises((Refused, Failed), match="f/x of this program has the nickname 'k' too"):
             run(program)
     assert team.purchases == 0
+
+
+def test_a_shifted_list_is_named_in_the_preview(team: Team, stack: Stack) -> None:
+    """The second of four customers leaves, and a fifth comes. The keys are numbers."""
+
+    def listed(*names: str) -> Program:
+        return {"f": fleet({str(number): {"nickname": one} for number, one in enumerate(names)})}
+
+    stack.up(listed("a", "b", "c", "d"))
+    stack.preview(listed("a", "c", "d", "e"))
+    assert any("1, 2 get the nicknames that 2, 3 have" in line for line in stack.lines.kept)
+    stack.preview(listed("a", "c", "x", "d"))
+    assert not any("get the nicknames" in line for line in stack.lines.kept)
+    assert team.purchases == 4
