@@ -190,13 +190,14 @@ def in_program() -> bool:
 
 def at_each_root(begin: Callable[[], Any]) -> None:
     """Call it when a program of this process has its stack's root, and makes resources next."""
-    set_root: Callable[[Any], None] = stacks.set_root_resource
+    sdk = vars(stacks)
+    set_root: Callable[[Any], None] = sdk["set_root_resource"]
 
     def set_and_begin(root: Any) -> None:
         set_root(root)
         begin()
 
-    vars(stacks)["set_root_resource"] = set_and_begin
+    sdk["set_root_resource"] = set_and_begin
 
 
 class _Watched:
