@@ -284,7 +284,8 @@ class _Places:
         Raises:
             RunError: with both names, and what to do.
         """
-        while parent is not None and parent.pulumi_resource_type not in ("", _STACK_TYPE):
+        ends = "", _STACK_TYPE
+        while parent is not None and sdk_hooks.type_of_resource(parent) not in ends:
             if parent not in self.options:
                 raise pulumi.RunError(
                     f"{told}: it belongs to {parent.pulumi_resource_name!r}, which was made before "
@@ -342,7 +343,7 @@ class _Places:
         return await self.old_urns(self._parent_of(resource), _leaf(resource), aliases)
 
     async def _urn_of(self, resource: pulumi.Resource) -> str:
-        if not resource.pulumi_resource_type:  # only a reference, which knows its URN
+        if not sdk_hooks.type_of_resource(resource):
             return str(await resource.urn.future())
         return await self.child_urn(self._parent_of(resource), _leaf(resource))
 

@@ -96,6 +96,11 @@ def parents() -> dict[pulumi.Resource, pulumi.Resource | None]:
     return none | {child: one for one in found for child in getattr(one, "_childResources", ())}
 
 
+def type_of_resource(resource: pulumi.Resource) -> str:
+    """Its type; "" if it is only a reference, which knows nothing but its URN."""
+    return str(getattr(resource, "_type", ""))
+
+
 async def registered(resources: Iterable[pulumi.Resource], *, but: pulumi.Resource | None) -> None:
     """Wait until the resources are registered; of a component, all that are in it.
 

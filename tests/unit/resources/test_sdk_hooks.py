@@ -21,7 +21,9 @@ import pulumi
 import pytest
 from pulumi.dynamic import config as dynamic_config
 from pulumi.output import Unknown
+from pulumi.resource import DependencyResource
 from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime import stack as stacks
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
 import chatdaddy_pulumi
@@ -213,6 +215,49 @@ def test_the_parents_and_earlier_urns_of_components_are_known(
         assert sdk_hooks.alias_urns(inner) == []
 
     mocked.run_until_complete(read())
+
+
+def test_a_reference_to_a_resource_has_no_type(mocked: asyncio.AbstractEventLoop) -> None:
+    async def read() -> None:
+        assert sdk_hooks.type_of_resource(DependencyResource("urn:of:another")) == ""
+        assert sdk_hooks.type_of_resource(pulumi.ComponentResource("t:t:T", "one")) == "t:t:T"
+
+    mocked.run_until_complete(read())
+
+
+def test_programs_begin_with_their_root_and_see_all_transformations(
+    mocked: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the transformations that a program registers after this package."""
+    monkeypatch.setitem(vars(stacks), "set_root_resource", settings.set_root_resource)
+    seen: dict[type, Any] = {}
+
+    def begin() -> None:
+        sdk_hooks.see_resources(lambda one, opts, _: seen.update({type(one): opts.protect}))
+
+    class Thing(pulumi.ComponentResource):
+        def __init__(self, opts: pulumi.ResourceOptions | None = None) -> None:
+            super().__init__("t:t:T", "thing", None, opts)
+
+    class Inner(Thing): ...
+
+    def protects(made: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+        opts = pulumi.ResourceOptions.merge(made.opts, pulumi.ResourceOptions(protect=True))
+        return pulumi.ResourceTransformationResult(made.props, opts)
+
+    async def run() -> None:
+        settings.set_root_resource(None)  # type: ignore[arg-type]
+        sdk_hooks.at_each_root(begin)
+        stacks.Stack()
+        pulumi.runtime.register_stack_transformation(protects)
+        Inner(pulumi.ResourceOptions(parent=Thing()))
+
+    before = settings.get_root_resource()
+    try:
+        mocked.run_until_complete(run())
+    finally:
+        settings.set_root_resource(before)  # type: ignore[arg-type]
+    assert seen == {Thing: True, Inner: True}
 
 
 def test_outputs_that_wait_for_no_resource_are_read(mocked: asyncio.AbstractEventLoop) -> None:
