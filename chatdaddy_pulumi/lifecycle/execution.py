@@ -298,6 +298,7 @@ class _Execution:
             coming = set(filter(self._facts.run.is_coming, takers))
             again = {k: j for k, (j, e) in self._awaited.items() if e.taker.holder not in coming}
             self._awaited = {k: one for k, one in self._awaited.items() if k not in again}
+            self._facts.learn()  # what came may ask for an account that it can't take over
             await self.work(again.values())
             if self._facts.clock() >= began + _OTHERS_COME_S:
                 self._leave(lambda _, taker: self._facts.run.is_coming(taker.holder))

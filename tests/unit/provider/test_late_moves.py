@@ -580,3 +580,16 @@ def test_another_machine_does_not_ask_about_a_finished_move(
     else:
         stack.destroy()
     assert stack.lines.warnings == []
+
+
+def test_an_entry_of_a_fleet_whose_check_fails_is_not_removed_elsewhere(
+    team: Team, stack: Stack
+) -> None:
+    """Both work at the same time, without a preview. Two late nicknames turn out to be the same."""
+    stack.up({"a": fleet({"k": {"nickname": Late("k")}, "stays": {}})})
+    before = set(team.live())
+    stack.delays = {"a": 0.0, "b": 1.0}
+    late = {"k": {"nickname": Late("k")}, "m": {"nickname": Late("k")}}
+    with pytest.raises((Failed, Refused), match="'k' is the one of 'k' already"):
+        stack.up({"a": fleet({"stays": {}}), "b": fleet(late)})
+    assert set(team.live()) == before
