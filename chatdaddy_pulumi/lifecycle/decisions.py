@@ -352,11 +352,11 @@ def refuse_shared(ownership: Ownership, ref: Ref, account_id: str) -> None:
         )
 
 
-def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
-    """Refuse to remove accounts, given by key, that may belong to other entries.
+def refuse_wanted(ownership: Ownership, leaving: Mapping[str, str]) -> None:
+    """Refuse to remove accounts, given by key, that entries ask for which have other accounts.
 
     Raises:
-        LifecycleError: with the accounts, the entries, and what to do.
+        LifecycleError: with the account, the entry, and what to do.
     """
     for key, id_ in sorted(leaving.items()):
         if id_ in ownership.shifted:
@@ -373,6 +373,15 @@ def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
                 f"account, says adopt={id_!r}. Drop adopt from {adopter.label}. To give it this "
                 "account, remove it with on_delete='retain' in one run, and add it in the next"
             )
+
+
+def refuse_unclear(ownership: Ownership, leaving: Mapping[str, str]) -> None:
+    """Refuse to remove accounts, given by key, that may belong to other entries.
+
+    Raises:
+        LifecycleError: with the accounts, the entries, and what to do.
+    """
+    refuse_wanted(ownership, leaving)
     contested = ownership.contested
     unclear = {key: id_ for key, id_ in leaving.items() if id_ in contested}
     if unclear:
@@ -585,16 +594,20 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     )
 
 
+def _live_alike(facts: Facts, spec: AccountSpec) -> list[ObservedAccount]:
+    """The live accounts of the nickname and type, as far as these are known."""
+    types = (None, spec.arguments.type.value)
+    return [one for one in facts.view.named(spec.nickname) if one.live and one.type in types]
+
+
 def _adopted_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
     """The entries that take an account of the nickname and type over in this run with ``adopt``,
     or have done so just now."""
     ownership = facts.ownership
     return [
         adopter
-        for one in facts.view.named(spec.nickname)
-        if one.live
-        and one.type in (None, spec.arguments.type.value)
-        and one.account_id not in ownership.held_ids
+        for one in _live_alike(facts, spec)
+        if one.account_id not in ownership.held_ids
         for adopter in ownership.also_adopted_by(one.account_id, ref)
     ]
 
@@ -630,8 +643,7 @@ def _kept_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
     may_leave = {one.ref for one in facts.ownership.may_keep(spec.identity)}
     return [
         other
-        for account in facts.view.named(spec.nickname)
-        if account.live and account.type in (None, spec.arguments.type.value)
+        for account in _live_alike(facts, spec)
         for other in facts.ownership.staying.get(account.account_id, ())
         if other not in {ref, *may_leave} and facts.run.asks_for(other) in asked
     ]

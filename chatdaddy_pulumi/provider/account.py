@@ -15,7 +15,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     TakeOver,
     decide_all,
     refuse_shared,
-    refuse_unclear,
+    refuse_wanted,
 )
 from chatdaddy_pulumi.lifecycle.errors import (
     HistoryLoss,
@@ -229,7 +229,7 @@ class AccountProvider:
         if Ref(urn) in self._host.context.learned:  # the intent has refused the others
             shifted = [id_ for id_, ref in ownership.shifted.items() if ref == Ref(urn)]
             sources = {id_: ownership.source_of(id_) for id_ in shifted}
-            refuse_unclear(ownership, {ref.label: id_ for id_, ref in sources.items() if ref})
+            refuse_wanted(ownership, {ref.label: id_ for id_, ref in sources.items() if ref})
         for held, spec in todo.change.values():
             if held.differences(spec):
                 refuse_shared(ownership, Ref(urn), held.account_id)

@@ -22,7 +22,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     look_for_orders,
     recovered_now,
     refuse_leaving,
-    refuse_unclear,
+    refuse_wanted,
 )
 from chatdaddy_pulumi.lifecycle.errors import NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
@@ -290,7 +290,7 @@ class _Found:
         facts = self._host.facts()
         for account_id in self._own_ids():
             check_team(account_id, facts.team_id)
-        self._refuse_shifted(facts.ownership)
+        self._refuse_wanted(facts.ownership)
         for urn in filter(self._is_dropped, self._saved):
             if type_of(urn) == FLEET_TYPE and not context.fleet(urn).inputs.get(LATE):
                 context.check_dropped(urn)
@@ -383,17 +383,12 @@ class _Found:
                     found[ref] = held
         return found
 
-    def _refuse_shifted(self, ownership: Ownership) -> None:
+    def _refuse_wanted(self, ownership: Ownership) -> None:
         """Refuse before an entry that has an account gets the nickname of one that the program
         drops, or adopts it."""
         if any(map(self._is_dropped, self._saved)):
             leaving = {one.ref.label: one.account_id for one in ownership.leaving}
-            wanted = {
-                key: id_
-                for key, id_ in leaving.items()
-                if id_ in ownership.shifted or ownership.adopted_in_vain(id_)
-            }
-            refuse_unclear(ownership, wanted)
+            refuse_wanted(ownership, leaving)
 
     def _is_dropped(self, urn: str) -> bool:
         has_accounts = type_of(urn) in (ACCOUNT_TYPE, FLEET_TYPE)
