@@ -234,12 +234,15 @@ class PastRun(NamedTuple):
     at: float
     #: The earlier runs that the saved state named, by number, and about when each began.
     seen: Mapping[str, float]
-    #: Whether the state has the outcomes of what it sent, and of what earlier runs sent.
-    settles: bool
+    #: When it ended, in seconds since 1970, if all its steps succeeded; 0 if not.
+    ended: float
     #: The purchases that it sent, by entry; None if that is not known.
     sent: Mapping[Ref, Sent] | None
-    #: If it settles: when it ended, in seconds since 1970.
-    ended: float = 0.0
+
+    @property
+    def settles(self) -> bool:
+        """Whether the state has the outcomes of what it sent, and of what earlier runs sent."""
+        return self.ended > 0
 
 
 class PastRuns:

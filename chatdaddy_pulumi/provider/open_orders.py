@@ -105,7 +105,7 @@ class _LastRun:
         past = host.past_run(number, urn) if number else None
         if past is not None and past.sent is not None:
             # The engine may have read the state of this run before that one ended.
-            settled = past.settles and past.ended < run.began - _READ_BEFORE_S
+            settled = 0 < past.ended < run.began - _READ_BEFORE_S
             return cls(number, at, at, past.sent, settled=settled)
         if saved is None and number:  # a destroy removed the mark, and failed before the intent
             return cls(number, at, at, None, sure=False)

@@ -89,7 +89,8 @@ class RunFile(Claims):
         #: The outputs of this package's resources in the saved state, as the program has read them.
         self.saved: Mapping[str, Any] = {}
         self._begun_fd: int | None = None
-        self._is_held = False
+        #: Whether this process has let later runs know that it may buy.
+        self._holds = False
         #: Whether a step of this process failed, in case the file can't be written.
         self._failed_here = False
 
@@ -249,11 +250,11 @@ class RunFile(Claims):
             self._note(f"intent {intent}")
             self._database.executemany("insert or ignore into seen values (?, ?)", seen.items())
 
-    def ended_with(self, intent: str) -> bool:
-        """Whether all steps of the run succeeded, so that the state has the outcomes of the
-        intent's purchases."""
+    def _ended_with(self, intent: str) -> float:
+        """When the run ended, if all its steps succeeded, so that the state has the outcomes of the
+        intent's purchases; 0 if not."""
         took_part = bool(self.fact(f"intent {intent}"))
-        return took_part and bool(self.fact("done")) and not self.failed
+        return float(self.fact("done") or 0) if took_part and not self.failed else 0.0
 
     def past(self, intent: str) -> PastRun:
         """The run, for a later removal of the intent."""
@@ -262,8 +263,7 @@ class RunFile(Claims):
         if self.is_of_this_boot:
             with suppress(OSError, ValueError):
                 sent = self.begun()
-        ended = float(self.fact("done") or 0) if self.ended_with(intent) else 0.0
-        return PastRun(float(self.fact("at")), seen, ended > 0, sent, ended)
+        return PastRun(float(self.fact("at")), seen, self._ended_with(intent), sent)
 
     @property
     def is_of_this_boot(self) -> bool:
@@ -374,8 +374,8 @@ class RunFile(Claims):
 
     def _hold(self) -> None:
         """Let later runs know until this process ends that it may buy. Windows has no such lock."""
-        if not self._is_held and sys.platform != "win32":
-            self._is_held = True
+        if not self._holds and sys.platform != "win32":
+            self._holds = True
             with suppress(OSError):  # some file systems have no locks
                 fcntl.flock(os.open(self._begun_path, os.O_RDONLY), fcntl.LOCK_SH)
 

@@ -151,8 +151,8 @@ class CoreRun:
 
     def begun_for(self, urn: str) -> PastRuns:
         """What this machine remembers of earlier runs."""
-        runs = {number: self.past_run(number, urn) for number in self.begun}
-        return PastRuns({number: one for number, one in runs.items() if one is not None})
+        runs = ((number, self.past_run(number, urn)) for number in self.begun)
+        return PastRuns({number: run for number, run in runs if run is not None})
 
     def log(
         self, message: str, *, severity: str = "info", urn: str = "", passing: bool = False

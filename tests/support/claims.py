@@ -27,7 +27,9 @@ class MemoryClaims(Claims):
         self._completed: list[str] = []
         self._checked = checked
         self._failed = False
-        self._over = self._ended = over
+        self._over = over
+        #: When all was declared and registered; 0 if it is not.
+        self._ended = clock() if over else 0.0
         self._intents: set[str] = set()
         #: See `take_part`.
         self.seen: dict[str, float] = {}
@@ -42,14 +44,16 @@ class MemoryClaims(Claims):
 
     def end(self, *, done: bool = True) -> None:
         self._over = True
-        self._ended = self._ended or done
+        if done and not self._ended:
+            self._ended = self._clock()
 
     def take_part(self, intent: str, seen: Mapping[str, float]) -> None:
         self._intents.add(intent)
         self.seen |= seen
 
-    def ended_with(self, intent: str) -> bool:
-        return self._ended and not self._failed and intent in self._intents
+    def ended_with(self, intent: str) -> float:
+        """When the run ended, if all its steps succeeded; 0 if not."""
+        return self._ended if intent in self._intents and not self._failed else 0.0
 
     @property
     def failed(self) -> bool:

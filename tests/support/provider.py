@@ -350,7 +350,7 @@ class Stack:
         for number, sent in self.sent.items():
             seen = {one: run.at for one, run in runs.items()}
             ended = self.settled.get(number, 0.0)
-            runs[number] = PastRun(self.began[number], seen, bool(ended), sent, ended)
+            runs[number] = PastRun(self.began[number], seen, ended, sent)
         return runs
 
     def call(self, work: Coroutine[Any, Any, Any]) -> Any:
