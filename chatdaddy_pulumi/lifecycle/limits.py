@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from chatdaddy_pulumi.lifecycle.errors import TooMuch
 from chatdaddy_pulumi.lifecycle.key_lists import counted, listed
@@ -20,7 +20,7 @@ def check_removals(
     wanted: int,
     *,
     dropped: str = "",
-    late: Collection[str] = (),
+    late: Iterable[str] = (),
 ) -> None:
     """Refuse a run that would take more accounts away than allowed.
 
@@ -52,12 +52,9 @@ def check_removals(
         fleet, done = dropped, "None of them was removed"
         rule = f"the program drops it while other entries take accounts of it over, and {rule}"
         way = f"keep {dropped} with these entries, and drop it in a later run"
-    purpose = "to remove them"
-    if late:
-        purpose = (
-            f"to remove them, or to move some to {listed(sorted(late))}, whose nickname is not "
-            "known yet"
-        )
+    purpose, takers = "to remove them", sorted({*late})
+    if takers:
+        purpose += f", or to move some to {listed(takers)}, whose nickname is not known yet"
     raise TooMuch(
         f"this run would remove {counted(len(keys))} ({listed(keys)}) "
         f"of {fleet}'s {held:,}; {rule}. {done}. "

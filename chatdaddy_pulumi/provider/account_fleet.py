@@ -570,12 +570,11 @@ class _Comparison:
             return
         limit = read_limits(self.news.get("limits")).limits.max_removals
         held_now = sum(REPLACED not in key for key in state.held)
-        may_go_to = context.ownership.may_go_to
-        late = {
+        late = (  # found only if it is needed
             to.label
             for key, one in lost.items()
-            for to in may_go_to(Ref(self.urn, key), one.account_id)
-        }
+            for to in context.ownership.may_go_to(Ref(self.urn, key), one.account_id)
+        )
         check_removals(removed, held_now, limit, len(self.reading.specs), late=late)
 
     def check_purchases(self, decisions: Decisions) -> None:
