@@ -87,7 +87,7 @@ class Declared:
         the program gives."""
         return [
             name
-            for name in ("nickname", "type", "login_type", "adopt")
+            for name in ("nickname", *KIND, "adopt")
             if name not in self.ignored
             and UNKNOWN not in (self.given.get(name), given.get(name))
             and self.given.get(name) != given.get(name)

@@ -120,6 +120,11 @@ class Declaration:
     def parent(self) -> pulumi.Resource | None:
         return self.opts.parent
 
+    @property
+    def told(self) -> str:
+        """What messages call it."""
+        return f"{_CLASS_NAMES[self.kind]} {short_name(self.leaf)!r}"
+
     async def ready(self) -> None:
         """Wait for everything that the registration waits for, except the run."""
         opts, resources = self.opts, set[pulumi.Resource]()
@@ -169,7 +174,7 @@ class Declaration:
             RunError: see `refuse_deleted_with`.
         """
         self.refuse_deleted_with()
-        props = self._program.places.props.get(self.resource, {})
+        props = self._program.places.props.pop(self.resource, {})
         self.given = {name: props.get(name, value) for name, value in self.given.items()}
 
     def refuse_deleted_with(self) -> None:
@@ -181,9 +186,8 @@ class Declaration:
         places = self._program.places
         if places.effective(self.resource, self.opts, "deleted_with") is None:
             return
-        kind, name = _CLASS_NAMES[self.kind], short_name(self.leaf)
         raise pulumi.RunError(
-            f"{kind} {name!r}: with deleted_with, its own or that of a component that it belongs "
+            f"{self.told}: with deleted_with, its own or that of a component that it belongs "
             f"to, the engine would only forget {_HELD[self.kind]}. Remove the option; to keep "
             "accounts whose resource is removed, use on_delete='retain'"
         )
@@ -262,7 +266,7 @@ class _Places:
     before, so that they are not taken for other resources. They follow from types and names.
     """
 
-    #: The parents.
+    #: The parents of resources that were made before this package was imported.
     _parents: dict[pulumi.Resource, pulumi.Resource | None] = field(default_factory=dict)
     #: The options, with what transformations made of them.
     options: dict[pulumi.Resource | None, pulumi.ResourceOptions] = field(default_factory=dict)
@@ -273,7 +277,6 @@ class _Places:
         self, resource: pulumi.Resource, opts: pulumi.ResourceOptions, props: Mapping[str, Any]
     ) -> None:
         """Note a resource that the program makes, after its transformations."""
-        self._parents[resource] = opts.parent
         self.options[resource] = opts
         if isinstance(resource, Resource):  # others of the program may be many, and large
             self.props[resource] = props
@@ -292,18 +295,17 @@ class _Places:
                     "chatdaddy_pulumi was imported, so its options are not known. Import "
                     "chatdaddy_pulumi at the top of the program"
                 )
-            parent = self._parents[parent]
+            parent = self.options[parent].parent
 
     def effective(
         self, resource: pulumi.Resource | None, opts: pulumi.ResourceOptions, name: str
     ) -> Any:
         """An option that the engine inherits: the resource's own, or that of the nearest parent
         which has it, with what transformations made of them; None if none has it."""
-        own: pulumi.ResourceOptions | None = self.options.get(resource, opts)
-        parent = opts.parent
-        while getattr(own, name, None) is None and parent is not None:
-            own, parent = self.options.get(parent), self._parent_of(parent)
-        return getattr(own, name, None)
+        own = self.options.get(resource, opts)
+        while getattr(own, name) is None and own.parent in self.options:
+            own = self.options[own.parent]
+        return getattr(own, name)
 
     async def child_urn(self, parent: pulumi.Resource | None, leaf: str) -> str:
         """The URN of a parent's child with that ``type::name``."""
@@ -348,7 +350,9 @@ class _Places:
         return await self.child_urn(self._parent_of(resource), _leaf(resource))
 
     def _parent_of(self, resource: pulumi.Resource) -> pulumi.Resource | None:
-        if resource not in self._parents:  # it was made before this package was imported
+        if resource in self.options:
+            return self.options[resource].parent
+        if resource not in self._parents:
             self._parents = sdk_hooks.parents() | self._parents
         return self._parents.setdefault(resource, None)
 
@@ -444,7 +448,7 @@ class Program:
         declaration.refuse_deleted_with()
         if sdk_hooks.under_mocks():
             return declaration
-        self.places.refuse_unseen(opts.parent, f"{_CLASS_NAMES[kind]} {name!r}")
+        self.places.refuse_unseen(opts.parent, declaration.told)
         intent = self._intent(own_provider, provider)
         self._declarations.append(declaration)
         if self._opening is not None:
