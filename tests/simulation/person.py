@@ -236,8 +236,7 @@ class Person:
         taken: dict[str, int] = {}
         for wish in program.wishes():
             block = wish.block
-            names = block.places
-            found = [places.get((block.kind, name, wish.key)) for name in names]
+            found = [places.get((block.kind, name, wish.key)) for name in block.places]
             here = next((slot for slot in found if slot is not None), None)
             if wish.entry.adopt is not None:
                 meant[wish.uid] = wish.entry.adopt
@@ -1320,8 +1319,7 @@ def _can_be_recognised(wish: Wish, slot: Slot, given: Mapping[str, str]) -> bool
     `given`: by name, the nicknames that the program gave for accounts that have others.
     """
     entry, block = wish.entry, wish.block
-    names = block.places
-    if slot.kind == block.kind and slot.block in names:
+    if slot.kind == block.kind and slot.block in block.places:
         if slot.key == wish.key:
             return True
         if slot.key in entry.aliases and slot.type == entry.type:

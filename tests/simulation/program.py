@@ -296,8 +296,9 @@ def _reparent(program: Program, name: str, parent: str, says_so: bool) -> Progra
     block = program.block(name)
     if block is None or block.parent == parent:
         return program
-    places = tuple(one for one in block.places if one != f"{parent}/{name}".lstrip("/"))
-    return program.with_block(replace(block, parent=parent, old_places=places if says_so else ()))
+    moved = replace(block, parent=parent)
+    places = tuple(one for one in block.places if one != moved.place) if says_so else ()
+    return program.with_block(replace(moved, old_places=places))
 
 
 def _move(program: Program, name: str, key: str, to: str, new_key: str) -> Program:
