@@ -16,7 +16,7 @@ __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish", "sandbox"]
 # No deadline: a test does not fail on a busy machine. Examples are always the same, so that a
 # failure comes from a change. `pytest --hypothesis-profile=random` tries others.
 settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("same", settings.get_profile("random"), derandomize=True)
+settings.register_profile("same", settings.get_profile("random"), derandomize=True, max_examples=50)
 settings.load_profile("same")
 
 

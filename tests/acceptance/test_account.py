@@ -89,6 +89,7 @@ def test_an_account_that_disappeared_is_bought_again(case: Case) -> None:
     assert case.server.writes() == {"POST /im/accounts": 1}
 
 
+@pytest.mark.stories
 def test_drift_is_shown_and_repaired(case: Case) -> None:
     case.up(alice())
     account_id = case.account()["accountId"]
@@ -138,6 +139,7 @@ def test_an_account_is_taken_over_and_given_away(case: Case) -> None:
     assert case.account()["accountId"] == theirs
 
 
+@pytest.mark.stories
 def test_a_killed_purchase_beside_another_account_of_the_nickname_is_not_repeated(
     case: Case,
 ) -> None:

@@ -171,6 +171,7 @@ def test_an_account_moves_into_a_fleet_without_being_bought_again(case: Case) ->
     assert case.server.writes() == {}
 
 
+@pytest.mark.stories
 def test_a_move_in_one_run_removes_nothing(case: Case) -> None:
     case.up('Account("alice")', fleet({"bob": {}}))
     alice = live(case)["alice"]

@@ -14,7 +14,7 @@ import pytest
 from tests.support.sandbox import Sandbox
 
 SEED = 20260821
-EXAMPLES = 5
+EXAMPLES = 3
 
 
 @pytest.mark.slow

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatdaddy_pulumi import load_fleet
+from tests.support import warm
 from tests.support.engine import Stack, write_project
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox
 
-#: The bounds for reading a file. A fleet of 50,000 accounts takes a sixth of each at most.
+#: The bounds for reading a file: memory in bytes, besides what the process has at its start. A
+#: fleet of 50,000 accounts takes a sixth of each at most.
 MOST_MEMORY, MOST_SECONDS = 1_000_000_000, 20
 
 BOMB = "a0: &a0 {x: lol}\n" + "".join(
@@ -128,23 +128,32 @@ CORPUS: dict[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
-def bounded() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+BOUNDED = f"""
+import os, resource, sys
+from chatdaddy_pulumi.cli import main
+
+with open("/proc/self/statm") as statm:
+    mapped = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+most = mapped + {MOST_MEMORY}
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+resource.setrlimit(resource.RLIMIT_CPU, ({MOST_SECONDS}, {MOST_SECONDS}))
+sys.argv[0] = "chatdaddy-pulumi"
+main()
+"""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trap", CORPUS)
 def test_a_malicious_file_ends_in_clear_errors(trap: str, tmp_path: Path) -> None:
     make, expected = CORPUS[trap]
-    asked = [sys.executable, "-m", "chatdaddy_pulumi.cli", "fleet", "check", str(make(tmp_path))]
+    program = tmp_path / "bounded.py"
+    program.write_text(BOUNDED)
     done = subprocess.run(
-        asked,
+        [warm.python(), str(program), "fleet", "check", str(make(tmp_path))],
         capture_output=True,
         text=True,
         timeout=120,
         cwd=tmp_path,
-        preexec_fn=bounded,
         env={**os.environ, "NO_COLOR": "1", "OPENBLAS_NUM_THREADS": "1"},
         check=False,
     )

@@ -44,6 +44,7 @@ def test_ordinary_life_breaks_no_rule(chunk: int) -> None:
 LONG = "killed 25 minutes after the begun mark, then another machine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(one, marks=[pytest.mark.stories] if one == LONG else []) for one in FOUND],

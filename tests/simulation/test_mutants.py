@@ -29,6 +29,7 @@ RED: dict[int, tuple[int | str, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: f"rule {one.rule}")
 def test_histories_detect_each_mutant(mutant: Mutant) -> None:
     for one in RED[mutant.rule]:

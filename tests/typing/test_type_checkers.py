@@ -44,14 +44,11 @@ def test_mypy_accepts_right_programs_and_finds_mistakes(programs: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pyright_accepts_right_programs_and_finds_mistakes(programs: Path) -> None:
+def test_pyright_accepts_right_programs_and_the_examples_and_finds_mistakes(
+    programs: Path,
+) -> None:
+    shutil.copytree(EXAMPLES, programs / "examples", ignore=shutil.ignore_patterns(".venv"))
     assert _pyright(programs) == _expected(1)
-
-
-@pytest.mark.slow
-def test_pyright_accepts_the_examples(tmp_path: Path) -> None:
-    shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns(".venv"))
-    assert _pyright(tmp_path / "examples") == {}
 
 
 def test_type_checkers_see_every_public_name() -> None:

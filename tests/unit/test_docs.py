@@ -74,6 +74,7 @@ def python_blocks() -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "block"), python_blocks())
 def test_python_blocks_run_when_pasted(page: str, block: str) -> None:
     """Under Pulumi's mocks, in its own process."""

@@ -315,7 +315,7 @@ ROUNDS = st.lists(
 @pytest.mark.slow
 @given(rounds=ROUNDS)
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_every_purchase_is_known_or_reported_as_unknown(
     money: Money, rounds: list[tuple[list[str], list[tuple[str, dict[str, Any]]]]]

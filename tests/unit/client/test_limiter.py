@@ -277,10 +277,15 @@ RULES: dict[str, Callable[[], Rule]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("latency_s", [0.002, 0.05, 0.2])
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_thousand_purchases_at_20_a_second(rule: Callable[[], Rule], latency_s: float) -> None:
-    api = Api(rule(), latency_s)
+@pytest.mark.parametrize(
+    ("rule", "latency_s"),
+    [
+        *((rule, 0.05) for rule in RULES),
+        *((rule, s) for s in (0.002, 0.2) for rule in [*RULES][:2]),
+    ],
+)
+def test_a_thousand_purchases_at_20_a_second(rule: str, latency_s: float) -> None:
+    api = Api(RULES[rule](), latency_s)
     assert run(seconds_for(api, 1_000)) <= 1.15 * 50
     assert api.taken == 1_000
     assert api.refused <= 0.05 * (api.taken + api.refused)

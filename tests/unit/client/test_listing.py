@@ -60,7 +60,7 @@ def listed(server: Server, pages: Pages | None = None) -> dict[str, ObservedAcco
     with_total=st.booleans(),
     clamps=st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_account_is_found_once(
     count: int, size: int, base: int, with_total: bool, clamps: bool
 ) -> None:
@@ -84,7 +84,7 @@ def test_every_account_is_found_once(
     newest_first=st.booleans(),
     changes=st.lists(st.tuples(st.integers(0, 6), st.sampled_from(["come", "go"])), max_size=4),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_accounts_that_appear_and_disappear_during_a_listing(
     count: int, size: int, base: int, newest_first: bool, changes: list[tuple[int, str]]
 ) -> None:

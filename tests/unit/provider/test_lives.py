@@ -196,7 +196,7 @@ class Lives(RuleBasedStateMachine):
 
 TestLives = pytest.mark.slow(Lives.TestCase)
 TestLives.settings = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=25,
     deadline=None,
     report_multiple_bugs=False,

@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(fleet=FLEET)
 def test_a_file_refuses_what_a_mapping_refuses(folder: Path, fleet: dict[str, Any]) -> None:
     wrong = of_mapping(fleet)
@@ -110,7 +110,7 @@ def test_csv_refuses_what_a_mapping_refuses(folder: Path, fleet: dict[str, Any])
     assert of_file(folder / "f.csv", table.getvalue()) == of_mapping(said)
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(key=st.sampled_from(["a", "José"]), own=ENTRY)
 def test_an_account_refuses_what_an_entry_refuses(key: str, own: dict[str, Any]) -> None:
     fleet = read_fleet({key: own})

@@ -284,7 +284,7 @@ def test_a_fleet_that_is_unknown() -> None:
     assert found.problems == []
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(fleet=GOOD_FLEET, data=st.data())
 def test_unknown_values_are_accepted(fleet: dict[str, Any], data: st.DataObject) -> None:
     fleet = copy.deepcopy(fleet)
@@ -300,7 +300,7 @@ def test_unknown_values_are_accepted(fleet: dict[str, Any], data: st.DataObject)
     assert list(found.specs) == list(fleet)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(accounts=FLEET | JSON, defaults=JSON, on_delete=JSON, existing=JSON)
 def test_any_content_is_read_or_refused(
     accounts: Any, defaults: Any, on_delete: Any, existing: Any
