@@ -37,6 +37,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
     "redirected", ["POST /auth/token", "GET /im/accounts", "POST /im/accounts", "DELETE /im/x"]

@@ -45,6 +45,7 @@ def test_messages_progress_and_differences(tmp_path: Path) -> None:
     assert "hush" not in output + changed + str(stack.state())
 
 
+@pytest.mark.slow
 def test_an_error_shows_no_secret_and_no_control_characters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

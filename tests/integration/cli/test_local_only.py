@@ -73,6 +73,7 @@ def test_refuses_servers_of_other_machines(config: dict[str, str], env: dict[str
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
     project = write_project(tmp_path / "project", "raise SystemExit('it ran')")
     stack = Stack(project, "stand-in", tmp_path / "work", {"chatdaddy:baseUrl": REAL})

@@ -111,6 +111,7 @@ def test_an_interrupted_thread_cancels_its_work(server: Sandbox) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("interrupted True\n", "", 0)
 
 
+@pytest.mark.slow
 def test_the_interpreter_ends_cleanly_with_connections_and_work_open(server: Sandbox) -> None:
     done = script(
         """

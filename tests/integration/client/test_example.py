@@ -46,6 +46,7 @@ def test_the_guides_steps(server: Sandbox, nickname: str) -> None:
     assert accounts(server, "remove", account_id).stdout == "removed\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "settings", "says"),
     [

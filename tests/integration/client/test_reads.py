@@ -43,6 +43,7 @@ async def test_a_thousand_reads_need_one_token_and_each_page_once(tmp_path: Path
                 assert server.totals() == {LIST: pages}
 
 
+@pytest.mark.slow
 async def test_a_thousand_reads_at_once_share_token_and_listing(server: Sandbox) -> None:
     async with client(server) as chatdaddy:
         await asyncio.gather(*(chatdaddy.accounts.snapshot() for _ in range(1_000)))
