@@ -25,6 +25,9 @@ from tests.support.team import Team
 from tests.unit.provider.test_late_names import lose_answers, told
 from tests.unit.provider.test_orders import MINUTE, killed_up
 
+#: Each moves in every direction: many histories.
+pytestmark = pytest.mark.slow
+
 OLD = {
     "fleet": {"old": fleet({"k": {"nickname": "a"}})},
     "late fleet": {"old": fleet({"k": {"nickname": Late("a")}})},

@@ -24,6 +24,8 @@ from tests.support.provider import (
 )
 from tests.support.team import Team
 
+pytestmark = pytest.mark.slow
+
 BEFORE: Program = {"a": fleet({"c1": {"nickname": "Acorn"}, "c2": {"nickname": "Birch"}})}
 CHANGED: Program = {"a": fleet({"c1": {"nickname": "Acorn Ltd"}, "c2": {"nickname": "Birch"}})}
 #: The same accounts, if the first one is called Acorn Ltd.
