@@ -1,7 +1,7 @@
 # Everything a newcomer runs. Each target makes what it needs first; only python3 and make are assumed.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 SEED ?= 1
 QUICK := not slow and not real_engine and not stories
 LOWEST := .venv-lowest/bin
