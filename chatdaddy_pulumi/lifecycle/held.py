@@ -35,6 +35,18 @@ class HeldAccount(NamedTuple):
         drift = differences_seen(account, nickname, arguments)
         return cls(account.account_id, nickname, arguments, account.state or "close", drift)
 
+    def seen_again(self, account: ObservedAccount) -> HeldAccount:
+        """The account as ChatDaddy shows it now. What an answer does not say is as it was seen
+        before."""
+        now = HeldAccount.seen(account, self.nickname, self.arguments)
+        unsaid = {
+            name: self.drift[name]
+            for name in ("nickname", "tier", "settings", "assignees")
+            if self.drift and name in self.drift and getattr(account, name) is None
+        }
+        drift = {**unsaid, **(now.drift or {})} or None
+        return now._replace(drift=drift, own_nickname=self.own_nickname)
+
     @classmethod
     def taken(cls, account: ObservedAccount, nickname: str, arguments: Arguments) -> HeldAccount:
         """An account that is taken over. A setting that it lacks is not known, so it is sent."""

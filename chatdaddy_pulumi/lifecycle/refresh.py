@@ -73,8 +73,7 @@ def _sort(found: Refreshed[K], key: K, one: HeldAccount, account: ObservedAccoun
     if account.archived:  # another archive state, such as a new one, proves nothing
         found.gone[key] = one
     else:
-        now = HeldAccount.seen(account, one.nickname, one.arguments)
-        found.held[key] = now._replace(own_nickname=one.own_nickname) if one.own_nickname else now
+        found.held[key] = one.seen_again(account)
 
 
 async def _look_for(facts: Facts, found: Refreshed[K], unseen: Mapping[K, HeldAccount]) -> None:

@@ -1062,6 +1062,12 @@ class Person:
             yield "two entries have one account"
         if "another type or login type now" in ran.text and self._asks_for_replaced(ran, wishes):
             yield "an entry asks for an account whose own entry has another type"
+        if "Move it with type=" in ran.text and any(
+            slot.key in wish.entry.aliases and slot.type != wish.entry.type
+            for wish in wishes
+            for slot in ran.before
+        ):
+            yield "an entry that moves by its aliases changes its type"
         if "is not as the state says" in ran.text and ran.stack in self._stale:
             yield "the state is from answers that were old, or lacked facts"
         if "asks for its nickname" in ran.text and self._shifts(ran, wishes):

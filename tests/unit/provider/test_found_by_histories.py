@@ -168,6 +168,27 @@ def test_a_change_of_a_killed_run_is_noticed_after_the_program_is_reverted(
     assert driver.preview(before) == set()
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [("nickname", "dora"), ("tier", UNLIMITED), ("settings", {"a": 2}), ("assignees", ["u2"])],
+)
+def test_a_refresh_without_a_fact_does_not_forget_its_drift(
+    team: Team, driver: OneFleet, ours: str, theirs: Any
+) -> None:
+    entry = {"nickname": "x", "settings": {"a": 1}, "assignees": ["u1"], "allow_history_loss": True}
+    driver.up({"k": entry})
+    own = driver.ids["k"]
+    before = getattr(team.all[own], ours)
+    team.change(own, **{ours: theirs})
+    driver.refresh()
+    team.change(own, **{ours: None})  # an answer lacks it
+    driver.refresh()
+    team.change(own, **{ours: theirs})
+    assert driver.up({"k": entry}) == {}
+    assert getattr(team.all[own], ours) == before
+    assert driver.preview({"k": entry}) == set()
+
+
 def test_a_change_that_a_killed_run_did_not_make_is_no_drift(team: Team, driver: OneFleet) -> None:
     before: dict[str, Any] = {f"k{n}": {} for n in range(3)}
     driver.up(before)
