@@ -208,7 +208,9 @@ def _summary(rows: list[Row], folder: str) -> str:
         rounds = cells.get((operation, contender))
         if rounds is None:
             return ""
-        return f"{seconds(median(rounds, 'seconds'))}, {median(rounds, 'calls'):,.0f} calls"
+        calls = median(rounds, "calls")
+        noun = "call" if calls == 1 else "calls"
+        return f"{seconds(median(rounds, 'seconds'))}, {calls:,.0f} {noun}"
 
     def state(contender: str) -> str:
         rounds = cells.get(("up", contender))
