@@ -51,6 +51,7 @@ from chatdaddy_pulumi.provider.open_orders import (
     OpenOrders,
     OrdersAtRemoval,
     refuse_other_team,
+    refuse_removal_meanwhile,
     saved_orders,
     seen_runs,
 )
@@ -235,11 +236,12 @@ class IntentProvider:
         """Forget the intent, and name what an interrupted run may have bought. Remove nothing.
 
         Raises:
-            NotDone: ChatDaddy can't be asked.
+            NotDone: ChatDaddy can't be asked, or a run that the intent has noted still lives.
             WrongTeam: a purchase of another team than the configured one is open.
         """
         host, state = self._host, StoredIntent.load(outputs)
         host.context_of_removal()
+        refuse_removal_meanwhile(host, urn_of(outputs), state)
         left = OrdersAtRemoval(host, urn_of(outputs), state)
         if not left.open and not left.unnoted:
             return

@@ -95,12 +95,8 @@ class _LastRun:
         if number is None:  # an older state: only the mark has the number of a run
             number = marked_by if marked_at >= at - 1 else ""
         run = host.context.run
-        if number and not run.preview and host.still_runs(number):
-            raise NotDone(
-                "nothing was done: an earlier run of this stack still runs on this machine, as "
-                "after `pulumi cancel`, and may buy. Wait until it ends, or stop it, and run this "
-                "again"
-            )
+        if number and not run.preview:
+            _refuse_living(host, [number], "nothing was done")
         # Only now is known all that it sent.
         past = host.past_run(number, urn) if number else None
         if past is not None and past.sent is not None:
@@ -124,6 +120,25 @@ class _LastRun:
             sure = self.sure and leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
             return Order(note, self.began, self.began + slowest_s, sure=sure)
         return _order_sent(ref, note, [self.known], slowest_s)
+
+
+def refuse_removal_meanwhile(host: Host, urn: str, state: StoredIntent) -> None:
+    """Refuse to remove the intent while a run that it has noted still lives: it may buy more.
+
+    Raises:
+        NotDone: such a run lives on this machine.
+    """
+    noted = {state.unnoted.at, *(note.at for note in state.notes.values())}
+    numbers = [one for one in host.begun_for(urn).began_at(noted) if one != host.context.run.number]
+    _refuse_living(host, numbers, "nothing is forgotten")
+
+
+def _refuse_living(host: Host, numbers: Iterable[str], refused: str) -> None:
+    if any(map(host.still_runs, numbers)):
+        raise NotDone(
+            f"{refused}: an earlier run of this stack still runs on this machine, as after `pulumi "
+            "cancel`, and may buy. Wait until it ends, or stop it, and run this again"
+        )
 
 
 def _sent_for(ref: Ref, known: Mapping[Ref, Sent]) -> Sent | None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.client import PaymentRequired, Unknown
+from chatdaddy_pulumi.lifecycle.urns import type_of
+from chatdaddy_pulumi.provider.state import INTENT_TYPE
 from tests.support.provider import (
     Failed,
     Killed,
@@ -523,6 +525,22 @@ def test_nothing_is_bought_while_the_last_run_lives(team: Team, stack: Stack) ->
     stack.up(both)
     assert stack.all_ids() == team.live()
     assert team.purchases == 2
+
+
+@pytest.mark.parametrize("program", [ALICE, {"customers": fleet({"k": {}})}])
+def test_a_destroy_forgets_nothing_while_the_last_run_lives(
+    team: Team, stack: Stack, program: Program
+) -> None:
+    """What that run buys later would have no name in any state."""
+    stack.up(program)
+    stack.live_runs.add("run-1")
+    with pytest.raises(Failed, match="still runs on this machine"):
+        stack.destroy()
+    assert list(map(type_of, stack.saved)) == [INTENT_TYPE]
+    stack.live_runs = {"run-2"}  # of another stack
+    stack.destroy()
+    assert not stack.saved
+    assert not team.live()
 
 
 # --- what is taken out of the state
