@@ -235,6 +235,24 @@ def test_a_destroy_after_a_killed_first_run_names_what_is_left(case: Case) -> No
     assert {*left, "somebody else's"} <= set(live(case))
 
 
+@pytest.mark.stories
+def test_a_destroy_while_a_cancelled_run_buys_forgets_nothing(case: Case) -> None:
+    """`pulumi cancel` removes the lock of a file backend, and ends no process."""
+    if case.stack.engine != "pulumi":
+        pytest.skip("the stand-in's lock can't be removed while its process lives")
+    started = begin(case, 60, 20)
+    case.stack.unlock()
+    refused = case.stack.destroy("--skip-preview")
+    assert refused.exit_code != 0
+    assert "an earlier run of this stack still runs on this machine" in refused.output
+    case.stack.kill(started)
+    case.server.clear_faults()
+    out = case.stack.destroy("--skip-preview").ok().output
+    named = set(re.findall(r"declare it with adopt='([\w-]+)'", out))
+    assert set(live(case).values()) == named
+    assert len(named) >= 20
+
+
 @pytest.mark.on_each_engine
 def test_the_run_after_a_kill_finishes_the_work(case: Case) -> None:
     theirs = {"type": "wa", "tier": LIMITED, "nickname": "somebody else's"}
