@@ -479,7 +479,11 @@ class _Comparison:
         """How the program wants an account removed: its entry, if that stays under this key or a
         new one, or else the fleet."""
         old, specs = entry_key(key), self.reading.specs
-        keys = [old] if old in specs else self._new_keys.get(old, [])
+        # An entry that has another account was renamed earlier, and has kept its aliases.
+        renamed = [
+            new for new in self._new_keys.get(old, []) if key != old or new not in self.state.held
+        ]
+        keys = [old] if old in specs else renamed
         ways = [specs[one].arguments.on_delete for one in keys if one in specs]
         return reduce(milder, ways) if ways else self.reading.usual.on_delete
 

@@ -250,3 +250,14 @@ def test_a_preview_says_that_retain_on_delete_keeps_a_replaced_account(stack: St
     assert "Then of the old account" in told
     assert "nothing: the account stays as it is" in told
     assert "- x, y (only forgotten)" in told
+
+
+def test_an_alias_of_an_entry_that_has_an_account_retains_no_other(
+    team: Team, stack: Stack
+) -> None:
+    """As after an edit that is taken back: another entry has had the key meanwhile."""
+    retained = {"on_delete": "retain"}
+    stack.up({"customers": fleet({"r": retained, "k": {}})})
+    (kept,) = team.named("r")
+    stack.up({"customers": fleet({"r": {**retained, "aliases": ["k"]}})})
+    assert team.live() == {kept}
