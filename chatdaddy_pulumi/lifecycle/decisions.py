@@ -569,7 +569,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     refuse_leaving(facts.ownership, ref, named, spec.identity, spec.existing.value)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = _strangers(facts, ref, spec)
-    elsewhere = _kept_elsewhere(facts, ref, spec) or _adopted_elsewhere(facts, ref, spec)
+    elsewhere = _kept_elsewhere(facts, ref, spec) or _taken_elsewhere(facts, ref, spec)
     if elsewhere and spec.existing is not Existing.ALLOW:
         raise AlreadyThere(_doubled(spec, elsewhere))
     if not strangers or spec.existing is Existing.ALLOW:
@@ -600,16 +600,17 @@ def _live_alike(facts: Facts, spec: AccountSpec) -> list[ObservedAccount]:
     return [one for one in facts.view.named(spec.nickname) if one.live and one.type in types]
 
 
-def _adopted_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
-    """The entries that take an account of the nickname and type over in this run with ``adopt``,
-    or have done so just now."""
-    ownership = facts.ownership
-    return [
-        adopter
-        for one in _live_alike(facts, spec)
-        if one.account_id not in ownership.held_ids
-        for adopter in ownership.also_adopted_by(one.account_id, ref)
-    ]
+def _taken_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
+    """The entries that get an account of the nickname and type in this run: with ``adopt``, or from
+    an interrupted run. They may be of another provider."""
+    found: list[Ref] = []
+    for account in _live_alike(facts, spec):
+        if account.account_id not in facts.ownership.held_ids:
+            found += facts.ownership.also_adopted_by(account.account_id, ref)
+            claim = facts.claims.claimed(account.account_id)
+            if claim is not None and claim.ref != ref:
+                found.append(claim.ref)
+    return list(dict.fromkeys(found))
 
 
 def _strangers(facts: Facts, ref: Ref, spec: AccountSpec) -> list[ObservedAccount]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from chatdaddy_pulumi.provider.account import AccountProvider
 from tests.support.provider import (
     Declaration,
     Failed,
+    Killed,
     Late,
     Program,
     Refused,
@@ -21,6 +23,7 @@ from tests.support.provider import (
     account,
     fleet,
     in_memory,
+    killed,
     late_fleet,
     through_engine,
 )
@@ -464,6 +467,24 @@ def test_an_entry_of_another_provider_adopts_an_account_of_the_nickname(
         with pytest.raises((Refused, Failed), match="f/x of this program has the nickname 'k' too"):
             run(program)
     assert team.purchases == 0
+
+
+@pytest.mark.parametrize("existing", ["fail", "adopt"])
+@pytest.mark.parametrize("first", [False, True])
+def test_an_interrupted_purchase_of_another_provider_takes_the_nickname(
+    team: Team, stack: Stack, existing: str, first: bool
+) -> None:
+    own: Program = {"f": replace(fleet({"k": {}}), provider="us")}
+    with killed(team), pytest.raises(Killed):
+        stack.up(own)
+    (paid,) = team.named("k")
+    other: Program = {"k": account(existing=existing)}
+    for _ in range(2):
+        with suppress(Refused, Failed):
+            stack.up({**own, **other} if first else {**other, **own})
+        team.clock += 3600
+    assert team.purchases == 1
+    assert stack.all_ids() == {paid} or not first
 
 
 def test_a_shifted_list_is_named_in_the_preview(team: Team, stack: Stack) -> None:
