@@ -370,19 +370,23 @@ class _Found:
 
     def _held(self) -> dict[Ref, HeldAccount]:
         """The accounts that this provider's resources hold in the saved state and keep in this run,
-        moved ones included: by the entry that will hold them."""
+        moved ones included: by the entry that will hold them. What may go to an entry whose
+        nickname comes late is included, too."""
         ownership = self._context.ownership
         found: dict[Ref, HeldAccount] = {}
         for urn in self._saved:
             here = self._context.declared(urn)
             known = None if here is None else here.entries
+            is_late = any(entry.identity is None for entry in (known or {}).values())
             for key, held in self._context.held_in(urn).items():
                 stays = here is not None and (known is None or key in known)
                 own = Ref(self._context.urn_today(urn), key)
                 ref = own if stays else ownership.moved.get(held.account_id)
-                declared = None if ref is None else self._context.declared(ref.holder)
-                if ref and declared and declared.provider == self._context.provider:
-                    found[ref] = held
+                may_stay = ref or (own if is_late else None)
+                takers = [may_stay] if may_stay else ownership.may_go_to(own, held.account_id)
+                declared = [self._context.declared(one.holder) for one in takers]
+                if any(one and one.provider == self._context.provider for one in declared):
+                    found[ref or own] = held
         return found
 
     def _refuse_wanted(self, ownership: Ownership) -> None:

@@ -43,6 +43,23 @@ NEW = {
 }
 
 
+@pytest.mark.parametrize("new", ["entry", "account"])
+@pytest.mark.parametrize("old", ["fleet", "account", "late account", "the same fleet"])
+def test_what_may_move_to_a_late_entry_is_verified(
+    team: Team, stack: Stack, old: str, new: str
+) -> None:
+    before: Program = {"customers": fleet({"k": {"nickname": Late("a")}})}
+    stack.up(OLD.get(old, before))
+    (own,) = team.live()
+    team.change(own, nickname="ida")
+    with pytest.raises((Refused, Failed), match="was renamed to 'ida' by hand"):
+        stack.up(NEW[new])
+    stack.refresh()
+    stack.up(NEW[new])
+    assert team.live() == team.named("a") == {own}
+    assert team.purchases == 1
+
+
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("new", NEW)
 @pytest.mark.parametrize("old", OLD)
