@@ -1062,6 +1062,10 @@ class Person:
             yield "two entries have one account"
         if "another type or login type now" in ran.text and self._asks_for_replaced(ran, wishes):
             yield "an entry asks for an account whose own entry has another type"
+        if "the fleet is protected" in ran.text and any(
+            ran.meant.get(wish.uid) in held for wish in wishes if program.source(wish.entry)
+        ):
+            yield "an account of a protected fleet moves to an entry whose nickname comes late"
         if "Move it with type=" in ran.text and any(
             slot.key in wish.entry.aliases and slot.type != wish.entry.type
             for wish in wishes
