@@ -190,6 +190,8 @@ class _SavedIntent:
         self._saved = host.context.run.saved
         self._slowest_s = host.settings.options().slowest_purchase_s
         self._outputs = self._saved.get(urn) or {}
+        #: Whether the state does not have it.
+        self.is_new = urn not in self._saved
         #: The orders that the last run may have sent, since this machine does not know.
         self.guessed: set[OrderId] = set()
         #: Until when the last run lived at least, by what it has saved.
@@ -213,6 +215,13 @@ class _SavedIntent:
     def noted(self) -> set[tuple[Ref, float]]:
         """The entries that it names, with the times of their notes."""
         return {(ref, note.at) for ref, note in StoredIntent.load(self._outputs).entries}
+
+    @cached_property
+    def unnoted(self) -> set[Ref]:
+        """The entries that its runs may have bought for and could not note; with the key "" for all
+        entries of a fleet."""
+        refs = {*self._buying, *self._unnoted_before.buying, *self._unnoted_before.open}
+        return {ref._replace(holder=self._context.urn_today(ref.holder)) for ref in refs}
 
     def _outcome_is_known(self, holder: str) -> bool:
         """Whether a resource's state has the outcomes of all its purchases in the last run."""
@@ -335,8 +344,7 @@ class OpenOrders:
         providers = {one.provider for one in self._context.run.declared}
         sources = [(one, *own) for one in self._others for own in one.orders().items()]
         for order_id, order in self._unanswered():
-            noted = (order_id.ref, order.note.at)
-            first = next((one for one in self._intents if noted in one.noted), self._own)
+            first = self._intent_of(order_id.ref, order.note)
             is_dropped = self._context.provider_of(order_id.ref) is None
             leaves = first is not self._own and first.provider not in providers
             if is_dropped and leaves and first.team not in ("", self._team_id):
@@ -358,6 +366,15 @@ class OpenOrders:
             for order_id, order in left.items():
                 _add(found, order_id, order)
         return found, {id_: order for id_, order in elsewhere.items() if id_ not in found}
+
+    def _intent_of(self, ref: Ref, note: Note) -> _SavedIntent:
+        """The intent in whose run a purchase was sent that a resource has saved as unanswered."""
+        noted = (one for one in self._intents if (ref, note.at) in one.noted)
+        here = ref._replace(holder=self._context.urn_today(ref.holder))
+        refs = {here, here._replace(key="")}
+        unnoted = (one for one in self._intents if not refs.isdisjoint(one.unnoted))
+        older = (one for one in self._intents if not one.is_new)
+        return next((one for found in (noted, unnoted, older) for one in found), self._own)
 
     def late_order(self, ref: Ref, spec: AccountSpec) -> Order | None:
         """The order that an earlier run may have sent for an entry that it could not note."""

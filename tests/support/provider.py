@@ -210,6 +210,8 @@ class Stack:
     live_runs: set[str] = field(default_factory=set)
     #: The runs all of whose steps succeeded, with the times when they ended.
     settled: dict[str, float] = field(default_factory=dict)
+    #: The teams of explicit providers, by name, if they are not the configuration's.
+    teams: dict[str, str] = field(default_factory=dict)
     #: Masks the secrets that the last host has met.
     mask: Callable[[str], str] = str
 
@@ -320,13 +322,13 @@ class Stack:
 
     # --- hosts
 
-    def host(self, run: Run | None) -> Host:
-        """A new host for a run of the engine."""
+    def host(self, run: Run | None, provider: str = "") -> Host:
+        """A new host of a provider for a run of the engine."""
         self.new_host()
         self.lines = Lines()
         host = Host(
             connect=self.connect,
-            settings=Settings(self.settings, {}),
+            settings=Settings(self.settings | self._own_settings(provider), {}),
             find_run=lambda _hidden: None if run is None else replace(run),
             past_run=self._past_run,
             still_runs=self.live_runs.__contains__,
@@ -337,6 +339,9 @@ class Stack:
         )
         self.mask = host.mask
         return host
+
+    def _own_settings(self, provider: str) -> dict[str, Any]:
+        return {"teamId": self.teams[provider]} if provider in self.teams else {}
 
     def _past_run(self, number: str, _urn: str) -> PastRun | None:
         return self._runs_of_machine().get(number)
@@ -438,7 +443,7 @@ class _Engine:
         self.hosts = {"": stack.host(self.run if program else None)}
         for provider in sorted({one.provider for one in program.values()} - {""}):
             lines = stack.lines
-            self.hosts[provider] = stack.host(self.run)
+            self.hosts[provider] = stack.host(self.run, provider)
             self.hosts[provider].show = stack.lines = lines
         self.changed: set[str] = set()
         self.marked: set[str] = set()
@@ -597,7 +602,7 @@ class _Engine:
 
     async def _remove(self, urn: str, one: Saved) -> None:
         if one.provider not in self.hosts:
-            self.hosts[one.provider] = self.stack.host(self.run)
+            self.hosts[one.provider] = self.stack.host(self.run, one.provider)
         await self.stack.remove(self.hosts[one.provider], urn, one)
 
 

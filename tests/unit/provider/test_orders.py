@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -403,6 +404,36 @@ def test_another_team_is_refused_while_a_purchase_is_open(
     stack.settings["teamId"] = "team"
     stack.up(wanted)
     assert team.purchases == 1
+    assert stack.all_ids() == team.live()
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("is_late", [True, False])
+def test_an_entry_gets_a_provider_of_another_team_while_its_purchase_is_open(
+    team: Team, stack: Stack, kind: str, is_late: bool
+) -> None:
+    nickname = Late("n") if is_late else "n"
+    one = fleet({"k": {"nickname": nickname}}) if kind == "fleet" else account(nickname=nickname)
+    program = {"a": account(), "b": one}
+
+    def lose(is_done: bool) -> None:
+        if is_done and team.named("n"):
+            raise Unknown("no answer", call="POST /im/accounts")
+
+    stack.up({"a": account()})
+    team.on_purchase = lose
+    with suppress(Failed):
+        stack.up(program)
+    assert team.purchases == 2
+    team.on_purchase = lambda _done: None
+    stack.teams["others"] = "others"
+    moved = {"a": account(), "b": replace(one, provider="others")}
+    for later in (1 * MINUTE, 60 * MINUTE):
+        team.clock += later
+        with pytest.raises(Refused, match="in the team 'team', but 'others' is configured"):
+            stack.up(moved)
+    stack.up(program)
+    assert team.purchases == 2
     assert stack.all_ids() == team.live()
 
 
