@@ -495,8 +495,9 @@ def refuse_leaving(
     """Refuse to buy for an entry if this run removes an account of the stack that has its nickname
     and type.
 
-    The account's own entry asks for another type, or leaves: the state has another nickname, since
-    it was renamed by hand, or by a run that was interrupted. So it is not carried over.
+    The account is not carried over: its own entry asks for another type; or it leaves, and the
+    state has another nickname, since it was renamed by hand, or by a run that was interrupted; or
+    the entry that asks for it has an account of another type, which it replaces.
 
     `named`: the accounts of the nickname, as ChatDaddy shows them.
 
@@ -510,9 +511,8 @@ def refuse_leaving(
         if going is None or not one.live or ownership.was(ref, going.ref):
             continue
         if one.type in (None, identity.type):
-            raise Leaves(
-                f"nothing was bought for {one.nickname!r}: {_gone_with_its_nickname(one, going)}"
-            )
+            told = _gone_with_its_nickname(one, going, ref)
+            raise Leaves(f"nothing was bought for {one.nickname!r}: {told}")
 
 
 async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> None:
@@ -536,19 +536,20 @@ async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> 
         if account is None or account.nickname is None or not account.live:
             continue
         identity = identity_of(account.nickname, going.type)
-        if identity in going.identities and not going.is_replaced:
-            continue
         asks, taker = "asks for it", ownership.lacks(identity, going, run.provider)
-        if taker is None and not run.preview:  # an update has waited for those that it can know
+        is_known = identity in going.identities and not going.is_replaced
+        # An update has waited for the entries that it can know, and that may take over what the
+        # state knows.
+        if taker is None and not run.preview and not is_known:
             taker = ownership.may_ask_for(ref, account_id)
             asks = "may ask for it, since its nickname is not known yet"
         if taker is not None:
-            told = _gone_with_its_nickname(account, going)
+            told = _gone_with_its_nickname(account, going, taker)
             raise Leaves(f"nothing is removed: {taker.label} {asks}: {told}")
 
 
-def _gone_with_its_nickname(account: ObservedAccount, going: Going) -> str:
-    """Says what was refused, and what to do."""
+def _gone_with_its_nickname(account: ObservedAccount, going: Going, taker: Ref) -> str:
+    """Says why `taker` does not take the account over, and what to do."""
     has = f"{account.account_id} has the nickname {account.nickname!r} at ChatDaddy"
     if going.is_replaced:
         return (
@@ -556,6 +557,13 @@ def _gone_with_its_nickname(account: ObservedAccount, going: Going) -> str:
             "new entry is to have it, rename the old one in one run, and add an entry of the other "
             "type in the next. If it is not, change the type in one run, and add the new entry in "
             "the next"
+        )
+    if account.nickname and identity_of(account.nickname, going.type) in going.identities:
+        return (
+            f"{has}, and its entry {going.ref.label} leaves, but {taker.label} has an account of "
+            f"another type or login type. If {taker.label} is to have it, declare it under another "
+            f"name or key, which takes it over. If it is not, remove {going.ref.label} in one run, "
+            f"and change {taker.label} in the next"
         )
     return (
         f"{has} by now, the state does not say so, and its entry {going.ref.label} leaves. If it "

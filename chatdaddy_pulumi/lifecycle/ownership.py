@@ -140,8 +140,8 @@ class _Unknown(NamedTuple):
     ref: Ref
     #: None if it is not known either.
     type: str | None
-    #: Whether it has no account yet.
-    is_new: bool
+    #: Whether it will get an account: it has none yet, or one of another type or login type.
+    lacks_one: bool
     #: Whether its ``adopt`` is not known.
     adopts: bool = False
 
@@ -422,7 +422,7 @@ class Ownership:
         found = []
         for declared in self._declared:
             if declared.entries is None:
-                found.append(_Unknown(Ref(declared.urn), None, is_new=False))
+                found.append(_Unknown(Ref(declared.urn), None, lacks_one=False))
                 continue
             late = {
                 key: one
@@ -432,8 +432,9 @@ class Ownership:
             held = self.held_by(declared.urn) if late else {}
             for key, one in late.items():
                 type_ = None if one.adopts_late else one.type
-                ref = Ref(declared.urn, key)
-                found.append(_Unknown(ref, type_, key not in held, one.adopts_late))
+                own = held.get(key)
+                lacks_one = own is None or one.kind not in (None, own.arguments.kind)
+                found.append(_Unknown(Ref(declared.urn, key), type_, lacks_one, one.adopts_late))
         return found
 
     def may_be_adopted(self, account_id: str) -> bool:
@@ -450,13 +451,13 @@ class Ownership:
         """The entries whose nickname or ``adopt`` is not known yet, and which may take over an
         account that leaves this entry.
 
-        An entry that has an account is waited for in one run only: it may come later than this one
-        in each run.
+        An entry that keeps its account is waited for in one run only: it may come later than this
+        one in each run.
         """
         leaving = self._leaving_by_id.get(account_id)
         waited = leaving is not None and leaving.ref.key.endswith(LEFT)
         for one in self._may_take(ref, account_id):
-            if one.is_new or not waited:
+            if one.lacks_one or not waited:
                 yield one.ref
 
     def may_ask_for(self, ref: Ref, account_id: str) -> Ref | None:

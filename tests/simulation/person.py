@@ -1062,6 +1062,13 @@ class Person:
             yield "two entries have one account"
         if "another type or login type now" in ran.text and self._asks_for_replaced(ran, wishes):
             yield "an entry asks for an account whose own entry has another type"
+        if "has an account of another type or login type." in ran.text and any(
+            slot.block in wish.block.places and slot.key == wish.key and not slot.leftover
+            for wish in wishes
+            for slot in ran.before
+            if slot.type != wish.entry.type
+        ):
+            yield "an entry that moves back finds another account in its place"
         if "the fleet is protected" in ran.text and any(
             ran.meant.get(wish.uid) in held for wish in wishes if program.source(wish.entry)
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -551,3 +552,32 @@ def test_an_entry_gets_the_nickname_of_one_that_changes_its_type(
     assert stack.ids("a")["y"] == y
     assert (len(team.live()), team.purchases) == (2, 3)
     assert stack.preview(program) == set()
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("nickname", ["N", Late("N")], ids=["plain", "late"])
+@pytest.mark.parametrize("provider", ["", "us"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_account_that_leaves_for_an_entry_of_another_type_is_not_removed(
+    team: Team, stack: Stack, kind: str, nickname: str | Late, provider: str, is_first: bool
+) -> None:
+    """As if a move that used the name again, with another type, is taken back."""
+
+    def asking(**given: Any) -> Declaration:
+        one = fleet({"z": given}) if kind == "fleet" else account(**given)
+        return replace(one, provider=provider)
+
+    other = asking(nickname="N", type="mock")
+    stack.up({"a": fleet({"x": {"nickname": "N"}, "y": {}}), "b": other})
+    live = team.live()
+    parts = [("a", fleet({"y": {}})), ("b", asking(nickname=nickname))]
+    program: Program = dict(parts if is_first else parts[::-1])
+    for _ in range(3):
+        with suppress(Failed, Refused):
+            stack.up(program)
+        assert (team.live(), team.purchases) == (live, 3)
+    # As the refusal says: under another name.
+    (leaving,) = (one for one in team.named("N") if team.all[one].type == "wa")
+    stack.up({"a": fleet({"y": {}}), "c": asking(nickname="N")})
+    assert leaving in stack.all_ids()
+    assert team.purchases == 3
