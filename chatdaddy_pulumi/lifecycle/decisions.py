@@ -250,9 +250,9 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     if reused is not None:
         raise AlreadyThere(
             f"nothing was bought for {spec.nickname!r}: its aliases name {reused.label}, which "
-            "stays and gets another nickname in this run, so it can't be told which of the two "
-            "keeps the account. Rename or move the entry in one run, and use its old key again in "
-            "the next"
+            "stays and gets another nickname or type in this run, so it can't be told which of the "
+            "two keeps the account. Rename or move the entry in one run, and use its old key again "
+            "in the next"
         )
     if ref in recovered.accounts:
         return TakeOver(recovered.accounts[ref], Reason.RECOVERED)

@@ -632,14 +632,15 @@ class Ownership:
 
     def reused_alias(self, ref: Ref) -> Ref | None:
         """The entry elsewhere that an alias of this one names, if it stays and gets another
-        nickname: then it may not be the same customer's any more."""
+        nickname or type: then it may not be the same customer's any more."""
         entry = self.entry(ref)
         aliases = entry.aliases if entry is not None else ()
         return next((self._renamed[one] for one in aliases if one in self._renamed), None)
 
     @cached_property
     def _renamed(self) -> dict[str, Ref]:
-        """The entries that stay and get other nicknames, by what an alias elsewhere names."""
+        """The entries that stay and get other nicknames or types, by what an alias elsewhere
+        names."""
         found: dict[str, Ref] = {}
         for ref, entry in self._entries:
             held = self.held(ref)
