@@ -409,6 +409,7 @@ class Person:
     def ran(self, ran: Ran) -> None:
         if ran.bugs:
             self._found(0, f"{ran.who}: a bug: {ran.bugs[0]}")
+        self._ask_anew(ran)
         self._bind(ran)
         self._take_events()
         self._check_state(ran)
@@ -424,6 +425,17 @@ class Person:
     def between(self) -> None:
         """Check what happened while no command ran, or through a host that outlived its engine."""
         self._take_events()
+
+    def _ask_anew(self, ran: Ran) -> None:
+        """Take what an entry asks for from the program, if it ignores changes, and its account was
+        purged: the refresh finds that, so the entry is new, and ignores nothing."""
+        if not ran.step.refresh or ran.program is None:
+            return
+        for wish in ran.wished.wishes():
+            meant = self._account(ran.meant.get(wish.uid))
+            if wish.block.ignored and meant is not None and meant.gone:
+                ran.program = ran.program.with_block(wish.block)
+                ran.may_buy[ran.name_of(wish)] += 1
 
     def _bind(self, ran: Ran) -> None:
         """Record that the entries mean the accounts that the state now lists for them."""
@@ -1069,6 +1081,16 @@ class Person:
             if slot.type != wish.entry.type
         ):
             yield "an entry that moves back finds another account in its place"
+        retyped = {
+            slot.key
+            for slot in ran.before
+            for wish in wishes
+            if slot.key == wish.key and slot.type != wish.entry.type
+        }
+        if "its aliases name" in ran.text and any(
+            not retyped.isdisjoint(wish.entry.aliases) for wish in wishes
+        ):
+            yield "an alias names an entry that gets another type"
         if "the fleet is protected" in ran.text and any(
             ran.meant.get(wish.uid) in held for wish in wishes if program.source(wish.entry)
         ):
