@@ -577,7 +577,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     refuse_leaving(facts.ownership, ref, named, spec.identity, spec.existing.value)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = _strangers(facts, ref, spec)
-    elsewhere = _kept_elsewhere(facts, ref, spec) or _taken_elsewhere(facts, ref, spec)
+    elsewhere = _had_elsewhere(facts, ref, spec)
     if elsewhere and spec.existing is not Existing.ALLOW:
         raise AlreadyThere(_doubled(spec, elsewhere))
     if not strangers or spec.existing is Existing.ALLOW:
@@ -608,19 +608,6 @@ def _live_alike(facts: Facts, spec: AccountSpec) -> list[ObservedAccount]:
     return [one for one in facts.view.named(spec.nickname) if one.live and one.type in types]
 
 
-def _taken_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
-    """The entries that get an account of the nickname and type in this run: with ``adopt``, or from
-    an interrupted run. They may be of another provider."""
-    found: list[Ref] = []
-    for account in _live_alike(facts, spec):
-        if account.account_id not in facts.ownership.held_ids:
-            found += facts.ownership.also_adopted_by(account.account_id, ref)
-            claim = facts.claims.claimed(account.account_id)
-            if claim is not None and claim.ref != ref:
-                found.append(claim.ref)
-    return list(dict.fromkeys(found))
-
-
 def _strangers(facts: Facts, ref: Ref, spec: AccountSpec) -> list[ObservedAccount]:
     """The live accounts of the entry's nickname that are there beside the stack's own."""
     replaced = facts.ownership.replaced_in(ref.holder)
@@ -644,18 +631,29 @@ def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
     return buyer not in (None, ref) and (noted is None or account.account_id not in noted.before)
 
 
-def _kept_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
-    """The other entries that keep a live account of the nickname and type: of other providers, or
-    with nicknames that come late. A preview leaves out those that it does not know yet."""
-    asked = (None, spec.identity) if not facts.run.preview else (spec.identity,)
-    # `Facts.is_held_elsewhere` finds these.
-    may_leave = {one.ref for one in facts.ownership.may_keep(spec.identity)}
-    return [
-        other
-        for account in _live_alike(facts, spec)
-        for other in facts.ownership.staying.get(account.account_id, ())
-        if other not in {ref, *may_leave} and facts.run.asks_for(other) in asked
-    ]
+def _had_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
+    """The other entries that have a live account of the nickname and type, or get it in this run:
+    they keep it, it is carried over to them or may be, they adopt it, or an interrupted run bought
+    it for them. They may be of other providers, or have nicknames that come late.
+
+    A preview leaves out those that it does not know yet.
+    """
+    ownership, run = facts.ownership, facts.run
+    asked = (spec.identity,) if run.preview else (None, spec.identity)
+    found: list[Ref] = []
+    for account in _live_alike(facts, spec):
+        account_id = account.account_id
+        found += [
+            other
+            for other in ownership.takers_of(account_id)
+            # `Facts.is_held_elsewhere` finds what a fleet has that is not known yet.
+            if not ownership.is_unknown(other.holder) or not run.is_coming(other.holder)
+            if run.asks_for(other) in asked
+        ]
+        claim = facts.claims.claimed(account_id)
+        if claim is not None and account_id not in ownership.held_ids:
+            found.append(claim.ref)
+    return [other for other in dict.fromkeys(found) if other != ref]
 
 
 def _retyped(spec: AccountSpec, left: Holding) -> str:

@@ -568,6 +568,18 @@ class Ownership:
         """The other entries that will take the account over with ``adopt``."""
         return [one for one in self._adopts.get(account_id, ()) if one != ref]
 
+    def takers_of(self, account_id: str) -> list[Ref]:
+        """The entries that keep the account, or get it: it is carried over to them, or fits them
+        although it is ambiguous which one it belongs to, or they adopt it."""
+        found = [*self.staying.get(account_id, ()), *self._adopts.get(account_id, ())]
+        carried = (self.moved.get(account_id), self.contested.get(account_id))
+        return [*found, *(one for one in carried if one is not None)]
+
+    def is_unknown(self, urn: str) -> bool:
+        """Whether the program declares the fleet, and does not know its entries yet."""
+        declared = self.declaration(urn)
+        return declared is not None and declared.entries is None
+
     def adopted_in_vain(self, account_id: str) -> Ref | None:
         """An entry that adopts an account which leaves, and has another one."""
         if account_id not in self._leaving_by_id:  # an entry may take its replaced account back
