@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -114,6 +114,11 @@ class SavedHolder:
     accounts: Mapping[str, HeldAccount]
     #: The accounts that were replaced. They belong to no entry, but to the resource.
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
+    #: The number of the last run that worked on it.
+    worked_in: str = ""
+    #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
+    #: and none of them failed.
+    came_in: str = ""
 
     def without(self, gone: Collection[str]) -> SavedHolder:
         """A copy without these accounts."""
@@ -121,7 +126,7 @@ class SavedHolder:
             return self
         left = {key: one for key, one in self.accounts.items() if one.account_id not in gone}
         replaced = {id_: one for id_, one in self.replaced.items() if id_ not in gone}
-        return SavedHolder(self.urn, left, replaced)
+        return replace(self, accounts=left, replaced=replaced)
 
     def without_left(self, account_ids: Collection[str]) -> SavedHolder:
         """A copy without these accounts where they are left to another resource."""
@@ -130,7 +135,7 @@ class SavedHolder:
             for key, one in self.accounts.items()
             if one.account_id not in account_ids or not key.endswith(LEFT)
         }
-        return SavedHolder(self.urn, left, self.replaced)
+        return replace(self, accounts=left)
 
 
 class _Unknown(NamedTuple):
@@ -457,8 +462,21 @@ class Ownership:
         leaving = self._leaving_by_id.get(account_id)
         waited = leaving is not None and leaving.ref.key.endswith(LEFT)
         for one in self._may_take(ref, account_id):
-            if one.lacks_one or not waited:
+            if leaving is None or one.lacks_one or not (waited and self._has_come(one, leaving)):
                 yield one.ref
+
+    def _has_come(self, one: _Unknown, leaving: Holding) -> bool:
+        """Whether an entry has come in the run in which an account was left to it. Of one that has
+        an account, that is not known, and it is taken for granted. A fleet whose entries come late
+        as a whole says it."""
+        ref, left_by = one.ref, leaving.ref
+        if not self.is_unknown(ref.holder):
+            return True
+        saved_urn = self._matching.saved_urns.get(ref.holder)
+        if saved_urn not in self._saved or left_by.holder not in self._saved:
+            return False
+        came_in = self._saved[saved_urn].came_in
+        return came_in != "" and came_in == self._saved[left_by.holder].worked_in
 
     def may_ask_for(self, ref: Ref, account_id: str) -> Ref | None:
         """The same, also if it was waited for before."""

@@ -194,7 +194,8 @@ class _SavedHolders:
 
     def __iter__(self) -> Iterator[SavedHolder]:
         for urn, outputs in self.saved.items():
-            holder = saved_holder(urn, outputs)
+            component = self.saved.get(urn.replace(f"${FLEET_TYPE}::", "::"), {})
+            holder = saved_holder(urn, outputs, component)
             if holder is not None:
                 yield holder.without(self.gone)
 

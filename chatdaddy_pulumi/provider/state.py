@@ -658,8 +658,13 @@ def hides_more(outputs: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     return not {*(news.get("__secrets") or ())} <= {*(before or ())}
 
 
-def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
-    """A resource of the saved state as a holder; None if it holds no accounts."""
+def saved_holder(
+    urn: str, outputs: Mapping[str, Any], component: Mapping[str, Any] | None = None
+) -> SavedHolder | None:
+    """A resource of the saved state as a holder; None if it holds no accounts.
+
+    `component`: the outputs of a fleet's component.
+    """
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = StoredAccount.load(outputs)
@@ -675,5 +680,7 @@ def saved_holder(urn: str, outputs: Mapping[str, Any]) -> SavedHolder | None:
             for key, one in held.items()
             if REPLACED in key
         }
-        return SavedHolder(urn, found, replaced)
+        came_in = "" if outputs.get("failed") else str((component or {}).get(DONE_IN) or "")
+        worked_in = str(plain(outputs.get("__worked_in")) or "")
+        return SavedHolder(urn, found, replaced, worked_in, came_in)
     return None
