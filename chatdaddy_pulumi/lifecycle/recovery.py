@@ -10,6 +10,7 @@ order even if the entry is changed or removed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,6 +32,11 @@ LONGEST_RUN_S = 30 * 60.0
 RUNS_KEPT = 20
 
 
+def team_digest(team_id: str) -> str:
+    """By which a note tells teams apart: the configuration may have their IDs as secrets."""
+    return hashlib.sha256(team_id.encode()).hexdigest()[:12]
+
+
 class Note(NamedTuple):
     """An entry that is about to be bought, and the accounts that had its nickname before."""
 
@@ -45,6 +51,8 @@ class Note(NamedTuple):
     by: str = ""
     #: The arguments that the program gave as secrets, by their names as the caller has them.
     secrets: tuple[str, ...] = ()
+    #: The team in which the run bought, as `team_digest` has it; "" if that is not known.
+    team: str = ""
 
     def with_secrets(self, more: Iterable[str]) -> Note:
         """The note with more arguments that are secrets."""

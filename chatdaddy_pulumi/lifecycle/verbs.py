@@ -44,7 +44,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of
-from chatdaddy_pulumi.lifecycle.recovery import Note
+from chatdaddy_pulumi.lifecycle.recovery import Note, team_digest
 from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     note = Note(
         *(spec.identity, tier, began_at, tuple(sorted(before)), after, facts.user_id or ""),
         secrets=facts.run.secrets_of(ref),
+        team=team_digest(facts.team_id),
     )
 
     def unknown(why: object, wait_s: float) -> OutcomeUnknown:

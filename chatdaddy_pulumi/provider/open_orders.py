@@ -23,6 +23,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     Sent,
     Unnoted,
     last_made,
+    team_digest,
 )
 from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.host import Host
@@ -369,12 +370,14 @@ class OpenOrders:
 
     def _intent_of(self, ref: Ref, note: Note) -> _SavedIntent:
         """The intent in whose run a purchase was sent that a resource has saved as unanswered."""
-        noted = (one for one in self._intents if (ref, note.at) in one.noted)
+        noted = [one for one in self._intents if (ref, note.at) in one.noted]
+        # An order of an older state does not say its team.
+        left = [one for one in self._intents if not one.is_new]
+        of_team = [one for one in left if note.team in ("", team_digest(one.team))]
         here = ref._replace(holder=self._context.urn_today(ref.holder))
         refs = {here, here._replace(key="")}
-        unnoted = (one for one in self._intents if not refs.isdisjoint(one.unnoted))
-        older = (one for one in self._intents if not one.is_new)
-        return next((one for found in (noted, unnoted, older) for one in found), self._own)
+        unnoted = [one for one in of_team if not refs.isdisjoint(one.unnoted)]
+        return [*noted, *unnoted, *of_team, *left, self._own][0]
 
     def late_order(self, ref: Ref, spec: AccountSpec) -> Order | None:
         """The order that an earlier run may have sent for an entry that it could not note."""
@@ -460,7 +463,8 @@ def refuse_other_team(team_id: str, configured: str, orders: Iterable[OrderId]) 
         raise WrongTeam(
             f"an interrupted run may have bought {listed(names)} in the team {team_id!r}, but "
             f"{configured!r} is configured. Nothing was done. Set chatdaddy:teamId, or the team_id "
-            "of the Provider, to the stack's own team until `pulumi up` succeeds"
+            "of the Provider, to the stack's own team until `pulumi up` succeeds. If no run was "
+            "interrupted, wait for a minute, and run this again"
         )
 
 

@@ -395,8 +395,8 @@ class RunContext:
 
     def unanswered(self, ref: Ref, error: OutcomeUnknown) -> Order:
         """The order for a purchase of this run that had no answer."""
-        note = self.notes.get(ref) or error.sent
-        assert note is not None
+        assert error.sent is not None
+        note = (self.notes.get(ref) or error.sent)._replace(team=error.sent.team)
         return Order(note.with_secrets(self.secrets_of(ref)), error.began_at, error.until)
 
     def await_order(self, ref: Ref, order: Order) -> None:

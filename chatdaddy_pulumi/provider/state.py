@@ -278,7 +278,7 @@ def _write_order(order: Order) -> dict[str, Any]:
         **({} if order.sure else {"sure": False}),
     }
     more = {"after": note.after, "by": note.by, "again": order.again, "idle": order.idle}
-    more |= {"bought": order.bought, "missing": order.missing_since}
+    more |= {"team": note.team, "bought": order.bought, "missing": order.missing_since}
     more |= {"unawaited": order.unawaited}
     return said | {name: value for name, value in more.items() if value}
 
@@ -291,6 +291,7 @@ def _read_order(said: Mapping[str, Any], secrets: Iterable[str] | None = None) -
         after=said.get("after", 0.0),
         by=said.get("by", ""),
         secrets=tuple(said.get("secrets", secrets or ())),
+        team=said.get("team", ""),
     )
     return Order(
         *(note, said["since"], said["until"], tuple(said.get("again", ()))),
