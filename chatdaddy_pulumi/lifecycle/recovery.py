@@ -267,9 +267,10 @@ class PastRuns:
         ended = [self._until(number) for number, run in self._runs.items() if run.settles]
         self._settled: set[str] = set().union(*ended)
 
-    def began_at(self, times: Collection[float]) -> list[str]:
-        """The numbers of the runs that began at one of these times."""
-        return [number for number, run in self._runs.items() if run.at in times]
+    def began_since(self, times: Collection[float]) -> list[str]:
+        """The numbers of the runs that began at one of these times, and of those after them."""
+        first = {number for number, run in self._runs.items() if run.at in times}
+        return [number for number in self._runs if not first.isdisjoint(self._until(number))]
 
     def sent_since(self, at: float) -> list[Mapping[Ref, Sent]] | None:
         """What the run that began then and those after it sent, in order, and is not settled; None

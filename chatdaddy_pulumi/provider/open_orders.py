@@ -130,7 +130,9 @@ def refuse_removal_meanwhile(host: Host, urn: str, state: StoredIntent) -> None:
         NotDone: such a run lives on this machine.
     """
     noted = {state.unnoted.at, *(note.at for note in state.notes.values())}
-    numbers = [one for one in host.begun_for(urn).began_at(noted) if one != host.context.run.number]
+    numbers = [
+        one for one in host.begun_for(urn).began_since(noted) if one != host.context.run.number
+    ]
     _refuse_living(host, numbers, "nothing is forgotten")
 
 
