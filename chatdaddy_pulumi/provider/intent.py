@@ -377,8 +377,13 @@ class _Found:
         for urn in self._saved:
             here = self._context.declared(urn)
             known = None if here is None else here.entries
-            is_late = any(entry.identity is None for entry in (known or {}).values())
-            for key, held in self._context.held_in(urn).items():
+            own_accounts = self._context.held_in(urn)
+            # An entry whose nickname comes late, and that has no account, may take one over.
+            is_late = any(
+                entry.identity is None and key not in own_accounts
+                for key, entry in (known or {}).items()
+            )
+            for key, held in own_accounts.items():
                 stays = here is not None and (known is None or key in known)
                 own = Ref(self._context.urn_today(urn), key)
                 ref = own if stays else ownership.moved.get(held.account_id)
