@@ -479,6 +479,7 @@ class _Found:
             context.await_order(ref, orders.pop(order_id))
         for order_id, order in orders.items():
             waits = self._may_wait(order_id) or self._is_anothers(order_id)
+            order = context.besides_own(order_id.ref, order) if waits else order
             unawaited = order.unawaited or not waits
             context.suspected[order_id] = order._replace(idle=True, unawaited=unawaited)
         recovered = recovered_now(facts)
@@ -506,7 +507,11 @@ class _Found:
 
         If another account may be its result, too, it stays, so that one is still named.
         """
-        adopted = {one.adopt for own in self._mine() for one in (own.entries or {}).values()}
+        adopted = set[str]()
+        for own in self._mine():
+            for key, one in (own.entries or {}).items():
+                held = facts.ownership.held(Ref(own.urn, key)) if one.adopts_late else None
+                adopted |= {id_ for id_ in (one.adopt, held and held.account_id) if id_}
         for account_id in sorted(one for one in adopted if one in facts.ownership.held_ids):
             account = facts.view.get(account_id)
             if account is None:
