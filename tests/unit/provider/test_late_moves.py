@@ -613,3 +613,15 @@ def test_an_entry_of_a_fleet_whose_check_fails_is_not_removed_elsewhere(
     with pytest.raises((Failed, Refused), match="'k' is the one of 'k' already"):
         stack.up({"a": fleet({"stays": {}}), "b": fleet(late)})
     assert set(team.live()) == before
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_an_entry_is_dropped_since_its_account_was_deleted_by_hand(
+    team: Team, stack: Stack, is_late: bool
+) -> None:
+    name = Late("L") if is_late else "L"
+    stack.up({"a": fleet({"k": {"nickname": "N"}, "l": {"nickname": name}})})
+    (n,) = team.named("N")
+    del team.all[n]
+    stack.up({"a": fleet({"l": {"nickname": name}})})
+    assert set(stack.ids("a")) == {"l"}

@@ -499,3 +499,45 @@ def test_a_shifted_list_is_named_in_the_preview(team: Team, stack: Stack) -> Non
     stack.preview(listed("a", "c", "x", "d"))
     assert not any("get the nicknames" in line for line in stack.lines.kept)
     assert team.purchases == 4
+
+
+#: The program before, and after. In it, one entry takes the account M over.
+MOVES: dict[str, tuple[dict[str, Declaration], dict[str, Declaration]]] = {
+    "alias": (
+        {"a": fleet({"k": {"nickname": "M"}})},
+        {"a": fleet({"l": {"nickname": "M", "aliases": ["k"]}})},
+    ),
+    "adopt": ({"x": account(nickname="M")}, {"a": account(nickname="M", adopt="accteam0000")}),
+}
+
+
+@pytest.mark.parametrize("how", MOVES)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_account_that_moves_in_another_provider_is_not_bought_again(
+    team: Team, stack: Stack, how: str, is_first: bool
+) -> None:
+    before, after = MOVES[how]
+    stack.up(before)
+    new = replace(account(nickname="M"), provider="us")
+    program: Program = {**after, "b": new} if is_first else {"b": new, **after}
+    for _ in range(2):
+        with suppress(Failed, Refused):
+            stack.up(program)
+    assert team.purchases == 1
+    assert len(team.named("M")) == 1
+
+
+def test_a_retyped_entry_asks_for_what_a_renamed_resource_of_another_provider_keeps(
+    team: Team, stack: Stack
+) -> None:
+    """Without the rename, it is refused, as it should be."""
+    mine = replace(fleet({"k": {"nickname": "N", "type": "mock"}}), provider="us")
+    stack.up({"a": fleet({"k": {"nickname": "N"}, "y": {}}), "b": mine})
+    live = team.live()
+    retyped = fleet({"k": {"nickname": "N", "type": "mock"}, "y": {}})
+    with suppress(Failed, Refused):
+        stack.up({"a": retyped, "b": mine})
+    assert (team.live(), team.purchases) == (live, 3)
+    with suppress(Failed, Refused):
+        stack.up({"a": retyped, "c": mine})
+    assert (team.live(), team.purchases) == (live, 3)

@@ -437,6 +437,49 @@ def test_an_entry_gets_a_provider_of_another_team_while_its_purchase_is_open(
     assert stack.all_ids() == team.live()
 
 
+@pytest.mark.parametrize("kind", ["account", "fleet", "secret fleet"])
+def test_an_entry_that_another_team_had_before_gets_its_provider_while_a_purchase_is_open(
+    team: Team, stack: Stack, kind: str
+) -> None:
+    """As test_an_entry_gets_a_provider_of_another_team_while_its_purchase_is_open, but the entry
+    was of that team before, bought and removed there, all in runs that succeeded."""
+    # Another team with its own accounts.
+    others = Team(team_id="others")
+    stack.connect = lambda credentials, _options: (
+        others if credentials.team_id == "others" else team
+    )
+    stack.teams["others"] = "others"
+    one = account(nickname=Late("n"))
+    if kind != "account":
+        one = fleet({"k": {"nickname": Late("n")}})
+        one = replace(one, secrets=("accounts",) if kind == "secret fleet" else ())
+    theirs = replace(one, provider="others")
+    rest: Program = {"a": account(), "z": replace(account(), provider="others")}
+    for program in ({**rest, "b": theirs}, rest):
+        stack.up(program)
+        team.clock += 60 * MINUTE
+        others.clock += 60 * MINUTE
+
+    def lose(is_done: bool) -> None:
+        if is_done and team.named("n"):
+            raise Unknown("no answer", call="POST /im/accounts")
+
+    team.on_purchase = lose
+    with suppress(Failed):
+        stack.up({**rest, "b": one})
+    team.on_purchase = lambda _done: None
+    (paid,) = team.named("n")
+    assert others.named("n") == set()
+    team.clock += 60 * MINUTE
+    others.clock += 60 * MINUTE
+    for _ in range(2):
+        with pytest.raises(Refused, match="in the team 'team', but 'others' is configured"):
+            stack.up({**rest, "b": theirs})
+    assert others.named("n") == set()
+    stack.up({**rest, "b": one})
+    assert stack.of("b").id == paid if kind == "account" else stack.ids("b") == {"k": paid}
+
+
 def test_a_stack_that_has_bought_nothing_may_change_its_team(team: Team, stack: Stack) -> None:
     with pytest.raises(Killed):
         stack.up(ALICE, killed_after="chatdaddy-intent")
@@ -615,3 +658,65 @@ def test_a_run_that_began_with_an_older_state_takes_over_what_another_has_bought
     stack.up(program)
     assert team.purchases == 1
     assert stack.all_ids() == team.live()
+
+
+# --- orders whose entry gets another account
+
+
+def buy_and_lose(team: Team, stack: Stack, program: Program, trouble: str) -> str:
+    """Return the account that was bought, and that no state has."""
+    if trouble == "killed":
+        with killed(team), pytest.raises(Killed):
+            stack.up(program)
+    else:
+
+        def lose(is_done: bool) -> None:
+            if is_done:
+                raise Unknown("no answer", call="POST /im/accounts")
+
+        team.on_purchase = lose
+        with suppress(Failed):
+            stack.up(program)
+        team.on_purchase = lambda _done: None
+    (paid,) = team.named("N")
+    team.clock += 3600
+    return paid
+
+
+def told_in_two_runs(stack: Stack, program: Program) -> str:
+    told = []
+    for _ in range(2):
+        stack.up(program)
+        told += [one for one in stack.lines.kept if "take it over in this run" not in one]
+    return "\n".join(told)
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("trouble", ["lost", "killed"])
+@pytest.mark.parametrize("is_late", [True, False])
+def test_what_was_bought_is_named_if_its_entry_adopts_another(
+    team: Team, stack: Stack, kind: str, trouble: str, is_late: bool
+) -> None:
+    other = team.buy("other").account_id
+
+    def asking(**given: Any) -> Program:
+        one = {"nickname": "N", **given}
+        return {"b": fleet({"k": one}) if kind == "fleet" else account(**one)}
+
+    paid = buy_and_lose(team, stack, asking(), trouble)
+    told = told_in_two_runs(stack, asking(adopt=Late(other) if is_late else other))
+    assert paid in stack.all_ids() or paid in told
+
+
+@pytest.mark.parametrize("trouble", ["lost", "killed"])
+@pytest.mark.parametrize("is_late", [True, False])
+def test_what_was_bought_is_named_if_its_entry_takes_another_over(
+    team: Team, stack: Stack, trouble: str, is_late: bool
+) -> None:
+    stack.up({"b": fleet({"x": {"nickname": "X"}})})
+    before: Program = {"b": fleet({"x": {"nickname": "X"}, "k": {"nickname": "N"}})}
+    paid = buy_and_lose(team, stack, before, trouble)
+    nickname = Late("N") if is_late else "N"
+    after: Program = {"b": fleet({"k": {"nickname": nickname, "aliases": ["x"]}})}
+    told = told_in_two_runs(stack, after)
+    assert paid in stack.all_ids() or paid in told

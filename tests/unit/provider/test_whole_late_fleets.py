@@ -1,0 +1,103 @@
+"""Fleets whose entries are an output as a whole."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from tests.support.provider import (
+    Failed,
+    Killed,
+    Program,
+    Refused,
+    Stack,
+    account,
+    fleet,
+    killed,
+    late_fleet,
+)
+from tests.support.team import Team
+
+
+@pytest.mark.parametrize("other", ["", "us"])
+def test_a_nickname_that_a_late_fleet_keeps_is_not_bought_again(
+    team: Team, stack: Stack, other: str
+) -> None:
+    """`existing` is "fail". The fleet comes first, is unchanged, and is known by then."""
+    a = late_fleet({"k": {"nickname": "O"}})
+    stack.up({"a": a})
+    program: Program = {"a": a, "b": replace(account(nickname="O"), provider=other)}
+    with suppress(Failed, Refused):
+        stack.up(program)
+    assert team.purchases == 1
+    assert len(team.named("O")) == 1
+
+
+@pytest.mark.parametrize("trouble", ["killed", "target", "failed"])
+@pytest.mark.parametrize("way", ["delete", "archive"])
+def test_an_account_waits_for_a_fleet_whose_entries_come_late_until_it_has_come(
+    team: Team, stack: Stack, trouble: str, way: str
+) -> None:
+    stack.up({"a": fleet({"k": {"nickname": "N"}, "y": {}}, on_delete=way)})
+    (own,) = team.named("N")
+    rest = fleet({"y": {}}, on_delete=way)
+    program: Program = {"a": rest, "b": late_fleet({"k2": {"nickname": "N"}})}
+    if trouble == "killed":
+        with pytest.raises(Killed):
+            stack.up(program, killed_after="a")
+    elif trouble == "target":
+        stack.up(program, only="a")
+    else:  # a neighbour fails first, so `b` does not come
+        with pytest.raises(Failed):
+            stack.up({"a": rest, "bad": account(adopt="accteam9999"), "b": program["b"]})
+    assert own in team.live()  # left, as it should be
+    for _ in range(2):
+        with suppress(Failed, Refused):
+            stack.up(program)
+    removed = [call for call in team.calls if call[0] in ("DELETE", "ARCHIVE")]
+    assert removed == []
+    assert own in team.live()
+    assert team.purchases == 2
+
+
+def test_an_account_that_no_fleet_takes_over_is_removed_after_all_have_come(
+    team: Team, stack: Stack
+) -> None:
+    stack.up({"a": fleet({"k": {"nickname": "N"}, "y": {}}), "b": late_fleet({"z": {}})})
+    (own,) = team.named("N")
+    program: Program = {"a": fleet({"y": {}}), "b": late_fleet({"z": {}})}
+    stack.up(program, only="a")
+    stack.up(program)
+    assert own in team.live()
+    stack.up(program)
+    assert own not in team.live()
+    assert team.purchases == 3
+
+
+@pytest.mark.parametrize("provider", ["", "us"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_account_that_leaves_for_an_entry_of_another_type_is_not_removed(
+    team: Team, stack: Stack, provider: str, is_first: bool
+) -> None:
+    other = replace(late_fleet({"z": {"nickname": "N", "type": "mock"}}), provider=provider)
+    stack.up({"a": fleet({"x": {"nickname": "N"}, "y": {}}), "b": other})
+    live = team.live()
+    asks = replace(late_fleet({"z": {"nickname": "N"}}), provider=provider)
+    parts = [("a", fleet({"y": {}})), ("b", asks)]
+    program: Program = dict(parts if is_first else parts[::-1])
+    for _ in range(3):
+        with suppress(Failed, Refused):
+            stack.up(program)
+        assert (team.live(), team.purchases) == (live, 3)
+
+
+def test_a_destroy_is_refused_while_a_later_run_lives(team: Team, stack: Stack) -> None:
+    stack.up({"b": late_fleet({"k": {}})})
+    team.clock += 3600
+    with killed(team, done=False), pytest.raises(Killed):
+        stack.up({"b": late_fleet({"k": {}, "n": {}})})
+    stack.live_runs = {"run-2"}  # as after `pulumi cancel`
+    with pytest.raises(Failed, match="still runs on this machine"):
+        stack.destroy()
