@@ -329,7 +329,12 @@ class _Execution:
         if isinstance(decision, TakeOver):
             account = await verbs.take_over(self._facts, ref, spec, decision)
             done = Done(key, account.account_id, decision.reason, decision.back, decision.source)
-            held = HeldAccount.taken(account, spec.nickname, _unopened(spec))
+            carried = self._facts.ownership.carried_to(ref)
+            if carried is not None and carried.account_id == account.account_id:
+                # The answer may lack facts that the state knows.
+                held = carried.account.seen_again(account)
+            else:
+                held = HeldAccount.taken(account, spec.nickname, _unopened(spec))
         else:
             account = await self._buy(ref, spec)
             self.outcome.tally.bought += 1
