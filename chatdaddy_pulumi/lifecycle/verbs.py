@@ -43,7 +43,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of
+from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of, is_leftover
 from chatdaddy_pulumi.lifecycle.recovery import Note, team_digest
 from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss
 
@@ -392,12 +392,14 @@ def _has_now(facts: Facts, ref: Ref, account_id: str) -> Ref | None:
 
 def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     """Whether the engine deletes the entry's resource first, and then creates it anew with the
-    same account."""
+    same account; also if it is not known yet what its fleet asks for."""
     if ref in facts.run.replaced or facts.claims.acquired(ref) is not None:
         return False
     held, entry = facts.ownership.held(ref), facts.ownership.entry(ref)
-    if held is None or entry is None or held.account_id != account_id:
+    if held is None or held.account_id != account_id:
         return False
+    if entry is None:
+        return facts.ownership.is_unknown(ref.holder) and not is_leftover(ref.key)
     return entry.type in (None, held.arguments.type.value)
 
 
