@@ -28,6 +28,7 @@ from chatdaddy_pulumi.provider.run_context import Declared, Run, may_buy
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
+    DONE_IN,
     FLEET_TYPE,
     INTENT_TYPE,
     MARK_TYPE,
@@ -510,6 +511,9 @@ class _ProgramSide:
         registration.set_result(answer)
         if block.kind == "account":
             self._answers[block.name].set_result(answer)
+        elif self._program.source_of_all(block) and not (answer.failed or answer.skipped):
+            done = UNKNOWN if self._monitor.dry_run else self._run.number
+            await self._monitor.register_outputs(goal.parent, {DONE_IN: done})
         if answer.failed and self._file is not None:
             self._file.run.claims.fail()
         failed = answer.outputs.get("failed") or answer.outputs.get("__failed")
@@ -590,9 +594,10 @@ def _given(block: Block, unknown: Collection[str] = ()) -> Props:
         }
         return usual | _entry(block, "", unknown)
     entries = {key: _entry(block, key, unknown) for key in block.entries}
-    has_outputs = any(entry.made_from for entry in block.entries.values())
+    has_outputs = block.made_from or any(entry.made_from for entry in block.entries.values())
+    accounts: Any = entries if has_outputs else json.dumps(entries, ensure_ascii=False)
     return {
-        "accounts": entries if has_outputs else json.dumps(entries, ensure_ascii=False),
+        "accounts": UNKNOWN if block.made_from and block.made_from in unknown else accounts,
         "on_delete": block.on_delete or "delete",
         "existing": block.existing or "fail",
     }
@@ -609,10 +614,13 @@ def _entry(block: Block, key: str, unknown: Collection[str]) -> Props:
 
 def _put_off(
     block: Block, unknown: Collection[str], program: Program
-) -> tuple[str, list[str] | None]:
-    """A fleet's entries as text, and the nicknames that are made from other resources."""
+) -> tuple[str, list[Any] | None]:
+    """A fleet's entries as text, and what of them is made from other resources."""
     entries: Props = {}
-    late: list[str] = []
+    late: list[Any] = []
+    if program.source_of_all(block) is not None:
+        entries = {key: _entry(block, key, ()) for key in block.entries}
+        return json.dumps({"__late": 0}), [UNKNOWN if block.made_from in unknown else entries]
     for key, entry in block.entries.items():
         entries[key] = _entry(block, key, unknown)
         if program.source(entry) is not None:

@@ -30,6 +30,9 @@ HOST_THREADS = 4
 
 # --- the interfaces between the engine, the program and the hosts
 
+#: The steps after which the outputs of a component may come.
+_WITH_OUTPUTS = ("create", "create-replacement", "update", "same", "skip")
+
 
 class ProviderError(Exception):
     """The error that a host returns instead of a result."""
@@ -861,7 +864,7 @@ class Deployment:
             StepShown(step.op, step.resource.urn, step.old, step.new, problem is None)
         )
         if problem is None:
-            if step.new is not None and step.op in ("create", "update", "same", "skip"):
+            if step.new is not None and step.op in _WITH_OUTPUTS:
                 self._pending_news[step.new.urn] = step
             step.done(skipped=step.op == "skip")
         return problem

@@ -1208,4 +1208,14 @@ FOUND: dict[str, History] = {
         WaitStep(4000.0),
         _run(skip_preview=False),
     ),
+    "a fleet whose entries come late has a new name, and its old one is the target": _history(
+        _edit(
+            _account("gate", _entry(1000)),
+            _fleet("fleet1", k0=_entry(1), options={"made_from": "gate"}),
+        ),
+        _up(),
+        _renamed("fleet1", "fleet34", says_so=True),
+        _run(targets=("gate", "fleet1")),
+        _up(),
+    ),
 }

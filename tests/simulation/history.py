@@ -232,6 +232,9 @@ def _with_components(history: History, random: Random) -> History:
 #: The part of the histories in which some nicknames are made from an `Account`.
 _LATE = 0.15
 
+#: The part of these in which all entries of fleets are.
+_WHOLE = 0.4
+
 
 def _with_late_names(history: History, random: Random) -> History:
     """Make some nicknames from an `Account`, and kill more runs while they buy."""
@@ -248,9 +251,14 @@ def _with_late_names(history: History, random: Random) -> History:
         if one.what == "declare":
             (block,) = one.args
             entries = {key: late(entry) for key, entry in block.entries.items()}
-            return replace(one, args=(replace(block, entries=entries),))
+            is_whole = whole is not None and block.kind == "fleet" and whole.random() < 0.6
+            made_from = "gate" if is_whole else ""
+            return replace(one, args=(replace(block, entries=entries, made_from=made_from),))
         return one
 
+    # In some of them, all entries of some fleets are.
+    chosen = Random(f"whole {history.seed}")
+    whole = chosen if chosen.random() < _WHOLE else None
     gate = Change("declare", (Block("account", "gate", {"": Entry(_GATE)}),))
     steps: list[Step] = []
     begun: set[str] = set()

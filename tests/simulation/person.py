@@ -856,7 +856,7 @@ class Person:
         late = {
             (wish.block.place, wish.key)
             for wish in ran.program.wishes()
-            if ran.program.source(wish.entry) is not None
+            if ran.program.is_late(wish)
         }
         for slot in ran.after:
             said = "may have been bought by an interrupted run, and no entry has it"
@@ -982,7 +982,7 @@ class Person:
     def _is_late(self, ran: Ran, account: Account) -> bool:
         """Whether the preview may not know the nickname of an entry that means the account."""
         assert ran.program is not None
-        return any(ran.program.source(wish.entry) for wish in self._wishes_for(ran, account))
+        return any(ran.program.is_late(wish) for wish in self._wishes_for(ran, account))
 
     def _wishes_for(self, ran: Ran, account: Account) -> list[Wish]:
         assert ran.program is not None
@@ -1092,7 +1092,7 @@ class Person:
         ):
             yield "an alias names an entry that gets another type"
         if "the fleet is protected" in ran.text and any(
-            ran.meant.get(wish.uid) in held for wish in wishes if program.source(wish.entry)
+            ran.meant.get(wish.uid) in held for wish in wishes if program.is_late(wish)
         ):
             yield "an account of a protected fleet moves to an entry whose nickname comes late"
         if "Move it with type=" in ran.text and any(
@@ -1228,7 +1228,7 @@ class Person:
             if len(leave) + len(replaced) > most:
                 yield f"{name} loses too many"
             if "whose nickname is not known yet, allow it" in ran.text:
-                late = {ran.meant.get(w.uid) for w in wishes if program.source(w.entry)}
+                late = {ran.meant.get(w.uid) for w in wishes if program.is_late(w)}
                 late |= {s.account_id for s in slots if s.left}
                 moves = [s for s in slots if s.account_id in late and s not in leave]
                 if len(leave) + len(replaced) + len(moves) > most:

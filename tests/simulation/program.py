@@ -69,6 +69,8 @@ class Block:
     delete_before_replace: bool = False
     #: The component that it belongs to, of a type of its own; "" for none.
     parent: str = ""
+    #: The `Account` from whose ID the program computes all entries of a fleet.
+    made_from: str = ""
     #: Former places, for Pulumi's own `aliases`.
     old_places: tuple[str, ...] = ()
 
@@ -144,15 +146,28 @@ class Program:
 
     def source(self, entry: Entry) -> Block | None:
         """The `Account` that an entry's nickname is computed from; None if it is known at once."""
-        block = self.block(entry.made_from)
+        return self._source(entry.made_from)
+
+    def source_of_all(self, block: Block) -> Block | None:
+        """The `Account` that all entries of a fleet are computed from; None if there is none."""
+        return self._source(block.made_from)
+
+    def _source(self, name: str) -> Block | None:
+        block = self.block(name)
         if block is None or block.kind != "account" or block.entries[""].made_from:
             return None
         return block
 
     def sources(self, block: Block) -> dict[str, Block]:
-        """The sources of a block's entries, by name."""
-        found = map(self.source, block.entries.values())
+        """The sources of a block, or of its entries, by name."""
+        whole = self.source_of_all(block)
+        found = [whole] if whole is not None else map(self.source, block.entries.values())
         return {one.name: one for one in found if one is not None}
+
+    def is_late(self, wish: Wish) -> bool:
+        """Whether the program does not know at once what an entry asks for."""
+        whole = self.source_of_all(wish.block)
+        return whole is not None or self.source(wish.entry) is not None
 
     def by_uid(self) -> dict[int, Wish]:
         return {wish.uid: wish for wish in self.wishes()}

@@ -82,7 +82,14 @@ def _block(block: Block, program: Program) -> str:
     options = _options(block)
     if block.kind == "account":
         return _call("Account", block.name, _entry(program, block, ""), options)
-    entries = {key: _entry(program, block, key) for key in block.entries}
+    entries: Any = {key: _entry(program, block, key) for key in block.entries}
+    whole = program.source_of_all(block)
+    if whole is not None:
+        known = {
+            key: entry.given() | {"nickname": Wish(block, key, entry).nickname}
+            for key, entry in block.entries.items()
+        }
+        entries = _Code(f"{_source(whole.name)}.account_id.apply(lambda _: {known!r})")
     said = {"accounts": entries, "on_delete": block.on_delete, "existing": block.existing}
     limits = block.limits or None
     return _call("AccountFleet", block.name, {**said, "limits": limits}, options)
