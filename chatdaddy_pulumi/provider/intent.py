@@ -503,15 +503,12 @@ class _Found:
         ]
 
     def _settle_adopted(self, orders: dict[OrderId, Order], facts: Facts) -> None:
-        """Settle an order whose account a person has taken over with `adopt`.
+        """Settle an order whose account a person has taken over with `adopt`, or whose entry may
+        have got it so.
 
         If another account may be its result, too, it stays, so that one is still named.
         """
-        adopted = set[str]()
-        for own in self._mine():
-            for key, one in (own.entries or {}).items():
-                held = facts.ownership.held(Ref(own.urn, key)) if one.adopts_late else None
-                adopted |= {id_ for id_ in (one.adopt, held and held.account_id) if id_}
+        adopted = {one.adopt for own in self._mine() for one in (own.entries or {}).values()}
         for account_id in sorted(one for one in adopted if one in facts.ownership.held_ids):
             account = facts.view.get(account_id)
             if account is None:
@@ -519,11 +516,22 @@ class _Found:
             ids = sorted(orders)
             fitting = (one for one in ids if self._is_adopted(one, orders[one], account, facts))
             order_id = next(fitting, None)
-            if order_id is None:
+            if order_id is not None:
+                self._settle(order_id, orders, facts)
+        for order_id, order in list(orders.items()):
+            said, own = facts.ownership.entry(order_id.ref), facts.ownership.held(order_id.ref)
+            if own is None or said is None or not said.adopts_late:
                 continue
-            free = self._free_accounts(order_id, orders[order_id], facts)
-            if not suspects([orders[order_id]], free, facts.user_id):
-                del orders[order_id]
+            # It may have adopted another account, so only one that fits in all is the result.
+            account = facts.view.get(own.account_id)
+            if account is not None and order.may_be(account, facts.user_id):
+                self._settle(order_id, orders, facts)
+
+    def _settle(self, order_id: OrderId, orders: dict[OrderId, Order], facts: Facts) -> None:
+        """Drop an order, if no free account may be its result, too."""
+        free = self._free_accounts(order_id, orders[order_id], facts)
+        if not suspects([orders[order_id]], free, facts.user_id):
+            del orders[order_id]
 
     @staticmethod
     def _is_adopted(
@@ -535,6 +543,8 @@ class _Found:
         is_own = own is not None and own.account_id == account.account_id
         if is_own and order.unawaited:
             # It got it for another nickname, or else it is the entry that adopts it.
+            if fits is False and not order.may_be_renamed(account, facts.user_id):
+                return False
             return not facts.ownership.also_adopted_by(account.account_id, order_id.ref)
         return is_own if fits is None else fits
 
