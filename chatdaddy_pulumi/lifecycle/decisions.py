@@ -577,9 +577,8 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     refuse_leaving(facts.ownership, ref, named, spec.identity, spec.existing.value)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = _strangers(facts, ref, spec)
-    elsewhere = _had_elsewhere(facts, ref, spec)
-    if elsewhere and spec.existing is not Existing.ALLOW:
-        raise AlreadyThere(_doubled(spec, elsewhere))
+    if spec.existing is not Existing.ALLOW:
+        _refuse_had_elsewhere(facts, ref, spec)
     if not strangers or spec.existing is Existing.ALLOW:
         deleted = [
             one.account_id
@@ -631,29 +630,47 @@ def _is_being_bought(facts: Facts, ref: Ref, account: ObservedAccount) -> bool:
     return buyer not in (None, ref) and (noted is None or account.account_id not in noted.before)
 
 
-def _had_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> list[Ref]:
-    """The other entries that have a live account of the nickname and type, or get it in this run:
-    they keep it, it is carried over to them or may be, they adopt it, or an interrupted run bought
-    it for them. They may be of other providers, or have nicknames that come late.
+def _refuse_had_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> None:
+    """Refuse to buy, or to take over, beside another entry that has a live account of the nickname
+    and type, or gets it in this run: it keeps it, it is carried over to it or may be, it adopts it,
+    or an interrupted run bought it for it. It may be of another provider.
 
-    A preview leaves out those that it does not know yet.
+    A preview leaves out those whose nicknames it does not know yet.
+
+    Raises:
+        AlreadyThere: with the other entries.
     """
     ownership, run = facts.ownership, facts.run
-    asked = (spec.identity,) if run.preview else (None, spec.identity)
-    found: list[Ref] = []
+    known: list[Ref] = []
+    unknown: list[Ref] = []
     for account in _live_alike(facts, spec):
         account_id = account.account_id
-        found += [
-            other
-            for other in ownership.takers_of(account_id)
+        if account_id not in ownership.held_ids:
+            claim = facts.claims.claimed(account_id)
+            known += [*ownership.takers_of(account_id), *([] if claim is None else [claim.ref])]
+            continue
+        for other in ownership.takers_of(account_id):
             # `Facts.is_held_elsewhere` finds what a fleet has that is not known yet.
-            if not ownership.is_unknown(other.holder) or not run.is_coming(other.holder)
-            if run.asks_for(other) in asked
-        ]
-        claim = facts.claims.claimed(account_id)
-        if claim is not None and account_id not in ownership.held_ids:
-            found.append(claim.ref)
-    return [other for other in dict.fromkeys(found) if other != ref]
+            if ownership.is_unknown(other.holder) and run.is_coming(other.holder):
+                continue
+            # The saved state may have it under an older URN.
+            now, asked = other._replace(holder=run.urn_today(other.holder)), run.asks_for(other)
+            if asked == spec.identity:
+                known.append(now)
+            elif asked is None and not run.preview:
+                unknown.append(now)
+    known, unknown = (
+        [one for one in dict.fromkeys(found) if one != ref] for found in (known, unknown)
+    )
+    if known:
+        raise AlreadyThere(_doubled(spec, known))
+    if unknown:
+        raise AlreadyThere(
+            f"nothing was bought: {_listed(unknown)} has an account named {spec.nickname!r}, or "
+            "takes it over, and the nickname that it asks for is not known yet. If it gives this "
+            "one up, let this resource come later, with depends_on=[that resource], or add it in "
+            "the next run. If not, choose another nickname"
+        )
 
 
 def _retyped(spec: AccountSpec, left: Holding) -> str:
