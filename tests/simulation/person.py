@@ -1091,6 +1091,12 @@ class Person:
             not retyped.isdisjoint(wish.entry.aliases) for wish in wishes
         ):
             yield "an alias names an entry that gets another type"
+        if "the entries of its fleet are not known yet" in ran.text and any(
+            slot.block in block.places and program.source_of_all(block) is not None
+            for block in program.blocks
+            for slot in ran.before
+        ):
+            yield "an entry asks for what a fleet may keep whose entries come late as a whole"
         if "the fleet is protected" in ran.text and any(
             ran.meant.get(wish.uid) in held for wish in wishes if program.is_late(wish)
         ):

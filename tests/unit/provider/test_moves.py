@@ -541,3 +541,66 @@ def test_a_retyped_entry_asks_for_what_a_renamed_resource_of_another_provider_ke
     with suppress(Failed, Refused):
         stack.up({"a": retyped, "c": mine})
     assert (team.live(), team.purchases) == (live, 3)
+
+
+@pytest.mark.parametrize("provider", ["", "us"])
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_what_an_entry_adopts_by_id_is_not_taken_by_another(
+    team: Team, stack: Stack, first: str, provider: str
+) -> None:
+    theirs = team.buy("N").account_id
+    parts: Program = {
+        "a": account(nickname="P", adopt=theirs),
+        "b": replace(account(nickname="N", existing="adopt"), provider=provider),
+    }
+    program = {name: parts[name] for name in sorted(parts, reverse=first == "b")}
+    shown = ""
+    with suppress(Refused):
+        stack.preview(program)
+        shown = "\n".join(stack.lines.kept)
+    assert shown.count(theirs) <= 1
+    for _ in range(3):
+        with suppress(Failed, Refused):
+            stack.up(program)
+    if first == "a":
+        assert stack.of("a").id == theirs
+    else:  # it is refused, and the engine ends the run
+        assert (stack.all_ids(), team.purchases) == (set(), 0)
+
+
+@pytest.mark.parametrize("provider", ["", "us"])
+@pytest.mark.parametrize("par", [False, True])
+def test_what_a_fleet_adopts_by_id_is_not_taken_by_another(
+    team: Team, stack: Stack, provider: str, par: bool
+) -> None:
+    stack.delays = {} if par else None
+    theirs = team.buy("N").account_id
+    program: Program = {
+        "b": replace(fleet({"n": {"nickname": "N", "existing": "adopt"}}), provider=provider),
+        "a": fleet({"p": {"nickname": "P", "adopt": theirs}}),
+    }
+    for _ in range(3):
+        stack.up(program)
+    assert stack.ids("a") == {"p": theirs}
+
+
+@pytest.mark.parametrize("provider", ["", "us"])
+@pytest.mark.parametrize("how", ["alias", "adopt", "stays"])
+def test_a_nickname_that_a_late_entry_gives_up_is_free_after_it_has_come(
+    team: Team, stack: Stack, how: str, provider: str
+) -> None:
+    before: Program = {"x": account(nickname="N")}
+    after: Program = {"a": account(nickname=Late("P"), adopt="accteam0000")}
+    if how == "alias":
+        before = {"a": fleet({"k": {"nickname": "N"}})}
+        after = {"a": fleet({"l": {"nickname": Late("P"), "aliases": ["k"]}})}
+    elif how == "stays":
+        before, after = {"a": account(nickname="N")}, {"a": account(nickname=Late("P"))}
+    stack.up(before)
+    new: Program = {"b": replace(account(nickname="N"), provider=provider)}
+    stack.preview({**new, **after})
+    with pytest.raises(Failed, match="gives this one up, let this resource come later"):
+        stack.up({**new, **after})
+    assert team.purchases == 1
+    stack.up({**after, **new})
+    assert (len(team.named("N")), len(team.named("P"))) == (1, 1)

@@ -720,3 +720,98 @@ def test_what_was_bought_is_named_if_its_entry_takes_another_over(
     after: Program = {"b": fleet({"k": {"nickname": nickname, "aliases": ["x"]}})}
     told = told_in_two_runs(stack, after)
     assert paid in stack.all_ids() or paid in told
+
+
+#: Two entries of one nickname. The first may adopt an account, and does not.
+ALLOW = {"nickname": "N", "existing": "allow"}
+TWO: dict[str, Program] = {
+    "accounts": {"k1": account(**ALLOW, adopt=Late(None)), "k2": account(**ALLOW)},
+    "fleets": {"k1": fleet({"x": {**ALLOW, "adopt": Late(None)}}), "k2": fleet({"x": ALLOW})},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "machine"), [("accounts", "same"), ("fleets", "same"), ("fleets", "other")]
+)
+def test_an_order_in_flight_is_not_bought_again(
+    team: Team, stack: Stack, kind: str, machine: str
+) -> None:
+    program = TWO[kind]
+    with killed(team, done=False, after=1), pytest.raises(Killed):
+        stack.up(program)  # k1 is bought and saved; the purchase for k2 is in flight
+    if machine == "other":
+        stack.move_to_another_machine()
+    team.clock += 60
+    with suppress(Failed):
+        stack.up(program)
+    assert team.purchases == 1
+    late = team.buy("N", by="us").account_id
+    with suppress(Failed):
+        stack.up(program)
+    assert late in stack.all_ids() or any(late in line for line in stack.lines.kept)
+
+
+def test_a_purchase_without_an_answer_is_named(team: Team, stack: Stack) -> None:
+    program: Program = {"f": fleet({"k1": {**ALLOW, "adopt": Late(None)}, "k2": ALLOW})}
+
+    def lose(is_done: bool) -> None:
+        if not is_done and team.named("N"):
+            raise Unknown("no answer", call="POST /im/accounts")
+
+    team.on_purchase = lose
+    stack.up(program)
+    team.on_purchase = lambda _done: None
+    team.clock += 60
+    stack.up(program)
+    late = team.buy("N", by="us").account_id
+    stack.up(program)
+    assert any(late in line for line in stack.lines.kept)
+
+
+def test_what_a_killed_run_bought_is_not_bought_again_while_listings_lag(
+    team: Team, stack: Stack
+) -> None:
+    with killed(team, after=1), pytest.raises(Killed):
+        stack.up(TWO["accounts"])
+    paid = max(team.live())
+    team.hidden.add(paid)
+    team.clock += 60
+    with suppress(Failed):
+        stack.up(TWO["accounts"])
+    team.hidden.clear()
+    team.clock += 60
+    stack.up(TWO["accounts"])
+    assert (team.purchases, stack.all_ids()) == (2, team.live())
+
+
+def test_an_order_of_a_dropped_entry_in_flight_is_named(team: Team, stack: Stack) -> None:
+    with killed(team, done=False, after=1), pytest.raises(Killed):
+        stack.up({"k": account(), "m": account(nickname="N")})
+    for _ in range(2):
+        team.clock += 60
+        stack.up({"k": account(nickname="N", adopt=Late(None))})
+    late = team.buy("N", by="us").account_id
+    team.clock += 60
+    stack.up({"k": account(nickname="N", adopt=Late(None))})
+    assert any(late in line for line in stack.lines.kept)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("kind", [account, fleet])
+def test_an_order_in_flight_is_named_after_another_account_is_adopted(
+    team: Team, stack: Stack, kind: Any, late: bool
+) -> None:
+    def program(**given: Any) -> Program:
+        return {"k": account(**given) if kind is account else fleet({"k": given})}
+
+    with killed(team, done=False), pytest.raises(Killed):
+        stack.up(program(adopt=Late(None)) if late else program())
+    other = team.buy("other", by="them").account_id
+    adopts = program(adopt=Late(other) if late else other)
+    for _ in range(2):
+        team.clock += 30
+        stack.up(adopts)
+    paid = team.buy("k", by="us").account_id
+    team.clock += 30
+    stack.up(adopts)
+    assert any(paid in line for line in stack.lines.kept)

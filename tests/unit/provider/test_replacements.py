@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.client import BadRequest, Unknown
-from tests.support.provider import Program, Refused, Stack, fleet
+from tests.support import provider as support
+from tests.support.provider import Program, Refused, Stack, account, fleet
 from tests.support.team import Team
 
 OLD = {"type": "instagram", "login_type": "facebook"}
@@ -102,3 +103,40 @@ def test_a_protected_fleet_keeps_an_old_account(team: Team, stack: Stack) -> Non
     assert stack.ids("a")["old"] == old
     assert team.live() == stack.all_ids()
     assert stack.preview(kept) == set()
+
+
+class _Aliased(dict[str, Any]):
+    """The engine finds a renamed resource by its alias."""
+
+    def __init__(self, saved: dict[str, Any], new: str, old: str) -> None:
+        super().__init__(saved)
+        self.new, self.old = new, old
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return super().get(self.old if key == self.new and key not in self else key, default)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        if key == self.new:
+            self.pop(self.old, None)
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_a_renamed_resource_of_another_login_type_is_replaced(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    def made(login_type: str) -> Any:
+        said = {"nickname": "N", "type": "instagram", "login_type": login_type}
+        return account(**said) if kind == "account" else fleet({"k": said, "o": {}})
+
+    stack.up({"r": made("facebook")})
+    new, real = made("instagram"), support.Declared
+    old_urn, new_urn = new.urn("r"), new.urn("s")
+    monkeypatch.setattr(
+        support,
+        "Declared",
+        lambda **given: real(**given, aliases=(old_urn,) if given["urn"] == new_urn else ()),
+    )
+    stack.saved = _Aliased(stack.saved, new_urn, old_urn)
+    stack.preview({"s": new})
+    stack.up({"s": new})
