@@ -980,9 +980,15 @@ class Person:
         return all(slot.provider not in left or slot.deleting for slot in places)
 
     def _is_late(self, ran: Ran, account: Account) -> bool:
-        """Whether the preview may not know the nickname of an entry that means the account."""
+        """Whether the preview may not know the nickname of an entry that means the account, or
+        whether the account's fleet still has an entry for it."""
         assert ran.program is not None
-        return any(ran.program.is_late(wish) for wish in self._wishes_for(ran, account))
+        program = ran.program
+        if any(program.is_late(wish) for wish in self._wishes_for(ran, account)):
+            return True
+        places = {slot.block for slot in ran.before if slot.account_id == account.id}
+        fleets = (block for block in program.blocks if not places.isdisjoint(block.places))
+        return any(program.source_of_all(block) is not None for block in fleets)
 
     def _wishes_for(self, ran: Ran, account: Account) -> list[Wish]:
         assert ran.program is not None
