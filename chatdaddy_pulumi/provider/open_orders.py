@@ -30,7 +30,6 @@ from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     ALL_SECRET,
-    DONE_IN,
     FLEET_TYPE,
     INTENT,
     INTENT_TYPE,
@@ -39,6 +38,7 @@ from chatdaddy_pulumi.provider.state import (
     StoredIntent,
     by_key,
     by_ref,
+    done_in,
     last_noted,
     read_orders,
 )
@@ -232,8 +232,7 @@ class _SavedIntent:
         saved = self._saved.get(urn)
         if self.last is None or saved is None:
             return False
-        component = self._saved.get(urn.replace(f"${FLEET_TYPE}::", "::")) or {}
-        if component.get(DONE_IN) == self.last.number:
+        if done_in(urn, self._saved) == self.last.number:
             return True
         worked_in = saved.get("__worked_in")
         if not worked_in:  # an older state, without the number of a run

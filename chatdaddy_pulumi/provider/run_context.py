@@ -40,6 +40,7 @@ from chatdaddy_pulumi.provider.state import (
     StoredAccount,
     StoredFleet,
     by_key,
+    done_in,
     plain,
     saved_holder,
 )
@@ -194,8 +195,7 @@ class _SavedHolders:
 
     def __iter__(self) -> Iterator[SavedHolder]:
         for urn, outputs in self.saved.items():
-            component = self.saved.get(urn.replace(f"${FLEET_TYPE}::", "::"), {})
-            holder = saved_holder(urn, outputs, component)
+            holder = saved_holder(urn, outputs, done_in(urn, self.saved))
             if holder is not None:
                 yield holder.without(self.gone)
 

@@ -659,12 +659,19 @@ def hides_more(outputs: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     return not {*(news.get("__secrets") or ())} <= {*(before or ())}
 
 
+def done_in(urn: str, saved: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The number of the last run in which all entries of a fleet had come, as its component says;
+    None if that says nothing, as of a fleet whose entries do not come late as a whole."""
+    component = saved.get(urn.replace(f"${FLEET_TYPE}::", "::")) or {}
+    return component.get(DONE_IN)
+
+
 def saved_holder(
-    urn: str, outputs: Mapping[str, Any], component: Mapping[str, Any] | None = None
+    urn: str, outputs: Mapping[str, Any], done: str | None = None
 ) -> SavedHolder | None:
     """A resource of the saved state as a holder; None if it holds no accounts.
 
-    `component`: the outputs of a fleet's component.
+    `done`: see `done_in`.
     """
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
@@ -681,7 +688,7 @@ def saved_holder(
             for key, one in held.items()
             if REPLACED in key
         }
-        came_in = "" if outputs.get("failed") else str((component or {}).get(DONE_IN) or "")
+        came_in = "" if outputs.get("failed") else done or ""
         worked_in = str(plain(outputs.get("__worked_in")) or "")
         return SavedHolder(urn, found, replaced, worked_in, came_in)
     return None
