@@ -654,7 +654,7 @@ def _refuse_had_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> None:
             if ownership.is_unknown(other.holder) and run.is_coming(other.holder):
                 continue
             # The saved state may have it under an older URN.
-            now, asked = other._replace(holder=run.urn_today(other.holder)), run.asks_for(other)
+            now, asked = run.ref_today(other), run.asks_for(other)
             if asked == spec.identity:
                 known.append(now)
             elif asked is None and not run.preview:

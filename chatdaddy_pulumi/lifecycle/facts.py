@@ -174,8 +174,8 @@ class KnownOfRun(Protocol):
         """Whether the intent takes part in the run, and has noted the entry if it could. Other
         purchases are refused."""
 
-    def urn_today(self, urn: str) -> str:
-        """The URN under which the program declares a resource of the saved state."""
+    def ref_today(self, ref: Ref) -> Ref:
+        """The entry, by the URN under which the program declares its resource."""
 
     def asks_for(self, ref: Ref) -> Identity | None:
         """The nickname and type of a declared entry, by what is known so far."""

@@ -385,7 +385,7 @@ class _Found:
             )
             for key, held in own_accounts.items():
                 stays = here is not None and (known is None or key in known)
-                own = Ref(self._context.urn_today(urn), key)
+                own = self._context.ref_today(Ref(urn, key))
                 ref = own if stays else ownership.moved.get(held.account_id)
                 may_stay = ref or (own if is_late else None)
                 takers = [may_stay] if may_stay else ownership.may_go_to(own, held.account_id)

@@ -220,11 +220,11 @@ class _SavedIntent:
         return {(ref, note.at) for ref, note in StoredIntent.load(self._outputs).entries}
 
     @cached_property
-    def unnoted(self) -> set[Ref]:
+    def could_not_note(self) -> set[Ref]:
         """The entries that its runs may have bought for and could not note; with the key "" for all
         entries of a fleet."""
         refs = {*self._buying, *self._unnoted_before.buying, *self._unnoted_before.open}
-        return {ref._replace(holder=self._context.urn_today(ref.holder)) for ref in refs}
+        return {*map(self._context.ref_today, refs)}
 
     def _outcome_is_known(self, holder: str) -> bool:
         """Whether a resource's state has the outcomes of all its purchases in the last run."""
@@ -269,8 +269,7 @@ class _SavedIntent:
             runs += [(ref, last.began) for ref in open_]
         for ref, at in runs:
             if self._context.run.at - at < _REMEMBERED_S:
-                own = ref._replace(holder=self._context.urn_today(ref.holder))
-                found.setdefault(own, set()).add(at)
+                found.setdefault(self._context.ref_today(ref), set()).add(at)
         return {ref: sorted(times)[-RUNS_KEPT:] for ref, times in found.items()}
 
     @property
@@ -375,9 +374,9 @@ class OpenOrders:
         # An order of an older state does not say its team.
         left = [one for one in self._intents if not one.is_new]
         of_team = [one for one in left if note.team in ("", team_digest(one.team))]
-        here = ref._replace(holder=self._context.urn_today(ref.holder))
+        here = self._context.ref_today(ref)
         refs = {here, here._replace(key="")}
-        unnoted = [one for one in of_team if not refs.isdisjoint(one.unnoted)]
+        unnoted = [one for one in of_team if not refs.isdisjoint(one.could_not_note)]
         return [*noted, *unnoted, *of_team, *left, self._own][0]
 
     def late_order(self, ref: Ref, spec: AccountSpec) -> Order | None:

@@ -524,6 +524,10 @@ class RunContext:
         declared = self.declared(urn)
         return urn if declared is None else declared.urn
 
+    def ref_today(self, ref: Ref) -> Ref:
+        """The entry, by its resource's `urn_today`."""
+        return ref._replace(holder=self.urn_today(ref.holder))
+
     def is_settled(self, declared: Declared) -> bool:
         """Whether a fleet's entries are those of its last complete update, by the saved state."""
         saved = self.run.saved.get(declared.urn)
