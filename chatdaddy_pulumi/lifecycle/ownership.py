@@ -459,23 +459,21 @@ class Ownership:
         An entry that keeps its account is waited for in one run only: it may come later than this
         one in each run.
         """
-        leaving = self._leaving_by_id.get(account_id)
-        waited = leaving is not None and leaving.ref.key.endswith(LEFT)
         for one in self._may_take(ref, account_id):
-            if leaving is None or one.lacks_one or not (waited and self._has_come(one, leaving)):
+            if one.lacks_one or not self._was_waited_for(one.ref, account_id):
                 yield one.ref
 
-    def _has_come(self, one: _Unknown, leaving: Holding) -> bool:
-        """Whether an entry has come in the run in which an account was left to it. Of one that has
-        an account, that is not known, and it is taken for granted. A fleet whose entries come late
-        as a whole says it."""
-        ref, left_by = one.ref, leaving.ref
+    def _was_waited_for(self, ref: Ref, account_id: str) -> bool:
+        """Whether an account was left to an entry, and it has come in that run. Of one that has an
+        account, that is not known, and it is taken for granted. A fleet whose entries come late as
+        a whole says it."""
+        left_by = self._leaving_by_id[account_id].ref
+        if not left_by.key.endswith(LEFT):
+            return False
         if not self.is_unknown(ref.holder):
             return True
-        saved_urn = self._matching.saved_urns.get(ref.holder)
-        if saved_urn not in self._saved or left_by.holder not in self._saved:
-            return False
-        came_in = self._saved[saved_urn].came_in
+        fleet = self._saved.get(self._matching.saved_urns.get(ref.holder, ""))
+        came_in = "" if fleet is None else fleet.came_in
         return came_in != "" and came_in == self._saved[left_by.holder].worked_in
 
     def may_ask_for(self, ref: Ref, account_id: str) -> Ref | None:
