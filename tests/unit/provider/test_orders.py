@@ -41,6 +41,22 @@ def no_money(team: Team) -> Iterator[None]:
         team.on_purchase = lambda _done: None
 
 
+@contextmanager
+def lost_answers(team: Team, *, done: bool = True, after: str = "") -> Iterator[None]:
+    """Lose the answers to purchases that are done, or that are not; with `after`, only once the
+    team has an account of that nickname."""
+
+    def lose(is_done: bool) -> None:
+        if is_done is done and (not after or team.named(after)):
+            raise Unknown("no answer", call="POST /im/accounts")
+
+    team.on_purchase = lose
+    try:
+        yield
+    finally:
+        team.on_purchase = lambda _done: None
+
+
 def killed_up(team: Team, stack: Stack, program: Program, *, done: bool = True) -> None:
     with killed(team, done=done), pytest.raises(Killed):
         stack.up(program)
@@ -416,16 +432,10 @@ def test_an_entry_gets_a_provider_of_another_team_while_its_purchase_is_open(
     one = fleet({"k": {"nickname": nickname}}) if kind == "fleet" else account(nickname=nickname)
     program = {"a": account(), "b": one}
 
-    def lose(is_done: bool) -> None:
-        if is_done and team.named("n"):
-            raise Unknown("no answer", call="POST /im/accounts")
-
     stack.up({"a": account()})
-    team.on_purchase = lose
-    with suppress(Failed):
+    with lost_answers(team, after="n"), suppress(Failed):
         stack.up(program)
     assert team.purchases == 2
-    team.on_purchase = lambda _done: None
     stack.teams["others"] = "others"
     moved = {"a": account(), "b": replace(one, provider="others")}
     for later in (1 * MINUTE, 60 * MINUTE):
@@ -460,14 +470,8 @@ def test_an_entry_that_another_team_had_before_gets_its_provider_while_a_purchas
         team.clock += 60 * MINUTE
         others.clock += 60 * MINUTE
 
-    def lose(is_done: bool) -> None:
-        if is_done and team.named("n"):
-            raise Unknown("no answer", call="POST /im/accounts")
-
-    team.on_purchase = lose
-    with suppress(Failed):
+    with lost_answers(team, after="n"), suppress(Failed):
         stack.up({**rest, "b": one})
-    team.on_purchase = lambda _done: None
     (paid,) = team.named("n")
     assert others.named("n") == set()
     team.clock += 60 * MINUTE
@@ -508,14 +512,8 @@ def test_a_destroy_names_a_killed_purchase_beside_an_older_open_order(
 ) -> None:
     program = {"a": fleet({"k": {}}) if kind == "fleet" else account(nickname="k")}
 
-    def lose(is_done: bool) -> None:
-        if not is_done:
-            raise Unknown("no answer", call="POST /im/accounts")
-
-    team.on_purchase = lose
-    with suppress(Failed):
+    with lost_answers(team, done=False), suppress(Failed):
         stack.up(program)
-    team.on_purchase = lambda _done: None
     team.clock += 60 * MINUTE
     with killed(team), pytest.raises(Killed):
         stack.up(program)
@@ -669,15 +667,8 @@ def buy_and_lose(team: Team, stack: Stack, program: Program, trouble: str) -> st
         with killed(team), pytest.raises(Killed):
             stack.up(program)
     else:
-
-        def lose(is_done: bool) -> None:
-            if is_done:
-                raise Unknown("no answer", call="POST /im/accounts")
-
-        team.on_purchase = lose
-        with suppress(Failed):
+        with lost_answers(team), suppress(Failed):
             stack.up(program)
-        team.on_purchase = lambda _done: None
     (paid,) = team.named("N")
     team.clock += 3600
     return paid
@@ -754,13 +745,8 @@ def test_an_order_in_flight_is_not_bought_again(
 def test_a_purchase_without_an_answer_is_named(team: Team, stack: Stack) -> None:
     program: Program = {"f": fleet({"k1": {**ALLOW, "adopt": Late(None)}, "k2": ALLOW})}
 
-    def lose(is_done: bool) -> None:
-        if not is_done and team.named("N"):
-            raise Unknown("no answer", call="POST /im/accounts")
-
-    team.on_purchase = lose
-    stack.up(program)
-    team.on_purchase = lambda _done: None
+    with lost_answers(team, done=False, after="N"):
+        stack.up(program)
     team.clock += 60
     stack.up(program)
     late = team.buy("N", by="us").account_id
