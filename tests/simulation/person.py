@@ -1087,14 +1087,12 @@ class Person:
             if slot.type != wish.entry.type
         ):
             yield "an entry that moves back finds another account in its place"
-        retyped = {
-            slot.key
+        if "its aliases name" in ran.text and any(
+            slot.key == wish.key
+            and slot.type != wish.entry.type
+            and any(slot.key in other.entry.aliases for other in wishes)
             for slot in ran.before
             for wish in wishes
-            if slot.key == wish.key and slot.type != wish.entry.type
-        }
-        if "its aliases name" in ran.text and any(
-            not retyped.isdisjoint(wish.entry.aliases) for wish in wishes
         ):
             yield "an alias names an entry that gets another type"
         if "the entries of its fleet are not known yet" in ran.text and any(
