@@ -17,7 +17,7 @@ from functools import cached_property
 from tests.simulation.api import CALM, LIMITED, Account, ChatDaddyWorld, Event
 from tests.simulation.engine import Outcome
 from tests.simulation.history import US, RunStep
-from tests.simulation.program import Program, Wish, normal, parts
+from tests.simulation.program import Block, Program, Wish, normal, parts
 
 RULES = {
     0: "What can be done is done, without bugs",
@@ -567,7 +567,7 @@ class Person:
         # not. If another dropped resource lists the account, too, it removes it.
         freed = any(not slot.retain and self._is_dropped(ran, slot) for slot in slots)
         for slot in slots:
-            block = ran.program.at(slot.block) if ran.program is not None else None
+            block = _block_of(ran.program, slot.block)
             own = block if block is not None and block.kind == slot.kind else None
             key = slot.key.partition(" replaced ")[0]
             dropped = own is not None and own.kind == "fleet" and key not in own.entries
@@ -604,15 +604,14 @@ class Person:
         block = ran.program.at(slot.block) if ran.program is not None else None
         return ran.program is not None and (block is None or slot.key not in block.entries)
 
-    @staticmethod
-    def _is_retained_now(ran: Ran, slot: Slot) -> bool:
+    def _is_retained_now(self, ran: Ran, slot: Slot) -> bool:
         """Whether the program now says that the account is retained."""
-        block = ran.program.at(slot.block) if ran.program is not None else None
+        block = _block_of(ran.program, slot.block)
         return block is not None and block.retain
 
     def _is_unretained(self, ran: Ran, slot: Slot) -> bool:
         """Whether the program now says that the account is not retained."""
-        block = ran.program.at(slot.block) if ran.program is not None else None
+        block = _block_of(ran.program, slot.block)
         return block is not None and not block.retain
 
     def _check_chats(self, ran: Ran, event: Event, account: Account) -> None:
@@ -688,9 +687,7 @@ class Person:
             for wish in wishes
             if ran.meant.get(wish.uid) == account.id and _is_replaced(ran, wish, account)
         ]
-        block = ran.wished.at(slot.block) or next(
-            (one for one in ran.wished.blocks if slot.block in one.old_places), None
-        )
+        block = _block_of(ran.wished, slot.block)
         # Several entries may list the account. The mildest way holds.
         listed = [one for one in ran.before if one.account_id == account.id]
         retained = (
@@ -698,7 +695,7 @@ class Person:
             or slot.retain
             or (block is not None and (block.retain or (block.on_delete == "retain")))
         )
-        here = [w for w in wishes if w.block.place == slot.block and w.key == slot.key]
+        here = [w for w in wishes if slot.block in w.block.places and w.key == slot.key]
         retained = retained or any(wish.on_delete == "retain" for wish in (*replaced, *here))
         left_out = retained and bool(ran.step.targets)
         # The engine forgets what has `retain_on_delete`, and does not ask the provider.
@@ -1219,9 +1216,7 @@ class Person:
                 if slot.block == name and (slot.left or not slot.leftover)
             ]
             leave = [slot for slot in slots if slot.account_id not in wanted]
-            block = program.at(name) or next(
-                (one for one in program.blocks if name in one.old_places), None
-            )
+            block = _block_of(program, name)
             protected = any(slot.protect for slot in slots) or (block is not None and block.protect)
             if protected and (leave or block is None):
                 yield f"{name} is protected"
@@ -1305,6 +1300,14 @@ class Person:
 
 
 _INTENT = "pulumi-python:dynamic/chatdaddy:Intent::"
+
+
+def _block_of(program: Program | None, place: str) -> Block | None:
+    """What the program declares in the place of a resource, which may have got a new name."""
+    if program is None:
+        return None
+    renamed = [one for one in program.blocks if place in one.old_places]
+    return program.at(place) or next(iter(renamed), None)
 
 
 def _forgot_intents(ran: Ran) -> bool:
