@@ -463,7 +463,9 @@ class _ProgramSide:
         file = await opening
         # A component that is not targeted keeps its old name.
         file.declare(self._program.blocks.index(block), self._declared(block))
-        sources = [await self._answers[name] for name in self._program.sources(block)]
+        answers = {name: await self._answers[name] for name in self._program.sources(block)}
+        sources = list(answers.values())
+        urns = tuple(one.urn for one in sources)
         known = {
             one.urn.rpartition("::")[2]
             for one in sources
@@ -478,13 +480,17 @@ class _ProgramSide:
         goal = self._goal(block)
         late = self._program.sources(block).keys() - known
         inputs = _given(block, late)
-        made_of = "nickname"
+        made_of = {"__late": urns} if urns else {}
         if block.kind == "fleet":
-            made_of = "__late"
             inputs["__accounts"], inputs["__late"] = _put_off(block, late, self._program)
             del inputs["accounts"]
             inputs["__fleet"] = goal.parent
             inputs["limits"] = block.limits or None
+        else:
+            made_of = {
+                argument: (answers[source.name].urn,)
+                for argument, source in self._program.sources_of(block.entries[""]).items()
+            }
         missing = UNKNOWN if self._monitor.dry_run else None
         inputs |= {
             "__run": self._hidden(block.provider),
@@ -496,13 +502,12 @@ class _ProgramSide:
             await first_purchase.wait_as_buyer(registration)
         else:
             await first_purchase.wait_as_other()
-        urns = tuple(one.urn for one in sources)
         answer = await self._monitor.register(
             replace(
                 goal,
                 inputs=inputs,
                 after=(intent.urn, *urns),
-                made_of={"__intent": (intent.urn,)} | ({made_of: urns} if urns else {}),
+                made_of={"__intent": (intent.urn,)} | made_of,
                 before=lambda _name, _news: self._begin(block.provider),
                 before_in_previews=True,
                 before_updates=buys or block.kind == "fleet",
@@ -594,7 +599,9 @@ def _given(block: Block, unknown: Collection[str] = ()) -> Props:
         }
         return usual | _entry(block, "", unknown)
     entries = {key: _entry(block, key, unknown) for key in block.entries}
-    has_outputs = block.made_from or any(entry.made_from for entry in block.entries.values())
+    has_outputs = block.made_from or any(
+        entry.made_from or entry.adopt_from for entry in block.entries.values()
+    )
     accounts: Any = entries if has_outputs else json.dumps(entries, ensure_ascii=False)
     return {
         "accounts": UNKNOWN if block.made_from and block.made_from in unknown else accounts,
@@ -609,7 +616,8 @@ def _entry(block: Block, key: str, unknown: Collection[str]) -> Props:
     if entry.made_from:
         is_unknown = entry.made_from in unknown
         nickname["nickname"] = UNKNOWN if is_unknown else Wish(block, key, entry).nickname
-    return entry.given() | nickname
+    adopt: Props = {"adopt": UNKNOWN} if entry.adopt_from and entry.adopt_from in unknown else {}
+    return entry.given() | nickname | adopt
 
 
 def _put_off(
@@ -623,9 +631,9 @@ def _put_off(
         return json.dumps({"__late": 0}), [UNKNOWN if block.made_from in unknown else entries]
     for key, entry in block.entries.items():
         entries[key] = _entry(block, key, unknown)
-        if program.source(entry) is not None:
-            late.append(entries[key]["nickname"])
-            entries[key]["nickname"] = {"__late": len(late) - 1}
+        for argument in program.sources_of(entry):
+            late.append(entries[key][argument])
+            entries[key][argument] = {"__late": len(late) - 1}
     return json.dumps(entries, ensure_ascii=False), late or None
 
 

@@ -237,10 +237,12 @@ _WHOLE = 0.4
 
 
 def _with_late_names(history: History, random: Random) -> History:
-    """Make some nicknames from an `Account`, and kill more runs while they buy."""
+    """Make some nicknames and account IDs from an `Account`, and kill more runs while they buy."""
 
     def late(entry: Entry) -> Entry:
-        if entry.adopt is not None or random.random() < 0.6:
+        if entry.adopt is not None:
+            return replace(entry, adopt_from="gate") if adopts.random() < 0.6 else entry
+        if random.random() < 0.6:
             return entry
         return replace(entry, made_from=random.choice(("gate", "gate", "acct0", "acct1")))
 
@@ -256,6 +258,7 @@ def _with_late_names(history: History, random: Random) -> History:
             return replace(one, args=(replace(block, entries=entries, made_from=made_from),))
         return one
 
+    adopts = Random(f"adopts {history.seed}")
     # In some of them, all entries of some fleets are.
     chosen = Random(f"whole {history.seed}")
     whole = chosen if chosen.random() < _WHOLE else None

@@ -30,6 +30,8 @@ class Entry:
     allow_history_loss: bool = False
     #: The `Account` from whose ID the program computes the nickname, so that it knows it late.
     made_from: str = ""
+    #: The `Account` from whose ID the program computes what it adopts.
+    adopt_from: str = ""
 
     def given(self) -> dict[str, Any]:
         """The arguments as a program gives them, without defaults."""
@@ -144,9 +146,11 @@ class Program:
             for key, entry in block.entries.items():
                 yield Wish(block, key, entry)
 
-    def source(self, entry: Entry) -> Block | None:
-        """The `Account` that an entry's nickname is computed from; None if it is known at once."""
-        return self._source(entry.made_from)
+    def sources_of(self, entry: Entry) -> dict[str, Block]:
+        """The arguments of an entry that are computed from an `Account`, with that `Account`."""
+        names = {"nickname": entry.made_from, "adopt": entry.adopt_from}
+        found = {argument: self._source(name) for argument, name in names.items()}
+        return {argument: block for argument, block in found.items() if block is not None}
 
     def source_of_all(self, block: Block) -> Block | None:
         """The `Account` that all entries of a fleet are computed from; None if there is none."""
@@ -154,20 +158,23 @@ class Program:
 
     def _source(self, name: str) -> Block | None:
         block = self.block(name)
-        if block is None or block.kind != "account" or block.entries[""].made_from:
+        if block is None or block.kind != "account":
             return None
-        return block
+        entry = block.entries[""]
+        return None if entry.made_from or entry.adopt_from else block
 
     def sources(self, block: Block) -> dict[str, Block]:
         """The sources of a block, or of its entries, by name."""
         whole = self.source_of_all(block)
-        found = [whole] if whole is not None else map(self.source, block.entries.values())
-        return {one.name: one for one in found if one is not None}
+        if whole is not None:
+            return {whole.name: whole}
+        found = [self.sources_of(entry) for entry in block.entries.values()]
+        return {one.name: one for sources in found for one in sources.values()}
 
     def is_late(self, wish: Wish) -> bool:
         """Whether the program does not know at once what an entry asks for."""
         whole = self.source_of_all(wish.block)
-        return whole is not None or self.source(wish.entry) is not None
+        return whole is not None or bool(self.sources_of(wish.entry))
 
     def by_uid(self) -> dict[int, Wish]:
         return {wish.uid: wish for wish in self.wishes()}
@@ -222,6 +229,7 @@ class Change:
 def _shown(value: Any) -> str:
     if isinstance(value, Entry):
         late = f" made from {value.made_from}" if value.made_from else ""
+        late += f" adopts what {value.adopt_from} says" if value.adopt_from else ""
         return f"#{value.uid} {_short(value.given())}{late}"
     if isinstance(value, ProviderBlock):
         return f"{value.name}: {value.team}"
@@ -288,7 +296,7 @@ def _rekey(program: Program, name: str, old: str, new: str, says_so: bool, uid: 
     if says_so:
         entry = replace(entry, aliases=(old,))
     elif entry.nickname is None or entry.aliases:
-        entry = replace(entry, uid=uid, adopt=None, aliases=())
+        entry = replace(entry, uid=uid, adopt=None, adopt_from="", aliases=())
     rest = {key: one for key, one in block.entries.items() if key != old}
     return program.with_block(_with_entry(replace(block, entries=rest), new, entry))
 
@@ -300,7 +308,7 @@ def _rename_block(program: Program, old: str, new: str, says_so: bool, uid: int)
         return program
     entries = block.entries
     if not says_so and block.kind == "account" and block.entries[""].nickname is None:
-        entries = {"": replace(block.entries[""], uid=uid, adopt=None)}
+        entries = {"": replace(block.entries[""], uid=uid, adopt=None, adopt_from="")}
     places = block.places if says_so else ()
     renamed = replace(block, name=new, old_places=places, entries=entries)
     return program.with_block(renamed, instead_of=old)

@@ -70,12 +70,12 @@ class _Code(str):
 
 def _entry(program: Program, block: Block, key: str) -> dict[str, Any]:
     entry = block.entries[key]
-    made_from = program.source(entry)
-    if made_from is None:
-        return entry.given()
-    nickname = Wish(block, key, entry).nickname
-    code = f"{_source(made_from.name)}.account_id.apply(lambda _: {nickname!r})"
-    return entry.given() | {"nickname": _Code(code)}
+    known = {"nickname": Wish(block, key, entry).nickname, "adopt": entry.adopt}
+    late = {
+        argument: _Code(f"{_source(one.name)}.account_id.apply(lambda _: {known[argument]!r})")
+        for argument, one in program.sources_of(entry).items()
+    }
+    return entry.given() | late
 
 
 def _block(block: Block, program: Program) -> str:
