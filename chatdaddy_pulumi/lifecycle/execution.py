@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -278,12 +278,12 @@ class _Execution:
 
     async def finish(self, others_s: float) -> None:
         try:
-            if self._plan.wanted or self._plan.moved:
-                self._facts.claims.finish(self._holder)
             await self._await_others(others_s)
         except Exception as error:  # a bug must not lose what was bought
             for key in self._awaited:
                 self._fail(key, _bug(error))
+        if self._plan.wanted or self._plan.moved:
+            self._facts.claims.finish(self._holder)
 
     async def _await_others(self, seconds: float) -> None:
         """The accounts that other resources take over, which are worked on at the same time.
@@ -293,6 +293,7 @@ class _Execution:
         """
         began = self._facts.clock()
         while self._awaited and self._facts.clock() < began + seconds and not self._stopped():
+            self._leave_in_circle()
             await asyncio.sleep(_OTHERS_AGAIN_S)
             takers = {error.taker.holder for _, error in self._awaited.values()}
             coming = set(filter(self._facts.run.is_coming, takers))
@@ -302,10 +303,25 @@ class _Execution:
             await self.work(again.values())
             if self._facts.clock() >= began + _OTHERS_COME_S:
                 self._leave(lambda _, taker: self._facts.run.is_coming(taker.holder))
-        claimed = self._facts.claims.claimed
-        self._leave(lambda account_id, taker: claimed(account_id) == Claim(taker, True))
+        self._leave(self._has_taken)
         for key, (_, error) in self._awaited.items():
             self._fail(key, error)
+
+    def _has_taken(self, account_id: str, taker: Ref) -> bool:
+        return self._facts.claims.claimed(account_id) == Claim(taker, True)
+
+    def _leave_in_circle(self) -> None:
+        """If resources wait for each other in a circle, let the first of them go on.
+
+        It keeps listing what the others have taken over, since their outcomes are not saved yet.
+        """
+        claims = self._facts.claims
+        claims.wait(self._holder, {error.taker.holder for _, error in self._awaited.values()})
+        waiting = claims.waiting()
+        reached = _reached(self._holder, waiting)
+        circle = {one for one in reached if self._holder in _reached(one, waiting)}
+        if circle and self._holder == min(circle):
+            self._leave(lambda id_, taker: taker.holder in circle and self._has_taken(id_, taker))
 
     def _leave(self, left_to: Callable[[str, Ref], bool]) -> None:
         """Keep the accounts listed that are left to resources which are not finished."""
@@ -396,6 +412,16 @@ class _Execution:
         if became is not Removal.LET_GO:
             self.outcome.tally.removed += 1
         self.outcome.done.append(Done(ref.key, held.account_id, became, on_delete.value, other))
+
+
+def _reached(holder: str, waiting: Mapping[str, Collection[str]]) -> set[str]:
+    """All resources that the resource waits for, directly or through others."""
+    found: set[str] = set()
+    new = {*waiting.get(holder, ())}
+    while new:
+        found |= new
+        new = {other for one in new for other in waiting.get(one, ())} - found
+    return found
 
 
 def _unopened(spec: AccountSpec) -> Arguments:

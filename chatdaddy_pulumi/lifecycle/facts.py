@@ -91,8 +91,19 @@ class Claims:
         """Note that the entry has the account now, bought or taken over; not if another entry has
         claimed it."""
 
+    def wait(self, holder: str, takers: Collection[str]) -> None:
+        """Note that a resource has done its work, except that it waits until others have taken
+        accounts over that it lists.
+
+        `holder`, `takers`: their URNs.
+        """
+
+    def waiting(self) -> Mapping[str, Collection[str]]:
+        """What `wait` noted last of each resource that has not finished, by URN."""
+        return {}
+
     def finish(self, holder: str) -> None:
-        """Note that a resource has bought and taken over all that it does in this run.
+        """Note that a resource has done all that it does in this run.
 
         Its outcomes are saved next. Until then, another resource must not forget what this one has
         taken over: if the run were killed, no state would list it.

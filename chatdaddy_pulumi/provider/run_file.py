@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cached_property
 from glob import escape
@@ -55,6 +55,7 @@ _TABLES = (
     "declared (at integer primary key autoincrement, number integer unique, value text)",
     "completed (at integer primary key, value text)",
     "claims (account_id text primary key, holder text, key text, fulfilled integer)",
+    "waiting (holder text primary key, takers text)",
     "seen (number text primary key, at real)",
     "reserved (team text, nickname text, type text, holder text, key text, "
     "primary key (team, nickname, type))",
@@ -305,9 +306,20 @@ class RunFile(Claims):
         with _full_disk():
             self._claim(account_id, ref, fulfilled=True)
 
+    def wait(self, holder: str, takers: Collection[str]) -> None:
+        with _full_disk():
+            self._database.execute(
+                "insert or replace into waiting values (?, ?)", (holder, json.dumps([*takers]))
+            )
+
+    def waiting(self) -> Mapping[str, Collection[str]]:
+        rows = self._database.execute("select holder, takers from waiting")
+        return {holder: json.loads(takers) for holder, takers in rows}
+
     def finish(self, holder: str) -> None:
         with _full_disk():
             self._note(f"finished {holder}")
+            self._database.execute("delete from waiting where holder = ?", (holder,))
 
     def complete(self, declared: str) -> None:
         with _refused_if_full():

@@ -60,6 +60,15 @@ def _moved(name: str, key: str, to: str, new_key: str = "") -> EditStep:
     return _edit(Change("move", (name, key, to, new_key)))
 
 
+def _exchange(*names: str) -> EditStep:
+    """The entry "k0" of "fleet0" moves to the next fleet, and so on. An account is bought, too."""
+    moves = [
+        Change("move", (name, name.replace("fleet", "k"), to, f"m{name}"))
+        for name, to in zip(names, (*names[1:], names[0]), strict=True)
+    ]
+    return _edit(*moves, _account("more", _entry(9)))
+
+
 def _run(operation: Any = "up", *, stack: str = "dev", **more: Any) -> RunStep:
     return RunStep(stack, 7, operation, **{"skip_preview": True, **more})
 
@@ -1216,6 +1225,20 @@ FOUND: dict[str, History] = {
         _up(),
         _renamed("fleet1", "fleet34", says_so=True),
         _run(targets=("gate", "fleet1")),
+        _up(),
+    ),
+    "two fleets exchange entries, and the run is killed": _history(
+        _edit(_fleet("fleet0", k0=_entry(1)), _fleet("fleet1", k1=_entry(2))),
+        _up(),
+        _exchange("fleet0", "fleet1"),
+        _killed(1, 0.2),
+        _up(),
+    ),
+    "three fleets exchange entries, and the run is killed": _history(
+        _edit(*(_fleet(f"fleet{n}", **{f"k{n}": _entry(n)}) for n in range(3))),
+        _up(),
+        _exchange("fleet0", "fleet1", "fleet2"),
+        _killed(1, 0.2),
         _up(),
     ),
 }

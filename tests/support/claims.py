@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.ownership import Ref
@@ -23,6 +23,7 @@ class MemoryClaims(Claims):
         self._claims: dict[str, Claim] = {}
         self._bought: dict[Ref, str] = {}
         self._reserved: dict[tuple[str, Identity], Ref] = {}
+        self._waiting: dict[str, Collection[str]] = {}
         self._finished: set[str] = set()
         self._completed: list[str] = []
         self._checked = checked
@@ -76,8 +77,15 @@ class MemoryClaims(Claims):
         if self._claims.get(account_id, Claim(ref, False)).ref == ref:
             self._claims[account_id] = Claim(ref, True)
 
+    def wait(self, holder: str, takers: Collection[str]) -> None:
+        self._waiting[holder] = takers
+
+    def waiting(self) -> Mapping[str, Collection[str]]:
+        return self._waiting
+
     def finish(self, holder: str) -> None:
         self._finished.add(holder)
+        self._waiting.pop(holder, None)
 
     def finished(self, holder: str) -> bool:
         return holder in self._finished
