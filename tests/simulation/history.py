@@ -190,6 +190,9 @@ def generate(seed: int) -> History:
     random = Random(f"late {seed}")
     if random.random() < _LATE:
         history = _with_late_names(history, random)
+    random = Random(f"moves {seed}")
+    if random.random() < _ALIASES:
+        history = _with_moved_aliases(history, random)
     random = Random(f"components {seed}")
     return _with_components(history, random) if random.random() < _COMPONENTS else history
 
@@ -226,6 +229,24 @@ def _with_components(history: History, random: Random) -> History:
             made.append(program)
             step = replace(step, changes=tuple(changes))
         steps.append(step)
+    return history.but(steps=tuple(steps))
+
+
+#: The part of the histories in which some entries that move have their old keys as aliases.
+_ALIASES = 0.3
+
+
+def _with_moved_aliases(history: History, random: Random) -> History:
+    def changed(one: Change) -> Change:
+        says_so = one.what == "move" and random.random() < 0.6
+        return replace(one, args=(*one.args, True)) if says_so else one
+
+    steps = [
+        replace(step, changes=tuple(map(changed, step.changes)))
+        if isinstance(step, EditStep)
+        else step
+        for step in history.steps
+    ]
     return history.but(steps=tuple(steps))
 
 

@@ -324,15 +324,22 @@ def _reparent(program: Program, name: str, parent: str, says_so: bool) -> Progra
     return program.with_block(replace(moved, old_places=places))
 
 
-def _move(program: Program, name: str, key: str, to: str, new_key: str) -> Program:
-    """Move an entry to another fleet, or to a new `Account`."""
+def _move(
+    program: Program, name: str, key: str, to: str, new_key: str, says_so: bool = False
+) -> Program:
+    """Move an entry to another fleet, with its old key as an alias or with its nickname, or to a
+    new `Account`.
+    """
     block, target = program.block(name), program.block(to)
     if block is None or key not in block.entries or name == to:
         return program
     wish = Wish(block, key, block.entries[key])
-    entry = replace(
-        wish.entry, nickname=wish.nickname, on_delete=wish.on_delete, aliases=(), existing=None
-    )
+    entry = replace(wish.entry, on_delete=wish.on_delete, aliases=(), existing=None)
+    is_usable = block.kind == "fleet" and target is not None and key not in target.entries
+    if says_so and is_usable:
+        entry = replace(entry, aliases=(key,))
+    else:
+        entry = replace(entry, nickname=wish.nickname)
     if target is None:
         moved = Block("account", to, {"": entry}, provider=block.provider)
     elif target.kind == "fleet" and new_key not in target.entries:
