@@ -41,6 +41,9 @@ SEVERITY = {"retain": 0, "archive": 1, "delete": 2, "delete_now": 3}
 #: How long a purchase may be in progress without anyone knowing whether it was sent.
 _UNKNOWN_S = 900.0
 
+#: For this long after a purchase, nobody knows whether its run was interrupted.
+_JUST_NOW_S = 60.0
+
 #: How far the clocks of ChatDaddy's servers may be apart, in seconds.
 _SERVERS_APART_S = 2.0
 
@@ -1044,6 +1047,14 @@ class Person:
             if not other.done and repr(other.team) in ran.text
         ):
             yield "an interrupted purchase in another team"
+        if "wait for a minute, and run this again" in ran.text and any(
+            account.bought_by.split()[0] == ran.stack
+            and account.team != ran.team
+            and repr(account.team) in ran.text
+            and ran.began_at - account.created_at < _JUST_NOW_S
+            for account in self._world.accounts.values()
+        ):
+            yield "another team less than a minute after a purchase"
         yield from self._accepted_reasons_of_entries(ran, program)
 
     def _accepted_reasons_of_entries(self, ran: Ran, program: Program) -> Iterator[str]:
