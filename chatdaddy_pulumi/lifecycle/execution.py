@@ -282,8 +282,7 @@ class _Execution:
         except Exception as error:  # a bug must not lose what was bought
             for key in self._awaited:
                 self._fail(key, _bug(error))
-        if self._plan.wanted or self._plan.moved:
-            self._facts.claims.finish(self._holder)
+        self._facts.claims.finish(self._holder)
 
     async def _await_others(self, seconds: float) -> None:
         """The accounts that other resources take over, which are worked on at the same time.

@@ -177,6 +177,13 @@ class FleetProvider:
         return []
 
     async def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
+        found = await self._diff(olds, news)
+        context, urn = self._host.context, urn_of(news)
+        if not found.changes and urn in context.checked and not context.preview:
+            context.claims.finish(urn)
+        return found
+
+    async def _diff(self, olds: dict[str, Any], news: dict[str, Any]) -> Difference:
         said, urn = news.get("__said"), urn_of(news)
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
@@ -314,6 +321,7 @@ class FleetProvider:
             # That nothing was done is saved, so the next run knows that this one bought nothing.
             keys = {*todo.wanted, *todo.change, *todo.remove, *todo.moved}
             outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
+            context.claims.finish(urn)
         held = compared.as_asked(outcome)
         unsettled = outcome.failed or any(map(is_leftover, held))
         failed = {key: messages.told(error) for key, error in outcome.failed.items()}

@@ -138,7 +138,7 @@ class AccountFleet(pulumi.ComponentResource):
         if not isinstance(given["accounts"], (str, dict)) and not sdk_hooks.under_mocks():
             # The intent does not know whether such a fleet may buy in a run. In a preview it is
             # unknown, so that `pulumi up --plan` accepts what an update saves.
-            done: pulumi.Output[Any] = fleet.urn.apply(lambda _: run.number())
+            done: pulumi.Output[Any] = fleet.urn.apply(run.done_in)
             outputs[DONE_IN] = pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else done
         self.register_outputs(outputs)
 

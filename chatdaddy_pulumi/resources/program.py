@@ -33,6 +33,7 @@ from chatdaddy_pulumi.provider.state import (
     INTENT_TYPE,
     MARK_TYPE,
     PART,
+    done_in,
 )
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
@@ -538,9 +539,14 @@ class Program:
         first_purchase.marked.set()
         first_purchase.others_may_go.set()
 
-    async def number(self) -> str:
-        """The run's number."""
-        return (await self.opened()).number
+    async def done_in(self, fleet: str) -> str:
+        """The number of the last run in which a fleet, by its URN, did all that it had to do.
+
+        That the engine has answered does not say so: the SDK treats a resource whose step failed
+        as registered if others go on, and the engine one that is no target.
+        """
+        opened = await self.opened()
+        return opened.number if opened.finished(fleet) else done_in(fleet, opened.saved) or ""
 
     # --- the run's file
 

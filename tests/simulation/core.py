@@ -34,6 +34,7 @@ from chatdaddy_pulumi.provider.state import (
     MARK_TYPE,
     StoredAccount,
     StoredFleet,
+    done_in,
     plain,
 )
 from tests.simulation import engine
@@ -516,9 +517,12 @@ class _ProgramSide:
         registration.set_result(answer)
         if block.kind == "account":
             self._answers[block.name].set_result(answer)
-        elif self._program.source_of_all(block) and not (answer.failed or answer.skipped):
-            done = UNKNOWN if self._monitor.dry_run else self._run.number
-            await self._monitor.register_outputs(goal.parent, {DONE_IN: done})
+        elif self._program.source_of_all(block):
+            done = done_in(answer.urn, file.run.saved) or ""
+            if file.run.claims.finished(answer.urn):
+                done = self._run.number
+            outputs = {DONE_IN: UNKNOWN if self._monitor.dry_run else done}
+            await self._monitor.register_outputs(goal.parent, outputs)
         if answer.failed and self._file is not None:
             self._file.run.claims.fail()
         failed = answer.outputs.get("failed") or answer.outputs.get("__failed")

@@ -34,6 +34,7 @@ from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
     INTENT_TYPE,
     MARK_TYPE,
+    done_in,
     plain,
     secret,
 )
@@ -226,7 +227,13 @@ class Stack:
         return _Engine(self, program, preview=True).go()
 
     def up(
-        self, program: Program, *, killed_after: str = "", only: str = "", intent: bool = True
+        self,
+        program: Program,
+        *,
+        killed_after: str = "",
+        only: str = "",
+        intent: bool = True,
+        goes_on: bool = False,
     ) -> set[str]:
         """Return the names of the resources that changed.
 
@@ -235,6 +242,7 @@ class Stack:
             killed_after: Kill the run after the step of this resource.
             only: `--target`: only this resource.
             intent: Whether the intent takes part, too.
+            goes_on: `--continue-on-error`: the program ends, even if a step fails or a host dies.
 
         Raises:
             Refused: nothing was done.
@@ -244,7 +252,13 @@ class Stack:
         engine = _Engine(
             *(self, program), preview=False, killed_after=killed_after, only=only, intent=intent
         )
-        changed = engine.go()
+        try:
+            changed = engine.go()
+        except (Failed, Killed):
+            if goes_on:
+                engine.save_components()
+            raise
+        engine.save_components()
         if not any(through_engine(one.outputs).get("failed") for one in self.saved.values()):
             self.settled[f"run-{self.runs}"] = self.clock()
         return changed
@@ -448,6 +462,16 @@ class _Engine:
         self.changed: set[str] = set()
         self.marked: set[str] = set()
 
+    def save_components(self) -> None:
+        """Save what the program registers of fleets whose entries come late as a whole: also if
+        they failed, with `--continue-on-error`, and if they are no targets."""
+        for name, one in self.program.items():
+            if isinstance(one.given.get("accounts"), Late) and not self.preview:
+                done = done_in(one.urn(name), self.run.saved)
+                if self.run.claims.finished(one.urn(name)):
+                    done = self.run.number
+                self.stack.components[f"{ROOT}{COMPONENT_TYPE}::{name}"] = {DONE_IN: done or ""}
+
     def go(self) -> set[str]:
         return set(self.stack.run(self._go()))
 
@@ -469,10 +493,6 @@ class _Engine:
             urn, own_notes = one.urn(name), plain(notes[one.provider])
             news = {**self._news(name, one), "__urn": urn, "__intent": own_notes}
             await self._register(name, urn, news, one.provider)
-            if isinstance(one.given.get("accounts"), Late) and not self.preview:
-                self.stack.components[f"{ROOT}{COMPONENT_TYPE}::{name}"] = {
-                    DONE_IN: self.run.number
-                }
 
         coming = [name for name in self.program if self.only in ("", name)]
         if self.stack.delays is None:

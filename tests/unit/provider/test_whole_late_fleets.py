@@ -101,3 +101,62 @@ def test_a_destroy_is_refused_while_a_later_run_lives(team: Team, stack: Stack) 
     stack.live_runs = {"run-2"}  # as after `pulumi cancel`
     with pytest.raises(Failed, match="still runs on this machine"):
         stack.destroy()
+
+
+def test_a_whole_late_fleet_that_is_no_target_has_not_come(team: Team, stack: Stack) -> None:
+    stack.up(
+        {
+            "a": fleet({"k": {"nickname": "N"}, "y": {}}, on_delete="archive"),
+            "b": late_fleet({"z": {}}),
+        }
+    )
+    (own,) = team.named("N")
+    program: Program = {
+        "a": fleet({"y": {}}, on_delete="archive"),
+        "b": late_fleet({"z": {}, "k2": {"nickname": "N"}}),
+    }
+    stack.up(program, only="a")
+    assert own in team.live()
+    for _ in range(2):
+        with suppress(Failed, Refused):
+            stack.up(program)
+    assert team.calls == []
+    assert own in team.live()
+
+
+@pytest.mark.parametrize("machine", ["same", "other"])
+def test_a_whole_late_fleet_whose_host_died_is_not_done(
+    team: Team, stack: Stack, machine: str
+) -> None:
+    """--continue-on-error; the purchase is in flight."""
+    stack.up({"b": late_fleet({"z": {}})})
+    team.clock += 3600
+    program: Program = {"b": late_fleet({"z": {}, "n": {}})}
+    with killed(team, done=False), pytest.raises(Killed):
+        stack.up(program, goes_on=True)
+    if machine == "other":
+        stack.move_to_another_machine()
+    team.clock += 60
+    with suppress(Failed, Refused):
+        stack.up(program)
+    assert team.purchases == 1
+
+
+@pytest.mark.parametrize("machine", ["same", "other"])
+def test_what_a_host_that_died_has_bought_is_named(team: Team, stack: Stack, machine: str) -> None:
+    """--continue-on-error; `existing` is "allow", so the purchase is made again at once."""
+    stack.up({"b": late_fleet({"z": {}})})
+    team.clock += 3600
+    program: Program = {"b": late_fleet({"z": {}, "n": {"existing": "allow"}})}
+    with killed(team), pytest.raises(Killed):
+        stack.up(program, goes_on=True)
+    (paid,) = team.named("n")
+    if machine == "other":
+        stack.move_to_another_machine()
+    team.clock += 60
+    told: list[str] = []
+    for _ in range(2):
+        with suppress(Failed, Refused):
+            stack.up(program)
+        told += stack.lines.kept + list(stack.failed("b").values())
+    assert paid in stack.all_ids() or any(paid in line for line in told)
