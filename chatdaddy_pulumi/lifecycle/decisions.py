@@ -523,7 +523,9 @@ async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> 
         Leaves: with the account, and what to do.
         NotDone: the accounts can't be read.
     """
-    ownership, run = facts.ownership, facts.run
+    run = facts.run
+    run.use_completed()
+    ownership = run.ownership
     goes = {id_: ownership.going[id_] for id_ in account_ids if id_ in ownership.going}
     # Without an entry that may ask for it, an account need not be read.
     found = {id_: one for id_, one in goes.items() if one.type in ownership.lacking_types}

@@ -185,6 +185,9 @@ class KnownOfRun(Protocol):
         """Whether the intent takes part in the run, and has noted the entry if it could. Other
         purchases are refused."""
 
+    def use_completed(self) -> None:
+        """Let `ownership` know all that hosts have learned of what the program declares."""
+
     def ref_today(self, ref: Ref) -> Ref:
         """The entry, by the URN under which the program declares its resource."""
 

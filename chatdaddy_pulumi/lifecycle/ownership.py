@@ -292,10 +292,16 @@ class Ownership:
         return found
 
     @cached_property
-    def leaving_names(self) -> frozenset[Identity | str]:
-        """The IDs of the accounts that leave, and their nicknames and types."""
-        ids = {one.account_id for one in self.leaving}
-        return frozenset(ids.union(*(one.account.identities for one in self.leaving)))
+    def names_that_go(self) -> frozenset[Identity | str]:
+        """The IDs of the accounts that leave or are replaced, and their nicknames and types."""
+        ids = {*(one.account_id for one in self.leaving), *self.going}
+        left = (one.account.identities for one in self.leaving)
+        return frozenset(ids.union(*left, *(one.identities for one in self.going.values())))
+
+    def is_retyped(self, ref: Ref, kind: str | None) -> bool:
+        """Whether an entry that asks for this kind has an account of another one."""
+        own = self.held(ref)
+        return own is not None and kind not in (None, own.arguments.kind)
 
     @property
     def _entries(self) -> Iterator[tuple[Ref, DeclaredIdentity]]:
@@ -414,7 +420,7 @@ class Ownership:
                 found[id_] = Going(Ref(urn, old.key), old.type, old.identities)
         for ref, entry in self._entries:
             own = self.held(ref)
-            if own is not None and entry.kind not in (None, own.arguments.kind):
+            if own is not None and self.is_retyped(ref, entry.kind):
                 found[own.account_id] = Going(ref, own.arguments.type.value, own.identities)
         for id_, one in self._leaving_by_id.items():
             if not any(id_ in taken for taken in (self.moved, self.contested, self._adopts)):

@@ -269,6 +269,8 @@ class RunContext:
     _completed: dict[str, Declared] = field(default_factory=dict)
     #: How many of them this host has read.
     _read: int = 0
+    #: Whether some are not among `run.declared`.
+    _has_unused: bool = False
     _fleets: dict[str, StoredFleet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -323,7 +325,8 @@ class RunContext:
         that changes them.
         """
         changed = False
-        for text in self.claims.completed(self._read):
+        before = self._read
+        for text in self.claims.completed(before):
             self._read += 1
             now = Declared.load(text)
             if self.declared(now.urn) is None:
@@ -333,22 +336,35 @@ class RunContext:
                 self.hide(now.given, now.secrets)
                 self._completed[now.urn] = now
                 changed = changed or self._changes_owners(declared, now)
+        self._has_unused = self._has_unused or self._read > before
         if changed:
             self._use_completed(self.run.declared)
 
+    def use_completed(self) -> None:
+        """Use all completed declarations, also those that change no owners by what the state knows.
+
+        Their entries may ask for what an account is named at ChatDaddy.
+        """
+        self._read_completed()
+        if self._has_unused:
+            self._use_completed(self.run.declared)
+
     def _changes_owners(self, declared: Declared, now: Declared) -> bool:
-        """Whether more is known now of who takes which account over."""
-        entries = now.entries or {}
-        if declared.entries is None and self.ownership.held_by(declared.urn).keys() - entries:
+        """Whether more is known now of who takes which account over, or of what is replaced."""
+        own, entries = self.ownership, now.entries or {}
+        if declared.entries is None and own.held_by(declared.urn).keys() - entries:
             return True
-        leaving = self.ownership.leaving_names
-        return bool(leaving) and any(
-            {one.identity, one.adopt} & leaving or one.aliases for one in entries.values()
+        if any(own.is_retyped(Ref(now.urn, key), one.kind) for key, one in entries.items()):
+            return True
+        going = own.names_that_go
+        return bool(going) and any(
+            {one.identity, one.adopt} & going or one.aliases for one in entries.values()
         )
 
     def _use_completed(self, declared: list[Declared]) -> None:
         """Use all completed declarations. The accounts that their entries take over are claimed at
         once, since another resource may be about to remove them."""
+        self._has_unused = False
         new = set[str]()
         for one in declared:
             now = self._completed.get(one.urn, one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -625,3 +626,61 @@ def test_an_entry_is_dropped_since_its_account_was_deleted_by_hand(
     del team.all[n]
     stack.up({"a": fleet({"l": {"nickname": name}})})
     assert set(stack.ids("a")) == {"l"}
+
+
+#: A resource with an entry, of which the program knows sooner or later which type it asks for.
+RETYPED = {
+    "plain": lambda type_: fleet({"k": {"nickname": "N", "type": type_}, "y": {}}),
+    "late type": lambda type_: fleet({"k": {"nickname": "N", "type": Late(type_)}, "y": {}}),
+    "whole late": lambda type_: late_fleet({"k": {"nickname": "N", "type": type_}, "y": {}}),
+    "late account": lambda type_: account(nickname="N", type=Late(type_)),
+}
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+@pytest.mark.parametrize("other", ["fleet", "account"])
+@pytest.mark.parametrize("how", RETYPED)
+def test_an_account_that_is_replaced_late_is_not_removed_beside_an_entry_that_asks_for_it(
+    team: Team, stack: Stack, how: str, other: str, first: str
+) -> None:
+    """Rule 10. The nickname of the other entry is plain, so the documented limit does not fit."""
+    stack.up({"a": RETYPED[how]("wa")})
+    (own,) = team.named("N")
+    before = team.purchases
+    new = fleet({"z": {"nickname": "N"}}) if other == "fleet" else account(nickname="N")
+    parts = {"a": RETYPED[how]("mock"), "b": new}
+    program: Program = {name: parts[name] for name in sorted(parts, reverse=first == "b")}
+    for _ in range(3):
+        try:
+            stack.preview(program)
+            stack.up(program)
+        except (Failed, Refused) as e:
+            print("EXC", type(e), e)
+        print(stack.lines.kept, team.calls, team.live())
+    assert team.calls == []
+    assert own in team.live()
+    assert [one for one in team.all.values() if one.type == "wa" and one.nickname == "N"] == [
+        team.all[own]
+    ]
+    assert team.purchases <= before + 1
+
+
+@pytest.mark.parametrize("other", ["fleet", "account", "late fleet"])
+@pytest.mark.parametrize("how", RETYPED)
+def test_an_account_that_is_replaced_late_is_not_removed_after_a_late_entry_asked_for_it(
+    team: Team, stack: Stack, how: str, other: str
+) -> None:
+    stack.up({"a": RETYPED[how]("wa")})
+    (own,) = team.named("N")
+    new = {
+        "fleet": fleet({"z": {"nickname": Late("N")}}),
+        "account": account(nickname=Late("N")),
+        "late fleet": late_fleet({"z": {"nickname": "N"}}),
+    }
+    program: Program = {"b": new[other], "a": RETYPED[how]("mock")}
+    for _ in range(3):
+        with suppress(Failed, Refused):
+            stack.preview(program)
+            stack.up(program)
+    assert team.calls == []
+    assert own in team.live()
