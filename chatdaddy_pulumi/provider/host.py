@@ -20,6 +20,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     Missing,
     NotDone,
     OutcomeUnknown,
+    WrongTeam,
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, check_team
@@ -34,6 +35,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     made_by_runs,
     renamed,
     suspects,
+    team_digest,
 )
 from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
@@ -288,10 +290,19 @@ class Host:
         appear. If the intent stays, it keeps the orders.
 
         Raises:
+            WrongTeam: they are of another team than the configured one.
             NotDone: with the names, and `way_on`.
         """
         if not orders or self.context.keeps_orders(declared):
             return
+        team_id = self.settings.team_id
+        others = [k for k, one in orders.items() if one.note.team not in ("", team_digest(team_id))]
+        if others:
+            raise WrongTeam(
+                f"an earlier run may have bought {listed(others)} in another team than "
+                f"{team_id!r}, which is configured. Set chatdaddy:teamId, or the team_id of the "
+                "Provider, to the stack's own team, and run it again"
+            )
         waiting = await not_appeared(self.facts(), orders, self.removed)
         if waiting:
             raise NotDone(

@@ -1241,4 +1241,10 @@ FOUND: dict[str, History] = {
         _killed(1, 0.2),
         _up(),
     ),
+    "a destroy in another team while an unanswered purchase may still arrive": _history(
+        _edit(_fleet("fleet0", k0=_entry(1))),
+        _up(Faults(slow=1.0, slow_s=400.0)),
+        SettingStep("dev", team=OTHER_TEAM),
+        _run("destroy"),
+    ).but(in_environment=True),
 }
