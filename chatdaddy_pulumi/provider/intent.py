@@ -587,7 +587,7 @@ class _Found:
             unread = self._host.refreshes and saved.account_id not in self._context.refreshed
             if unread and not is_gone and seen.held[ref].deleted:
                 continue  # the engine has deleted it to replace it, and does not refresh it
-            if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref, saved):
+            if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref):
                 continue  # as when `delete_before_replace` has removed it, and nothing was bought
             if is_gone:
                 problems[ref.label] = f"{before.account_id} is gone for good, or archived"
@@ -613,10 +613,10 @@ class _Found:
             {*(now.drift or ()), *(before.drift or ())}
         )
 
-    def _is_replaced(self, ref: Ref, held: HeldAccount) -> bool:
-        """Whether the program wants another account in its place."""
-        spec = self._context.spec(ref)
-        return spec is not None and spec.arguments.kind != held.arguments.kind
+    def _is_replaced(self, ref: Ref) -> bool:
+        """Whether the program is known to want another account in its place."""
+        entry = self._context.ownership.entry(ref)
+        return entry is not None and self._context.ownership.is_retyped(ref, entry.kind)
 
     # --- what is about to be bought
 
