@@ -603,9 +603,7 @@ def _given(block: Block, unknown: Collection[str] = ()) -> Props:
         }
         return usual | _entry(block, "", unknown)
     entries = {key: _entry(block, key, unknown) for key in block.entries}
-    has_outputs = block.made_from or any(
-        entry.made_from or entry.adopt_from for entry in block.entries.values()
-    )
+    has_outputs = block.made_from or any(entry.late for entry in block.entries.values())
     accounts: Any = entries if has_outputs else json.dumps(entries, ensure_ascii=False)
     return {
         "accounts": UNKNOWN if block.made_from and block.made_from in unknown else accounts,
@@ -615,13 +613,12 @@ def _given(block: Block, unknown: Collection[str] = ()) -> Props:
 
 
 def _entry(block: Block, key: str, unknown: Collection[str]) -> Props:
-    entry = block.entries[key]
-    nickname: Props = {}
-    if entry.made_from:
-        is_unknown = entry.made_from in unknown
-        nickname["nickname"] = UNKNOWN if is_unknown else Wish(block, key, entry).nickname
-    adopt: Props = {"adopt": UNKNOWN} if entry.adopt_from and entry.adopt_from in unknown else {}
-    return entry.given() | nickname | adopt
+    wish = Wish(block, key, block.entries[key])
+    late = {
+        argument: UNKNOWN if name in unknown else wish.known(argument)
+        for argument, name in wish.entry.late.items()
+    }
+    return wish.entry.given() | late
 
 
 def _put_off(

@@ -1247,4 +1247,14 @@ FOUND: dict[str, History] = {
         SettingStep("dev", team=OTHER_TEAM),
         _run("destroy"),
     ).but(in_environment=True),
+    "an account whose type comes late is deleted by hand": _history(
+        _edit(
+            _account("gate", _entry(1000)),
+            _account("acct1", _entry(2, type="instagram", type_from="gate")),
+        ),
+        _up(),
+        _by_hand("delete now", 2),
+        WaitStep(5.0),
+        _up(),
+    ),
 }

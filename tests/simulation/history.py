@@ -263,6 +263,8 @@ def _with_late_names(history: History, random: Random) -> History:
     def late(entry: Entry) -> Entry:
         if entry.adopt is not None:
             return replace(entry, adopt_from="gate") if adopts.random() < 0.6 else entry
+        if types.random() < 0.1:
+            entry = replace(entry, type_from="gate")
         if random.random() < 0.6:
             return entry
         return replace(entry, made_from=random.choice(("gate", "gate", "acct0", "acct1")))
@@ -279,7 +281,7 @@ def _with_late_names(history: History, random: Random) -> History:
             return replace(one, args=(replace(block, entries=entries, made_from=made_from),))
         return one
 
-    adopts = Random(f"adopts {history.seed}")
+    adopts, types = Random(f"adopts {history.seed}"), Random(f"types {history.seed}")
     # In some of them, all entries of some fleets are.
     chosen = Random(f"whole {history.seed}")
     whole = chosen if chosen.random() < _WHOLE else None

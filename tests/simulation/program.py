@@ -32,6 +32,14 @@ class Entry:
     made_from: str = ""
     #: The `Account` from whose ID the program computes what it adopts.
     adopt_from: str = ""
+    #: The `Account` from whose ID the program computes the type.
+    type_from: str = ""
+
+    @property
+    def late(self) -> dict[str, str]:
+        """The arguments that are computed from an `Account`, with its name."""
+        names = {"nickname": self.made_from, "adopt": self.adopt_from, "type": self.type_from}
+        return {argument: name for argument, name in names.items() if name}
 
     def given(self) -> dict[str, Any]:
         """The arguments as a program gives them, without defaults."""
@@ -127,6 +135,10 @@ class Wish:
     def existing(self) -> str:
         return self.entry.existing or self.block.existing or "fail"
 
+    def known(self, argument: str) -> Any:
+        """An argument that may be computed from an `Account`."""
+        return self.nickname if argument == "nickname" else getattr(self.entry, argument)
+
     @property
     def identity(self) -> tuple[str, str]:
         return normal(self.nickname), self.entry.type
@@ -148,8 +160,7 @@ class Program:
 
     def sources_of(self, entry: Entry) -> dict[str, Block]:
         """The arguments of an entry that are computed from an `Account`, with that `Account`."""
-        names = {"nickname": entry.made_from, "adopt": entry.adopt_from}
-        found = {argument: self._source(name) for argument, name in names.items()}
+        found = {argument: self._source(name) for argument, name in entry.late.items()}
         return {argument: block for argument, block in found.items() if block is not None}
 
     def source_of_all(self, block: Block) -> Block | None:
@@ -160,8 +171,7 @@ class Program:
         block = self.block(name)
         if block is None or block.kind != "account":
             return None
-        entry = block.entries[""]
-        return None if entry.made_from or entry.adopt_from else block
+        return None if block.entries[""].late else block
 
     def sources(self, block: Block) -> dict[str, Block]:
         """The sources of a block, or of its entries, by name."""
@@ -228,8 +238,7 @@ class Change:
 
 def _shown(value: Any) -> str:
     if isinstance(value, Entry):
-        late = f" made from {value.made_from}" if value.made_from else ""
-        late += f" adopts what {value.adopt_from} says" if value.adopt_from else ""
+        late = "".join(f", {what} from {name}" for what, name in value.late.items())
         return f"#{value.uid} {_short(value.given())}{late}"
     if isinstance(value, ProviderBlock):
         return f"{value.name}: {value.team}"

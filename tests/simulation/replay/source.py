@@ -70,9 +70,9 @@ class _Code(str):
 
 def _entry(program: Program, block: Block, key: str) -> dict[str, Any]:
     entry = block.entries[key]
-    known = {"nickname": Wish(block, key, entry).nickname, "adopt": entry.adopt}
+    wish = Wish(block, key, entry)
     late = {
-        argument: _Code(f"{_source(one.name)}.account_id.apply(lambda _: {known[argument]!r})")
+        argument: _Code(f"{_source(one.name)}.account_id.apply(lambda _: {wish.known(argument)!r})")
         for argument, one in program.sources_of(entry).items()
     }
     return entry.given() | late
