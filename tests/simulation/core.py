@@ -28,6 +28,7 @@ from chatdaddy_pulumi.provider.run_context import Declared, Run, may_buy
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
+    COMPONENT_TYPE,
     DONE_IN,
     FLEET_TYPE,
     INTENT_TYPE,
@@ -55,8 +56,6 @@ from tests.simulation.engine import (
 )
 from tests.simulation.program import Block, Program, ProviderBlock, Wish, parts
 from tests.support.claims import MemoryClaims
-
-FLEET_COMPONENT = "chatdaddy:index:AccountFleet"
 
 #: The type of a program's own component, before its name.
 COMPONENT = "own:index:"
@@ -426,13 +425,13 @@ class _ProgramSide:
 
     def _component(self, block: Block) -> Goal:
         return Goal(
-            FLEET_COMPONENT,
+            COMPONENT_TYPE,
             block.name,
             parent=self._parent(block.parent),
             custom=False,
             protect=block.protect,
             retain=block.retain,
-            aliases=self._aliases(FLEET_COMPONENT, block),
+            aliases=self._aliases(COMPONENT_TYPE, block),
         )
 
     async def _component_of(self, block: Block) -> None:
@@ -446,7 +445,7 @@ class _ProgramSide:
         parent, name = parts(place)
         above = self._parent(parent)
         if kind == FLEET_TYPE:
-            above = self._urn(FLEET_COMPONENT, place)
+            above = self._urn(COMPONENT_TYPE, place)
         return self._monitor.urn(Goal(kind, name, parent=above))
 
     def _parent(self, component: str) -> str:
@@ -661,7 +660,7 @@ def place_of(urn: str) -> str:
 
 def _ours(urn: str) -> bool:
     kind = urn.split("::")[2].rpartition("$")[2]
-    return kind in (ACCOUNT_TYPE, FLEET_TYPE, INTENT_TYPE, MARK_TYPE)
+    return kind in (ACCOUNT_TYPE, COMPONENT_TYPE, FLEET_TYPE, INTENT_TYPE, MARK_TYPE)
 
 
 def default_configuration(team: str, token: str) -> Props:
@@ -708,7 +707,7 @@ def held(resource: Resource) -> dict[str, Held]:
     }
 
 
-__all__ = ["ACCOUNT_TYPE", "COMPONENT", "FLEET_COMPONENT", "FLEET_TYPE", "CoreRun", "Held", "held"]
+__all__ = ["ACCOUNT_TYPE", "COMPONENT", "COMPONENT_TYPE", "FLEET_TYPE", "CoreRun", "Held", "held"]
 
 
 def is_resource_of_ours(resource: Resource) -> bool:

@@ -440,7 +440,7 @@ class _Game:
                 continue
             parent = core.component_urn(block.parent, player.stack.urn)
             if block.kind == "fleet":
-                parent = player.stack.urn(Goal(core.FLEET_COMPONENT, name, parent=parent))
+                parent = player.stack.urn(Goal(core.COMPONENT_TYPE, name, parent=parent))
                 yield parent
             kind = core.FLEET_TYPE if block.kind == "fleet" else core.ACCOUNT_TYPE
             yield player.stack.urn(Goal(kind, name, parent=parent))
