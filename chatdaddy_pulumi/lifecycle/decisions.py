@@ -27,6 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
+from chatdaddy_pulumi.lifecycle.key_lists import listed
 from chatdaddy_pulumi.lifecycle.ownership import Going, Holding, Ownership, Ref
 from chatdaddy_pulumi.lifecycle.recovery import Order, Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
@@ -363,8 +364,9 @@ def refuse_wanted(ownership: Ownership, leaving: Mapping[str, str]) -> None:
             raise LifecycleError(
                 f"nothing is removed: {key} ({id_}) leaves, and {ownership.shifted[id_].label}, "
                 "which has another account, asks for its nickname. If keys or names are numbers, "
-                "make them from what stays the same, such as the customer's ID. To remove it all "
-                "the same, remove it in one run and change the nickname in the next"
+                "make them from what stays the same, such as the customer's ID. If that entry has "
+                "aliases, leave out what names another account. To remove it all the same, remove "
+                "it in one run and change the nickname in the next"
             )
         adopter = ownership.adopted_in_vain(id_)
         if adopter is not None:
@@ -488,7 +490,7 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
 def refuse_leaving(
     ownership: Ownership,
     ref: Ref,
-    named: Iterable[ObservedAccount],
+    view: TeamView,
     identity: Identity,
     existing: str | None,
 ) -> None:
@@ -499,20 +501,22 @@ def refuse_leaving(
     state has another nickname, since it was renamed by hand, or by a run that was interrupted; or
     the entry that asks for it has an account of another type, which it replaces.
 
-    `named`: the accounts of the nickname, as ChatDaddy shows them.
+    If an answer lacks an account's nickname, the one of the state counts.
 
     Raises:
         Leaves: with the account, and what to do.
     """
     if existing == Existing.ALLOW.value:
         return
-    for one in named:
+    for one in (*view.named(identity.nickname), *view.nameless):
         going = ownership.going.get(one.account_id)
         if going is None or not one.live or ownership.was(ref, going.ref):
             continue
+        if one.nickname is None and identity not in going.identities:
+            continue
         if one.type in (None, identity.type):
             told = _gone_with_its_nickname(one, going, ref)
-            raise Leaves(f"nothing was bought for {one.nickname!r}: {told}")
+            raise Leaves(f"nothing was bought for {identity.nickname!r}: {told}")
 
 
 async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> None:
@@ -535,11 +539,20 @@ async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> 
         seen = await facts.listed(found)
     for account_id, going in found.items():
         account = seen.get(account_id)
-        if account is None or account.nickname is None or not account.live:
+        if account is None or not account.live:
             continue
-        identity = identity_of(account.nickname, going.type)
-        asks, taker = "asks for it", ownership.lacks(identity, going, run.provider)
-        is_known = identity in going.identities and not going.is_replaced
+        # If an answer lacks the nickname, those of the state count.
+        names = {*going.identities}
+        if account.nickname is not None:
+            names = {identity_of(account.nickname, going.type)}
+        if not names:
+            raise NotDone(
+                f"{account_id} is not removed: ChatDaddy's answer lacks its nickname, and an entry "
+                "may ask for it. Run it again"
+            )
+        takers = (ownership.lacks(one, going, run.provider) for one in sorted(names))
+        asks, taker = "asks for it", next((one for one in takers if one is not None), None)
+        is_known = names <= {*going.identities} and not going.is_replaced
         # An update has waited for the entries that it can know, and that may take over what the
         # state knows.
         if taker is None and not run.preview and not is_known:
@@ -553,6 +566,9 @@ async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> 
 def _gone_with_its_nickname(account: ObservedAccount, going: Going, taker: Ref) -> str:
     """Says why `taker` does not take the account over, and what to do."""
     has = f"{account.account_id} has the nickname {account.nickname!r} at ChatDaddy"
+    if account.nickname is None:
+        names = listed([repr(one.nickname) for one in sorted(going.identities)])
+        has = f"{account.account_id} has the nickname {names} in the state"
     if going.is_replaced:
         return (
             f"{has}, and its entry {going.ref.label} has another type or login type now. If the "
@@ -560,7 +576,8 @@ def _gone_with_its_nickname(account: ObservedAccount, going: Going, taker: Ref) 
             "type in the next. If it is not, change the type in one run, and add the new entry in "
             "the next"
         )
-    if account.nickname and identity_of(account.nickname, going.type) in going.identities:
+    nickname = account.nickname
+    if nickname is None or identity_of(nickname, going.type) in going.identities:
         return (
             f"{has}, and its entry {going.ref.label} leaves, but {taker.label} has an account of "
             f"another type or login type. If {taker.label} is to have it, declare it under another "
@@ -576,7 +593,7 @@ def _gone_with_its_nickname(account: ObservedAccount, going: Going, taker: Ref) 
 
 def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     named = facts.view.named(spec.nickname)
-    refuse_leaving(facts.ownership, ref, named, spec.identity, spec.existing.value)
+    refuse_leaving(facts.ownership, ref, facts.view, spec.identity, spec.existing.value)
     ids = tuple(sorted(account.account_id for account in named))
     strangers = _strangers(facts, ref, spec)
     if spec.existing is not Existing.ALLOW:

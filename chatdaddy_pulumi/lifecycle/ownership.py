@@ -557,7 +557,8 @@ class Ownership:
 
     @cached_property
     def shifted(self) -> dict[str, Ref]:
-        """By leaving account: an entry that holds another one and now asks for this nickname.
+        """By leaving account: an entry that holds another one, or gets it by its aliases, and now
+        asks for this nickname.
 
         So it is if keys are numbers, and one that is not the last is dropped: all later accounts
         get the nickname of the next one, and the last is removed.
@@ -571,7 +572,8 @@ class Ownership:
         if not alike:
             return found
         for ref, entry in self._entries:
-            own = self.held(ref)
+            carried = self.carried_to(ref)
+            own = self.held(ref) or (carried and carried.account)
             if own is None or entry.identity is None or entry.identity in own.identities:
                 continue
             for account_id in alike.get(entry.identity, ()):

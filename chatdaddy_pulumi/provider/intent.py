@@ -209,7 +209,7 @@ class IntentProvider:
             own = context.ownership.account_of(entry.ref)
             named = view.named(identity.nickname)
             existing = entry.said.existing
-            refuse_leaving(context.ownership, entry.ref, named, identity, existing)
+            refuse_leaving(context.ownership, entry.ref, view, identity, existing)
             before = {account.account_id for account in named}
             before |= {own.account_id} if own is not None else set()
             order = context.awaited.get(entry.ref)

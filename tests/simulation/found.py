@@ -1257,4 +1257,17 @@ FOUND: dict[str, History] = {
         WaitStep(5.0),
         _up(),
     ),
+    "what a reused alias names asks for an account whose nickname is missing": _history(
+        _edit(
+            _fleet("fleet0", k0=_entry(1, type="instagram")),
+            _fleet("fleet1", k0=_entry(2, nickname="Alice")),
+        ),
+        _up(),
+        _edit(
+            Change("move", ("fleet0", "k0", "fleet1", "m18")),
+            Change("move", ("fleet1", "k0", "fleet0", "m65", True)),
+        ),
+        _up(Faults(null_facts=1.0)),
+        _up(),
+    ),
 }

@@ -604,3 +604,18 @@ def test_a_nickname_that_a_late_entry_gives_up_is_free_after_it_has_come(
     assert team.purchases == 1
     stack.up({**after, **new})
     assert (len(team.named("N")), len(team.named("P"))) == (1, 1)
+
+
+def test_an_entry_that_is_renamed_does_not_ask_for_the_nickname_of_another_that_leaves(
+    team: Team, stack: Stack
+) -> None:
+    """Both accounts fit the entry: one by its alias, the other by its nickname."""
+    stack.up({"a": fleet({"k1": {}, "x": {}}), "b": fleet({"k1": {"nickname": "ida"}, "y": {}})})
+    live = team.live()
+    moved = fleet({"m": {"nickname": "ida", "aliases": ["k1"]}, "x": {}})
+    for program in ({"a": moved, "b": fleet({"y": {}})}, {"b": fleet({"y": {}}), "a": moved}):
+        with pytest.raises(Refused, match="leave out what names another account"):
+            stack.preview(program)
+        with suppress(Failed, Refused):
+            stack.up(program)
+        assert team.live() == live
