@@ -231,9 +231,8 @@ class Person:
     def _find_meant(self, ran: Ran, program: Program, meant: dict[int, str]) -> None:
         """Find the account that each entry means: the one it had, if that can be recognised.
 
-        An entry in the place of another one means the account of that place. Nobody can know that a
-        key
-        is reused for another account.
+        An entry in the place of another one, or that has its key as an alias, means the account of
+        that place. Nobody can know that a key is reused for another account.
         """
         places = {(s.kind, s.block, s.key): s for s in ran.before if not s.leftover}
         taken: dict[str, int] = {}
@@ -241,6 +240,14 @@ class Person:
             block = wish.block
             found = [places.get((block.kind, name, wish.key)) for name in block.places]
             here = next((slot for slot in found if slot is not None), None)
+            renamed = [
+                slot
+                for name in block.places
+                for old in wish.entry.aliases
+                if (slot := places.get((block.kind, name, old))) is not None
+                and slot.type == wish.entry.type
+            ]
+            here = here or next(iter(renamed), None)
             if wish.entry.adopt is not None:
                 meant[wish.uid] = wish.entry.adopt
             elif here is not None:
@@ -700,6 +707,14 @@ class Person:
         )
         here = [w for w in wishes if slot.block in w.block.places and w.key == slot.key]
         retained = retained or any(wish.on_delete == "retain" for wish in (*replaced, *here))
+        # The engine forgets what it has deleted first, to create it again, and then could not.
+        retained = retained or any(
+            other.stack == ran.stack
+            and other.ended_at < ran.began_at
+            and not other.green
+            and f"{account.id} was not removed: {parts(slot.block)[1]} has it now" in other.text
+            for other in self._runs.values()
+        )
         left_out = retained and bool(ran.step.targets)
         # The engine forgets what has `retain_on_delete`, and does not ask the provider.
         left_out = left_out or (slot.retain and ran.step.continue_on_error and not ran.green)
@@ -921,7 +936,7 @@ class Person:
                 continue  # only the update's own refresh was shown the account as it was before
             if event.kind == "buy" and self._went_meanwhile(ran, account):
                 continue
-            if event.kind == "buy" and ran.step.faults.hides and said.announces("→", words, set()):
+            if event.kind == "buy" and ran.step.faults.short and said.announces("→", words, set()):
                 continue  # only the preview was shown the account that was to be taken over
             if not said.announces(_SYMBOL[event.kind], words, blocks):
                 self._found(8, f"{ran.who}: {event}, of which the preview said nothing")
@@ -1089,10 +1104,10 @@ class Person:
         if "another type or login type now" in ran.text and self._asks_for_replaced(ran, wishes):
             yield "an entry asks for an account whose own entry has another type"
         if "has an account of another type or login type." in ran.text and any(
-            slot.block in wish.block.places and slot.key == wish.key and not slot.leftover
+            slot.block in wish.block.places and not slot.leftover
             for wish in wishes
             for slot in ran.before
-            if slot.type != wish.entry.type
+            if slot.key in (wish.key, *wish.entry.aliases) and slot.type != wish.entry.type
         ):
             yield "an entry that moves back finds another account in its place"
         if "its aliases name" in ran.text and any(
