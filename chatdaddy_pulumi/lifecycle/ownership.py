@@ -580,6 +580,15 @@ class Ownership:
                 found.setdefault(account_id, ref)
         return found
 
+    def shifted_to(self, holder: str) -> dict[str, str]:
+        """The leaving accounts whose nicknames entries of the resource ask for that have others, by
+        the labels of the entries that leave."""
+        return {
+            self._leaving_by_id[id_].ref.label: id_
+            for id_, ref in self.shifted.items()
+            if ref.holder == holder
+        }
+
     @cached_property
     def _adopts(self) -> dict[str, list[Ref]]:
         found: dict[str, list[Ref]] = {}

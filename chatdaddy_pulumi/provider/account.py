@@ -227,9 +227,7 @@ class AccountProvider:
         await self._refuse_losses(urn, todo, Decisions())
         ownership = self._host.context.ownership
         if Ref(urn) in self._host.context.learned:  # the intent has refused the others
-            shifted = [id_ for id_, ref in ownership.shifted.items() if ref == Ref(urn)]
-            sources = {id_: ownership.source_of(id_) for id_ in shifted}
-            refuse_wanted(ownership, {ref.label: id_ for id_, ref in sources.items() if ref})
+            refuse_wanted(ownership, ownership.shifted_to(urn))
         for held, spec in todo.change.values():
             if held.differences(spec):
                 refuse_shared(ownership, Ref(urn), held.account_id)

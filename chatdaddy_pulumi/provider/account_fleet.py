@@ -17,6 +17,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     refuse_renamed,
     refuse_shared,
     refuse_unclear,
+    refuse_wanted,
 )
 from chatdaddy_pulumi.lifecycle.errors import (
     Leaves,
@@ -569,6 +570,7 @@ class _Comparison:
     def check_removals(self) -> None:
         """Refuse removals that are unclear, protected or too many."""
         context, state, todo = self.context, self.state, self.plan
+        refuse_wanted(context.ownership, context.ownership.shifted_to(self.urn))
         refuse_unclear(
             context.ownership, {key: held.account_id for key, held in todo.remove.items()}
         )

@@ -618,4 +618,4 @@ def test_an_entry_that_is_renamed_does_not_ask_for_the_nickname_of_another_that_
             stack.preview(program)
         with suppress(Failed, Refused):
             stack.up(program)
-        assert team.live() == live
+        assert (team.live(), team.calls) == (live, [])
