@@ -60,6 +60,10 @@ class HeldAccount(NamedTuple):
         """The identity that was asked for."""
         return identity_of(self.nickname, self.arguments.type.value)
 
+    def is_of(self, kind: str | None) -> bool:
+        """Whether it is, or may be, of this type and login type; None: it is not known."""
+        return kind in (None, self.arguments.kind)
+
     @property
     def identities(self) -> set[Identity]:
         """The identities by which an entry elsewhere can refer to it: as asked for, as seen, and as

@@ -301,7 +301,7 @@ class Ownership:
     def is_retyped(self, ref: Ref, kind: str | None) -> bool:
         """Whether an entry that asks for this kind has an account of another one."""
         own = self.held(ref)
-        return own is not None and kind not in (None, own.arguments.kind)
+        return own is not None and not own.is_of(kind)
 
     @property
     def _entries(self) -> Iterator[tuple[Ref, DeclaredIdentity]]:
@@ -420,7 +420,7 @@ class Ownership:
                 found[id_] = Going(Ref(urn, old.key), old.type, old.identities)
         for ref, entry in self._entries:
             own = self.held(ref)
-            if own is not None and self.is_retyped(ref, entry.kind):
+            if own is not None and not own.is_of(entry.kind):
                 found[own.account_id] = Going(ref, own.arguments.type.value, own.identities)
         for id_, one in self._leaving_by_id.items():
             if not any(id_ in taken for taken in (self.moved, self.contested, self._adopts)):
@@ -444,7 +444,7 @@ class Ownership:
             for key, one in late.items():
                 type_ = None if one.adopts_late else one.type
                 own = held.get(key)
-                lacks_one = own is None or one.kind not in (None, own.arguments.kind)
+                lacks_one = own is None or not own.is_of(one.kind)
                 found.append(_Unknown(Ref(declared.urn, key), type_, lacks_one, one.adopts_late))
         return found
 
