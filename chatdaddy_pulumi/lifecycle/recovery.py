@@ -54,6 +54,10 @@ class Note(NamedTuple):
     #: The team in which the run bought, as `team_digest` has it; "" if that is not known.
     team: str = ""
 
+    def may_be_of(self, team_id: str) -> bool:
+        """Whether the run may have bought in this team."""
+        return self.team in ("", team_digest(team_id))
+
     def with_secrets(self, more: Iterable[str]) -> Note:
         """The note with more arguments that are secrets."""
         return self._replace(secrets=tuple(sorted({*self.secrets, *more})))

@@ -35,7 +35,6 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     made_by_runs,
     renamed,
     suspects,
-    team_digest,
 )
 from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
@@ -296,7 +295,7 @@ class Host:
         if not orders or self.context.keeps_orders(declared):
             return
         team_id = self.settings.team_id
-        others = [k for k, one in orders.items() if one.note.team not in ("", team_digest(team_id))]
+        others = [name for name, one in orders.items() if not one.note.may_be_of(team_id)]
         if others:
             raise WrongTeam(
                 f"an earlier run may have bought {listed(others)} in another team than "

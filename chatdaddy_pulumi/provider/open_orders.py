@@ -23,7 +23,6 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     Sent,
     Unnoted,
     last_made,
-    team_digest,
 )
 from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.host import Host
@@ -373,7 +372,7 @@ class OpenOrders:
         noted = [one for one in self._intents if (ref, note.at) in one.noted]
         # An order of an older state does not say its team.
         left = [one for one in self._intents if not one.is_new]
-        of_team = [one for one in left if note.team in ("", team_digest(one.team))]
+        of_team = [one for one in left if note.may_be_of(one.team)]
         here = self._context.ref_today(ref)
         refs = {here, here._replace(key="")}
         unnoted = [one for one in of_team if not refs.isdisjoint(one.could_not_note)]
