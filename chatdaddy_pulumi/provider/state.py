@@ -34,6 +34,7 @@ from chatdaddy_pulumi.spec.rules import holds_control
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
+    from chatdaddy_pulumi.lifecycle.facts import Claims
 
 T = TypeVar("T")
 
@@ -664,6 +665,18 @@ def done_in(urn: str, saved: Mapping[str, Mapping[str, Any]]) -> str | None:
     None if that says nothing, as of a fleet whose entries do not come late as a whole."""
     component = saved.get(urn.replace(f"${FLEET_TYPE}::", "::")) or {}
     return component.get(DONE_IN)
+
+
+def now_done_in(
+    urn: str, saved: Mapping[str, Mapping[str, Any]], number: str, claims: Claims
+) -> str:
+    """What the component of such a fleet is to say after a run, by the run's number and claims; ""
+    if the entries have never come.
+
+    That the engine has answered does not say that they have: the SDK treats a resource whose step
+    failed as registered if others go on, and the engine one that is no target.
+    """
+    return number if claims.finished(urn) else done_in(urn, saved) or ""
 
 
 def saved_holder(

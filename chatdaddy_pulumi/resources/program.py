@@ -33,7 +33,7 @@ from chatdaddy_pulumi.provider.state import (
     INTENT_TYPE,
     MARK_TYPE,
     PART,
-    done_in,
+    now_done_in,
 )
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
@@ -540,13 +540,9 @@ class Program:
         first_purchase.others_may_go.set()
 
     async def done_in(self, fleet: str) -> str:
-        """The number of the last run in which a fleet, by its URN, did all that it had to do.
-
-        That the engine has answered does not say so: the SDK treats a resource whose step failed
-        as registered if others go on, and the engine one that is no target.
-        """
+        """The number of the last run in which a fleet, by its URN, did all that it had to do."""
         opened = await self.opened()
-        return opened.number if opened.finished(fleet) else done_in(fleet, opened.saved) or ""
+        return now_done_in(fleet, opened.saved, opened.number, opened)
 
     # --- the run's file
 

@@ -35,7 +35,7 @@ from chatdaddy_pulumi.provider.state import (
     MARK_TYPE,
     StoredAccount,
     StoredFleet,
-    done_in,
+    now_done_in,
     plain,
 )
 from tests.simulation import engine
@@ -517,9 +517,8 @@ class _ProgramSide:
         if block.kind == "account":
             self._answers[block.name].set_result(answer)
         elif self._program.source_of_all(block):
-            done = done_in(answer.urn, file.run.saved) or ""
-            if file.run.claims.finished(answer.urn):
-                done = self._run.number
+            run = file.run
+            done = now_done_in(answer.urn, run.saved, run.number, run.claims)
             outputs = {DONE_IN: UNKNOWN if self._monitor.dry_run else done}
             await self._monitor.register_outputs(goal.parent, outputs)
         if answer.failed and self._file is not None:

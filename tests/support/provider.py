@@ -34,7 +34,7 @@ from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
     INTENT_TYPE,
     MARK_TYPE,
-    done_in,
+    now_done_in,
     plain,
     secret,
 )
@@ -467,10 +467,9 @@ class _Engine:
         they failed, with `--continue-on-error`, and if they are no targets."""
         for name, one in self.program.items():
             if isinstance(one.given.get("accounts"), Late) and not self.preview:
-                done = done_in(one.urn(name), self.run.saved)
-                if self.run.claims.finished(one.urn(name)):
-                    done = self.run.number
-                self.stack.components[f"{ROOT}{COMPONENT_TYPE}::{name}"] = {DONE_IN: done or ""}
+                run = self.run
+                done = now_done_in(one.urn(name), run.saved, run.number, run.claims)
+                self.stack.components[f"{ROOT}{COMPONENT_TYPE}::{name}"] = {DONE_IN: done}
 
     def go(self) -> set[str]:
         return set(self.stack.run(self._go()))
