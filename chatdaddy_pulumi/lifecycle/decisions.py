@@ -565,10 +565,12 @@ async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> 
 
 def _gone_with_its_nickname(account: ObservedAccount, going: Going, taker: Ref) -> str:
     """Says why `taker` does not take the account over, and what to do."""
-    has = f"{account.account_id} has the nickname {account.nickname!r} at ChatDaddy"
-    if account.nickname is None:
+    nickname = account.nickname
+    if nickname is None:
         names = listed([repr(one.nickname) for one in sorted(going.identities)])
         has = f"{account.account_id} has the nickname {names} in the state"
+    else:
+        has = f"{account.account_id} has the nickname {nickname!r} at ChatDaddy"
     if going.is_replaced:
         return (
             f"{has}, and its entry {going.ref.label} has another type or login type now. If the "
@@ -576,7 +578,6 @@ def _gone_with_its_nickname(account: ObservedAccount, going: Going, taker: Ref) 
             "type in the next. If it is not, change the type in one run, and add the new entry in "
             "the next"
         )
-    nickname = account.nickname
     if nickname is None or identity_of(nickname, going.type) in going.identities:
         return (
             f"{has}, and its entry {going.ref.label} leaves, but {taker.label} has an account of "

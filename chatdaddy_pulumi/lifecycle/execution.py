@@ -294,8 +294,7 @@ class _Execution:
         while self._awaited and self._facts.clock() < began + seconds and not self._stopped():
             self._leave_in_circle()
             await asyncio.sleep(_OTHERS_AGAIN_S)
-            takers = {error.taker.holder for _, error in self._awaited.values()}
-            coming = set(filter(self._facts.run.is_coming, takers))
+            coming = set(filter(self._facts.run.is_coming, self._takers))
             again = {k: j for k, (j, e) in self._awaited.items() if e.taker.holder not in coming}
             self._awaited = {k: one for k, one in self._awaited.items() if k not in again}
             self._facts.learn()  # what came may ask for an account that it can't take over
@@ -306,6 +305,11 @@ class _Execution:
         for key, (_, error) in self._awaited.items():
             self._fail(key, error)
 
+    @property
+    def _takers(self) -> set[str]:
+        """The resources that this one waits for."""
+        return {error.taker.holder for _, error in self._awaited.values()}
+
     def _has_taken(self, account_id: str, taker: Ref) -> bool:
         return self._facts.claims.claimed(account_id) == Claim(taker, True)
 
@@ -315,7 +319,7 @@ class _Execution:
         It keeps listing what the others have taken over, since their outcomes are not saved yet.
         """
         claims = self._facts.claims
-        claims.wait(self._holder, {error.taker.holder for _, error in self._awaited.values()})
+        claims.wait(self._holder, self._takers)
         waiting = claims.waiting()
         reached = _reached(self._holder, waiting)
         circle = {one for one in reached if self._holder in _reached(one, waiting)}
