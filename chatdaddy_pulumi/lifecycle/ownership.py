@@ -114,8 +114,8 @@ class SavedHolder:
     accounts: Mapping[str, HeldAccount]
     #: The accounts that were replaced. They belong to no entry, but to the resource.
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
-    #: The number of the last run that worked on it.
-    worked_in: str = ""
+    #: The number of the last run in which it left accounts to entries elsewhere.
+    left_in: str = ""
     #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
     #: and none of them failed.
     came_in: str = ""
@@ -480,7 +480,7 @@ class Ownership:
             return True
         fleet = self._saved.get(self._matching.saved_urns.get(ref.holder, ""))
         came_in = "" if fleet is None else fleet.came_in
-        return came_in != "" and came_in == self._saved[left_by.holder].worked_in
+        return came_in != "" and came_in == self._saved[left_by.holder].left_in
 
     def may_ask_for(self, ref: Ref, account_id: str) -> Ref | None:
         """The same, also if it was waited for before."""

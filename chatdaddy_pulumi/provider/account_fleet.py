@@ -340,6 +340,7 @@ class FleetProvider:
             failed=failed,
             orders=compared.orders(outcome),
             **self._host.worked(state),
+            left_in=context.run.number if any(key.endswith(LEFT) for key in held) else "",
             most=state.most,
             inputs=inputs,
             usual=reading.usual.text,

@@ -319,6 +319,9 @@ class StoredFleet:
     worked_at: float = 0.0
     #: The number of that run.
     worked_in: str = ""
+    #: The number of the last run in which it left accounts to entries elsewhere, also of one that
+    #: could not buy.
+    left_in: str = ""
     #: The most accounts that it has held.
     most: int = 0
     #: The inputs that `read` gives back beside the entries.
@@ -343,6 +346,7 @@ class StoredFleet:
             orders={key: _read_order(one, inputs.get("__secrets")) for key, one in orders.items()},
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
+            left_in=str(said.get("__left_in") or ""),
             most=max(int(said.get("__most") or 0), len(held)),
             inputs=inputs,
             usual=said.get("__usual") or "",
@@ -406,6 +410,7 @@ class StoredFleet:
             },
             "__worked_at": self.worked_at,
             "__worked_in": self.worked_in,
+            **({"__left_in": self.left_in} if self.left_in else {}),
             "__most": max(self.most, len(shown)),
             **({STILL_SECRET: secret(list(self.still_secret))} if self.still_secret else {}),
             "__version": VERSION,
@@ -702,6 +707,6 @@ def saved_holder(
             if REPLACED in key
         }
         came_in = "" if outputs.get("failed") else done or ""
-        worked_in = str(plain(outputs.get("__worked_in")) or "")
-        return SavedHolder(urn, found, replaced, worked_in, came_in)
+        left_in = str(plain(outputs.get("__left_in")) or "")
+        return SavedHolder(urn, found, replaced, left_in, came_in)
     return None

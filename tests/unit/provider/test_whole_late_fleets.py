@@ -103,25 +103,23 @@ def test_a_destroy_is_refused_while_a_later_run_lives(team: Team, stack: Stack) 
         stack.destroy()
 
 
-def test_a_whole_late_fleet_that_is_no_target_has_not_come(team: Team, stack: Stack) -> None:
-    stack.up(
-        {
-            "a": fleet({"k": {"nickname": "N"}, "y": {}}, on_delete="archive"),
-            "b": late_fleet({"z": {}}),
-        }
-    )
-    (own,) = team.named("N")
-    program: Program = {
-        "a": fleet({"y": {}}, on_delete="archive"),
-        "b": late_fleet({"z": {}, "k2": {"nickname": "N"}}),
-    }
-    stack.up(program, only="a")
-    assert own in team.live()
+@pytest.mark.parametrize("intent", [False, True])
+def test_an_account_is_left_to_a_fleet_that_is_no_target(
+    team: Team, stack: Stack, intent: bool
+) -> None:
+    """Both fleets work in the first run. The second one may leave out the intent, too."""
+    y = {"y": {}}
+    x = {"x": {"nickname": "X"}}
+    stack.up({"a": fleet({**x, **y}, on_delete="delete_now"), "b": late_fleet({"z": {}})})
+    own, bought = stack.ids("a")["x"], team.purchases
+    after: Program = {"a": fleet(y, on_delete="delete_now"), "b": late_fleet({"z": {}, **x})}
+    stack.up(after, only="a", intent=intent)
     for _ in range(2):
         with suppress(Failed, Refused):
-            stack.up(program)
-    assert team.calls == []
+            stack.up(after)
     assert own in team.live()
+    assert team.purchases == bought
+    assert stack.ids("b")["x"] == own
 
 
 @pytest.mark.parametrize("machine", ["same", "other"])
