@@ -463,7 +463,8 @@ def refuse_other_team(team_id: str, configured: str, orders: Iterable[OrderId]) 
             f"an interrupted run may have bought {listed(names)} in the team {team_id!r}, but "
             f"{configured!r} is configured. Nothing was done. Set chatdaddy:teamId, or the team_id "
             "of the Provider, to the stack's own team until `pulumi up` succeeds. If no run was "
-            "interrupted, wait for a minute, and run this again"
+            "interrupted, wait for a minute, and run this again. If that is refused, too, drop "
+            f"{listed(names)} in one `pulumi up`, and add it in the next"
         )
 
 

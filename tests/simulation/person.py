@@ -930,7 +930,7 @@ class Person:
                 continue
             if event.kind == "recreate" and ran.step.faults.lag_s:
                 continue  # the preview was told that the account exists
-            late = event.kind == "patch" or account.id in ran.drifted
+            late = event.kind in ("patch", "recreate") or account.id in ran.drifted
             hidden = ran.step.faults.lag_s or ran.step.faults.short
             if ran.step.refresh and hidden and late:
                 continue  # only the update's own refresh was shown the account as it was before
@@ -1070,6 +1070,14 @@ class Person:
             for account in self._world.accounts.values()
         ):
             yield "another team less than a minute after a purchase"
+        own = [one for one in self._runs.values() if one.stack == ran.stack]
+        if (
+            "drop" in ran.text
+            and "an interrupted run may have bought" in ran.text
+            and len({one.step.machine for one in own}) > 1
+            and any(one.step.targets for one in own)
+        ):
+            yield "another machine may have bought in another team, for all that the state says"
         yield from self._accepted_reasons_of_entries(ran, program)
 
     def _accepted_reasons_of_entries(self, ran: Ran, program: Program) -> Iterator[str]:
@@ -1134,6 +1142,8 @@ class Person:
             for slot in ran.before
         ):
             yield "an entry that moves by its aliases changes its type"
+        if "is not as the state says" in ran.text and any(n > 1 for n in Counter(held).values()):
+            yield "two entries have one account, and one of them changed it"
         if "is not as the state says" in ran.text and ran.stack in self._stale:
             yield "the state is from answers that were old, or lacked facts"
         if "asks for its nickname" in ran.text and self._shifts(ran, wishes):
@@ -1408,7 +1418,20 @@ def _can_be_recognised(wish: Wish, slot: Slot, given: Mapping[str, str]) -> bool
 
 def _is_replaced(ran: Ran, wish: Wish, account: Account) -> bool:
     """Whether the program, or a flag, requires a new account in its place."""
-    return account.type != wish.entry.type or wish.block.name in ran.step.replaces
+    is_flagged = wish.block.name in ran.step.replaces
+    return account.type != wish.entry.type or is_flagged or _is_of_another_team(ran, wish, account)
+
+
+def _is_of_another_team(ran: Ran, wish: Wish, account: Account) -> bool:
+    """Whether an entry has left a fleet whose entries are an output as a whole, for another team.
+
+    Nobody sees that before the entry's new account is bought.
+    """
+    if account.team == ran.name_of(wish)[0]:
+        return False
+    program = ran.program or ran.wished
+    held = {slot.block for slot in ran.before if slot.account_id == account.id}
+    return any(b.place in held and program.source_of_all(b) is not None for b in program.blocks)
 
 
 def _difference(wish: Wish, account: Account) -> str:

@@ -484,6 +484,27 @@ def test_an_entry_that_another_team_had_before_gets_its_provider_while_a_purchas
     assert stack.of("b").id == paid if kind == "account" else stack.ids("b") == {"k": paid}
 
 
+def test_an_entry_changes_its_team_after_a_removal_that_the_intent_has_not_seen(
+    team: Team, stack: Stack
+) -> None:
+    """As `up --target b` removes it. Another machine can't tell that no purchase is open; it says
+    how to go on."""
+    stack.teams["others"] = "others"
+    rest: Program = {"a": account()}
+    moved = {**rest, "b": account()}
+    stack.up({**rest, "b": replace(account(), provider="others")})
+    urn = account().urn("b")
+    stack.call(stack.remove(stack.host(None, "others"), urn, stack.saved.pop(urn)))
+    stack.move_to_another_machine()
+    team.clock += 60 * MINUTE
+    with pytest.raises(Refused, match="drop b in one `pulumi up`, and add it in the next"):
+        stack.up(moved)
+    stack.up(rest)
+    stack.up(moved)
+    assert stack.all_ids() == team.live()
+    assert team.purchases == 3
+
+
 def test_a_stack_that_has_bought_nothing_may_change_its_team(team: Team, stack: Stack) -> None:
     with pytest.raises(Killed):
         stack.up(ALICE, killed_after="chatdaddy-intent")
