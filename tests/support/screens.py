@@ -39,9 +39,12 @@ class Screens:
         """The text with placeholders of the same width for what differs from run to run."""
         for old, new in self.also.items():
             text = text.replace(old, new)
-        for number, account_id in enumerate(self.ids, 1):
-            text = text.replace(account_id, f"{account_id[:-4]}{number:04}")
-            text = re.sub(rf"(?<=-){account_id[-4:]}\b", f"{number:04}", text)
+        # All at once, since an ID may end with the number of another one.
+        short = {account_id[-4:]: f"{n:04}" for n, account_id in enumerate(self.ids, 1)}
+        names = short | {one: one[:-4] + short[one[-4:]] for one in self.ids}
+        if names:
+            either = "|".join([*self.ids, *(rf"(?<=-){end}\b" for end in short)])
+            text = re.sub(either, lambda found: names[found[0]], text)
         for pattern, mask in _MASKS:
             text = pattern.sub(mask, text)
         return text
