@@ -96,6 +96,8 @@ class Outcome:
     done: list[Done] = field(default_factory=list)
     #: The accounts as ChatDaddy showed them when they were bought or taken over.
     observed: dict[str, ObservedAccount] = field(default_factory=dict)
+    #: By account that was left to other resources: their URNs.
+    left: dict[str, frozenset[str]] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
 
@@ -336,6 +338,9 @@ class _Execution:
             del self._awaited[key]
             held = self.outcome.held.pop(key)
             self.outcome.held[left] = held
+            taker = error.taker.holder
+            late = self._facts.ownership.late_takers(self._holder, held.account_id)
+            self.outcome.left[held.account_id] = late if taker in late else frozenset({taker})
             what = Removal.LEFT
             done = Done(entry_key(key), held.account_id, what, other=error.taker)
             self.outcome.done.append(done)

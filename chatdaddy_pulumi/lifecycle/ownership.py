@@ -106,6 +106,15 @@ class Going(NamedTuple):
     is_replaced: bool = True
 
 
+class Left(NamedTuple):
+    """How a fleet left an account to other resources, which may take it over."""
+
+    #: The number of the last run in which it did.
+    run: str
+    #: The URNs of the resources. Those that had come before in that run are not among them.
+    to: frozenset[str]
+
+
 @dataclass(frozen=True)
 class SavedHolder:
     """A resource in the saved state, and the accounts that it lists by key."""
@@ -114,8 +123,8 @@ class SavedHolder:
     accounts: Mapping[str, HeldAccount]
     #: The accounts that were replaced. They belong to no entry, but to the resource.
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
-    #: The number of the last run in which it left accounts to entries elsewhere.
-    left_in: str = ""
+    #: By account that it left to other resources: in which run, and to which.
+    left: Mapping[str, Left] = field(default_factory=dict)
     #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
     #: and none of them failed.
     came_in: str = ""
@@ -470,17 +479,43 @@ class Ownership:
                 yield one.ref
 
     def _was_waited_for(self, ref: Ref, account_id: str) -> bool:
-        """Whether an account was left to an entry, and it has come in that run. Of one that has an
-        account, that is not known, and it is taken for granted. A fleet whose entries come late as
-        a whole says it."""
-        left_by = self._leaving_by_id[account_id].ref
-        if not left_by.key.endswith(LEFT):
-            return False
-        if not self.is_unknown(ref.holder):
-            return True
-        fleet = self._saved.get(self._matching.saved_urns.get(ref.holder, ""))
+        """Whether an account was left to an entry by all resources that list it, and the entry has
+        come in that run. Of one that has an account, that is not known, and it is taken for
+        granted. A fleet whose entries come late as a whole says it."""
+        urn = self._matching.saved_urns.get(ref.holder, ref.holder)
+        fleet = self._saved.get(urn)
         came_in = "" if fleet is None else fleet.came_in
-        return came_in != "" and came_in == self._saved[left_by.holder].left_in
+        is_unknown = self.is_unknown(ref.holder)
+        return all(
+            left is not None and urn in left.to and (not is_unknown or left.run == came_in)
+            for left in self._left[account_id]
+        )
+
+    @cached_property
+    def _left(self) -> dict[str, list[Left | None]]:
+        """By leaving account: how each resource that lists it left it to others; None if it did
+        not."""
+        found: dict[str, list[Left | None]] = {}
+        for ref, account in self.leaving:
+            left = self._saved[ref.holder].left if ref.key.endswith(LEFT) else {}
+            found.setdefault(account.account_id, []).append(left.get(account.account_id))
+        return found
+
+    def late_takers(self, holder: str, account_id: str) -> frozenset[str]:
+        """The other resources that may take over a leaving account, and of whose entries not all
+        is known yet."""
+        leaving = self._leaving_by_id.get(account_id)
+        if leaving is None:
+            return frozenset()
+        return frozenset(
+            urn
+            for urn, type_ in self._unknown_types
+            if urn != holder and type_ in (None, leaving.type)
+        )
+
+    @cached_property
+    def _unknown_types(self) -> set[tuple[str, str | None]]:
+        return {(one.ref.holder, one.type) for one in self._unknown}
 
     def may_ask_for(self, ref: Ref, account_id: str) -> Ref | None:
         """The same, also if it was waited for before."""

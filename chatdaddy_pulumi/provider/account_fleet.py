@@ -32,7 +32,7 @@ from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
-from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref, entry_key, is_leftover
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Left, Ref, entry_key, is_leftover
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Order
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -340,7 +340,7 @@ class FleetProvider:
             failed=failed,
             orders=compared.orders(outcome),
             **self._host.worked(state),
-            left_in=context.run.number if any(key.endswith(LEFT) for key in held) else "",
+            left=compared.left(outcome),
             most=state.most,
             inputs=inputs,
             usual=reading.usual.text,
@@ -524,6 +524,13 @@ class _Comparison:
             found[key] = one
         return found
 
+    def left(self, outcome: Outcome) -> dict[str, Left]:
+        """How the accounts were left that are still listed, by account: in this run or earlier."""
+        number = self.context.run.number
+        now = {id_: Left(number, to) for id_, to in outcome.left.items()}
+        left = {one.account_id for key, one in outcome.held.items() if key.endswith(LEFT)}
+        return {id_: one for id_, one in {**self.state.left, **now}.items() if id_ in left}
+
     def _lists(self, key: str, held: HeldAccount) -> bool:
         """Whether the fleet still has the account. It forgets what it left to another entry, if
         that one has it, or has another one since no listing shows it."""
@@ -584,7 +591,8 @@ class _Comparison:
         if not removed:
             return
         limit = read_limits(self.news.get("limits")).limits.max_removals
-        held_now = sum(REPLACED not in key for key in state.held)
+        left = sum(key.endswith(LEFT) for key in lost)
+        held_now = left + sum(not is_leftover(key) for key in state.held)
         late = (  # found only if it is needed
             to.label
             for key, one in lost.items()

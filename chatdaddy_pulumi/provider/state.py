@@ -18,6 +18,7 @@ from chatdaddy_pulumi.enums import AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
 from chatdaddy_pulumi.lifecycle.ownership import (
     REPLACED,
+    Left,
     Ref,
     Replaced,
     SavedHolder,
@@ -319,9 +320,8 @@ class StoredFleet:
     worked_at: float = 0.0
     #: The number of that run.
     worked_in: str = ""
-    #: The number of the last run in which it left accounts to entries elsewhere, also of one that
-    #: could not buy.
-    left_in: str = ""
+    #: By account that it left to other resources: in which run, and to which.
+    left: Mapping[str, Left] = field(default_factory=dict)
     #: The most accounts that it has held.
     most: int = 0
     #: The inputs that `read` gives back beside the entries.
@@ -346,7 +346,7 @@ class StoredFleet:
             orders={key: _read_order(one, inputs.get("__secrets")) for key, one in orders.items()},
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
-            left_in=str(said.get("__left_in") or ""),
+            left=_read_left(said),
             most=max(int(said.get("__most") or 0), len(held)),
             inputs=inputs,
             usual=said.get("__usual") or "",
@@ -410,11 +410,24 @@ class StoredFleet:
             },
             "__worked_at": self.worked_at,
             "__worked_in": self.worked_in,
-            **({"__left_in": self.left_in} if self.left_in else {}),
+            **({"__left": _write_left(self.left)} if self.left else {}),
             "__most": max(self.most, len(shown)),
             **({STILL_SECRET: secret(list(self.still_secret))} if self.still_secret else {}),
             "__version": VERSION,
         }
+
+
+def _write_left(left: Mapping[str, Left]) -> str:
+    """Lists of account IDs, by run and resources, as JSON."""
+    found: dict[Left, list[str]] = {}
+    for account_id in sorted(left):
+        found.setdefault(left[account_id], []).append(account_id)
+    return to_json([[one.run, sorted(one.to), ids] for one, ids in found.items()])
+
+
+def _read_left(outputs: Mapping[str, Any]) -> dict[str, Left]:
+    said = json.loads(str(plain(outputs.get("__left")) or "[]"))
+    return {id_: Left(run, frozenset(to)) for run, to, ids in said for id_ in ids}
 
 
 def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
@@ -707,6 +720,5 @@ def saved_holder(
             if REPLACED in key
         }
         came_in = "" if outputs.get("failed") else done or ""
-        left_in = str(plain(outputs.get("__left_in")) or "")
-        return SavedHolder(urn, found, replaced, left_in, came_in)
+        return SavedHolder(urn, found, replaced, _read_left(outputs), came_in)
     return None

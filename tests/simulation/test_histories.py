@@ -26,7 +26,7 @@ from tests.simulation.play import play
 from tests.simulation.program import Block, Change, Entry, ProviderBlock
 
 #: The seeds that one test plays. Together, the tests play about a minute.
-CHUNK = 50
+CHUNK = 25
 FIRST = 20_000
 
 

@@ -15,6 +15,7 @@ from tests.support.provider import (
     Killed,
     Late,
     Program,
+    Refused,
     Stack,
     account,
     fleet,
@@ -261,3 +262,20 @@ def test_an_alias_of_an_entry_that_has_an_account_retains_no_other(
     (kept,) = team.named("r")
     stack.up({"customers": fleet({"r": {**retained, "aliases": ["k"]}})})
     assert team.live() == {kept}
+
+
+def test_accounts_that_were_left_to_another_fleet_do_not_count_for_a_share_of_removals(
+    team: Team, stack: Stack
+) -> None:
+    """Half of a fleet moves to one that comes later, so it stays listed. Then the file is cut
+    off."""
+    limits = {"limits": {"max_removals": "50%"}}
+    stay = {f"k{number}": {} for number in range(10)}
+    move = {f"m{number}": {} for number in range(10)}
+    stack.up({"a": fleet(stay | move, **limits)})
+    stack.up({"a": fleet(stay, **limits), "b": fleet(move)})
+    cut: Program = {"a": fleet({"k0": {}}, **limits), "b": fleet(move)}
+    for run in (stack.preview, stack.up):
+        with pytest.raises(Refused, match="would remove 9 accounts"):
+            run(cut)
+    assert len(team.live()) == 20

@@ -158,3 +158,43 @@ def test_what_a_host_that_died_has_bought_is_named(team: Team, stack: Stack, mac
             stack.up(program)
         told += stack.lines.kept + list(stack.failed("b").values())
     assert paid in stack.all_ids() or any(paid in line for line in told)
+
+
+def test_each_resource_says_for_itself_to_which_others_it_left_an_account(
+    team: Team, stack: Stack
+) -> None:
+    """`a` left X to `c` in a run in which `b` came. Then `c` leaves X to `b`, which is no target.
+    `a` still lists X, too."""
+    x, y = {"x": {"nickname": "X"}}, {"y": {}}
+    stack.up({"a": fleet({**x, **y}, on_delete="delete_now"), "b": late_fleet({"z": {}})})
+    own = stack.ids("a")["x"]
+    rest = {"a": fleet(y, on_delete="delete_now")}
+    c = {"w": {}}
+    stack.up({**rest, "b": late_fleet({"z": {}}), "c": fleet({**x, **c}, on_delete="delete_now")})
+    bought = team.purchases
+    after = {**rest, "b": late_fleet({"z": {}, **x}), "c": fleet(c, on_delete="delete_now")}
+    stack.up(after, only="c")
+    with suppress(Failed, Refused):
+        stack.up(after)
+    assert own in team.live()
+    assert team.purchases == bought
+
+
+def test_an_account_that_was_left_to_a_known_entry_is_left_to_a_late_fleet_again(
+    team: Team, stack: Stack
+) -> None:
+    """`a` leaves X to `c`, which does not come, since a neighbour fails. The late fleet comes in
+    that run, and asks for X only in the next."""
+    x, y = {"x": {"nickname": "X"}}, {"y": {}}
+    stack.up({"a": fleet({**x, **y}, on_delete="delete_now"), "b": late_fleet({"z": {}})})
+    own, bought = stack.ids("a")["x"], team.purchases
+    rest = {"a": fleet(y, on_delete="delete_now")}
+    bad = account(adopt="accteam9999")
+    first = {**rest, "b": late_fleet({"z": {}}), "bad": bad, "c": account(nickname="X")}
+    with suppress(Failed):
+        stack.up(first, goes_on=True)
+    assert own in team.live()
+    with suppress(Failed, Refused):
+        stack.up({**rest, "b": late_fleet({"z": {}, **x})})
+    assert own in team.live()
+    assert team.purchases == bought
