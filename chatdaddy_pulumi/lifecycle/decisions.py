@@ -421,10 +421,22 @@ def _carried(facts: Facts, ref: Ref, spec: AccountSpec) -> Holding | None:
 
 def _not_replaced_after_all(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount | None:
     """The account that the entry held before it was replaced, if the program asks for its kind
-    again before it is removed."""
-    replaced = facts.ownership.replaced_of(ref, spec.arguments.kind)
-    found = map(facts.view.get, replaced)
-    fits = [one for one in found if one is not None and one.live]
+    again before it is removed.
+
+    The state of an `Account` does not say whether it was removed. If it has a nickname that the
+    state does not know, it was, and somebody has brought it back.
+    """
+    ownership = facts.ownership
+    known = ownership.replaced_in(ref.holder)
+    fits = []
+    for account_id in ownership.replaced_of(ref, spec.arguments.kind):
+        one = facts.view.get(account_id)
+        if one is None or not one.live:
+            continue
+        names = known[account_id].identities
+        is_known = not names or not one.nickname or identity_of(one.nickname, one.type) in names
+        if is_known or ref.key:
+            fits.append(one)
     return fits[0] if len(fits) == 1 else None
 
 
@@ -571,6 +583,13 @@ def _gone_with_its_nickname(account: ObservedAccount, going: Going, taker: Ref) 
         has = f"{account.account_id} has the nickname {names} in the state"
     else:
         has = f"{account.account_id} has the nickname {nickname!r} at ChatDaddy"
+    if going.was_replaced:
+        return (
+            f"{has}, and {going.ref.label} replaced it by one of another type or login type in an "
+            "earlier run, which may not have removed it. If the new entry is to have it, set "
+            f"adopt={account.account_id!r}. If it is not, rename the account at ChatDaddy, or buy "
+            "another with existing='allow'"
+        )
     if going.is_replaced:
         return (
             f"{has}, and its entry {going.ref.label} has another type or login type now. If the "

@@ -104,6 +104,8 @@ class Going(NamedTuple):
     identities: Collection[Identity]
     #: Whether the entry stays, with an account of another type or login type.
     is_replaced: bool = True
+    #: Whether an earlier run replaced it.
+    was_replaced: bool = False
 
 
 class Left(NamedTuple):
@@ -138,13 +140,14 @@ class SavedHolder:
         return replace(self, accounts=left, replaced=replaced)
 
     def without_left(self, account_ids: Collection[str]) -> SavedHolder:
-        """A copy without these accounts where they are left to another resource."""
+        """A copy without these accounts where they are left to another resource, or replaced."""
         left = {
             key: one
             for key, one in self.accounts.items()
             if one.account_id not in account_ids or not key.endswith(LEFT)
         }
-        return replace(self, accounts=left)
+        replaced = {id_: one for id_, one in self.replaced.items() if id_ not in account_ids}
+        return replace(self, accounts=left, replaced=replaced)
 
 
 class _Unknown(NamedTuple):
@@ -258,6 +261,7 @@ class Ownership:
             for key, one in holder.accounts.items()
         ]
         left = {account_id for is_left, account_id in listed if is_left}
+        left.update(*(holder.replaced for holder in found.values()))
         if left:
             # If another resource lists it, it belongs only to that one.
             taken = left & {account_id for is_left, account_id in listed if not is_left}
@@ -426,7 +430,8 @@ class Ownership:
             declared = self.declaration(holder.urn)
             urn = holder.urn if declared is None else declared.urn
             for id_, old in holder.replaced.items():
-                found[id_] = Going(Ref(urn, old.key), old.type, old.identities)
+                ref = Ref(urn, old.key)
+                found[id_] = Going(ref, old.type, old.identities, was_replaced=True)
         for ref, entry in self._entries:
             own = self.held(ref)
             if own is not None and not own.is_of(entry.kind):

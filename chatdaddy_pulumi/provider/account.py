@@ -51,6 +51,7 @@ from chatdaddy_pulumi.provider.state import (
     KIND,
     PART,
     STILL_SECRET,
+    ReplacedAccount,
     StoredAccount,
     facts_of,
     hides_more,
@@ -264,7 +265,7 @@ class AccountProvider:
         spec: AccountSpec,
         outcome: Outcome,
         seen: dict[str, Any],
-        replaced: dict[str, str],
+        replaced: dict[str, ReplacedAccount],
     ) -> dict[str, Any]:
         """The outputs after the work. What failed after a purchase is left to the next run."""
         urn, error = urn_of(news), outcome.failed.get("")
@@ -304,12 +305,14 @@ class AccountProvider:
         retains = declared is not None and declared.retain
         return _on_delete(old.inputs, OnDelete.RETAIN if retains else new)
 
-    def _replaced(self, urn: str, taken: str = "") -> dict[str, str]:
+    def _replaced(self, urn: str, taken: str = "") -> dict[str, ReplacedAccount]:
         """The accounts that the old side of a replacement holds, without the new side's own."""
         old = self._host.context.account(urn)
         found = dict(old.replaced)
         if old.held is not None:
-            found[old.held.account_id] = old.held.arguments.kind
+            nicknames = sorted(one.nickname for one in old.held.identities)
+            kind = old.held.arguments.kind
+            found[old.held.account_id] = ReplacedAccount(kind, self._host.clock(), (*nicknames,))
         found.pop(taken, None)
         return found
 

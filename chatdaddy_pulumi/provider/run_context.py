@@ -192,10 +192,12 @@ class _SavedHolders:
     saved: Mapping[str, Mapping[str, Any]]
     #: The accounts that are left out.
     gone: Collection[str]
+    #: The time, in seconds since 1970.
+    at: float
 
     def __iter__(self) -> Iterator[SavedHolder]:
         for urn, outputs in self.saved.items():
-            holder = saved_holder(urn, outputs, done_in(urn, self.saved))
+            holder = saved_holder(urn, outputs, done_in(urn, self.saved), at=self.at)
             if holder is not None:
                 yield holder.without(self.gone)
 
@@ -490,7 +492,7 @@ class RunContext:
         """Who holds what, without accounts that a refresh of this run found to be gone. In a
         preview, the saved state still has them."""
         gone = {account_id for account_id, held in self.refreshed.items() if held is None}
-        return Ownership(_SavedHolders(self.run.saved, gone), self.run.declared)
+        return Ownership(_SavedHolders(self.run.saved, gone, self.run.began), self.run.declared)
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of a resource, by its current URN or its URN in the saved state."""

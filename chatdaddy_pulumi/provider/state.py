@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from chatdaddy_pulumi.client.text import visible
-from chatdaddy_pulumi.enums import AccountType, Tier
+from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
 from chatdaddy_pulumi.lifecycle.ownership import (
     REPLACED,
@@ -30,7 +30,7 @@ from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider.fleet_lines import read_lines, write_line
 from chatdaddy_pulumi.spec.account import ARGUMENTS, Arguments
-from chatdaddy_pulumi.spec.identity import Identity
+from chatdaddy_pulumi.spec.identity import Identity, identity_of
 from chatdaddy_pulumi.spec.rules import holds_control
 
 if TYPE_CHECKING:
@@ -120,6 +120,22 @@ FACTS = (
 )
 
 
+class ReplacedAccount(NamedTuple):
+    """An account that an `Account` has replaced. The engine removes it in the same run; if that
+    fails, in a later one."""
+
+    #: See `Arguments.kind`.
+    kind: str
+    #: When it was replaced, in seconds since 1970.
+    at: float
+    #: What the state knew it by then.
+    nicknames: tuple[str, ...] = ()
+
+    def identities(self) -> set[Identity]:
+        type_ = self.kind.partition(" ")[0]
+        return {identity_of(nickname, type_) for nickname in self.nicknames}
+
+
 @dataclass
 class StoredAccount:
     """The stored properties of an `Account`."""
@@ -134,9 +150,7 @@ class StoredAccount:
     order: Order | None = None
     #: Why the last run could not finish its work.
     failed: str | None = None
-    #: The accounts that it replaced, with their kind (`Arguments.kind`). The next update forgets
-    #: them.
-    replaced: dict[str, str] = field(default_factory=dict)
+    replaced: dict[str, ReplacedAccount] = field(default_factory=dict)
     #: See `StoredFleet`.
     worked_at: float = 0.0
     worked_in: str = ""
@@ -174,7 +188,7 @@ class StoredAccount:
             cost=said.get("cost") or {},
             order=order,
             failed=said.get("__failed"),
-            replaced=dict(said.get("__replaced") or {}),
+            replaced=_read_replaced(said),
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
         )
@@ -240,10 +254,24 @@ class StoredAccount:
         if self.failed:
             outputs["__failed"] = secret_if(bool(hidden), self.failed)
         if self.replaced:
-            outputs["__replaced"] = self.replaced
+            said = {id_: [one.kind, one.at, *one.nicknames] for id_, one in self.replaced.items()}
+            # The nicknames may have been secrets.
+            outputs["__replaced"] = secret(said)
         if self.worked_in:
             outputs |= {"__worked_at": self.worked_at, "__worked_in": self.worked_in}
         return outputs
+
+
+def _read_replaced(said: Mapping[str, Any]) -> dict[str, ReplacedAccount]:
+    found: dict[str, Any] = said.get("__replaced") or {}
+    worked_at = float(said.get("__worked_at") or 0)
+    return {
+        # Older states have only the kind.
+        id_: ReplacedAccount(one, worked_at)
+        if isinstance(one, str)
+        else ReplacedAccount(one[0], float(one[1]), tuple(one[2:]))
+        for id_, one in found.items()
+    }
 
 
 def by_key(one: T | None) -> dict[str, T]:
@@ -698,16 +726,21 @@ def now_done_in(
 
 
 def saved_holder(
-    urn: str, outputs: Mapping[str, Any], done: str | None = None
+    urn: str, outputs: Mapping[str, Any], done: str | None = None, *, at: float = 0.0
 ) -> SavedHolder | None:
     """A resource of the saved state as a holder; None if it holds no accounts.
 
-    `done`: see `done_in`.
+    `done`: see `done_in`. `at`: the time, in seconds since 1970. What an `Account` has replaced is
+    its own for as long as a deletion can be undone. Then it is removed, or somebody else's.
     """
     type_ = type_of(urn)
     if type_ == ACCOUNT_TYPE:
         state = StoredAccount.load(outputs)
-        before = {account_id: Replaced(kind) for account_id, kind in state.replaced.items()}
+        before = {
+            account_id: Replaced(one.kind, identities=one.identities())
+            for account_id, one in state.replaced.items()
+            if at < one.at + DELETION_GRACE_HOURS * 3600
+        }
         return SavedHolder(urn, by_key(state.held), before)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))

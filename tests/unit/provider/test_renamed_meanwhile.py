@@ -473,11 +473,17 @@ def test_a_replaced_account_that_a_person_renamed_is_not_removed_if_it_is_asked_
     team.change(old, nickname="acorn old")
     stack.refresh()
     program: Program = {"a": fleet({"acorn": {"type": "mock"}, "acorn old": {}, "z": {}})}
-    with pytest.raises(Refused, match="change the type in one run"):
+    remedy = f"set adopt='{old}'" if is_failed else "change the type in one run"
+    with pytest.raises(Refused, match=remedy):
         stack.preview(program)
     with pytest.raises(Failed):
         stack.up(program)
     assert old in team.live()
+    if is_failed:
+        entries = {"acorn": {"type": "mock"}, "acorn old": {"adopt": old}, "z": {}}
+        stack.up({"a": fleet(entries)})
+        assert stack.ids("a")["acorn old"] == old
+        assert old in team.live()
 
 
 def test_an_account_that_its_old_key_takes_back_is_not_taken_over_late(

@@ -1,4 +1,5 @@
-"""Replaced accounts of a fleet whose removal failed: the program goes back, or protects them."""
+"""Replaced accounts: their removal failed, the program goes back or protects them, or others have
+them."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import pytest
 
 from chatdaddy_pulumi.client import BadRequest, Unknown
 from tests.support import provider as support
-from tests.support.provider import Program, Refused, Stack, account, fleet
+from tests.support.provider import Program, Refused, Stack, account, fleet, in_memory
 from tests.support.team import Team
 
 OLD = {"type": "instagram", "login_type": "facebook"}
@@ -140,3 +141,74 @@ def test_a_renamed_resource_of_another_login_type_is_replaced(
     stack.saved = _Aliased(stack.saved, new_urn, old_urn)
     stack.preview({"s": new})
     stack.up({"s": new})
+
+
+# --- what an `Account` has replaced, and others have brought back
+
+MOCK = account(nickname="N", type="mock")
+
+
+def replace_account(team: Team, stack: Stack) -> str:
+    """Replace an `Account` by one of another type; return the ID of the old one, which is
+    deleted."""
+    stack.up({"one": account(nickname="N")})
+    old = stack.of("one").id
+    stack.up({"one": MOCK})
+    assert team.calls == [("DELETE", old)]
+    return old
+
+
+@pytest.mark.parametrize("by", ["another stack", "hand"])
+@pytest.mark.parametrize("hours", [1, 30])
+def test_what_others_have_brought_back_is_not_taken_back(
+    team: Team, stack: Stack, by: str, hours: int
+) -> None:
+    old = replace_account(team, stack)
+    if by == "hand":
+        team.change(old, deleted_at=None, nickname="Theirs")
+    else:
+        in_memory(team).up({"two": account(nickname="Theirs", adopt=old)})
+    team.clock += hours * 3600
+    team.calls.clear()
+    stack.up({"one": account(nickname="N")})
+    assert old not in [account_id for _, account_id in team.calls]
+    assert old not in stack.all_ids()
+    assert team.named("Theirs") == {old}
+
+
+def test_a_type_goes_back_after_another_entry_has_adopted_the_old_account(
+    team: Team, stack: Stack
+) -> None:
+    old = replace_account(team, stack)
+    kept = account(nickname="Theirs", adopt=old)
+    stack.up({"one": MOCK, "two": kept})
+    back: Program = {"one": account(nickname="N"), "two": kept}
+    stack.preview(back)
+    stack.up(back)
+    assert stack.of("two").id == old
+    assert stack.of("one").id in team.named("N")
+    assert team.purchases == 3
+    tier = {"tier": "unlimited"}
+    stack.up({**back, "two": account(nickname="Theirs", adopt=old, **tier)})  # not shared
+    assert ("PATCH", old) in team.calls
+
+
+@pytest.mark.parametrize("existing", ["fail", "adopt"])
+@pytest.mark.parametrize("hours", [1, 30])
+def test_a_new_entry_asks_for_what_was_replaced_before(
+    team: Team, stack: Stack, existing: str, hours: int
+) -> None:
+    """A person has brought it back. For 24 hours the engine may still be about to remove it."""
+    old = replace_account(team, stack)
+    team.change(old, deleted_at=None)
+    team.clock += hours * 3600
+    after: Program = {"one": MOCK, "two": account(nickname="N", existing=existing)}
+    if hours == 1 or existing == "fail":
+        told = "may not have removed it" if hours == 1 else "already has an account"
+        with pytest.raises(Refused, match=f"{told}.*adopt='{old}'"):
+            stack.preview(after)
+        after = {"one": MOCK, "two": account(nickname="N", adopt=old)}
+    stack.up(after)
+    assert stack.of("two").id == old
+    assert old in team.live()
+    assert team.purchases == 2
