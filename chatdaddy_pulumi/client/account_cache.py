@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from chatdaddy_pulumi.client.models import ObservedAccount
-from chatdaddy_pulumi.client.nicknames import normal
+from chatdaddy_pulumi.client.nicknames import stored
 
 
 class AccountCache:
@@ -45,19 +45,19 @@ class AccountCache:
         return (self._accounts or {}).get(account_id)
 
     def named(self, nickname: str) -> list[ObservedAccount]:
-        """The accounts of that nickname, compared by `normal`."""
+        """The accounts of that nickname, compared by `stored`."""
         accounts = self._accounts or {}
         if self._by_nickname is None:
             self._by_nickname = {}
             for account in accounts.values():
                 self._index(self._by_nickname, account)
-        found = self._by_nickname.get(normal(nickname), ())
+        found = self._by_nickname.get(stored(nickname), ())
         return [accounts[account_id] for account_id in found]
 
     @staticmethod
     def _index(by_nickname: dict[str, dict[str, None]], account: ObservedAccount) -> None:
         if account.nickname is not None:
-            name = normal(account.nickname)
+            name = stored(account.nickname)
             by_nickname.setdefault(name, {})[account.account_id] = None
 
     # --- listings
@@ -118,7 +118,7 @@ class AccountCache:
             self._accounts, self._handed_out = dict(self._accounts), False
         old = self._accounts.pop(account_id, None)
         if old is not None and self._by_nickname is not None:
-            self._by_nickname.get(normal(old.nickname), {}).pop(account_id, None)
+            self._by_nickname.get(stored(old.nickname), {}).pop(account_id, None)
         if account is not None:
             self._accounts[account_id] = account
             if self._by_nickname is not None:

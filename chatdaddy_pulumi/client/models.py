@@ -17,7 +17,7 @@ from pydantic_core import from_json
 
 from chatdaddy_pulumi import enums
 from chatdaddy_pulumi.client.decoding import BadBody
-from chatdaddy_pulumi.client.nicknames import same
+from chatdaddy_pulumi.client.nicknames import stored
 
 #: IDs are put into addresses and into messages.
 _USABLE_ID = r"^[!-~]*[0-9A-Za-z][!-~]*$"
@@ -114,8 +114,8 @@ class ObservedAccount(_Received):
         return epoch_seconds(self.created_at)
 
     def is_called(self, nickname: str) -> bool:
-        """Whether this is its nickname; see `same`."""
-        return self.nickname is not None and same(self.nickname, nickname)
+        """Whether this is its nickname, in the form in which ChatDaddy may store it."""
+        return self.nickname is not None and stored(self.nickname) == stored(nickname)
 
 
 def epoch_seconds(time: str | None) -> float | None:

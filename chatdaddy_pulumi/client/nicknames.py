@@ -15,10 +15,15 @@ def normal(nickname: str | None) -> str:
     return (nickname if nickname.isascii() else normalize("NFC", nickname)).strip()
 
 
+def stored(nickname: str | None) -> str:
+    """The normal form with single spaces, as ChatDaddy may store it: accounts are found by it."""
+    return " ".join(normal(nickname).split())
+
+
 def forms(nickname: str) -> set[str]:
     """The texts to search for: a server may compare accents in one encoding only."""
-    name = normal(nickname)
-    return {name} if name.isascii() else {name, normalize("NFD", name)}
+    names = {normal(nickname), stored(nickname)}
+    return names if nickname.isascii() else {*names, *(normalize("NFD", one) for one in names)}
 
 
 def same(one: str | None, other: str | None) -> bool:

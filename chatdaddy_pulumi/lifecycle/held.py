@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chatdaddy_pulumi.client.nicknames import same
+from chatdaddy_pulumi.client.nicknames import same, stored
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
@@ -69,7 +69,7 @@ class HeldAccount(NamedTuple):
         """The identities by which an entry elsewhere can refer to it: as asked for, as seen, and as
         the program names it."""
         seen = (self.drift or {}).get("nickname")
-        names = (self.nickname, _stored(self.nickname), seen, self.own_nickname)
+        names = (self.nickname, stored(self.nickname), seen, self.own_nickname)
         return {identity_of(one, self.arguments.type.value) for one in names if one}
 
     def asked_to_be(self, nickname: str) -> HeldAccount:
@@ -148,11 +148,6 @@ def beyond(value: Any, asked: Any) -> Any:
     return None if value == asked else value
 
 
-def _stored(nickname: str) -> str:
-    """The form in which ChatDaddy may store a nickname: with single spaces."""
-    return " ".join(nickname.split())
-
-
 def _stated(setting: Any) -> Any:
     """A setting's value; None if it says no more than an answer that lacks it: false, or empty."""
     if isinstance(setting, Mapping):
@@ -169,7 +164,7 @@ def differences_seen(
     An attribute that an answer lacks is not a difference, and neither is another form of a value.
     """
     drift: dict[str, Any] = {}
-    names = (nickname, _stored(nickname))
+    names = (nickname, stored(nickname))
     if account.nickname is not None and not any(same(account.nickname, one) for one in names):
         drift["nickname"] = account.nickname
     if account.tier is not None and account.tier != arguments.tier:

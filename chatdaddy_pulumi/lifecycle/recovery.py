@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatdaddy_pulumi.client.clocks import CLOCKS_APART_S, SERVERS_APART_S
-from chatdaddy_pulumi.client.nicknames import normal
+from chatdaddy_pulumi.client.nicknames import stored
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -193,7 +193,7 @@ class Order(NamedTuple):
         """
         note = self.note
         # A person who gives it another nickname by hand claims it.
-        named = account.nickname is None or normal(account.nickname) == note.identity.nickname
+        named = account.nickname is None or account.is_called(note.identity.nickname)
         if self.bought:
             return named and account.account_id == self.bought
         typed = account.type in (None, note.identity.type)
@@ -385,7 +385,7 @@ def suspects(
     """The accounts that may be results of the orders, by ID."""
     by_name: dict[str, list[Order]] = {}
     for one in orders:
-        by_name.setdefault(one.note.identity.nickname, []).append(one)
+        by_name.setdefault(stored(one.note.identity.nickname), []).append(one)
     every = [one for several in by_name.values() for one in several]
     return {
         account.account_id: account
@@ -394,7 +394,7 @@ def suspects(
         and any(
             one.may_be(account, user_id) is not False
             for one in (
-                every if account.nickname is None else by_name.get(normal(account.nickname), ())
+                every if account.nickname is None else by_name.get(stored(account.nickname), ())
             )
         )
     }
@@ -407,13 +407,13 @@ def renamed(
     other nicknames."""
     alike: dict[str, list[ObservedAccount]] = {}
     for account in sorted(accounts, key=lambda account: account.account_id):
-        alike.setdefault(normal(account.nickname), []).append(account)
+        alike.setdefault(stored(account.nickname), []).append(account)
     lost: list[OrderId] = []
     seen: set[str] = set()
     # A run may have sent thousands of orders that differ only in their nicknames.
     kinds: set[Order] = set()
     for order_id, order in sorted(orders.items()):
-        named = [*alike.get(order_id.identity.nickname, ()), *alike.get("", ())]
+        named = [*alike.get(stored(order_id.identity.nickname), ()), *alike.get("", ())]
         if any(order.may_be(account, user_id) is not False for account in named):
             continue
         lost.append(order_id)
@@ -491,11 +491,11 @@ def recover(
             found[ref] = bought
     by_name: dict[str, list[ObservedAccount]] = {}
     for account in by_id.values():
-        by_name.setdefault(normal(account.nickname), []).append(account)
+        by_name.setdefault(stored(account.nickname), []).append(account)
     unnamed = by_name.pop("", [])
     for identity, refs in by_identity.items():
         candidates = sorted(
-            [*by_name.get(identity.nickname, ()), *unnamed],
+            [*by_name.get(stored(identity.nickname), ()), *unnamed],
             key=lambda account: (account.created_at or "", account.account_id),
         )
         fits = {

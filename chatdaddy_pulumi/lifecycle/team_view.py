@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from unicodedata import normalize
 
-from chatdaddy_pulumi.client.nicknames import normal
+from chatdaddy_pulumi.client.nicknames import forms, stored
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount
@@ -33,8 +32,8 @@ class TeamView:
         return self._by_id.get(account_id)
 
     def named(self, nickname: str) -> list[ObservedAccount]:
-        """The accounts of the nickname, compared in its normal form, in any state."""
-        return list(self._named.get(normal(nickname), {}).values())
+        """The accounts of the nickname, compared by `stored`, in any state."""
+        return list(self._named.get(stored(nickname), {}).values())
 
     @property
     def nameless(self) -> list[ObservedAccount]:
@@ -49,9 +48,9 @@ class TeamView:
         for account in accounts:
             before = self._by_id.get(account.account_id)
             if before is not None:
-                self._named[normal(before.nickname)].pop(account.account_id, None)
+                self._named[stored(before.nickname)].pop(account.account_id, None)
             self._by_id[account.account_id] = account
-            named = self._named.setdefault(normal(account.nickname), {})
+            named = self._named.setdefault(stored(account.nickname), {})
             named[account.account_id] = account
 
 
@@ -78,7 +77,7 @@ async def look(
         view.add((await client.accounts.snapshot(max_age=max_age)).values())
         view.complete = True
         return view
-    spellings = {form for name in nicknames for form in _spellings(name)}
+    spellings = {form for name in nicknames for form in forms(name)}
     named, alone = await asyncio.gather(
         asyncio.gather(*(client.accounts.search(form) for form in sorted(spellings))),
         asyncio.gather(*(client.accounts.get(account_id) for account_id in sorted(ids))),
@@ -87,9 +86,3 @@ async def look(
         view.add(accounts)
     view.add(account for account in alone if account is not None)
     return view
-
-
-def _spellings(nickname: str) -> set[str]:
-    """The forms of a nickname that ChatDaddy's search may distinguish."""
-    plain = normal(nickname)
-    return {plain, normalize("NFD", plain)}

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from chatdaddy_pulumi.client import ObservedAccount
-from tests.support.provider import Program, Stack, account, fleet, in_memory
+from tests.support.provider import (
+    Failed,
+    Killed,
+    Program,
+    Refused,
+    Stack,
+    account,
+    fleet,
+    in_memory,
+    killed,
+)
 from tests.support.team import Team
 from tests.unit.provider.test_late_names import told
+from tests.unit.provider.test_orders import lost_answers
 
 GIVEN: dict[str, dict[str, Any]] = {
     "false settings are omitted": {
@@ -93,3 +105,31 @@ def test_an_account_moves_to_an_entry_of_its_stored_nickname(tidy: Tidy) -> None
     stack.up({"y": account(nickname="A B")})
     assert tidy.purchases == 1
     assert stack.all_ids() == tidy.live()
+
+
+@pytest.mark.parametrize("trouble", ["killed", "no answer"])
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_a_purchase_is_found_again_by_the_stored_form_of_its_nickname(
+    tidy: Tidy, trouble: str, kind: str
+) -> None:
+    stack = in_memory(tidy)
+    given = {"nickname": "A  B"}
+    program: Program = {"x": account(**given) if kind == "account" else fleet({"k": given})}
+    if trouble == "killed":
+        with killed(tidy), pytest.raises(Killed):
+            stack.up(program)
+    else:
+        with lost_answers(tidy), suppress(Failed):
+            stack.up(program)
+    (own,) = tidy.live()
+    for minutes in (1, 16):
+        tidy.clock += minutes * 60
+        stack.up(program)
+    assert tidy.purchases == 1
+    assert stack.all_ids() == {own}
+
+
+def test_a_nickname_is_taken_in_its_stored_form(tidy: Tidy) -> None:
+    tidy.buy("A  B")
+    with pytest.raises(Refused, match="already has an account"):
+        in_memory(tidy).preview({"x": account(nickname="A  B")})
