@@ -448,6 +448,7 @@ def _present(
     Raises:
         AlreadyThere: it was deleted, and another has its nickname.
         Missing: no listing shows it, for the first time.
+        OutcomeUnknown: no listing shows it for a few seconds.
         NotDone: it is not there, and the state does not say so yet.
     """
     check_team(account_id, facts.team_id)
@@ -457,14 +458,21 @@ def _present(
         if others and spec.existing is not Existing.ALLOW:
             raise AlreadyThere(_taken_meanwhile(account_id, spec, others))
         return account
-    is_missing = facts.run.is_missing(account_id)
-    if is_missing and account_id in facts.first_missed:
+    missing_since = facts.run.missing_since(account_id)
+    if missing_since is not None and account_id in facts.first_missed:
         raise Missing(
             f"nothing was bought for {spec.nickname!r}: no listing shows {account_id}, which "
             f"{why}, but nothing proves that it is gone. The next run buys another if it is still "
             "missing"
         )
-    if not is_missing:
+    if missing_since is not None and facts.clock() < missing_since + facts.patience_s:
+        raise OutcomeUnknown(
+            f"nothing was bought for {spec.nickname!r}: no listing shows {account_id}, which "
+            f"{why}, and a listing may be late. The next run buys another if it is still missing",
+            began_at=missing_since,
+            until=missing_since + facts.patience_s,
+        )
+    if missing_since is None:
         state = "is not among the team's accounts" if account is None else "is archived"
         raise NotDone(
             f"nothing was bought for {spec.nickname!r}: {account_id}, which {why}, {state}. Run "

@@ -78,6 +78,11 @@ class NotTried(NotDone):
 class NotNoted(NotDone):
     """The intent has not noted the purchase, so a later run could not find it."""
 
+    def __init__(self, message: str, *, provider: str) -> None:
+        super().__init__(message)
+        #: The name of the explicit provider; "" for the default one.
+        self.provider = provider
+
 
 class NotRemoved(LifecycleError):
     """Another entry, the taker, will take the account over, so it is not removed."""

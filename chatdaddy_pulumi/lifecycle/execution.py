@@ -363,6 +363,9 @@ class _Execution:
             account = await self._buy(ref, spec)
             self.outcome.tally.bought += 1
             done = Done(key, account.account_id, "bought")
+            own = self._facts.ownership.account_of(ref)
+            if own and self._facts.run.missing_since(own.account_id) is not None:
+                self.outcome.done.append(Done(key, own.account_id, Removal.MISSED))
             held = HeldAccount.seen(account, spec.nickname, _unopened(spec))
         self.outcome.done.append(done)
         self.outcome.observed[key] = account

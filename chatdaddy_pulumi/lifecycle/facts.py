@@ -194,8 +194,8 @@ class KnownOfRun(Protocol):
     def asks_for(self, ref: Ref) -> Identity | None:
         """The nickname and type of a declared entry, by what is known so far."""
 
-    def is_missing(self, account_id: str) -> bool:
-        """Whether no listing showed the account when it was last looked for."""
+    def missing_since(self, account_id: str) -> float | None:
+        """The time since which no listing shows the account; None if one did."""
 
     def is_coming(self, urn: str) -> bool:
         """Whether the resource will come in this run, and is not registered yet. Of other

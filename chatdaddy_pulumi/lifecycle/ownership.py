@@ -860,10 +860,10 @@ class Ownership:
         )
 
     @cached_property
-    def missing_ids(self) -> frozenset[str]:
-        """The accounts that no listing showed when they were last looked for."""
+    def missing_since(self) -> Mapping[str, float]:
+        """The accounts that no listing showed when they were last looked for, and since when."""
         accounts = (one for saved in self._saved.values() for one in saved.accounts.values())
-        return frozenset(one.account_id for one in accounts if one.missing_since is not None)
+        return {one.account_id: one.missing_since for one in accounts if one.missing_since}
 
     def _same_entry(self, saved: Ref, ref: Ref) -> bool:
         """Whether a saved entry belongs to a declared resource, by its current URN."""

@@ -85,7 +85,8 @@ async def buy(facts: Facts, ref: Ref, spec: AccountSpec) -> ObservedAccount:
     if not facts.run.is_noted(ref, spec.identity):
         raise NotNoted(
             f"{spec.nickname!r} was not bought: the intent has not noted it in this run, so the "
-            "purchase could not be found again if this run is interrupted"
+            "purchase could not be found again if this run is interrupted",
+            provider=facts.run.provider,
         )
     other = facts.claims.reserve(facts.team_id, spec.identity, ref)
     if other is not None and spec.existing.value != "allow":
@@ -217,7 +218,13 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
             # It is not documented whether the API merges a patch into the settings or replaces
             # them. If the current ones are sent along, both have the same result.
             now = await facts.client.accounts.get(held.account_id)
-            send["settings"] = {**((now.settings if now else None) or {}), **send["settings"]}
+            has = None if now is None else now.settings
+            if has is None and held.arguments.settings:
+                raise NotDone(
+                    f"{held.account_id} was not changed: ChatDaddy's answer lacks its settings, "
+                    "and the patch might remove those that are not sent along. Run it again"
+                )
+            send["settings"] = {**(has or {}), **send["settings"]}
         await _patch(facts, held.account_id, send)
     return send
 
@@ -253,6 +260,8 @@ class Removal(Enum):
     LEFT = "left"
     #: Another entry has it now.
     LET_GO = "let go"
+    #: No listing shows it, and another was bought in its place.
+    MISSED = "missed"
 
 
 async def remove(
@@ -274,7 +283,8 @@ async def remove(
     """
     taker = facts.ownership.moved.get(account_id)
     got = None if taker is None else facts.claims.acquired(taker)
-    if facts.run.is_missing(account_id) and got not in (None, account_id):
+    is_missing = facts.run.missing_since(account_id) is not None
+    if is_missing and got not in (None, account_id):
         return Removal.RETAINED, taker
     other = _has_now(facts, ref, account_id)
     if other is not None:

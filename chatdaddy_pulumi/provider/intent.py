@@ -595,9 +595,7 @@ class _Found:
             now = seen.held[ref]
             if now.drift == before.drift or self._is_as_wanted(ref, now, before):
                 continue
-            problems[ref.label] = (
-                messages.drift_of("it", now).partition(") ")[2] or messages.NO_DRIFT
-            )
+            problems[ref.label] = messages.drift(now) or messages.NO_DRIFT
         if problems:
             raise NotDone(messages.otherwise(problems))
         return True

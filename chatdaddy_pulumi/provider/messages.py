@@ -37,6 +37,7 @@ from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal
 from chatdaddy_pulumi.provider.settings import with_keys
+from chatdaddy_pulumi.provider.state import intent_name
 from chatdaddy_pulumi.spec.account import AccountSpec
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ def advice(error: BaseException | None) -> str:
             "Run `pulumi up` again: it looks for the account first, and takes it over if it is "
             "there"
         )
+    if isinstance(error, NotNoted):
+        return (
+            "Run `pulumi up` without --target, or with a --target for the resource "
+            f"{intent_name(error.provider)}, too"
+        )
     if isinstance(error, LifecycleError) and error.cause is not None:
         return advice(error.cause)
     if isinstance(error, ChatDaddyError) and not isinstance(error, Unknown):
@@ -102,10 +108,6 @@ def advice(error: BaseException | None) -> str:
 
 #: What to do after a failure, by its class; the first that fits counts.
 _ADVICE: Mapping[type[Exception], str] = {
-    NotNoted: (
-        "Run `pulumi up` without --target, or with a --target for the resource chatdaddy-intent, "
-        "too"
-    ),
     NotRemoved: "Run `pulumi up` again once the other entry has it",
     StillDeclared: (
         "Run `pulumi destroy` without --run-program to remove it, or `pulumi up` without --target "
@@ -350,12 +352,18 @@ NO_DRIFT = "is as it was last asked for, and the state says that it is not"
 
 def drift_of(label: str, held: HeldAccount) -> str:
     """Drift, with both remedies. The safe one is first."""
+    colon = ":" if held.missing_since is not None else ""
+    return f"{label} ({held.account_id}){colon} {drift(held)}"
+
+
+def drift(held: HeldAccount) -> str:
+    """The same, without the account."""
     seen = dict(held.drift or {})
     texts = []
     if "missing" in seen:
         return (
-            f"{label} ({held.account_id}): no listing shows the account, but nothing proves that "
-            "it is gone. It is kept; the next `pulumi up` buys another only if it is still missing"
+            "no listing shows the account, but nothing proves that it is gone. It is kept; the "
+            "next `pulumi up` buys another only if it is still missing"
         )
     if seen.get("deleted"):
         texts.append(
@@ -385,7 +393,7 @@ def drift_of(label: str, held: HeldAccount) -> str:
                 f"has other {name} than asked for ({seen[name]}): put them in the entry to keep "
                 "them, or run `pulumi up` to undo it"
             )
-    return f"{label} ({held.account_id}) {'; it '.join(texts)}"
+    return "; it ".join(texts)
 
 
 def otherwise(problems: Mapping[str, str]) -> str:
@@ -413,6 +421,8 @@ def results(outcome: Outcome) -> list[str]:
             what, text = f"not removed{owner}", named
         elif done.what is Removal.LEFT and done.other:
             what, text = f"left to {done.other.label}", named
+        elif done.what is Removal.MISSED:
+            what, text = f"in no listing, and replaced ({IF_IT_APPEARS})", named
         elif done.what is Removal.REMOVED:
             what = REMOVED[OnDelete(done.detail)]
         elif done.what is Removal.ALREADY:
@@ -432,6 +442,10 @@ def results(outcome: Outcome) -> list[str]:
     return [f"{len(by_what[what]):,} {what}{names}" for what, names in lists.items()]
 
 
+#: What to do about an account that was missing.
+IF_IT_APPEARS = "if it appears again, remove it in ChatDaddy, or declare it with adopt"
+
+
 def retained(account_id: str, instead: Ref | None) -> str:
     """The message for an account that is only forgotten although its own resource would remove it.
 
@@ -441,8 +455,7 @@ def retained(account_id: str, instead: Ref | None) -> str:
         "another resource that leaves too, or keeps it, retains it. ChatDaddy goes on charging for "
         "it"
         if instead is None
-        else f"no listing shows it, and {instead.label} has another in its place. If it appears "
-        "again, remove it in ChatDaddy, or declare it with adopt"
+        else f"no listing shows it, and {instead.label} has another in its place: {IF_IT_APPEARS}"
     )
     return f"{account_id} was not removed: {why}"
 

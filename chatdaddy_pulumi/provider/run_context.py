@@ -625,12 +625,13 @@ class RunContext:
             return declared.is_late and declared.urn not in self._completed
         return declared.urn not in self.checked
 
-    def is_missing(self, account_id: str) -> bool:
-        """Whether no listing showed the account when it was last looked for."""
+    def missing_since(self, account_id: str) -> float | None:
+        """The time since which no listing shows the account, in seconds since 1970; None if one
+        did when it was last looked for."""
         refreshed = self.refreshed.get(account_id)
         if refreshed is not None:
-            return refreshed.missing_since is not None
-        return account_id in self.ownership.missing_ids
+            return refreshed.missing_since
+        return self.ownership.missing_since.get(account_id)
 
     def is_noted(self, ref: Ref, identity: Identity) -> bool:
         """Whether a purchase for the entry could be found again if this run is interrupted.

@@ -83,6 +83,11 @@ def secret_if(hidden: bool, value: Any) -> Any:
     return secret(value) if hidden else value
 
 
+def intent_name(provider: str) -> str:
+    """The name of the intent of an explicit provider, or of the default one, ""."""
+    return f"{INTENT}-{provider}" if provider else INTENT
+
+
 def plain(value: Any) -> Any:
     """The value without the marks of secrets."""
     if isinstance(value, dict):

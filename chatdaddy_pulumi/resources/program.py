@@ -29,10 +29,10 @@ from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     COMPONENT_TYPE,
     FLEET_TYPE,
-    INTENT,
     INTENT_TYPE,
     MARK_TYPE,
     PART,
+    intent_name,
     now_done_in,
 )
 from chatdaddy_pulumi.resources import sdk_hooks
@@ -495,7 +495,7 @@ class Program:
                 "told apart by their providers' names, so give one of them another name"
             )
         if name not in self._intents:
-            own = f"{INTENT}-{name}" if name else INTENT
+            own = intent_name(name)
             intent = _Intent(
                 PROVIDERS["_intents"],
                 own,
