@@ -125,8 +125,13 @@ class SavedHolder:
     accounts: Mapping[str, HeldAccount]
     #: The accounts that were replaced. They belong to no entry, but to the resource.
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
+    #: The number of the last run that worked on it.
+    run: str = ""
     #: By account that it left to other resources: in which run, and to which.
     left: Mapping[str, Left] = field(default_factory=dict)
+    #: By account that it gave up: the other resources that listed it then, too, by URN, each with
+    #: the last run that had worked on it.
+    given_up: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
     #: and none of them failed.
     came_in: str = ""
@@ -253,8 +258,61 @@ class Ownership:
         return list(self.declared)
 
     @cached_property
+    def _all_saved(self) -> dict[str, SavedHolder]:
+        return {holder.urn: holder for holder in self.saved}
+
+    @cached_property
+    def _given_up(self) -> dict[str, set[str]]:
+        """By resource: the accounts that it lists only since no run has worked on it since another
+        one took them over. That one has given them up."""
+        found: dict[str, set[str]] = {}
+        for holder in self._all_saved.values():
+            for account_id, others in holder.given_up.items():
+                for urn, run in others.items():
+                    if self.is_listed_since(urn, account_id, run):
+                        found.setdefault(urn, set()).add(account_id)
+        return found
+
+    def is_listed_since(self, urn: str, account_id: str, run: str) -> bool:
+        """Whether a resource lists an account, by its URN in the saved state, and that run was the
+        last one that worked on it."""
+        holder = self._all_saved.get(urn)
+        refs = self._all_listed_by.get(account_id, ())
+        return holder is not None and holder.run == run and any(r.holder == urn for r in refs)
+
+    def is_given_up(self, urn: str, account_id: str) -> bool:
+        """Whether another resource took over an account that this one lists, and gave it up."""
+        saved = self._matching.saved_urns.get(urn, urn)
+        return account_id in self._given_up.get(saved, ())
+
+    def also_listed_by(self, urn: str, account_id: str) -> dict[str, str]:
+        """The other resources that list an account in the saved state although the program does not
+        declare its entry there any more, by URN, each with the last run that worked on it."""
+        saved = self._matching.saved_urns.get(urn, urn)
+        found = {}
+        for ref in self._all_listed_by.get(account_id, ()):
+            declared = self.declaration(ref.holder)
+            stays = declared is not None and (
+                declared.entries is None or ref.key in declared.entries
+            )
+            if ref.holder != saved and not stays:
+                found[ref.holder] = self._all_saved[ref.holder].run
+        return found
+
+    @cached_property
+    def _all_listed_by(self) -> dict[str, list[Ref]]:
+        found: dict[str, list[Ref]] = {}
+        for urn, holder in self._all_saved.items():
+            for key, account in holder.accounts.items():
+                found.setdefault(account.account_id, []).append(Ref(urn, key))
+        return found
+
+    @cached_property
     def _saved(self) -> dict[str, SavedHolder]:
-        found = {holder.urn: holder for holder in self.saved}
+        found = {
+            urn: holder.without(self._given_up.get(urn, ()))
+            for urn, holder in self._all_saved.items()
+        }
         listed = [
             (key.endswith(LEFT), one.account_id)
             for holder in found.values()

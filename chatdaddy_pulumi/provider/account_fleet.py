@@ -210,7 +210,7 @@ class FleetProvider:
         compared = _Comparison(context, urn, state, news, reading)
         await self._approve(compared)
         left = bool(state.failed or state.orders or reading.unknown)
-        left = left or any(map(is_leftover, state.held))
+        left = left or compared.forgets or any(map(is_leftover, state.held))
         left = left or is_renamed(olds, urn) or hides_more(olds, news)
         return Difference(not compared.plan.empty or left)
 
@@ -341,6 +341,7 @@ class FleetProvider:
             orders=compared.orders(outcome),
             **self._host.worked(state),
             left=compared.left(outcome),
+            given_up=compared.given_up(outcome),
             most=state.most,
             inputs=inputs,
             usual=reading.usual.text,
@@ -485,6 +486,13 @@ class _Comparison:
         }
         return replace(todo, remove=removed)
 
+    @property
+    def forgets(self) -> bool:
+        """Whether the fleet lists accounts that are not its own any more."""
+        return self.context.tells_given_up and not all(
+            self._lists(key, one) for key, one in self.state.held.items()
+        )
+
     def _on_delete(self, key: str) -> OnDelete:
         """How the program wants an account removed: its entry, if that stays under this key or a
         new one, or else the fleet."""
@@ -531,10 +539,26 @@ class _Comparison:
         left = {one.account_id for key, one in outcome.held.items() if key.endswith(LEFT)}
         return {id_: one for id_, one in {**self.state.left, **now}.items() if id_ in left}
 
-    def _lists(self, key: str, held: HeldAccount) -> bool:
-        """Whether the fleet still has the account. It forgets what it left to another entry, if
-        that one has it, or has another one since no listing shows it."""
+    def given_up(self, outcome: Outcome) -> dict[str, dict[str, str]]:
+        """The accounts that the fleet gives up, or gave up earlier, and that others still list."""
         own = self.context.ownership
+        held = {one.account_id for one in outcome.held.values()}
+        earlier = {
+            id_: {urn: run for urn, run in others.items() if own.is_listed_since(urn, id_, run)}
+            for id_, others in self.state.given_up.items()
+        }
+        had = {one.account_id for one in self.state.held.values()}
+        now = {id_: own.also_listed_by(self.urn, id_) for id_ in had}
+        found = {**earlier, **now}
+        return {id_: found[id_] for id_ in sorted(found.keys() - held) if found[id_]}
+
+    def _lists(self, key: str, held: HeldAccount) -> bool:
+        """Whether the fleet still has the account. It forgets what another one has given up, and
+        what it left to another entry, if that one has it, or has another one since no listing shows
+        it."""
+        own = self.context.ownership
+        if self.context.tells_given_up and own.is_given_up(self.urn, held.account_id):
+            return False
         replaced = held.missing_since is not None and held.account_id not in own.moved
         return not key.endswith(LEFT) or (key in own.held_by(self.urn) and not replaced)
 

@@ -34,6 +34,7 @@ from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
+    GIVEN_UP,
     KIND,
     ORDERS,
     PART,
@@ -493,6 +494,11 @@ class RunContext:
         preview, the saved state still has them."""
         gone = {account_id for account_id, held in self.refreshed.items() if held is None}
         return Ownership(_SavedHolders(self.run.saved, gone, self.run.began), self.run.declared)
+
+    @cached_property
+    def tells_given_up(self) -> bool:
+        """Whether a fleet says that it gave up what others list."""
+        return any(one.get(GIVEN_UP) for one in self.run.saved.values())
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of a resource, by its current URN or its URN in the saved state."""

@@ -66,6 +66,9 @@ STILL_SECRET = "__still_secret"  # noqa: S105 - a name
 #: to know of it.
 LATE = "__declared_late"
 
+#: See `SavedHolder.given_up`.
+GIVEN_UP = "__given_up"
+
 #: Marks the name of an argument that has secret parts but is not a secret as a whole.
 PART = "[]"
 
@@ -159,6 +162,7 @@ class StoredAccount:
     #: See `StoredFleet`.
     worked_at: float = 0.0
     worked_in: str = ""
+    run: str = ""
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> StoredAccount:
@@ -196,6 +200,7 @@ class StoredAccount:
             replaced=_read_replaced(said),
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
+            run=str(said.get("__run_number") or ""),
         )
 
     def seen_inputs(self) -> dict[str, Any]:
@@ -264,6 +269,8 @@ class StoredAccount:
             outputs["__replaced"] = secret(said)
         if self.worked_in:
             outputs |= {"__worked_at": self.worked_at, "__worked_in": self.worked_in}
+        if self.run:
+            outputs["__run_number"] = self.run
         return outputs
 
 
@@ -353,8 +360,11 @@ class StoredFleet:
     worked_at: float = 0.0
     #: The number of that run.
     worked_in: str = ""
-    #: By account that it left to other resources: in which run, and to which.
+    #: The number of the last run that worked on it, also of one that could not buy.
+    run: str = ""
+    #: See `SavedHolder`.
     left: Mapping[str, Left] = field(default_factory=dict)
+    given_up: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: The most accounts that it has held.
     most: int = 0
     #: The inputs that `read` gives back beside the entries.
@@ -379,7 +389,9 @@ class StoredFleet:
             orders={key: _read_order(one, inputs.get("__secrets")) for key, one in orders.items()},
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
+            run=str(said.get("__run_number") or ""),
             left=_read_left(said),
+            given_up=json.loads(said.get(GIVEN_UP) or "{}"),
             most=max(int(said.get("__most") or 0), len(held)),
             inputs=inputs,
             usual=said.get("__usual") or "",
@@ -443,7 +455,9 @@ class StoredFleet:
             },
             "__worked_at": self.worked_at,
             "__worked_in": self.worked_in,
+            "__run_number": self.run,
             **({"__left": _write_left(self.left)} if self.left else {}),
+            **({GIVEN_UP: to_json(self.given_up)} if self.given_up else {}),
             "__most": max(self.most, len(shown)),
             **({STILL_SECRET: secret(list(self.still_secret))} if self.still_secret else {}),
             "__version": VERSION,
@@ -746,7 +760,7 @@ def saved_holder(
             for account_id, one in state.replaced.items()
             if at < one.at + DELETION_GRACE_HOURS * 3600
         }
-        return SavedHolder(urn, by_key(state.held), before)
+        return SavedHolder(urn, by_key(state.held), before, run=state.run)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
         found = {key: one for key, one in held.items() if REPLACED not in key}
@@ -758,5 +772,11 @@ def saved_holder(
             if REPLACED in key
         }
         came_in = "" if outputs.get("failed") else done or ""
-        return SavedHolder(urn, found, replaced, _read_left(outputs), came_in)
+        return SavedHolder(
+            *(urn, found, replaced),
+            run=str(plain(outputs.get("__run_number")) or ""),
+            left=_read_left(outputs),
+            given_up=json.loads(str(plain(outputs.get(GIVEN_UP)) or "{}")),
+            came_in=came_in,
+        )
     return None

@@ -240,7 +240,7 @@ class Stack:
         Args:
             program: What the program declares.
             killed_after: Kill the run after the step of this resource.
-            only: `--target`: only this resource.
+            only: `--target`: only this resource. It is removed if the program drops it.
             intent: Whether the intent takes part, too.
             goes_on: `--continue-on-error`: the program ends, even if a step fails or a host dies.
 
@@ -499,7 +499,7 @@ class _Engine:
                 await come(name)
         else:
             await self._at_once(coming, come, self.stack.delays)
-        if not self.preview and not self.only:
+        if not self.preview and self.only not in self.program:
             await self._remove_undeclared()
         return self.changed
 
@@ -612,7 +612,7 @@ class _Engine:
         if self.program:
             kept |= {f"{ROOT}{INTENT_TYPE}::{_intent(provider)}" for provider in self.hosts}
         for urn in reversed(list(stack.saved)):
-            if urn not in kept:
+            if urn not in kept and self.only in ("", urn.rpartition("::")[2]):
                 await self._remove(urn, stack.saved[urn])
                 self.changed.add(urn.rpartition("::")[2])
                 gone = stack.saved.pop(urn)
