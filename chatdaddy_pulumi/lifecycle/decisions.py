@@ -465,12 +465,13 @@ def _present(
             f"{why}, but nothing proves that it is gone. The next run buys another if it is still "
             "missing"
         )
-    if missing_since is not None and facts.clock() < missing_since + facts.patience_s:
+    until = 0.0 if missing_since is None else missing_since + facts.patience_s
+    if facts.clock() < until and not facts.run.preview:  # an update waits for it
         raise OutcomeUnknown(
             f"nothing was bought for {spec.nickname!r}: no listing shows {account_id}, which "
             f"{why}, and a listing may be late. The next run buys another if it is still missing",
-            began_at=missing_since,
-            until=missing_since + facts.patience_s,
+            began_at=missing_since or 0.0,
+            until=until,
         )
     if missing_since is None:
         state = "is not among the team's accounts" if account is None else "is archived"
