@@ -494,11 +494,14 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
         raise CannotAdopt(f"{account_id} is adopted by {_listed(others)} too. Nothing was changed")
     account = facts.view.get(account_id)
     if account is None:
-        raise CannotAdopt(f"the team has no account {account_id}. Nothing was bought")
+        raise CannotAdopt(
+            f"the team has no account {account_id}. Leave adopt out to buy a new one. Nothing was "
+            "bought"
+        )
     if account.type != spec.arguments.type.value:
         raise CannotAdopt(
             f"{account_id} is of type {account.type!r}, not {spec.arguments.type.value!r}; "
-            f"set type={account.type!r}. Nothing was changed"
+            f"set type={account.type!r}, or leave adopt out to replace it. Nothing was changed"
         )
     if account.archived:
         raise CannotAdopt(

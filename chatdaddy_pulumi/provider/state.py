@@ -392,7 +392,7 @@ class StoredFleet:
             run=str(said.get("__run_number") or ""),
             left=_read_left(said),
             given_up=json.loads(said.get(GIVEN_UP) or "{}"),
-            most=max(int(said.get("__most") or 0), len(held)),
+            most=max(int(said.get("__most") or 0), sum(not is_leftover(key) for key in held)),
             inputs=inputs,
             usual=said.get("__usual") or "",
             settled=said.get("__settled"),

@@ -279,3 +279,22 @@ def test_accounts_that_were_left_to_another_fleet_do_not_count_for_a_share_of_re
         with pytest.raises(Refused, match="would remove 9 accounts"):
             run(cut)
     assert len(team.live()) == 20
+
+
+def test_accounts_that_were_left_to_another_fleet_do_not_count_for_a_share_of_purchases(
+    team: Team, stack: Stack
+) -> None:
+    """The whole fleet moves to one that comes later, so it stays listed, and is filled anew."""
+    moves = {f"m{number}": {} for number in range(10)}
+    new = {f"n{number}": {} for number in range(10)}
+    limits = {"limits": {"max_purchases": "100%"}}
+    stack.up({"a": fleet(moves)})
+    stack.up({"a": fleet(new, **limits), "b": fleet(moves)})
+    more: Program = {
+        "a": fleet(new | {f"o{number}": {} for number in range(11)}, **limits),
+        "b": fleet(moves),
+    }
+    with pytest.raises(Refused, match="would buy 11 accounts"):
+        stack.preview(more)
+    stack.up(more)
+    assert team.purchases == 20
