@@ -1183,3 +1183,22 @@ def test_an_account_waits_for_a_fleet_whose_entries_come_late(case: Case, is_tak
     settle(case, *program)
     assert set(live(case)) == {"Birch", "gate", "own", *(["Acorn"] if is_taken else [])}
     assert live(case).get("Acorn", acorn) == acorn
+
+
+def test_what_a_fleet_took_over_and_gave_up_is_not_removed_by_the_first_one(case: Case) -> None:
+    """The first fleet is no target of the two runs, and its `on_delete` is harsher."""
+    acorn, birch, own = {"acorn": {}}, {"birch": {}}, {"own": {}}
+    first = fleet("a", birch, "on_delete='delete_now'")
+    kept = "on_delete='retain'"
+    case.up(fleet("a", {**acorn, **birch}, "on_delete='delete_now'"), fleet("b", own, kept))
+    account_id = live(case)["acorn"]
+    for entries in ({**acorn, **own}, own):
+        case.program(first, fleet("b", entries, kept))
+        case.stack.up("--skip-preview", "--target", "**::b").ok()
+        assert live(case)["acorn"] == account_id
+    case.server.forget_requests()
+    assert account_id not in case.stack.preview().ok().output
+    case.up()
+    assert case.server.writes() == {}
+    assert live(case)["acorn"] == account_id
+    settle(case, first, fleet("b", own, kept))
