@@ -193,6 +193,9 @@ def generate(seed: int) -> History:
     random = Random(f"moves {seed}")
     if random.random() < _ALIASES:
         history = _with_moved_aliases(history, random)
+    random = Random(f"handovers {seed}")
+    if random.random() < _HANDOVERS:
+        history = _with_handovers(history, random)
     random = Random(f"components {seed}")
     return _with_components(history, random) if random.random() < _COMPONENTS else history
 
@@ -247,6 +250,38 @@ def _with_moved_aliases(history: History, random: Random) -> History:
         else step
         for step in history.steps
     ]
+    return history.but(steps=tuple(steps))
+
+
+#: The part of the histories in which entries that have moved are dropped again.
+_HANDOVERS = 0.1
+
+
+def _with_handovers(history: History, random: Random) -> History:
+    """Drop entries after they have moved. Runs in between have only one of the two resources as a
+    target."""
+    steps: list[Step] = []
+    moved: dict[str, tuple[str, ...]] = {}
+    for step in history.steps:
+        if isinstance(step, EditStep):
+            moves = [one.args for one in step.changes if one.what == "move"]
+            moved[step.stack] = moves[0] if moves else ()
+            for _, _, to, key, *_ in moves:
+                way = random.choice(("retain", "archive", "delete"))
+                set_ = [
+                    Change("set", (to, one, "on_delete", way)) for one in dict.fromkeys((key, ""))
+                ]
+                step = replace(step, changes=(*step.changes, *set_))
+        steps.append(step)
+        if not (isinstance(step, RunStep) and step.operation == "up" and moved.get(step.stack)):
+            continue
+        name, _, to, key, *_ = moved.pop(step.stack)
+        targets = (), (to,), (name,)
+        steps[-1] = replace(step, targets=random.choice(targets))
+        drops = tuple(Change("drop", (to, one)) for one in dict.fromkeys((key, "")))
+        steps.append(EditStep(step.stack, drops))
+        for some in (random.choice(targets), ()):
+            steps.append(RunStep(step.stack, random.getrandbits(32), targets=some))
     return history.but(steps=tuple(steps))
 
 
