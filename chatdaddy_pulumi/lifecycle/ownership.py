@@ -129,8 +129,8 @@ class SavedHolder:
     run: str = ""
     #: By account that it left to other resources: in which run, and to which.
     left: Mapping[str, Left] = field(default_factory=dict)
-    #: By account that it gave up: the other resources that listed it then, too, by URN, each with
-    #: the last run that had worked on it.
+    #: By account that none of its entries has any more: the other resources that listed it then,
+    #: too, by URN, each with the last run that had worked on it.
     given_up: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
     #: and none of them failed.

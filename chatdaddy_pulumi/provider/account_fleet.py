@@ -442,6 +442,11 @@ class FleetProvider:
         return self._read[1]
 
 
+def _own_ids(held: Mapping[str, HeldAccount]) -> set[str]:
+    """The accounts that entries have."""
+    return {one.account_id for key, one in held.items() if not is_leftover(key)}
+
+
 def _hidden(properties: dict[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
     """The properties. If the program gave a part of the entries as a secret, all are marked."""
     if not news.get("__secrets"):
@@ -540,14 +545,13 @@ class _Comparison:
         return {id_: one for id_, one in {**self.state.left, **now}.items() if id_ in left}
 
     def given_up(self, outcome: Outcome) -> dict[str, dict[str, str]]:
-        """The accounts that the fleet gives up, or gave up earlier, and that others still list."""
-        own = self.context.ownership
-        held = {one.account_id for one in outcome.held.values()}
+        """The accounts that no entry has any more, and that others still list: from before this
+        fleet took them over."""
+        own, had, held = self.context.ownership, _own_ids(self.state.held), _own_ids(outcome.held)
         earlier = {
             id_: {urn: run for urn, run in others.items() if own.is_listed_since(urn, id_, run)}
             for id_, others in self.state.given_up.items()
         }
-        had = {one.account_id for one in self.state.held.values()}
         now = {id_: own.also_listed_by(self.urn, id_) for id_ in had}
         found = {**earlier, **now}
         return {id_: found[id_] for id_ in sorted(found.keys() - held) if found[id_]}

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.provider import Failed, Killed, Program, Stack, account, fleet, in_memory
+from tests.support.provider import (
+    Failed,
+    Killed,
+    Program,
+    Stack,
+    account,
+    fleet,
+    in_memory,
+    late_fleet,
+)
 from tests.support.team import Team
 
 NOW = "delete_now"
@@ -81,3 +90,20 @@ def test_an_account_that_another_resource_still_lists_is_not_forgotten(
     stack.up({"a": a, "c": c})
     assert own in team.live()
     assert own not in stack.all_ids()
+
+
+def test_what_was_taken_over_and_left_to_a_late_fleet_is_removed_in_the_later_way(
+    team: Team, stack: Stack
+) -> None:
+    """`a` lists it from before `b` took it over. `b` has left it to `c`, which does not want it."""
+    c = late_fleet({"w": {}})
+    a, b = fleet(Y, on_delete=NOW), fleet(Z, on_delete="archive")
+    stack.up({"a": fleet({**X, **Y}, on_delete=NOW), "b": b, "c": c})
+    own = stack.ids("a")["x"]
+    for entries in ({**X, **Z}, Z):
+        taker = fleet(entries, on_delete="archive")
+        stack.up({"a": a, "b": taker, "c": c}, only="b")
+    assert own in stack.all_ids()
+    for _ in range(2):
+        stack.up({"a": a, "b": b, "c": c})
+    assert [call for call in team.calls if call[1] == own] == [("ARCHIVE", own)]
