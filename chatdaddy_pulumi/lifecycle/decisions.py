@@ -495,13 +495,13 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
     account = facts.view.get(account_id)
     if account is None:
         raise CannotAdopt(
-            f"the team has no account {account_id}. Leave adopt out to buy a new one. Nothing was "
-            "bought"
+            f"the team has no account {account_id}. Nothing was bought. Leave adopt out to buy a "
+            "new one"
         )
     if account.type != spec.arguments.type.value:
         raise CannotAdopt(
             f"{account_id} is of type {account.type!r}, not {spec.arguments.type.value!r}; "
-            f"set type={account.type!r}, or leave adopt out to replace it. Nothing was changed"
+            f"set type={account.type!r}. Nothing was changed. To replace it, leave adopt out"
         )
     if account.archived:
         raise CannotAdopt(

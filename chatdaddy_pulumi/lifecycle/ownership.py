@@ -16,7 +16,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from chatdaddy_pulumi.enums import AccountType, OnDelete, milder
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.urns import short_name
-from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
+from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, as_stored
 
 #: Separates a key from the ID of an account that was replaced and is not removed yet.
 REPLACED = "\x1f"
@@ -117,6 +117,15 @@ class Left(NamedTuple):
     to: frozenset[str]
 
 
+class Taken(NamedTuple):
+    """How a resource took over an account that others listed, too."""
+
+    #: The number of the run in which it did.
+    run: str
+    #: The others, by URN, each with the last run that had worked on it before.
+    others: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class SavedHolder:
     """A resource in the saved state, and the accounts that it lists by key."""
@@ -129,9 +138,8 @@ class SavedHolder:
     run: str = ""
     #: By account that it left to other resources: in which run, and to which.
     left: Mapping[str, Left] = field(default_factory=dict)
-    #: By account that none of its entries has any more: the other resources that listed it then,
-    #: too, by URN, each with the last run that had worked on it.
-    given_up: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: By account that it took over, and that other resources still listed then.
+    taken: Mapping[str, Taken] = field(default_factory=dict)
     #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
     #: and none of them failed.
     came_in: str = ""
@@ -262,42 +270,74 @@ class Ownership:
         return {holder.urn: holder for holder in self.saved}
 
     @cached_property
-    def _given_up(self) -> dict[str, set[str]]:
-        """By resource: the accounts that it lists only since no run has worked on it since another
-        one took them over. That one has given them up."""
+    def _superseded(self) -> dict[str, set[str]]:
+        """By resource: the keys of the accounts that others have taken over, and that it lists only
+        since no run has worked on it since."""
         found: dict[str, set[str]] = {}
         for holder in self._all_saved.values():
-            for account_id, others in holder.given_up.items():
-                for urn, run in others.items():
-                    if self.is_listed_since(urn, account_id, run):
-                        found.setdefault(urn, set()).add(account_id)
+            for account_id, taken in holder.taken.items():
+                for ref in self._listed_before(account_id, taken):
+                    found.setdefault(ref.holder, set()).add(ref.key)
         return found
 
-    def is_listed_since(self, urn: str, account_id: str, run: str) -> bool:
-        """Whether a resource lists an account, by its URN in the saved state, and that run was the
-        last one that worked on it."""
-        holder = self._all_saved.get(urn)
-        refs = self._all_listed_by.get(account_id, ())
-        return holder is not None and holder.run == run and any(r.holder == urn for r in refs)
+    def _listed_before(self, account_id: str, taken: Taken) -> Iterator[Ref]:
+        """The places where others list an account from before it was taken over from them."""
+        for ref in self._all_listed_by.get(account_id, ()):
+            before = taken.others.get(ref.holder)
+            if before is None:
+                continue
+            run = self._all_saved[ref.holder].run
+            # In the same run, they may have left it to its new resource first.
+            if run == before or (run == taken.run and ref.key.endswith(LEFT)):
+                yield ref
+
+    @cached_property
+    def _given_up(self) -> dict[str, set[str]]:
+        """By resource: the accounts that others have taken over from it, and then given up. They
+        are its own again if its entry is declared again."""
+        found: dict[str, set[str]] = {}
+        for urn, keys in self._superseded.items():
+            for key in keys:
+                account = self._all_saved[urn].accounts[key]
+                is_held = any(
+                    ref.key not in self._superseded.get(ref.holder, ())
+                    for ref in self._all_listed_by[account.account_id]
+                    if not ref.key.endswith(LEFT)
+                )
+                if not is_held and not self._is_declared_again(Ref(urn, key), account):
+                    found.setdefault(urn, set()).add(account.account_id)
+        return found
+
+    def _is_declared_again(self, saved: Ref, account: HeldAccount) -> bool:
+        """Whether the program declares an entry as it is in the saved state, or may do so."""
+        declared = self.declaration(saved.holder)
+        if declared is None or declared.entries is None:
+            return declared is not None
+        entry = declared.entries.get(saved.key)
+        if entry is None:
+            return False
+        return entry.identity in (None, *account.identities) or entry.adopt == account.account_id
+
+    def is_superseded(self, urn: str) -> bool:
+        """Whether a resource lists accounts that others have taken over from it."""
+        return self._matching.saved_urns.get(urn, urn) in self._superseded
 
     def is_given_up(self, urn: str, account_id: str) -> bool:
         """Whether another resource took over an account that this one lists, and gave it up."""
         saved = self._matching.saved_urns.get(urn, urn)
         return account_id in self._given_up.get(saved, ())
 
-    def also_listed_by(self, urn: str, account_id: str) -> dict[str, str]:
-        """The other resources that list an account in the saved state although the program does not
-        declare its entry there any more, by URN, each with the last run that worked on it."""
+    def listed_elsewhere(self, urn: str, account_id: str) -> dict[str, str]:
+        """The other resources that list an account in the saved state, by URN, each with the last
+        run that worked on it."""
         saved = self._matching.saved_urns.get(urn, urn)
-        found = {}
-        for ref in self._all_listed_by.get(account_id, ()):
-            declared = self.declaration(ref.holder)
-            stays = declared is not None and (
-                declared.entries is None or ref.key in declared.entries
-            )
-            if ref.holder != saved and not stays:
-                found[ref.holder] = self._all_saved[ref.holder].run
-        return found
+        refs = self._all_listed_by.get(account_id, ())
+        return {r.holder: self._all_saved[r.holder].run for r in refs if r.holder != saved}
+
+    def listed_before(self, taken: Mapping[str, Taken]) -> dict[str, list[Ref]]:
+        """By account that was taken over: the places where others still list it."""
+        found = {id_: list(self._listed_before(id_, one)) for id_, one in taken.items()}
+        return {account_id: refs for account_id, refs in found.items() if refs}
 
     @cached_property
     def _all_listed_by(self) -> dict[str, list[Ref]]:
@@ -328,7 +368,7 @@ class Ownership:
 
     @cached_property
     def _matching(self) -> Matching[DeclaredHolder]:
-        return Matching(self._declared, self._saved)
+        return Matching(self._declared, self._all_saved)
 
     def declaration(self, urn: str) -> DeclaredHolder | None:
         """The declaration of a resource, by its URN of today or in the saved state; None if the
@@ -450,10 +490,11 @@ class Ownership:
         alike: dict[Identity, dict[str, Holding]] = {}
         for one in rest:
             for identity in one.account.identities:
-                alike.setdefault(identity, {})[one.account_id] = one
+                alike.setdefault(as_stored(identity), {})[one.account_id] = one
         for ref, entry in arriving.items():
-            if ref not in found and entry.identity is not None and entry.identity in alike:
-                found[ref] = list(alike[entry.identity].values())
+            asked = entry.identity and as_stored(entry.identity)
+            if ref not in found and asked in alike:
+                found[ref] = list(alike[asked].values())
         aliased = {ref: one for ref, one in arriving.items() if one.aliases and ref not in found}
         if aliased:
             asked_for = used()

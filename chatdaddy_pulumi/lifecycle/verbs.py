@@ -46,7 +46,6 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of, is_leftover
 from chatdaddy_pulumi.lifecycle.recovery import Note, team_digest
 from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss
-from chatdaddy_pulumi.lifecycle.urns import short_name
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -297,8 +296,6 @@ async def remove(
         return Removal.LET_GO, other
     if facts.ownership.is_given_up(ref.holder, account_id):
         return Removal.LET_GO, None
-    if not ref.key or facts.ownership.declaration(ref.holder) is None:
-        _refuse_listed(facts, ref, account_id)
     on_delete = facts.ownership.removal_of(account_id, on_delete)
     if on_delete is OnDelete.RETAIN:
         return Removal.RETAINED, None
@@ -322,25 +319,6 @@ async def remove(
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
         raise NotDone(f"{account_id} was not {word}", cause=error) from None
     return Removal.REMOVED, None
-
-
-def _refuse_listed(facts: Facts, ref: Ref, account_id: str) -> None:
-    """Refuse to forget an account that another resource lists, which had it before, and on which
-    this run has not worked, as with ``--target``: it would remove the account later, in its own
-    way.
-
-    Raises:
-        NotDone: with the other resource.
-    """
-    ownership = facts.ownership
-    for urn in sorted(ownership.also_listed_by(ref.holder, account_id)):
-        declared = ownership.declaration(urn)
-        is_open = declared is not None and not facts.claims.finished(declared.urn)
-        if is_open and not ownership.is_given_up(urn, account_id):
-            raise NotDone(
-                f"{account_id} was not removed: {short_name(urn)}, which had it before, still "
-                "lists it. Run `pulumi up` without --target first"
-            )
 
 
 def _refuse_early(facts: Facts, account_id: str) -> None:

@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, beyond
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ref, Taken
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import consequences, losses, refuse_losses
@@ -184,7 +184,10 @@ class AccountProvider:
                 if failures:
                     raise LifecycleError("; ".join(one.reason for one in failures))
         if registered and (
-            is_renamed(olds, urn) or hides_more(olds, news) or self._has_other_name(urn, state.held)
+            is_renamed(olds, urn)
+            or hides_more(olds, news)
+            or self._has_other_name(urn, state.held)
+            or (context.tells_taken and context.ownership.is_superseded(urn))
         ):
             return Difference(True)
         other_removal = _on_delete(given) is not _on_delete(before)
@@ -295,6 +298,7 @@ class AccountProvider:
             inputs=inputs,
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
             replaced=replaced,
+            taken=self._taken(urn, held.account_id),
             **self._host.worked(self._host.context.account(urn)),
         )
         return state.dump(_secrets(inputs))
@@ -316,12 +320,24 @@ class AccountProvider:
         found.pop(taken, None)
         return found
 
+    def _taken(self, urn: str, account_id: str = "") -> dict[str, Taken]:
+        """How accounts were taken over that others still list: this one, or earlier ones."""
+        context = self._host.context
+        own, before = context.ownership, context.account(urn)
+        found = {id_: before.taken[id_] for id_ in own.listed_before(before.taken)}
+        had = "" if before.held is None else before.held.account_id
+        others = own.listed_elsewhere(urn, account_id) if account_id not in ("", had) else {}
+        if others:
+            found[account_id] = Taken(context.run.number, others)
+        return found
+
     def _unanswered(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: OutcomeUnknown
     ) -> Created:
         """Save that the purchase's outcome is not known, and end the run with an error."""
         state = StoredAccount(
             replaced=self._replaced(urn),
+            taken=self._taken(urn),
             inputs=_stored(news),
             order=self._host.context.unanswered(Ref(urn), error),
             failed=self._host.secrets.mask(f"{short_name(urn)}: {messages.told(error)}"),
@@ -362,6 +378,8 @@ class AccountProvider:
             await self._host.refuse_open_orders(orders, declared, way_on)
             return
         context, account_id = self._host.context, state.held.account_id
+        if context.run.number and declared is None:
+            context.refuse_listed_before(state.taken)
         on_delete = _on_delete(state.inputs, context.on_delete(declared))
         on_delete = milder(on_delete, self._host.removal[account_id])
         # In a run of the program, another entry may be about to take a retained account over.

@@ -32,7 +32,15 @@ from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
-from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Left, Ref, entry_key, is_leftover
+from chatdaddy_pulumi.lifecycle.ownership import (
+    LEFT,
+    REPLACED,
+    Left,
+    Ref,
+    Taken,
+    entry_key,
+    is_leftover,
+)
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Order
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -190,6 +198,8 @@ class FleetProvider:
         ignored = urn not in context.checked and context.intent_checked
         settled = said and said == olds.get("__settled") and not olds.get(ORDERS)
         settled = settled and (ignored or not (is_renamed(olds, urn) or hides_more(olds, news)))
+        superseded = context.tells_taken and context.ownership.is_superseded(urn)
+        settled = settled and (ignored or not superseded)
         if settled and not ignored:
             return Difference(False)
         state = StoredFleet.load(olds)
@@ -210,7 +220,7 @@ class FleetProvider:
         compared = _Comparison(context, urn, state, news, reading)
         await self._approve(compared)
         left = bool(state.failed or state.orders or reading.unknown)
-        left = left or compared.forgets or any(map(is_leftover, state.held))
+        left = left or superseded or any(map(is_leftover, state.held))
         left = left or is_renamed(olds, urn) or hides_more(olds, news)
         return Difference(not compared.plan.empty or left)
 
@@ -341,7 +351,7 @@ class FleetProvider:
             orders=compared.orders(outcome),
             **self._host.worked(state),
             left=compared.left(outcome),
-            given_up=compared.given_up(outcome),
+            taken=compared.taken(outcome),
             most=state.most,
             inputs=inputs,
             usual=reading.usual.text,
@@ -380,6 +390,7 @@ class FleetProvider:
         removed = {key: one.removed_by(ways[one.account_id]) for key, one in state.held.items()}
         todo = Plan(remove=removed, held=dict(state.held))
         if context.run.number and declared is None:
+            context.refuse_listed_before(state.taken)
             context.check_dropped(urn)
         new = context.on_delete(declared)
         if new is not None:
@@ -491,13 +502,6 @@ class _Comparison:
         }
         return replace(todo, remove=removed)
 
-    @property
-    def forgets(self) -> bool:
-        """Whether the fleet lists accounts that are not its own any more."""
-        return self.context.tells_given_up and not all(
-            self._lists(key, one) for key, one in self.state.held.items()
-        )
-
     def _on_delete(self, key: str) -> OnDelete:
         """How the program wants an account removed: its entry, if that stays under this key or a
         new one, or else the fleet."""
@@ -544,24 +548,21 @@ class _Comparison:
         left = {one.account_id for key, one in outcome.held.items() if key.endswith(LEFT)}
         return {id_: one for id_, one in {**self.state.left, **now}.items() if id_ in left}
 
-    def given_up(self, outcome: Outcome) -> dict[str, dict[str, str]]:
-        """The accounts that no entry has any more, and that others still list: from before this
-        fleet took them over."""
-        own, had, held = self.context.ownership, _own_ids(self.state.held), _own_ids(outcome.held)
-        earlier = {
-            id_: {urn: run for urn, run in others.items() if own.is_listed_since(urn, id_, run)}
-            for id_, others in self.state.given_up.items()
-        }
-        now = {id_: own.also_listed_by(self.urn, id_) for id_ in had}
-        found = {**earlier, **now}
-        return {id_: found[id_] for id_ in sorted(found.keys() - held) if found[id_]}
+    def taken(self, outcome: Outcome) -> dict[str, Taken]:
+        """How accounts were taken over that others still list, by account: now or earlier."""
+        own, number = self.context.ownership, self.context.run.number
+        new = _own_ids(outcome.held) - _own_ids(self.state.held)
+        others = {id_: own.listed_elsewhere(self.urn, id_) for id_ in sorted(new)}
+        now = {id_: Taken(number, one) for id_, one in others.items() if one}
+        earlier = {id_: self.state.taken[id_] for id_ in own.listed_before(self.state.taken)}
+        return {**earlier, **now}
 
     def _lists(self, key: str, held: HeldAccount) -> bool:
         """Whether the fleet still has the account. It forgets what another one has given up, and
         what it left to another entry, if that one has it, or has another one since no listing shows
         it."""
         own = self.context.ownership
-        if self.context.tells_given_up and own.is_given_up(self.urn, held.account_id):
+        if self.context.tells_taken and own.is_given_up(self.urn, held.account_id):
             return False
         replaced = held.missing_since is not None and held.account_id not in own.moved
         return not key.endswith(LEFT) or (key in own.held_by(self.urn) and not replaced)

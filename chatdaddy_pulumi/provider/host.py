@@ -286,8 +286,8 @@ class Host:
     async def refuse_open_orders(
         self, orders: Mapping[str, Order], declared: Declared | None, way_on: str
     ) -> None:
-        """Refuse the removal of a resource while the accounts of its orders, by name, may still
-        appear. If the intent stays, it keeps the orders.
+        """Name what the orders of a resource may have bought, by name, and refuse its removal while
+        their accounts may still appear. If the intent stays, it keeps the orders.
 
         Raises:
             WrongTeam: they are of another team than the configured one.
@@ -303,7 +303,11 @@ class Host:
                 f"{team_id!r}, which is configured. Set chatdaddy:teamId, or the team_id of the "
                 "Provider, to the stack's own team, and run it again"
             )
-        waiting = await not_appeared(self.facts(), orders, self.removed)
+        facts = self.facts()
+        waiting = await not_appeared(facts, orders, self.removed)
+        with not_done("the accounts can't be read"):
+            await look_for_orders(facts, orders.values())
+        self.name_suspects(facts, orders.values(), self.removed)
         if waiting:
             raise NotDone(
                 f"an earlier run may have bought {listed(waiting)}, and the account may still "

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.decisions import Decisions
-from chatdaddy_pulumi.lifecycle.errors import OutcomeUnknown
+from chatdaddy_pulumi.lifecycle.errors import NotDone, OutcomeUnknown
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.limits import check_removals
@@ -26,6 +26,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     Ownership,
     Ref,
     SavedHolder,
+    Taken,
     named,
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted, assign
@@ -34,10 +35,10 @@ from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
-    GIVEN_UP,
     KIND,
     ORDERS,
     PART,
+    TAKEN,
     StoredAccount,
     StoredFleet,
     by_key,
@@ -496,9 +497,9 @@ class RunContext:
         return Ownership(_SavedHolders(self.run.saved, gone, self.run.began), self.run.declared)
 
     @cached_property
-    def tells_given_up(self) -> bool:
-        """Whether a fleet says that it gave up what others list."""
-        return any(one.get(GIVEN_UP) for one in self.run.saved.values())
+    def tells_taken(self) -> bool:
+        """Whether a resource says that it took over what others list."""
+        return any(one.get(TAKEN) for one in self.run.saved.values())
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of a resource, by its current URN or its URN in the saved state."""
@@ -612,6 +613,23 @@ class RunContext:
         ]
         limit = read_limits(state.inputs.get("limits")).limits.max_removals
         check_removals(lost, len(held), limit, len(held), dropped=short_name(urn))
+
+    def refuse_listed_before(self, taken: Mapping[str, Taken]) -> None:
+        """Refuse to remove a resource that took accounts over while others list them on which this
+        run has not worked, as with ``--target``: they would remove the accounts later, in their own
+        way.
+
+        Raises:
+            NotDone: with one of the accounts, and the other resource.
+        """
+        for account_id, refs in sorted(self.ownership.listed_before(taken).items()):
+            for ref in refs:
+                declared = self.declared(ref.holder)
+                if declared is not None and not self.claims.finished(declared.urn):
+                    raise NotDone(
+                        f"nothing was removed: {short_name(ref.holder)}, which had {account_id} "
+                        "before, still lists it. Run `pulumi up` without --target first"
+                    )
 
     def _may_stay(self, ref: Ref, account_id: str) -> bool:
         """Whether another entry may take over an account that leaves."""

@@ -22,6 +22,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     Ref,
     Replaced,
     SavedHolder,
+    Taken,
     entry_key,
     is_leftover,
 )
@@ -66,8 +67,8 @@ STILL_SECRET = "__still_secret"  # noqa: S105 - a name
 #: to know of it.
 LATE = "__declared_late"
 
-#: See `SavedHolder.given_up`.
-GIVEN_UP = "__given_up"
+#: See `SavedHolder.taken`.
+TAKEN = "__taken"
 
 #: Marks the name of an argument that has secret parts but is not a secret as a whole.
 PART = "[]"
@@ -163,6 +164,7 @@ class StoredAccount:
     worked_at: float = 0.0
     worked_in: str = ""
     run: str = ""
+    taken: Mapping[str, Taken] = field(default_factory=dict)
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> StoredAccount:
@@ -201,6 +203,7 @@ class StoredAccount:
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
             run=str(said.get("__run_number") or ""),
+            taken=_read_taken(said),
         )
 
     def seen_inputs(self) -> dict[str, Any]:
@@ -271,6 +274,8 @@ class StoredAccount:
             outputs |= {"__worked_at": self.worked_at, "__worked_in": self.worked_in}
         if self.run:
             outputs["__run_number"] = self.run
+        if self.taken:
+            outputs[TAKEN] = to_json(self.taken)
         return outputs
 
 
@@ -364,7 +369,7 @@ class StoredFleet:
     run: str = ""
     #: See `SavedHolder`.
     left: Mapping[str, Left] = field(default_factory=dict)
-    given_up: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    taken: Mapping[str, Taken] = field(default_factory=dict)
     #: The most accounts that it has held.
     most: int = 0
     #: The inputs that `read` gives back beside the entries.
@@ -391,7 +396,7 @@ class StoredFleet:
             worked_in=str(said.get("__worked_in") or ""),
             run=str(said.get("__run_number") or ""),
             left=_read_left(said),
-            given_up=json.loads(said.get(GIVEN_UP) or "{}"),
+            taken=_read_taken(said),
             most=max(int(said.get("__most") or 0), sum(not is_leftover(key) for key in held)),
             inputs=inputs,
             usual=said.get("__usual") or "",
@@ -457,7 +462,7 @@ class StoredFleet:
             "__worked_in": self.worked_in,
             "__run_number": self.run,
             **({"__left": _write_left(self.left)} if self.left else {}),
-            **({GIVEN_UP: to_json(self.given_up)} if self.given_up else {}),
+            **({TAKEN: to_json(self.taken)} if self.taken else {}),
             "__most": max(self.most, len(shown)),
             **({STILL_SECRET: secret(list(self.still_secret))} if self.still_secret else {}),
             "__version": VERSION,
@@ -475,6 +480,11 @@ def _write_left(left: Mapping[str, Left]) -> str:
 def _read_left(outputs: Mapping[str, Any]) -> dict[str, Left]:
     said = json.loads(str(plain(outputs.get("__left")) or "[]"))
     return {id_: Left(run, frozenset(to)) for run, to, ids in said for id_ in ids}
+
+
+def _read_taken(outputs: Mapping[str, Any]) -> dict[str, Taken]:
+    said = json.loads(str(plain(outputs.get(TAKEN)) or "{}"))
+    return {account_id: Taken(run, others) for account_id, (run, others) in said.items()}
 
 
 def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
@@ -760,7 +770,7 @@ def saved_holder(
             for account_id, one in state.replaced.items()
             if at < one.at + DELETION_GRACE_HOURS * 3600
         }
-        return SavedHolder(urn, by_key(state.held), before, run=state.run)
+        return SavedHolder(urn, by_key(state.held), before, run=state.run, taken=state.taken)
     if type_ == FLEET_TYPE:
         held = _read_held(plain(dict(outputs)))
         found = {key: one for key, one in held.items() if REPLACED not in key}
@@ -776,7 +786,7 @@ def saved_holder(
             *(urn, found, replaced),
             run=str(plain(outputs.get("__run_number")) or ""),
             left=_read_left(outputs),
-            given_up=json.loads(str(plain(outputs.get(GIVEN_UP)) or "{}")),
+            taken=_read_taken(outputs),
             came_in=came_in,
         )
     return None

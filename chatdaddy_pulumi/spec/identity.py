@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Literal, NamedTuple
 
-from chatdaddy_pulumi.client.nicknames import normal
+from chatdaddy_pulumi.client.nicknames import normal, stored
 from chatdaddy_pulumi.enums import AccountType, Existing
 from chatdaddy_pulumi.spec import UNKNOWN
 
@@ -27,6 +27,11 @@ class Identity(NamedTuple):
 def identity_of(nickname: str | None, type_: str | None) -> Identity:
     """An account's identity as it was seen."""
     return Identity(normal(nickname), type_ or "")
+
+
+def as_stored(identity: Identity) -> Identity:
+    """The identity by which an account is found: ChatDaddy may store a nickname in another form."""
+    return identity._replace(nickname=stored(identity.nickname))
 
 
 class DeclaredIdentity(NamedTuple):

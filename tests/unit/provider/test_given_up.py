@@ -10,6 +10,7 @@ from tests.support.provider import (
     Failed,
     Killed,
     Program,
+    Refused,
     Stack,
     account,
     fleet,
@@ -85,7 +86,7 @@ def test_an_account_that_another_resource_still_lists_is_not_forgotten(
     a, c = fleet(Y, on_delete=NOW), account()
     stack.up({"a": a, "b": account(nickname="X", on_delete="retain"), "c": c}, only="b")
     assert stack.of("b").id == own
-    with pytest.raises(Failed, match="a, which had it before, still lists it"):
+    with pytest.raises(Failed, match=f"a, which had {own} before, still lists it"):
         stack.up({"a": a, "c": c}, only="b")
     stack.up({"a": a, "c": c})
     assert own in team.live()
@@ -107,3 +108,102 @@ def test_what_was_taken_over_and_left_to_a_late_fleet_is_removed_in_the_later_wa
     for _ in range(2):
         stack.up({"a": a, "b": b, "c": c})
     assert [call for call in team.calls if call[1] == own] == [("ARCHIVE", own)]
+
+
+def left_by_b(team: Team, stack: Stack) -> str:
+    """Move X from `b` to `a`; `b` comes first, and lists it until its next update."""
+    stack.up({"b": fleet({**X, **Y}), "a": fleet(Z)})
+    own = stack.ids("b")["x"]
+    stack.up({"b": fleet(Y), "a": fleet({**X, **Z})})
+    assert stack.ids("a")["x"] == own
+    return own
+
+
+def b_only(stack: Stack, program: Program, trouble: str) -> None:
+    """Only `b` is updated, which forgets what it had left to `a`."""
+    if trouble == "killed":
+        with pytest.raises(Killed):
+            stack.up(program, killed_after="b")
+    else:
+        stack.up(program, only="b")
+
+
+@pytest.mark.parametrize("trouble", ["target", "killed"])
+def test_a_renamed_entry_keeps_what_another_fleet_had_left_to_it(
+    team: Team, stack: Stack, trouble: str
+) -> None:
+    own = left_by_b(team, stack)
+    after: Program = {"b": fleet(Y), "a": fleet({"x2": {"aliases": ["x"]}, **Z})}
+    b_only(stack, after, trouble)
+    bought = team.purchases
+    stack.up(after)
+    assert team.purchases == bought
+    assert stack.ids("a")["x2"] == own
+
+
+@pytest.mark.parametrize("trouble", ["target", "killed"])
+def test_a_dropped_entry_that_another_fleet_had_left_is_removed(
+    team: Team, stack: Stack, trouble: str
+) -> None:
+    own = left_by_b(team, stack)
+    after: Program = {"b": fleet(Y), "a": fleet(Z)}
+    b_only(stack, after, trouble)
+    stack.up(after)
+    assert own not in team.live()
+
+
+def taken_from_account(stack: Stack) -> str:
+    """`b` takes X over from the `Account` `a` and gives it up, each with `--target`."""
+    stack.up({"a": account(nickname="X"), "b": fleet(Z, on_delete="retain")})
+    own = stack.of("a").id
+    for entries in ({**X, **Z}, Z):
+        stack.up({"b": fleet(entries, on_delete="retain")}, only="b")
+    return own
+
+
+def test_an_account_that_is_declared_again_is_held(team: Team, stack: Stack) -> None:
+    own, b = taken_from_account(stack), fleet(Z, on_delete="retain")
+    again: Program = {"a": account(nickname="X"), "b": b}
+    stack.up(again)
+    assert stack.of("a").id == own
+    assert stack.preview(again) == set()
+    with pytest.raises((Failed, Refused)):  # two resources would have it
+        stack.up({**again, "c": account(nickname="X2", adopt=own)})
+    stack.up({"b": b})
+    assert own not in team.live()
+
+
+def test_a_new_entry_of_the_old_key_gets_its_own_account(team: Team, stack: Stack) -> None:
+    own = moved(team, stack, "retain", only="b")
+    b = fleet(Z, on_delete="retain")
+    after: Program = {"a": fleet({"x": {"nickname": "New"}, **Y}, on_delete=NOW), "b": b}
+    stack.up(after, only="b")
+    in_memory(team).up({"theirs": account(nickname="X", adopt=own)})
+    stack.up(after)
+    assert [call for call in team.calls if call[1] == own] == []
+    assert stack.ids("a")["x"] in team.named("New")
+
+
+def test_a_fleet_that_says_what_it_took_over_is_not_dropped_first(team: Team, stack: Stack) -> None:
+    own, a = moved(team, stack, "retain", only="b"), fleet(Y, on_delete=NOW)
+    stack.up({"a": a, "b": fleet(Z, on_delete="retain")}, only="b")
+    in_memory(team).up({"theirs": account(nickname="X", adopt=own)})
+    with pytest.raises(Failed, match="without --target first"):
+        stack.up({"a": a}, only="b")
+    stack.up({"a": a})
+    assert own in team.live()
+    assert own not in stack.all_ids()
+
+
+@pytest.mark.parametrize("way", ["retain", "archive"])
+def test_what_an_account_took_over_and_replaced_is_removed_in_its_way(
+    team: Team, stack: Stack, way: str
+) -> None:
+    stack.up({"a": fleet({**X, **Y}, on_delete=NOW)})
+    own, a = stack.ids("a")["x"], fleet(Y, on_delete=NOW)
+    stack.up({"a": a, "b": account(nickname="X", on_delete=way)}, only="b")
+    after: Program = {"a": a, "b": account(nickname="X2", type="mock", on_delete=way)}
+    stack.up(after, only="b")
+    stack.up(after)
+    calls = [call for call in team.calls if call[1] == own]
+    assert calls == ([] if way == "retain" else [("ARCHIVE", own)])

@@ -734,6 +734,23 @@ def test_what_was_bought_is_named_if_its_entry_takes_another_over(
     assert paid in stack.all_ids() or paid in told
 
 
+@pytest.mark.parametrize("kind", ["fleet", "account"])
+def test_a_destroy_names_the_result_of_an_order_that_only_its_resource_has(
+    team: Team, stack: Stack, kind: str
+) -> None:
+    """Its nickname came late. No run was killed."""
+    late = account(nickname=Late("N"))
+    late = late if kind == "account" else fleet({"n": {"nickname": Late("N")}})
+    stack.up({"a": fleet({"k": {}})})
+    with lost_answers(team, after="N"), suppress(Failed):
+        stack.up({"a": fleet({"k": {}}), "b": late})
+    (own,) = team.named("N")
+    stack.move_to_another_machine()
+    team.clock += 60
+    stack.destroy()
+    assert own in "\n".join(stack.lines.kept + stack.lines.warnings)
+
+
 #: Two entries of one nickname. The first may adopt an account, and does not.
 ALLOW = {"nickname": "N", "existing": "allow"}
 TWO: dict[str, Program] = {

@@ -133,3 +133,12 @@ def test_a_nickname_is_taken_in_its_stored_form(tidy: Tidy) -> None:
     tidy.buy("A  B")
     with pytest.raises(Refused, match="already has an account"):
         in_memory(tidy).preview({"x": account(nickname="A  B")})
+
+
+def test_an_entry_is_renamed_and_its_nickname_gets_two_spaces(tidy: Tidy) -> None:
+    stack = in_memory(tidy)
+    stack.up({"x": fleet({"k": {"nickname": "A B"}, "o": {}})})
+    own = stack.ids("x")["k"]
+    stack.up({"x": fleet({"k2": {"nickname": "A  B"}, "o": {}})})
+    assert stack.ids("x")["k2"] == own
+    assert tidy.purchases == 2
