@@ -270,19 +270,18 @@ class Ownership:
         return {holder.urn: holder for holder in self.saved}
 
     @cached_property
-    def _superseded(self) -> dict[str, set[str]]:
-        """By resource: the keys of the accounts that others have taken over, and that it lists only
-        since no run has worked on it since."""
-        found: dict[str, set[str]] = {}
+    def _superseded(self) -> dict[str, set[Ref]]:
+        """By account that was taken over: the places where others list it only since no run has
+        worked on them since."""
+        found: dict[str, set[Ref]] = {}
         for holder in self._all_saved.values():
-            for account_id, taken in holder.taken.items():
-                for ref in self._listed_before(account_id, taken):
-                    found.setdefault(ref.holder, set()).add(ref.key)
+            for account_id, refs in self.listed_before(holder.taken).items():
+                found.setdefault(account_id, set()).update(refs)
         return found
 
     def _listed_before(self, account_id: str, taken: Taken) -> Iterator[Ref]:
         """The places where others list an account from before it was taken over from them."""
-        for ref in self._all_listed_by.get(account_id, ()):
+        for ref in self._listed_in.get(account_id, ()):
             before = taken.others.get(ref.holder)
             if before is None:
                 continue
@@ -296,16 +295,14 @@ class Ownership:
         """By resource: the accounts that others have taken over from it, and then given up. They
         are its own again if its entry is declared again."""
         found: dict[str, set[str]] = {}
-        for urn, keys in self._superseded.items():
-            for key in keys:
-                account = self._all_saved[urn].accounts[key]
-                is_held = any(
-                    ref.key not in self._superseded.get(ref.holder, ())
-                    for ref in self._all_listed_by[account.account_id]
-                    if not ref.key.endswith(LEFT)
-                )
-                if not is_held and not self._is_declared_again(Ref(urn, key), account):
-                    found.setdefault(urn, set()).add(account.account_id)
+        for account_id, refs in self._superseded.items():
+            places = (ref for ref in self._listed_in[account_id] if not is_leftover(ref.key))
+            if any(ref not in refs for ref in places):
+                continue  # another one has it
+            for ref in refs:
+                account = self._all_saved[ref.holder].accounts.get(ref.key)
+                if account is None or not self._is_declared_again(ref, account):
+                    found.setdefault(ref.holder, set()).add(account_id)
         return found
 
     def _is_declared_again(self, saved: Ref, account: HeldAccount) -> bool:
@@ -320,7 +317,8 @@ class Ownership:
 
     def is_superseded(self, urn: str) -> bool:
         """Whether a resource lists accounts that others have taken over from it."""
-        return self._matching.saved_urns.get(urn, urn) in self._superseded
+        saved = self._matching.saved_urns.get(urn, urn)
+        return any(ref.holder == saved for refs in self._superseded.values() for ref in refs)
 
     def is_given_up(self, urn: str, account_id: str) -> bool:
         """Whether another resource took over an account that this one lists, and gave it up."""
@@ -331,7 +329,7 @@ class Ownership:
         """The other resources that list an account in the saved state, by URN, each with the last
         run that worked on it."""
         saved = self._matching.saved_urns.get(urn, urn)
-        refs = self._all_listed_by.get(account_id, ())
+        refs = self._listed_in.get(account_id, ())
         return {r.holder: self._all_saved[r.holder].run for r in refs if r.holder != saved}
 
     def listed_before(self, taken: Mapping[str, Taken]) -> dict[str, list[Ref]]:
@@ -340,11 +338,15 @@ class Ownership:
         return {account_id: refs for account_id, refs in found.items() if refs}
 
     @cached_property
-    def _all_listed_by(self) -> dict[str, list[Ref]]:
+    def _listed_in(self) -> dict[str, list[Ref]]:
+        """By account: all places where the saved state lists it, also as replaced."""
         found: dict[str, list[Ref]] = {}
         for urn, holder in self._all_saved.items():
             for key, account in holder.accounts.items():
                 found.setdefault(account.account_id, []).append(Ref(urn, key))
+            for account_id, one in holder.replaced.items():
+                ref = Ref(urn, f"{one.key}{REPLACED}{account_id}")
+                found.setdefault(account_id, []).append(ref)
         return found
 
     @cached_property

@@ -616,8 +616,8 @@ class RunContext:
 
     def refuse_listed_before(self, taken: Mapping[str, Taken]) -> None:
         """Refuse to remove a resource that took accounts over while others list them on which this
-        run has not worked, as with ``--target``: they would remove the accounts later, in their own
-        way.
+        run has not worked, as with ``--target``: they would remove the accounts later, in their
+        own way.
 
         Raises:
             NotDone: with one of the accounts, and the other resource.
@@ -628,7 +628,8 @@ class RunContext:
                 if declared is not None and not self.claims.finished(declared.urn):
                     raise NotDone(
                         f"nothing was removed: {short_name(ref.holder)}, which had {account_id} "
-                        "before, still lists it. Run `pulumi up` without --target first"
+                        "before, still lists it. Let `pulumi up` update it first, without --target "
+                        "or ignore_changes"
                     )
 
     def _may_stay(self, ref: Ref, account_id: str) -> bool:

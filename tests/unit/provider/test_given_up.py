@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chatdaddy_pulumi.client import BadRequest
 from tests.support.provider import (
     Failed,
     Killed,
@@ -188,7 +189,7 @@ def test_a_fleet_that_says_what_it_took_over_is_not_dropped_first(team: Team, st
     own, a = moved(team, stack, "retain", only="b"), fleet(Y, on_delete=NOW)
     stack.up({"a": a, "b": fleet(Z, on_delete="retain")}, only="b")
     in_memory(team).up({"theirs": account(nickname="X", adopt=own)})
-    with pytest.raises(Failed, match="without --target first"):
+    with pytest.raises(Failed, match="without --target or"):
         stack.up({"a": a}, only="b")
     stack.up({"a": a})
     assert own in team.live()
@@ -207,3 +208,29 @@ def test_what_an_account_took_over_and_replaced_is_removed_in_its_way(
     stack.up(after)
     calls = [call for call in team.calls if call[1] == own]
     assert calls == ([] if way == "retain" else [("ARCHIVE", own)])
+
+
+def test_what_was_replaced_and_is_taken_over_and_given_up_is_not_removed(
+    team: Team, stack: Stack
+) -> None:
+    """The removal of the replaced account failed before."""
+
+    def refuse(_account_id: str) -> None:
+        raise BadRequest("not today", call="DELETE /im/accounts/{id}")
+
+    b = fleet(Z, on_delete="retain")
+    stack.up({"a": fleet({**X, **Y}, on_delete=NOW), "b": b})
+    own = stack.ids("a")["x"]
+    a = fleet({"x": {"nickname": "X", "type": "mock"}, **Y}, on_delete=NOW)
+    team.on_delete = refuse
+    stack.up({"a": a, "b": b})
+    team.on_delete = lambda _account_id: None
+    team.change(own, nickname="X2")
+    stack.refresh()
+    taker = fleet({"x": {"adopt": own, "nickname": "X2"}, **Z}, on_delete="retain")
+    for program in ({"a": a, "b": taker}, {"a": a, "b": b}):
+        stack.up(program, only="b")
+    in_memory(team).up({"theirs": account(nickname="X2", adopt=own)})
+    stack.up({"a": a, "b": b})
+    assert own in team.live()
+    assert own not in stack.all_ids()
