@@ -292,16 +292,17 @@ class Ownership:
 
     @cached_property
     def _given_up(self) -> dict[str, set[str]]:
-        """By resource: the accounts that others have taken over from it, and then given up. They
-        are its own again if its entry is declared again."""
+        """By resource: the accounts that others have taken over from it, and then given up, or that
+        its key is not declared for any more. They are its own again if the entry is declared
+        again."""
         found: dict[str, set[str]] = {}
         for account_id, refs in self._superseded.items():
             places = (ref for ref in self._listed_in[account_id] if not is_leftover(ref.key))
-            if any(ref not in refs for ref in places):
-                continue  # another one has it
+            is_held = any(ref not in refs for ref in places)
             for ref in refs:
                 account = self._all_saved[ref.holder].accounts.get(ref.key)
-                if account is None or not self._is_declared_again(ref, account):
+                again = account is not None and self._is_declared_again(ref, account)
+                if not again and not (is_held and self.entry(ref) is None):
                     found.setdefault(ref.holder, set()).add(account_id)
         return found
 

@@ -185,6 +185,19 @@ def test_a_new_entry_of_the_old_key_gets_its_own_account(team: Team, stack: Stac
     assert stack.ids("a")["x"] in team.named("New")
 
 
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_new_entry_of_the_old_key_has_not_what_was_taken_over(
+    team: Team, stack: Stack, stays: bool
+) -> None:
+    own = moved(team, stack, "archive", only="b")
+    entries = {**(X if stays else {}), **Z}
+    b = fleet(entries, on_delete="archive")
+    stack.up({"a": fleet({"x": {"nickname": "New"}, **Y}, on_delete=NOW), "b": b})
+    assert stack.ids("a")["x"] in team.named("New")
+    assert [call for call in team.calls if call[1] == own] == ([] if stays else [("ARCHIVE", own)])
+    assert stack.ids("b").get("x") == (own if stays else None)
+
+
 def test_a_fleet_that_says_what_it_took_over_is_not_dropped_first(team: Team, stack: Stack) -> None:
     own, a = moved(team, stack, "retain", only="b"), fleet(Y, on_delete=NOW)
     stack.up({"a": a, "b": fleet(Z, on_delete="retain")}, only="b")
