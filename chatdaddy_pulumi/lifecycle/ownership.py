@@ -318,8 +318,11 @@ class Ownership:
 
     def is_superseded(self, urn: str) -> bool:
         """Whether a resource lists accounts that others have taken over from it."""
-        saved = self._matching.saved_urns.get(urn, urn)
-        return any(ref.holder == saved for refs in self._superseded.values() for ref in refs)
+        return self._matching.saved_urns.get(urn, urn) in self._superseded_holders
+
+    @cached_property
+    def _superseded_holders(self) -> frozenset[str]:
+        return frozenset(ref.holder for refs in self._superseded.values() for ref in refs)
 
     def is_given_up(self, urn: str, account_id: str) -> bool:
         """Whether another resource took over an account that this one lists, and gave it up."""

@@ -187,7 +187,7 @@ class AccountProvider:
             is_renamed(olds, urn)
             or hides_more(olds, news)
             or self._has_other_name(urn, state.held)
-            or (context.tells_taken and context.ownership.is_superseded(urn))
+            or context.is_superseded(urn)
         ):
             return Difference(True)
         other_removal = _on_delete(given) is not _on_delete(before)
@@ -322,14 +322,10 @@ class AccountProvider:
 
     def _taken(self, urn: str, account_id: str = "") -> dict[str, Taken]:
         """How accounts were taken over that others still list: this one, or earlier ones."""
-        context = self._host.context
-        own, before = context.ownership, context.account(urn)
-        found = {id_: before.taken[id_] for id_ in own.listed_before(before.taken)}
+        before = self._host.context.account(urn)
         had = "" if before.held is None else before.held.account_id
-        others = own.listed_elsewhere(urn, account_id) if account_id not in ("", had) else {}
-        if others:
-            found[account_id] = Taken(context.run.number, others)
-        return found
+        new = [account_id] if account_id not in ("", had) else []
+        return self._host.context.taken(urn, before.taken, new)
 
     def _unanswered(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: OutcomeUnknown

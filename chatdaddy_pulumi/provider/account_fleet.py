@@ -198,7 +198,7 @@ class FleetProvider:
         ignored = urn not in context.checked and context.intent_checked
         settled = said and said == olds.get("__settled") and not olds.get(ORDERS)
         settled = settled and (ignored or not (is_renamed(olds, urn) or hides_more(olds, news)))
-        superseded = context.tells_taken and context.ownership.is_superseded(urn)
+        superseded = context.is_superseded(urn)
         settled = settled and (ignored or not superseded)
         if settled and not ignored:
             return Difference(False)
@@ -550,19 +550,15 @@ class _Comparison:
 
     def taken(self, outcome: Outcome) -> dict[str, Taken]:
         """How accounts were taken over that others still list, by account: now or earlier."""
-        own, number = self.context.ownership, self.context.run.number
         new = _own_ids(outcome.held) - _own_ids(self.state.held)
-        others = {id_: own.listed_elsewhere(self.urn, id_) for id_ in sorted(new)}
-        now = {id_: Taken(number, one) for id_, one in others.items() if one}
-        earlier = {id_: self.state.taken[id_] for id_ in own.listed_before(self.state.taken)}
-        return {**earlier, **now}
+        return self.context.taken(self.urn, self.state.taken, sorted(new))
 
     def _lists(self, key: str, held: HeldAccount) -> bool:
         """Whether the fleet still has the account. It forgets what another one has given up, and
         what it left to another entry, if that one has it, or has another one since no listing shows
         it."""
         own = self.context.ownership
-        if self.context.tells_taken and own.is_given_up(self.urn, held.account_id):
+        if self.context.is_given_up(self.urn, held.account_id):
             return False
         replaced = held.missing_since is not None and held.account_id not in own.moved
         return not key.endswith(LEFT) or (key in own.held_by(self.urn) and not replaced)

@@ -8,7 +8,7 @@ processes. Each host has one `RunContext`, which is passed to all functions.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, reduce
 from typing import Any, Literal, TypeVar
@@ -497,9 +497,28 @@ class RunContext:
         return Ownership(_SavedHolders(self.run.saved, gone, self.run.began), self.run.declared)
 
     @cached_property
-    def tells_taken(self) -> bool:
-        """Whether a resource says that it took over what others list."""
+    def _tells_taken(self) -> bool:
+        """Whether a resource says that it took over what others list. If none does, the holders
+        need not be read."""
         return any(one.get(TAKEN) for one in self.run.saved.values())
+
+    def is_superseded(self, urn: str) -> bool:
+        """See `Ownership.is_superseded`."""
+        return self._tells_taken and self.ownership.is_superseded(urn)
+
+    def is_given_up(self, urn: str, account_id: str) -> bool:
+        """See `Ownership.is_given_up`."""
+        return self._tells_taken and self.ownership.is_given_up(urn, account_id)
+
+    def taken(self, urn: str, earlier: Mapping[str, Taken], new: Iterable[str]) -> dict[str, Taken]:
+        """How a resource took accounts over that others still list, by account: earlier, and the
+        new ones in this run."""
+        own = self.ownership
+        found = {id_: earlier[id_] for id_ in own.listed_before(earlier)}
+        for account_id in new:
+            if others := own.listed_elsewhere(urn, account_id):
+                found[account_id] = Taken(self.run.number, others)
+        return found
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of a resource, by its current URN or its URN in the saved state."""

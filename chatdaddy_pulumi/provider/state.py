@@ -141,7 +141,7 @@ class ReplacedAccount(NamedTuple):
     nicknames: tuple[str, ...] = ()
 
     def identities(self) -> set[Identity]:
-        type_ = self.kind.partition(" ")[0]
+        type_ = Replaced(self.kind).type
         return {identity_of(nickname, type_) for nickname in self.nicknames}
 
 
@@ -477,14 +477,14 @@ def _write_left(left: Mapping[str, Left]) -> str:
     return to_json([[one.run, sorted(one.to), ids] for one, ids in found.items()])
 
 
-def _read_left(outputs: Mapping[str, Any]) -> dict[str, Left]:
-    said = json.loads(str(plain(outputs.get("__left")) or "[]"))
-    return {id_: Left(run, frozenset(to)) for run, to, ids in said for id_ in ids}
+def _read_left(said: Mapping[str, Any]) -> dict[str, Left]:
+    groups = json.loads(said.get("__left") or "[]")
+    return {id_: Left(run, frozenset(to)) for run, to, ids in groups for id_ in ids}
 
 
-def _read_taken(outputs: Mapping[str, Any]) -> dict[str, Taken]:
-    said = json.loads(str(plain(outputs.get(TAKEN)) or "{}"))
-    return {account_id: Taken(run, others) for account_id, (run, others) in said.items()}
+def _read_taken(said: Mapping[str, Any]) -> dict[str, Taken]:
+    found = json.loads(said.get(TAKEN) or "{}")
+    return {account_id: Taken(run, others) for account_id, (run, others) in found.items()}
 
 
 def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
@@ -772,7 +772,8 @@ def saved_holder(
         }
         return SavedHolder(urn, by_key(state.held), before, run=state.run, taken=state.taken)
     if type_ == FLEET_TYPE:
-        held = _read_held(plain(dict(outputs)))
+        said = plain(dict(outputs))
+        held = _read_held(said)
         found = {key: one for key, one in held.items() if REPLACED not in key}
         replaced = {
             one.account_id: Replaced(
@@ -784,9 +785,9 @@ def saved_holder(
         came_in = "" if outputs.get("failed") else done or ""
         return SavedHolder(
             *(urn, found, replaced),
-            run=str(plain(outputs.get("__run_number")) or ""),
-            left=_read_left(outputs),
-            taken=_read_taken(outputs),
+            run=str(said.get("__run_number") or ""),
+            left=_read_left(said),
+            taken=_read_taken(said),
             came_in=came_in,
         )
     return None

@@ -35,6 +35,7 @@ from chatdaddy_pulumi.provider.state import (
     MARK_TYPE,
     StoredAccount,
     StoredFleet,
+    intent_name,
     now_done_in,
     plain,
 )
@@ -365,16 +366,12 @@ class _ProgramSide:
 
     # --- the intent, and the begun mark
 
-    @staticmethod
-    def _own_name(provider: str) -> str:
-        return f"chatdaddy-intent-{provider}" if provider else "chatdaddy-intent"
-
     def _mark_goal(self, provider: str) -> Goal:
-        return Goal(MARK_TYPE, self._own_name(provider), custom=False)
+        return Goal(MARK_TYPE, intent_name(provider), custom=False)
 
     async def _intent(self, provider: str, opening: asyncio.Future[_RunFile]) -> Registered:
         await opening
-        goal = Goal(INTENT_TYPE, self._own_name(provider), provider=self._reference(provider))
+        goal = Goal(INTENT_TYPE, intent_name(provider), provider=self._reference(provider))
         urn = self._monitor.urn(goal)
         inputs = {"__run": self._hidden(provider), "__urn": urn}
         intent = await self._monitor.register(replace(goal, inputs=inputs))

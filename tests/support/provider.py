@@ -34,6 +34,7 @@ from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
     INTENT_TYPE,
     MARK_TYPE,
+    intent_name,
     now_done_in,
     plain,
     secret,
@@ -423,7 +424,7 @@ class _Engine:
         saved = {urn: through_engine(one.outputs) for urn, one in stack.saved.items()}
         saved |= stack.components
         for provider, mark in stack.marks.items():
-            saved[f"{ROOT}{MARK_TYPE}::{_intent(provider)}"] = mark
+            saved[f"{ROOT}{MARK_TYPE}::{intent_name(provider)}"] = mark
         declared = [
             Declared(
                 urn=urn,
@@ -477,7 +478,7 @@ class _Engine:
     async def _go(self) -> set[str]:
         notes: dict[str, Any] = {}
         for provider in self.hosts if self.program else ():
-            name = _intent(provider)
+            name = intent_name(provider)
             urn = f"{ROOT}{INTENT_TYPE}::{name}"
             own = [one for one in self.program.values() if one.provider == provider]
             secrets = any(one.secrets for one in own) or None
@@ -610,7 +611,7 @@ class _Engine:
             stack.pending.remove((urn, old))
         kept = {one.urn(name) for name, one in self.program.items()}
         if self.program:
-            kept |= {f"{ROOT}{INTENT_TYPE}::{_intent(provider)}" for provider in self.hosts}
+            kept |= {f"{ROOT}{INTENT_TYPE}::{intent_name(provider)}" for provider in self.hosts}
         for urn in reversed(list(stack.saved)):
             if urn not in kept and self.only in ("", urn.rpartition("::")[2]):
                 await self._remove(urn, stack.saved[urn])
@@ -623,11 +624,6 @@ class _Engine:
         if one.provider not in self.hosts:
             self.hosts[one.provider] = self.stack.host(self.run, one.provider)
         await self.stack.remove(self.hosts[one.provider], urn, one)
-
-
-def _intent(provider: str) -> str:
-    """The name of a provider's intent."""
-    return f"{INTENT}-{provider}" if provider else INTENT
 
 
 def _known(value: Any) -> Any:
