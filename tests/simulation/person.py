@@ -1090,11 +1090,11 @@ class Person:
         names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
-        unclear = "several entries of nickname", "which account belongs to which"
-        if any(text in ran.text for text in unclear) and any(
-            self._has_several(ran, wish, wishes) for wish in wishes
-        ):
-            yield "two accounts fit"
+        if "which account belongs to which" in ran.text:
+            if any(self._has_several(ran, wish, wishes) for wish in wishes):
+                yield "two accounts fit"
+            if self._is_aliased_twice(ran, wishes):
+                yield "an alias names an account that fits another entry, or several accounts"
         if ran.unsure or self._may_be_under_way(ran) or self._outcome_was_removed(ran):
             yield "an interrupted purchase"
         if "may still appear within" in ran.text and self._was_renamed_elsewhere(ran):
@@ -1237,6 +1237,29 @@ class Person:
             and slot.type == wish.entry.type
         ]
         return len(fits) > 1
+
+    def _is_aliased_twice(self, ran: Ran, wishes: list[Wish]) -> bool:
+        """Whether an entry in a new place names leaving accounts of other resources by an alias:
+        several, or one that another entry in a new place asks for by its nickname and type."""
+        places = {(one.block.kind, name, one.key) for one in wishes for name in one.block.places}
+        before = [slot for slot in ran.before if not slot.leftover]
+        there = {(slot.kind, slot.block, slot.key) for slot in before}
+        leaving = [slot for slot in before if (slot.kind, slot.block, slot.key) not in places]
+        new = [
+            wish
+            for wish in wishes
+            if not any((wish.block.kind, name, wish.key) in there for name in wish.block.places)
+        ]
+        for wish in new:
+            named = [slot for slot in leaving if (slot.key or slot.name) in wish.entry.aliases]
+            asked = {other.identity for other in new if other is not wish}
+            if len({slot.account_id for slot in named}) > 1 or any(
+                (normal(nickname), slot.type) in asked
+                for slot in named
+                for nickname in (*slot.nicknames, self._world.accounts[slot.account_id].nickname)
+            ):
+                return True
+        return False
 
     def _accepted_reasons_of_program(
         self, ran: Ran, program: Program, wishes: list[Wish]
