@@ -243,9 +243,10 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
     if unclear:
         told = ", ".join(f"{one.account_id} ({one.ref.label})" for one in unclear)
         raise AlreadyThere(
-            f"nothing was bought: several entries of nickname {spec.nickname!r} are removed or "
-            f"added in this run, so it can't be told which account belongs to which: {told}. Set "
-            f"adopt={unclear[0].account_id!r}, or change one entry in a run"
+            f"nothing was bought for {spec.nickname!r}: entries are removed and added in this run, "
+            f"so it can't be told which account belongs to which: {told} may be this entry's. Set "
+            f"adopt={unclear[0].account_id!r} in the entry that keeps the account, or change one "
+            "entry in a run"
         )
     reused = facts.ownership.reused_alias(ref)
     if reused is not None:

@@ -317,6 +317,24 @@ def test_an_alias_that_fits_several_entries_is_refused(team: Team, stack: Stack)
     assert (team.live(), team.purchases) == (live, 2)
 
 
+def test_what_an_alias_names_and_another_entry_asks_for_is_refused(
+    team: Team, stack: Stack
+) -> None:
+    stack.up({"a": fleet({"x": {"nickname": "1"}}), "b": fleet({"z": {}})})
+    own, live = stack.ids("a")["x"], team.live()
+    program: Program = {
+        "b": fleet({"z": {}, "y": {"nickname": "2", "aliases": ["x"]}}),
+        "a": fleet({"x2": {"nickname": "1"}}),
+    }
+    said = rf"nothing was bought for '2': entries are .*{own} \(a/x\) may be this entry's"
+    with pytest.raises(Refused, match=said):
+        stack.preview(program)
+    program["a"] = fleet({"x2": {"nickname": "1", "adopt": own}})
+    stack.up(program)
+    assert stack.ids("a")["x2"] == own
+    assert (live < team.live(), team.purchases) == (True, 3)
+
+
 def test_an_alias_of_another_type_elsewhere_is_refused(team: Team, stack: Stack) -> None:
     """Within a fleet it is a replacement, which buys first."""
     stack.up({"a": fleet({"x": {"type": "mock"}, "z": {}})})
