@@ -183,6 +183,8 @@ class Person:
         self._adopted: dict[str, set[str]] = {}
         #: Accounts that were knowingly removed from a state and kept.
         self._let_go: set[str] = set()
+        #: Accounts that an entry retained, although another resource still lists them.
+        self._retained: dict[str, set[str]] = {}
         #: When an account of somebody else was taken for the result of an order, by stack and name.
         self._mistaken: dict[tuple[str, Name], list[float]] = {}
         #: Accounts that were changed by hand since the stack last read them.
@@ -647,6 +649,17 @@ class Person:
             account = self._world.accounts[account_id]
             if account_id not in after and account.live:
                 self._check_forgotten(ran, slot, account)
+        was = {(slot.block, slot.key, slot.account_id) for slot in ran.before}
+        now = {(slot.block, slot.key, slot.account_id) for slot in ran.after}
+        taken = {account_id for *_, account_id in now - was}
+        given_up = {
+            slot.account_id
+            for slot in ran.before
+            if slot.on_delete == "retain" and (slot.block, slot.key, slot.account_id) not in now
+        }
+        retained = self._retained.setdefault(ran.stack, set())
+        retained |= given_up & after.keys()
+        retained -= taken
 
     def _check_new(self, ran: Ran, slot: Slot) -> None:
         """Check an account that is new in the state: this stack bought it, or was told to take it
@@ -703,6 +716,7 @@ class Person:
         retained = (
             any(one.on_delete == "retain" or self._is_retained_now(ran, one) for one in listed)
             or slot.retain
+            or account.id in self._retained.get(ran.stack, ())
             or (block is not None and (block.retain or (block.on_delete == "retain")))
         )
         here = [w for w in wishes if slot.block in w.block.places and w.key == slot.key]
