@@ -669,13 +669,14 @@ class Person:
         adopted = self._adopted.setdefault(ran.stack, set())
         wishes = list(ran.program.wishes()) if ran.program is not None else []
         for wish in wishes:
+            by_id = wish.entry.adopt == account.id
             by_name = wish.existing == "adopt" and ran.name_of(wish) == _name(account)
-            said = wish.entry.adopt == account.id or by_name
-            if said or self._looks_ours(ran, wish, account):
+            looks_ours = not by_id and self._looks_ours(ran, wish, account)
+            if by_id or by_name or looks_ours:
                 adopted.add(account.id)
-                if not said and account.bought_by.split()[0] != ran.stack:
-                    found = self._mistaken.setdefault((ran.stack, _name(account)), [])
-                    found.append(ran.ended_at)
+            if looks_ours and account.bought_by.split()[0] != ran.stack:
+                found = self._mistaken.setdefault((ran.stack, _name(account)), [])
+                found.append(ran.ended_at)
         if account.bought_by.split()[0] == ran.stack:  # another stack may take over what was kept
             self._let_go.discard(account.id)
         if not self._is_ours(ran.stack, account):
@@ -687,8 +688,7 @@ class Person:
 
     def _looks_ours(self, ran: Ran, wish: Wish, account: Account) -> bool:
         """Whether the account looks like one that an interrupted run of the stack ordered: made by
-        the
-        same user since then, with the same nickname, type and tier.
+        the same user since then, with the same nickname, type and tier.
         """
         orders = [
             before
