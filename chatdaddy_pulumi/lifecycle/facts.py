@@ -224,6 +224,10 @@ class Facts:
     clock: Callable[[], float] = time.time
     #: Seconds for which a purchase whose answer was lost is looked for.
     lookup_s: float = 30.0
+    #: Seconds after its purchase in which not all of ChatDaddy need know an account.
+    slowest_s: float = 900.0
+    #: When the last work of the resource ended that could buy, in seconds since 1970; 0: not known.
+    worked_at: float = 0.0
     #: The maximum age of a listing for a refresh, in seconds.
     client_max_age_s: float = 60.0
     _listed: Mapping[str, ObservedAccount] | None = None
@@ -269,6 +273,11 @@ class Facts:
             ),
             None,
         )
+
+    def may_be_new(self, account_id: str) -> bool:
+        """Whether the account may just have been bought, so that not all of ChatDaddy knows it."""
+        worked_at = max(self.worked_at, self.ownership.worked_at.get(account_id, 0.0))
+        return self.clock() < worked_at + self.slowest_s
 
     @property
     def patience_s(self) -> float:

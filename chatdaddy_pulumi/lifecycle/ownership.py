@@ -136,6 +136,8 @@ class SavedHolder:
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
     #: The number of the last run that worked on it.
     run: str = ""
+    #: When its last work that could buy ended, in seconds since 1970; 0 if that is not known.
+    worked_at: float = 0.0
     #: By account that it left to other resources: in which run, and to which.
     left: Mapping[str, Left] = field(default_factory=dict)
     #: By account that it took over, and that other resources still listed then.
@@ -969,6 +971,15 @@ class Ownership:
         """The accounts that no listing showed when they were last looked for, and since when."""
         accounts = (one for saved in self._saved.values() for one in saved.accounts.values())
         return {one.account_id: one.missing_since for one in accounts if one.missing_since}
+
+    @cached_property
+    def worked_at(self) -> Mapping[str, float]:
+        """When the last work that could buy ended, by account of the resources that list it."""
+        found: dict[str, float] = {}
+        for saved in self._saved.values():
+            for one in saved.accounts.values():
+                found[one.account_id] = max(saved.worked_at, found.get(one.account_id, 0.0))
+        return found
 
     def _same_entry(self, saved: Ref, ref: Ref) -> bool:
         """Whether a saved entry belongs to a declared resource, by its current URN."""

@@ -412,7 +412,7 @@ class FleetProvider:
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = StoredFleet.load(outputs)
         self._host.hide(*state.secrets())
-        facts = self._host.facts()
+        facts = self._host.facts(state)
         with not_done("the accounts can't be read"):
             found = await refresh(facts, state.held)
         self._host.hide(*StoredFleet(found.held, inputs=state.inputs).secrets())

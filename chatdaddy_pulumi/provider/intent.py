@@ -735,7 +735,8 @@ async def _find_bought(facts: Facts, orders: dict[OrderId, Order]) -> set[str]:
         if account is not None:
             facts.view.add([account])
             continue
-        known = await is_there(facts.client, order.bought)
+        is_new = facts.clock() < order.latest + facts.slowest_s
+        known = await is_there(facts.client, order.bought, is_new=is_new)
         if known is False:
             del orders[order_id]
         elif known:

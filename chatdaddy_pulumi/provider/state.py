@@ -770,7 +770,12 @@ def saved_holder(
             for account_id, one in state.replaced.items()
             if at < one.at + DELETION_GRACE_HOURS * 3600
         }
-        return SavedHolder(urn, by_key(state.held), before, run=state.run, taken=state.taken)
+        return SavedHolder(
+            *(urn, by_key(state.held), before),
+            run=state.run,
+            worked_at=state.worked_at,
+            taken=state.taken,
+        )
     if type_ == FLEET_TYPE:
         said = plain(dict(outputs))
         held = _read_held(said)
@@ -786,6 +791,7 @@ def saved_holder(
         return SavedHolder(
             *(urn, found, replaced),
             run=str(said.get("__run_number") or ""),
+            worked_at=float(said.get("__worked_at") or 0),
             left=_read_left(said),
             taken=_read_taken(said),
             came_in=came_in,

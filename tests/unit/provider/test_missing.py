@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import ObservedAccount
-from tests.support.provider import Failed, Program, Refused, Stack, account, fleet, in_memory
+from chatdaddy_pulumi.client import NotFound, ObservedAccount
+from tests.support.provider import (
+    Failed,
+    Killed,
+    Program,
+    Refused,
+    Stack,
+    account,
+    fleet,
+    in_memory,
+)
 from tests.support.team import Team
 
 KINDS = pytest.mark.parametrize("kind", ["account", "fleet"])
@@ -53,6 +62,81 @@ def test_an_account_that_is_missing_for_seconds_is_not_bought_again(kind: str) -
     stack.up(said(kind))
     assert team.purchases == bought
     assert own in stack.all_ids()
+
+
+@dataclass
+class Slow(Team):
+    """A team of which neither listings nor the payments service know an account for a minute."""
+
+    bought_at: dict[str, float] = field(default_factory=dict)
+
+    def buy(self, nickname: str, by: str = "them", **attributes: Any) -> ObservedAccount:
+        bought = super().buy(nickname, by, **attributes)
+        self.bought_at[bought.account_id] = self.now()
+        return bought
+
+    def _is_new(self, account_id: str) -> bool:
+        return self.now() < self.bought_at.get(account_id, 0.0) + 60
+
+    def _shown(self) -> dict[str, ObservedAccount]:
+        return {id_: one for id_, one in self.all.items() if not self._is_new(id_)}
+
+    async def account_access(self, account_id: str) -> Any:
+        if self._is_new(account_id):
+            raise NotFound("no such account", call="GET /payments/account-access")
+        return await super().account_access(account_id)
+
+
+@KINDS
+def test_what_was_just_bought_is_not_gone(kind: str) -> None:
+    team = Slow()
+    stack = in_memory(team)
+    stack.up(said(kind))
+    own, bought = stack.all_ids(), team.purchases
+    team.clock += 5
+    stack.refresh()
+    assert stack.all_ids() == own
+    stack.up(said(kind))
+    assert (stack.all_ids(), team.purchases) == (own, bought)
+
+
+@KINDS
+def test_what_was_bought_and_deleted_for_good_at_once_is_gone(kind: str) -> None:
+    team = Slow()
+    stack = in_memory(team)
+    stack.up(said(kind))
+    (own,) = team.named("N")
+    del team.all[own]
+    stack.refresh()
+    assert own not in stack.all_ids()
+    stack.up(said(kind))
+    assert team.named("N")
+
+
+@pytest.mark.parametrize("existing", ["fail", "allow"])
+def test_what_a_killed_run_has_just_bought_is_not_bought_again(existing: str) -> None:
+    """The run ends after the answer for the first entry, whose ID the machine remembers."""
+    team = Slow()
+    stack = in_memory(team)
+    entry = {"existing": existing}
+    program: Program = {"f": fleet({"a": entry, "b": entry}, concurrency=1)}
+
+    def kill(is_done: bool) -> None:
+        if not is_done and team.purchases:
+            raise Killed
+
+    team.on_purchase = kill
+    with pytest.raises(Killed):
+        stack.up(program)
+    assert team.purchases == 1
+    team.on_purchase = lambda _: None
+    team.clock += 5
+    stack.up(program)
+    assert "no listing shows" in stack.failed("f")["a"]
+    assert len(team.named("a")) == 1
+    team.clock += 1000
+    stack.up(program)
+    assert (team.purchases, stack.all_ids()) == (2, team.live())
 
 
 @KINDS
