@@ -99,6 +99,8 @@ class Outcome:
     #: By account that was left to other resources: their URNs.
     left: dict[str, frozenset[str]] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+    #: Whether nothing was done.
+    refused: bool = False
 
 
 async def execute(

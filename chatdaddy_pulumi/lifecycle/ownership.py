@@ -117,15 +117,6 @@ class Left(NamedTuple):
     to: frozenset[str]
 
 
-class Taken(NamedTuple):
-    """How a resource took over an account that others listed, too."""
-
-    #: The number of the run in which it did.
-    run: str
-    #: The others, by URN, each with the last run that had worked on it before.
-    others: Mapping[str, str]
-
-
 @dataclass(frozen=True)
 class SavedHolder:
     """A resource in the saved state, and the accounts that it lists by key."""
@@ -140,8 +131,10 @@ class SavedHolder:
     worked_at: float = 0.0
     #: By account that it left to other resources: in which run, and to which.
     left: Mapping[str, Left] = field(default_factory=dict)
-    #: By account that it took over, and that other resources still listed then.
-    taken: Mapping[str, Taken] = field(default_factory=dict)
+    #: By account that other resources list, too: the number of the move by which it got the
+    #: account, or gave it up. Moves are numbered in their order, so the highest number says who has
+    #: the account: its resource, or nobody if that does not list it any more.
+    moves: Mapping[str, int] = field(default_factory=dict)
     #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
     #: and none of them failed.
     came_in: str = ""
@@ -272,51 +265,72 @@ class Ownership:
         return {holder.urn: holder for holder in self.saved}
 
     @cached_property
-    def _superseded(self) -> dict[str, set[Ref]]:
-        """By account that was taken over: the places where others list it only since no run has
-        worked on them since."""
-        found: dict[str, set[Ref]] = {}
+    def _last_moves(self) -> dict[str, int]:
+        """By account: the number of its last move, if that is known."""
+        found: dict[str, int] = {}
         for holder in self._all_saved.values():
-            for account_id, refs in self.listed_before(holder.taken).items():
-                found.setdefault(account_id, set()).update(refs)
+            for account_id, number in holder.moves.items():
+                found[account_id] = max(number, found.get(account_id, 0))
         return found
 
-    def _listed_before(self, account_id: str, taken: Taken) -> Iterator[Ref]:
-        """The places where others list an account from before it was taken over from them."""
-        for ref in self._listed_in.get(account_id, ()):
-            before = taken.others.get(ref.holder)
-            if before is None:
-                continue
-            run = self._all_saved[ref.holder].run
-            # In the same run, they may have left it to its new resource first.
-            if run == before or (run == taken.run and ref.key.endswith(LEFT)):
-                yield ref
+    @property
+    def next_move(self) -> int:
+        """The number of the moves of this run."""
+        return 1 + max(self._last_moves.values(), default=0)
+
+    @cached_property
+    def _superseded(self) -> dict[str, set[Ref]]:
+        """By account that has moved: the places where others list it only since no run has worked
+        on them since."""
+        return self.listed_before(self._last_moves)
+
+    def listed_before(self, moves: Mapping[str, int]) -> dict[str, set[Ref]]:
+        """By account: the places that list it from before a move, given by its number."""
+        found: dict[str, set[Ref]] = {}
+        for account_id, number in moves.items():
+            for ref in self._listed_in.get(account_id, ()):
+                if self._all_saved[ref.holder].moves.get(account_id, 0) < number:
+                    found.setdefault(account_id, set()).add(ref)
+        return found
+
+    @property
+    def dropped_moves(self) -> dict[str, int]:
+        """The moves that only resources tell which the program drops. Others must tell them, while
+        a place lists the account from before."""
+        found: dict[str, int] = {}
+        for holder in self._all_saved.values():
+            if holder.moves and self.declaration(holder.urn) is None:
+                for account_id in self.listed_before(holder.moves):
+                    number = holder.moves[account_id]
+                    found[account_id] = max(number, found.get(account_id, 0))
+        return found
 
     @cached_property
     def _given_up(self) -> dict[str, set[str]]:
         """By resource: the accounts that others have taken over from it, and then given up, or that
         its key is not declared for any more. They are its own again if the entry is declared
-        again."""
+        again, or if they were left to it."""
         found: dict[str, set[str]] = {}
         for account_id, refs in self._superseded.items():
-            places = (ref for ref in self._listed_in[account_id] if not is_leftover(ref.key))
-            is_held = any(ref not in refs for ref in places)
+            others = [ref for ref in self._listed_in[account_id] if ref not in refs]
+            is_held = any(not is_leftover(ref.key) for ref in others)
+            left = [self._all_saved[ref.holder].left.get(account_id) for ref in others]
+            left_to = {urn for one in left if one is not None for urn in one.to}
             for ref in refs:
                 account = self._all_saved[ref.holder].accounts.get(ref.key)
                 again = account is not None and self._is_declared_again(ref, account)
-                if not again and not (is_held and self.entry(ref) is None):
+                declared = self.declaration(ref.holder)
+                stays = is_held or (declared is not None and declared.urn in left_to)
+                if not again and not (stays and self.entry(ref) is None):
                     found.setdefault(ref.holder, set()).add(account_id)
         return found
 
     def _is_declared_again(self, saved: Ref, account: HeldAccount) -> bool:
-        """Whether the program declares an entry as it is in the saved state, or may do so."""
-        declared = self.declaration(saved.holder)
-        if declared is None or declared.entries is None:
-            return declared is not None
-        entry = declared.entries.get(saved.key)
+        """Whether the program declares an entry as it is in the saved state."""
+        entry = self.entry(saved)
         if entry is None:
             return False
-        return entry.identity in (None, *account.identities) or entry.adopt == account.account_id
+        return entry.identity in account.identities or entry.adopt == account.account_id
 
     def is_superseded(self, urn: str) -> bool:
         """Whether a resource lists accounts that others have taken over from it."""
@@ -331,17 +345,59 @@ class Ownership:
         saved = self._matching.saved_urns.get(urn, urn)
         return account_id in self._given_up.get(saved, ())
 
-    def listed_elsewhere(self, urn: str, account_id: str) -> dict[str, str]:
-        """The other resources that list an account in the saved state, by URN, each with the last
-        run that worked on it."""
-        saved = self._matching.saved_urns.get(urn, urn)
-        refs = self._listed_in.get(account_id, ())
-        return {r.holder: self._all_saved[r.holder].run for r in refs if r.holder != saved}
+    def is_given_up_since(self, account_id: str, move: int) -> bool:
+        """The same for a resource that is not in the saved state, by the number of its own move of
+        the account."""
+        last = self._last_moves.get(account_id, 0)
+        return last > move and not any(
+            self._all_saved[ref.holder].moves.get(account_id, 0) == last
+            for ref in self._listed_in.get(account_id, ())
+        )
 
-    def listed_before(self, taken: Mapping[str, Taken]) -> dict[str, list[Ref]]:
-        """By account that was taken over: the places where others still list it."""
-        found = {id_: list(self._listed_before(id_, one)) for id_, one in taken.items()}
-        return {account_id: refs for account_id, refs in found.items() if refs}
+    def is_stale(self, urn: str, account_id: str) -> bool:
+        """Whether a resource lists an account only since no run has worked on it since the account
+        moved."""
+        saved = self._matching.saved_urns.get(urn, urn)
+        return any(ref.holder == saved for ref in self._superseded.get(account_id, ()))
+
+    def lists(self, urn: str, account_id: str) -> bool:
+        """Whether a resource lists an account in the saved state."""
+        saved = self._matching.saved_urns.get(urn, urn)
+        return any(ref.holder == saved for ref in self._listed_in.get(account_id, ()))
+
+    def is_told_elsewhere(self, urn: str, account_id: str) -> bool:
+        """Whether another resource lists an account in the saved state, or tells a move of it."""
+        saved = self._matching.saved_urns.get(urn, urn)
+        others = (holder for holder in self._tellers if holder.urn != saved)
+        return any(account_id in one.moves for one in others) or any(
+            ref.holder != saved for ref in self._listed_in.get(account_id, ())
+        )
+
+    @cached_property
+    def _tellers(self) -> list[SavedHolder]:
+        """The resources that tell moves."""
+        return [holder for holder in self._all_saved.values() if holder.moves]
+
+    def is_last_move(self, account_id: str, move: int) -> bool:
+        """Whether no later move of the account is known than one, given by its number."""
+        return self._last_moves.get(account_id, 0) <= move
+
+    def instead_of(self, account_id: str) -> Ref | None:
+        """An entry that stays, and has another account with the nickname and type of this one,
+        which no listing shows."""
+        missing = self.missing.get(account_id)
+        if missing is None:
+            return None
+        return next(
+            (
+                refs[0]
+                for other, refs in self.staying.items()
+                if other != account_id
+                and (held := self.held(refs[0])) is not None
+                and not missing.identities.isdisjoint(held.identities)
+            ),
+            None,
+        )
 
     @cached_property
     def _listed_in(self) -> dict[str, list[Ref]]:
@@ -715,15 +771,18 @@ class Ownership:
         for one in self.leaving:
             if one.account_id not in self.moved and one.account_id not in self._adopts:
                 for identity in one.account.identities:
-                    alike.setdefault(identity, []).append(one.account_id)
+                    alike.setdefault(as_stored(identity), []).append(one.account_id)
         if not alike:
             return found
         for ref, entry in self._entries:
             carried = self.carried_to(ref)
             own = self.held(ref) or (carried and carried.account)
-            if own is None or entry.identity is None or entry.identity in own.identities:
+            if own is None or entry.identity is None:
                 continue
-            for account_id in alike.get(entry.identity, ()):
+            asked = as_stored(entry.identity)
+            if asked in map(as_stored, own.identities):
+                continue
+            for account_id in alike.get(asked, ()):
                 found.setdefault(account_id, ref)
         return found
 
@@ -967,10 +1026,10 @@ class Ownership:
         )
 
     @cached_property
-    def missing_since(self) -> Mapping[str, float]:
-        """The accounts that no listing showed when they were last looked for, and since when."""
+    def missing(self) -> Mapping[str, HeldAccount]:
+        """The accounts that no listing showed when they were last looked for, by ID."""
         accounts = (one for saved in self._saved.values() for one in saved.accounts.values())
-        return {one.account_id: one.missing_since for one in accounts if one.missing_since}
+        return {one.account_id: one for one in accounts if one.missing_since is not None}
 
     @cached_property
     def worked_at(self) -> Mapping[str, float]:

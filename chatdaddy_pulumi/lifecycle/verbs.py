@@ -286,6 +286,9 @@ async def remove(
     is_missing = facts.run.missing_since(account_id) is not None
     if is_missing and got not in (None, account_id):
         return Removal.RETAINED, taker
+    instead = facts.ownership.instead_of(account_id)
+    if instead is not None:
+        return Removal.RETAINED, instead
     other = _has_now(facts, ref, account_id)
     if other is not None:
         if not await _is_checked(facts):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, beyond
-from chatdaddy_pulumi.lifecycle.ownership import Ref, Taken
+from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import consequences, losses, refuse_losses
@@ -53,6 +53,7 @@ from chatdaddy_pulumi.provider.state import (
     STILL_SECRET,
     ReplacedAccount,
     StoredAccount,
+    by_key,
     facts_of,
     hides_more,
     is_renamed,
@@ -169,6 +170,8 @@ class AccountProvider:
         replaces = [name for name in KIND if name in unknown or given.get(name) != before.get(name)]
         if state.held is None:
             return Difference(True, ["nickname"])
+        if registered and context.is_given_up(urn, state.held.account_id):
+            return Difference(True, ["nickname"])  # another account is bought
         if replaces:
             if registered:
                 self._replace(urn, state, given, replaces)
@@ -298,7 +301,7 @@ class AccountProvider:
             inputs=inputs,
             cost=self._host.settings.prices().of(spec.arguments.tier).as_output(),
             replaced=replaced,
-            taken=self._taken(urn, held.account_id),
+            moves=self._moves(urn, {held.account_id, *replaced}, outcome),
             **self._host.worked(self._host.context.account(urn)),
         )
         return state.dump(_secrets(inputs))
@@ -312,28 +315,45 @@ class AccountProvider:
     def _replaced(self, urn: str, taken: str = "") -> dict[str, ReplacedAccount]:
         """The accounts that the old side of a replacement holds, without the new side's own."""
         old = self._host.context.account(urn)
-        found = dict(old.replaced)
-        if old.held is not None:
+        found = self._not_given_up(urn, old.replaced)
+        if old.held is not None and not self._host.context.is_given_up(urn, old.held.account_id):
             nicknames = sorted(one.nickname for one in old.held.identities)
             kind = old.held.arguments.kind
             found[old.held.account_id] = ReplacedAccount(kind, self._host.clock(), (*nicknames,))
         found.pop(taken, None)
         return found
 
-    def _taken(self, urn: str, account_id: str = "") -> dict[str, Taken]:
-        """How accounts were taken over that others still list: this one, or earlier ones."""
-        before = self._host.context.account(urn)
-        had = "" if before.held is None else before.held.account_id
-        new = [account_id] if account_id not in ("", had) else []
-        return self._host.context.taken(urn, before.taken, new)
+    def _not_given_up(
+        self, urn: str, replaced: Mapping[str, ReplacedAccount]
+    ) -> dict[str, ReplacedAccount]:
+        """Without those that others took over and gave up."""
+        context = self._host.context
+        return {id_: one for id_, one in replaced.items() if not context.is_given_up(urn, id_)}
+
+    def _moves(
+        self, urn: str, has: Collection[str], outcome: Outcome | None = None
+    ) -> dict[str, int]:
+        """What the resource is to tell of the moves of accounts that others list, too."""
+        context = self._host.context
+        before = context.account(urn)
+        old = {*before.replaced, *(one.account_id for one in by_key(before.held).values())}
+        own = {one.account_id for one in outcome.held.values()} if outcome is not None else set()
+        got = {
+            account_id
+            for account_id in own
+            if account_id not in old
+            or (outcome is not None and not outcome.failed and context.is_stale(urn, account_id))
+        }
+        return context.moves(urn, before.moves, got=got, has=has, gave_up=old - {*has})
 
     def _unanswered(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: OutcomeUnknown
     ) -> Created:
         """Save that the purchase's outcome is not known, and end the run with an error."""
+        replaced = self._replaced(urn)
         state = StoredAccount(
-            replaced=self._replaced(urn),
-            taken=self._taken(urn),
+            replaced=replaced,
+            moves=self._moves(urn, {*replaced}),
             inputs=_stored(news),
             order=self._host.context.unanswered(Ref(urn), error),
             failed=self._host.secrets.mask(f"{short_name(urn)}: {messages.told(error)}"),
@@ -352,7 +372,8 @@ class AccountProvider:
             raise outcome.failed[""]
         seen = facts_of(outcome.observed[""]) if "" in outcome.observed else dict(state.facts)
         seen.pop("deleted_at", None)
-        return self._saved(news, spec, outcome, seen, state.replaced)
+        replaced = self._not_given_up(urn, state.replaced)
+        return self._saved(news, spec, outcome, seen, replaced)
 
     async def _work(self, urn: str, todo: Plan, news: Mapping[str, Any]) -> Outcome:
         self._host.refuse_unregistered(urn)
@@ -375,7 +396,10 @@ class AccountProvider:
             return
         context, account_id = self._host.context, state.held.account_id
         if context.run.number and declared is None:
-            context.refuse_listed_before(state.taken)
+            context.refuse_listed_before(state.moves)
+        if self._host.is_given_up(account_id, state.moves.get(account_id, 0)):
+            self._host.log(messages.given_up(account_id), urn=urn)
+            return
         on_delete = _on_delete(state.inputs, context.on_delete(declared))
         on_delete = milder(on_delete, self._host.removal[account_id])
         # In a run of the program, another entry may be about to take a retained account over.

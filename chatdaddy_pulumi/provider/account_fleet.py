@@ -37,15 +37,16 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     REPLACED,
     Left,
     Ref,
-    Taken,
     entry_key,
     is_leftover,
+    named,
 )
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Order
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import losses, refuse_losses
 from chatdaddy_pulumi.lifecycle.urns import child_urn, short_name
+from chatdaddy_pulumi.lifecycle.verbs import Removal
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.fleet_display import (
     entries_in,
@@ -101,6 +102,9 @@ _KEPT = (
 
 #: Seconds between two lines of progress: each is a call to the engine.
 _PROGRESS_EVERY_S = 0.5
+
+#: The outcomes for accounts that the fleet does not have any more, and no other resource has.
+_GIVEN_UP = (Removal.REMOVED, Removal.ALREADY, Removal.RETAINED, Removal.MISSED)
 
 #: Seconds for which an update waits for the fleets that take its accounts over.
 _OTHERS_S = 20.0
@@ -331,8 +335,11 @@ class FleetProvider:
         except LifecycleError as error:
             # That nothing was done is saved, so the next run knows that this one bought nothing.
             keys = {*todo.wanted, *todo.change, *todo.remove, *todo.moved}
-            outcome = Outcome(dict(state.held), dict.fromkeys(keys, error))
+            outcome = Outcome(dict(state.held), dict.fromkeys(keys, error), refused=True)
             context.claims.finish(urn)
+        for key, one in compared.given_up().items():
+            if key not in outcome.held:
+                self._host.log(messages.given_up(named(key, one)), urn=_row(news))
         held = compared.as_asked(outcome)
         unsettled = outcome.failed or any(map(is_leftover, held))
         failed = {key: messages.told(error) for key, error in outcome.failed.items()}
@@ -351,7 +358,7 @@ class FleetProvider:
             orders=compared.orders(outcome),
             **self._host.worked(state),
             left=compared.left(outcome),
-            taken=compared.taken(outcome),
+            moves=compared.moves(outcome),
             most=state.most,
             inputs=inputs,
             usual=reading.usual.text,
@@ -379,6 +386,17 @@ class FleetProvider:
             self._host.log(line, urn=row)
         return outcome
 
+    def _own(
+        self, urn: str, state: StoredFleet, held: Mapping[str, HeldAccount]
+    ) -> dict[str, HeldAccount]:
+        """The accounts without those that others took over and gave up, which are only told."""
+        found = dict(held)
+        for key, one in held.items():
+            if self._host.is_given_up(one.account_id, state.moves.get(one.account_id, 0)):
+                self._host.log(messages.given_up(named(key, one)), urn=urn)
+                del found[key]
+        return found
+
     async def delete(self, id: str, outputs: dict[str, Any]) -> None:
         state = StoredFleet.load(outputs)
         urn, declared = self._host.removes(state)
@@ -388,9 +406,9 @@ class FleetProvider:
             await asyncio.sleep(_OTHER_REMOVALS_S)
         ways = self._host.removal
         removed = {key: one.removed_by(ways[one.account_id]) for key, one in state.held.items()}
-        todo = Plan(remove=removed, held=dict(state.held))
+        todo = Plan(remove=self._own(urn, state, removed), held=dict(state.held))
         if context.run.number and declared is None:
-            context.refuse_listed_before(state.taken)
+            context.refuse_listed_before(state.moves)
             context.check_dropped(urn)
         new = context.on_delete(declared)
         if new is not None:
@@ -548,20 +566,40 @@ class _Comparison:
         left = {one.account_id for key, one in outcome.held.items() if key.endswith(LEFT)}
         return {id_: one for id_, one in {**self.state.left, **now}.items() if id_ in left}
 
-    def taken(self, outcome: Outcome) -> dict[str, Taken]:
-        """How accounts were taken over that others still list, by account: now or earlier."""
-        new = _own_ids(outcome.held) - _own_ids(self.state.held)
-        return self.context.taken(self.urn, self.state.taken, sorted(new))
+    def moves(self, outcome: Outcome) -> dict[str, int]:
+        """What the fleet is to tell of the moves of accounts that others list, too."""
+        before, context = _own_ids(self.state.held), self.context
+        got = {
+            one.account_id
+            for key, one in outcome.held.items()
+            if not is_leftover(key)
+            and (
+                one.account_id not in before
+                or (self._is_done(key, outcome) and context.is_stale(self.urn, one.account_id))
+            )
+        }
+        has = {one.account_id for one in outcome.held.values()}
+        gone = {one.account_id for one in outcome.done if one.what in _GIVEN_UP}
+        return context.moves(self.urn, self.state.moves, got=got, has=has, gave_up=gone - has)
+
+    def _is_done(self, key: str, outcome: Outcome) -> bool:
+        """Whether the entry is as the program wants it."""
+        return key in self.reading.specs and not outcome.refused and key not in outcome.failed
+
+    def given_up(self) -> dict[str, HeldAccount]:
+        """The accounts that others took over and gave up, by key."""
+        return {
+            key: one
+            for key, one in self.state.held.items()
+            if self.context.is_given_up(self.urn, one.account_id)
+        }
 
     def _lists(self, key: str, held: HeldAccount) -> bool:
         """Whether the fleet still has the account. It forgets what another one has given up, and
-        what it left to another entry, if that one has it, or has another one since no listing shows
-        it."""
-        own = self.context.ownership
+        what it left to another entry, if that one has it."""
         if self.context.is_given_up(self.urn, held.account_id):
             return False
-        replaced = held.missing_since is not None and held.account_id not in own.moved
-        return not key.endswith(LEFT) or (key in own.held_by(self.urn) and not replaced)
+        return not key.endswith(LEFT) or key in self.context.ownership.held_by(self.urn)
 
     def _moved(self) -> dict[str, str]:
         """The entries of which only the key changed: the old key by the new one."""

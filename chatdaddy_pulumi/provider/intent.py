@@ -155,12 +155,14 @@ class IntentProvider:
         return Difference(bool(changes))
 
     def _lacks(self, outputs: Mapping[str, Any]) -> bool:
-        """Whether the outputs lack a resource that can't be noted, or an order that no entry has:
-        its removal gets nothing else."""
+        """Whether the outputs lack a resource that can't be noted, or an order that no entry has,
+        since its removal gets nothing else; or moves that no resource tells after this run."""
         context = self._host.context
         holders = {one.ref.holder for one in context.suspected}
         saved = StoredIntent.load(outputs, lambda holder: holder not in holders)
         if not saved.unnoted.covers(context.unnoted):
+            return True
+        if not context.dropped_moves.items() <= saved.moves.items():
             return True
         for order_id, order in context.suspected.items():
             known = saved.orders.get(order_id)
@@ -225,7 +227,8 @@ class IntentProvider:
             name: news[name] for name in ("noted", "buys", "__urn", "__secrets") if name in news
         }
         team_id = self._host.settings.team_id
-        state = StoredIntent(notes, context.orders, team_id, context.unnoted)
+        moves = context.dropped_moves
+        state = StoredIntent(notes, context.orders, team_id, context.unnoted, moves)
         return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:

@@ -446,6 +446,14 @@ def results(outcome: Outcome) -> list[str]:
 IF_IT_APPEARS = "if it appears again, remove it in ChatDaddy, or declare it with adopt"
 
 
+def given_up(account: str) -> str:
+    """The message for an account that is forgotten, since another resource has decided on it."""
+    return (
+        f"{account} is only forgotten: another resource took it over, and has removed or retained "
+        "it in its own way"
+    )
+
+
 def retained(account_id: str, instead: Ref | None) -> str:
     """The message for an account that is only forgotten although its own resource would remove it.
 

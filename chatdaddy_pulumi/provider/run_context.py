@@ -8,7 +8,7 @@ processes. Each host has one `RunContext`, which is passed to all functions.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, reduce
 from typing import Any, Literal, TypeVar
@@ -26,7 +26,6 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     Ownership,
     Ref,
     SavedHolder,
-    Taken,
     named,
 )
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted, assign
@@ -36,9 +35,9 @@ from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,
     KIND,
+    MOVES,
     ORDERS,
     PART,
-    TAKEN,
     StoredAccount,
     StoredFleet,
     by_key,
@@ -497,27 +496,57 @@ class RunContext:
         return Ownership(_SavedHolders(self.run.saved, gone, self.run.began), self.run.declared)
 
     @cached_property
-    def _tells_taken(self) -> bool:
-        """Whether a resource says that it took over what others list. If none does, the holders
+    def _tells_moves(self) -> bool:
+        """Whether a resource tells moves of accounts that others list. If none does, the holders
         need not be read."""
-        return any(one.get(TAKEN) for one in self.run.saved.values())
+        return any(one.get(MOVES) for one in self.run.saved.values())
 
     def is_superseded(self, urn: str) -> bool:
         """See `Ownership.is_superseded`."""
-        return self._tells_taken and self.ownership.is_superseded(urn)
+        return self._tells_moves and self.ownership.is_superseded(urn)
 
     def is_given_up(self, urn: str, account_id: str) -> bool:
         """See `Ownership.is_given_up`."""
-        return self._tells_taken and self.ownership.is_given_up(urn, account_id)
+        return self._tells_moves and self.ownership.is_given_up(urn, account_id)
 
-    def taken(self, urn: str, earlier: Mapping[str, Taken], new: Iterable[str]) -> dict[str, Taken]:
-        """How a resource took accounts over that others still list, by account: earlier, and the
-        new ones in this run."""
-        own = self.ownership
-        found = {id_: earlier[id_] for id_ in own.listed_before(earlier)}
-        for account_id in new:
-            if others := own.listed_elsewhere(urn, account_id):
-                found[account_id] = Taken(self.run.number, others)
+    def is_stale(self, urn: str, account_id: str) -> bool:
+        """See `Ownership.is_stale`."""
+        return self._tells_moves and self.ownership.is_stale(urn, account_id)
+
+    @property
+    def dropped_moves(self) -> Mapping[str, int]:
+        """See `Ownership.dropped_moves`."""
+        return self.ownership.dropped_moves if self._tells_moves else {}
+
+    def moves(
+        self,
+        urn: str,
+        before: Mapping[str, int],
+        *,
+        got: Collection[str],
+        has: Collection[str],
+        gave_up: Collection[str] = (),
+    ) -> dict[str, int]:
+        """What a resource is to tell of the moves of accounts that others list, too.
+
+        Args:
+            urn: The resource.
+            before: What it told before.
+            got: The accounts that it has got in this run, also back.
+            has: All accounts that it lists after the work.
+            gave_up: The accounts that it has removed, or only forgotten.
+        """
+        own, found = self.ownership, dict[str, int]()
+        for account_id in before.keys() | {*got} | {*gave_up}:
+            if not own.is_told_elsewhere(urn, account_id):
+                continue
+            if account_id in got or (account_id in gave_up and not self.is_stale(urn, account_id)):
+                found[account_id] = own.next_move
+                continue
+            earlier = before.get(account_id, 0)
+            is_left = account_id not in has and own.lists(urn, account_id)  # to another resource
+            if own.is_last_move(account_id, earlier) and not is_left:
+                found[account_id] = earlier
         return found
 
     def declared(self, urn: str) -> Declared | None:
@@ -633,7 +662,7 @@ class RunContext:
         limit = read_limits(state.inputs.get("limits")).limits.max_removals
         check_removals(lost, len(held), limit, len(held), dropped=short_name(urn))
 
-    def refuse_listed_before(self, taken: Mapping[str, Taken]) -> None:
+    def refuse_listed_before(self, moves: Mapping[str, int]) -> None:
         """Refuse to remove a resource that took accounts over while others list them on which this
         run has not worked, as with ``--target``: they would remove the accounts later, in their
         own way.
@@ -641,8 +670,8 @@ class RunContext:
         Raises:
             NotDone: with one of the accounts, and the other resource.
         """
-        for account_id, refs in sorted(self.ownership.listed_before(taken).items()):
-            for ref in refs:
+        for account_id, refs in sorted(self.ownership.listed_before(moves).items()):
+            for ref in sorted(refs):
                 declared = self.declared(ref.holder)
                 if declared is not None and not self.claims.finished(declared.urn):
                     raise NotDone(
@@ -675,7 +704,8 @@ class RunContext:
         refreshed = self.refreshed.get(account_id)
         if refreshed is not None:
             return refreshed.missing_since
-        return self.ownership.missing_since.get(account_id)
+        missing = self.ownership.missing.get(account_id)
+        return None if missing is None else missing.missing_since
 
     def is_noted(self, ref: Ref, identity: Identity) -> bool:
         """Whether a purchase for the entry could be found again if this run is interrupted.

@@ -22,7 +22,6 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     Ref,
     Replaced,
     SavedHolder,
-    Taken,
     entry_key,
     is_leftover,
 )
@@ -67,8 +66,8 @@ STILL_SECRET = "__still_secret"  # noqa: S105 - a name
 #: to know of it.
 LATE = "__declared_late"
 
-#: See `SavedHolder.taken`.
-TAKEN = "__taken"
+#: See `SavedHolder.moves`.
+MOVES = "__moves"
 
 #: Marks the name of an argument that has secret parts but is not a secret as a whole.
 PART = "[]"
@@ -164,7 +163,7 @@ class StoredAccount:
     worked_at: float = 0.0
     worked_in: str = ""
     run: str = ""
-    taken: Mapping[str, Taken] = field(default_factory=dict)
+    moves: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> StoredAccount:
@@ -203,7 +202,7 @@ class StoredAccount:
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
             run=str(said.get("__run_number") or ""),
-            taken=_read_taken(said),
+            moves=_read_moves(said),
         )
 
     def seen_inputs(self) -> dict[str, Any]:
@@ -274,8 +273,8 @@ class StoredAccount:
             outputs |= {"__worked_at": self.worked_at, "__worked_in": self.worked_in}
         if self.run:
             outputs["__run_number"] = self.run
-        if self.taken:
-            outputs[TAKEN] = to_json(self.taken)
+        if self.moves:
+            outputs[MOVES] = to_json(self.moves)
         return outputs
 
 
@@ -369,7 +368,7 @@ class StoredFleet:
     run: str = ""
     #: See `SavedHolder`.
     left: Mapping[str, Left] = field(default_factory=dict)
-    taken: Mapping[str, Taken] = field(default_factory=dict)
+    moves: Mapping[str, int] = field(default_factory=dict)
     #: The most accounts that it has held.
     most: int = 0
     #: The inputs that `read` gives back beside the entries.
@@ -396,7 +395,7 @@ class StoredFleet:
             worked_in=str(said.get("__worked_in") or ""),
             run=str(said.get("__run_number") or ""),
             left=_read_left(said),
-            taken=_read_taken(said),
+            moves=_read_moves(said),
             most=max(int(said.get("__most") or 0), sum(not is_leftover(key) for key in held)),
             inputs=inputs,
             usual=said.get("__usual") or "",
@@ -462,7 +461,7 @@ class StoredFleet:
             "__worked_in": self.worked_in,
             "__run_number": self.run,
             **({"__left": _write_left(self.left)} if self.left else {}),
-            **({TAKEN: to_json(self.taken)} if self.taken else {}),
+            **({MOVES: to_json(self.moves)} if self.moves else {}),
             "__most": max(self.most, len(shown)),
             **({STILL_SECRET: secret(list(self.still_secret))} if self.still_secret else {}),
             "__version": VERSION,
@@ -482,9 +481,8 @@ def _read_left(said: Mapping[str, Any]) -> dict[str, Left]:
     return {id_: Left(run, frozenset(to)) for run, to, ids in groups for id_ in ids}
 
 
-def _read_taken(said: Mapping[str, Any]) -> dict[str, Taken]:
-    found = json.loads(said.get(TAKEN) or "{}")
-    return {account_id: Taken(run, others) for account_id, (run, others) in found.items()}
+def _read_moves(said: Mapping[str, Any]) -> dict[str, int]:
+    return dict(json.loads(said.get(MOVES) or "{}"))
 
 
 def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
@@ -547,6 +545,8 @@ class StoredIntent:
     #: The team when it noted last; "" in older states.
     team: str = ""
     unnoted: Unnoted = field(default_factory=Unnoted)
+    #: The moves that resources told which the program dropped; see `SavedHolder`.
+    moves: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -574,7 +574,8 @@ class StoredIntent:
         unnoted = Unnoted(
             [*by_ref(said.get("buying", {}))], said.get("at", 0.0), by_ref(said.get("open", {}))
         )
-        return cls(found, orders, plain(outputs.get("__team")) or "", unnoted)
+        team = plain(outputs.get("__team")) or ""
+        return cls(found, orders, team, unnoted, _read_moves(outputs))
 
     @property
     def entries(self) -> list[tuple[Ref, Note]]:
@@ -615,6 +616,7 @@ class StoredIntent:
             # The configuration may have it as a secret.
             **({"__team": secret(self.team)} if self.team else {}),
             **({"__unnoted": to_json(late)} if unnoted.buying or unnoted.open else {}),
+            **({MOVES: to_json(self.moves)} if self.moves else {}),
             "__version": VERSION,
         }
 
@@ -774,7 +776,7 @@ def saved_holder(
             *(urn, by_key(state.held), before),
             run=state.run,
             worked_at=state.worked_at,
-            taken=state.taken,
+            moves=state.moves,
         )
     if type_ == FLEET_TYPE:
         said = plain(dict(outputs))
@@ -793,7 +795,9 @@ def saved_holder(
             run=str(said.get("__run_number") or ""),
             worked_at=float(said.get("__worked_at") or 0),
             left=_read_left(said),
-            taken=_read_taken(said),
+            moves=_read_moves(said),
             came_in=came_in,
         )
+    if type_ == INTENT_TYPE and outputs.get(MOVES):
+        return SavedHolder(urn, {}, moves=_read_moves(outputs))
     return None

@@ -238,6 +238,8 @@ class Person:
         """
         places = {(s.kind, s.block, s.key): s for s in ran.before if not s.leftover}
         taken: dict[str, int] = {}
+        #: The entries that have the nickname and type of the account in their place.
+        named: set[int] = set()
         for wish in program.wishes():
             block = wish.block
             found = [places.get((block.kind, name, wish.key)) for name in block.places]
@@ -253,10 +255,19 @@ class Person:
             if wish.entry.adopt is not None:
                 meant[wish.uid] = wish.entry.adopt
             elif here is not None:
+                if here.account_id in taken and not _is_named(wish, here):
+                    # Another place lists it, too, and has it.
+                    meant.pop(wish.uid, None)
+                    continue
+                other = taken.get(here.account_id)
+                if other is not None and other not in named:
+                    meant.pop(other, None)
                 meant[wish.uid] = here.account_id
             else:
                 continue
             taken[meant[wish.uid]] = wish.uid
+            if here is not None and _is_named(wish, here):
+                named.add(wish.uid)
         for wish in program.wishes():
             account_id = meant.get(wish.uid)
             if account_id is None or taken.get(account_id) == wish.uid:
@@ -1450,7 +1461,12 @@ def _can_be_recognised(wish: Wish, slot: Slot, given: Mapping[str, str]) -> bool
         if slot.key in entry.aliases and slot.type == entry.type:
             return True
     own = given.get(slot.block, "") if slot.kind == "account" else ""
-    return wish.identity[0] in map(normal, (*slot.nicknames, own)) and slot.type == entry.type
+    return _is_named(wish, slot, own)
+
+
+def _is_named(wish: Wish, slot: Slot, own: str = "") -> bool:
+    """Whether the entry asks for the nickname and type of the account in that slot."""
+    return wish.identity[0] in map(normal, (*slot.nicknames, own)) and slot.type == wish.entry.type
 
 
 def _is_replaced(ran: Ran, wish: Wish, account: Account) -> bool:
