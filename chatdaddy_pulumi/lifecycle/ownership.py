@@ -125,8 +125,6 @@ class SavedHolder:
     accounts: Mapping[str, HeldAccount]
     #: The accounts that were replaced. They belong to no entry, but to the resource.
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
-    #: The number of the last run that worked on it.
-    run: str = ""
     #: When its last work that could buy ended, in seconds since 1970; 0 if that is not known.
     worked_at: float = 0.0
     #: By account that it left to other resources: in which run, and to which.

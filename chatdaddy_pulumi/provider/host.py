@@ -207,10 +207,9 @@ class Host:
 
         A run without the intent buys nothing. It must not hide that an earlier one was killed.
         """
-        run = self.context.run.number
         if self.context.intent_checked:
-            return {"worked_at": self.clock(), "worked_in": run, "run": run}
-        return {"worked_at": before.worked_at, "worked_in": before.worked_in, "run": run}
+            return {"worked_at": self.clock(), "worked_in": self.context.run.number}
+        return {"worked_at": before.worked_at, "worked_in": before.worked_in}
 
     async def warn_of_ignored(self, urn: str, *, is_unfinished: bool) -> None:
         """Warn of work on a resource that `ignore_changes` prevents, and name what an interrupted

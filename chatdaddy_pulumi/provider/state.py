@@ -162,7 +162,6 @@ class StoredAccount:
     #: See `StoredFleet`.
     worked_at: float = 0.0
     worked_in: str = ""
-    run: str = ""
     moves: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -201,7 +200,6 @@ class StoredAccount:
             replaced=_read_replaced(said),
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
-            run=str(said.get("__run_number") or ""),
             moves=_read_moves(said),
         )
 
@@ -271,8 +269,6 @@ class StoredAccount:
             outputs["__replaced"] = secret(said)
         if self.worked_in:
             outputs |= {"__worked_at": self.worked_at, "__worked_in": self.worked_in}
-        if self.run:
-            outputs["__run_number"] = self.run
         if self.moves:
             outputs[MOVES] = to_json(self.moves)
         return outputs
@@ -364,8 +360,6 @@ class StoredFleet:
     worked_at: float = 0.0
     #: The number of that run.
     worked_in: str = ""
-    #: The number of the last run that worked on it, also of one that could not buy.
-    run: str = ""
     #: See `SavedHolder`.
     left: Mapping[str, Left] = field(default_factory=dict)
     moves: Mapping[str, int] = field(default_factory=dict)
@@ -393,7 +387,6 @@ class StoredFleet:
             orders={key: _read_order(one, inputs.get("__secrets")) for key, one in orders.items()},
             worked_at=float(said.get("__worked_at") or 0),
             worked_in=str(said.get("__worked_in") or ""),
-            run=str(said.get("__run_number") or ""),
             left=_read_left(said),
             moves=_read_moves(said),
             most=max(int(said.get("__most") or 0), sum(not is_leftover(key) for key in held)),
@@ -459,7 +452,6 @@ class StoredFleet:
             },
             "__worked_at": self.worked_at,
             "__worked_in": self.worked_in,
-            "__run_number": self.run,
             **({"__left": _write_left(self.left)} if self.left else {}),
             **({MOVES: to_json(self.moves)} if self.moves else {}),
             "__most": max(self.most, len(shown)),
@@ -774,7 +766,6 @@ def saved_holder(
         }
         return SavedHolder(
             *(urn, by_key(state.held), before),
-            run=state.run,
             worked_at=state.worked_at,
             moves=state.moves,
         )
@@ -792,7 +783,6 @@ def saved_holder(
         came_in = "" if outputs.get("failed") else done or ""
         return SavedHolder(
             *(urn, found, replaced),
-            run=str(said.get("__run_number") or ""),
             worked_at=float(said.get("__worked_at") or 0),
             left=_read_left(said),
             moves=_read_moves(said),
