@@ -1293,6 +1293,9 @@ class Person:
         names = Counter(name for block in program.blocks for name in block.places)
         if any(count > 1 for count in names.values()):
             yield "aliases that collide"
+        keys = Counter((wish.block.place, old) for wish in wishes for old in wish.entry.aliases)
+        if any(count > 1 for count in keys.values()):
+            yield "two entries of a fleet have one alias"
         for name in {slot.block for slot in ran.before}:
             slots = [
                 slot
