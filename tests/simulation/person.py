@@ -583,6 +583,8 @@ class Person:
     def _check_removal_kind(self, ran: Ran, event: Event, listed: Iterable[Slot]) -> None:
         """Compare how the account was removed with the state and the program."""
         slots = list(listed)
+        if not all(slot.left for slot in slots):  # what was left to another resource is its own
+            slots = [slot for slot in slots if not slot.left]
         kind = SEVERITY[event.kind]
         ways = [SEVERITY[slot.on_delete] for slot in slots]
         mildest = min(ways) if self._are_compared(ran, slots) else max(ways)
