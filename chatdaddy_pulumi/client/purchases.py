@@ -104,7 +104,7 @@ class Purchases:
             if account.account_id in known_ids or account.account_id in self._claimed:
                 words = f"the answer names {account.account_id}, which was there before"
                 raise Unknown(words, call=PURCHASE, began_at=began_at)
-            if not _is_answer(account, order, began_at):
+            if not await self._is_answer(account, order, not_before):
                 words = f"the answer names {account.account_id}, which is something else"
                 raise Unknown(words, call=PURCHASE, began_at=began_at)
             self._claimed.add(account.account_id)
@@ -130,6 +130,21 @@ class Purchases:
         if isinstance(outcome, UnknownPurchase):
             raise outcome
         return outcome
+
+    async def _is_answer(
+        self, account: ObservedAccount, order: Purchase, not_before: float
+    ) -> bool:
+        """Whether the account that an answer names may be what was ordered.
+
+        A proxy may repeat the answer to an earlier purchase, also to somebody else's. ChatDaddy may
+        write a nickname in another way, but then the account is new, and our own user's.
+        """
+        named = account.nickname is None or account.is_called(order.nickname)
+        if named and account.type in (None, order.type):
+            return True
+        made_at, user_id = account.created_at_s, await self._our_user()
+        is_ours = None in (account.created_by, user_id) or account.created_by == user_id
+        return is_ours and made_at is not None and made_at >= not_before
 
     async def close(self) -> None:
         searches = [alike.search for alike in self._alike.values() if alike.search is not None]
@@ -203,19 +218,6 @@ class Purchases:
             for account in found
             if account.account_id not in self._claimed and lost.may_be(account)
         ]
-
-
-def _is_answer(account: ObservedAccount, order: Purchase, began_at: float) -> bool:
-    """Whether the account that an answer names may be what was ordered.
-
-    A proxy may repeat the answer to an earlier purchase. ChatDaddy may write a nickname in another
-    way, but then the account is new.
-    """
-    named = account.nickname is None or account.is_called(order.nickname)
-    if named and account.type in (None, order.type):
-        return True
-    made_at = account.created_at_s
-    return made_at is not None and made_at >= began_at - CLOCKS_APART_S
 
 
 def _fits(account: ObservedAccount, order: Purchase) -> bool:

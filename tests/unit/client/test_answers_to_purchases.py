@@ -104,6 +104,13 @@ def test_an_answer_with_another_account_counts_as_lost(
     assert buy(network, "alice") == ["bought1"]
 
 
+def test_an_answer_with_a_colleagues_new_account_counts_as_lost() -> None:
+    """A proxy repeats the answer to a colleague's purchase of a minute ago."""
+    made_at = datetime.fromtimestamp(EPOCH + 940, timezone.utc).isoformat()
+    theirs = entry("acc0", "bob", createdBy="them", createdAt=made_at)
+    assert buy(Network(saying(theirs)), "alice") == ["bought1"]
+
+
 def test_an_answer_with_another_spelling_of_the_nickname_is_accepted() -> None:
     network = Network(saying(entry("bought1", "Alice…")))
     assert buy(network, "Alice and all the others") == ["bought1"]
