@@ -197,6 +197,8 @@ class Person:
         self._seen_deleted: dict[str, set[str]] = {}
         #: The time since when the state has no record of earlier interrupted purchases.
         self._forgotten_at: dict[str, float] = {}
+        #: When the removal of a provider's intent has told a purchase, by stack and nickname.
+        self._told: dict[tuple[str, str], float] = {}
         #: The nicknames that the program gives where it ignores changes of them: by stack and name.
         self._given: dict[str, dict[str, str]] = {}
         #: Accounts that could not be seen when another was bought for their entry: by ID, the
@@ -327,6 +329,7 @@ class Person:
             unsure = unsure or may[name] >= 0
         for slow in self._world.slow_purchases:
             known = slow.at > self._forgotten_at.get(ran.stack, -1.0)
+            known = known and slow.at > self._told.get((ran.stack, slow.nickname), -1.0)
             if known and slow.who.split()[0] == ran.stack:
                 may[slow.team, normal(slow.nickname), slow.type] -= 1
                 unsure = True
@@ -1346,10 +1349,10 @@ class Person:
         saw = ran.green and ran.update is not None and ran.operation in ("up", "refresh")
         faults = ran.step.faults
         calm = not (faults.lag_s or faults.short or faults.null_facts)
-        before = {slot.account_id for slot in ran.before}
-        takes = any(slot.account_id not in before for slot in ran.after)
+        before = {(slot.block, slot.key, slot.account_id) for slot in ran.before}
+        takes = any((one.block, one.key, one.account_id) not in before for one in ran.after)
         refreshes = ran.operation == "refresh" or ran.step.refresh
-        if (faults.lag_s and refreshes) or (faults.null_facts and takes):
+        if (faults.lag_s and (refreshes or takes)) or (faults.null_facts and takes):
             self._stale.add(ran.stack)
         elif ran.done and calm and refreshes:
             self._stale.discard(ran.stack)
@@ -1361,6 +1364,10 @@ class Person:
         )
         if nothing and (ran.done or _forgot_intents(ran)):
             self._forgotten_at[ran.stack] = ran.ended_at
+        for told in re.findall(r"may have bought (.*)\. Look in ChatDaddy then", ran.text):
+            for slow in self._world.slow_purchases:
+                if repr(slow.nickname) in told:
+                    self._told[ran.stack, slow.nickname] = ran.ended_at
         if ran.update is not None and ran.operation == "up" and faults.hides:
             # What is still not shown after that time counts as never bought.
             self._let_go |= {
