@@ -211,6 +211,34 @@ def is_free(facts: Facts, account_id: str) -> bool:
 
 
 def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> Decision:
+    """Decide for an entry that holds nothing; see `_decide`.
+
+    Raises:
+        NotDone: the account that the entry would take over is being removed.
+    """
+    decision = _decide(facts, ref, spec, recovered)
+    if isinstance(decision, TakeOver) and decision.account.live:
+        refuse_removed(facts, [decision.account.account_id])
+    return decision
+
+
+def refuse_removed(facts: Facts, account_ids: Iterable[str]) -> None:
+    """Refuse to go on with accounts whose removal was sent a moment ago, and that listings show as
+    if it was not.
+
+    Raises:
+        NotDone: with the accounts, and when to run it again.
+    """
+    waits = {id_: wait_s for id_ in account_ids if (wait_s := facts.removal_shown_in_s(id_))}
+    if waits:
+        raise NotDone(
+            f"nothing was done: an earlier run has sent the removal of {listed(sorted(waits))}, "
+            "and ChatDaddy does not show yet whether it was done. Run it again in "
+            f"{ceil(max(waits.values()) / 60)} min"
+        )
+
+
+def _decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> Decision:
     """Decide for an entry that holds nothing.
 
     Raises:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _TEAM_CHARACTERS = 21
 _ID_LENGTH = 3 + _TEAM_CHARACTERS + 4
 
+#: Seconds after which listings show that an account was removed.
+_SHOWN_AFTER_S = 120.0
+
 
 class Claim(NamedTuple):
     """The entry that takes an account over in this run, and whether it has done so."""
@@ -40,6 +43,21 @@ class Missed(Protocol):
         """Note an account."""
 
     def __contains__(self, account_id: object, /) -> bool: ...
+
+
+class Removals(Protocol):
+    """When this machine has sent the removal of an account, in seconds since 1970. Until a listing
+    shows it, nothing else tells that the account goes."""
+
+    def get(self, account_id: str, /) -> float | None:
+        """When it was sent; None if it was not, if it was refused, or if the account was brought
+        back."""
+
+    def __setitem__(self, account_id: str, at: float, /) -> None:
+        """Note that a removal is about to be sent."""
+
+    def pop(self, account_id: str, default: None, /) -> object:
+        """Note that the account stays."""
 
 
 class Claims:
@@ -217,6 +235,7 @@ class Facts:
     promised: Collection[str] = ()
     #: The accounts that this run was the first to miss.
     first_missed: Missed = field(default_factory=set[str])
+    removals: Removals = field(default_factory=dict[str, float])
     view: TeamView = field(default_factory=TeamView)
     #: The user of the token, which purchases of interrupted runs must have; None if not known.
     user_id: str | None = None
@@ -278,6 +297,12 @@ class Facts:
         """Whether the account may just have been bought, so that not all of ChatDaddy knows it."""
         worked_at = max(self.worked_at, self.ownership.worked_at.get(account_id, 0.0))
         return self.clock() < worked_at + self.slowest_s
+
+    def removal_shown_in_s(self, account_id: str) -> float:
+        """Seconds until listings show a removal of the account that this machine has sent; 0 if
+        they show it by now, or if it has sent none."""
+        sent_at = self.removals.get(account_id)
+        return 0.0 if sent_at is None else max(0.0, sent_at + _SHOWN_AFTER_S - self.clock())
 
     @property
     def patience_s(self) -> float:

@@ -20,6 +20,7 @@ from chatdaddy_pulumi.client import (
     NotFound,
     Purchase,
     Refused,
+    Unavailable,
     Unknown,
 )
 from chatdaddy_pulumi.enums import OnDelete, Tier
@@ -172,6 +173,7 @@ async def take_over(
     await refuse_history_loss(facts, ref, spec, account_id, account.tier)
     if account.deleted_at is not None:
         account = await _recreate(facts, account_id)
+        facts.removals.pop(account_id, None)
     elif account_id in facts.ownership.replaced_in(ref.holder):
         # Only a write proves that it is still there.
         with not_done(f"{account_id} was not taken back: an earlier run has removed it"):
@@ -311,6 +313,7 @@ async def remove(
         _refuse_early(facts, account_id)
     await refuse_renamed(facts, ref, [account_id])
     accounts = facts.client.accounts
+    facts.removals[account_id] = facts.clock()
     try:
         if on_delete is OnDelete.ARCHIVE:
             await accounts.archive(account_id)
@@ -320,6 +323,11 @@ async def remove(
         if await _is_removed(facts, account_id, error):
             return Removal.ALREADY, None
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
+        if isinstance(error, (Unknown, Unavailable)):
+            told = f"it is not known whether {account_id} was {word}"
+            raise NotDone(told, cause=error) from None
+        if isinstance(error, Refused) and not error.after_lost_answer:
+            facts.removals.pop(account_id, None)
         raise NotDone(f"{account_id} was not {word}", cause=error) from None
     return Removal.REMOVED, None
 

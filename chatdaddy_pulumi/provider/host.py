@@ -23,7 +23,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     WrongTeam,
     not_done,
 )
-from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, check_team
+from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, Removals, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
 from chatdaddy_pulumi.lifecycle.ownership import Ref
@@ -105,6 +105,8 @@ class Host:
     refreshes: bool = False
     #: The accounts that no listing showed for the first time, in this run of the engine.
     first_missed: Missed = field(default_factory=set[str])
+    #: The removals that this machine has sent.
+    removals: Removals = field(default_factory=dict[str, float])
     #: Secrets, which are never shown.
     secrets: Masking = field(default_factory=Masking)
     #: The accounts that this host has been told to remove.
@@ -195,6 +197,7 @@ class Host:
             team_id=self.settings.team_id,
             run=context,
             first_missed=self.first_missed,
+            removals=self.removals,
             clock=self.clock,
             lookup_s=options.lookup_s,
             slowest_s=options.slowest_purchase_s,

@@ -22,6 +22,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     look_for_orders,
     recovered_now,
     refuse_leaving,
+    refuse_removed,
     refuse_wanted,
 )
 from chatdaddy_pulumi.lifecycle.errors import NotDone, not_done
@@ -583,6 +584,8 @@ class _Found:
             if self._context.refreshed.get(one.account_id, one) is not None
         }
         seen = await refresh(facts, held)
+        live = (one.account_id for one in seen.held.values() if not one.deleted)
+        refuse_removed(facts, live)
         problems: dict[str, str] = {}
         for ref, saved in held.items():
             before = self._context.refreshed.get(saved.account_id) or saved

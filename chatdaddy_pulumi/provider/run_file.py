@@ -590,6 +590,50 @@ class MissedFile:
         return json.dumps([self._engine, account_id])
 
 
+class RemovalsFile:
+    """The removals that this machine has sent. A file has those of an hour, for all stacks."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        #: By file: its size, and the removals that it tells.
+        self._read: dict[Path, tuple[int, dict[str, float | None]]] = {}
+
+    def get(self, account_id: str, /) -> float | None:
+        hour = int(self._clock() // 3600)
+        for path in map(self._path, (hour, hour - 1)):
+            told = self._told(path)
+            if account_id in told:
+                return told[account_id]
+        return None
+
+    def __setitem__(self, account_id: str, at: float, /) -> None:
+        self._add(account_id, at)
+
+    def pop(self, account_id: str, default: None, /) -> None:
+        self._add(account_id, None)
+
+    @staticmethod
+    def _path(hour: int) -> Path:
+        return folder() / f"removals-{hour}.db-lines"
+
+    def _add(self, account_id: str, at: float | None) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        with suppress(OSError):
+            file = os.open(self._path(int(self._clock() // 3600)), flags, 0o600)
+            os.write(file, f"{json.dumps([account_id, at])}\n".encode())
+            os.close(file)
+
+    def _told(self, path: Path) -> Mapping[str, float | None]:
+        with suppress(OSError, ValueError):
+            size, told = self._read.get(path, (0, {}))
+            if path.stat().st_size != size:
+                text = path.read_text("utf-8")
+                told = dict(map(json.loads, text.splitlines()))
+                self._read[path] = len(text.encode()), told
+            return told
+        return {}
+
+
 def _boot() -> str:
     """Identifies this start of the machine; "" if it is not known."""
     with suppress(OSError):

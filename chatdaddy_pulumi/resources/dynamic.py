@@ -32,6 +32,7 @@ from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
 from chatdaddy_pulumi.provider.run_file import (
     MissedFile,
+    RemovalsFile,
     begun_for,
     find_run,
     past_run,
@@ -77,6 +78,7 @@ _host = Host(
     still_runs=still_runs,
     begun_for=begun_for,
     first_missed=MissedFile(_sdk.engine),
+    removals=RemovalsFile(),
     show=_sdk.log,
     stop_reason=_sdk.stop_reason,
 )

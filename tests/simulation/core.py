@@ -84,6 +84,8 @@ class CoreRun:
     #: The purchases that the runs of this machine recorded as sent, by the number of the run, with
     #: the time at which it began.
     begun: dict[str, tuple[float, MemoryClaims]] = field(default_factory=dict)
+    #: The removals that this machine has sent, with their times.
+    removals: dict[str, float] = field(default_factory=dict)
     program: Program | None = None
     #: The accounts that the refresh of this run was the first to miss.
     missed: set[str] = field(default_factory=set)
@@ -216,6 +218,7 @@ class CoreHost:
             past_run=run.past_run,
             begun_for=run.begun_for,
             first_missed=run.missed,
+            removals=run.removals,
             show=run.log,
             stop_reason=run.stop_reason,
             clock=run.loop.wall_clock,

@@ -156,6 +156,7 @@ class _Game:
         self._numbers = count(1)
         #: The records of sent purchases, by machine.
         self._begun: dict[str, dict[str, tuple[float, dict[Ref, Sent]]]] = {}
+        self._removals: dict[str, dict[str, float]] = {}
         self._person = Person(world, ignored)
         self._story: list[str] = []
         self._hash = hashlib.sha256()
@@ -355,6 +356,7 @@ class _Game:
             pace=step.pace,
             order=step.order,
             begun=self._begun.setdefault(step.machine, {}),
+            removals=self._removals.setdefault(step.machine, {}),
             program=player.program if ran.program is not None else None,
         )
         engine, hosts = Process("engine"), Process("hosts")

@@ -210,6 +210,8 @@ class Stack:
     began: dict[str, float] = field(default_factory=dict)
     #: The runs of this machine whose processes still live.
     live_runs: set[str] = field(default_factory=set)
+    #: The removals that this machine has sent, with their times.
+    removals: dict[str, float] = field(default_factory=dict)
     #: The runs all of whose steps succeeded, with the times when they ended.
     settled: dict[str, float] = field(default_factory=dict)
     #: The teams of explicit providers, by name, if they are not the configuration's.
@@ -348,6 +350,7 @@ class Stack:
             past_run=self._past_run,
             still_runs=self.live_runs.__contains__,
             begun_for=self._begun_for,
+            removals=self.removals,
             show=self.lines,
             stop_reason=lambda: self.stop_reason(),
             clock=self.clock,

@@ -19,6 +19,7 @@ from chatdaddy_pulumi.provider import run_file
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.run_file import (
     MissedFile,
+    RemovalsFile,
     RunFile,
     begun_for,
     find_run,
@@ -347,6 +348,23 @@ def test_accounts_that_a_refresh_first_missed_are_known_to_other_hosts() -> None
     assert "acc2" not in MissedFile("127.0.0.1:1")
     assert "acc1" not in MissedFile("127.0.0.1:2")
     assert "acc1" not in MissedFile("other:1"), "ports recur"
+
+
+def test_other_processes_know_the_removals_that_were_sent() -> None:
+    now = [7_200.0]
+    one, other = (RemovalsFile(lambda: now[0]) for _ in range(2))
+    assert one.get("acc1") is None
+    one["acc1"] = now[0]
+    one["acc2"] = now[0]
+    assert (other.get("acc1"), other.get("acc3")) == (7_200.0, None)
+    other.pop("acc1", None)
+    assert (one.get("acc1"), one.get("acc2")) == (None, 7_200.0)
+    now[0] += 3_600  # another file, and the last one counts
+    assert one.get("acc2") == 7_200.0
+    one["acc2"] = now[0]
+    assert other.get("acc2") == 10_800.0
+    now[0] += 7_200
+    assert other.get("acc2") is None
 
 
 def test_the_newest_run_of_an_engine_that_runs_a_program_is_found() -> None:
