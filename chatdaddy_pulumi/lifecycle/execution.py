@@ -24,12 +24,14 @@ from chatdaddy_pulumi.lifecycle.errors import (
     NotRemoved,
     NotTried,
     OutcomeUnknown,
+    WrongTeam,
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.facts import Claim, Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Plan
+from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.lifecycle.verbs import Removal
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 
@@ -160,6 +162,7 @@ class _Execution:
     _concurrency: int
     outcome: Outcome
     _failures_in_a_row: int = 0
+    _is_wrong_team: bool = False
     _decisions: Decisions = field(default_factory=Decisions)
     _refused_by_limit: list[_Job] = field(default_factory=list)
     _awaited: dict[str, tuple[_Job, NotRemoved]] = field(default_factory=dict)
@@ -259,6 +262,7 @@ class _Execution:
                 self._fail(job.key, error)
         except LifecycleError as error:
             self._failures_in_a_row += isinstance(error, NotDone)
+            self._is_wrong_team = self._is_wrong_team or isinstance(error, WrongTeam)
             self._fail(job.key, error)
         except Exception as error:  # a bug must not lose what the others bought
             self._fail(job.key, _bug(error))
@@ -268,6 +272,8 @@ class _Execution:
         self.outcome.failed[key] = error
 
     def _hopeless(self) -> str | None:
+        if self._is_wrong_team:
+            return "an account belongs to another team"
         enough = max(_FAILURES_IN_A_ROW, 2 * self._concurrency)
         if self._failures_in_a_row < enough:
             return None
@@ -375,6 +381,10 @@ class _Execution:
         await self._bring(key, held, spec)
 
     async def _buy(self, ref: Ref, spec: AccountSpec) -> ObservedAccount:
+        if self._second:  # the limit may have refused it after it was done
+            with not_done(f"{spec.nickname!r} was not bought: the accounts can't be read"):
+                seen = await look(self._facts.client, {spec.nickname})
+            self._facts.view.add(seen.accounts.values())
         try:
             return await verbs.buy(self._facts, ref, spec)
         except NotDone as error:

@@ -843,3 +843,29 @@ def test_an_order_in_flight_is_named_after_another_account_is_adopted(
     team.clock += 30
     stack.up(adopts)
     assert any(paid in line for line in stack.lines.kept)
+
+
+def test_a_purchase_that_a_limit_refused_is_looked_for_before_it_is_made_again(
+    team: Team, stack: Stack
+) -> None:
+    """ChatDaddy buys the account, and then says that the limit is reached."""
+    stack.up({"f": fleet({"a": {}, "z": {}})})
+
+    def refuse(is_done: bool) -> None:
+        if is_done and team.purchases == 3:
+            raise PaymentRequired("the limit is reached", call="POST /im/accounts")
+
+    team.on_purchase = refuse
+    stack.up({"f": fleet({"a": {}, "b": {}})})
+    (bought,) = team.named("b")
+    assert bought in stack.failed("f")["b"]
+
+
+def test_purchases_end_if_the_first_account_is_another_teams(team: Team, stack: Stack) -> None:
+    team.team_id = "t" * 21
+    stack.settings["teamId"] = "u" * 21
+    stack.up({"f": fleet({f"k{number}": {} for number in range(100)}, concurrency=1)})
+    assert team.purchases == 1
+    assert stack.all_ids() == team.live()
+    assert "belongs to another team" in stack.failed("f")["k0"]
+    assert "an account belongs to another team" in stack.failed("f")["k1"]
