@@ -30,6 +30,8 @@ class Refreshed(Generic[K]):
     observed: dict[K, ObservedAccount] = field(default_factory=dict)
     #: Deleted for good, or archived: that is proven.
     gone: dict[K, HeldAccount] = field(default_factory=dict)
+    #: The keys of those that no listing shows, and that ChatDaddy knows by their IDs.
+    unlisted: set[K] = field(default_factory=set)
 
     @property
     def drifted(self) -> dict[K, HeldAccount]:
@@ -90,6 +92,7 @@ async def _look_for(facts: Facts, found: Refreshed[K], unseen: Mapping[K, HeldAc
             if there is False:
                 found.gone[key] = one
             elif there:
+                found.unlisted.add(key)
                 found.held[key] = one
             else:
                 if one.missing_since is None:

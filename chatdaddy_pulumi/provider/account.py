@@ -435,6 +435,8 @@ class AccountProvider:
         self._host.hide(*StoredAccount(held, inputs=state.inputs).secrets())
         if held.drift:
             self._host.warn(messages.drift_of(label, held), urn)
+        if found.unlisted:
+            self._host.warn(messages.not_listed([f"{label} ({account_id})"]), urn)
         seen = state.facts
         if "" in found.observed:
             # An attribute that an answer lacks stays as it was.

@@ -443,6 +443,11 @@ class FleetProvider:
             self._host.warn(messages.drift_of(key, held), row)
         if len(drifted) > NAMED:
             self._host.warn(f"and {len(drifted) - NAMED:,} more drifted", row)
+        if found.unlisted:
+            unlisted = [
+                f"{entry_key(key)} ({found.held[key].account_id})" for key in found.unlisted
+            ]
+            self._host.warn(messages.not_listed(unlisted), row)
         if found.gone:
             gone = [f"{key} ({one.account_id})" for key, one in sorted(found.gone.items())]
             self._host.warn(f"gone for good, or archived: {listed(gone)}", row)

@@ -584,6 +584,9 @@ class _Found:
             if self._context.refreshed.get(one.account_id, one) is not None
         }
         seen = await refresh(facts, held)
+        if seen.unlisted:
+            unlisted = [f"{ref.label} ({held[ref].account_id})" for ref in seen.unlisted]
+            self._host.warn(messages.not_listed(unlisted))
         live = (one.account_id for one in seen.held.values() if not one.deleted)
         refuse_removed(facts, live)
         problems: dict[str, str] = {}

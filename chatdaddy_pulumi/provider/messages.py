@@ -346,6 +346,15 @@ def shift_hint(plan: Plan) -> str:
 
 # --- drift
 
+
+def not_listed(labels: Iterable[str]) -> str:
+    """The message for accounts that no listing shows, and that ChatDaddy knows by their IDs."""
+    return (
+        f"no listing shows {listed(sorted(labels))}, but ChatDaddy knows it by its ID, so it is "
+        "kept. If it was deleted for good, remove the entry, and add it again in the next run"
+    )
+
+
 #: Of an account that is as it was asked for, if the saved state says otherwise.
 NO_DRIFT = "is as it was last asked for, and the state says that it is not"
 

@@ -199,3 +199,17 @@ def test_a_purchase_without_the_intent_names_the_intent_of_its_provider(stack: S
     one = replace(account(nickname="N"), provider="us")
     with pytest.raises(Failed, match="a --target for the resource chatdaddy-intent-us, too"):
         stack.up({"two": account(nickname="M"), "one": one}, only="one", intent=False)
+
+
+@KINDS
+def test_an_account_that_no_listing_shows_and_that_is_known_is_named(
+    team: Team, stack: Stack, kind: str
+) -> None:
+    """So it is if it was deleted for good, and the payments service still has its bills."""
+    stack.up(said(kind))
+    (own,) = team.named("N")
+    team.hidden.add(own)
+    for run in (stack.refresh, lambda: stack.up(said(kind))):
+        run()
+        assert any(own in line and "no listing shows" in line for line in stack.lines.kept)
+    assert own in stack.all_ids()
