@@ -361,12 +361,18 @@ class _Execution:
         if isinstance(decision, TakeOver):
             account = await verbs.take_over(self._facts, ref, spec, decision)
             done = Done(key, account.account_id, decision.reason, decision.back, decision.source)
-            carried = self._facts.ownership.carried_to(ref)
-            if carried is not None and carried.account_id == account.account_id:
-                # The answer may lack facts that the state knows.
-                held = carried.account.seen_again(account)
-            else:
-                held = HeldAccount.taken(account, spec.nickname, _unopened(spec))
+            ownership = self._facts.ownership
+            carried = ownership.carried_to(ref)
+            known = [ownership.held(ref), None if carried is None else carried.account]
+            before = next(
+                (one for one in known if one and one.account_id == account.account_id), None
+            )
+            # The answer may lack facts that the state knows.
+            held = (
+                HeldAccount.taken(account, spec.nickname, _unopened(spec))
+                if before is None
+                else before.seen_again(account)
+            )
         else:
             account = await self._buy(ref, spec)
             self.outcome.tally.bought += 1
@@ -374,7 +380,7 @@ class _Execution:
             own = self._facts.ownership.account_of(ref)
             if own and self._facts.run.missing_since(own.account_id) is not None:
                 self.outcome.done.append(Done(key, own.account_id, Removal.MISSED))
-            held = HeldAccount.seen(account, spec.nickname, _unopened(spec))
+            held = HeldAccount.bought(account, spec.nickname, _unopened(spec))
         self.outcome.done.append(done)
         self.outcome.observed[key] = account
         # From here on the account is held. What still fails is reported, and the next run sees it.

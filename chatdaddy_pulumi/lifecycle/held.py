@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatdaddy_pulumi.client.nicknames import same, stored
@@ -13,6 +13,12 @@ from chatdaddy_pulumi.spec.identity import Identity, identity_of
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
 
+#: The attributes that a patch can change.
+_PATCHED = ("nickname", "tier", "settings", "assignees")
+
+#: Those that a purchase can't set.
+_NOT_BOUGHT = ("assignees",)
+
 
 class HeldAccount(NamedTuple):
     """One account. `nickname` and `arguments` are those of the last create or update."""
@@ -22,17 +28,24 @@ class HeldAccount(NamedTuple):
     arguments: Arguments
     state: str = "close"
     #: What differs from what was asked for, as it was seen: ``nickname``, ``tier``, ``settings``,
-    #: ``assignees``; ``deleted``: it is in its 24 hours of grace; ``missing``: the time (seconds
-    #: since 1970) since which no listing shows it, although nothing proves that it is gone.
+    #: ``assignees``, each None if it is not known; ``deleted``: it is in its 24 hours of grace;
+    #: ``missing``: the time (seconds since 1970) since which no listing shows it, although nothing
+    #: proves that it is gone.
     drift: Mapping[str, Any] | None = None
     #: The nickname that the program gives, if it is another: it ignores changes of it, or the last
     #: change has failed.
     own_nickname: str = ""
 
     @classmethod
-    def seen(cls, account: ObservedAccount, nickname: str, arguments: Arguments) -> HeldAccount:
-        """The account as ChatDaddy shows it, beside what was asked for."""
-        drift = differences_seen(account, nickname, arguments)
+    def seen(
+        cls,
+        account: ObservedAccount,
+        nickname: str,
+        arguments: Arguments,
+        unsent: Collection[str] = (),
+    ) -> HeldAccount:
+        """The account as ChatDaddy shows it, beside what was asked for; see `differences_seen`."""
+        drift = differences_seen(account, nickname, arguments, unsent)
         return cls(account.account_id, nickname, arguments, account.state or "close", drift)
 
     def seen_again(self, account: ObservedAccount) -> HeldAccount:
@@ -41,19 +54,26 @@ class HeldAccount(NamedTuple):
         now = HeldAccount.seen(account, self.nickname, self.arguments)
         unsaid = {
             name: self.drift[name]
-            for name in ("nickname", "tier", "settings", "assignees")
+            for name in _PATCHED
             if self.drift and name in self.drift and getattr(account, name) is None
         }
         drift = {**unsaid, **(now.drift or {})} or None
         return now._replace(drift=drift, own_nickname=self.own_nickname)
 
     @classmethod
+    def bought(cls, account: ObservedAccount, nickname: str, arguments: Arguments) -> HeldAccount:
+        """An account that was bought just now. What the purchase could not set is not known if the
+        answer lacks it."""
+        return cls.seen(account, nickname, arguments, _NOT_BOUGHT)
+
+    @classmethod
     def taken(cls, account: ObservedAccount, nickname: str, arguments: Arguments) -> HeldAccount:
-        """An account that is taken over. A setting that it lacks is not known, so it is sent."""
+        """An account that is taken over. What the answer lacks is not known, so it is sent; also a
+        single setting."""
         if account.settings is not None and arguments.settings:
             settings = {name: account.settings.get(name) for name in arguments.settings}
             arguments = arguments.but(settings=settings)
-        return cls.seen(account, nickname, arguments)
+        return cls.seen(account, nickname, arguments, _PATCHED)
 
     @property
     def identity(self) -> Identity:
@@ -78,9 +98,15 @@ class HeldAccount(NamedTuple):
 
     @property
     def tier(self) -> str | None:
-        """The tier that it has, whatever was asked for."""
+        """The tier that it has, whatever was asked for; None if it is not known."""
         found: str | None = (self.drift or {}).get("tier", self.arguments.tier.value)
         return found
+
+    @property
+    def unknown(self) -> list[str]:
+        """The attributes that a patch has to set, since no answer has said them."""
+        seen = self.drift or {}
+        return [name for name in _PATCHED if name in seen and seen[name] is None]
 
     @property
     def deleted(self) -> bool:
@@ -126,17 +152,22 @@ class HeldAccount(NamedTuple):
         wanted = spec.arguments
         if self.drift is None and wanted.text == self.arguments.text:
             return {} if same(self.nickname, spec.nickname) else {"nickname": spec.nickname}
-        seen = self.drift or {}
+        seen, unknown = self.drift or {}, self.unknown
         change: dict[str, Any] = {}
-        if not same(seen.get("nickname", self.nickname), spec.nickname):
+        nickname = seen.get("nickname", self.nickname)
+        if "nickname" in unknown or not same(nickname, spec.nickname):
             change["nickname"] = spec.nickname
         if self.tier != wanted.tier.value:
             change["tier"] = wanted.tier.value
-        settings = {**(self.arguments.settings or {}), **seen.get("settings", {})}
+        settings = {**(self.arguments.settings or {}), **(seen.get("settings") or {})}
+        if "settings" in unknown:
+            settings = {}
         if any(settings.get(name) != value for name, value in (wanted.settings or {}).items()):
             change["settings"] = wanted.settings
         assignees = seen.get("assignees", self.arguments.assignees)
-        if wanted.assignees is not None and {*(assignees or [])} != {*wanted.assignees}:
+        if wanted.assignees is not None and (
+            assignees is None or {*assignees} != {*wanted.assignees}
+        ):
             change["assignees"] = wanted.assignees
         return change
 
@@ -157,13 +188,19 @@ def _stated(setting: Any) -> Any:
 
 
 def differences_seen(
-    account: ObservedAccount, nickname: str, arguments: Arguments
+    account: ObservedAccount, nickname: str, arguments: Arguments, unsent: Collection[str] = ()
 ) -> dict[str, Any] | None:
     """The account's attributes that differ from what was asked for; None if there are none.
 
-    An attribute that an answer lacks is not a difference, and neither is another form of a value.
+    An attribute that an answer lacks is not a difference, unless it is one of `unsent`, which no
+    call has set yet: then it is not known (None). Another form of a value is no difference.
     """
-    drift: dict[str, Any] = {}
+    asked = {"assignees": arguments.assignees, "settings": arguments.settings or None}
+    drift: dict[str, Any] = {
+        name: None
+        for name in unsent
+        if getattr(account, name) is None and asked.get(name, name) is not None
+    }
     names = (nickname, stored(nickname))
     if account.nickname is not None and not any(same(account.nickname, one) for one in names):
         drift["nickname"] = account.nickname

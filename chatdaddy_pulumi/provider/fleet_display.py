@@ -87,7 +87,7 @@ def _besides(said: Mapping[str, Any], usual: Arguments) -> list[str]:
 
 def seen_in_words(key: str, held: HeldAccount, usual: Arguments) -> str:
     """The same description of an account as it was found."""
-    seen = held.drift or {}
+    seen = {name: value for name, value in (held.drift or {}).items() if value is not None}
     asked = held.arguments
     said = {name: getattr(asked, name) for name in _NAMED}
     if "settings" in seen:

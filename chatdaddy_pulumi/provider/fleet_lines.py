@@ -79,9 +79,9 @@ def accounts_of(held: Mapping[str, Any]) -> dict[str, AccountOutput]:
         seen = drift.get(key, {})
         found[key] = {
             "account_id": account_id,
-            "nickname": seen.get("nickname", nickname),
+            "nickname": seen.get("nickname") or nickname,
             "type": terms[number]["type"],
-            "tier": seen.get("tier", terms[number]["tier"]),
+            "tier": seen.get("tier", terms[number]["tier"]) or "not known",
             "state": state,
         }
     return found

@@ -243,7 +243,7 @@ def describe(held: HeldAccount, spec: AccountSpec) -> str:
             parts.append(f"{short(held.tier)} → {short(to)}")
         elif name == "nickname":
             was = (held.drift or {}).get("nickname", held.nickname)
-            parts.append(f"nickname {was!r} → {to!r}")
+            parts.append(f"nickname {was!r} → {to!r}" if was else f"nickname {to!r}")
         else:
             parts.append(name)
     if spec.arguments.connect and not held.arguments.connect:
@@ -367,7 +367,7 @@ def drift_of(label: str, held: HeldAccount) -> str:
 
 def drift(held: HeldAccount) -> str:
     """The same, without the account."""
-    seen = dict(held.drift or {})
+    seen = {name: value for name, value in (held.drift or {}).items() if value is not None}
     texts = []
     if "missing" in seen:
         return (
@@ -402,6 +402,11 @@ def drift(held: HeldAccount) -> str:
                 f"has other {name} than asked for ({seen[name]}): put them in the entry to keep "
                 "them, or run `pulumi up` to undo it"
             )
+    if held.unknown:
+        texts.append(
+            f"may have other {' and '.join(held.unknown)} than asked for, which ChatDaddy's "
+            "answers do not say: run `pulumi up` to send what the entry asks for"
+        )
     return "; it ".join(texts)
 
 

@@ -179,7 +179,8 @@ class StoredAccount:
         held = None
         if account_id and not order:
             seen: Any = SimpleNamespace(**{name: facts.get(name) for name in FACTS})
-            drift = differences_seen(seen, inputs.get("nickname", facts.get("nickname", "")), asked)
+            nickname = inputs.get("nickname", facts.get("nickname", ""))
+            drift = differences_seen(seen, nickname, asked, said.get("__unknown") or ())
             if said.get("__missing_since"):
                 drift = {**(drift or {}), "missing": said["__missing_since"]}
             held = HeldAccount(
@@ -206,6 +207,7 @@ class StoredAccount:
     def seen_inputs(self) -> dict[str, Any]:
         """The inputs as the engine has them after a refresh: with the drift."""
         drift, inputs = (self.held.drift if self.held else None) or {}, dict(self.inputs)
+        drift = {name: value for name, value in drift.items() if value is not None}
         inputs |= {k: v for k, v in drift.items() if k in ("nickname", "tier", "assignees")}
         if "nickname" in drift:
             inputs["nickname"] = visible(drift["nickname"])
@@ -256,6 +258,8 @@ class StoredAccount:
         outputs["__version"] = VERSION
         if self.held is not None and self.held.missing_since is not None:
             outputs["__missing_since"] = self.held.missing_since
+        if self.held is not None and self.held.unknown:
+            outputs["__unknown"] = self.held.unknown
         if self.held is not None and self.held.own_nickname:
             outputs["__own_nickname"] = secret_if(bool(hidden), self.held.own_nickname)
         if self.order is not None:
@@ -429,7 +433,7 @@ class StoredFleet:
     def dump(self, *, hidden: bool = False) -> dict[str, Any]:
         """The outputs. If `hidden`, everything about the entries is marked as secret."""
         shown = {key: one for key, one in self.held.items() if not is_leftover(key)}
-        tiers = Counter(one.tier for one in shown.values())
+        tiers = Counter(one.tier or "not known" for one in shown.values())
         states = Counter(one.state for one in shown.values())
         told: dict[str, Any] = _write_held(self.held)
         if self.failed:

@@ -1,0 +1,122 @@
+"""Only the ID of an account is certain to be in an answer. What an answer lacks is not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from chatdaddy_pulumi.client import ObservedAccount
+from tests.support.provider import Program, account, fleet, in_memory
+from tests.support.sandbox import UNLIMITED
+from tests.support.team import Team
+from tests.support.wire import Wire, stack_on, told, without
+
+
+def program_of(kind: str, **entry: Any) -> Program:
+    """One account, alone or in a fleet."""
+    return {"a": account(**entry)} if kind == "account" else {"f": fleet({"a": entry})}
+
+
+class WithoutAssignees(Team):
+    """A team whose accounts lack assignees as long as they have none."""
+
+    def buy(self, nickname: str, by: str = "them", **attributes: Any) -> ObservedAccount:
+        one = super().buy(nickname, by, **attributes)
+        self.change(one.account_id, assignees=None)
+        return self.all[one.account_id]
+
+
+@pytest.mark.parametrize("how", ["bought", "adopted"])
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_assignees_are_sent_if_the_answer_lacks_them(how: str, kind: str) -> None:
+    """A purchase can't set them."""
+    team = WithoutAssignees()
+    entry: dict[str, Any] = {"assignees": ["user-1"]}
+    if how == "adopted":
+        entry["adopt"] = team.buy("a").account_id
+    stack = in_memory(team)
+    stack.up(program_of(kind, **entry))
+    assert [one.assignees for one in team.all.values()] == [["user-1"]]
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_what_a_purchase_has_sent_is_not_sent_again_if_its_answer_lacks_it(kind: str) -> None:
+    wire = Wire()
+
+    def only_the_id(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        said = answer.json()
+        return httpx.Response(200, json={"accountId": said["accountId"]}) if is_bought else answer
+
+    is_bought = False
+
+    def before(request: httpx.Request) -> None:
+        nonlocal is_bought
+        is_bought = request.method == "POST" and request.url.path == "/im/accounts"
+
+    wire.before, wire.after = before, only_the_id
+    entry = {"nickname": "Alice", "tier": "unlimited", "settings": {"geoLocation": "HK"}}
+    stack_on(wire).up(program_of(kind, **entry))
+    assert wire.bodies == []
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("fact", ["tier", "nickname"])
+def test_facts_that_the_listing_lacks_are_sent_to_an_adopted_account(fact: str, kind: str) -> None:
+    wire = Wire()
+    adopted = wire.buy("old", settings={"geoLocation": "US"})
+    wire.after = without(fact)
+    entry = {"adopt": adopted["accountId"], "tier": "unlimited", "settings": {"geoLocation": "HK"}}
+    stack = stack_on(wire)
+    stack.up(program_of(kind, nickname="new", **entry))
+    now = wire.all[adopted["accountId"]]
+    assert (now["nickname"], now["tier"]) == ("new", UNLIMITED)
+    assert now["settings"] == {"geoLocation": "HK"}
+    stack.up(program_of(kind, nickname="new", **entry))
+    assert len(wire.bodies) == 1
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("fact", ["tier", "nickname", "assignees"])
+def test_facts_that_could_not_be_sent_stay_unknown(fact: str, kind: str) -> None:
+    """The patch fails. The next run sends it, also after a refresh."""
+    wire = Wire()
+    adopted = wire.buy("old")
+    wire.after = without(fact)
+
+    def refuse(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(403, json={"message": "no"}) if request.method == "PATCH" else None
+
+    wire.before = refuse
+    stack = stack_on(wire)
+    entry = {"nickname": "new", "tier": "unlimited", "assignees": ["user-1"]}
+    program = program_of(kind, adopt=adopted["accountId"], **entry)
+    assert "not changed" in told(stack, program)
+    stack.refresh()
+    assert f"may have other {fact} than asked for" in "\n".join(stack.lines.kept)
+    wire.before = lambda _request: None
+    told(stack, program)
+    now = wire.all[adopted["accountId"]]
+    assert (now["nickname"], now["tier"], now["assignees"]) == ("new", UNLIMITED, ["user-1"])
+    assert stack.failed("f") == {} if kind == "fleet" else True
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_what_the_state_knows_is_not_sent_to_an_account_that_is_brought_back(kind: str) -> None:
+    wire = Wire()
+    stack = stack_on(wire)
+    program = program_of(kind, nickname="Alice", tier="unlimited", settings={"geoLocation": "HK"})
+    stack.up(program)
+    account_id = wire.named("Alice")
+    wire.all[account_id]["deletedAt"] = wire.iso(wire.clock)
+    stack.refresh()
+
+    def only_the_id(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        is_back = request.url.path.endswith("/recreate")
+        return httpx.Response(200, json={"accountId": account_id}) if is_back else answer
+
+    wire.after = only_the_id
+    stack.up(program)
+    assert "deletedAt" not in wire.all[account_id]
+    assert wire.bodies == []
