@@ -217,18 +217,30 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
     send = dict(wanted)
     with not_done(f"{held.account_id}: {what} not changed"):
         if "settings" in send:
-            # It is not documented whether the API merges a patch into the settings or replaces
-            # them. If the current ones are sent along, both have the same result.
-            now = await facts.client.accounts.get(held.account_id)
-            has = None if now is None else now.settings
-            if has is None and held.arguments.settings:
-                raise NotDone(
-                    f"{held.account_id} was not changed: ChatDaddy's answer lacks its settings, "
-                    "and the patch might remove those that are not sent along. Run it again"
-                )
-            send["settings"] = {**(has or {}), **send["settings"]}
+            send["settings"] = {**await _current_settings(facts, held), **send["settings"]}
         await _patch(facts, held.account_id, send)
     return send
+
+
+async def _current_settings(facts: Facts, held: HeldAccount) -> dict[str, Any]:
+    """The settings to send along with new ones.
+
+    It is not documented whether the API merges a patch into the settings or replaces them. If the
+    current ones are sent along, both have the same result.
+
+    Raises:
+        NotDone: they are not known.
+    """
+    now = await facts.client.accounts.get(held.account_id)
+    if now is not None and now.settings is not None:
+        return now.settings
+    if held.account_id in facts.bought:  # it has no others than those that were sent just now
+        return {}
+    raise NotDone(
+        f"{held.account_id} was not changed: ChatDaddy's answers lack its settings, and a patch "
+        "might remove those that are not sent along. Run it again. If it stays so, leave "
+        "`settings` out of the program, and set them in ChatDaddy"
+    )
 
 
 async def _patch(facts: Facts, account_id: str, change: dict[str, Any]) -> None:

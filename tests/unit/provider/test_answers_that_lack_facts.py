@@ -120,3 +120,42 @@ def test_what_the_state_knows_is_not_sent_to_an_account_that_is_brought_back(kin
     stack.up(program)
     assert "deletedAt" not in wire.all[account_id]
     assert wire.bodies == []
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("how", ["held", "adopted"])
+def test_settings_that_an_answer_lacks_are_not_replaced(how: str, kind: str) -> None:
+    """Somebody has set some by hand, and the patch may replace all of them. The message says the
+    way on, and it can be followed."""
+    wire = Wire()
+    stack = stack_on(wire)
+    entry: dict[str, Any] = {"nickname": "Alice"}
+    if how == "held":
+        stack.up(program_of(kind, **entry))
+    else:
+        entry["adopt"] = wire.buy("Alice")["accountId"]
+    one = wire.all[wire.named("Alice")]
+    one["settings"] = {"keepDeletedMessages": {"fromMe": True}}
+    wire.after = without("settings")
+    said = told(stack, program_of(kind, **entry, settings={"geoLocation": "HK"}))
+    assert one["settings"] == {"keepDeletedMessages": {"fromMe": True}}
+    assert "leave `settings` out of the program, and set them in ChatDaddy" in said
+    stack.up(program_of(kind, **entry))
+    assert one["settings"] == {"keepDeletedMessages": {"fromMe": True}}
+    assert stack.failed("f") == {} if kind == "fleet" else True
+
+
+def test_settings_of_an_account_that_was_just_bought_are_known() -> None:
+    """The answer to the purchase shows them otherwise, and no search shows the account yet."""
+    wire = Wire()
+
+    def ignore(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        if request.method == "POST" and request.url.path == "/im/accounts":
+            said = answer.json()
+            wire.all[said["accountId"]]["settings"] = {}
+            return httpx.Response(200, json={**said, "settings": {}})
+        return without("settings")(request, answer)
+
+    wire.after = ignore
+    stack_on(wire).up({"a": account(settings={"geoLocation": "HK"})})
+    assert wire.bodies == [{"settings": {"geoLocation": "HK"}}]
