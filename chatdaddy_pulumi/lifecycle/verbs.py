@@ -47,6 +47,7 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of, is_leftover
 from chatdaddy_pulumi.lifecycle.recovery import Note, team_digest
 from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss
+from chatdaddy_pulumi.spec.rules import INTERNAL_SETTINGS
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ObservedAccount
@@ -233,7 +234,7 @@ async def _current_settings(facts: Facts, held: HeldAccount) -> dict[str, Any]:
     """
     now = await facts.client.accounts.get(held.account_id)
     if now is not None and now.settings is not None:
-        return now.settings
+        return {k: v for k, v in now.settings.items() if k not in INTERNAL_SETTINGS}
     if held.account_id in facts.bought:  # it has no others than those that were sent just now
         return {}
     raise NotDone(

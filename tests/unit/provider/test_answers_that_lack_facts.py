@@ -159,3 +159,16 @@ def test_settings_of_an_account_that_was_just_bought_are_known() -> None:
     wire.after = ignore
     stack_on(wire).up({"a": account(settings={"geoLocation": "HK"})})
     assert wire.bodies == [{"settings": {"geoLocation": "HK"}}]
+
+
+def test_internal_settings_are_not_sent() -> None:
+    """The current settings are sent along with a new one."""
+    wire = Wire()
+    stack = stack_on(wire)
+    stack.up({"a": account()})
+    wire.all[wire.named("a")]["settings"] = {
+        "coexistenceContactsSynced": True,
+        "enableStories": True,
+    }
+    stack.up({"a": account(settings={"geoLocation": "HK"})})
+    assert wire.bodies == [{"settings": {"enableStories": True, "geoLocation": "HK"}}]
