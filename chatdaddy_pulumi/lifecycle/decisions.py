@@ -527,6 +527,12 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
             f"the team has no account {account_id}. Nothing was bought. Leave adopt out to buy a "
             "new one"
         )
+    if account.type is None:
+        raise CannotAdopt(
+            f"ChatDaddy's answer lacks the type of {account_id}, so it can't be told whether it is "
+            f"{spec.arguments.type.value!r}. Nothing was changed. Run it again. If it stays so, "
+            "leave adopt out to buy another account"
+        )
     if account.type != spec.arguments.type.value:
         raise CannotAdopt(
             f"{account_id} is of type {account.type!r}, not {spec.arguments.type.value!r}; "
@@ -673,7 +679,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
         raise AlreadyThere(_taken(spec, strangers))
     if len(strangers) == 1 and strangers[0].type == spec.arguments.type.value:
         return TakeOver(strangers[0], Reason.ADOPTED)
-    listed = ", ".join(f"{account.account_id} ({account.type})" for account in strangers)
+    listed = ", ".join(f"{one.account_id} ({one.type or 'type not known'})" for one in strangers)
     raise AlreadyThere(
         f"nothing was bought: existing='adopt' needs exactly one live account named "
         f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {listed}; "
@@ -777,8 +783,11 @@ def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:
     ids = ", ".join(account.account_id for account in found)
     several = "accounts" if len(found) > 1 else "an account"
     fits = [one.account_id for one in found if one.type == spec.arguments.type.value]
+    known = all(one.type for one in found)
     other, take = (
-        ("", f"Take it over with adopt={fits[0]!r}, buy") if fits else (", of another type", "Buy")
+        ("", f"Take it over with adopt={fits[0]!r}, buy")
+        if fits
+        else (", of another type" if known else ", perhaps of another type", "Buy")
     )
     return (
         f"nothing was bought: the team already has {several} named {spec.nickname!r}{other}: "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chatdaddy_pulumi.client import ChatDaddyError
 from chatdaddy_pulumi.enums import LIMITED_TIER_MESSAGES, Tier
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy
     from chatdaddy_pulumi.lifecycle.facts import Facts
     from chatdaddy_pulumi.lifecycle.ownership import Ref
+
+#: What to do about an account whose tier no answer says.
+_LOOK_IT_UP = (
+    "ChatDaddy's answers do not say its tier, so look it up in ChatDaddy. If it is unlimited, set "
+    "tier='unlimited' to keep its chats. If it is limited, it has none to lose: set "
+    "allow_history_loss=True"
+)
 
 #: The number of messages sent is read for at most this many accounts, with a call for each.
 _LOOKED_UP = 24
@@ -88,24 +95,38 @@ async def refuse_history_loss(
         return
     new = spec.arguments.tier
     used = usage(await messages_used(facts.client, account_id))
+    way_on = (
+        _LOOK_IT_UP
+        if seen is None
+        else f"To keep the chats, keep the tier {short(seen)!r}; to do it all the same, set "
+        "allow_history_loss=True"
+    )
     raise HistoryLoss(
         f"{ref.label} ({account_id}): {consequences(seen, new)} ({used}). Upgrading again later "
-        "needs a new scan of the QR code. Nothing was changed. To keep the chats, keep the tier "
-        f"{short(seen)!r}; to do it all the same, set allow_history_loss=True"
+        f"needs a new scan of the QR code. Nothing was changed. {way_on}"
     )
 
 
-def losses(holder: str, plan: Plan, decisions: Decisions) -> dict[str, str]:
-    """The accounts that would lose their chats without permission: IDs by key."""
+class Loss(NamedTuple):
+    """An account that would lose its chats, and its tier, if that is known."""
+
+    account_id: str
+    tier: str | None
+
+
+def losses(holder: str, plan: Plan, decisions: Decisions) -> dict[str, Loss]:
+    """The accounts that would lose their chats without permission, by key."""
     found = {
-        key: held.account_id for key, (held, spec) in plan.change.items() if _loses(held.tier, spec)
+        key: Loss(held.account_id, held.tier)
+        for key, (held, spec) in plan.change.items()
+        if _loses(held.tier, spec)
     }
     for ref, decision in decisions.made.items():
         spec = plan.wanted.get(ref.key) if ref.holder == holder else None
         if spec is not None and isinstance(decision, TakeOver):
             account = decision.account
             if _loses(account.tier, spec):
-                found[ref.key] = account.account_id
+                found[ref.key] = Loss(account.account_id, account.tier)
     return found
 
 
@@ -114,7 +135,7 @@ def _loses(tier: str | None, spec: AccountSpec) -> bool:
     return not spec.allow_history_loss and loses_history(tier, spec.arguments.tier)
 
 
-async def refuse_losses(facts: Facts, losing: Mapping[str, str]) -> None:
+async def refuse_losses(facts: Facts, losing: Mapping[str, Loss]) -> None:
     """Refuse a run in which accounts would lose their chats, with each account's key and how many
     messages it has sent.
 
@@ -122,14 +143,17 @@ async def refuse_losses(facts: Facts, losing: Mapping[str, str]) -> None:
         HistoryLoss: always.
     """
     first = list(losing.items())[:_LOOKED_UP]
-    sent = await asyncio.gather(*(messages_used(facts.client, id_) for _, id_ in first))
+    sent = await asyncio.gather(*(messages_used(facts.client, one.account_id) for _, one in first))
     told = [
-        f"  {key} ({account_id}): {usage(used)}"
-        for (key, account_id), used in zip(first, sent, strict=True)
+        f"  {key} ({one.account_id}): {usage(used)}"
+        for (key, one), used in zip(first, sent, strict=True)
     ]
     rest = list(losing)[_LOOKED_UP:]
     if rest:
         told.append(f"  and {counted(len(rest))} more: {listed(rest)}")
+    unknown = [key for key, one in losing.items() if one.tier is None]
+    if unknown:
+        told.append(f"{listed(unknown)}: {_LOOK_IT_UP}")
     raise HistoryLoss(
         f"{counted(len(losing))} would lose the chat history: on the limited tier all chats and "
         f"messages received at login are removed, sending stops at {LIMITED_TIER_MESSAGES:,} "

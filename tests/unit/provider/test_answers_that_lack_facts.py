@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from chatdaddy_pulumi.client import ObservedAccount
-from tests.support.provider import Program, account, fleet, in_memory
+from tests.support.provider import Failed, Program, Refused, account, fleet, in_memory
 from tests.support.sandbox import UNLIMITED
 from tests.support.team import Team
 from tests.support.wire import Wire, stack_on, told, without
@@ -172,3 +172,39 @@ def test_internal_settings_are_not_sent() -> None:
     }
     stack.up({"a": account(settings={"geoLocation": "HK"})})
     assert wire.bodies == [{"settings": {"enableStories": True, "geoLocation": "HK"}}]
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("how", ["adopted by its ID", "adopted by its nickname"])
+def test_what_is_said_of_a_tier_that_no_answer_says_can_be_followed(how: str, kind: str) -> None:
+    """The default tier may delete chats."""
+    wire = Wire()
+    one = wire.buy("Alice", tier=UNLIMITED)
+    wire.after = without("tier")
+    entry: dict[str, Any] = {"nickname": "Alice", "existing": "adopt"}
+    if how == "adopted by its ID":
+        entry = {"nickname": "Alice", "adopt": one["accountId"]}
+    stack = stack_on(wire)
+    with pytest.raises((Failed, Refused)) as refused:
+        stack.preview(program_of(kind, **entry))
+    for said in (str(refused.value), told(stack, program_of(kind, **entry))):
+        assert "do not say its tier" in said
+        assert "'not known'" not in said
+        assert "set tier='unlimited'" in said
+    assert wire.bodies == []
+    stack.up(program_of(kind, **entry, tier="unlimited"))
+    assert one["tier"] == UNLIMITED
+
+
+def test_no_type_is_advised_that_no_answer_says() -> None:
+    wire = Wire()
+    adopted = wire.buy("a")["accountId"]
+    wire.after = without("type")
+    said = told(stack_on(wire), {"a": account(adopt=adopted)})
+    assert f"ChatDaddy's answer lacks the type of {adopted}" in said
+    assert "None" not in said
+    for existing in ("fail", "adopt"):
+        said = told(stack_on(wire), {"a": account(existing=existing)})
+        assert "None" not in said
+        assert ", of another type" not in said
+    assert len(wire.all) == 1
