@@ -46,7 +46,7 @@ from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of, is_leftover
 from chatdaddy_pulumi.lifecycle.recovery import Note, team_digest
-from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss
+from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss, short
 from chatdaddy_pulumi.spec.rules import INTERNAL_SETTINGS
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
     with not_done(f"{held.account_id}: {what} not changed"):
         if "settings" in send:
             send["settings"] = {**await _current_settings(facts, held), **send["settings"]}
-        await _patch(facts, held.account_id, send)
+        await _patch(facts, ref, held, send)
     return send
 
 
@@ -244,18 +244,52 @@ async def _current_settings(facts: Facts, held: HeldAccount) -> dict[str, Any]:
     )
 
 
-async def _patch(facts: Facts, account_id: str, change: dict[str, Any]) -> None:
-    """Send the patch; a 400 for the tier that it already has is success (the guide, step 11)."""
+async def _patch(facts: Facts, ref: Ref, held: HeldAccount, change: dict[str, Any]) -> None:
+    """Send the patch; a 400 for the tier that it already has is success (the guide, step 11).
+
+    If no answer says the tier, the refusal itself must say so.
+
+    Raises:
+        NotDone: that is not certain.
+    """
     accounts = facts.client.accounts
     try:
-        await accounts.patch(account_id, AccountPatch(**change))
-    except BadRequest:
-        now = await accounts.get(account_id) if "tier" in change else None
-        if now is None or now.tier != change["tier"]:
+        await accounts.patch(held.account_id, AccountPatch(**change))
+    except BadRequest as error:
+        now = await accounts.look_up(held.account_id) if "tier" in change else None
+        if now is None or now.tier not in (None, change["tier"]):
             raise
+        if now.tier is None and not _says_same_tier(error):
+            raise NotDone(_unclear_refusal(ref, held, change["tier"], error)) from None
         rest = {key: value for key, value in change.items() if key != "tier"}
         if rest:
-            await accounts.patch(account_id, AccountPatch(**rest))
+            await accounts.patch(held.account_id, AccountPatch(**rest))
+
+
+def _says_same_tier(error: BadRequest) -> bool:
+    """Whether ChatDaddy's message says that the account has the tier already."""
+    words = error.message.lower()
+    return "tier" in words and ("already" in words or "same" in words)
+
+
+def _unclear_refusal(ref: Ref, held: HeldAccount, tier: str, error: BadRequest) -> str:
+    """The message for a refused tier, if no answer says the one that the account has."""
+    if held.tier is not None:
+        way_on = f"put `tier: {short(held.tier)}` back into the entry: then nothing is sent"
+    elif ref.key:
+        way_on = (
+            "this fleet can't hold the account: set retain_on_delete on the fleet, and drop the "
+            "entry with it, which keeps the account"
+        )
+    else:
+        way_on = (
+            "this stack can't hold the account: take it out with `pulumi state delete`, and drop "
+            "it from the program, which keeps the account"
+        )
+    return (
+        f"{held.account_id}: tier not changed: {error}. ChatDaddy's answers do not say its tier, "
+        f"so look it up in ChatDaddy. If it is {short(tier)} already, {way_on}"
+    )
 
 
 async def open_connection(facts: Facts, account_id: str) -> None:

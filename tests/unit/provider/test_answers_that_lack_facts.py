@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from chatdaddy_pulumi.client import ObservedAccount
 from tests.support.provider import Failed, Program, Refused, account, fleet, in_memory
-from tests.support.sandbox import UNLIMITED
+from tests.support.sandbox import LIMITED, UNLIMITED
 from tests.support.team import Team
 from tests.support.wire import Wire, stack_on, told, without
 
@@ -208,3 +209,86 @@ def test_no_type_is_advised_that_no_answer_says() -> None:
         assert "None" not in said
         assert ", of another type" not in said
     assert len(wire.all) == 1
+
+
+def with_its_tier(request: httpx.Request, wire: Wire) -> bool:
+    """Whether it is a patch to the tier that the account has."""
+    if request.method != "PATCH":
+        return False
+    tier = json.loads(request.content).get("tier")
+    return bool(tier == wire.all[request.url.path.split("/")[-1]]["tier"])
+
+
+def refuse_its_tier(wire: Wire, words: str) -> None:
+    """Answer 400 to patches to the tier that an account has. Listings lack the tiers."""
+
+    def refuse(request: httpx.Request) -> httpx.Response | None:
+        is_refused = with_its_tier(request, wire)
+        return httpx.Response(400, json={"message": words}) if is_refused else None
+
+    wire.before, wire.after = refuse, without("tier")
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("words", ["it has this tier already", "the account is at the same tier"])
+def test_a_tier_that_is_set_already_is_no_lasting_refusal(words: str, kind: str) -> None:
+    """As after a run that was killed. The rest of the patch is sent without the tier."""
+    wire = Wire()
+    stack = stack_on(wire)
+    stack.up(program_of(kind, nickname="Alice"))
+    one = wire.all[wire.named("Alice")]
+    one["tier"] = UNLIMITED
+    refuse_its_tier(wire, words)
+    stack.up(program_of(kind, nickname="Bob", tier="unlimited"))
+    assert wire.bodies == [{"nickname": "Bob"}]
+    stack.up(program_of(kind, nickname="Bob", tier="unlimited"))
+    assert stack.failed("f") == {} if kind == "fleet" else True
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("tier", ["limited", "unlimited"])
+def test_an_adopted_account_may_have_the_tier_already(tier: str, kind: str) -> None:
+    """The advice for it can be followed."""
+    wire = Wire()
+    one = wire.buy("Alice", tier=UNLIMITED if tier == "unlimited" else LIMITED)
+    refuse_its_tier(wire, "it is already on this tier")
+    entry = {"nickname": "Alice", "adopt": one["accountId"], "tier": tier}
+    program = program_of(kind, **entry, allow_history_loss=tier == "limited" or None)
+    stack = stack_on(wire)
+    stack.up(program)
+    assert stack.failed("f") == {} if kind == "fleet" else True
+    assert wire.bodies == []
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("words", ["no", "the nickname is already in use"])
+def test_another_refusal_does_not_count_as_a_tier_that_is_set(words: str, kind: str) -> None:
+    """The way on that the message says can be followed: nothing is sent."""
+    wire = Wire()
+    stack = stack_on(wire)
+    stack.up(program_of(kind, nickname="Alice"))
+    wire.all[wire.named("Alice")]["tier"] = UNLIMITED
+    refuse_its_tier(wire, words)
+    said = told(stack, program_of(kind, nickname="Alice", tier="unlimited"))
+    assert words in said
+    assert "put `tier: limited` back into the entry" in said
+    stack.up(program_of(kind, nickname="Alice"))
+    assert stack.failed("f") == {} if kind == "fleet" else True
+    assert wire.bodies == []
+
+
+def test_an_adopted_account_whose_tier_stays_unknown_can_be_let_go() -> None:
+    wire = Wire()
+    one = wire.buy("Alice", tier=UNLIMITED)
+    refuse_its_tier(wire, "no")
+    stack = stack_on(wire)
+    entries: dict[str, Any] = {key: {} for key in "vwxyz"}
+    entry = {"nickname": "Alice", "adopt": one["accountId"], "tier": "unlimited"}
+    said = told(stack, {"f": fleet({**entries, "a": entry})})
+    assert "set retain_on_delete on the fleet, and drop the entry with it" in said
+    stack.up({"f": fleet(entries, retain=True)})
+    assert stack.failed("f") == {}
+    assert "deletedAt" not in one
+    assert one["accountId"] not in stack.all_ids()
+    said = told(stack, {"a": account(**entry)})
+    assert "`pulumi state delete`" in said
