@@ -374,9 +374,17 @@ class Accounts:
 
 
 def _is_so(account: ObservedAccount, change: AccountPatch) -> bool:
-    """Whether the account has the tier and the nickname that the change sets."""
-    wanted = change.model_dump(exclude_unset=True, include={"tier", "nickname"})
-    return all(getattr(account, name) == value for name, value in wanted.items())
+    """Whether the account shows all that the change sets. Credentials are never shown."""
+    settings, assignees = account.settings, account.assignees
+    set_to = change.settings or {}
+    is_so = {
+        "nickname": account.nickname == change.nickname,
+        "tier": account.tier == change.tier,
+        "settings": settings is not None
+        and all(settings.get(name) == value for name, value in set_to.items()),
+        "assignees": assignees is not None and {*assignees} == {*(change.assignees or ())},
+    }
+    return all(is_so.get(name, False) for name in change.model_fields_set)
 
 
 def _write(

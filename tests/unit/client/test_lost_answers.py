@@ -11,6 +11,7 @@ import pytest
 
 from chatdaddy_pulumi.client import (
     AccountPatch,
+    BadRequest,
     ChatDaddy,
     ClientOptions,
     Purchase,
@@ -144,3 +145,54 @@ def test_a_repeated_change_began_with_the_first_lost_answer() -> None:
 
     error = run(work())
     assert (error.began_at, error.silent_s) == (EPOCH + 1_000, 7)
+
+
+class Repeating(httpx.AsyncBaseTransport):
+    """Loses the first answer to a patch, and refuses its repetition. Shows the account as given."""
+
+    def __init__(self, shown: dict[str, object]) -> None:
+        self.shown, self.patches = {"accountId": "acc1", **shown}, 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"accounts": [self.shown], "total": 1})
+        self.patches += 1
+        if self.patches == 1:
+            raise httpx.ReadError("cut")
+        return httpx.Response(400, json={"message": "no"})
+
+
+async def repeated_patch(change: AccountPatch, shown: dict[str, object]) -> None:
+    async with ChatDaddy("team-1", api_token="api-token-1", transport=Repeating(shown)) as client:
+        await client.accounts.patch("acc1", change)
+
+
+SET = AccountPatch(
+    nickname="Bob Ltd", tier="t", settings={"geoLocation": "HK"}, assignees=["user-1", "user-2"]
+)
+SHOWN: dict[str, object] = {
+    "nickname": "Bob Ltd",
+    "tier": "t",
+    "settings": {"geoLocation": "HK", "enableStories": True},
+    "assignees": ["user-2", "user-1"],
+}
+
+
+def test_a_refused_repetition_was_done_if_the_account_shows_all_of_it() -> None:
+    run(repeated_patch(SET, SHOWN))
+
+
+@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("shown", ["otherwise", "not at all"])
+def test_a_refused_repetition_was_not_done_if_an_attribute_is_not_shown(
+    shown: str, name: str
+) -> None:
+    other: dict[str, object] = {"settings": {"geoLocation": "US"}, "assignees": ["user-1"]}
+    now = {**SHOWN, name: other.get(name, "other") if shown == "otherwise" else None}
+    with pytest.raises(BadRequest):
+        run(repeated_patch(SET, now))
+
+
+def test_nothing_shows_that_credentials_are_set() -> None:
+    with pytest.raises(BadRequest):
+        run(repeated_patch(AccountPatch(credentials={"key": "value"}), SHOWN))
