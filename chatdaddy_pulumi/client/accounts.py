@@ -197,13 +197,16 @@ class Accounts:
             given = {}  # merged or replaced: it is not documented
         self._cache.changed(account_id, **given)
 
-    async def delete(self, account_id: str, *, now: bool = False) -> None:
+    async def delete(
+        self, account_id: str, *, now: bool = False, on_send: Callable[[], None] | None = None
+    ) -> None:
         """Cancel the subscription and remove the data: at once, or after 24 hours of grace.
 
-        Returns when it is enqueued; the account may be listed for a while.
+        Returns when it is enqueued; the account may be listed for a while. `on_send` is called just
+        before each attempt.
         """
         params = {"deleteNow": "true"} if now else None
-        call = _write("DELETE", "/accounts/{id}", account_id, params=params)
+        call = _write("DELETE", "/accounts/{id}", account_id, params=params, on_send=on_send)
         await self._do(call, lambda account: account is None or account.deleted_at is not None)
         if now:
             self._cache.removed(account_id)
@@ -212,12 +215,13 @@ class Accounts:
             text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             self._cache.changed(account_id, deleted_at=text)
 
-    async def archive(self, account_id: str) -> None:
+    async def archive(self, account_id: str, *, on_send: Callable[[], None] | None = None) -> None:
         """Cancel the subscription, log out, remove what was synced; notes and contacts stay.
 
-        Goes on after this returns: see `archive_state` of the account.
+        Goes on after this returns: see `archive_state` of the account. `on_send` is called just
+        before each attempt.
         """
-        call = _write("POST", "/accounts/{id}/archive", account_id)
+        call = _write("POST", "/accounts/{id}/archive", account_id, on_send=on_send)
         await self._do(call, lambda account: account is not None and account.archived)
         self._cache.changed(account_id, archive_state=ArchiveProgress(type="archiving"))
 
@@ -395,5 +399,7 @@ def _write(
     params: Mapping[str, Any] | None = None,
     body: Any = None,
     repeat: Repeat = Repeat.IDEMPOTENT,
+    on_send: Callable[[], None] | None = None,
 ) -> Call:
-    return Call(method, "im", path, (account_id,), params=params, body=body, repeat=repeat)
+    given = {"params": params, "body": body, "repeat": repeat, "on_send": on_send}
+    return Call(method, "im", path, (account_id,), **given)

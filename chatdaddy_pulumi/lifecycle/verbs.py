@@ -19,9 +19,10 @@ from chatdaddy_pulumi.client import (
     ChatDaddyError,
     NotFound,
     Purchase,
+    RateLimited,
     Refused,
-    Unavailable,
     Unknown,
+    Unreachable,
 )
 from chatdaddy_pulumi.enums import OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.decisions import (
@@ -360,22 +361,29 @@ async def remove(
         _refuse_early(facts, account_id)
     await refuse_renamed(facts, ref, [account_id])
     accounts = facts.client.accounts
-    facts.removals[account_id] = facts.clock()
+
+    def sends() -> None:
+        facts.removals[account_id] = facts.clock()
+
     try:
         if on_delete is OnDelete.ARCHIVE:
-            await accounts.archive(account_id)
+            await accounts.archive(account_id, on_send=sends)
         else:
-            await accounts.delete(account_id, now=on_delete is OnDelete.DELETE_NOW)
+            now = on_delete is OnDelete.DELETE_NOW
+            await accounts.delete(account_id, now=now, on_send=sends)
     except ChatDaddyError as error:
         if await _is_removed(facts, account_id, error):
             return Removal.ALREADY, None
-        word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
-        if isinstance(error, (Unknown, Unavailable)):
-            told = f"it is not known whether {account_id} was {word}"
-            raise NotDone(told, cause=error) from None
-        if isinstance(error, Refused) and not error.after_lost_answer:
+        nothing_happened = isinstance(error, (Refused, RateLimited, Unreachable))
+        if nothing_happened and not error.after_lost_answer:
             facts.removals.pop(account_id, None)
-        raise NotDone(f"{account_id} was not {word}", cause=error) from None
+        word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
+        told = (
+            f"{account_id} was not {word}"
+            if facts.removals.get(account_id) is None
+            else f"it is not known whether {account_id} was {word}"
+        )
+        raise NotDone(told, cause=error) from None
     return Removal.REMOVED, None
 
 

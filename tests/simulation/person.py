@@ -1125,6 +1125,13 @@ class Person:
                 yield "two accounts fit"
             if self._is_aliased_twice(ran, wishes):
                 yield "an alias names an account that fits another entry, or several accounts"
+        if "has sent the removal of" in ran.text and any(
+            other is not ran
+            and ran.began_at - other.ended_at < _REMOVAL_SHOWN_S
+            and (other.killed or not other.green)
+            for other in self._runs.values()
+        ):
+            yield "a removal without an answer"
         if ran.unsure or self._may_be_under_way(ran) or self._outcome_was_removed(ran):
             yield "an interrupted purchase"
         if "may still appear within" in ran.text and self._was_renamed_elsewhere(ran):
@@ -1411,6 +1418,9 @@ def _forgot_intents(ran: Ran) -> bool:
     steps = ran.update.steps if ran.update is not None else []
     return any(step.ok and step.op == "delete" and _INTENT in step.urn for step in steps)
 
+
+#: Seconds after which a listing counts that shows an account whose removal was sent.
+_REMOVAL_SHOWN_S = 120.0
 
 #: Seconds for which a run looks for a purchase whose answer was lost (`lookup_s`).
 _LOOKED_FOR_S = 30.0

@@ -147,7 +147,10 @@ class Team:
         self.change(account_id, **change.model_dump(exclude_unset=True))
         self.on_patch(True)
 
-    async def delete(self, account_id: str, *, now: bool = False) -> None:
+    async def delete(
+        self, account_id: str, *, now: bool = False, on_send: Callable[[], None] = lambda: None
+    ) -> None:
+        on_send()
         self.on_delete(account_id)
         self.calls.append(("DELETE", account_id))
         if account_id not in self.all:
@@ -157,7 +160,8 @@ class Team:
         else:
             self.change(account_id, deleted_at="2027-01-15T08:00:00.000Z")
 
-    async def archive(self, account_id: str) -> None:
+    async def archive(self, account_id: str, *, on_send: Callable[[], None] = lambda: None) -> None:
+        on_send()
         self.on_delete(account_id)
         self.calls.append(("ARCHIVE", account_id))
         self.change(account_id, archive_state=ArchiveProgress(type="done"))

@@ -215,7 +215,7 @@ def test_a_listed_account_is_not_removed_although_its_deletion_is_a_404(
 ) -> None:
     """As if the address is of another service."""
 
-    async def not_found(account_id: str, *, now: bool = False) -> None:
+    async def not_found(account_id: str, **_: Any) -> None:
         raise NotFound("no such path", call="DELETE /im/accounts/{id}")
 
     stack.up({"alice": account(on_delete=on_delete)})

@@ -78,8 +78,8 @@ def test_an_old_account_that_is_deleted_is_not_taken_back(team: Team, stack: Sta
     """Its removal was done, and only the answer was lost."""
     stack.up({"a": fleet(entries(**OLD))})
 
-    async def lose(account_id: str, *, now: bool = False) -> None:
-        await Team.delete(team, account_id, now=now)
+    async def lose(account_id: str, **options: Any) -> None:
+        await Team.delete(team, account_id, **options)
         raise Unknown("no answer", call="DELETE /im/accounts/{id}")
 
     with pytest.MonkeyPatch.context() as lost:

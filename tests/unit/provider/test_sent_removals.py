@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import ObservedAccount, Unavailable
+from chatdaddy_pulumi.client import (
+    BadRequest,
+    ObservedAccount,
+    RateLimited,
+    Unavailable,
+    Unreachable,
+)
 from tests.support.provider import (
     Failed,
     Killed,
@@ -31,8 +37,8 @@ class Slow(Team):
     #: Called after each deletion. May raise.
     on_deleted: Any = None
 
-    async def delete(self, account_id: str, *, now: bool = False) -> None:
-        await super().delete(account_id, now=now)
+    async def delete(self, account_id: str, **options: Any) -> None:
+        await super().delete(account_id, **options)
         self.deleted_at[account_id] = self.now()
         if self.on_deleted is not None:
             self.on_deleted()
@@ -123,6 +129,21 @@ def test_a_removal_without_an_answer_is_noticed_if_the_program_goes_back(
     stack.refresh()
     stack.up({**rest, **program(kind)})
     assert own in team.live()
+
+
+@pytest.mark.parametrize("answer", [BadRequest, RateLimited, Unreachable])
+def test_a_removal_that_was_not_done_does_not_delay_the_next_run(answer: Any) -> None:
+    team, stack, own = bought("fleet")
+
+    def fail(_account_id: str) -> None:
+        raise answer("not now", call="DELETE /im/accounts/{id}")
+
+    team.on_delete = fail
+    stack.up(without("fleet"))
+    assert f"{own} was not deleted" in stack.failed("f")["a"]
+    team.on_delete = lambda _: None
+    stack.up(program("fleet"))
+    assert own in stack.all_ids()
 
 
 def test_an_account_that_is_brought_back_is_there_at_once() -> None:
