@@ -48,6 +48,7 @@ from chatdaddy_pulumi.provider.host import (
 from chatdaddy_pulumi.provider.masking import texts_of
 from chatdaddy_pulumi.provider.run_context import removal_of
 from chatdaddy_pulumi.provider.state import (
+    ACCOUNT_TYPE,
     KIND,
     PART,
     STILL_SECRET,
@@ -55,6 +56,7 @@ from chatdaddy_pulumi.provider.state import (
     StoredAccount,
     by_key,
     facts_of,
+    found_secrets,
     hides_more,
     is_renamed,
     secret_if,
@@ -432,7 +434,8 @@ class AccountProvider:
         if found.gone:
             return Read("", {})
         held = found.held[""]
-        self._host.hide(*StoredAccount(held, inputs=state.inputs).secrets())
+        names = state.inputs.get("__secrets") or ()
+        self._host.hide(*found_secrets(ACCOUNT_TYPE, names, found.held))
         if held.drift:
             self._host.warn(messages.drift_of(label, held), urn)
         if found.unlisted:

@@ -76,6 +76,7 @@ from chatdaddy_pulumi.provider.state import (
     ORDERS,
     PART,
     StoredFleet,
+    found_secrets,
     hides_more,
     is_renamed,
     secret,
@@ -433,7 +434,8 @@ class FleetProvider:
         facts = self._host.facts(state)
         with not_done("the accounts can't be read"):
             found = await refresh(facts, state.held)
-        self._host.hide(*StoredFleet(found.held, inputs=state.inputs).secrets())
+        names = state.inputs.get("__secrets") or ()
+        self._host.hide(*found_secrets(FLEET_TYPE, names, found.held))
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)

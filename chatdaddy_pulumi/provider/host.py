@@ -36,7 +36,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     renamed,
     suspects,
 )
-from chatdaddy_pulumi.lifecycle.urns import short_name
+from chatdaddy_pulumi.lifecycle.urns import short_name, type_of
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.masking import Masking, secret_texts
 from chatdaddy_pulumi.provider.run_context import Declared, Run, RunContext
@@ -47,7 +47,11 @@ from chatdaddy_pulumi.provider.state import (
     by_key,
     declared_secrets,
     first_account,
+    found_secrets,
+    saved_holder,
+    secret_names,
     secrets_of,
+    words_of,
 )
 from chatdaddy_pulumi.spec import has_unknown
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
@@ -272,6 +276,9 @@ class Host:
         others = [one for one in _unheld(facts, alike, taken) if one not in unnoted]
         if others:
             entries = [f"{one.ref.label} ({one.identity.nickname!r})" for one in lost]
+            if words_of((one.ref, orders[one].note) for one in lost)[0]["words"]:
+                # One of them may be what ChatDaddy has made of a secret.
+                self.hide({"": [one.nickname for one in others]}, [""])
             self.warn(messages.renamed(entries, {one.account_id: one.nickname for one in others}))
 
     def removes(self, state: StoredAccount | StoredFleet) -> tuple[str, Declared | None]:
@@ -351,6 +358,21 @@ class Host:
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
         """Mask the texts in these arguments, which the program gave as secrets, from now on."""
         self.secrets.hide(given, names)
+
+    def hide_found(self, found: Mapping[Ref, HeldAccount]) -> None:
+        """Mask what was found at ChatDaddy in the place of secrets, from now on: of the program,
+        and of the saved state, where another resource may list the accounts."""
+        for (urn, key), one in found.items():
+            given = self.context.secrets_of(Ref(urn))
+            self.hide(*found_secrets(type_of(urn), given, {key: one}))
+        by_id = {one.account_id: one for one in found.values()}
+        for urn in self.context.ownership.listing(by_id):
+            outputs = self.context.run.saved[urn]
+            names, holder = secret_names(outputs), saved_holder(urn, outputs)
+            if names and holder is not None:
+                held = holder.accounts.items()
+                seen = {key: by_id[v.account_id] for key, v in held if v.account_id in by_id}
+                self.hide(*found_secrets(type_of(urn), names, seen))
 
     def were_secrets(self, account_ids: Iterable[str]) -> set[str]:
         """The texts that the resources which list the accounts in the saved state had as secrets.

@@ -584,6 +584,7 @@ class _Found:
             if self._context.refreshed.get(one.account_id, one) is not None
         }
         seen = await refresh(facts, held)
+        self._host.hide_found(seen.drifted)
         if seen.unlisted:
             unlisted = [f"{ref.label} ({held[ref].account_id})" for ref in seen.unlisted]
             self._host.warn(messages.not_listed(unlisted))

@@ -423,6 +423,8 @@ class StoredFleet:
             own = [one.arguments.settings, one.arguments.assignees]
             seen = [drift.get("settings"), drift.get("assignees")]
             nicknames = [one.nickname, drift.get("nickname")] if one.nickname != key else []
+            if "accounts" in names:  # the key is a secret, which is the nickname
+                nicknames.append(drift.get("nickname"))
             nicknames.append(one.own_nickname or None)
             ordered = entries.get(key)
             entries[key] = {"nicknames": [*nicknames, ordered], "own": own, "seen": seen}
@@ -713,6 +715,28 @@ def declared_secrets(urn: str, outputs: Mapping[str, Any]) -> tuple[dict[str, An
     if type_of(urn) == ACCOUNT_TYPE:
         return StoredAccount.load(outputs).declared_secrets()
     return secrets_of(urn, outputs)
+
+
+def found_secrets(
+    type_: str, names: Iterable[str], found: Mapping[str, HeldAccount]
+) -> tuple[dict[str, Any], list[str]]:
+    """What was found at ChatDaddy in the place of a resource's secrets, as arguments to mask.
+
+    Args:
+        type_: The resource's type.
+        names: The arguments that are secrets.
+        found: Its accounts, by key.
+    """
+    inputs = {"__secrets": [*names]}
+    if type_ == FLEET_TYPE:
+        return StoredFleet(dict(found), inputs=inputs).secrets()
+    return StoredAccount(found.get(""), inputs=inputs).secrets()
+
+
+def secret_names(outputs: Mapping[str, Any]) -> list[str]:
+    """The arguments of a saved resource that were given as secrets."""
+    declared = plain(outputs.get("__declared"))
+    return list((declared.get("__secrets") if isinstance(declared, Mapping) else None) or ())
 
 
 def _may_hide(outputs: Mapping[str, Any]) -> bool:
