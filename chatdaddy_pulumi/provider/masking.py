@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from html import unescape
 from itertools import takewhile
 from typing import Any
 from unicodedata import normalize
@@ -41,30 +42,50 @@ _ACCOUNT_ID = re.compile(r"acc[A-Za-z0-9_-]{4,60}")
 class Masking:
     """The secret texts that a provider host has met."""
 
+    _given: set[str] = field(default_factory=set, repr=False)
+    #: As messages may write them.
     _words: set[str] = field(default_factory=set, repr=False)
     #: None if there are words that it does not have yet.
     _index: _Index | None = field(default=None, repr=False)
 
     def hide(self, given: Mapping[str, Any], names: Iterable[str]) -> None:
-        """Mask the texts and numbers in these arguments from now on.
+        """Mask the texts and numbers in these arguments from now on, in upper and lower case.
 
         Words that every program says, account IDs, and truth values are no secrets.
         """
-        fresh = secret_texts(given, names) - self._words
+        fresh = secret_texts(given, names) - self._given
         if fresh:
-            self._words |= fresh | {form for word in fresh for form in _forms(word)}
+            self._given |= fresh
+            self._words |= {form for word in fresh for form in _forms(word)}
             self._index = None
 
     def mask(self, text: str) -> str:
-        """The text without them."""
+        """The text without them. HTML entities are resolved if a secret is written with them."""
+        text = self._without_words(text)
+        plain = text
+        # A text may be escaped twice.
+        for _ in range(_UNESCAPED):
+            before, plain = plain, _unescape(plain)
+            if plain == before:
+                break
+            masked = self._without_words(plain)
+            if masked != plain:
+                return self.mask(masked)
+        return text
+
+    def _without_words(self, text: str) -> str:
         if self._index is None:
             self._index = _Index.of(self._words)
-        for word in self._index.words_in(text):
-            text = _without(text, word)
-        first, *others = text.split(_CUT)
+        ends = 0
+        parts = []
+        for begin, end in sorted(self._index.places(text)):
+            if begin >= ends:
+                parts += [text[ends:begin], MASK]
+            ends = max(ends, end)
+        first, *others = f"{''.join(parts)}{text[ends:]}".split(_CUT)
         for other in others:
-            begin = self._index.begins_at_the_end(first)
-            first = f"{first if begin is None else f'{first[:begin]}{MASK}'}{_CUT}{other}"
+            at = self._index.begins_at_the_end(first)
+            first = f"{first if at is None else f'{first[:at]}{MASK}'}{_CUT}{other}"
         return first
 
 
@@ -72,11 +93,11 @@ class Masking:
 class _Index:
     """Finds secret words in a text. A run may have tens of thousands of words and of texts."""
 
-    #: In alphabetical order.
+    #: Folded, in alphabetical order.
     words: list[str]
-    #: Those that are masked only as whole words.
+    #: Those that are masked only as whole words; not folded.
     short: list[str]
-    #: By their first characters, of which messages show no more.
+    #: The others, by their first characters, of which messages show no more.
     beginnings: Mapping[str, list[str]]
     #: By the first `_SHORT` characters: how long such beginnings are.
     lengths: Mapping[str, set[int]]
@@ -86,32 +107,44 @@ class _Index:
         beginnings: dict[str, list[str]] = {}
         lengths: dict[str, set[int]] = {}
         every = sorted(words)
-        for word in every:
-            if len(word) >= _SHORT:
-                begin = word[:_BEGINNING]
-                beginnings.setdefault(begin, []).append(word)
-                lengths.setdefault(begin[:_SHORT], set()).add(len(begin))
         short = [word for word in every if len(word) < _SHORT]
-        return cls(every, short, beginnings, lengths)
+        long = [word for word in every if len(word) >= _SHORT]
+        for word in long:
+            begin = word[:_BEGINNING]
+            beginnings.setdefault(begin, []).append(word)
+            lengths.setdefault(begin[:_SHORT], set()).add(len(begin))
+        return cls(long, short, beginnings, lengths)
 
-    def words_in(self, text: str) -> list[str]:
-        """The words of which the text has at least the beginning; the longest first, since one may
-        be a part of another."""
-        found = {word for word in self.short if word in text}
-        for place in range(len(text) - _SHORT + 1):
-            for length in self.lengths.get(text[place : place + _SHORT], ()):
-                found.update(self.beginnings.get(text[place : place + length], ()))
-        return sorted(found, key=lambda word: (-len(word), word))
+    def places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where words begin and end in the text, or what it has of long ones."""
+        for word in self.short:
+            if word in text:
+                for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text):
+                    yield match.span()
+        folded = _fold(text)
+        for place in range(len(folded) - _SHORT + 1):
+            for length in self.lengths.get(folded[place : place + _SHORT], ()):
+                for word in self.beginnings.get(folded[place : place + length], ()):
+                    yield place, place + _same(word, folded, place)
 
     def begins_at_the_end(self, text: str) -> int | None:
         """Where the beginning of a word begins with which the text ends; None if there is none."""
-        for place in range(len(text) - _SHORT + 1):
-            if text[place : place + _SHORT] in self.lengths:
-                end = text[place:]
+        folded = _fold(text)
+        for place in range(len(folded) - _SHORT + 1):
+            if folded[place : place + _SHORT] in self.lengths:
+                end = folded[place:]
                 after = bisect_left(self.words, end)
                 if after < len(self.words) and self.words[after].startswith(end):
                     return place
         return None
+
+
+def _same(word: str, text: str, place: int) -> int:
+    """How many characters of the word the text has at that place, of which it has the beginning."""
+    if len(word) <= _BEGINNING:
+        return len(word)
+    pairs = zip(word, text[place:], strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def secret_texts(given: Mapping[str, Any], names: Iterable[str]) -> set[str]:
@@ -128,14 +161,31 @@ def texts_of(value: Any) -> set[str]:
     return set(_texts(value, keys=True))
 
 
-def _without(text: str, word: str) -> str:
-    if len(word) < _SHORT:
-        return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", MASK, text)
-    text = text.replace(word, MASK)
-    while len(word) > _BEGINNING and (begin := text.find(word[:_BEGINNING])) >= 0:
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(word, text[begin:], strict=False))
-        text = f"{text[:begin]}{MASK}{text[begin + sum(1 for _ in same) :]}"
-    return text
+def _fold(text: str) -> str:
+    """The text in lower case, with as many characters."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(low if len(low := one.lower()) == 1 else one for one in text)
+    return lower.replace("\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}")
+
+
+#: How often a text is escaped at most.
+_UNESCAPED = 3
+#: An HTML entity; also one that is cut.
+_ENTITY = re.compile(rf"&#?[A-Za-z0-9]{{1,31}};|&#?[A-Za-z0-9]{{0,31}}(?={_CUT})")
+
+
+def _unescape(text: str) -> str:
+    """The text without HTML entities."""
+    return _ENTITY.sub(_character, text) if "&" in text else text
+
+
+def _character(entity: re.Match[str]) -> str:
+    if not entity[0].endswith(";"):
+        return ""
+    found = unescape(entity[0])
+    # It must not break the line or change the terminal.
+    return found if found.isprintable() else " " if found.isspace() else entity[0]
 
 
 #: How JSON writes a text.
@@ -157,12 +207,20 @@ _STEPS: tuple[tuple[Callable[[str], str], ...], ...] = (
 
 
 def _forms(word: str) -> set[str]:
-    """The text as messages write it."""
+    """The text as messages write it: folded, unless it is short."""
     found = {word}
     for step in _STEPS:
         found |= {write(one) for one in found for write in step}
+    if not word.isascii():
+        # Servers escape a letter by its case.
+        cased = {word.upper(), word.lower()}
+        found |= cased | {json.dumps(one)[1:-1] for one in cased}
+        found |= {form for one in cased for form in written(one)}
     # A long text may be redacted as a whole.
-    return {one for one in found | written(word) if len(one) >= _SHORTEST and one != HIDDEN}
+    found = {one for one in found | written(word) if len(one) >= _SHORTEST and one != HIDDEN}
+    short = [one for one in found if len(one) < _SHORT]
+    cases = {case for one in short for case in (one, one.upper(), one.lower())}
+    return {_fold(one) for one in found if len(one) >= _SHORT} | cases
 
 
 def _texts(value: Any, *, keys: bool) -> Iterator[str]:

@@ -6,9 +6,10 @@ print is searched for it.
 
 from __future__ import annotations
 
+import html
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -351,6 +352,52 @@ def test_a_secret_in_another_form_is_masked(word: str) -> None:
     masking.hide({"nickname": word}, ["nickname"])
     for message in in_other_forms(word):
         assert MARK not in masking.mask(message), message
+
+
+ODD_NAME = 'Quza\'nd & "Smithers" <Zoé Straße>'
+
+
+def numeric(text: str, pattern: str) -> str:
+    return "".join(pattern.format(ord(one)) if one in "&<>\"'" else one for one in text)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        str.upper,
+        str.lower,
+        html.escape,
+        lambda text: html.escape(text, quote=False),
+        lambda text: html.escape(html.escape(text)).upper(),
+        lambda text: numeric(text, "&#{};"),
+        lambda text: numeric(text, "&#x{:X};"),
+        lambda text: html.escape(text).replace("&#x27;", "&apos;"),
+        lambda text: json.dumps(text.upper()),
+        lambda text: f"{html.escape(text)[:13]}\N{HORIZONTAL ELLIPSIS}",
+        lambda text: f"{html.escape(text)[:22]}\N{HORIZONTAL ELLIPSIS}",
+    ],
+)
+def test_a_secret_is_masked_in_any_case_and_with_html_entities(write: Callable[[str], str]) -> None:
+    masking = Masking()
+    masking.hide({"nickname": ODD_NAME}, ["nickname"])
+    said = masking.mask(f"{write(ODD_NAME)} is not allowed")
+    for part in ("quza'nd", "quza&", "smithers", "zo", "stra"):
+        assert part not in said.lower(), said
+    assert said.endswith(" is not allowed")
+
+
+def test_a_message_without_secrets_keeps_its_entities() -> None:
+    masking = Masking()
+    masking.hide({"nickname": "Alexandra & Smithers"}, ["nickname"])
+    for said in ("&lt;b&gt; &amp;amp; AT&T\N{HORIZONTAL ELLIPSIS}", "Alexandra &amp; Bob"):
+        assert masking.mask(said) == said
+    assert masking.mask("Alexandra &amp; Smithers&#10;&#x202e;") == "[secret] &#x202e;"
+
+
+def test_a_short_secret_masks_only_whole_words() -> None:
+    masking = Masking()
+    masking.hide({"nickname": "The"}, ["nickname"])
+    assert masking.mask("The THE the Them") == "[secret] [secret] [secret] Them"
 
 
 def test_objects_with_secrets_do_not_show_them() -> None:
