@@ -1,8 +1,8 @@
 """Reads a paged list to its end, although neither the page base nor the page size is documented.
 
 It works whether the first page is number 0 or 1, and if the server returns fewer accounts than
-requested, or no total, or if accounts are added or removed between two pages. A list that
-contradicts itself is an error, since an account that is missing in it may exist.
+requested, no total, or one that is too low, or if accounts are added or removed between two pages.
+A list that contradicts itself is an error, since an account that is missing in it may exist.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from chatdaddy_pulumi.client.tasks import all_of
 
 #: Reads the page with that number; None is the first page, whatever its number.
 Fetch = Callable[[int | None], Awaitable[AccountPage]]
+
+#: A list of one page, whose size is not known, may be cut off if it has a multiple of this.
+_ROUND_SIZE = 10
 
 #: How often a list is read in all if it changes while it is read.
 _ROUNDS = 3
@@ -67,7 +70,10 @@ class Listing:
 
     @property
     def steady(self) -> bool:
-        """Whether nothing changed while it was read, and it shows as many accounts as its total."""
+        """Whether nothing changed while it was read, and it shows as many accounts as its total.
+
+        More than that is no proof that one is missing, so it is read again and then believed.
+        """
         return not self.moved and not self.gap and self.totals <= {self.entries}
 
 
@@ -139,24 +145,40 @@ class Pages:
         if total is None:
             await self._until_none_is_new(fetch, found, first, call)
             return found
-        if not size or total <= size:
+        if not size:
             return found
-        pages = math.ceil(total / size)
+        pages = max(1, math.ceil(total / size))
         self._bound(pages, call)
         base = self._base or 0
         numbers = list(range(base + 1, base + pages))
         pages_read = await all_of([partial(fetch, n) for n in numbers], self._at_once)
         rest = dict(zip(numbers, pages_read, strict=True))
-        if self._base is None:
+        if self._base is None and pages > 1:
             base = 1 if _same(first, rest[1]) else 0
             if base == 1:
                 del rest[1]
                 rest[pages] = await fetch(pages)
         for number in sorted(rest):
             found.add(rest[number])
-        if found.steady:
+        last = rest[max(rest)] if rest else first
+        if len(last.accounts) + last.dropped == size and (rest or size % _ROUND_SIZE == 0):
+            await self._read_on(fetch, found, base + pages, call)
+        if found.steady and rest:
             self._base = base
         return found
+
+    async def _read_on(self, fetch: Fetch, found: Listing, number: int, call: str) -> None:
+        """Read from that page on, until none is new: the total may be too low."""
+        is_first = self._base is None and number == 1  # if the first page has the number 1
+        while True:
+            self._bound(number - 1, call)
+            page = await fetch(number)
+            if not _ids(page.accounts) <= found.accounts.keys():
+                found.add(page)
+            elif not (is_first and page.accounts):
+                return
+            is_first = False
+            number += 1
 
     async def _until_none_is_new(
         self, fetch: Fetch, found: Listing, first: AccountPage, call: str

@@ -35,7 +35,8 @@ async def test_a_thousand_reads_need_one_token_and_each_page_once(tmp_path: Path
             async with client(server) as chatdaddy:
                 read = await asyncio.gather(*(chatdaddy.accounts.read(one) for one in ids))
                 assert [account.account_id for account in read if account] == ids
-                pages = math.ceil(1_000 / most)
+                # The total may be too low if the last page is full.
+                pages = math.ceil(1_000 / most) + (1_000 % most == 0)
                 assert server.totals() == {TOKEN: 1, LIST: pages + base}
                 # The page base is known now.
                 server.forget_requests()

@@ -72,7 +72,9 @@ def test_every_account_is_found_once(
         needed = max(1, math.ceil(count / size))
         if with_total:
             known_base = again or base == 0 or needed == 1
-            assert len(server.asked) == needed + (0 if known_base else 1)
+            is_full = count and count % size == 0 and (needed > 1 or size % 10 == 0)
+            beyond = (2 if needed == 1 and (base or clamps) else 1) if is_full else 0
+            assert len(server.asked) == needed + (0 if known_base else 1) + beyond
         else:
             assert len(server.asked) <= needed + 3
 
@@ -185,6 +187,31 @@ def test_an_entry_that_cannot_be_read_counts_in_the_total() -> None:
         Faulty(
             Server(accounts(5), 10), lambda _, page: replace(page, accounts=[], dropped=5)
         ).listed()
+
+
+@pytest.mark.parametrize("base", [0, 1])
+@pytest.mark.parametrize("clamps", [False, True])
+@pytest.mark.parametrize("size", [10, 100])
+@pytest.mark.parametrize(("count", "pages"), [(1.02, 1), (2.0, 1), (2.5, 2), (4.2, 2)])
+@pytest.mark.parametrize("total", ["too low", "of full pages"])
+def test_accounts_beyond_a_total_that_is_too_low_are_read(
+    base: int, clamps: bool, size: int, count: float, pages: int, total: str
+) -> None:
+    """As if it leaves out deleted accounts, or counts those of a page."""
+    rows = accounts(math.ceil(count * size))
+    said = pages * size - (3 if total == "too low" else 0)
+    server = Server(rows, size, base, clamps=clamps)
+    found = Faulty(server, lambda _, page: replace(page, total=said)).listed()
+    assert found.accounts.keys() == {row.account_id for row in rows}
+
+
+def test_ten_thousand_accounts_need_at_most_one_call_more_than_their_pages() -> None:
+    server = Server(accounts(10_000))
+    assert len(listed(server)) == 10_000
+    assert len(server.asked) == 101
+    server = Server(accounts(9_999))
+    assert len(listed(server)) == 9_999
+    assert len(server.asked) == 100
 
 
 def test_the_pages_after_the_first_are_read_at_once() -> None:
