@@ -99,6 +99,8 @@ class ChatDaddy:
         self.webhooks = Webhooks(self._transport, options)
         self.api_tokens = ApiTokens(self._transport, options)
         self.team = Team(self._transport, self._team_id)
+        #: Whether the token's team and rights are checked, as far as the token says.
+        self.is_checked = False
 
     @property
     def calls(self) -> Mapping[str, int]:
@@ -109,8 +111,9 @@ class ChatDaddy:
         """Prove by one call that the token is valid for the team, and return whose token it is.
 
         A refresh token is exchanged for an access token, an API token is validated. Raises
-        `Unauthorized` (the token is wrong), `WrongTeam` (it is for another team), `Unreachable`
-        or another `Retryable`, or `NotChatDaddy` (the base URL is wrong).
+        `Unauthorized` (the token is wrong), `WrongTeam` (it is for another team), `BadSetting` (its
+        user may read only the accounts assigned to him), `Unreachable` or another `Retryable`, or
+        `NotChatDaddy` (the base URL is wrong).
         """
         source = self._transport.tokens
         try:
@@ -184,7 +187,7 @@ class ChatDaddy:
             refusal: Refused = error
         else:
             token = tokens.checked(answer.access_token, "access token that ChatDaddy gave")
-            self._check_team(tokens.owner(tokens.claims(answer.access_token)), REFRESH_TOKEN)
+            self._checked(tokens.claims(answer.access_token), REFRESH_TOKEN)
             return token
         raise self._no_token(refusal)
 
@@ -209,12 +212,11 @@ class ChatDaddy:
     async def _validate(self, source: tokens.ApiTokenSource) -> TokenOwner:
         token = (await source.get()).get_secret_value()
         try:
-            found = tokens.owner(await self.api_tokens.validate(token))
+            said = await self.api_tokens.validate(token)
         except (Unauthorized, Forbidden, BadRequest, NotFound) as error:
             refusal: Refused = error
         else:
-            self._check_team(found, API_TOKEN)
-            return found
+            return self._checked(said, API_TOKEN)
         if isinstance(refusal, NotFound) and "token" not in refusal.message.lower():
             raise not_chatdaddy(Call("POST", "auth", "/api-token/validate"), refusal.status)
         raise Unauthorized(
@@ -224,6 +226,23 @@ class ChatDaddy:
             help_link=refusal.help_link,
             setting=API_TOKEN.key,
         )
+
+    def _checked(self, said: Mapping[str, Any], token: Setting) -> TokenOwner:
+        """Whose token it is. Raises `WrongTeam` or `BadSetting` if it is for another team, or lists
+        only some of the accounts, as far as it says."""
+        found = tokens.owner(said)
+        self._check_team(found, token)
+        if tokens.sees_assigned_only(said):
+            raise BadSetting(
+                "its user may read only the accounts that are assigned to him "
+                "(ACCOUNTS_READ_ASSIGNED), so all others would count as missing, and be bought "
+                "again. Use a user or an API token that may read all accounts (ACCOUNT_READ): see "
+                f"{API_SETTINGS}",
+                call=f"the {token}",
+                setting=token.key,
+            )
+        self.is_checked = True
+        return found
 
     def _check_team(self, found: TokenOwner, token: Setting) -> None:
         """Raise `WrongTeam` if the token is for another team, as far as it says."""

@@ -48,6 +48,20 @@ def owner(said: Mapping[str, Any]) -> TokenOwner:
     )
 
 
+#: By their numbers, from the API's documentation.
+_ACCOUNT_READ, _ACCOUNTS_READ_ASSIGNED = 31, 91
+
+
+def sees_assigned_only(said: Mapping[str, Any]) -> bool:
+    """Whether a JWT says that its user may read only the accounts that are assigned to it."""
+    scope = said.get("scope")
+    if not isinstance(scope, str):
+        return False
+    return len(scope) > _ACCOUNTS_READ_ASSIGNED and (
+        scope[_ACCOUNT_READ] == "0" and scope[_ACCOUNTS_READ_ASSIGNED] == "1"
+    )
+
+
 def _life(token: str) -> float:
     """Seconds that a new token lasts, by its own two times, since the local clock may be wrong."""
     said = claims(token)

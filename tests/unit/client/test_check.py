@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from chatdaddy_pulumi.client import (
+    BadSetting,
     ChatDaddy,
     ChatDaddyError,
     ClientOptions,
@@ -86,6 +87,45 @@ def test_the_token_of_the_check_is_used_afterwards() -> None:
             assert chatdaddy.calls == {"POST /auth/token": 1, "GET /im/accounts": 1}
 
     asyncio.run(work())
+
+
+def scope(read: str, assigned: str) -> str:
+    return f"{'1' * 31}{read}{'1' * 59}{assigned}{'1' * 13}"
+
+
+BLIND = {"user": {"id": "u1", "teamId": "team-1"}, "scope": scope("0", "1")}
+
+
+def signed(said: dict[str, Any]) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=").decode()
+    return f"eyJhbGciOiJFUzI1NiJ9.{payload}.c2ln"
+
+
+@pytest.mark.parametrize("how", ["check", "listing", "API token"])
+def test_a_token_that_sees_only_assigned_accounts_is_refused(how: str) -> None:
+    """All others would count as missing, and be bought again."""
+
+    async def work() -> None:
+        is_api = how == "API token"
+        handler = says(200, BLIND) if is_api else gives(signed(BLIND))
+        token = {"api_token": "api-token-1"} if is_api else {"refresh_token": "refresh-1"}
+        transport = httpx.MockTransport(handler)
+        async with ChatDaddy("team-1", transport=transport, options=PATIENCE, **token) as chatdaddy:  # type: ignore[arg-type]
+            with pytest.raises(BadSetting, match="ACCOUNT_READ") as caught:
+                await (chatdaddy.accounts.snapshot() if how == "listing" else chatdaddy.check())
+            assert caught.value.setting == ("apiToken" if is_api else "refreshToken")
+            assert not chatdaddy.is_checked
+            assert "GET /im/accounts" not in chatdaddy.calls
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    "said", [scope("1", "1"), scope("1", "0"), scope("0", "0"), scope("0", "1")[:91], 5, None]
+)
+def test_a_token_of_another_scope_is_accepted(said: Any) -> None:
+    claims = {**BLIND, "scope": said}
+    assert asyncio.run(check(gives(signed(claims)))) == TokenOwner("u1", "team-1")
 
 
 HTML = "<html><h1>It works!</h1></html>"

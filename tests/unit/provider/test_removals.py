@@ -4,6 +4,8 @@ declarations.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chatdaddy_pulumi.client import NotFound, Unknown, Unreachable
