@@ -20,7 +20,7 @@ from chatdaddy_pulumi.client.tasks import all_of
 Fetch = Callable[[int | None], Awaitable[AccountPage]]
 
 #: A list of one page, whose size is not known, may be cut off if it has a multiple of this.
-_ROUND_SIZE = 10
+_ROUND_SIZE = 50
 
 #: How often a list is read in all if it changes while it is read.
 _ROUNDS = 3
