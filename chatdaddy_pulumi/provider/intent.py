@@ -40,7 +40,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     came_to_nothing,
     suspects,
 )
-from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
+from chatdaddy_pulumi.lifecycle.refresh import is_sold, is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider import messages
@@ -746,8 +746,9 @@ async def _find_bought(facts: Facts, orders: dict[OrderId, Order]) -> set[str]:
         if account is not None:
             facts.view.add([account])
             continue
-        is_new = facts.clock() < order.latest + facts.slowest_s
-        known = await is_there(facts.client, order.bought, is_new=is_new)
+        known = await is_there(facts.client, order.bought)
+        if known is False and facts.clock() < order.latest + facts.slowest_s:
+            known = await is_sold(facts.client, order.bought)
         if known is False:
             del orders[order_id]
         elif known:

@@ -21,7 +21,6 @@ from chatdaddy_pulumi.client import (
     ChatDaddyError,
     ObservedAccount,
     Purchase,
-    RateLimited,
     UnknownPurchase,
     Unreachable,
 )
@@ -232,23 +231,6 @@ def client_urls(base: str) -> Any:
     from chatdaddy_pulumi.client import ServiceUrls
 
     return ServiceUrls.from_base(base)
-
-
-async def test_a_purchase_is_not_retried_with_too_little_time_left(stage: Stage) -> None:
-    """Otherwise the client's own time-out would make its outcome unknown."""
-
-    async def busy(line: str, headers: dict[str, str], body: bytes) -> bytes:
-        await asyncio.sleep(0.06)
-        return answer(429, "{}", Retry_After="0.01")
-
-    url = await stage.serve(busy)
-    options = replace(FAST, total_timeout_s=0.2)
-    async with ChatDaddy(
-        "team-1", api_token="token-123", urls=client_urls(url), options=options
-    ) as chatdaddy:
-        with pytest.raises(RateLimited):
-            await chatdaddy.accounts.purchase(limited("x"), known_ids=())
-    assert len(stage.requests) <= 3
 
 
 # --- any sequence of purchases and faults

@@ -75,7 +75,9 @@ async def test_four_concurrent_reads_like_in_the_provider_host(
 
         await asyncio.gather(*(worker() for _ in range(4)))
         everything = await chatdaddy.accounts.snapshot()
-        assert server.totals() == {TOKEN: 1, LIST: math.ceil(len(everything) / 100)}
+        # A full last page may not be the last one. Other tests have bought in this team, too.
+        pages = {math.ceil(len(everything) / 100), len(everything) // 50 // 2 + 1}
+        assert server.totals() in [{TOKEN: 1, LIST: number} for number in pages]
 
 
 async def test_a_single_read_does_not_list_the_team(

@@ -15,6 +15,7 @@ from chatdaddy_pulumi.client import (
     ChatDaddy,
     ClientOptions,
     Purchase,
+    RateLimited,
     Unknown,
     UnknownPurchase,
 )
@@ -196,3 +197,29 @@ def test_a_refused_repetition_was_not_done_if_an_attribute_is_not_shown(
 def test_nothing_shows_that_credentials_are_set() -> None:
     with pytest.raises(BadRequest):
         run(repeated_patch(AccountPatch(credentials={"key": "value"}), SHOWN))
+
+
+def test_a_purchase_is_not_retried_with_too_little_time_left() -> None:
+    """Otherwise the client's own time-out would make its outcome unknown."""
+    calls: list[str] = []
+
+    async def busy(request: httpx.Request) -> httpx.Response:
+        calls.append(request.method)
+        await asyncio.sleep(6)
+        return httpx.Response(429, headers={"Retry-After": "1"})
+
+    async def buy() -> None:
+        loop = asyncio.get_running_loop()
+        async with ChatDaddy(
+            "team-1",
+            api_token="api-token-1",
+            options=replace(ONE_LOOK, total_timeout_s=20),
+            transport=httpx.MockTransport(busy),
+            clock=lambda: EPOCH + loop.time(),
+        ) as chatdaddy:
+            with pytest.raises(RateLimited):
+                await chatdaddy.accounts.purchase(ORDER, known_ids=())
+        assert loop.time() <= 1_020
+
+    run(buy())
+    assert 2 <= len(calls) <= 3
