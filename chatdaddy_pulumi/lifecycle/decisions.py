@@ -229,7 +229,7 @@ def refuse_removed(facts: Facts, account_ids: Iterable[str]) -> None:
     Raises:
         NotDone: with the accounts, and when to run it again.
     """
-    waits = {id_: wait_s for id_ in account_ids if (wait_s := facts.removal_shown_in_s(id_))}
+    waits = facts.being_removed(account_ids)
     if waits:
         raise NotDone(
             f"nothing was done: an earlier run has sent the removal of {listed(sorted(waits))}, "

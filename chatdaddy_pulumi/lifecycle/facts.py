@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -45,19 +45,28 @@ class Missed(Protocol):
     def __contains__(self, account_id: object, /) -> bool: ...
 
 
-class Removals(Protocol):
-    """When this machine has sent the removal of an account, in seconds since 1970. Until a listing
-    shows it, nothing else tells that the account goes."""
+class Removals:
+    """The removals that this machine has sent. Until a listing shows one, nothing else tells that
+    the account goes.
 
-    def get(self, account_id: str, /) -> float | None:
-        """When it was sent; None if it was not, if it was refused, or if the account was brought
-        back."""
+    This class remembers them in memory.
+    """
 
-    def __setitem__(self, account_id: str, at: float, /) -> None:
+    def __init__(self) -> None:
+        self._sent: dict[str, float] = {}
+
+    def sent(self) -> Mapping[str, float]:
+        """When the removals of the last time were sent, in seconds since 1970, by account; without
+        those that were refused, and accounts that were brought back."""
+        return self._sent
+
+    def sends(self, account_id: str, at: float) -> None:
         """Note that a removal is about to be sent."""
+        self._sent[account_id] = at
 
-    def pop(self, account_id: str, default: None, /) -> object:
+    def stays(self, account_id: str) -> None:
         """Note that the account stays."""
+        self._sent.pop(account_id, None)
 
 
 class Claims:
@@ -235,7 +244,7 @@ class Facts:
     promised: Collection[str] = ()
     #: The accounts that this run was the first to miss.
     first_missed: Missed = field(default_factory=set[str])
-    removals: Removals = field(default_factory=dict[str, float])
+    removals: Removals = field(default_factory=Removals)
     view: TeamView = field(default_factory=TeamView)
     #: The user of the token, which purchases of interrupted runs must have; None if not known.
     user_id: str | None = None
@@ -298,11 +307,15 @@ class Facts:
         worked_at = max(self.worked_at, self.ownership.worked_at.get(account_id, 0.0))
         return self.clock() < worked_at + self.slowest_s
 
-    def removal_shown_in_s(self, account_id: str) -> float:
-        """Seconds until listings show a removal of the account that this machine has sent; 0 if
-        they show it by now, or if it has sent none."""
-        sent_at = self.removals.get(account_id)
-        return 0.0 if sent_at is None else max(0.0, sent_at + _SHOWN_AFTER_S - self.clock())
+    def being_removed(self, account_ids: Iterable[str]) -> dict[str, float]:
+        """The accounts whose removal this machine has sent a moment ago, with the seconds until
+        listings show it."""
+        sent = self.removals.sent()
+        if not sent:
+            return {}
+        ends = {one: sent[one] + _SHOWN_AFTER_S for one in account_ids if one in sent}
+        now = self.clock()
+        return {account_id: end - now for account_id, end in ends.items() if end > now}
 
     @property
     def patience_s(self) -> float:

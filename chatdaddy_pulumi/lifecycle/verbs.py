@@ -175,7 +175,7 @@ async def take_over(
     await refuse_history_loss(facts, ref, spec, account_id, account.tier)
     if account.deleted_at is not None:
         account = await _recreate(facts, account_id)
-        facts.removals.pop(account_id, None)
+        facts.removals.stays(account_id)
     elif account_id in facts.ownership.replaced_in(ref.holder):
         # Only a write proves that it is still there.
         with not_done(f"{account_id} was not taken back: an earlier run has removed it"):
@@ -363,7 +363,7 @@ async def remove(
     accounts = facts.client.accounts
 
     def sends() -> None:
-        facts.removals[account_id] = facts.clock()
+        facts.removals.sends(account_id, facts.clock())
 
     try:
         if on_delete is OnDelete.ARCHIVE:
@@ -376,11 +376,11 @@ async def remove(
             return Removal.ALREADY, None
         nothing_happened = isinstance(error, (Refused, RateLimited, Unreachable))
         if nothing_happened and not error.after_lost_answer:
-            facts.removals.pop(account_id, None)
+            facts.removals.stays(account_id)
         word = "archived" if on_delete is OnDelete.ARCHIVE else "deleted"
         told = (
             f"{account_id} was not {word}"
-            if facts.removals.get(account_id) is None
+            if account_id not in facts.removals.sent()
             else f"it is not known whether {account_id} was {word}"
         )
         raise NotDone(told, cause=error) from None

@@ -110,7 +110,7 @@ class Host:
     #: The accounts that no listing showed for the first time, in this run of the engine.
     first_missed: Missed = field(default_factory=set[str])
     #: The removals that this machine has sent.
-    removals: Removals = field(default_factory=dict[str, float])
+    removals: Removals = field(default_factory=Removals)
     #: Secrets, which are never shown.
     secrets: Masking = field(default_factory=Masking)
     #: The accounts that this host has been told to remove.

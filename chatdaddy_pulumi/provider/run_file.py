@@ -23,7 +23,7 @@ from secrets import token_hex
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.errors import NotDone
-from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
+from chatdaddy_pulumi.lifecycle.facts import Claim, Claims, Removals
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Note, PastRun, PastRuns, Sent
 from chatdaddy_pulumi.lifecycle.urns import root_of
@@ -590,27 +590,31 @@ class MissedFile:
         return json.dumps([self._engine, account_id])
 
 
-class RemovalsFile:
+class RemovalsFile(Removals):
     """The removals that this machine has sent. A file has those of an hour, for all stacks."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self._clock = clock
-        #: By file: its size, and the removals that it tells.
+        #: By file: its size, and what it tells.
         self._read: dict[Path, tuple[int, dict[str, float | None]]] = {}
 
-    def get(self, account_id: str, /) -> float | None:
-        hour = int(self._clock() // 3600)
-        for path in map(self._path, (hour, hour - 1)):
-            told = self._told(path)
-            if account_id in told:
-                return told[account_id]
-        return None
+    def sent(self) -> Mapping[str, float]:
+        hour = self._hour
+        told: dict[str, float | None] = {}
+        for path in map(self._path, (hour - 1, hour)):
+            told |= self._told(path)
+        return {account_id: at for account_id, at in told.items() if at is not None}
 
-    def __setitem__(self, account_id: str, at: float, /) -> None:
+    def sends(self, account_id: str, at: float) -> None:
         self._add(account_id, at)
 
-    def pop(self, account_id: str, default: None, /) -> None:
+    def stays(self, account_id: str) -> None:
         self._add(account_id, None)
+
+    @property
+    def _hour(self) -> int:
+        return int(self._clock() // 3600)
 
     @staticmethod
     def _path(hour: int) -> Path:
@@ -619,11 +623,11 @@ class RemovalsFile:
     def _add(self, account_id: str, at: float | None) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         with suppress(OSError):
-            file = os.open(self._path(int(self._clock() // 3600)), flags, 0o600)
+            file = os.open(self._path(self._hour), flags, 0o600)
             os.write(file, f"{json.dumps([account_id, at])}\n".encode())
             os.close(file)
 
-    def _told(self, path: Path) -> Mapping[str, float | None]:
+    def _told(self, path: Path) -> dict[str, float | None]:
         with suppress(OSError, ValueError):
             size, told = self._read.get(path, (0, {}))
             if path.stat().st_size != size:

@@ -16,6 +16,7 @@ from typing import Any
 from chatdaddy_pulumi.client import ChatDaddy, ChatDaddyError, ClientOptions
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.lifecycle.facts import Removals
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED
 from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns
@@ -85,7 +86,7 @@ class CoreRun:
     #: the time at which it began.
     begun: dict[str, tuple[float, MemoryClaims]] = field(default_factory=dict)
     #: The removals that this machine has sent, with their times.
-    removals: dict[str, float] = field(default_factory=dict)
+    removals: Removals = field(default_factory=Removals)
     program: Program | None = None
     #: The accounts that the refresh of this run was the first to miss.
     missed: set[str] = field(default_factory=set)

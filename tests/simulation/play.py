@@ -10,6 +10,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from chatdaddy_pulumi.lifecycle.facts import Removals
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
 from tests.simulation import core
@@ -156,7 +157,7 @@ class _Game:
         self._numbers = count(1)
         #: The records of sent purchases, by machine.
         self._begun: dict[str, dict[str, tuple[float, dict[Ref, Sent]]]] = {}
-        self._removals: dict[str, dict[str, float]] = {}
+        self._removals: dict[str, Removals] = {}
         self._person = Person(world, ignored)
         self._story: list[str] = []
         self._hash = hashlib.sha256()
@@ -356,7 +357,7 @@ class _Game:
             pace=step.pace,
             order=step.order,
             begun=self._begun.setdefault(step.machine, {}),
-            removals=self._removals.setdefault(step.machine, {}),
+            removals=self._removals.setdefault(step.machine, Removals()),
             program=player.program if ran.program is not None else None,
         )
         engine, hosts = Process("engine"), Process("hosts")

@@ -16,6 +16,7 @@ from typing import Any
 
 from chatdaddy_pulumi.client import ChatDaddyError, bridge
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
+from chatdaddy_pulumi.lifecycle.facts import Removals
 from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
 from chatdaddy_pulumi.lifecycle.urns import short_name
@@ -211,7 +212,7 @@ class Stack:
     #: The runs of this machine whose processes still live.
     live_runs: set[str] = field(default_factory=set)
     #: The removals that this machine has sent, with their times.
-    removals: dict[str, float] = field(default_factory=dict)
+    removals: Removals = field(default_factory=Removals)
     #: The runs all of whose steps succeeded, with the times when they ended.
     settled: dict[str, float] = field(default_factory=dict)
     #: The teams of explicit providers, by name, if they are not the configuration's.

@@ -353,18 +353,18 @@ def test_accounts_that_a_refresh_first_missed_are_known_to_other_hosts() -> None
 def test_other_processes_know_the_removals_that_were_sent() -> None:
     now = [7_200.0]
     one, other = (RemovalsFile(lambda: now[0]) for _ in range(2))
-    assert one.get("acc1") is None
-    one["acc1"] = now[0]
-    one["acc2"] = now[0]
-    assert (other.get("acc1"), other.get("acc3")) == (7_200.0, None)
-    other.pop("acc1", None)
-    assert (one.get("acc1"), one.get("acc2")) == (None, 7_200.0)
+    assert one.sent() == {}
+    one.sends("acc1", now[0])
+    one.sends("acc2", now[0])
+    assert other.sent() == {"acc1": 7_200, "acc2": 7_200}
+    other.stays("acc1")
+    assert one.sent() == {"acc2": 7_200}
     now[0] += 3_600  # another file, and the last one counts
-    assert one.get("acc2") == 7_200.0
-    one["acc2"] = now[0]
-    assert other.get("acc2") == 10_800.0
+    assert one.sent() == {"acc2": 7_200}
+    one.sends("acc2", now[0])
+    assert other.sent() == {"acc2": 10_800}
     now[0] += 7_200
-    assert other.get("acc2") is None
+    assert other.sent() == {}
 
 
 def test_the_newest_run_of_an_engine_that_runs_a_program_is_found() -> None:
