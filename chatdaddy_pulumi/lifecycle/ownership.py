@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from chatdaddy_pulumi.enums import AccountType, OnDelete, milder
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.urns import short_name
+from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, as_stored
 
 #: Separates a key from the ID of an account that was replaced and is not removed yet.
@@ -117,6 +117,16 @@ class Left(NamedTuple):
     to: frozenset[str]
 
 
+class Move(NamedTuple):
+    """A move of an account that several resources list, as one of them tells it."""
+
+    #: Moves are numbered in their order.
+    number: int = 0
+    #: The leaf of the URN of the resource to which it let the account go; "" if it got the account,
+    #: or gave it up.
+    to: str = ""
+
+
 @dataclass(frozen=True)
 class SavedHolder:
     """A resource in the saved state, and the accounts that it lists by key."""
@@ -129,10 +139,10 @@ class SavedHolder:
     worked_at: float = 0.0
     #: By account that it left to other resources: in which run, and to which.
     left: Mapping[str, Left] = field(default_factory=dict)
-    #: By account that other resources list, too: the number of the move by which it got the
-    #: account, or gave it up. Moves are numbered in their order, so the highest number says who has
-    #: the account: its resource, or nobody if that does not list it any more.
-    moves: Mapping[str, int] = field(default_factory=dict)
+    #: By account that other resources list, too: how it got the account, gave it up, or let it go
+    #: to one of them. The last move says who has the account: its resource, the one to which it
+    #: was let go, or nobody if that one does not list it any more.
+    moves: Mapping[str, Move] = field(default_factory=dict)
     #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
     #: and none of them failed.
     came_in: str = ""
@@ -263,18 +273,23 @@ class Ownership:
         return {holder.urn: holder for holder in self.saved}
 
     @cached_property
-    def _last_moves(self) -> dict[str, int]:
-        """By account: the number of its last move, if that is known."""
-        found: dict[str, int] = {}
-        for holder in self._all_saved.values():
-            for account_id, number in holder.moves.items():
-                found[account_id] = max(number, found.get(account_id, 0))
+    def _last_moves(self) -> dict[str, Move]:
+        """By account: its last move, if that is known."""
+        found: dict[str, Move] = {}
+        for holder in self._tellers:
+            for account_id, move in holder.moves.items():
+                found[account_id] = max(move, found.get(account_id, Move()))
         return found
+
+    @cached_property
+    def _tellers(self) -> list[SavedHolder]:
+        """The resources that tell moves."""
+        return [holder for holder in self._all_saved.values() if holder.moves]
 
     @property
     def next_move(self) -> int:
         """The number of the moves of this run."""
-        return 1 + max(self._last_moves.values(), default=0)
+        return 1 + max((one.number for one in self._last_moves.values()), default=0)
 
     @cached_property
     def _superseded(self) -> dict[str, set[Ref]]:
@@ -282,41 +297,48 @@ class Ownership:
         on them since."""
         return self.listed_before(self._last_moves)
 
-    def listed_before(self, moves: Mapping[str, int]) -> dict[str, set[Ref]]:
-        """By account: the places that list it from before a move, given by its number."""
+    def listed_before(self, moves: Mapping[str, Move]) -> dict[str, set[Ref]]:
+        """By account: the places that list it from before a move, and to which it did not go."""
         found: dict[str, set[Ref]] = {}
-        for account_id, number in moves.items():
-            for ref in self._listed_in.get(account_id, ()):
-                if self._all_saved[ref.holder].moves.get(account_id, 0) < number:
+        for account_id, move in moves.items():
+            refs = self._listed_in.get(account_id, ())
+            if move.to and all(leaf_of(ref.holder) != move.to for ref in refs):
+                continue  # that one has another name now
+            for ref in refs:
+                told = self._all_saved[ref.holder].moves.get(account_id, Move())
+                if told.number < move.number and leaf_of(ref.holder) != move.to:
                     found.setdefault(account_id, set()).add(ref)
         return found
 
     @property
-    def dropped_moves(self) -> dict[str, int]:
+    def dropped_moves(self) -> dict[str, Move]:
         """The moves that only resources tell which the program drops. Others must tell them, while
         a place lists the account from before."""
-        found: dict[str, int] = {}
-        for holder in self._all_saved.values():
-            if holder.moves and self.declaration(holder.urn) is None:
+        found: dict[str, Move] = {}
+        for holder in self._tellers:
+            if self.declaration(holder.urn) is None:
                 for account_id in self.listed_before(holder.moves):
-                    number = holder.moves[account_id]
-                    found[account_id] = max(number, found.get(account_id, 0))
+                    move = holder.moves[account_id]
+                    found[account_id] = max(move, found.get(account_id, Move()))
         return found
 
     @cached_property
     def _given_up(self) -> dict[str, set[str]]:
         """By resource: the accounts that others have taken over from it, and then given up, or that
-        its key is not declared for any more. They are its own again if the entry is declared
-        again, or if they were left to it."""
+        its key is not declared for any more. They are its own again if its entry is declared again,
+        and the other one's is not, or if they were left to it."""
         found: dict[str, set[str]] = {}
         for account_id, refs in self._superseded.items():
             others = [ref for ref in self._listed_in[account_id] if ref not in refs]
-            is_held = any(not is_leftover(ref.key) for ref in others)
+            holding = [ref for ref in others if not is_leftover(ref.key)]
+            is_held = bool(holding)
+            is_kept = any(self.is_unknown(ref.holder) or self.entry(ref) for ref in holding)
             left = [self._all_saved[ref.holder].left.get(account_id) for ref in others]
             left_to = {urn for one in left if one is not None for urn in one.to}
             for ref in refs:
                 account = self._all_saved[ref.holder].accounts.get(ref.key)
                 again = account is not None and self._is_declared_again(ref, account)
+                again = again and not is_kept
                 declared = self.declaration(ref.holder)
                 stays = is_held or (declared is not None and declared.urn in left_to)
                 if not again and not (stays and self.entry(ref) is None):
@@ -343,12 +365,12 @@ class Ownership:
         saved = self._matching.saved_urns.get(urn, urn)
         return account_id in self._given_up.get(saved, ())
 
-    def is_given_up_since(self, account_id: str, move: int) -> bool:
-        """The same for a resource that is not in the saved state, by the number of its own move of
-        the account."""
-        last = self._last_moves.get(account_id, 0)
-        return last > move and not any(
-            self._all_saved[ref.holder].moves.get(account_id, 0) == last
+    def is_given_up_since(self, account_id: str, move: Move) -> bool:
+        """The same for a resource that is not in the saved state, by its own move."""
+        last = self._last_moves.get(account_id, Move())
+        return last.number > move.number and not any(
+            leaf_of(ref.holder) == last.to
+            or self._all_saved[ref.holder].moves.get(account_id, Move()).number == last.number
             for ref in self._listed_in.get(account_id, ())
         )
 
@@ -371,14 +393,14 @@ class Ownership:
             ref.holder != saved for ref in self._listed_in.get(account_id, ())
         )
 
-    @cached_property
-    def _tellers(self) -> list[SavedHolder]:
-        """The resources that tell moves."""
-        return [holder for holder in self._all_saved.values() if holder.moves]
+    def is_last_move(self, account_id: str, move: Move) -> bool:
+        """Whether no later move of the account is known."""
+        return self._last_moves.get(account_id, Move()).number <= move.number
 
-    def is_last_move(self, account_id: str, move: int) -> bool:
-        """Whether no later move of the account is known than one, given by its number."""
-        return self._last_moves.get(account_id, 0) <= move
+    def is_let_go_to(self, urn: str, account_id: str) -> bool:
+        """Whether the last resource that had the account has let it go to this one."""
+        saved = self._matching.saved_urns.get(urn, urn)
+        return self._last_moves.get(account_id, Move()).to == leaf_of(saved)
 
     def instead_of(self, account_id: str) -> Ref | None:
         """An entry that stays, and has another account with the nickname and type of this one,

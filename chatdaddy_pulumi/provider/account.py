@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, beyond
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Move, Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import consequences, losses, refuse_losses
@@ -334,7 +334,7 @@ class AccountProvider:
 
     def _moves(
         self, urn: str, has: Collection[str], outcome: Outcome | None = None
-    ) -> dict[str, int]:
+    ) -> dict[str, Move]:
         """What the resource is to tell of the moves of accounts that others list, too."""
         context = self._host.context
         before = context.account(urn)
@@ -344,7 +344,7 @@ class AccountProvider:
             account_id
             for account_id in own
             if account_id not in old
-            or (outcome is not None and not outcome.failed and context.is_stale(urn, account_id))
+            or (outcome is not None and not outcome.failed and context.is_got_back(urn, account_id))
         }
         return context.moves(urn, before.moves, got=got, has=has, gave_up=old - {*has})
 
@@ -399,7 +399,7 @@ class AccountProvider:
         context, account_id = self._host.context, state.held.account_id
         if context.run.number and declared is None:
             context.refuse_listed_before(state.moves)
-        if self._host.is_given_up(account_id, state.moves.get(account_id, 0)):
+        if self._host.is_given_up(account_id, state.moves.get(account_id, Move())):
             self._host.log(messages.given_up(account_id), urn=urn)
             return
         on_delete = _on_delete(state.inputs, context.on_delete(declared))

@@ -36,6 +36,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     LEFT,
     REPLACED,
     Left,
+    Move,
     Ref,
     entry_key,
     is_leftover,
@@ -393,7 +394,7 @@ class FleetProvider:
         """The accounts without those that others took over and gave up, which are only told."""
         found = dict(held)
         for key, one in held.items():
-            if self._host.is_given_up(one.account_id, state.moves.get(one.account_id, 0)):
+            if self._host.is_given_up(one.account_id, state.moves.get(one.account_id, Move())):
                 self._host.log(messages.given_up(named(key, one)), urn=urn)
                 del found[key]
         return found
@@ -573,7 +574,7 @@ class _Comparison:
         left = {one.account_id for key, one in outcome.held.items() if key.endswith(LEFT)}
         return {id_: one for id_, one in {**self.state.left, **now}.items() if id_ in left}
 
-    def moves(self, outcome: Outcome) -> dict[str, int]:
+    def moves(self, outcome: Outcome) -> dict[str, Move]:
         """What the fleet is to tell of the moves of accounts that others list, too."""
         before, context = _own_ids(self.state.held), self.context
         got = {
@@ -582,12 +583,19 @@ class _Comparison:
             if not is_leftover(key)
             and (
                 one.account_id not in before
-                or (self._is_done(key, outcome) and context.is_stale(self.urn, one.account_id))
+                or (self._is_done(key, outcome) and context.is_got_back(self.urn, one.account_id))
             )
         }
         has = {one.account_id for one in outcome.held.values()}
         gone = {one.account_id for one in outcome.done if one.what in _GIVEN_UP}
-        return context.moves(self.urn, self.state.moves, got=got, has=has, gave_up=gone - has)
+        let_go = {
+            one.account_id: one.other.holder
+            for one in outcome.done
+            if one.what is Removal.LET_GO and one.other is not None and one.account_id not in has
+        }
+        return context.moves(
+            *(self.urn, self.state.moves), got=got, has=has, gave_up=gone - has, let_go=let_go
+        )
 
     def _is_done(self, key: str, outcome: Outcome) -> bool:
         """Whether the entry is as the program wants it."""

@@ -26,7 +26,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, Removals, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.ownership import Move, Ref
 from chatdaddy_pulumi.lifecycle.recovery import (
     Order,
     OrderId,
@@ -117,8 +117,8 @@ class Host:
     removed: set[str] = field(default_factory=set)
     #: How those are removed: if several resources list one, the way that destroys least.
     removal: dict[str, OnDelete] = field(default_factory=dict)
-    #: The accounts that those have given up, with the numbers of these moves.
-    given_up: dict[str, int] = field(default_factory=dict)
+    #: The accounts that those have given up, with these moves.
+    given_up: dict[str, Move] = field(default_factory=dict)
     #: The resources that this host has been told to remove, by URN. Several have one URN if an
     #: `Account` was being replaced.
     removed_holders: dict[str, list[RemovedHolder]] = field(default_factory=dict)
@@ -295,17 +295,17 @@ class Host:
             self.removal[one.account_id] = milder(before, one.arguments.on_delete)
         self.removed |= {one.account_id for one in holder.held.values()}
         for account_id in state.moves.keys() - {one.account_id for one in holder.held.values()}:
-            number = max(state.moves[account_id], self.given_up.get(account_id, 0))
-            self.given_up[account_id] = number
+            move = state.moves[account_id]
+            if not move.to:
+                self.given_up[account_id] = max(move, self.given_up.get(account_id, Move()))
         first = next((one.account_id for one in holder.held.values()), "")
         urn = context.urn_today(urn_of(state.inputs), first)
         self.removed_holders.setdefault(urn, []).append(holder)
         return urn, context.declared(urn) if urn else None
 
-    def is_given_up(self, account_id: str, move: int) -> bool:
-        """Whether another resource took an account over and gave it up since a move, given by its
-        number."""
-        is_told = self.given_up.get(account_id, 0) > move
+    def is_given_up(self, account_id: str, move: Move) -> bool:
+        """Whether another resource took an account over and gave it up since a move."""
+        is_told = self.given_up.get(account_id, Move()).number > move.number
         return is_told or self.context.ownership.is_given_up_since(account_id, move)
 
     async def refuse_open_orders(

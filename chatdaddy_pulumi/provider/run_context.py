@@ -23,6 +23,7 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     LEFT,
     REPLACED,
     Matching,
+    Move,
     Ownership,
     Ref,
     SavedHolder,
@@ -513,20 +514,28 @@ class RunContext:
         """See `Ownership.is_stale`."""
         return self._tells_moves and self.ownership.is_stale(urn, account_id)
 
+    def is_got_back(self, urn: str, account_id: str) -> bool:
+        """Whether a resource that works on an account which it lists gets it back by that."""
+        if not self._tells_moves:
+            return False
+        own = self.ownership
+        return own.is_stale(urn, account_id) or own.is_let_go_to(urn, account_id)
+
     @property
-    def dropped_moves(self) -> Mapping[str, int]:
+    def dropped_moves(self) -> Mapping[str, Move]:
         """See `Ownership.dropped_moves`."""
         return self.ownership.dropped_moves if self._tells_moves else {}
 
     def moves(
         self,
         urn: str,
-        before: Mapping[str, int],
+        before: Mapping[str, Move],
         *,
         got: Collection[str],
         has: Collection[str],
         gave_up: Collection[str] = (),
-    ) -> dict[str, int]:
+        let_go: Mapping[str, str] | None = None,
+    ) -> dict[str, Move]:
         """What a resource is to tell of the moves of accounts that others list, too.
 
         Args:
@@ -535,17 +544,21 @@ class RunContext:
             got: The accounts that it has got in this run, also back.
             has: All accounts that it lists after the work.
             gave_up: The accounts that it has removed, or only forgotten.
+            let_go: The accounts that it has let go, with the URNs of the resources that have them.
         """
-        own, found = self.ownership, dict[str, int]()
-        for account_id in before.keys() | {*got} | {*gave_up}:
+        own, found, to = self.ownership, dict[str, Move](), let_go or {}
+        number = own.next_move
+        for account_id in before.keys() | {*got} | {*gave_up} | to.keys():
             if not own.is_told_elsewhere(urn, account_id):
                 continue
-            if account_id in got or (account_id in gave_up and not self.is_stale(urn, account_id)):
-                found[account_id] = own.next_move
-                continue
-            earlier = before.get(account_id, 0)
-            is_left = account_id not in has and own.lists(urn, account_id)  # to another resource
-            if own.is_last_move(account_id, earlier) and not is_left:
+            stale = self.is_stale(urn, account_id)
+            earlier = before.get(account_id)
+            if account_id in got or (account_id in gave_up and not stale):
+                found[account_id] = Move(number)
+            elif account_id in to and not stale:
+                taker = self._matching.saved_urns.get(to[account_id], to[account_id])
+                found[account_id] = Move(number, leaf_of(taker))
+            elif earlier is not None and own.is_last_move(account_id, earlier):
                 found[account_id] = earlier
         return found
 
@@ -662,7 +675,7 @@ class RunContext:
         limit = read_limits(state.inputs.get("limits")).limits.max_removals
         check_removals(lost, len(held), limit, len(held), dropped=short_name(urn))
 
-    def refuse_listed_before(self, moves: Mapping[str, int]) -> None:
+    def refuse_listed_before(self, moves: Mapping[str, Move]) -> None:
         """Refuse to remove a resource that took accounts over while others list them on which this
         run has not worked, as with ``--target``: they would remove the accounts later, in their
         own way.
@@ -673,7 +686,10 @@ class RunContext:
         for account_id, refs in sorted(self.ownership.listed_before(moves).items()):
             for ref in sorted(refs):
                 declared = self.declared(ref.holder)
-                if declared is not None and not self.claims.finished(declared.urn):
+                # What the program drops is told by the intent from then on.
+                is_told = declared is None and self.intent_checked
+                urn = ref.holder if declared is None else declared.urn
+                if not is_told and not self.claims.finished(urn):
                     raise NotDone(
                         f"nothing was removed: {short_name(ref.holder)}, which had {account_id} "
                         "before, still lists it. Let `pulumi up` update it first, without --target "

@@ -19,6 +19,7 @@ from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
 from chatdaddy_pulumi.lifecycle.ownership import (
     REPLACED,
     Left,
+    Move,
     Ref,
     Replaced,
     SavedHolder,
@@ -162,7 +163,7 @@ class StoredAccount:
     #: See `StoredFleet`.
     worked_at: float = 0.0
     worked_in: str = ""
-    moves: Mapping[str, int] = field(default_factory=dict)
+    moves: Mapping[str, Move] = field(default_factory=dict)
 
     @classmethod
     def load(cls, outputs: Mapping[str, Any]) -> StoredAccount:
@@ -366,7 +367,7 @@ class StoredFleet:
     worked_in: str = ""
     #: See `SavedHolder`.
     left: Mapping[str, Left] = field(default_factory=dict)
-    moves: Mapping[str, int] = field(default_factory=dict)
+    moves: Mapping[str, Move] = field(default_factory=dict)
     #: The most accounts that it has held.
     most: int = 0
     #: The inputs that `read` gives back beside the entries.
@@ -479,8 +480,8 @@ def _read_left(said: Mapping[str, Any]) -> dict[str, Left]:
     return {id_: Left(run, frozenset(to)) for run, to, ids in groups for id_ in ids}
 
 
-def _read_moves(said: Mapping[str, Any]) -> dict[str, int]:
-    return dict(json.loads(said.get(MOVES) or "{}"))
+def _read_moves(said: Mapping[str, Any]) -> dict[str, Move]:
+    return {id_: Move(*one) for id_, one in json.loads(said.get(MOVES) or "{}").items()}
 
 
 def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
@@ -544,7 +545,7 @@ class StoredIntent:
     team: str = ""
     unnoted: Unnoted = field(default_factory=Unnoted)
     #: The moves that resources told which the program dropped; see `SavedHolder`.
-    moves: Mapping[str, int] = field(default_factory=dict)
+    moves: Mapping[str, Move] = field(default_factory=dict)
 
     @classmethod
     def load(

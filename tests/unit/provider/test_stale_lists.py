@@ -413,3 +413,58 @@ def test_a_nickname_with_two_spaces_is_the_same_for_all_rules(team: Team, stack:
     with suppress(Failed, Refused):
         stack.up({"a": fleet({"2": {"nickname": "A  B"}})})
     assert own in team.live()
+
+
+@pytest.mark.parametrize("trouble", ["killed", "target"])
+@pytest.mark.parametrize("rename", ["nickname", "type", "dropped"])
+def test_what_was_given_back_to_one_of_three_is_its_own(
+    team: Team, stack: Stack, trouble: str, rename: str
+) -> None:
+    """X moves from `a` to `b` and from there to `c`, each with --target. The program goes back; `c`
+    says "a/x has it now", and `a` is not updated. `b` has no part in it."""
+    c, b = fleet({"w": {}}), fleet(Z)
+    stack.up({"c": c, "b": b, "a": fleet({**X, **Y})})
+    own = stack.ids("a")["x"]
+    stack.up({"c": c, "b": fleet({**X, **Z}), "a": fleet(Y)}, only="b")
+    stack.up({"c": fleet({**X, "w": {}}), "b": b, "a": fleet(Y)}, only="c")
+    back: Program = {"c": c, "b": b, "a": fleet({**X, **Y})}
+    if trouble == "killed":
+        with pytest.raises(Killed):
+            stack.up(back, killed_after="c")
+    else:
+        stack.up(back, only="c")
+    bought = team.purchases
+    for _ in range(2):
+        stack.up({"c": c, "b": b, "a": fleet({**RENAMES[rename], **Y})})
+    assert team.purchases == bought + (rename == "type")
+    assert (own in team.live()) == (rename == "nickname")
+    assert stack.all_ids() == team.live()
+
+
+@pytest.mark.parametrize("nickname", ["X", "X2"])
+def test_two_entries_do_not_get_one_account_by_a_list_from_before(
+    team: Team, stack: Stack, nickname: str
+) -> None:
+    """X moves from `a` to `b` with --target, and stays there. An entry comes in its old place."""
+    x = {"x": {"nickname": "X", "existing": "allow"}}
+    stack.up({"a": fleet({**x, **Y}), "b": fleet(Z)})
+    own = stack.ids("a")["x"]
+    stack.up({"a": fleet(Y), "b": fleet({**x, **Z})}, only="b")
+    taker = fleet({"x": {"nickname": nickname, "existing": "allow"}, **Z})
+    stack.up({"a": fleet(Y), "b": taker}, only="b")
+    for _ in range(2):
+        stack.up({"a": fleet({**x, **Y}), "b": taker})
+    assert stack.ids("b")["x"] == own
+    assert (stack.all_ids(), team.purchases) == (team.live(), 4)
+
+
+def test_a_dropped_resource_that_tells_a_move_waits_for_the_intent(
+    team: Team, stack: Stack
+) -> None:
+    """The program drops `a` and `b`; `up --target b` removes `b` alone."""
+    own = moved(team, stack)
+    with pytest.raises(Failed, match=f"a, which had {own} before, still lists it"):
+        stack.up({"c": account()}, only="b", intent=False)
+    stack.up({"c": account()})
+    assert calls_of(team, own) == []
+    assert not is_listed(stack, own)
