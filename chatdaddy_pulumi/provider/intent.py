@@ -389,6 +389,8 @@ class _Found:
                 for key, entry in (known or {}).items()
             )
             for key, held in own_accounts.items():
+                if self._context.is_given_up(urn, held.account_id):
+                    continue
                 stays = here is not None and (known is None or key in known)
                 own = self._context.ref_today(Ref(urn, key))
                 ref = own if stays else ownership.moved.get(held.account_id)
