@@ -380,11 +380,6 @@ class Ownership:
         saved = self._matching.saved_urns.get(urn, urn)
         return any(ref.holder == saved for ref in self._superseded.get(account_id, ()))
 
-    def lists(self, urn: str, account_id: str) -> bool:
-        """Whether a resource lists an account in the saved state."""
-        saved = self._matching.saved_urns.get(urn, urn)
-        return any(ref.holder == saved for ref in self._listed_in.get(account_id, ()))
-
     def is_told_elsewhere(self, urn: str, account_id: str) -> bool:
         """Whether another resource lists an account in the saved state, or tells a move of it."""
         saved = self._matching.saved_urns.get(urn, urn)

@@ -346,7 +346,7 @@ class AccountProvider:
             if account_id not in old
             or (outcome is not None and not outcome.failed and context.is_got_back(urn, account_id))
         }
-        return context.moves(urn, before.moves, got=got, has=has, gave_up=old - {*has})
+        return context.moves(urn, before.moves, got=got, gave_up=old - {*has})
 
     def _unanswered(
         self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: OutcomeUnknown

@@ -593,9 +593,7 @@ class _Comparison:
             for one in outcome.done
             if one.what is Removal.LET_GO and one.other is not None and one.account_id not in has
         }
-        return context.moves(
-            *(self.urn, self.state.moves), got=got, has=has, gave_up=gone - has, let_go=let_go
-        )
+        return context.moves(self.urn, self.state.moves, got=got, gave_up=gone - has, let_go=let_go)
 
     def _is_done(self, key: str, outcome: Outcome) -> bool:
         """Whether the entry is as the program wants it."""

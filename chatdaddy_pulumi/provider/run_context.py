@@ -532,7 +532,6 @@ class RunContext:
         before: Mapping[str, Move],
         *,
         got: Collection[str],
-        has: Collection[str],
         gave_up: Collection[str] = (),
         let_go: Mapping[str, str] | None = None,
     ) -> dict[str, Move]:
@@ -542,7 +541,6 @@ class RunContext:
             urn: The resource.
             before: What it told before.
             got: The accounts that it has got in this run, also back.
-            has: All accounts that it lists after the work.
             gave_up: The accounts that it has removed, or only forgotten.
             let_go: The accounts that it has let go, with the URNs of the resources that have them.
         """
