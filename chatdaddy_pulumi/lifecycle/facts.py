@@ -254,8 +254,6 @@ class Facts:
     lookup_s: float = 30.0
     #: Seconds after its purchase in which not all of ChatDaddy need know an account.
     slowest_s: float = 900.0
-    #: When the last work of the resource ended that could buy, in seconds since 1970; 0: not known.
-    worked_at: float = 0.0
     #: The maximum age of a listing for a refresh, in seconds.
     client_max_age_s: float = 60.0
     _listed: Mapping[str, ObservedAccount] | None = None
@@ -301,11 +299,6 @@ class Facts:
             ),
             None,
         )
-
-    def may_be_new(self, account_id: str) -> bool:
-        """Whether the account may just have been bought, so that not all of ChatDaddy knows it."""
-        worked_at = max(self.worked_at, self.ownership.worked_at.get(account_id, 0.0))
-        return self.clock() < worked_at + self.slowest_s
 
     def being_removed(self, account_ids: Iterable[str]) -> dict[str, float]:
         """The accounts whose removal this machine has sent a moment ago, with the seconds until

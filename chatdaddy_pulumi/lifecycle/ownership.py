@@ -135,8 +135,6 @@ class SavedHolder:
     accounts: Mapping[str, HeldAccount]
     #: The accounts that were replaced. They belong to no entry, but to the resource.
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
-    #: When its last work that could buy ended, in seconds since 1970; 0 if that is not known.
-    worked_at: float = 0.0
     #: By account that it left to other resources: in which run, and to which.
     left: Mapping[str, Left] = field(default_factory=dict)
     #: By account that other resources list, too: how it got the account, gave it up, or let it go
@@ -1045,15 +1043,6 @@ class Ownership:
         """The accounts that no listing showed when they were last looked for, by ID."""
         accounts = (one for saved in self._saved.values() for one in saved.accounts.values())
         return {one.account_id: one for one in accounts if one.missing_since is not None}
-
-    @cached_property
-    def worked_at(self) -> Mapping[str, float]:
-        """When the last work that could buy ended, by account of the resources that list it."""
-        found: dict[str, float] = {}
-        for saved in self._saved.values():
-            for one in saved.accounts.values():
-                found[one.account_id] = max(saved.worked_at, found.get(one.account_id, 0.0))
-        return found
 
     def _same_entry(self, saved: Ref, ref: Ref) -> bool:
         """Whether a saved entry belongs to a declared resource, by its current URN."""

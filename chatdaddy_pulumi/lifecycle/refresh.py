@@ -42,7 +42,7 @@ async def refresh(facts: Facts, held: Mapping[K, HeldAccount]) -> Refreshed[K]:
     """Read the accounts. Mark those that were just deleted, and those that no listing shows.
 
     An account counts as gone only if that is proven: it is archived, or ChatDaddy answers a request
-    for its ID that it does not exist. See `is_sold` for accounts that may just have been bought.
+    for its ID that it does not exist.
 
     Raises:
         WrongTeam: the accounts belong to another team.
@@ -88,8 +88,6 @@ async def _look_for(facts: Facts, found: Refreshed[K], unseen: Mapping[K, HeldAc
                 _sort(found, key, one, account)
                 continue
             there = await is_there(facts.client, one.account_id)
-            if there is False and facts.may_be_new(one.account_id):
-                there = await is_sold(facts.client, one.account_id)
             if there is False:
                 found.gone[key] = one
             elif there:
@@ -106,27 +104,9 @@ async def _look_for(facts: Facts, found: Refreshed[K], unseen: Mapping[K, HeldAc
 
 
 async def is_there(client: ChatDaddy, account_id: str) -> bool | None:
-    """Whether ChatDaddy knows the account by its ID; None if it does not say.
-
-    The payments service says it. It may not know yet what has just been bought; see `is_sold`.
-    """
+    """Whether ChatDaddy knows the account by its ID; None if it does not say."""
     try:
         await client.billing.account_access(account_id)
-    except NotFound:
-        return False
-    except ChatDaddyError:
-        return None
-    return True
-
-
-async def is_sold(client: ChatDaddy, account_id: str) -> bool | None:
-    """The same by the service that has sold the account.
-
-    That has no read by ID, so it is asked with the write that does least: an acknowledgement, of
-    which a new account has nothing to acknowledge.
-    """
-    try:
-        await client.accounts.disconnect_ack(account_id)
     except NotFound:
         return False
     except ChatDaddyError:

@@ -423,7 +423,7 @@ class AccountProvider:
         self._host.hide(*state.secrets())
         if state.held is None:
             return Read(id, outputs)
-        facts = self._host.facts(state)
+        facts = self._host.facts()
         urn = urn_of(state.inputs)
         label = short_name(urn) if urn else repr(state.held.nickname)
         # The resource's ID is another if an update has bought an account in place of a missing one.

@@ -432,7 +432,7 @@ class FleetProvider:
     async def read(self, id: str, outputs: dict[str, Any]) -> Read:
         state = StoredFleet.load(outputs)
         self._host.hide(*state.secrets())
-        facts = self._host.facts(state)
+        facts = self._host.facts()
         with not_done("the accounts can't be read"):
             found = await refresh(facts, state.held)
         names = state.inputs.get("__secrets") or ()

@@ -190,11 +190,8 @@ class Host:
         """The client for the configured team."""
         return self.connect(self.settings.credentials(), self.settings.options())
 
-    def facts(self, state: StoredAccount | StoredFleet | None = None) -> Facts:
-        """The facts for the verbs in this run.
-
-        `state`: the resource that is read, which may not be in a saved state that a program reads.
-        """
+    def facts(self) -> Facts:
+        """The facts for the verbs in this run."""
         options, context = self.settings.options(), self.context
         return Facts(
             client=self.client,
@@ -205,7 +202,6 @@ class Host:
             clock=self.clock,
             lookup_s=options.lookup_s,
             slowest_s=options.slowest_purchase_s,
-            worked_at=0.0 if state is None else state.worked_at,
             client_max_age_s=options.snapshot_max_age_s,
         )
 

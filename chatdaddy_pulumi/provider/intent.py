@@ -40,7 +40,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     came_to_nothing,
     suspects,
 )
-from chatdaddy_pulumi.lifecycle.refresh import is_sold, is_there, refresh
+from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider import messages
@@ -749,9 +749,8 @@ async def _find_bought(facts: Facts, orders: dict[OrderId, Order]) -> set[str]:
             facts.view.add([account])
             continue
         known = await is_there(facts.client, order.bought)
-        if known is False and facts.clock() < order.latest + facts.slowest_s:
-            known = await is_sold(facts.client, order.bought)
-        if known is False:
+        # What has just been bought need not be known everywhere.
+        if known is False and facts.clock() >= order.latest + facts.slowest_s:
             del orders[order_id]
         elif known:
             there.add(order.bought)

@@ -795,7 +795,6 @@ def saved_holder(
         }
         return SavedHolder(
             *(urn, by_key(state.held), before),
-            worked_at=state.worked_at,
             moves=state.moves,
         )
     if type_ == FLEET_TYPE:
@@ -812,7 +811,6 @@ def saved_holder(
         came_in = "" if outputs.get("failed") else done or ""
         return SavedHolder(
             *(urn, found, replaced),
-            worked_at=float(said.get("__worked_at") or 0),
             left=_read_left(said),
             moves=_read_moves(said),
             came_in=came_in,

@@ -146,7 +146,6 @@ def trust_the_listing(patch: Patch) -> None:
         return False
 
     patch.setattr(refresh, "is_there", gone)
-    patch.setattr(refresh, "is_sold", gone)
 
 
 # --- 6

@@ -106,10 +106,6 @@ class Team:
     def _shown(self) -> dict[str, ObservedAccount]:
         return {key: one for key, one in self.all.items() if key not in self.hidden}
 
-    async def disconnect_ack(self, account_id: str) -> None:
-        if account_id not in self.all:
-            raise NotFound("no such account", call="POST /accounts/disconnect-ack")
-
     async def snapshot(self, *, max_age: float | None = None) -> Mapping[str, ObservedAccount]:
         self.listings += 1
         return self._shown()

@@ -87,32 +87,6 @@ class Slow(Team):
         return await super().account_access(account_id)
 
 
-@KINDS
-def test_what_was_just_bought_is_not_gone(kind: str) -> None:
-    team = Slow()
-    stack = in_memory(team)
-    stack.up(said(kind))
-    own, bought = stack.all_ids(), team.purchases
-    team.clock += 5
-    stack.refresh()
-    assert stack.all_ids() == own
-    stack.up(said(kind))
-    assert (stack.all_ids(), team.purchases) == (own, bought)
-
-
-@KINDS
-def test_what_was_bought_and_deleted_for_good_at_once_is_gone(kind: str) -> None:
-    team = Slow()
-    stack = in_memory(team)
-    stack.up(said(kind))
-    (own,) = team.named("N")
-    del team.all[own]
-    stack.refresh()
-    assert own not in stack.all_ids()
-    stack.up(said(kind))
-    assert team.named("N")
-
-
 @pytest.mark.parametrize("existing", ["fail", "allow"])
 def test_what_a_killed_run_has_just_bought_is_not_bought_again(existing: str) -> None:
     """The run ends after the answer for the first entry, whose ID the machine remembers."""
