@@ -671,7 +671,8 @@ class Person:
         given_up = {
             slot.account_id
             for slot in ran.before
-            if slot.on_delete == "retain" and (slot.block, slot.key, slot.account_id) not in now
+            if (slot.on_delete == "retain" or slot.retain)
+            and (slot.block, slot.key, slot.account_id) not in now
         }
         retained = self._retained.setdefault(ran.stack, set())
         retained |= given_up & after.keys()
@@ -1082,7 +1083,10 @@ class Person:
             yield "the engine protects something"
         if "is to take it over and has not done so" in ran.text:
             yield "a move that is not done in one run"
-        if "Remove ignore_changes" in ran.text:
+        if "Remove ignore_changes" in ran.text or (
+            "without --target or ignore_changes" in ran.text
+            and any(block.ignore_changes for block in program.blocks)
+        ):
             yield "what ignores all changes can't finish work of before"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"
