@@ -252,8 +252,6 @@ class Facts:
     clock: Callable[[], float] = time.time
     #: Seconds for which a purchase whose answer was lost is looked for.
     lookup_s: float = 30.0
-    #: Seconds after its purchase in which not all of ChatDaddy need know an account.
-    slowest_s: float = 900.0
     #: The maximum age of a listing for a refresh, in seconds.
     client_max_age_s: float = 60.0
     _listed: Mapping[str, ObservedAccount] | None = None

@@ -201,7 +201,6 @@ class Host:
             removals=self.removals,
             clock=self.clock,
             lookup_s=options.lookup_s,
-            slowest_s=options.slowest_purchase_s,
             client_max_age_s=options.snapshot_max_age_s,
         )
 

@@ -749,8 +749,7 @@ async def _find_bought(facts: Facts, orders: dict[OrderId, Order]) -> set[str]:
             facts.view.add([account])
             continue
         known = await is_there(facts.client, order.bought)
-        # What has just been bought need not be known everywhere.
-        if known is False and facts.clock() >= order.latest + facts.slowest_s:
+        if known is False:
             del orders[order_id]
         elif known:
             there.add(order.bought)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import BadSetting, NotFound, ObservedAccount
+from chatdaddy_pulumi.client import BadSetting, ObservedAccount
 from tests.support.provider import (
     Failed,
-    Killed,
     Program,
     Refused,
     Stack,
@@ -62,55 +61,6 @@ def test_an_account_that_is_missing_for_seconds_is_not_bought_again(kind: str) -
     stack.up(said(kind))
     assert team.purchases == bought
     assert own in stack.all_ids()
-
-
-@dataclass
-class Slow(Team):
-    """A team of which neither listings nor the payments service know an account for a minute."""
-
-    bought_at: dict[str, float] = field(default_factory=dict)
-
-    def buy(self, nickname: str, by: str = "them", **attributes: Any) -> ObservedAccount:
-        bought = super().buy(nickname, by, **attributes)
-        self.bought_at[bought.account_id] = self.now()
-        return bought
-
-    def _is_new(self, account_id: str) -> bool:
-        return self.now() < self.bought_at.get(account_id, 0.0) + 60
-
-    def _shown(self) -> dict[str, ObservedAccount]:
-        return {id_: one for id_, one in self.all.items() if not self._is_new(id_)}
-
-    async def account_access(self, account_id: str) -> Any:
-        if self._is_new(account_id):
-            raise NotFound("no such account", call="GET /payments/account-access")
-        return await super().account_access(account_id)
-
-
-@pytest.mark.parametrize("existing", ["fail", "allow"])
-def test_what_a_killed_run_has_just_bought_is_not_bought_again(existing: str) -> None:
-    """The run ends after the answer for the first entry, whose ID the machine remembers."""
-    team = Slow()
-    stack = in_memory(team)
-    entry = {"existing": existing}
-    program: Program = {"f": fleet({"a": entry, "b": entry}, concurrency=1)}
-
-    def kill(is_done: bool) -> None:
-        if not is_done and team.purchases:
-            raise Killed
-
-    team.on_purchase = kill
-    with pytest.raises(Killed):
-        stack.up(program)
-    assert team.purchases == 1
-    team.on_purchase = lambda _: None
-    team.clock += 5
-    stack.up(program)
-    assert "no listing shows" in stack.failed("f")["a"]
-    assert len(team.named("a")) == 1
-    team.clock += 1000
-    stack.up(program)
-    assert (team.purchases, stack.all_ids()) == (2, team.live())
 
 
 @KINDS
