@@ -575,11 +575,7 @@ class MissedFile:
 
     def add(self, account_id: str) -> None:
         """Note an account."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        with suppress(OSError):
-            file = os.open(self._path(), flags, 0o600)
-            os.write(file, f"{self._line(account_id)}\n".encode())
-            os.close(file)
+        _append(self._path(), self._line(account_id))
 
     def __contains__(self, account_id: object) -> bool:
         with suppress(OSError):
@@ -596,15 +592,18 @@ class RemovalsFile(Removals):
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self._clock = clock
-        #: By file: its size, and what it tells.
-        self._read: dict[Path, tuple[int, dict[str, float | None]]] = {}
+        #: The files with their sizes when they were read last. They only grow.
+        self._sizes: dict[Path, int] = {}
 
     def sent(self) -> Mapping[str, float]:
         hour = self._hour
-        told: dict[str, float | None] = {}
-        for path in map(self._path, (hour - 1, hour)):
-            told |= self._told(path)
-        return {account_id: at for account_id, at in told.items() if at is not None}
+        paths = [self._path(hour - 1), self._path(hour)]
+        sizes = {path: path.stat().st_size for path in paths if path.exists()}
+        if sizes != self._sizes:
+            told = dict(one for path in sizes for one in _told(path))
+            self._sent = {account_id: at for account_id, at in told.items() if at is not None}
+            self._sizes = sizes
+        return self._sent
 
     def sends(self, account_id: str, at: float) -> None:
         self._add(account_id, at)
@@ -621,21 +620,20 @@ class RemovalsFile(Removals):
         return folder() / f"removals-{hour}.db-lines"
 
     def _add(self, account_id: str, at: float | None) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        with suppress(OSError):
-            file = os.open(self._path(self._hour), flags, 0o600)
-            os.write(file, f"{json.dumps([account_id, at])}\n".encode())
-            os.close(file)
+        _append(self._path(self._hour), json.dumps([account_id, at]))
 
-    def _told(self, path: Path) -> dict[str, float | None]:
-        with suppress(OSError, ValueError):
-            size, told = self._read.get(path, (0, {}))
-            if path.stat().st_size != size:
-                text = path.read_text("utf-8")
-                told = dict(map(json.loads, text.splitlines()))
-                self._read[path] = len(text.encode()), told
-            return told
-        return {}
+
+def _told(path: Path) -> list[tuple[str, float | None]]:
+    with suppress(OSError, ValueError):
+        return list(map(json.loads, path.read_text("utf-8").splitlines()))
+    return []
+
+
+def _append(path: Path, line: str) -> None:
+    with suppress(OSError):
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(file, f"{line}\n".encode())
+        os.close(file)
 
 
 def _boot() -> str:
