@@ -245,6 +245,10 @@ class Matching(Generic[_Declared]):
             if old is not None:
                 self._found.setdefault(old, one)
 
+    def saved_urn(self, urn: str) -> str:
+        """The URN of a resource in the saved state; the given one if it is not there."""
+        return self.saved_urns.get(urn, urn)
+
     def declaration(self, urn: str) -> _Declared | None:
         """The declaration of a resource, by its URN of today or in the saved state; None if the
         program drops it."""
@@ -352,7 +356,7 @@ class Ownership:
 
     def is_superseded(self, urn: str) -> bool:
         """Whether a resource lists accounts that others have taken over from it."""
-        return self._matching.saved_urns.get(urn, urn) in self._superseded_holders
+        return self._matching.saved_urn(urn) in self._superseded_holders
 
     @cached_property
     def _superseded_holders(self) -> frozenset[str]:
@@ -360,7 +364,7 @@ class Ownership:
 
     def is_given_up(self, urn: str, account_id: str) -> bool:
         """Whether another resource took over an account that this one lists, and gave it up."""
-        saved = self._matching.saved_urns.get(urn, urn)
+        saved = self._matching.saved_urn(urn)
         return account_id in self._given_up.get(saved, ())
 
     def is_given_up_since(self, account_id: str, move: Move) -> bool:
@@ -375,12 +379,12 @@ class Ownership:
     def is_stale(self, urn: str, account_id: str) -> bool:
         """Whether a resource lists an account only since no run has worked on it since the account
         moved."""
-        saved = self._matching.saved_urns.get(urn, urn)
+        saved = self._matching.saved_urn(urn)
         return any(ref.holder == saved for ref in self._superseded.get(account_id, ()))
 
     def is_told_elsewhere(self, urn: str, account_id: str) -> bool:
         """Whether another resource lists an account in the saved state, or tells a move of it."""
-        saved = self._matching.saved_urns.get(urn, urn)
+        saved = self._matching.saved_urn(urn)
         others = (holder for holder in self._tellers if holder.urn != saved)
         return any(account_id in one.moves for one in others) or any(
             ref.holder != saved for ref in self._listed_in.get(account_id, ())
@@ -392,7 +396,7 @@ class Ownership:
 
     def is_let_go_to(self, urn: str, account_id: str) -> bool:
         """Whether the last resource that had the account has let it go to this one."""
-        saved = self._matching.saved_urns.get(urn, urn)
+        saved = self._matching.saved_urn(urn)
         return self._last_moves.get(account_id, Move()).to == leaf_of(saved)
 
     def instead_of(self, account_id: str) -> Ref | None:
@@ -663,7 +667,7 @@ class Ownership:
         """Whether an account was left to an entry by all resources that list it, and the entry has
         come in that run. Of one that has an account, that is not known, and it is taken for
         granted. A fleet whose entries come late as a whole says it."""
-        urn = self._matching.saved_urns.get(ref.holder, ref.holder)
+        urn = self._matching.saved_urn(ref.holder)
         fleet = self._saved.get(urn)
         came_in = "" if fleet is None else fleet.came_in
         is_unknown = self.is_unknown(ref.holder)
@@ -955,11 +959,11 @@ class Ownership:
 
     def is_renamed(self, urn: str) -> bool:
         """Whether a declared resource is saved under another URN."""
-        return self._matching.saved_urns.get(urn, urn) != urn
+        return self._matching.saved_urn(urn) != urn
 
     def held_by(self, urn: str) -> Mapping[str, HeldAccount]:
         """A resource's holder in the saved state, by its current URN or its URN there."""
-        saved = self._matching.saved_urns.get(urn, urn)
+        saved = self._matching.saved_urn(urn)
         return self._saved[saved].accounts if saved in self._saved else {}
 
     def held(self, ref: Ref) -> HeldAccount | None:
@@ -1011,7 +1015,7 @@ class Ownership:
 
     def replaced_in(self, urn: str) -> Mapping[str, Replaced]:
         """The replaced accounts of a resource, if it is not known that they are removed."""
-        saved = self._matching.saved_urns.get(urn, urn)
+        saved = self._matching.saved_urn(urn)
         return self._saved[saved].replaced if saved in self._saved else {}
 
     @cached_property
@@ -1027,7 +1031,7 @@ class Ownership:
         """The replaced accounts of that kind that the entry had, under any of its keys."""
         if not self._replaced:
             return []
-        urn = self._matching.saved_urns.get(ref.holder, ref.holder)
+        urn = self._matching.saved_urn(ref.holder)
         keys = (Ref(urn, key) for key in self._keys_of(ref))
         return [id_ for key in keys for id_ in self._replaced.get((key, kind), ())]
 

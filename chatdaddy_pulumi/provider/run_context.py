@@ -554,7 +554,7 @@ class RunContext:
             if account_id in got or (account_id in gave_up and not stale):
                 found[account_id] = Move(number)
             elif account_id in to and not stale:
-                taker = self._matching.saved_urns.get(to[account_id], to[account_id])
+                taker = self._matching.saved_urn(to[account_id])
                 found[account_id] = Move(number, leaf_of(taker))
             elif earlier is not None and own.is_last_move(account_id, earlier):
                 found[account_id] = earlier
@@ -620,7 +620,7 @@ class RunContext:
     def saved(self, urn: str) -> Mapping[str, Any]:
         """The saved outputs of a resource, by its current URN or its URN in the saved state; {} if
         there are none."""
-        return self.run.saved.get(self._matching.saved_urns.get(urn, urn)) or {}
+        return self.run.saved.get(self._matching.saved_urn(urn)) or {}
 
     def account(self, urn: str) -> StoredAccount:
         """An `Account`'s saved state."""
