@@ -399,7 +399,7 @@ class AccountProvider:
         context, account_id = self._host.context, state.held.account_id
         if context.run.number and declared is None:
             context.refuse_listed_before(state.moves)
-        if self._host.is_given_up(account_id, state.moves.get(account_id, Move())):
+        if self._host.is_given_up(state, account_id):
             self._host.log(messages.given_up(account_id), urn=urn)
             return
         on_delete = _on_delete(state.inputs, context.on_delete(declared))

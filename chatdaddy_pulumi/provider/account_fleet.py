@@ -394,7 +394,7 @@ class FleetProvider:
         """The accounts without those that others took over and gave up, which are only told."""
         found = dict(held)
         for key, one in held.items():
-            if self._host.is_given_up(one.account_id, state.moves.get(one.account_id, Move())):
+            if self._host.is_given_up(state, one.account_id):
                 self._host.log(messages.given_up(named(key, one)), urn=urn)
                 del found[key]
         return found

@@ -298,8 +298,9 @@ class Host:
         self.removed_holders.setdefault(urn, []).append(holder)
         return urn, context.declared(urn) if urn else None
 
-    def is_given_up(self, account_id: str, move: Move) -> bool:
-        """Whether another resource took an account over and gave it up since a move."""
+    def is_given_up(self, state: StoredAccount | StoredFleet, account_id: str) -> bool:
+        """Whether another resource took over an account of a removed resource, and gave it up."""
+        move = state.moves.get(account_id, Move())
         is_told = self.given_up.get(account_id, Move()).number > move.number
         return is_told or self.context.ownership.is_given_up_since(account_id, move)
 
@@ -357,16 +358,18 @@ class Host:
     def hide_found(self, found: Mapping[Ref, HeldAccount]) -> None:
         """Mask what was found at ChatDaddy in the place of secrets, from now on: of the program,
         and of the saved state, where another resource may list the accounts."""
-        for (urn, key), one in found.items():
-            given = self.context.secrets_of(Ref(urn))
-            self.hide(*found_secrets(type_of(urn), given, {key: one}))
+        by_urn: dict[str, dict[str, HeldAccount]] = {}
+        for ref, one in found.items():
+            by_urn.setdefault(ref.holder, {})[ref.key] = one
+        for urn, seen in by_urn.items():
+            self.hide(*found_secrets(type_of(urn), self.context.secrets_of(Ref(urn)), seen))
         by_id = {one.account_id: one for one in found.values()}
         for urn in self.context.ownership.listing(by_id):
             outputs = self.context.run.saved[urn]
             names, holder = secret_names(outputs), saved_holder(urn, outputs)
             if names and holder is not None:
-                held = holder.accounts.items()
-                seen = {key: by_id[v.account_id] for key, v in held if v.account_id in by_id}
+                held = ((key, by_id.get(v.account_id)) for key, v in holder.accounts.items())
+                seen = {key: one for key, one in held if one is not None}
                 self.hide(*found_secrets(type_of(urn), names, seen))
 
     def were_secrets(self, account_ids: Iterable[str]) -> set[str]:
