@@ -58,6 +58,7 @@ class _Bridge:
                     credentials.team_id,
                     refresh_token=credentials.refresh_token,
                     api_token=credentials.api_token,
+                    check_api_token=True,
                     urls=credentials.urls,
                     options=given,
                     transport=http_transport(

@@ -55,6 +55,10 @@ class ChatDaddy:
     All calls share one connection pool and one token. Give either `refresh_token` (from which
     access tokens are made) or `api_token`. Raises `BadSetting` for neither, both, or a wrong one.
 
+    An access token is checked when it is fetched: it must be for the team, and may read all its
+    accounts. With `check_api_token`, an API token is checked before its first use, by one call:
+    see `check`.
+
     `clock` gives seconds since 1970; waits are measured by the event loop's own time. Proxies and
     certificates are taken from `environment`, unless there is a `transport`, which is closed with
     the client.
@@ -66,6 +70,7 @@ class ChatDaddy:
         *,
         refresh_token: str | None = None,
         api_token: str | None = None,
+        check_api_token: bool = False,
         urls: ServiceUrls = DEFAULT_URLS,
         options: ClientOptions | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -88,7 +93,8 @@ class ChatDaddy:
         http = transport or http_transport(urls, options, environment)
         self._transport = Transport(urls, options, http, clock, random or Random())  # noqa: S311
         if api_token:
-            self._transport.tokens = tokens.ApiTokenSource(api_token)
+            check = self.check if check_api_token else None
+            self._transport.tokens = tokens.ApiTokenSource(api_token, check)
         else:
             self._refresh_token = tokens.checked(
                 refresh_token or "", str(REFRESH_TOKEN), REFRESH_TOKEN.key
@@ -99,8 +105,6 @@ class ChatDaddy:
         self.webhooks = Webhooks(self._transport, options)
         self.api_tokens = ApiTokens(self._transport, options)
         self.team = Team(self._transport, self._team_id)
-        #: Whether the token's team and rights are checked, as far as the token says.
-        self.is_checked = False
 
     @property
     def calls(self) -> Mapping[str, int]:
@@ -210,9 +214,8 @@ class ChatDaddy:
         return Unauthorized(f"{words}: see {API_SETTINGS}", setting=REFRESH_TOKEN.key, **details)
 
     async def _validate(self, source: tokens.ApiTokenSource) -> TokenOwner:
-        token = (await source.get()).get_secret_value()
         try:
-            said = await self.api_tokens.validate(token)
+            said = await self.api_tokens.validate(source.token.get_secret_value())
         except (Unauthorized, Forbidden, BadRequest, NotFound) as error:
             refusal: Refused = error
         else:
@@ -241,7 +244,6 @@ class ChatDaddy:
                 call=f"the {token}",
                 setting=token.key,
             )
-        self.is_checked = True
         return found
 
     def _check_team(self, found: TokenOwner, token: Setting) -> None:

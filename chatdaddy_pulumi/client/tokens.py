@@ -104,16 +104,27 @@ class ApiTokenSource(_Secretive):
 
     setting: Setting = API_TOKEN
 
-    def __init__(self, token: str) -> None:
-        self._token = checked(token, str(API_TOKEN), API_TOKEN.key)
+    def __init__(self, token: str, check: Callable[[], Awaitable[object]] | None = None) -> None:
+        """`check`: checks the token before its first use."""
+        self.token = checked(token, str(API_TOKEN), API_TOKEN.key)
+        self._check = check
+        self._checking: SingleFlight[None] = SingleFlight()
 
     async def get(self) -> SecretStr:
-        return self._token
+        if self._check is not None:
+            await self._checking.run(self._check_once)
+        return self.token
+
+    async def _check_once(self) -> None:
+        if self._check is not None:
+            await self._check()
+            self._check = None
 
     def refused(self, token: SecretStr) -> bool:
         return False
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        await self._checking.cancel()
 
 
 class AccessTokenSource(_Secretive):

@@ -318,8 +318,7 @@ class _Found:
         listed_team = await self._verify(facts)
         self._choose_to_note(facts, entries)
         await self._decide_accounts(facts, entries)
-        # A listing checks a refresh token, but not an API token.
-        if not (listed_team and self._host.client.is_checked):
+        if not listed_team:  # a listing checks the token, too
             await self._host.client.check()
         ours = {id_: one for id_, one in context.suspected.items() if not self._is_anothers(id_)}
         opened = ours | {id_: one for id_, one in self._ended.items() if id_ not in elsewhere}

@@ -19,11 +19,12 @@ import pytest
 from tests.acceptance.conftest import Case
 from tests.support.between import Between, between
 from tests.support.engine import PULUMI
-from tests.support.sandbox import TEAM_ID, UNLIMITED, Sandbox, running
+from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, UNLIMITED, Sandbox, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.stories]
 
 BUY, PATCH, DELETE = "POST /im/accounts", "PATCH /im/accounts/{id}", "DELETE /im/accounts/{id}"
+MAKE_TOKEN = "POST /auth/api-token"
 RECREATE = "POST /im/accounts/{id}/recreate"
 
 OTHER_TEAM = "another-team-of-others-0123"
@@ -741,6 +742,34 @@ def test_another_team_by_mistake(case: Case, other_team: Sandbox, kind: str) -> 
     # An empty program would remove everything. With another team, it removes nothing.
     case.program("")
     assert case.stack.up("--skip-preview").exit_code != 0
+    assert live(case) == before
+
+
+def test_an_api_token_of_another_team(case: Case, other_team: Sandbox) -> None:
+    """That team does not know the accounts, which proves nothing."""
+    program = fleet("team", {"alice": {}, "bob": {}})
+    case.up(program)
+    before = live(case)
+    order = {"reason": "by mistake", "scopes": ["ACCOUNT_READ", "ACCOUNT_DELETE", "PAYMENTS_READ"]}
+    token = other_team.call("POST", "/auth/api-token", json=order).json()["token"]
+    case.stack.remove_config("chatdaddy:refreshToken")
+    case.stack.set_config("chatdaddy:apiToken", token, secret=True)
+    case.stack.set_config("chatdaddy:baseUrl", other_team.url)
+    for run in (
+        case.stack.preview(),
+        case.stack.up("--skip-preview"),
+        case.stack.refresh("--skip-preview"),
+        case.stack.destroy("--skip-preview"),
+    ):
+        assert run.exit_code != 0, run.output
+        assert f"is for team '{OTHER_TEAM}'" in run.output
+        assert "Traceback" not in run.output
+    assert other_team.totals().keys() == {"POST /auth/token", MAKE_TOKEN, f"{MAKE_TOKEN}/validate"}
+    case.stack.remove_config("chatdaddy:apiToken")
+    case.stack.set_config("chatdaddy:refreshToken", REFRESH_TOKEN, secret=True)
+    case.stack.set_config("chatdaddy:baseUrl", case.server.url)
+    case.up(program)
+    assert case.server.writes() == {}
     assert live(case) == before
 
 

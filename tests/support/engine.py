@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 import pytest
+import yaml
 
 from pulumi_standin.crypter import Crypter
 from tests.support import warm
@@ -196,6 +197,11 @@ class Stack:
 
     def set_config(self, key: str, value: str, *, secret: bool = False) -> None:
         self._set({} if secret else {key: value}, {key: value} if secret else {})
+
+    def remove_config(self, key: str) -> None:
+        given = yaml.safe_load(self._stack_file.read_text())
+        del given["config"][key]
+        self._stack_file.write_text(yaml.safe_dump(given))
 
     def run_pulumi(self, *args: str) -> Run:
         """Any other command of the real engine, with this stack's environment."""

@@ -36,10 +36,6 @@ class Team:
     on_patch: Callable[[bool], None] = lambda done: None
     #: Called before each removal.
     on_delete: Callable[[str], None] = lambda account_id: None
-    #: False as with an API token, which a listing does not check.
-    is_checked: bool = True
-    #: Called by each check of the token. May raise.
-    on_check: Callable[[], None] = lambda: None
     sent: dict[str, int] = field(default_factory=dict)
     ids: Any = field(default_factory=itertools.count)
     clock: float = 1_800_000_000
@@ -91,7 +87,6 @@ class Team:
 
     async def check(self) -> None:
         """Check that the token is valid for the team."""
-        self.on_check()
 
     async def user_id(self) -> str:
         return self.user

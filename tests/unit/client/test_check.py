@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -114,7 +115,6 @@ def test_a_token_that_sees_only_assigned_accounts_is_refused(how: str) -> None:
             with pytest.raises(BadSetting, match="ACCOUNT_READ") as caught:
                 await (chatdaddy.accounts.snapshot() if how == "listing" else chatdaddy.check())
             assert caught.value.setting == ("apiToken" if is_api else "refreshToken")
-            assert not chatdaddy.is_checked
             assert "GET /im/accounts" not in chatdaddy.calls
 
     asyncio.run(work())
@@ -198,3 +198,51 @@ def test_the_404_of_another_server_does_not_mean_that_an_account_is_gone(body: s
     with pytest.raises(NotChatDaddy) as caught:
         asyncio.run(work())
     assert not isinstance(caught.value, NotFound)
+
+
+class TestBeforeTheFirstUse:
+    def listed(self, answers: list[httpx.Response], calls: int = 1) -> list[str]:
+        """Read accounts, several at once, and once more; return the calls' paths.
+
+        `answers`: to the validations of the API token.
+        """
+        paths: list[str] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            paths.append(request.url.path)
+            if request.url.path == "/auth/api-token/validate":
+                return answers.pop(0)
+            return httpx.Response(200, json={"accounts": [], "total": 0})
+
+        async def work() -> None:
+            async with ChatDaddy(
+                "team-1",
+                api_token="api-token-1",
+                check_api_token=True,
+                options=PATIENCE,
+                transport=httpx.MockTransport(answer),
+            ) as chatdaddy:
+                found = [chatdaddy.accounts.search(str(one)) for one in range(calls)]
+                for one in await asyncio.gather(*found, return_exceptions=True):
+                    assert one == [] or isinstance(one, ChatDaddyError)
+                await chatdaddy.accounts.search("again")
+
+        with contextlib.suppress(WrongTeam):
+            asyncio.run(work())
+        return paths
+
+    def test_an_api_token_is_checked_once(self) -> None:
+        said = httpx.Response(200, json={"user": {"id": "u1", "teamId": "team-1"}})
+        paths = self.listed([said], calls=5)
+        assert paths == ["/auth/api-token/validate", *["/im/accounts"] * 6]
+
+    def test_nothing_is_read_with_a_token_for_another_team(self) -> None:
+        other = [
+            httpx.Response(200, json={"user": {"id": "u1", "teamId": "team-2"}}) for _ in range(2)
+        ]
+        assert self.listed(other) == ["/auth/api-token/validate"] * 2
+
+    def test_a_failed_check_is_made_again(self) -> None:
+        said = httpx.Response(200, json={"user": {"id": "u1", "teamId": "team-1"}})
+        paths = self.listed([httpx.Response(503), said])
+        assert paths == [*["/auth/api-token/validate"] * 2, "/im/accounts"]

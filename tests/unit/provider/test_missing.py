@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import BadSetting, ObservedAccount
+from chatdaddy_pulumi.client import ObservedAccount
 from tests.support.provider import (
     Failed,
     Program,
@@ -137,17 +137,3 @@ def test_an_account_that_no_listing_shows_and_that_is_known_is_named(
         run()
         assert any(own in line and "no listing shows" in line for line in stack.lines.kept)
     assert own in stack.all_ids()
-
-
-def test_an_api_token_is_checked_although_the_team_is_listed(team: Team, stack: Stack) -> None:
-    """A listing proves neither that it is the team's, nor that it has all accounts."""
-
-    def refuse() -> None:
-        raise BadSetting("its user may read only what is assigned to him", call="the API token")
-
-    stack.up({"a": account()})
-    team.is_checked, team.on_check = False, refuse
-    for run in (stack.preview, stack.up):
-        with pytest.raises(Refused, match="assigned to him"):
-            run({"a": account(), "b": account()})
-    assert team.purchases == 1
