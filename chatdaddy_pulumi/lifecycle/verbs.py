@@ -47,6 +47,7 @@ from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of, is_leftover
 from chatdaddy_pulumi.lifecycle.recovery import Note, team_digest
+from chatdaddy_pulumi.lifecycle.refresh import is_there
 from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss, short
 from chatdaddy_pulumi.spec.rules import INTERNAL_SETTINGS
 
@@ -424,7 +425,9 @@ async def _is_removed(facts: Facts, account_id: str, error: ChatDaddyError) -> b
         return False
     with suppress(ChatDaddyError):
         account = await facts.client.accounts.look_up(account_id)
-        return isinstance(error, NotFound) if account is None else not account.live
+        if account is not None:
+            return not account.live
+        return isinstance(error, NotFound) or await is_there(facts.client, account_id) is False
     return False
 
 

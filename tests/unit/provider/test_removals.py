@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatdaddy_pulumi.client import NotFound, Unknown, Unreachable
+from chatdaddy_pulumi.client import BadRequest, NotFound, Unknown, Unreachable
 from chatdaddy_pulumi.client.models import ArchiveProgress
 from chatdaddy_pulumi.provider.account import AccountProvider
 from tests.support.provider import (
@@ -227,6 +227,28 @@ def test_a_listed_account_is_not_removed_although_its_deletion_is_a_404(
     monkeypatch.undo()
     stack.destroy()
     assert team.live() == set()
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_refused_deletion_of_an_account_that_is_gone(
+    team: Team, stack: Stack, known: bool
+) -> None:
+    """Whatever ChatDaddy answers, it does not know the account any more."""
+
+    def refuse(_account_id: str) -> None:
+        raise BadRequest("the account is being removed", call="DELETE /im/accounts/{id}")
+
+    stack.up({"alice": account()})
+    alice = stack.of("alice").id
+    team.on_delete = refuse
+    if known:
+        team.hidden.add(alice)
+        with pytest.raises(Failed, match="was not deleted"):
+            stack.destroy()
+    else:
+        del team.all[alice]
+        stack.destroy()
+    assert stack.all_ids() == ({alice} if known else set())
 
 
 @pytest.mark.parametrize("state", ["restored", None])
