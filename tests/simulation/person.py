@@ -239,6 +239,7 @@ class Person:
         that place. Nobody can know that a key is reused for another account.
         """
         places = {(s.kind, s.block, s.key): s for s in ran.before if not s.leftover}
+        listed = Counter(slot.account_id for slot in places.values())
         taken: dict[str, int] = {}
         #: The entries that have the nickname and type of the account in their place.
         named: set[int] = set()
@@ -257,8 +258,9 @@ class Person:
             if wish.entry.adopt is not None:
                 meant[wish.uid] = wish.entry.adopt
             elif here is not None:
-                if here.account_id in taken and not _is_named(wish, here):
-                    # Another place lists it, too, and has it.
+                is_new = wish.uid not in meant and listed[here.account_id] > 1
+                if (here.account_id in taken or is_new) and not _is_named(wish, here):
+                    # Another place lists it, too, and has it, or had it last.
                     meant.pop(wish.uid, None)
                     continue
                 other = taken.get(here.account_id)
@@ -468,11 +470,14 @@ class Person:
         meant = self._meant.setdefault(ran.stack, {})
         program = ran.program or ran.wished
         slots = {(slot.block, slot.key): slot for slot in ran.after if not slot.leftover}
+        listed = Counter(slot.account_id for slot in slots.values())
         for wish in program.wishes():
             slot = slots.get((wish.block.place, wish.key))
             if slot is None:
                 continue
             before = self._account(meant.get(wish.uid))
+            if before is None and listed[slot.account_id] > 1 and not _is_named(wish, slot):
+                continue
             if before is None or not before.live or _is_replaced(ran, wish, before):
                 meant[wish.uid] = slot.account_id
 
