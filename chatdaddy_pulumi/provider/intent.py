@@ -320,7 +320,7 @@ class _Found:
         await self._decide_accounts(facts, entries)
         if not listed_team:  # a listing checks the token, too
             await self._host.client.check()
-        ours = {id_: one for id_, one in context.suspected.items() if not self._is_anothers(id_)}
+        ours = {id_: one for id_, one in context.suspected.items() if not context.is_anothers(id_)}
         opened = ours | {id_: one for id_, one in self._ended.items() if id_ not in elsewhere}
         opened |= {OrderId(ref, one.note.identity): one for ref, one in context.awaited.items()}
         if not opened and not late:
@@ -413,10 +413,6 @@ class _Found:
 
     # --- the orders of earlier runs
 
-    def _is_anothers(self, order_id: OrderId) -> bool:
-        """Whether the order's entry has another provider now, whose intent has the order, too."""
-        return self._context.provider_of(order_id.ref) not in (None, self._context.provider)
-
     async def _look_for(self, orders: dict[OrderId, Order], facts: Facts) -> None:
         """Look for the results of the orders, and put the view into `facts`.
 
@@ -480,11 +476,11 @@ class _Found:
             if entry.identity is not None and self._wants_one(entry, ownership)
         }
         context.elsewhere = {one: orders.pop(one) for one in elsewhere if one in orders}
-        ours = [order_id for order_id in orders if not self._is_anothers(order_id)]
+        ours = [order_id for order_id in orders if not context.is_anothers(order_id)]
         for ref, order_id in assign(ours, wanting).items():
             context.await_order(ref, orders.pop(order_id))
         for order_id, order in orders.items():
-            waits = self._may_wait(order_id) or self._is_anothers(order_id)
+            waits = self._may_wait(order_id) or context.is_anothers(order_id)
             order = context.besides_own(order_id.ref, order) if waits else order
             unawaited = order.unawaited or not waits
             context.suspected[order_id] = order._replace(idle=True, unawaited=unawaited)

@@ -334,7 +334,8 @@ class OpenOrders:
 
     def find(self) -> tuple[dict[OrderId, Order], dict[OrderId, Order]]:
         """The orders in the state, without those that the state itself settles; and those that
-        another intent keeps, and whose entries are not declared any more.
+        another intent keeps, and whose entries are not declared any more, or ask for something
+        else.
 
         Raises:
             WrongTeam: one of them is of another team than the configured one.
@@ -354,10 +355,9 @@ class OpenOrders:
             else:  # the intent that has noted it keeps it
                 sources.append((first, order_id, order))
         for other, order_id, order in sources:
-            is_dropped = self._context.provider_of(order_id.ref) is None
             if self._is_for_us(order_id, other):
                 _add(teams.setdefault(other.team, {}), order_id, order)
-            elif is_dropped and other.team == self._team_id:
+            elif other.team == self._team_id and not self._context.is_awaited(order_id):
                 _add(elsewhere, order_id, order)
         found: dict[OrderId, Order] = {}
         for team, orders in teams.items():
@@ -427,10 +427,9 @@ class OpenOrders:
     def _is_for_us(self, order_id: OrderId, other: _SavedIntent) -> bool:
         """Whether an order of another provider's intent is for an entry of this provider: for the
         same entry, or else for one that asks for the same."""
-        provider = self._context.provider_of(order_id.ref)
-        if provider is not None:
-            return provider == self._context.provider
-        if other.team != self._team_id:
+        if self._context.provider_of(order_id.ref) == self._context.provider:
+            return True
+        if self._context.is_awaited(order_id) or other.team != self._team_id:
             return False
         providers = {
             provider

@@ -436,7 +436,7 @@ class RunContext:
         """See `Facts.await_late`."""
         late = {ref: spec for ref, spec in wanted.items() if ref not in self.sorted}
         self.sorted |= late.keys()
-        ours = [one for one in self.suspected if self.provider_of(one.ref) in (None, self.provider)]
+        ours = [one for one in self.suspected if not self.is_anothers(one)]
         wanting = {ref: spec.identity for ref, spec in late.items()}
         theirs = assign([*ours, *self.elsewhere], wanting)
         found = {
@@ -575,6 +575,19 @@ class RunContext:
         if declared is None or (declared.entries is not None and ref.key not in declared.entries):
             return None
         return declared.provider
+
+    def is_awaited(self, order_id: OrderId) -> bool:
+        """Whether the entry of an order is declared, and asks for the same, as far as is known."""
+        if self.provider_of(order_id.ref) is None:
+            return False
+        entry = self.ownership.entry(order_id.ref)
+        return entry is None or entry.identity in (None, order_id.identity)
+
+    def is_anothers(self, order_id: OrderId) -> bool:
+        """Whether an order is for an entry that has another provider now, whose intent has the
+        order, too."""
+        is_ours = self.provider_of(order_id.ref) == self.provider
+        return not is_ours and self.is_awaited(order_id)
 
     @cached_property
     def wanting(self) -> dict[tuple[str, Identity], Ref]:

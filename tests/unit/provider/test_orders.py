@@ -13,6 +13,7 @@ from chatdaddy_pulumi.client import PaymentRequired, Unknown
 from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider.state import INTENT_TYPE
 from tests.support.provider import (
+    Declaration,
     Failed,
     Killed,
     Late,
@@ -445,6 +446,27 @@ def test_an_entry_gets_a_provider_of_another_team_while_its_purchase_is_open(
     stack.up(program)
     assert team.purchases == 2
     assert stack.all_ids() == team.live()
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_another_provider_asks_for_what_a_renamed_entry_may_have_bought(
+    team: Team, stack: Stack, kind: str
+) -> None:
+    stack.teams["us"] = "team"
+
+    def theirs(nickname: str) -> Declaration:
+        return replace(fleet({"k": {"nickname": nickname}}), provider="us")
+
+    def appears(_is_done: bool) -> None:
+        if team.named("other") and not team.named("n"):
+            team.buy("n", by=team.user)
+
+    killed_up(team, stack, {"a": theirs("n")}, done=False)
+    one = fleet({"k": {"nickname": "n"}}) if kind == "fleet" else account(nickname="n")
+    team.on_purchase = appears
+    stack.up({"a": theirs("other"), "b": one})
+    assert len(team.named("n")) == 1
+    assert team.live() == stack.all_ids()
 
 
 @pytest.mark.parametrize("kind", ["account", "fleet", "secret fleet"])
