@@ -53,9 +53,13 @@ class HeldAccount(NamedTuple):
         before."""
         now = HeldAccount.seen(account, self.nickname, self.arguments)
         unsaid = {
-            name: self.drift[name]
-            for name in _PATCHED
-            if self.drift and name in self.drift and getattr(account, name) is None
+            name: was
+            for name, was in (self.drift or {}).items()
+            if name in _PATCHED
+            and (
+                getattr(account, name) is None
+                or (was is None and not _is_said(account, name, self.arguments))
+            )
         }
         drift = {**unsaid, **(now.drift or {})} or None
         return now._replace(drift=drift, own_nickname=self.own_nickname)
@@ -70,9 +74,6 @@ class HeldAccount(NamedTuple):
     def taken(cls, account: ObservedAccount, nickname: str, arguments: Arguments) -> HeldAccount:
         """An account that is taken over. What the answer lacks is not known, so it is sent; also a
         single setting."""
-        if account.settings is not None and arguments.settings:
-            settings = {name: account.settings.get(name) for name in arguments.settings}
-            arguments = arguments.but(settings=settings)
         return cls.seen(account, nickname, arguments, _PATCHED)
 
     @property
@@ -91,6 +92,15 @@ class HeldAccount(NamedTuple):
         seen = (self.drift or {}).get("nickname")
         names = (self.nickname, stored(self.nickname), seen, self.own_nickname)
         return {identity_of(one, self.arguments.type.value) for one in names if one}
+
+    def not_changed(self, spec: AccountSpec, said: Collection[str]) -> HeldAccount:
+        """The account after a change to what is asked for has failed. What differs is not known,
+        but what answers have said.
+
+        `said`: the attributes that they have said.
+        """
+        left = {name: None for name in self.differences(spec) if name not in said}
+        return self._replace(drift={**(self.drift or {}), **left} or None)
 
     def asked_to_be(self, nickname: str) -> HeldAccount:
         """A copy of which the program gives this nickname."""
@@ -187,6 +197,14 @@ def _stated(setting: Any) -> Any:
     return None if is_empty else setting
 
 
+def _is_said(account: ObservedAccount, name: str, arguments: Arguments) -> bool:
+    """Whether an answer says an attribute; of the settings, each one that is asked for."""
+    said = getattr(account, name)
+    if name != "settings" or said is None:
+        return said is not None
+    return bool(said.keys() >= (arguments.settings or {}).keys())
+
+
 def differences_seen(
     account: ObservedAccount, nickname: str, arguments: Arguments, unsent: Collection[str] = ()
 ) -> dict[str, Any] | None:
@@ -199,7 +217,7 @@ def differences_seen(
     drift: dict[str, Any] = {
         name: None
         for name in unsent
-        if getattr(account, name) is None and asked.get(name, name) is not None
+        if not _is_said(account, name, arguments) and asked.get(name, name) is not None
     }
     names = (nickname, stored(nickname))
     if account.nickname is not None and not any(same(account.nickname, one) for one in names):

@@ -74,7 +74,7 @@ _COMPUTED = ("removal",)
 _KEPT = ("__urn", "__secrets")
 
 #: The attributes that each account has, even if an answer lacks them.
-_LASTING = ("nickname", "type", "tier", "state", "settings", "owner_id", "created_at")
+_LASTING = ("nickname", "type", "tier", "state", "settings", "assignees", "owner_id", "created_at")
 
 #: How results begin that are not logged, since the engine shows them itself.
 _SAID_BY_THE_ENGINE = ("1 bought:", "1 changed:", "1 failed", "1 not tried")
@@ -286,6 +286,7 @@ class AccountProvider:
                 f"{messages.told(error)}",
                 urn,
             )
+            held = held.not_changed(spec, seen)
         inputs, facts = _stored(news), seen if error is not None else _changed(seen, spec)
         if not held.arguments.connect:
             inputs.pop("connect", None)
@@ -315,10 +316,11 @@ class AccountProvider:
         return _on_delete(old.inputs, OnDelete.RETAIN if retains else new)
 
     def _replaced(self, urn: str, taken: str = "") -> dict[str, ReplacedAccount]:
-        """The accounts that the old side of a replacement holds, without the new side's own."""
+        """The accounts that the old side of a replacement holds, without the new side's own. One
+        that others took over from it is among them: the engine still has the old side removed."""
         old = self._host.context.account(urn)
         found = self._not_given_up(urn, old.replaced)
-        if old.held is not None and not self._host.context.is_given_up(urn, old.held.account_id):
+        if old.held is not None:
             nicknames = sorted(one.nickname for one in old.held.identities)
             kind = old.held.arguments.kind
             found[old.held.account_id] = ReplacedAccount(kind, self._host.clock(), (*nicknames,))

@@ -292,3 +292,72 @@ def test_an_adopted_account_whose_tier_stays_unknown_can_be_let_go() -> None:
     assert one["accountId"] not in stack.all_ids()
     said = told(stack, {"a": account(**entry)})
     assert "`pulumi state delete`" in said
+
+
+def refuse_patches(request: httpx.Request) -> httpx.Response | None:
+    return httpx.Response(403, json={"message": "no"}) if request.method == "PATCH" else None
+
+
+@pytest.mark.parametrize("before", ["fleet", "account"])
+@pytest.mark.parametrize("fact", ["tier", "assignees"])
+def test_a_change_that_failed_while_the_account_moved_is_made_by_the_next_run(
+    fact: str, before: str
+) -> None:
+    """The listing lacks the fact, as in `test_facts_that_could_not_be_sent_stay_unknown`."""
+    wire = Wire()
+    stack = stack_on(wire)
+    rest: dict[str, Any] = {"y": {}, "z": {}}
+    old: Program = {"old": account(nickname="N")}
+    if before == "fleet":
+        old = {"old": fleet({"a": {"nickname": "N"}, **rest})}
+    stack.up(old)
+    one = wire.all[wire.named("N")]
+    change = {"tier": "unlimited"} if fact == "tier" else {"assignees": ["user-1"]}
+    new: Program = {"new": account(nickname="N", **change)}
+    if before == "fleet":
+        new["old"] = fleet(rest)
+    wire.after, wire.before = without(fact), refuse_patches
+    assert f"{fact} not changed" in told(stack, new)
+    wire.before = lambda _request: None
+    told(stack, new)
+    stack.refresh()
+    told(stack, new)
+    assert one[fact] == (UNLIMITED if fact == "tier" else ["user-1"])
+
+
+@pytest.mark.parametrize("way", ["account", "fleet whose settings the listing lacked at first"])
+def test_a_setting_to_false_that_could_not_be_sent_is_sent_by_the_next_run(way: str) -> None:
+    """The listing does not say the setting, so it may be true by default."""
+    wire = Wire()
+    stack = stack_on(wire)
+    adopted = wire.buy("N")["accountId"]
+    entry: dict[str, Any] = {"nickname": "N", "adopt": adopted}
+    entry["settings"] = {"enableStories": False}
+    program: Program = {"new": account(**entry)}
+    if way != "account":
+        program = {"new": fleet({"a": entry})}
+        wire.after = without("settings")
+    wire.before = refuse_patches
+    assert "not changed" in told(stack, program)
+    wire.before, wire.after = lambda _request: None, lambda _request, answer: answer
+    stack.refresh()
+    told(stack, program)
+    assert wire.all[adopted]["settings"] == {"enableStories": False}
+
+
+def test_drift_that_a_later_answer_does_not_say_stays_drift() -> None:
+    """A fleet keeps it, an `Account` forgets it."""
+    for program in (
+        {"a": account(nickname="N", assignees=["user-1"])},
+        {"a": fleet({"n": {"nickname": "N", "assignees": ["user-1"]}})},
+    ):
+        wire = Wire()
+        stack = stack_on(wire)
+        stack.up(program)
+        one = wire.all[wire.named("N")]
+        one["assignees"] = []
+        stack.refresh()
+        wire.after = without("assignees")
+        stack.refresh()
+        stack.up(program)
+        assert one["assignees"] == ["user-1"], program
