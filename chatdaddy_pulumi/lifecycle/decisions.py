@@ -260,13 +260,15 @@ def _decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> 
     if back is not None:
         return TakeOver(back, Reason.KEPT)
     carried = _carried(facts, ref, spec)
+    if carried is not None and not carried.account.is_of(spec.arguments.kind):
+        raise AlreadyThere(_retyped(spec, carried))
     if carried is not None:
         why = f"it takes over from {carried.ref.label}"
         account = _present(facts, ref, spec, carried.account_id, why)
         if account is not None:
             return TakeOver(account, Reason.CARRIED, carried.ref)
     unclear = facts.ownership.unclear(ref)
-    if len(unclear) == 1 and unclear[0].type != spec.arguments.type.value:
+    if len(unclear) == 1 and not unclear[0].account.is_of(spec.arguments.kind):
         raise AlreadyThere(_retyped(spec, unclear[0]))
     if unclear:
         told = ", ".join(f"{one.account_id} ({one.ref.label})" for one in unclear)
@@ -283,6 +285,14 @@ def _decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> 
             "stays and gets another nickname or type in this run, so it can't be told which of the "
             "two keeps the account. Rename or move the entry in one run, and use its old key again "
             "in the next"
+        )
+    if ref in recovered.accounts and _is_of_other_login_type(recovered.accounts[ref], spec):
+        account = recovered.accounts[ref]
+        raise AlreadyThere(
+            f"nothing was bought for {spec.nickname!r}: an interrupted run has bought "
+            f"{account.account_id}, which is of login type {account.login_type!r}. Take it over "
+            f"with login_type={account.login_type!r} in one run, and change the login_type in the "
+            "next"
         )
     if ref in recovered.accounts:
         return TakeOver(recovered.accounts[ref], Reason.RECOVERED)
@@ -538,6 +548,12 @@ def _adopt(facts: Facts, ref: Ref, spec: AccountSpec, account_id: str) -> TakeOv
             f"{account_id} is of type {account.type!r}, not {spec.arguments.type.value!r}; "
             f"set type={account.type!r}. Nothing was changed. To replace it, leave adopt out"
         )
+    if _is_of_other_login_type(account, spec):
+        raise CannotAdopt(
+            f"{account_id} is of login type {account.login_type!r}; set "
+            f"login_type={account.login_type!r}. Nothing was changed. To replace it, leave adopt "
+            "out"
+        )
     if account.archived:
         raise CannotAdopt(
             f"{account_id} is archived, and ChatDaddy can't bring it back. "
@@ -677,6 +693,12 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
         return Buy(ids, max(deleted, default=""))
     if spec.existing is Existing.FAIL:
         raise AlreadyThere(_taken(spec, strangers))
+    if len(strangers) == 1 and _is_of_other_login_type(strangers[0], spec):
+        raise AlreadyThere(
+            f"nothing was bought: {strangers[0].account_id}, named {spec.nickname!r}, is of login "
+            f"type {strangers[0].login_type!r}. Set login_type={strangers[0].login_type!r}, or buy "
+            "another with existing='allow'"
+        )
     if len(strangers) == 1 and strangers[0].type == spec.arguments.type.value:
         return TakeOver(strangers[0], Reason.ADOPTED)
     listed = ", ".join(f"{one.account_id} ({one.type or 'type not known'})" for one in strangers)
@@ -685,6 +707,12 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
         f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {listed}; "
         "say which with adopt='acc…', or buy another with existing='allow'"
     )
+
+
+def _is_of_other_login_type(account: ObservedAccount, spec: AccountSpec) -> bool:
+    """Whether the account has another login type than the one that is asked for."""
+    asked = spec.arguments.login_type
+    return asked is not None and account.login_type not in (None, asked.value)
 
 
 def _live_alike(facts: Facts, spec: AccountSpec) -> list[ObservedAccount]:
@@ -760,13 +788,22 @@ def _refuse_had_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> None:
 
 
 def _retyped(spec: AccountSpec, left: Holding) -> str:
-    """The message for an entry whose aliases name an account of another type elsewhere."""
-    return (
-        f"nothing was bought for {spec.nickname!r}: its aliases name {left.ref.label}, whose "
-        f"account {left.account_id} is of type {left.type!r}. Move it with type={left.type!r} in "
-        "one run, and change the type in the next; or leave the aliases out, to remove it and buy "
-        "another"
+    """The message for an entry that takes over an account of another type or login type from
+    elsewhere: its aliases name it, or it has the nickname."""
+    had = left.account.arguments
+    what, was, of = "type", repr(had.type.value), f"type {had.type.value!r}"
+    if had.type is spec.arguments.type:
+        login_type = had.login_type and had.login_type.value
+        what, was = "login_type", repr(login_type)
+        of = f"login type {login_type!r}" if login_type else "no given login type"
+    told = (
+        f"nothing was bought for {spec.nickname!r}: it is to have the account of {left.ref.label} "
+        f"({left.account_id}), which is of {of}. Move it with {what}={was} in one run, and change "
+        f"the {what} in the next"
     )
+    if what == "login_type":
+        return told
+    return f"{told}; or leave the aliases out, to remove it and buy another"
 
 
 def _doubled(spec: AccountSpec, others: list[Ref]) -> str:
