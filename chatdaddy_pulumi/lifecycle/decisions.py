@@ -625,7 +625,7 @@ async def refuse_renamed(facts: Facts, ref: Ref, account_ids: Iterable[str]) -> 
                 f"{account_id} is not removed: ChatDaddy's answer lacks its nickname, and an entry "
                 "may ask for it. Run it again"
             )
-        takers = (ownership.lacks(one, going, run.provider) for one in sorted(names))
+        takers = (ownership.lacks(one, going, run.known_provider) for one in sorted(names))
         asks, taker = "asks for it", next((one for one in takers if one is not None), None)
         is_known = names <= {*going.identities} and not going.is_replaced
         # An update has waited for the entries that it can know, and that may take over what the

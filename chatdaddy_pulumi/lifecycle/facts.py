@@ -89,6 +89,11 @@ class Claims:
         """Whether the program has declared all its resources."""
         return True
 
+    @property
+    def has_intent(self) -> bool:
+        """Whether an intent takes part in the run, in any host."""
+        return False
+
     def take_part(self, intent: str, seen: Mapping[str, float]) -> None:
         """Note that the intent, by its URN, takes part in the run.
 
@@ -184,6 +189,10 @@ class KnownOfRun(Protocol):
     notes: dict[Ref, Note]
     #: The entries whose old account is replaced by one of another type.
     replaced: set[Ref]
+
+    @property
+    def known_provider(self) -> str | None:
+        """The explicit provider; None in a host that only removes, since it does not know it."""
 
     @property
     def preview(self) -> bool:

@@ -879,13 +879,14 @@ class Ownership:
                     found.setdefault(identity, []).append((declared, ref))
         return found
 
-    def lacks(self, identity: Identity, going: Going, provider: str) -> Ref | None:
+    def lacks(self, identity: Identity, going: Going, provider: str | None) -> Ref | None:
         """An entry that asks for what an account is that goes, and will get another one.
 
-        An entry of another provider may be of another team. It counts only if the account leaves.
+        An entry of another provider may be of another team. It counts only if the account leaves,
+        or if the account's own `provider` is not known.
         """
         for declared, ref in self._lacking.get(identity, ()):
-            is_of_team = declared.provider == provider or not going.is_replaced
+            is_of_team = provider in (None, declared.provider) or not going.is_replaced
             if is_of_team and not self.was(ref, going.ref):
                 return ref
         return None

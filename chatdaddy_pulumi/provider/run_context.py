@@ -498,9 +498,9 @@ class RunContext:
 
     @cached_property
     def _tells_moves(self) -> bool:
-        """Whether a resource tells moves of accounts that others list. If none does, the holders
-        need not be read."""
-        return any(one.get(MOVES) for one in self.run.saved.values())
+        """Whether a resource tells moves of accounts that others list, or has left some. If none
+        does, the holders need not be read."""
+        return any(one.get(MOVES) or one.get("__left") for one in self.run.saved.values())
 
     def is_superseded(self, urn: str) -> bool:
         """See `Ownership.is_superseded`."""
@@ -697,8 +697,8 @@ class RunContext:
         for account_id, refs in sorted(self.ownership.listed_before(moves).items()):
             for ref in sorted(refs):
                 declared = self.declared(ref.holder)
-                # What the program drops is told by the intent from then on.
-                is_told = declared is None and self.intent_checked
+                # What the program drops is told by the intents from then on.
+                is_told = declared is None and self.claims.has_intent
                 urn = ref.holder if declared is None else declared.urn
                 if not is_told and not self.claims.finished(urn):
                     raise NotDone(
@@ -714,13 +714,18 @@ class RunContext:
         takers = self.ownership.may_go_to(ref, account_id)
         return any(self.is_coming(one.holder) for one in takers)
 
+    @property
+    def known_provider(self) -> str | None:
+        """The provider; None in a host that has checked nothing, since it only removes, so that it
+        does not know it."""
+        return self.provider if self.checked else None
+
     def is_coming(self, urn: str) -> bool:
         """Whether the resource will come in this run, and is not registered yet."""
         declared = self.declared(urn)
         if declared is None:
             return False
-        # A host that has checked nothing, since it only removes, does not know its provider.
-        if declared.provider != self.provider or not self.checked:
+        if declared.provider != self.known_provider:
             self._read_completed()
             return declared.is_late and declared.urn not in self._completed
         return declared.urn not in self.checked

@@ -251,6 +251,10 @@ class RunFile(Claims):
             self._note(f"intent {intent}")
             self._database.executemany("insert or ignore into seen values (?, ?)", seen.items())
 
+    @property
+    def has_intent(self) -> bool:
+        return self._row("select 1 from facts where name like 'intent %'") is not None
+
     def _ended_with(self, intent: str) -> float:
         """When the run ended, if all its steps succeeded, so that the state has the outcomes of the
         intent's purchases; 0 if not."""

@@ -52,6 +52,10 @@ class MemoryClaims(Claims):
         self._intents.add(intent)
         self.seen |= seen
 
+    @property
+    def has_intent(self) -> bool:
+        return bool(self._intents)
+
     def ended_with(self, intent: str) -> float:
         """When the run ended, if all its steps succeeded; 0 if not."""
         return self._ended if intent in self._intents and not self._failed else 0.0

@@ -4,6 +4,8 @@ declarations.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -322,3 +324,26 @@ def test_accounts_that_were_left_to_another_fleet_do_not_count_for_a_share_of_pu
         stack.preview(more)
     stack.up(more)
     assert team.purchases == 20
+
+
+@pytest.mark.parametrize("provider", ["", "us"])
+def test_what_another_entry_asks_for_is_not_deleted_by_a_host_that_only_removes(
+    team: Team, stack: Stack, provider: str
+) -> None:
+    """`up` without `--target` refuses it, and so does the host of the default provider."""
+
+    def of(**given: Any) -> Declaration:
+        return replace(account(nickname="N", **given), provider=provider)
+
+    def refuse(_account_id: str) -> None:
+        raise BadRequest("not now", call="DELETE /im/accounts/{id}")
+
+    stack.up({"x2": of()})
+    (old,) = team.named("N")
+    team.on_delete = refuse
+    with suppress(Failed):
+        stack.up({"x2": of(type="mock")})
+    team.on_delete = lambda _: None
+    with suppress(Failed, Refused):
+        stack.up({"x3": of()}, only="x2", intent=False)
+    assert old in team.live()
