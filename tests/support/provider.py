@@ -280,20 +280,23 @@ class Stack:
             if read.inputs is not None:
                 one.inputs = read.inputs
 
-    def destroy(self, program: Program | None = None) -> None:
+    def destroy(self, program: Program | None = None, *, only: str = "") -> None:
         """Remove every resource, the intent last.
 
         Args:
             program: ``--run-program``. What it declares is not checked.
+            only: `--target`: only this resource.
         """
         run = None if program is None else _Engine(self, program, preview=False).run
         if run is not None:
             run.claims = MemoryClaims(self.clock, checked=False)
         host = self.host(run)
         for urn in reversed(list(self.saved)):
-            self.run(self.remove(host, urn, self.saved[urn]))
-            del self.saved[urn]
-        self.marks.clear()
+            if only in ("", short_name(urn)):
+                self.run(self.remove(host, urn, self.saved[urn]))
+                del self.saved[urn]
+        if not only:
+            self.marks.clear()
 
     # --- the state
 

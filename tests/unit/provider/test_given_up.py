@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -247,3 +249,61 @@ def test_what_was_replaced_and_is_taken_over_and_given_up_is_not_removed(
     stack.up({"a": a, "b": b})
     assert own in team.live()
     assert own not in stack.all_ids()
+
+
+@pytest.mark.parametrize("trouble", ["killed", "neighbour"])
+def test_an_old_side_that_is_pending_does_not_delete_what_its_owner_retains(
+    team: Team, stack: Stack, trouble: str
+) -> None:
+    stack.up({"a": account(nickname="N")})
+    (own,) = team.named("N")
+    # N moves into a fleet. The run ends before `a`, which is dropped, is removed.
+    there = fleet({"n": {"nickname": "N", "on_delete": "retain"}, "z": {}})
+    with suppress(Killed):
+        stack.up({"b": there}, killed_after="b")
+    # The name `a` is used for another customer. The run ends after it has bought M.
+    reused: Program = {"a": account(nickname="M"), "b": there}
+    if trouble == "killed":
+        with suppress(Killed):
+            stack.up(reused, killed_after="a")
+    else:  # a new one that is refused: its nickname is somebody else's
+        team.buy("theirs")
+        with suppress(Failed, Refused):
+            stack.up({**reused, "c": account(nickname="theirs")})
+    # N leaves the stack on purpose, and is retained.
+    stack.up({"a": account(nickname="M"), "b": fleet({"z": {}})})
+    assert any("only forgotten: n" in line for line in stack.lines.kept)
+    assert ("DELETE", own) not in team.calls
+    assert own in team.live()
+
+
+def test_a_dropped_resource_of_a_dropped_provider_does_not_stop_each_run(
+    team: Team, stack: Stack
+) -> None:
+    """With `--parallel 1`, or if x2 depends on x1, so that it is removed first."""
+    stack.up({"x1": account(nickname="N")})
+    with suppress(Killed):
+        stack.up({"x2": replace(account(nickname="N"), provider="us")}, killed_after="x2")
+    last: Program = {"f": fleet({"n": {"nickname": "N"}})}
+    for _ in range(2):
+        with suppress(Failed):
+            stack.up(last)
+    stack.up(last)
+    assert team.purchases == 1
+
+
+def test_an_account_that_its_owner_retains_in_a_targeted_destroy_is_not_deleted(
+    team: Team, stack: Stack
+) -> None:
+    """It moved in a green run. Now another stack is to have it."""
+    stack.up({"a": fleet({"k": {}, "z": {}})})
+    (own,) = team.named("k")
+    rest = fleet({"z": {}})
+    stack.delays = {}
+    stack.up({"a": rest, "x": account(nickname="k", on_delete="retain")})
+    stack.destroy(only="x")
+    other = in_memory(team)
+    other.up({"x": account(nickname="k", adopt=own)})
+    with suppress(Refused, Failed):
+        stack.up({"a": rest})
+    assert own in team.live()
