@@ -29,7 +29,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.facts import Claim, Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Left, Ref, entry_key
+from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref, entry_key
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.lifecycle.verbs import Removal
@@ -98,8 +98,8 @@ class Outcome:
     done: list[Done] = field(default_factory=list)
     #: The accounts as ChatDaddy showed them when they were bought or taken over.
     observed: dict[str, ObservedAccount] = field(default_factory=dict)
-    #: The accounts that were left to other resources. The number of the run is not set.
-    left: dict[str, Left] = field(default_factory=dict)
+    #: By account that was left to other resources: their URNs.
+    left: dict[str, frozenset[str]] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     #: Whether nothing was done.
     refused: bool = False
@@ -348,9 +348,7 @@ class _Execution:
             self.outcome.held[left] = held
             taker = error.taker.holder
             late = self._facts.ownership.late_takers(self._holder, held.account_id)
-            to = late if taker in late else frozenset({taker})
-            is_taken = self._has_taken(held.account_id, error.taker)
-            self.outcome.left[held.account_id] = Left("", to, is_taken and len(to) == 1)
+            self.outcome.left[held.account_id] = late if taker in late else frozenset({taker})
             what = Removal.LEFT
             done = Done(entry_key(key), held.account_id, what, other=error.taker)
             self.outcome.done.append(done)

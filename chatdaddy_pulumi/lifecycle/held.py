@@ -58,7 +58,7 @@ class HeldAccount(NamedTuple):
             if name in _PATCHED
             and (
                 getattr(account, name) is None
-                or (was is None and not _is_said(account, name, self.arguments))
+                or (was is None and not _is_said(getattr(account, name), name, self.arguments))
             )
         }
         drift = {**unsaid, **(now.drift or {})} or None
@@ -93,14 +93,23 @@ class HeldAccount(NamedTuple):
         names = (self.nickname, stored(self.nickname), seen, self.own_nickname)
         return {identity_of(one, self.arguments.type.value) for one in names if one}
 
-    def not_changed(self, spec: AccountSpec, said: Collection[str]) -> HeldAccount:
+    def not_changed(self, spec: AccountSpec, facts: Mapping[str, Any]) -> HeldAccount:
         """The account after a change to what is asked for has failed. What differs is not known,
-        but what answers have said.
-
-        `said`: the attributes that they have said.
-        """
-        left = {name: None for name in self.differences(spec) if name not in said}
+        but for what answers have said (`facts`)."""
+        left = {
+            name: None
+            for name in self.differences(spec)
+            if not _is_said(facts.get(name), name, spec.arguments)
+        }
         return self._replace(drift={**(self.drift or {}), **left} or None)
+
+    def is_as_before(self, before: HeldAccount) -> bool:
+        """Whether nothing was changed by hand, as far as it was known before."""
+        known = [
+            {name: was for name, was in (one.drift or {}).items() if name not in before.unknown}
+            for one in (self, before)
+        ]
+        return known[0] == known[1]
 
     def asked_to_be(self, nickname: str) -> HeldAccount:
         """A copy of which the program gives this nickname."""
@@ -197,9 +206,8 @@ def _stated(setting: Any) -> Any:
     return None if is_empty else setting
 
 
-def _is_said(account: ObservedAccount, name: str, arguments: Arguments) -> bool:
+def _is_said(said: Any, name: str, arguments: Arguments) -> bool:
     """Whether an answer says an attribute; of the settings, each one that is asked for."""
-    said = getattr(account, name)
     if name != "settings" or said is None:
         return said is not None
     return bool(said.keys() >= (arguments.settings or {}).keys())
@@ -217,7 +225,8 @@ def differences_seen(
     drift: dict[str, Any] = {
         name: None
         for name in unsent
-        if not _is_said(account, name, arguments) and asked.get(name, name) is not None
+        if not _is_said(getattr(account, name), name, arguments)
+        and asked.get(name, name) is not None
     }
     names = (nickname, stored(nickname))
     if account.nickname is not None and not any(same(account.nickname, one) for one in names):

@@ -115,8 +115,6 @@ class Left(NamedTuple):
     run: str
     #: The URNs of the resources. Those that had come before in that run are not among them.
     to: frozenset[str]
-    #: Whether the one resource had taken it over by then.
-    taken: bool = False
 
 
 class Move(NamedTuple):
@@ -347,19 +345,7 @@ class Ownership:
                 stays = is_held or (declared is not None and declared.urn in left_to)
                 if not again and not (stays and self.entry(ref) is None):
                     found.setdefault(ref.holder, set()).add(account_id)
-        for holder in self._all_saved.values():
-            for account_id, one in holder.left.items():
-                if one.taken and self._is_lost(holder.urn, account_id, one.to):
-                    found.setdefault(holder.urn, set()).add(account_id)
         return found
-
-    def _is_lost(self, urn: str, account_id: str, to: frozenset[str]) -> bool:
-        """Whether the resource that took the account over from this one is in the state no more, as
-        after ``pulumi destroy --target``, which has decided on the account."""
-        refs = self._listed_in.get(account_id, ())
-        return all(ref.holder == urn for ref in refs) and all(
-            one not in self._all_saved and self.declaration(one) is None for one in to
-        )
 
     def _is_declared_again(self, saved: Ref, account: HeldAccount) -> bool:
         """Whether the program declares an entry as it is in the saved state."""
@@ -1011,11 +997,13 @@ class Ownership:
         for one in self.leaving:
             way = one.ref.holder, one.account.arguments.on_delete
             found.setdefault(one.account_id, []).append(way)
-        for holder in self._all_saved.values():
-            given_up = self._given_up.get(holder.urn, ())
+        for urn, holder in self._all_saved.items():
+            own, given_up = self._saved[urn].replaced, self._given_up.get(urn, ())
             for account_id, replaced in holder.replaced.items():
                 if account_id not in given_up:
-                    found.setdefault(account_id, []).append((holder.urn, replaced.way))
+                    # What another has is not protected here.
+                    way = urn if account_id in own else "", replaced.way
+                    found.setdefault(account_id, []).append(way)
         return {account_id: ways for account_id, ways in found.items() if len(ways) > 1}
 
     def removal_of(self, account_id: str, own: OnDelete) -> OnDelete:

@@ -287,7 +287,8 @@ class AccountProvider:
                 urn,
             )
             held = held.not_changed(spec, seen)
-        inputs, facts = _stored(news), seen if error is not None else _changed(seen, spec)
+        inputs, left = _stored(news), held.differences(spec) if error is not None else ()
+        facts = _changed(seen, spec) | {name: seen.get(name) for name in left}
         if not held.arguments.connect:
             inputs.pop("connect", None)
         # What was declared as a secret, here or elsewhere, stays one.

@@ -570,7 +570,7 @@ class _Comparison:
     def left(self, outcome: Outcome) -> dict[str, Left]:
         """How the accounts were left that are still listed, by account: in this run or earlier."""
         number = self.context.run.number
-        now = {id_: one._replace(run=number) for id_, one in outcome.left.items()}
+        now = {id_: Left(number, to) for id_, to in outcome.left.items()}
         left = {one.account_id for key, one in outcome.held.items() if key.endswith(LEFT)}
         return {id_: one for id_, one in {**self.state.left, **now}.items() if id_ in left}
 

@@ -601,7 +601,7 @@ class _Found:
                 problems[ref.label] = f"{before.account_id} is gone for good, or archived"
                 continue
             now = seen.held[ref]
-            if now.drift == before.drift or self._is_as_wanted(ref, now, before):
+            if now.is_as_before(before) or self._is_as_wanted(ref, now, before):
                 continue
             problems[ref.label] = messages.drift(now) or messages.NO_DRIFT
         if problems:

@@ -498,9 +498,9 @@ class RunContext:
 
     @cached_property
     def _tells_moves(self) -> bool:
-        """Whether a resource tells moves of accounts that others list, or has left some. If none
-        does, the holders need not be read."""
-        return any(one.get(MOVES) or one.get("__left") for one in self.run.saved.values())
+        """Whether a resource tells moves of accounts that others list. If none does, the holders
+        need not be read."""
+        return any(one.get(MOVES) for one in self.run.saved.values())
 
     def is_superseded(self, urn: str) -> bool:
         """See `Ownership.is_superseded`."""

@@ -472,17 +472,12 @@ def _write_left(left: Mapping[str, Left]) -> str:
     found: dict[Left, list[str]] = {}
     for account_id in sorted(left):
         found.setdefault(left[account_id], []).append(account_id)
-    return to_json([[one.run, sorted(one.to), ids, one.taken] for one, ids in found.items()])
+    return to_json([[one.run, sorted(one.to), ids] for one, ids in found.items()])
 
 
 def _read_left(said: Mapping[str, Any]) -> dict[str, Left]:
     groups = json.loads(said.get("__left") or "[]")
-    return {
-        # Older states do not say whether it was taken.
-        id_: Left(run, frozenset(to), *taken)
-        for run, to, ids, *taken in groups
-        for id_ in ids
-    }
+    return {id_: Left(run, frozenset(to)) for run, to, ids in groups for id_ in ids}
 
 
 def _read_moves(said: Mapping[str, Any]) -> dict[str, Move]:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chatdaddy_pulumi.client import ObservedAccount
+from chatdaddy_pulumi.client import BadRequest, ObservedAccount
 from tests.support.provider import Failed, Program, Refused, account, fleet, in_memory
 from tests.support.sandbox import LIMITED, UNLIMITED
 from tests.support.team import Team
@@ -361,3 +361,72 @@ def test_drift_that_a_later_answer_does_not_say_stays_drift() -> None:
         stack.refresh()
         stack.up(program)
         assert one["assignees"] == ["user-1"], program
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("refreshed", [True, False])
+def test_a_setting_that_no_answer_says_is_sent_again(kind: str, refreshed: bool) -> None:
+    """ChatDaddy has it on by default. The patch of the run that moves the account fails."""
+    wire = Wire()
+    stack = stack_on(wire)
+    stack.up({"old": account(nickname="N", settings={"geoLocation": "HK"})})
+    one = wire.all[wire.named("N")]
+    one["settings"]["enableStories"] = True
+
+    def without_stories(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        if not answer.content:
+            return answer
+        return httpx.Response(
+            answer.status_code,
+            json=json.loads(
+                answer.content,
+                object_hook=lambda said: {
+                    name: value for name, value in said.items() if name != "enableStories"
+                },
+            ),
+        )
+
+    wire.before, wire.after = refuse_patches, without_stories
+    entry = {"nickname": "N", "settings": {"geoLocation": "HK", "enableStories": False}}
+    program = program_of(kind, **entry)
+    assert "not changed" in told(stack, program)
+    wire.before = lambda _request: None
+    if refreshed:
+        stack.refresh()
+    told(stack, program)
+    assert one["settings"]["enableStories"] is False
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize(
+    ("fact", "asked"), [("tier", "unlimited"), ("assignees", ["user-1"]), ("nickname", "N2")]
+)
+def test_a_fact_that_an_answer_says_again_was_not_changed_by_hand(
+    kind: str, fact: str, asked: Any
+) -> None:
+    wire = Wire()
+    stack = stack_on(wire)
+    stack.up({"old": account(nickname="N")})
+    account_id = wire.named("N")
+    program = program_of(kind, **{"nickname": "N", "adopt": account_id, fact: asked})
+    wire.before, wire.after = refuse_patches, without(fact)
+    assert f"{fact} not changed" in told(stack, program)
+    wire.before, wire.after = lambda _request: None, lambda _request, answer: answer
+    told(stack, program)
+    assert wire.all[account_id][fact] == (UNLIMITED if fact == "tier" else asked)
+
+
+def test_what_was_changed_before_a_failure_is_as_it_was_asked_for() -> None:
+    """The tier was changed. Only the connection could not be opened."""
+
+    class Closed(Team):
+        async def open(self, account_id: str) -> None:
+            raise BadRequest("not today", call="POST /im/accounts/{id}/open")
+
+    team = Closed()
+    stack = in_memory(team)
+    own = team.buy("N").account_id
+    stack.up({"a": account(nickname="N", adopt=own, tier="unlimited", connect=True)})
+    assert team.all[own].tier == UNLIMITED
+    stack.up({"a": account(nickname="N", adopt=own, tier="limited", allow_history_loss=True)})
+    assert team.all[own].tier == LIMITED

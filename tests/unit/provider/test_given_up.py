@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -292,18 +293,38 @@ def test_a_dropped_resource_of_a_dropped_provider_does_not_stop_each_run(
     assert team.purchases == 1
 
 
-def test_an_account_that_its_owner_retains_in_a_targeted_destroy_is_not_deleted(
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_protected_account_does_not_protect_the_one_that_it_replaced_for_others(
+    team: Team, stack: Stack, protect: bool
+) -> None:
+    stack.up({"a": account(nickname="N")})
+    (own,) = team.named("N")
+    there = fleet({"n": {"nickname": "N"}, **Z})
+    stack.up({"b": there}, only="b")
+    a = account(nickname="M", protect=protect)
+    for _ in range(2):
+        stack.up({"a": a, "b": there})
+    stack.up({"a": a, "b": fleet(Z)})
+    assert own not in team.live()
+
+
+def test_an_entry_that_was_taken_over_in_a_killed_run_is_declared_again(
     team: Team, stack: Stack
 ) -> None:
-    """It moved in a green run. Now another stack is to have it."""
-    stack.up({"a": fleet({"k": {}, "z": {}})})
-    (own,) = team.named("k")
-    rest = fleet({"z": {}})
+    """The taker is killed while it works. It is not saved, and the program drops it."""
+
+    async def too_long(*_: Any) -> None:
+        await asyncio.sleep(4000)
+
+    stack.up({"a": fleet({**X, **Y})})
+    own = stack.ids("a")["x"]
+    team.patch, patch = too_long, team.patch  # type: ignore[method-assign]
     stack.delays = {}
-    stack.up({"a": rest, "x": account(nickname="k", on_delete="retain")})
-    stack.destroy(only="x")
-    other = in_memory(team)
-    other.up({"x": account(nickname="k", adopt=own)})
-    with suppress(Refused, Failed):
-        stack.up({"a": rest})
-    assert own in team.live()
+    taker = account(nickname="X", tier="unlimited")
+    with pytest.raises(Killed):
+        stack.up({"a": fleet(Y), "b": taker}, killed_after="a")
+    team.patch, stack.delays = patch, None  # type: ignore[method-assign]
+    for _ in range(2):
+        stack.up({"a": fleet({**X, **Y})})
+    assert stack.ids("a")["x"] == own
+    assert team.named("X") == {own}
