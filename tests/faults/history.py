@@ -36,8 +36,8 @@ RECOVERIES = 9
 
 #: What an update says of an account that a killed run bought for an entry that has changed since.
 _SUSPECT = re.compile(r"(acc[\w-]+) \('[^']*'\) may have been bought by an interrupted run, and no")
-#: What an update says that can't buy yet, and the seconds until the next one.
-_WAITS, _WAIT_S = "may still appear within", 20.0
+#: What an update says that can't go on yet, and the seconds until the next one.
+_WAITS, _WAIT_S = ("may still appear within", "does not show yet whether it was done"), 20.0
 #: What an update says that finds accounts otherwise than the state has them.
 _NOT_AS_SAVED = "`pulumi up --refresh` shows and mends it"
 _TAKEN = re.compile(r"the team already has an? accounts? named '([^']+)': (acc[\w-]+)[.,]")
@@ -363,7 +363,7 @@ class History:
                 if player.program.wanted():
                     self._named[player.name] = _SUSPECT.findall(output)
                 return
-            if _WAITS in output:
+            if any(told in output for told in _WAITS):
                 time.sleep(_WAIT_S)
             self._follow_messages(player, output)
         raise Violation(f"{player.name}: up does not succeed\n{output}")
