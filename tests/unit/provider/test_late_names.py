@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -765,3 +766,22 @@ def test_a_killed_entry_leaves_a_whole_late_fleet(
     }[becomes]
     told(stack, {"L": late_fleet({"o": {}}, existing="allow"), **new})
     assert team.purchases == bought
+
+
+def test_a_dropped_entry_may_be_one_of_another_provider_under_another_name(
+    team: Team, stack: Stack
+) -> None:
+    """The killed run could not note it, and another machine does not know what it sent."""
+    stack.teams["us"] = "team"
+    rest: Program = {"o": account()}
+    one = fleet({"k": {"nickname": Late("n")}})
+    stack.up(rest)
+    killed_up(team, stack, {**rest, "f": one}, done=False)
+    stack.move_to_another_machine()
+    renamed: Program = {**rest, "g": replace(one, provider="us")}
+    with suppress(Failed):
+        stack.up(renamed)
+    assert team.named("n") == set()
+    team.clock += 60 * 60
+    stack.up(renamed)
+    assert team.named("n") == set(stack.ids("g").values())
