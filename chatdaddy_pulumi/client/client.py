@@ -143,6 +143,8 @@ class ChatDaddy:
         found = tokens.owner(tokens.claims(token)).user_id
         if found or isinstance(source, tokens.AccessTokenSource):
             return found
+        if source.owner is not None:
+            return source.owner.user_id
         try:
             return tokens.owner(await self.api_tokens.validate(token)).user_id
         except ChatDaddyError:

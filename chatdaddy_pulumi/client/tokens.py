@@ -104,21 +104,24 @@ class ApiTokenSource(_Secretive):
 
     setting: Setting = API_TOKEN
 
-    def __init__(self, token: str, check: Callable[[], Awaitable[object]] | None = None) -> None:
-        """`check`: checks the token before its first use."""
+    def __init__(
+        self, token: str, check: Callable[[], Awaitable[TokenOwner]] | None = None
+    ) -> None:
+        """`check`: checks the token before its first use, and says whose it is."""
         self.token = checked(token, str(API_TOKEN), API_TOKEN.key)
+        #: Whose it is, if it was checked.
+        self.owner: TokenOwner | None = None
         self._check = check
         self._checking: SingleFlight[None] = SingleFlight()
 
     async def get(self) -> SecretStr:
-        if self._check is not None:
-            await self._checking.run(self._check_once)
+        if self._check is not None and self.owner is None:
+            await self._checking.run(self._find_owner)
         return self.token
 
-    async def _check_once(self) -> None:
+    async def _find_owner(self) -> None:
         if self._check is not None:
-            await self._check()
-            self._check = None
+            self.owner = await self._check()
 
     def refused(self, token: SecretStr) -> bool:
         return False

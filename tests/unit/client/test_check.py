@@ -246,3 +246,18 @@ class TestBeforeTheFirstUse:
         said = httpx.Response(200, json={"user": {"id": "u1", "teamId": "team-1"}})
         paths = self.listed([httpx.Response(503), said])
         assert paths == [*["/auth/api-token/validate"] * 2, "/im/accounts"]
+
+    def test_the_check_tells_the_user_too(self) -> None:
+        async def work() -> None:
+            async with ChatDaddy(
+                "team-1",
+                api_token="api-token-1",
+                check_api_token=True,
+                transport=httpx.MockTransport(
+                    says(200, {"user": {"id": "u1", "teamId": "team-1"}})
+                ),
+            ) as chatdaddy:
+                assert await chatdaddy.user_id() == "u1"
+                assert chatdaddy.calls == {"POST /auth/api-token/validate": 1}
+
+        asyncio.run(work())
