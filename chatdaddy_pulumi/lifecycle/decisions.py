@@ -260,9 +260,9 @@ def _decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> 
     if back is not None:
         return TakeOver(back, Reason.KEPT)
     carried = _carried(facts, ref, spec)
-    if carried is not None and not carried.account.is_of(spec.arguments.kind):
-        raise AlreadyThere(_retyped(spec, carried))
     if carried is not None:
+        if not carried.account.is_of(spec.arguments.kind):
+            raise AlreadyThere(_retyped(spec, carried))
         why = f"it takes over from {carried.ref.label}"
         account = _present(facts, ref, spec, carried.account_id, why)
         if account is not None:
@@ -286,16 +286,16 @@ def _decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> 
             "two keeps the account. Rename or move the entry in one run, and use its old key again "
             "in the next"
         )
-    if ref in recovered.accounts and _is_of_other_login_type(recovered.accounts[ref], spec):
-        account = recovered.accounts[ref]
-        raise AlreadyThere(
-            f"nothing was bought for {spec.nickname!r}: an interrupted run has bought "
-            f"{account.account_id}, which is of login type {account.login_type!r}. Take it over "
-            f"with login_type={account.login_type!r} in one run, and change the login_type in the "
-            "next"
-        )
-    if ref in recovered.accounts:
-        return TakeOver(recovered.accounts[ref], Reason.RECOVERED)
+    bought = recovered.accounts.get(ref)
+    if bought is not None:
+        if _is_of_other_login_type(bought, spec):
+            raise AlreadyThere(
+                f"nothing was bought for {spec.nickname!r}: an interrupted run has bought "
+                f"{bought.account_id}, which is of login type {bought.login_type!r}. Take it over "
+                f"with login_type={bought.login_type!r} in one run, and change the login_type in "
+                "the next"
+            )
+        return TakeOver(bought, Reason.RECOVERED)
     if ref in recovered.unclear:
         ids = [account.account_id for account in recovered.unclear[ref]]
         raise AlreadyThere(
@@ -790,20 +790,22 @@ def _refuse_had_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> None:
 def _retyped(spec: AccountSpec, left: Holding) -> str:
     """The message for an entry that takes over an account of another type or login type from
     elsewhere: its aliases name it, or it has the nickname."""
-    had = left.account.arguments
-    what, was, of = "type", repr(had.type.value), f"type {had.type.value!r}"
-    if had.type is spec.arguments.type:
-        login_type = had.login_type and had.login_type.value
-        what, was = "login_type", repr(login_type)
-        of = f"login type {login_type!r}" if login_type else "no given login type"
     told = (
         f"nothing was bought for {spec.nickname!r}: it is to have the account of {left.ref.label} "
-        f"({left.account_id}), which is of {of}. Move it with {what}={was} in one run, and change "
-        f"the {what} in the next"
+        f"({left.account_id}), which is of"
     )
-    if what == "login_type":
-        return told
-    return f"{told}; or leave the aliases out, to remove it and buy another"
+    if left.type != spec.arguments.type.value:
+        return (
+            f"{told} type {left.type!r}. Move it with type={left.type!r} in one run, and change "
+            "the type in the next; or leave the aliases out, to remove it and buy another"
+        )
+    had = left.account.arguments.login_type
+    login_type = None if had is None else had.value
+    of = "no given login type" if login_type is None else f"login type {login_type!r}"
+    return (
+        f"{told} {of}. Move it with login_type={login_type!r} in one run, and change the "
+        "login_type in the next"
+    )
 
 
 def _doubled(spec: AccountSpec, others: list[Ref]) -> str:

@@ -55,14 +55,15 @@ class HeldAccount(NamedTuple):
         unsaid = {
             name: was
             for name, was in (self.drift or {}).items()
-            if name in _PATCHED
-            and (
-                getattr(account, name) is None
-                or (was is None and not _is_said(getattr(account, name), name, self.arguments))
-            )
+            if name in _PATCHED and not self._says(account, name, known=was is not None)
         }
         drift = {**unsaid, **(now.drift or {})} or None
         return now._replace(drift=drift, own_nickname=self.own_nickname)
+
+    def _says(self, account: ObservedAccount, name: str, *, known: bool) -> bool:
+        """Whether an answer says an attribute. If it is not `known`, each setting counts."""
+        said = getattr(account, name)
+        return said is not None if known else _is_said(said, name, self.arguments)
 
     @classmethod
     def bought(cls, account: ObservedAccount, nickname: str, arguments: Arguments) -> HeldAccount:
@@ -105,11 +106,14 @@ class HeldAccount(NamedTuple):
 
     def is_as_before(self, before: HeldAccount) -> bool:
         """Whether nothing was changed by hand, as far as it was known before."""
-        known = [
-            {name: was for name, was in (one.drift or {}).items() if name not in before.unknown}
+        if self.drift == before.drift:
+            return True
+        unknown = before.unknown
+        now, then = (
+            {name: seen for name, seen in (one.drift or {}).items() if name not in unknown}
             for one in (self, before)
-        ]
-        return known[0] == known[1]
+        )
+        return now == then
 
     def asked_to_be(self, nickname: str) -> HeldAccount:
         """A copy of which the program gives this nickname."""

@@ -1002,8 +1002,8 @@ class Ownership:
             for account_id, replaced in holder.replaced.items():
                 if account_id not in given_up:
                     # What another has is not protected here.
-                    way = urn if account_id in own else "", replaced.way
-                    found.setdefault(account_id, []).append(way)
+                    keeper = urn if account_id in own else ""
+                    found.setdefault(account_id, []).append((keeper, replaced.way))
         return {account_id: ways for account_id, ways in found.items() if len(ways) > 1}
 
     def removal_of(self, account_id: str, own: OnDelete) -> OnDelete:

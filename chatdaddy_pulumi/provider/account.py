@@ -280,15 +280,15 @@ class AccountProvider:
         own = self._own_nickname(urn)
         is_other = not same(own, spec.nickname)
         held = outcome.held[""]._replace(own_nickname=own if is_other else "")
+        inputs, facts = _stored(news), _changed(seen, spec)
         if error is not None:
             self._host.warn(
                 f"{short_name(urn)} has an account now ({held.account_id}), but "
                 f"{messages.told(error)}",
                 urn,
             )
+            facts |= {name: seen.get(name) for name in held.differences(spec)}
             held = held.not_changed(spec, seen)
-        inputs, left = _stored(news), held.differences(spec) if error is not None else ()
-        facts = _changed(seen, spec) | {name: seen.get(name) for name in left}
         if not held.arguments.connect:
             inputs.pop("connect", None)
         # What was declared as a secret, here or elsewhere, stays one.

@@ -330,9 +330,11 @@ class OpenOrders:
             for ref, times in other.open_late().items():
                 declared = self._context.declared(ref.holder)
                 # If it is dropped, any entry that comes late may be the same under another name.
-                is_ours = other.team == self._team_id
-                if declared is not None:
-                    is_ours = declared.provider == self._context.provider
+                is_ours = (
+                    other.team == self._team_id
+                    if declared is None
+                    else declared.provider == self._context.provider
+                )
                 if is_ours:
                     self.late[ref] = sorted({*self.late.get(ref, ()), *times})
 

@@ -601,8 +601,10 @@ class RemovalsFile(Removals):
 
     def sent(self) -> Mapping[str, float]:
         hour = self._hour
-        paths = [self._path(hour - 1), self._path(hour)]
-        sizes = {path: path.stat().st_size for path in paths if path.exists()}
+        sizes: dict[Path, int] = {}
+        for path in map(self._path, (hour - 1, hour)):
+            with suppress(OSError):
+                sizes[path] = path.stat().st_size
         if sizes != self._sizes:
             told = dict(one for path in sizes for one in _told(path))
             self._sent = {account_id: at for account_id, at in told.items() if at is not None}
