@@ -717,6 +717,19 @@ def other_team() -> Iterator[Sandbox]:
         yield server
 
 
+def refused_everywhere(case: Case, *told: str) -> None:
+    """Each command is refused, with these texts."""
+    for run in (
+        case.stack.preview(),
+        case.stack.up("--skip-preview"),
+        case.stack.refresh("--skip-preview"),
+        case.stack.destroy("--skip-preview"),
+    ):
+        assert run.exit_code != 0, run.output
+        assert all(text in run.output for text in told), run.output
+        assert "Traceback" not in run.output
+
+
 @pytest.mark.parametrize("kind", ["account", "fleet"])
 def test_another_team_by_mistake(case: Case, other_team: Sandbox, kind: str) -> None:
     program = account("alice") if kind == "account" else fleet("team", {"alice": {}})
@@ -725,16 +738,7 @@ def test_another_team_by_mistake(case: Case, other_team: Sandbox, kind: str) -> 
     case.stack.set_config("chatdaddy:teamId", OTHER_TEAM)
     case.stack.set_config("chatdaddy:baseUrl", other_team.url)
     case.program(program)
-    for run in (
-        case.stack.preview(),
-        case.stack.up("--skip-preview"),
-        case.stack.refresh("--skip-preview"),
-        case.stack.destroy("--skip-preview"),
-    ):
-        assert run.exit_code != 0, run.output
-        assert OTHER_TEAM in run.output
-        assert before["alice"] in run.output
-        assert "Traceback" not in run.output
+    refused_everywhere(case, OTHER_TEAM, before["alice"])
     assert other_team.writes() == {}
     assert other_team.accounts() == []
     assert live(case) == before
@@ -755,15 +759,7 @@ def test_an_api_token_of_another_team(case: Case, other_team: Sandbox) -> None:
     case.stack.remove_config("chatdaddy:refreshToken")
     case.stack.set_config("chatdaddy:apiToken", token, secret=True)
     case.stack.set_config("chatdaddy:baseUrl", other_team.url)
-    for run in (
-        case.stack.preview(),
-        case.stack.up("--skip-preview"),
-        case.stack.refresh("--skip-preview"),
-        case.stack.destroy("--skip-preview"),
-    ):
-        assert run.exit_code != 0, run.output
-        assert f"is for team '{OTHER_TEAM}'" in run.output
-        assert "Traceback" not in run.output
+    refused_everywhere(case, f"is for team '{OTHER_TEAM}'")
     assert other_team.totals().keys() == {"POST /auth/token", MAKE_TOKEN, f"{MAKE_TOKEN}/validate"}
     case.stack.remove_config("chatdaddy:apiToken")
     case.stack.set_config("chatdaddy:refreshToken", REFRESH_TOKEN, secret=True)

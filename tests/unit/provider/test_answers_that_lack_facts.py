@@ -346,7 +346,7 @@ def test_a_setting_to_false_that_could_not_be_sent_is_sent_by_the_next_run(way: 
 
 
 def test_drift_that_a_later_answer_does_not_say_stays_drift() -> None:
-    """A fleet keeps it, an `Account` forgets it."""
+    """Of an `Account` and of a fleet."""
     for program in (
         {"a": account(nickname="N", assignees=["user-1"])},
         {"a": fleet({"n": {"nickname": "N", "assignees": ["user-1"]}})},
