@@ -1095,10 +1095,15 @@ class Person:
             yield "what ignores all changes can't finish work of before"
         if {self._world.accounts[slot.account_id].team for slot in ran.before} - {ran.team}:
             yield "another team"
-        if "an interrupted run may have bought" in ran.text and any(
-            other.stack == ran.stack and other.operation == "up" and other.team != ran.team
+        if any(
+            said in ran.text
             for other in self._runs.values()
-            if not other.done and repr(other.team) in ran.text
+            if other.stack == ran.stack and other.operation == "up" and other.team != ran.team
+            if not other.done
+            for said in (
+                f"in the team {other.team!r}",
+                f"in another team than {ran.team!r}",
+            )
         ):
             yield "an interrupted purchase in another team"
         if "wait for a minute, and run this again" in ran.text and any(
@@ -1155,7 +1160,8 @@ class Person:
             yield "somebody has bought one of that nickname meanwhile"
         if "both have it" in ran.text and any(n > 1 for n in Counter(held).values()):
             yield "two entries have one account"
-        if "another type or login type now" in ran.text and self._asks_for_replaced(ran, wishes):
+        retyped = re.search("another type or login type (now|in an earlier run)", ran.text)
+        if retyped and self._asks_for_replaced(ran, wishes):
             yield "an entry asks for an account whose own entry has another type"
         if "has an account of another type or login type." in ran.text and any(
             slot.block in wish.block.places and not slot.leftover
