@@ -773,6 +773,12 @@ def _refuse_had_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> None:
                 known.append(now)
             elif asked is None and not run.preview:
                 unknown.append(now)
+            elif other in ownership.shifted.values():
+                raise AlreadyThere(
+                    f"nothing was bought for {spec.nickname!r}: {now.label} is to take over "
+                    f"{account_id}, which has that nickname, but asks for that of another account "
+                    "that leaves. Leave out of its aliases what names another account"
+                )
     known, unknown = (
         [one for one in dict.fromkeys(found) if one != ref] for found in (known, unknown)
     )

@@ -1134,11 +1134,13 @@ class Person:
         names = Counter(ran.name_of(wish) for wish in wishes)
         if any(count > 1 for count in names.values()):
             yield "doubles"
-        if "which account belongs to which" in ran.text:
-            if any(self._has_several(ran, wish, wishes) for wish in wishes):
-                yield "two accounts fit"
-            if self._is_aliased_twice(ran, wishes):
-                yield "an alias names an account that fits another entry, or several accounts"
+        if "which account belongs to which" in ran.text and any(
+            self._has_several(ran, wish, wishes) for wish in wishes
+        ):
+            yield "two accounts fit"
+        two_fit = re.search("account belongs to which|what names another account", ran.text)
+        if two_fit and self._is_aliased_twice(ran, wishes):
+            yield "an alias names an account that fits another entry, or several accounts"
         if "has sent the removal of" in ran.text and any(
             other is not ran
             and ran.began_at - other.ended_at < _REMOVAL_SHOWN_S

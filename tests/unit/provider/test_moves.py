@@ -619,3 +619,17 @@ def test_an_entry_that_is_renamed_does_not_ask_for_the_nickname_of_another_that_
         with suppress(Failed, Refused):
             stack.up(program)
         assert (team.live(), team.calls) == (live, [])
+
+
+def test_what_the_program_gives_to_two_entries_is_not_bought_for_a_third(
+    team: Team, stack: Stack
+) -> None:
+    """An alias names one account, and the nickname another, so the fleet refuses. The nickname of
+    the first stays taken, also if another resource comes before the fleet."""
+    before: Program = {"a": fleet({"k1": {}, "x": {}}), "b": fleet({"k1": {"nickname": "ida"}})}
+    stack.up(before)
+    live = team.live()
+    moved = fleet({"m": {"nickname": "ida", "aliases": ["k1"]}, "x": {}})
+    with pytest.raises(Failed, match="Leave out of its aliases what names another account"):
+        stack.up({"new": account(nickname="k1"), "a": moved, "b": fleet({})})
+    assert team.live() == live
