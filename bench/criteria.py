@@ -8,7 +8,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.contenders import ACCOUNT, FLEET, LATENCY_MS, PULUMIS, URLLIB, Contender, least_s
+from bench.contenders import (
+    ACCOUNT,
+    FLEET,
+    LATENCY_MS,
+    PULUMIS,
+    URLLIB,
+    Contender,
+    Operation,
+    least_s,
+)
 from bench.lifecycle import Empty, absent
 from bench.processes import serving
 from bench.projects import Measured, PulumiProject, measure, writes
@@ -25,10 +34,12 @@ class Sizes:
     many: int = 10_000
     thousand: int = 1_000
     single: int = 200
+    refreshed: int = 10_000
+    previewed: int = 50_000
 
     @classmethod
     def quick(cls) -> Sizes:
-        return cls(processor=50, storm=20, many=50, thousand=50, single=5)
+        return cls(50, 20, 50, 50, 5, 50, 50)
 
 
 #: The rate limit of the API in the throttling measurement, in calls a second.
@@ -41,8 +52,22 @@ class Bench:
     def __init__(self, engine: Engine, folder: Path, empty: Empty) -> None:
         self._engine, self._folder, self._empty = engine, folder, empty
 
-    def empty_s(self) -> float:
-        return self._empty.seconds(self._engine, "up")
+    def empty_s(self, operation: Operation = "up") -> float:
+        return self._empty.seconds(self._engine, operation)
+
+    def unchanged_s(
+        self, operation: Operation, accounts: int, contender: Contender = FLEET
+    ) -> float:
+        """The time of an operation that changes nothing, in a stack of so many accounts."""
+        folder = self._folder / "unchanged"
+        with serving(LATENCY_MS) as server:
+            project = PulumiProject(self._engine, folder, contender, accounts, server)
+            project.run("up")
+            found = measure(project, operation, server)
+        shutil.rmtree(folder)
+        if writes(found.counts):
+            raise SystemExit(f"{operation} was to change nothing: {found.counts}")
+        return found.seconds
 
     def bought(
         self,
@@ -106,3 +131,13 @@ def _measure(results: Results, engine: Engine, bench: Bench, sizes: Sizes, round
     size = sizes.single
     plain, own = bench.bought(size, URLLIB), bench.bought(size, ACCOUNT)
     add("single", size, seconds=own.seconds, plain_s=plain.seconds)
+
+    unchanged: tuple[tuple[Operation, int], ...] = (
+        ("refresh", sizes.refreshed),
+        ("unchanged preview", sizes.previewed),
+    )
+    for operation, size in unchanged:
+        empty_s, one_s = bench.empty_s(operation), bench.unchanged_s(operation, 1, URLLIB)
+        took = bench.unchanged_s(operation, size)
+        add(operation, size, seconds=took, least_s=empty_s)
+        add(f"{operation}, host", size, seconds=took, least_s=one_s)

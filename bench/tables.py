@@ -255,6 +255,10 @@ def _criterion(rounds: list[Row]) -> Sequence[str]:
             "thousand": "`up` of a fleet by default, compared with the least possible",
             "many": "`up` of a fleet, 64 at once, compared with the least possible",
             "storm": "`up` of a fleet, at most 20 calls a second, compared with the least possible",
+            "refresh": "`refresh` without changes, compared with an empty stack's",
+            "refresh, host": "`refresh` without changes, compared with a plain resource's",
+            "unchanged preview": "preview without changes, compared with an empty stack's",
+            "unchanged preview, host": "preview without changes, compared with a plain resource's",
         }[criterion]
         measured, reference = (seconds(median(rounds, name)) for name in ("seconds", "least_s"))
         times = ratio(rounds, "seconds", "least_s")
