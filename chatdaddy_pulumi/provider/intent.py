@@ -267,10 +267,13 @@ class IntentProvider:
             if (order := left.open.get(id_)) and order.until > now and not order.bought
         }
         seen = appeared(facts, coming, host.removed)
-        unseen = [told for told in coming if told not in seen]
+        unseen = {told: order.until for told, order in coming.items() if told not in seen}
+        for ref, until in left.unnoted_until.items():
+            if until > now:
+                unseen[f"an account of {ref.label}"] = until
         if unseen:
-            minutes = ceil((max(coming[told].until for told in unseen) - now) / 60)
-            host.warn(messages.may_appear(unseen, minutes))
+            minutes = ceil((max(unseen.values()) - now) / 60)
+            host.warn(messages.may_appear([*unseen], minutes))
         taken = host.removed | host.name_suspects(facts, left.open.values(), host.removed)
         await host.name_others(facts, left.open, left.unnoted, taken)
 

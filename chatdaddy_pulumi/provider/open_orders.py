@@ -553,6 +553,11 @@ class OrdersAtRemoval:
                     found[ref] = (*found.get(ref, ()), unnoted.at)
         return found
 
+    @property
+    def unnoted_until(self) -> dict[Ref, float]:
+        """Until when the accounts of the entries in `unnoted` may still appear."""
+        return {ref: max(began) + self._slowest_s for ref, began in self.unnoted.items()}
+
     def _is_kept(self, ref: Ref) -> bool:
         """Whether the program declares the entry, so that the intent of its provider keeps it."""
         context = self._host.context

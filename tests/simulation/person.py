@@ -813,8 +813,8 @@ class Person:
     def _check_destroyed(self, ran: Ran) -> None:
         """A destroy does not forget a purchase that a resource has saved as unanswered.
 
-        What a killed run may have sent is told by its nickname. What an entry wanted that was
-        removed or changed since is only named.
+        What a killed run may have sent is told by its nickname, or by its resource if the nickname
+        came late. What an entry wanted that was removed or changed since is only named.
         """
         runs = [r for r in self._runs.values() if r.stack == ran.stack and r.operation == "up"]
         # With targets, the intent may have no part, and nothing is bought.
@@ -829,7 +829,16 @@ class Person:
                 continue
             known = slow.at > self._forgotten_at.get(ran.stack, -1.0)
             if lost:
-                known = known and normal(slow.nickname) not in normal(ran.text)
+                assert sender.program is not None
+                # No state has a nickname that comes late.
+                late = (
+                    f"an account of {wish.block.name}"
+                    for wish in sender.program.wishes()
+                    if sender.program.is_late(wish)
+                    and normal(sender.name_of(wish)[1]) == normal(slow.nickname)
+                )
+                told = (normal(slow.nickname), *late)
+                known = known and not any(one in normal(ran.text) for one in told)
             else:
                 known = known and "it is not known whether" in sender.text
                 known = known and sender.step.stop is None

@@ -24,6 +24,7 @@ from tests.support.provider import (
     account,
     fleet,
     killed,
+    late_fleet,
 )
 from tests.support.team import Team
 
@@ -123,6 +124,27 @@ def test_a_destroy_on_another_machine_tells_what_may_still_appear(
     stack.destroy()
     (warning,) = stack.lines.warnings
     assert "'alice'" in warning
+    assert "may still appear within 14 min" in warning
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        account(nickname=Late("alice")),
+        fleet({"k": {"nickname": Late("alice")}}),
+        late_fleet({"alice": {}}),
+    ],
+    ids=["account", "fleet", "whole"],
+)
+def test_a_destroy_on_another_machine_tells_for_what_an_unknown_nickname_may_still_appear(
+    team: Team, stack: Stack, one: Declaration
+) -> None:
+    killed_up(team, stack, {"customer": one})
+    stack.move_to_another_machine()
+    team.clock += 60
+    stack.destroy()
+    (warning,) = stack.lines.warnings
+    assert "may have bought an account of customer" in warning
     assert "may still appear within 14 min" in warning
 
 
