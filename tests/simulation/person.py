@@ -1162,7 +1162,7 @@ class Person:
         if "may still appear within" in ran.text and self._was_renamed_elsewhere(ran):
             yield "another machine may have bought it, for all that the state says"
         kept = {_name(self._world.accounts[s.account_id]) for s in ran.before if s.leftover}
-        if "the team already has an account" in ran.text and kept & {*map(ran.name_of, wishes)}:
+        if "the team already has a" in ran.text and kept & {*map(ran.name_of, wishes)}:
             yield "an account that was replaced and retained has the nickname"
         archived = any(self._world.accounts[s.account_id].archived_at for s in ran.before)
         if "is archived. Run `pulumi refresh`" in ran.text and archived:
