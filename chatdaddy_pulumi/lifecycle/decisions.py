@@ -296,15 +296,23 @@ def _decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> 
                 "the next"
             )
         return TakeOver(bought, Reason.RECOVERED)
-    if ref in recovered.unclear:
-        ids = [account.account_id for account in recovered.unclear[ref]]
-        raise AlreadyThere(
-            f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought "
-            f"{' or '.join(ids)}, but that is not certain. If it is this entry's account, set "
-            f"adopt={ids[0]!r}; if it is not, give it another nickname in ChatDaddy, or delete it "
-            "there"
-        )
     waiting = facts.run.awaited.get(ref)
+    if ref in recovered.unclear:
+        found = recovered.unclear[ref]
+        first = found[0].account_id
+        if waiting is not None and waiting.bought:
+            raise AlreadyThere(
+                f"nothing was bought for {spec.nickname!r}: an interrupted run has bought {first} "
+                f"for it, which has the nickname {found[0].nickname!r} now. To keep it, set "
+                f"adopt={first!r}. If it is another entry's now, set that there. If it is not "
+                "needed, delete it in ChatDaddy"
+            )
+        ids = " or ".join(account.account_id for account in found)
+        raise AlreadyThere(
+            f"nothing was bought for {spec.nickname!r}: an interrupted run may have bought {ids}, "
+            f"but that is not certain. If it is this entry's account, set adopt={first!r}; if it "
+            "is not, give it another nickname in ChatDaddy, or delete it there"
+        )
     if waiting is not None and waiting.until > facts.clock():
         minutes = ceil((waiting.until - facts.clock()) / 60)
         raise OutcomeUnknown(

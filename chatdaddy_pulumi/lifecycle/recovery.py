@@ -192,10 +192,10 @@ class Order(NamedTuple):
         the run's time. It may be deleted by now.
         """
         note = self.note
-        # A person who gives it another nickname by hand claims it.
         named = account.nickname is None or account.is_called(note.identity.nickname)
         if self.bought:
-            return named and account.account_id == self.bought
+            # A person who gave it another nickname may want it for something else.
+            return (named or None) if account.account_id == self.bought else False
         typed = account.type in (None, note.identity.type)
         if not named or not typed or account.account_id in note.before:
             return False
@@ -487,8 +487,12 @@ def recover(
             by_identity.setdefault(one.note.identity, []).append(ref)
             continue
         bought = by_id.pop(one.bought, None)
-        if bought is not None and bought.live and one.may_be(bought, user_id):
+        if bought is None or not bought.live:
+            continue
+        if one.may_be(bought, user_id):
             found[ref] = bought
+        else:
+            unclear[ref] = (bought,)
     by_name: dict[str, list[ObservedAccount]] = {}
     for account in by_id.values():
         by_name.setdefault(stored(account.nickname), []).append(account)

@@ -139,7 +139,7 @@ def test_a_machine_that_knows_the_answer_takes_only_that_account() -> None:
         A: "acc2",
         B: "acc1",
     }
-    assert one.may_be(account("acc2", nickname="theirs"), "us") is False
+    assert one.may_be(account("acc2", nickname="theirs"), "us") is None
     assert one.is_settled_by(held("acc2", Y))
     assert not one.is_settled_by(held("acc3", X))
 

@@ -891,3 +891,48 @@ def test_purchases_end_if_the_first_account_is_another_teams(team: Team, stack: 
     assert stack.all_ids() == team.live()
     assert "belongs to another team" in stack.failed("f")["k0"]
     assert "an account belongs to another team" in stack.failed("f")["k1"]
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("later_s", [0, 3600, 200_000])
+@pytest.mark.parametrize("way", ["adopt", "elsewhere", "delete"])
+def test_what_was_bought_and_renamed_since_is_not_bought_again(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, way: str, kind: str, later_s: int
+) -> None:
+    """A person gave it another nickname before the next run. Each way on that the message says can
+    be gone."""
+
+    def program(**more: Any) -> Program:
+        entry = {"nickname": "alice", "assignees": ["user-1"], **more}
+        return {"f": fleet({"k": entry})} if kind == "fleet" else {"f": account(**entry)}
+
+    async def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(team, "patch", die)
+        with pytest.raises(Killed):
+            stack.up(program())
+    (bought,) = team.named("alice")
+    team.change(bought, nickname="for Bob")
+    team.clock += later_s
+    with pytest.raises(Refused, match=f"bought {bought} for it, which has the nickname 'for Bob'"):
+        stack.preview(program())
+    with suppress(Failed):
+        stack.up(program())
+    assert team.purchases == 1
+    bob: Program = {}
+    if way == "delete":
+        del team.all[bought]
+    elif way == "elsewhere":
+        bob = {"bob": account(nickname="for Bob", adopt=bought)}
+        with suppress(Failed, Refused):
+            stack.up({**bob, **program()})
+    then = {**bob, **program(**({"adopt": bought} if way == "adopt" else {}))}
+    stack.up(then)
+    team.clock += 3600
+    stack.lines.kept.clear()
+    stack.up(then)
+    assert stack.lines.kept == []
+    assert team.purchases == (1 if way == "adopt" else 2)
+    assert len(team.named("alice")) == 1
