@@ -673,10 +673,11 @@ class Person:
         was = {(slot.block, slot.key, slot.account_id) for slot in ran.before}
         now = {(slot.block, slot.key, slot.account_id) for slot in ran.after}
         taken = {account_id for *_, account_id in now - was}
+        protected = {slot.account_id for slot in ran.after if slot.protect}
         given_up = {
             slot.account_id
             for slot in ran.before
-            if (slot.on_delete == "retain" or slot.retain)
+            if (slot.on_delete == "retain" or slot.retain or slot.account_id in protected)
             and (slot.block, slot.key, slot.account_id) not in now
         }
         retained = self._retained.setdefault(ran.stack, set())
@@ -1207,6 +1208,14 @@ class Person:
             yield "an entry that moves by its aliases changes its type"
         if "is not as the state says" in ran.text and any(n > 1 for n in Counter(held).values()):
             yield "two entries have one account, and one of them changed it"
+        if "is not as the state says" in ran.text and any(
+            event.kind == "patch"
+            and event.account_id in held
+            and event.who in self._runs
+            and not self._runs[event.who].green
+            for event in self._world.events
+        ):
+            yield "a run that failed has changed an account, and got no answer"
         if "is not as the state says" in ran.text and ran.stack in self._stale:
             yield "the state is from answers that were old, or lacked facts"
         if "asks for its nickname" in ran.text and self._shifts(ran, wishes):
