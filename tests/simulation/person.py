@@ -1432,7 +1432,8 @@ class Person:
                 seen.add(account.id)
         if ran.update is not None:
             self._missed_before |= self._missed_purchases(ran)
-        if not ran.killed and ran.operation != "preview":
+        # One that was killed may have refreshed the state before.
+        if (not ran.killed or ran.step.refresh) and ran.operation != "preview":
             missed = self._not_missed.get(ran.stack, set())
             missed -= {slot.account_id for slot in ran.before}
 
