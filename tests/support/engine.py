@@ -152,8 +152,15 @@ class Stack:
         self.unlock()
 
     def unlock(self) -> None:
-        """`pulumi cancel`. The real engine's lock outlives its process."""
+        """`pulumi cancel`. The real engine's lock outlives its process.
+
+        A killed engine may also leave an empty file beside the state, and then can't read the state
+        any more ("failed to load checkpoint: EOF") until that file is removed.
+        """
         if self.engine == "pulumi":
+            for attributes in self.workdir.glob(f"backend/.pulumi/stacks/*/{self.name}.json.attrs"):
+                if not attributes.stat().st_size:
+                    attributes.unlink()
             self._call("cancel", "--yes", "--stack", self.name)
 
     # --- outputs and state
