@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from chatdaddy_pulumi.client.addresses import checked
 from chatdaddy_pulumi.client.errors import BadSetting
-
-_SERVICES = ("auth", "im", "payments", "events")
+from chatdaddy_pulumi.client.setting_names import SERVICES
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ServiceUrls:
     events: str = "https://api.chatdaddy.tech/events"
 
     def __post_init__(self) -> None:
-        for name in _SERVICES:
+        for name in SERVICES:
             what = f"base URL of the {name} service"
             object.__setattr__(self, name, checked(getattr(self, name), what, f"{name}Url"))
 
@@ -97,10 +97,22 @@ class ClientOptions:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            least = 1 if field.name in _AT_LEAST_ONE else 0
-            if isinstance(value, (int, float)) and not value >= least:
-                raise BadSetting(f"must be at least {least}, not {value}", call=field.name)
+            if reason := problem_with(field.name, getattr(self, field.name)):
+                raise BadSetting(reason, call=field.name)
 
 
 _AT_LEAST_ONE = {"concurrency", "page_size", "max_pages", "max_answer_bytes", "max_listing_bytes"}
+
+#: The type of each option, as it is annotated.
+_TYPES = {field.name: str(field.type) for field in fields(ClientOptions)}
+
+
+def problem_with(name: str, value: Any) -> str | None:
+    """What is wrong with the value of an option; None if it is right."""
+    if _TYPES[name] == "str | None":
+        return None if value is None or isinstance(value, str) else f"must be a text, not {value!r}"
+    is_whole, least = _TYPES[name] == "int", 1 if name in _AT_LEAST_ONE else 0
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and value >= least and (not is_whole or float(value).is_integer()):
+        return None
+    return f"must be a {'whole ' if is_whole else ''}number of at least {least}, not {value!r}"

@@ -1,4 +1,4 @@
-"""The names of the client's settings, for messages."""
+"""The names of the settings."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ REFRESH_TOKEN = Setting("refresh token", "refreshToken", "CHATDADDY_REFRESH_TOKE
 API_TOKEN = Setting("API token", "apiToken", "CHATDADDY_API_TOKEN")
 TEAM_ID = Setting("team ID", "teamId", "CHATDADDY_TEAM_ID")
 BASE_URL = Setting("base URL", "baseUrl", "CHATDADDY_BASE_URL")
+
+#: The services of ChatDaddy, each with an address of its own.
+SERVICES = ("auth", "im", "payments", "events")
+
+#: The settings that are always secrets.
+TOKENS = (REFRESH_TOKEN.key, API_TOKEN.key)
+
+#: The other settings, by their keys.
+SETTINGS = (
+    *(TEAM_ID.key, BASE_URL.key, *(f"{service}Url" for service in SERVICES)),
+    *("concurrency", "prices", "client", "verify"),
+)

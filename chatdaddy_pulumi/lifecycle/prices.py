@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from chatdaddy_pulumi.enums import Tier
+from chatdaddy_pulumi.lifecycle.key_lists import listed
+from chatdaddy_pulumi.spec.problem import shown
 
 
 class Price(BaseModel):
@@ -46,13 +48,19 @@ class Prices:
         """
         prices = dict(PUBLISHED)
         if configured:
+            form = f"must be JSON such as {_EXAMPLE}, in USD, by {' and '.join(_TIERS)}"
             try:
                 given = _FORM.validate_python(json.loads(configured))
-                prices |= {Tier[name.upper()]: price for name, price in given.items()}
-            except (ValueError, KeyError, ValidationError):
-                raise ValueError(
-                    f"must be JSON such as {_EXAMPLE}, in USD, by {' and '.join(_TIERS)}"
-                ) from None
+            except ValidationError as error:
+                problem = error.errors()[0]
+                where = ".".join(map(str, problem["loc"])) or "it"
+                raise ValueError(f"{form}: {where} is {shown(problem['input'])}") from None
+            except ValueError:
+                raise ValueError(f"{form}, not {shown(configured)}") from None
+            wrong = [name for name in given if name.upper() not in Tier.__members__]
+            if wrong:
+                raise ValueError(f"{form}, not by {listed([repr(name) for name in wrong])}")
+            prices |= {Tier[name.upper()]: price for name, price in given.items()}
         return cls(prices)
 
     def of(self, tier: Tier) -> Price:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from chatdaddy_pulumi.client import BadSetting, ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.addresses import parse
 from chatdaddy_pulumi.client.credentials import Credentials
+from chatdaddy_pulumi.client.options import problem_with
+from chatdaddy_pulumi.client.setting_names import SERVICES, SETTINGS, TOKENS
+from chatdaddy_pulumi.spec.nearest import nearest
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.prices import Prices
@@ -88,25 +92,36 @@ class Settings:
             )
         return team_id
 
+    def urls(self) -> ServiceUrls:
+        """The addresses of the services.
+
+        Raises:
+            ConfigurationError: one of them is not an address.
+        """
+        services = {name: self.url(f"{name}Url") for name in SERVICES}
+        return ServiceUrls.from_base(self.url("baseUrl") or DEFAULT_BASE_URL, **services)
+
     def credentials(self) -> Credentials:
         """The credentials, and the addresses of the services.
 
         Raises:
-            ConfigurationError: naming the one setting that is missing or wrong, and its remedy.
+            ConfigurationError: naming the first setting that is missing or wrong, and its remedy.
         """
         team_id = self.team_id
-        refresh_token, api_token = self.token()
-        if refresh_token is None and api_token is None:
+        refresh_token, api_token = self._needed_token()
+        return Credentials(
+            team_id=team_id, refresh_token=refresh_token, api_token=api_token, urls=self.urls()
+        )
+
+    def _needed_token(self) -> tuple[str | None, str | None]:
+        found = self.token()
+        if found == (None, None):
             raise ConfigurationError(
                 "chatdaddy:refreshToken",
                 "is not set, nor is chatdaddy:apiToken: `pulumi config set --secret "
                 f"chatdaddy:refreshToken` (it asks) or CHATDADDY_REFRESH_TOKEN; {_WHERE}",
             )
-        services = {name: self.url(f"{name}Url") for name in ("auth", "im", "payments", "events")}
-        urls = ServiceUrls.from_base(self.url("baseUrl") or DEFAULT_BASE_URL, **services)
-        return Credentials(
-            team_id=team_id, refresh_token=refresh_token, api_token=api_token, urls=urls
-        )
+        return found
 
     def options(self) -> ClientOptions:
         """The client's options: ``chatdaddy:concurrency`` and ``chatdaddy:client``.
@@ -114,36 +129,34 @@ class Settings:
         Raises:
             ConfigurationError: one of them is not of its form.
         """
-        if not (self.get("client") or self.get("concurrency")):
-            return ClientOptions()
-        from pydantic import TypeAdapter, ValidationError
+        found = {}
+        for name, value in self._given_options():
+            if isinstance(value, ConfigurationError):
+                raise value
+            found[name] = value
+        return ClientOptions(**found)
 
-        given: dict[str, Any] = {}
-        if text := self.get("client"):
-            try:
-                given = TypeAdapter(dict[str, float | str | None]).validate_json(text)
-            except ValidationError:
-                raise ConfigurationError(
-                    "chatdaddy:client",
-                    'must be JSON of numbers such as {"retries": 5, "total_timeout_s": 300}',
-                ) from None
-        if unknown := sorted(given.keys() - ClientOptions.__dataclass_fields__.keys()):
-            raise ConfigurationError(
-                "chatdaddy:client",
-                f"names {', '.join(unknown)}, but there are only "
-                + ", ".join(ClientOptions.__dataclass_fields__),
-            )
+    def _given_options(self) -> Iterator[tuple[str, Any]]:
+        """The client's options that are set: each value, or what is wrong with it."""
+        said = _read_json(self.get("client") or "{}")
+        if not isinstance(said, dict):
+            words = 'must be JSON of numbers such as {"retries": 5, "total_timeout_s": 300}'
+            yield "client", ConfigurationError("chatdaddy:client", words)
+            said = {}
+        known = ClientOptions.__dataclass_fields__
+        for name, value in said.items():
+            if name not in known:
+                words = f"gives {name}, which is no option{nearest(name, known)}"
+            elif reason := problem_with(name, number := _as_number(value)):
+                words = f"gives {name}, which {reason}"
+            else:
+                yield name, number
+                continue
+            yield name, ConfigurationError("chatdaddy:client", words)
         if concurrency := self.get("concurrency"):
-            given["concurrency"] = concurrency
-        try:
-            return TypeAdapter(ClientOptions).validate_python(given)
-        except (ValidationError, BadSetting) as error:
-            if isinstance(error, BadSetting):
-                raise ConfigurationError("chatdaddy:client", f"is wrong: {error}") from None
-            problem = error.errors()[0]
-            said = ": ".join([*map(str, problem["loc"]), problem["msg"]])
-            setting = "concurrency" if "concurrency" in said else "client"
-            raise ConfigurationError(f"chatdaddy:{setting}", f"is wrong: {said}") from None
+            reason = problem_with("concurrency", number := _as_number(concurrency))
+            wrong = ConfigurationError("chatdaddy:concurrency", str(reason))
+            yield "concurrency", wrong if reason else number
 
     def prices(self) -> Prices:
         """What each tier costs.
@@ -173,14 +186,48 @@ class Settings:
 
     def problems(self) -> list[ConfigurationError]:
         """The problems of the settings."""
-        found: list[ConfigurationError] = []
-        for read in (self.credentials, self.options, self.prices, self.verify):
+        readers: list[Callable[[], Any]] = [lambda: self.team_id, self._needed_token]
+        readers += [partial(self.url, f"{name}Url") for name in ("base", *SERVICES)]
+        readers += [self.urls, self.prices, self.verify]
+        found = [*self._misspelt()]
+        for read in readers:
             try:
                 read()
             except ConfigurationError as error:
-                if str(error) not in map(str, found):
-                    found.append(error)
-        return found
+                found.append(error)
+        found += [one for _, one in self._given_options() if isinstance(one, ConfigurationError)]
+        return [*{str(error): error for error in found}.values()]
+
+    def _misspelt(self) -> Iterator[ConfigurationError]:
+        """The settings of the stack whose names differ from ours in case or separators only."""
+        known = {_letters(key): key for key in (*SETTINGS, *TOKENS)}
+        for name in self._raw:
+            namespace, _, key = name.rpartition(":")
+            meant = known.get(_letters(key))
+            if namespace == "chatdaddy" and meant not in (None, key):
+                words = f"is no setting; did you mean 'chatdaddy:{meant}'?"
+                yield ConfigurationError(name, words)
+
+
+def _letters(key: str) -> str:
+    return re.sub("[-_]", "", key).lower()
+
+
+def _read_json(text: str) -> Any:
+    with suppress(ValueError):
+        return json.loads(text)
+    return None
+
+
+def _as_number(said: Any) -> Any:
+    """A number that is given as text, or is a whole number as a float; others as they are."""
+    try:
+        number = float(said)
+    except (TypeError, ValueError, OverflowError):
+        return said
+    if isinstance(said, bool):
+        return said
+    return int(number) if number.is_integer() else number
 
 
 def variable_of(key: str) -> str:

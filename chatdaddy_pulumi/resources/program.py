@@ -21,6 +21,7 @@ from typing import Any, Literal
 import pulumi
 from pulumi.dynamic import Resource
 
+from chatdaddy_pulumi.client.setting_names import SETTINGS, TOKENS
 from chatdaddy_pulumi.client.tasks import outcome_of
 from chatdaddy_pulumi.lifecycle.urns import child_urn, root_of, short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
@@ -40,12 +41,6 @@ from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec import UNKNOWN
 
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", MARK_TYPE, COMPONENT_TYPE)
-
-#: The stack's settings, ``chatdaddy:teamId`` and so on; without tokens, which are never shown.
-SETTINGS = (
-    *("teamId", "baseUrl", "authUrl", "imUrl", "paymentsUrl", "eventsUrl"),
-    *("concurrency", "prices", "client", "verify"),
-)
 
 #: How often the state is read again if reading fails, and the seconds between.
 _READS, _READ_AGAIN_S = 40, 0.05
@@ -585,6 +580,7 @@ class Program:
         stack = _stack()
         saved = await _saved_outputs(stack)
         declared = [await one.known() for one in list(self._declarations)]
+        _warn_of_plain_tokens()
         try:
             return RunFile.create(
                 sdk_hooks.engine_address(),
@@ -646,6 +642,17 @@ def secret_settings() -> list[str]:
     """The keys of the stack's configuration that are ours, and secrets."""
     keys = [f"chatdaddy:{name}" for name in SETTINGS]
     return [key for key in keys if sdk_hooks.is_secret_setting(key)]
+
+
+def _warn_of_plain_tokens() -> None:
+    """Warn of tokens that the stack's configuration has in clear: then the state has them, too."""
+    for token in TOKENS:
+        key = f"chatdaddy:{token}"
+        if not sdk_hooks.is_secret_setting(key) and pulumi.Config("chatdaddy").get(token):
+            pulumi.log.warn(
+                f"{key} is in clear in the stack's configuration and state, and opens the whole "
+                f"team. Run `pulumi config set --secret {key}`, which asks for it, with a new token"
+            )
 
 
 async def secret_names(given: Mapping[str, Any]) -> list[str] | None:

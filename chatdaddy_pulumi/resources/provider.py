@@ -6,11 +6,9 @@ from typing import Any
 
 import pulumi
 
-from chatdaddy_pulumi.resources.program import SETTINGS, secret_names
+from chatdaddy_pulumi.client.setting_names import SETTINGS, TOKENS
+from chatdaddy_pulumi.resources.program import secret_names
 from chatdaddy_pulumi.resources.sdk_hooks import is_secret_setting
-
-#: These are always secrets, so they are not named as such.
-_TOKENS = ("refreshToken", "apiToken")
 
 
 class Provider(pulumi.ProviderResource):
@@ -94,5 +92,5 @@ def _of_stack(key: str) -> pulumi.Input[str] | None:
 
 async def _secrets(given: dict[str, Any]) -> str | None:
     """The settings that are secrets, for the provider host, which gets all values in clear."""
-    found = await secret_names({k: value for k, value in given.items() if k not in _TOKENS})
+    found = await secret_names({k: value for k, value in given.items() if k not in TOKENS})
     return ",".join(found) if found else None

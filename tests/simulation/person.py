@@ -562,6 +562,13 @@ class Person:
         if ran.program is None:
             self._check_removal_kind(ran, event, listed)
             return
+        earlier = [
+            one.kind
+            for one in self._world.events
+            if one.account_id == account.id and one.at < ran.began_at and one.kind != "patch"
+        ]
+        if earlier and earlier[-1] == event.kind == "delete":
+            return  # a killed run has done it
         for wish in ran.program.wishes():
             if ran.meant.get(wish.uid) != account.id:
                 continue

@@ -48,7 +48,7 @@ def test_plain_http_is_allowed_in_private_networks(url: str) -> None:
     "options", [{"concurrency": 0}, {"retries": -1}, {"read_timeout_s": float("nan")}]
 )
 def test_options_are_checked(options: dict[str, float]) -> None:
-    with pytest.raises(BadSetting, match="must be at least"):
+    with pytest.raises(BadSetting, match="number of at least"):
         ClientOptions(**options)  # type: ignore[arg-type]
 
 
