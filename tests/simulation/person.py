@@ -1218,12 +1218,14 @@ class Person:
         if "is not as the state says" in ran.text and any(
             event.kind == "patch"
             and event.account_id in held
-            and event.who in self._runs
-            and not self._runs[event.who].green
+            and (by := self._runs.get(event.who)) is not None
+            and (not by.green or by.stack != ran.stack)
             for event in self._world.events
         ):
-            yield "a run that failed has changed an account, and got no answer"
-        if "is not as the state says" in ran.text and ran.stack in self._stale:
+            yield "a run that failed, or one of another stack, has changed an account"
+        if ran.stack in self._stale and re.search(
+            "is not as the state says|would lose the chat history", ran.text
+        ):
             yield "the state is from answers that were old, or lacked facts"
         if "asks for its nickname" in ran.text and self._shifts(ran, wishes):
             yield "an entry gets the nickname of one that leaves"
