@@ -107,8 +107,8 @@ class AccountProvider:
         if failures or reading.spec is None:
             return Checked(news, failures)
         urn = urn_of(news)
-        for warning in misspelt(reading.spec.arguments.settings or {}):
-            self._host.warn(f"{short_name(urn)}: {warning}", urn)
+        for warning in misspelt({short_name(urn): reading.spec.arguments.settings or {}}):
+            self._host.warn(warning, urn)
         changed = [] if declared is None else declared.changed_by_transforms(given)
         if changed:
             return Checked(news, [Problem(name, messages.TRANSFORMED) for name in changed])

@@ -170,8 +170,8 @@ class FleetProvider:
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))
         checked |= _hidden(shown(_in_words(reading), texts), news)
-        settings = {name for s in reading.specs.values() for name in s.arguments.settings or {}}
-        for warning in misspelt(sorted(settings)):
+        settings = {key: one.arguments.settings or {} for key, one in reading.specs.items()}
+        for warning in misspelt(settings):
             self._host.warn(warning, _row(news))
         if hidden is not None and not failures and not olds:
             failures = await self._refused_at_first(

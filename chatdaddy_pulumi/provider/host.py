@@ -461,7 +461,8 @@ def refusals(decisions: Decisions, facts: Facts) -> list[Problem]:
             continue  # the update saves that it is missing
         if isinstance(error, OutcomeUnknown) and error.until <= facts.clock() + facts.patience_s:
             continue  # the update waits for it
-        argument = "adopt" if isinstance(error, CannotAdopt) else "nickname"
+        adopts = isinstance(error, (CannotAdopt, WrongTeam))
+        argument = "adopt" if adopts else "nickname"
         place = f"accounts.{ref.key}." if ref.key else ""
         found.append(Problem(f"{place}{argument}", messages.told(error)))
     return found

@@ -412,9 +412,9 @@ def drift(held: HeldAccount) -> str:
 
 def otherwise(problems: Mapping[str, str]) -> str:
     """The message for an update that found accounts that are not as the state says."""
-    is_ = "is" if len(problems) == 1 else "are"
+    is_, was = ("is", "It was") if len(problems) == 1 else ("are", "They were")
     return (
-        f"{counted(len(problems))} {is_} not as the state says; nothing was done. It was changed "
+        f"{counted(len(problems))} {is_} not as the state says; nothing was done. {was} changed "
         "by hand, or by a run that did not finish. `pulumi up --refresh` shows and mends it:\n"
         + "\n".join(lines(problems))
     )

@@ -10,7 +10,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
-from chatdaddy_pulumi.resources.program import end_if_failed, program, secret_names
+from chatdaddy_pulumi.resources.program import check_name, end_if_failed, program, secret_names
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec.types import (
     CostOutput,
@@ -106,6 +106,7 @@ class Account(Resource, module="chatdaddy", name="Account"):
             opts: The resource's options. `import_` can't work for dynamic resources: use `adopt`.
                 `deleted_with` is refused, since the account would stay and go on costing money.
         """
+        check_name("Account", name)
         opts = opts or pulumi.ResourceOptions()
         if opts.import_ is not None:
             raise pulumi.RunError(

@@ -15,15 +15,16 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.enums import Existing, OnDelete, Tier
-from chatdaddy_pulumi.lifecycle.key_lists import counted, lines
+from chatdaddy_pulumi.lifecycle.key_lists import counted, lines, listed
 from chatdaddy_pulumi.lifecycle.plan import plan
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_late, write_line
 from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import COMPONENT_TYPE, DONE_IN, StoredFleet, plain
 from chatdaddy_pulumi.resources import sdk_hooks
-from chatdaddy_pulumi.resources.program import end_if_failed, program, secret_names
+from chatdaddy_pulumi.resources.program import check_name, end_if_failed, program, secret_names
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec.limits import FleetLimits
+from chatdaddy_pulumi.spec.problem import shown
 from chatdaddy_pulumi.spec.reading import read_fleet
 from chatdaddy_pulumi.spec.types import (
     AccountArgs,
@@ -90,10 +91,13 @@ class AccountFleet(pulumi.ComponentResource):
                 "would be changed and removed all the same. Leave it out; an account that needs it "
                 "can be an Account, and keeps its chats if it moves there with its nickname"
             )
+        check_name("AccountFleet", name)
         run = program()
         super().__init__(COMPONENT_TYPE, name, None, opts)
         text, late = _as_text(name, accounts)
-        bounds = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
+        bounds: Any = vars(limits) if isinstance(limits, FleetLimits) else limits or {}
+        if isinstance(bounds, Mapping):
+            bounds = {name: limit for name, limit in bounds.items() if limit is not None}
         shared = {"defaults": defaults or None, "on_delete": on_delete, "existing": existing}
         given = {"accounts": with_late(json.loads(text), late) if late else text, **shared}
         others = {"limits": bounds, "concurrency": concurrency}
@@ -113,7 +117,7 @@ class AccountFleet(pulumi.ComponentResource):
                 "__late": late or None,
                 "__secrets": secret_names({"accounts": accounts, **shared, **others}),
                 **shared,
-                "limits": {k: v for k, v in bounds.items() if v is not None} or None,
+                "limits": bounds or None,
                 "concurrency": concurrency,
                 **dict.fromkeys(_OUTPUTS),
             },
@@ -286,10 +290,15 @@ def _as_text(name: str, accounts: Any) -> tuple[str, list[Any]]:
         # The SDK drops the keys of a mapping whose value is None.
         given: pulumi.Output[Any] = pulumi.Output.from_input(accounts)
         return json.dumps(put_off(given.apply(_with_empty_entries))), late
-    if not isinstance(accounts, Mapping) or not all(isinstance(key, str) for key in accounts):
+    if not isinstance(accounts, Mapping):
         raise pulumi.RunError(
-            f"AccountFleet {name!r}: accounts must be a mapping from keys (text) to arguments, "
-            "such as {'alice': {'tier': 'limited'}}"
+            f"AccountFleet {name!r}: accounts is {shown(accounts)}, but must be a mapping from "
+            "keys (text) to arguments, such as {'alice': {'tier': 'limited'}}"
+        )
+    wrong = [shown(key) for key in accounts if not isinstance(key, str)]
+    if wrong:
+        raise pulumi.RunError(
+            f"AccountFleet {name!r}: the keys of accounts must be texts, not {listed(wrong)}"
         )
     mapping = accounts if isinstance(accounts, dict) else dict(accounts)
     return json.dumps(mapping, ensure_ascii=False, separators=(",", ":"), default=put_off), late

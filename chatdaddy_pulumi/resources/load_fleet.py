@@ -27,6 +27,11 @@ def load_fleet(
         pulumi.RunError: The file can't be read, or something in it is wrong. The message names
             every problem (of many, the first 20) with file, line and column.
     """
+    if not isinstance(path, (str, PathLike)):
+        raise pulumi.RunError(
+            f"load_fleet: the path is of type {type(path).__name__}, but must be a text or a path. "
+            "An output is not known when the program runs"
+        )
     try:
         return files.load_fleet(path, format=format)
     except files.WrongFile as error:

@@ -39,6 +39,7 @@ from chatdaddy_pulumi.provider.state import (
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec.problem import shown
 
 _OWN_TYPES = ("pulumi-python:dynamic/chatdaddy:", MARK_TYPE, COMPONENT_TYPE)
 
@@ -636,6 +637,16 @@ def _is_protected_by(opts: pulumi.ResourceOptions) -> bool:
     if opts.protect is not None:
         return bool(opts.protect)
     return opts.parent is not None and sdk_hooks.is_protected(opts.parent)
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse what can't be a resource's name.
+
+    Raises:
+        RunError: it is no text, or is empty.
+    """
+    if not isinstance(name, str) or not name:
+        raise pulumi.RunError(f"{kind}: the name is {shown(name)}, but must be a text, not empty")
 
 
 def secret_settings() -> list[str]:

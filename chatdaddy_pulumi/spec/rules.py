@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.nearest import did_you_mean, nearest
-from chatdaddy_pulumi.spec.problem import shown
+from chatdaddy_pulumi.spec.problem import more, shown
 
 #: Characters of a nickname, and of a key.
 NICKNAME_LENGTH = 128
@@ -73,11 +73,17 @@ def _boolean_problem(given: Any) -> str | None:
     return None if isinstance(given, bool) else f"is {shown(given)}, but must be true or false"
 
 
+#: The most that a number can be. The engine has only floats, which keep 15 digits.
+_MOST = 10**15 - 1
+
+
 def _count_problem(given: Any) -> str | None:
     whole = isinstance(given, int) or (isinstance(given, float) and given.is_integer())
     if isinstance(given, bool) or not whole:
         return f"is {shown(given)}, but must be a whole number"
-    return None if given >= 0 else f"is {shown(given)}, but must be at least 0"
+    if given < 0:
+        return f"is {shown(given)}, but must be at least 0"
+    return None if given <= _MOST else f"is {shown(given)}, but must be at most {_MOST}"
 
 
 def holds_control(text: str) -> bool:
@@ -190,7 +196,7 @@ def _clean(value: Any) -> Any:
 
 _TEXT = _one_value(text_problem, type="string")
 _BOOLEAN = _one_value(_boolean_problem, type="boolean")
-_COUNT = _one_value(_count_problem, type="integer", minimum=0)
+_COUNT = _one_value(_count_problem, type="integer", minimum=0, maximum=_MOST)
 
 
 class _Silenced(str, Enum):
@@ -295,10 +301,23 @@ def _unfit_text(text: str) -> str | None:
     return None
 
 
-def misspelt(settings: Iterable[str]) -> list[str]:
-    """A warning for each unknown setting whose name is close to a known one."""
+#: The most entries that a warning names.
+_NAMED = 3
+
+
+def misspelt(entries: Mapping[str, Iterable[str]]) -> list[str]:
+    """A warning for each unknown setting whose name is close to a known one.
+
+    `entries`: the names of the settings by entry.
+    """
+    found: dict[str, list[str]] = {}
+    for entry, settings in entries.items():
+        for name in settings:
+            if name not in SETTINGS:
+                found.setdefault(name, []).append(entry)
     return [
-        f"the setting {name!r} is not known{hint}"
-        for name in settings
-        if name not in SETTINGS and (hint := did_you_mean(name, SETTINGS, cutoff=0.8))
+        f"{', '.join(entries[:_NAMED])} {more(len(entries), _NAMED)}".rstrip()
+        + f": the setting {name!r} is not known{hint}"
+        for name, entries in sorted(found.items())
+        if (hint := did_you_mean(name, SETTINGS, cutoff=0.8))
     ]

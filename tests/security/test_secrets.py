@@ -43,6 +43,18 @@ def stack_of(sandbox: Sandbox, folder: Path, engine: str = "stand-in", **env: st
     )
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_token_that_the_stack_has_in_clear_is_named(
+    sandbox: Sandbox, tmp_path: Path, engine: str
+) -> None:
+    stack = stack_of(sandbox, tmp_path, engine)
+    assert "in clear" not in stack.preview().output
+    stack.remove_config("chatdaddy:refreshToken")
+    stack.set_config("chatdaddy:refreshToken", "a token that the emulator does not know")
+    told = stack.preview().output
+    assert "chatdaddy:refreshToken is in clear in the stack's configuration and state" in told
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_secret_in_state_output_files_or_arguments(

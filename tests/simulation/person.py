@@ -917,6 +917,8 @@ class Person:
     def _check_named(self, ran: Ran) -> None:
         """Each run names what interrupted runs may have bought and no resource holds."""
         assert ran.program is not None
+        left = [one for one in self._orphans(ran.stack) if self._intent_leaves(ran, one)]
+        self._let_go |= {account.id for account in left if account.id in ran.text}
         faults = ran.step.faults
         if faults.lag_s or faults.short or faults.null_facts or not ran.program.blocks:
             return
@@ -938,9 +940,7 @@ class Person:
             if self._superseded.get(account.id, ran.step.machine) != ran.step.machine:
                 self._let_go.add(account.id)
                 continue
-            if self._intent_leaves(ran, account):
-                if account.id in ran.text:
-                    self._let_go.add(account.id)
+            if account in left:
                 continue
             mistaken = self._mistaken.get((ran.stack, _name(account)), [])
             if any(at > self._ordered_at(account) for at in mistaken):

@@ -54,7 +54,8 @@ def read_csv(text: str, problems: Problems) -> Rows:
     for line, row in rest:
         if len(row) != len(header):
             few = "; was the file cut off here?" if len(row) < len(header) else ""
-            problems.add((line, 1), f"has {len(row)} cells, but the header has {len(header)}{few}")
+            has = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+            problems.add((line, 1), f"has {has}, but the header has {len(header)}{few}")
             continue
         arguments: dict[str, Any] = {}
         for cell, name, read in known:
@@ -131,7 +132,7 @@ def _boolean(cell: str) -> Any:
 
 
 def _integer(cell: str) -> Any:
-    return int(cell) if re.fullmatch(r"-?[0-9]{1,15}", cell) else cell
+    return int(cell) if re.fullmatch(r"-?[0-9]{1,1000}", cell) else cell
 
 
 def _list(cell: str) -> Any:

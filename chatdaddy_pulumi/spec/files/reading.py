@@ -80,7 +80,7 @@ def _format(path: str | os.PathLike[str], given: str | None) -> str:
     found = given or _ENDINGS.get(ending, "")
     if found not in _READERS:
         asked = f"format={given!r}" if given else "the file's ending"
-        raise Unreadable((1, 1), f"{asked} is none of yaml, json and csv; say format='yaml'")
+        raise Unreadable((1, 1), f"{asked} is none of yaml, json and csv; give the format")
     return found
 
 

@@ -266,9 +266,10 @@ def test_removals_make_room_for_what_a_limit_refused(fleet: OneFleet, server: Sa
 
 
 def test_a_misspelt_setting_is_one_warning(fleet: OneFleet) -> None:
-    fleet.preview({f"k{n}": {"settings": {"geoLocaton": "HK"}} for n in range(3)})
+    fleet.preview({f"k{n}": {"settings": {"geoLocaton": "HK"}} for n in range(5)})
     warned = [line for line in fleet.told if "geoLocaton" in line]
-    assert warned == ["the setting 'geoLocaton' is not known; did you mean 'geoLocation'?"]
+    is_wrong = "the setting 'geoLocaton' is not known; did you mean 'geoLocation'?"
+    assert warned == [f"k0, k1, k2 and 2 more: {is_wrong}"]
 
 
 def test_a_file_cut_in_half_is_refused_and_nothing_is_called(

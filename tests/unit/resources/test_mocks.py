@@ -86,3 +86,37 @@ return team.urn.apply(lambda _: print(json.dumps(made[-1])))
 """
     )
     assert {name: json.loads(said).get(name) for name in others} == {name: name for name in others}
+
+
+def test_wrong_arguments_get_one_clear_line() -> None:
+    """The engine shows a `RunError` without a traceback."""
+    said = _said(
+        """
+from chatdaddy_pulumi import load_fleet
+for make in (
+    lambda: Account(5),
+    lambda: Account(""),
+    lambda: AccountFleet(None, {}),
+    lambda: AccountFleet("f", {7: {}, "b": {}, None: {}}),
+    lambda: AccountFleet("f", [1]),
+    lambda: load_fleet(None),
+    lambda: load_fleet(pulumi.Output.from_input("fleet.yaml")),
+):
+    try:
+        make()
+    except pulumi.RunError as error:
+        print(error)
+"""
+    )
+    assert said.splitlines() == [
+        "Account: the name is 5, but must be a text, not empty",
+        "Account: the name is '', but must be a text, not empty",
+        "AccountFleet: the name is None, but must be a text, not empty",
+        "AccountFleet 'f': the keys of accounts must be texts, not 7, None",
+        "AccountFleet 'f': accounts is a list, but must be a mapping from keys (text) to "
+        "arguments, such as {'alice': {'tier': 'limited'}}",
+        "load_fleet: the path is of type NoneType, but must be a text or a path. An output is not "
+        "known when the program runs",
+        "load_fleet: the path is of type Output, but must be a text or a path. An output is not "
+        "known when the program runs",
+    ]
