@@ -37,7 +37,9 @@ class AccessFlags:
 
     cwd: Annotated[
         Path,
-        typer.Option("-C", "--cwd", file_okay=False, help="The folder of the Pulumi project."),
+        typer.Option(
+            "-C", "--cwd", exists=True, file_okay=False, help="The folder of the Pulumi project."
+        ),
     ] = Path()
     stack: Annotated[
         str | None,
@@ -95,6 +97,8 @@ class Access:
         """
         said = flags.said()
         stack = None if flags.no_stack else stacks.find(flags.cwd, flags.stack)
+        if stack is not None and flags.stack and not stack.exists:
+            raise Failed(f"the project {stack.root} has no stack {flags.stack!r}")
         return cls(said, stack, stack.configuration() if stack else {})
 
     @property
@@ -126,9 +130,12 @@ class Access:
 
         try:
             return self.settings.credentials()
-        except ConfigurationError as error:
-            flag = _FLAGS.get(error.property, "")
-            raise Failed(f"{error.property} {error.reason}{flag}") from None
+        except ConfigurationError:
+            raise Failed(
+                "\n".join(
+                    f"{error}{_FLAGS.get(error.property, '')}" for error in self.settings.problems()
+                )
+            ) from None
 
     def hosts(self) -> list[str]:
         """The machines that are called; team and token need not be known.

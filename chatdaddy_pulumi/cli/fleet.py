@@ -129,7 +129,9 @@ def export_(
     made = export.plan(team, chosen, keys_before=before, with_settings=with_settings)
     if not made.entries:
         _tell_left_out(made.left_out)
-        raise Failed(f"none of {plural(len(chosen), 'account')} can be exported: nothing written")
+        of = plural(len(chosen), "account")
+        reason = f"none of {of} can be exported" if chosen else "no account fits the filters"
+        raise Failed(f"{reason}: nothing written")
     urls = {key: url for key in _URLS if (url := access.settings.get(key))}
     written = export.write(
         output, made, format, team_id=credentials.team_id, urls=urls, overwrite=overwrite

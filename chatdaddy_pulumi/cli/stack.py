@@ -55,6 +55,16 @@ class Stack:
         """Where the stand-in engine keeps the stack's state."""
         return self.root / ".sandbox" / f"{self.short_name}.json"
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file of the stack, or the Pulumi CLI knows it."""
+        files = (self.root / f"Pulumi.{self.short_name}.yaml", self.standin_state)
+        if any(file.is_file() for file in files):
+            return True
+        return shutil.which("pulumi") is not None and not (
+            _call(self.root, "stack", "export", "--stack", str(self.name)).returncode
+        )
+
     def configuration(self) -> dict[str, str]:
         """The ``chatdaddy:…`` settings, secrets in the clear.
 

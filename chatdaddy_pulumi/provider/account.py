@@ -409,6 +409,7 @@ class AccountProvider:
         on_delete = milder(on_delete, self._host.removal[account_id])
         # In a run of the program, another entry may be about to take a retained account over.
         if on_delete is OnDelete.RETAIN and not context.run.number:
+            self._host.log(messages.forgotten([account_id]), urn=urn)
             return
         facts = self._host.facts()
         became, other = await remove(facts, Ref(urn), account_id, on_delete)

@@ -424,6 +424,9 @@ class FleetProvider:
                 raise LifecycleError(
                     messages.several_failed(reasons, "could not be removed; run it again")
                 )
+        elif used:
+            kept = [f"{entry_key(key)} ({one.account_id})" for key, one in todo.remove.items()]
+            self._host.log(messages.forgotten(kept), urn=urn)
         way_on = "All other accounts are removed; run it again in some minutes"
         await self._host.refuse_open_orders(state.orders, declared, way_on)
 

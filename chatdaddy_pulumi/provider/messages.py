@@ -482,6 +482,11 @@ def retained(account_id: str, instead: Ref | None) -> str:
     return f"{account_id} was not removed: {why}"
 
 
+def forgotten(accounts: Sequence[str]) -> str:
+    """The message for a destroy of accounts that their `on_delete` retains."""
+    return f"only forgotten: {listed(accounts)}. ChatDaddy goes on charging for what it has"
+
+
 def unfinished(name: str) -> str:
     """The message for a resource with work left, for which the program passes no run."""
     return (

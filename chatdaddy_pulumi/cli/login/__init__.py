@@ -84,7 +84,7 @@ def login(
     from chatdaddy_pulumi.cli.login.session import Logins, Phase
 
     if bool(words) == everyone:
-        raise Failed("name accounts, or give --all", code=2)
+        raise Failed("name accounts or give --all, one of the two", code=2)
     phone = _digits(pair_code) if pair_code is not None else None
     access = Access.of(flags)
 

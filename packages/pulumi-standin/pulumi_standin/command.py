@@ -24,7 +24,9 @@ Given = dict[str, Any]
 #: Makes pairs of the values of `--secret` and `--secret-file`.
 ReadSecrets = Callable[[Iterable[str], Iterable[str]], list[str]]
 
-Cwd = Annotated[Path, typer.Option("-C", "--cwd", help="The project's folder.")]
+Cwd = Annotated[
+    Path, typer.Option("-C", "--cwd", exists=True, file_okay=False, help="The project's folder.")
+]
 Stack = Annotated[str, typer.Option("-s", "--stack", help="The stack.")]
 StateDir = Annotated[
     Path | None, typer.Option(help="Where states are kept.  [default: .sandbox in the project]")

@@ -169,6 +169,28 @@ def test_settings_of_a_project_without_a_stack(team: Team, bare: Command) -> Non
     assert bare.run("accounts", "--no-stack").exit_code == 1
 
 
+def test_a_folder_or_stack_that_is_not_there_is_refused(team: Team, bare: Command) -> None:
+    """The environment may be of another team."""
+    project(bare, team)
+    bare.env |= {"CHATDADDY_TEAM_ID": TEAM_ID, "CHATDADDY_REFRESH_TOKEN": REFRESH_TOKEN}
+    bare.run("accounts", "--stack", "dev").ok()
+    told = bare.run("accounts", "--stack", "prod").err
+    assert told == f"error: the project {bare.folder} has no stack 'prod'\n"
+    for command in (("accounts",), ("sandbox", "destroy", "--yes")):
+        ran = bare.run(*command, "--cwd", "typo")
+        assert ran.exit_code == 2
+        assert "'typo' does not exist" in ran.err.replace("\n", " ")
+
+
+def test_all_wrong_settings_are_told_at_once(bare: Command) -> None:
+    bare.env["CHATDADDY_CONCURRENCY"] = "many"
+    told = bare.run("accounts").err
+    assert "chatdaddy:teamId is not set" in told
+    assert "or give --team-id" in told
+    assert "chatdaddy:refreshToken is not set" in told
+    assert "chatdaddy:concurrency must be a whole number" in told
+
+
 @pytest.mark.parametrize("broken", ["a: [", "- a\n"])
 def test_a_broken_project_is_a_one_line_error(bare: Command, broken: str) -> None:
     (bare.folder / "Pulumi.yaml").write_text(broken)

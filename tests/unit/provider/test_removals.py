@@ -129,6 +129,24 @@ def test_a_destroy_on_another_machine_tells_what_may_still_appear(
 
 @pytest.mark.parametrize(
     "one",
+    [account(on_delete="retain"), fleet({"alice": {}}, on_delete="retain")],
+    ids=["account", "fleet"],
+)
+def test_a_destroy_names_what_stays_and_costs_money(
+    team: Team, stack: Stack, one: Declaration
+) -> None:
+    stack.up({"customers": one})
+    (account_id,) = team.live()
+    stack.destroy()
+    (told,) = stack.lines.kept
+    assert told.startswith("only forgotten: ")
+    assert account_id in told
+    assert "goes on charging" in told
+    assert team.live() == {account_id}
+
+
+@pytest.mark.parametrize(
+    "one",
     [
         account(nickname=Late("alice")),
         fleet({"k": {"nickname": Late("alice")}}),
