@@ -709,10 +709,10 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
         )
     if len(strangers) == 1 and strangers[0].type == spec.arguments.type.value:
         return TakeOver(strangers[0], Reason.ADOPTED)
-    listed = ", ".join(f"{one.account_id} ({one.type or 'type not known'})" for one in strangers)
+    there = listed([f"{one.account_id} ({one.type or 'type not known'})" for one in strangers])
     raise AlreadyThere(
         f"nothing was bought: existing='adopt' needs exactly one live account named "
-        f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {listed}; "
+        f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {there}; "
         "say which with adopt='acc…', or buy another with existing='allow'"
     )
 
@@ -833,9 +833,8 @@ def _doubled(spec: AccountSpec, others: list[Ref]) -> str:
 
 def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:
     """The message for a nickname that is taken, with what can be done."""
-    ids = ", ".join(account.account_id for account in found)
+    ids, fits = _ids_of(spec, found)
     several = "accounts" if len(found) > 1 else "an account"
-    fits = [one.account_id for one in found if one.type == spec.arguments.type.value]
     known = all(one.type for one in found)
     other, take = (
         ("", f"Take it over with adopt={fits[0]!r}, buy")
@@ -848,10 +847,15 @@ def _taken(spec: AccountSpec, found: list[ObservedAccount]) -> str:
     )
 
 
+def _ids_of(spec: AccountSpec, found: list[ObservedAccount]) -> tuple[str, list[str]]:
+    """The IDs of accounts, as text, and of those of the type that is asked for."""
+    fits = [one.account_id for one in found if one.type == spec.arguments.type.value]
+    return listed([account.account_id for account in found]), fits
+
+
 def _taken_meanwhile(account_id: str, spec: AccountSpec, found: list[ObservedAccount]) -> str:
     """The message for an account that is not brought back, since its nickname is taken by now."""
-    ids = ", ".join(account.account_id for account in found)
-    fits = [one.account_id for one in found if one.type == spec.arguments.type.value]
+    ids, fits = _ids_of(spec, found)
     take = f"keep that one with adopt={fits[0]!r}, " if fits else ""
     return (
         f"{account_id} ({spec.nickname!r}) was deleted by hand, and is not brought back: the team "
@@ -861,4 +865,4 @@ def _taken_meanwhile(account_id: str, spec: AccountSpec, found: list[ObservedAcc
 
 
 def _listed(refs: Iterable[Ref]) -> str:
-    return ", ".join(ref.label for ref in refs)
+    return listed([ref.label for ref in refs])

@@ -361,18 +361,12 @@ class _Execution:
         if isinstance(decision, TakeOver):
             account = await verbs.take_over(self._facts, ref, spec, decision)
             done = Done(key, account.account_id, decision.reason, decision.back, decision.source)
-            ownership = self._facts.ownership
-            carried = ownership.carried_to(ref)
-            known = [ownership.held(ref), None if carried is None else carried.account]
-            before = next(
-                (one for one in known if one and one.account_id == account.account_id), None
-            )
-            # The answer may lack facts that the state knows.
-            held = (
-                HeldAccount.taken(account, spec.nickname, _unopened(spec))
-                if before is None
-                else before.seen_again(account)
-            )
+            before = self._facts.ownership.account_of(ref)
+            if before is not None and before.account_id == account.account_id:
+                # The answer may lack facts that the state knows.
+                held = before.seen_again(account)
+            else:
+                held = HeldAccount.taken(account, spec.nickname, _unopened(spec))
         else:
             account = await self._buy(ref, spec)
             self.outcome.tally.bought += 1

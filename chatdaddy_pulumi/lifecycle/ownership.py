@@ -127,6 +127,12 @@ class Move(NamedTuple):
     to: str = ""
 
 
+def keep_last(found: dict[str, Move], moves: Mapping[str, Move]) -> None:
+    """Add moves by account, and keep the last one of each."""
+    for account_id, move in moves.items():
+        found[account_id] = max(move, found.get(account_id, Move()))
+
+
 @dataclass(frozen=True)
 class SavedHolder:
     """A resource in the saved state, and the accounts that it lists by key."""
@@ -279,8 +285,7 @@ class Ownership:
         """By account: its last move, if that is known."""
         found: dict[str, Move] = {}
         for holder in self._tellers:
-            for account_id, move in holder.moves.items():
-                found[account_id] = max(move, found.get(account_id, Move()))
+            keep_last(found, holder.moves)
         return found
 
     @cached_property
@@ -295,8 +300,8 @@ class Ownership:
 
     @cached_property
     def _superseded(self) -> dict[str, set[Ref]]:
-        """By account that has moved: the places where others list it only since no run has worked
-        on them since."""
+        """By account that has moved: the places that still list it, because no run has updated
+        their resources after the move."""
         return self.listed_before(self._last_moves)
 
     def listed_before(self, moves: Mapping[str, Move]) -> dict[str, set[Ref]]:
@@ -307,7 +312,7 @@ class Ownership:
             if move.to and all(leaf_of(ref.holder) != move.to for ref in refs):
                 continue  # that one has another name now
             for ref in refs:
-                told = self._all_saved[ref.holder].moves.get(account_id, Move())
+                told = self._told_by(ref, account_id)
                 if told.number < move.number and leaf_of(ref.holder) != move.to:
                     found.setdefault(account_id, set()).add(ref)
         return found
@@ -319,10 +324,13 @@ class Ownership:
         found: dict[str, Move] = {}
         for holder in self._tellers:
             if self.declaration(holder.urn) is None:
-                for account_id in self.listed_before(holder.moves):
-                    move = holder.moves[account_id]
-                    found[account_id] = max(move, found.get(account_id, Move()))
+                before = self.listed_before(holder.moves)
+                keep_last(found, {id_: holder.moves[id_] for id_ in before})
         return found
+
+    def _told_by(self, ref: Ref, account_id: str) -> Move:
+        """The last move of an account that the resource tells which lists it."""
+        return self._all_saved[ref.holder].moves.get(account_id, Move())
 
     @cached_property
     def _given_up(self) -> dict[str, set[str]]:
@@ -371,14 +379,13 @@ class Ownership:
         """The same for a resource that is not in the saved state, by its own move."""
         last = self._last_moves.get(account_id, Move())
         return last.number > move.number and not any(
-            leaf_of(ref.holder) == last.to
-            or self._all_saved[ref.holder].moves.get(account_id, Move()).number == last.number
+            leaf_of(ref.holder) == last.to or self._told_by(ref, account_id).number == last.number
             for ref in self._listed_in.get(account_id, ())
         )
 
     def is_stale(self, urn: str, account_id: str) -> bool:
-        """Whether a resource lists an account only since no run has worked on it since the account
-        moved."""
+        """Whether a resource still lists an account that has moved away, because no run has updated
+        the resource after the move."""
         saved = self._matching.saved_urn(urn)
         return any(ref.holder == saved for ref in self._superseded.get(account_id, ()))
 
@@ -665,8 +672,8 @@ class Ownership:
 
     def _was_waited_for(self, ref: Ref, account_id: str) -> bool:
         """Whether an account was left to an entry by all resources that list it, and the entry has
-        come in that run. Of one that has an account, that is not known, and it is taken for
-        granted. A fleet whose entries come late as a whole says it."""
+        come in that run. An entry that has an account does not tell in which run it came, so it
+        counts as come. A fleet whose entries come late as a whole tells it (`came_in`)."""
         urn = self._matching.saved_urn(ref.holder)
         fleet = self._saved.get(urn)
         came_in = "" if fleet is None else fleet.came_in
@@ -792,8 +799,7 @@ class Ownership:
         if not alike:
             return found
         for ref, entry in self._entries:
-            carried = self.carried_to(ref)
-            own = self.held(ref) or (carried and carried.account)
+            own = self.account_of(ref)
             if own is None or entry.identity is None:
                 continue
             asked = as_stored(entry.identity)

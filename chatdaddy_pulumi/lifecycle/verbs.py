@@ -187,14 +187,13 @@ async def take_over(
 
 
 async def _recreate(facts: Facts, account_id: str) -> ObservedAccount:
-    try:
-        return await facts.client.accounts.recreate(account_id)
-    except NotFound as error:
-        raise CannotAdopt(
-            f"{account_id} is deleted, and ChatDaddy does not bring it back any more: {error}"
-        ) from None
-    except ChatDaddyError as error:
-        raise NotDone(f"{account_id} was not brought back", cause=error) from None
+    with not_done(f"{account_id} was not brought back"):
+        try:
+            return await facts.client.accounts.recreate(account_id)
+        except NotFound as error:
+            raise CannotAdopt(
+                f"{account_id} is deleted, and ChatDaddy does not bring it back any more: {error}"
+            ) from None
 
 
 async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -> dict[str, Any]:
@@ -214,15 +213,15 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
     refuse_shared(facts.ownership, ref, held.account_id)
     what = " and ".join(wanted)
     if wanted.get("tier") == Tier.LIMITED.value and not spec.allow_history_loss:
-        account = await _read(facts, held.account_id)
+        with not_done(f"{held.account_id} can't be read"):
+            account = await facts.client.accounts.look_up(held.account_id)
         seen = account.tier if account else None
         await refuse_history_loss(facts, ref, spec, held.account_id, seen)
-    send = dict(wanted)
     with not_done(f"{held.account_id}: {what} not changed"):
-        if "settings" in send:
-            send["settings"] = {**await _current_settings(facts, held), **send["settings"]}
-        await _patch(facts, ref, held, send)
-    return send
+        if "settings" in wanted:
+            wanted["settings"] = {**await _current_settings(facts, held), **wanted["settings"]}
+        await _patch(facts, ref, held, wanted)
+    return wanted
 
 
 async def _current_settings(facts: Facts, held: HeldAccount) -> dict[str, Any]:
@@ -482,9 +481,3 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     if entry is None:
         return facts.ownership.is_unknown(ref.holder) and not is_leftover(ref.key)
     return entry.type in (None, held.arguments.type.value)
-
-
-async def _read(facts: Facts, account_id: str) -> ObservedAccount | None:
-    """The account as ChatDaddy shows it now."""
-    with not_done(f"{account_id} can't be read"):
-        return await facts.client.accounts.look_up(account_id)

@@ -202,11 +202,9 @@ class FleetProvider:
         said, urn = news.get("__said"), urn_of(news)
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
+        unsaved = context.is_superseded(urn) or is_renamed(olds, urn) or hides_more(olds, news)
         settled = said and said == olds.get("__settled") and not olds.get(ORDERS)
-        settled = settled and (ignored or not (is_renamed(olds, urn) or hides_more(olds, news)))
-        superseded = context.is_superseded(urn)
-        settled = settled and (ignored or not superseded)
-        if settled and not ignored:
+        if settled and not ignored and not unsaved:
             return Difference(False)
         state = StoredFleet.load(olds)
         if urn not in context.checked:
@@ -226,8 +224,7 @@ class FleetProvider:
         compared = _Comparison(context, urn, state, news, reading)
         await self._approve(compared)
         left = bool(state.failed or state.orders or reading.unknown)
-        left = left or superseded or any(map(is_leftover, state.held))
-        left = left or is_renamed(olds, urn) or hides_more(olds, news)
+        left = left or unsaved or any(map(is_leftover, state.held))
         return Difference(not compared.plan.empty or left)
 
     async def _tell_ignored(self, context: RunContext, urn: str, state: StoredFleet) -> None:

@@ -26,7 +26,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, Removals, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
-from chatdaddy_pulumi.lifecycle.ownership import Move, Ref
+from chatdaddy_pulumi.lifecycle.ownership import Move, Ref, keep_last
 from chatdaddy_pulumi.lifecycle.recovery import (
     Order,
     OrderId,
@@ -288,13 +288,11 @@ class Host:
         for one in holder.held.values():
             before = self.removal.get(one.account_id, one.arguments.on_delete)
             self.removal[one.account_id] = milder(before, one.arguments.on_delete)
-        self.removed |= {one.account_id for one in holder.held.values()}
-        for account_id in state.moves.keys() - {one.account_id for one in holder.held.values()}:
-            move = state.moves[account_id]
-            if not move.to:
-                self.given_up[account_id] = max(move, self.given_up.get(account_id, Move()))
-        first = next((one.account_id for one in holder.held.values()), "")
-        urn = context.urn_today(urn_of(state.inputs), first)
+        ids = dict.fromkeys(one.account_id for one in holder.held.values())
+        self.removed |= ids.keys()
+        moves = {id_: state.moves[id_] for id_ in state.moves.keys() - ids.keys()}
+        keep_last(self.given_up, {id_: move for id_, move in moves.items() if not move.to})
+        urn = context.urn_today(urn_of(state.inputs), next(iter(ids), ""))
         self.removed_holders.setdefault(urn, []).append(holder)
         return urn, context.declared(urn) if urn else None
 

@@ -41,7 +41,7 @@ from chatdaddy_pulumi.provider.state import (
     last_noted,
     read_orders,
 )
-from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec import known_text
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity
 
@@ -91,7 +91,7 @@ class _LastRun:
         mark = saved or {}
         at, marked_at = _number(olds.get(RUN_AT)), _number(mark.get("at"))
         marked_by = str(mark.get("run") or "")
-        number = _text(olds.get(RUN))
+        number = known_text(olds.get(RUN))
         if number is None:  # an older state: only the mark has the number of a run
             number = marked_by if marked_at >= at - 1 else ""
         run = host.context.run
@@ -175,12 +175,12 @@ def seen_runs(olds: Mapping[str, Any], saved: Mapping[str, Mapping[str, Any]]) -
         for urn, mark in saved.items()
         if type_of(urn) == MARK_TYPE
     ]
-    return {number: _number(at) for one, at in named if (number := _text(one))}
+    return {number: _number(at) for one, at in named if (number := known_text(one))}
 
 
 def saved_orders(olds: Mapping[str, Any]) -> dict[OrderId, Order]:
     """The orders in an intent's inputs."""
-    return read_orders(_text(olds.get(ORDERS)), ALL_SECRET if olds.get("__secrets") else ())
+    return read_orders(known_text(olds.get(ORDERS)), ALL_SECRET if olds.get("__secrets") else ())
 
 
 class _SavedIntent:
@@ -208,7 +208,7 @@ class _SavedIntent:
         self._orders = state.orders if olds is None else saved_orders(olds)
         self._unnoted_before = state.unnoted
         # Another provider's intent does not say which of its runs had which resources.
-        said = _text(said_last.get(BUYING))
+        said = known_text(said_last.get(BUYING))
         self._buying = state.unnoted.buying if said is None else by_ref(json.loads(said))
         self.team = state.team
         self.provider = short_name(urn).removeprefix(INTENT).removeprefix("-")
@@ -606,10 +606,6 @@ class OrdersAtRemoval:
             else:
                 found[order_id] = order
         return found
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value != UNKNOWN else None
 
 
 def _number(value: Any) -> float:

@@ -46,7 +46,7 @@ from chatdaddy_pulumi.provider.state import (
     plain,
     saved_holder,
 )
-from chatdaddy_pulumi.spec import FLEET_WIDE, UNKNOWN, has_unknown
+from chatdaddy_pulumi.spec import FLEET_WIDE, UNKNOWN, has_unknown, known_text
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, entries
 from chatdaddy_pulumi.spec.limits import read_limits
@@ -105,8 +105,7 @@ class Declared:
     def own_nickname(self) -> str:
         """The nickname that the program gives, if it ignores changes of it; "" if it does not, or
         if it is not known yet."""
-        own = self.ignored.get("nickname")
-        return own if isinstance(own, str) and own != UNKNOWN else ""
+        return known_text(self.ignored.get("nickname")) or ""
 
     def dump(self) -> str:
         """It as JSON text."""

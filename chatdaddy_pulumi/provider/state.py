@@ -180,13 +180,13 @@ class StoredAccount:
         held = None
         if account_id and not order:
             seen: Any = SimpleNamespace(**{name: facts.get(name) for name in FACTS})
-            nickname = inputs.get("nickname", facts.get("nickname", ""))
+            nickname = inputs.get("nickname") or facts.get("nickname") or ""
             drift = differences_seen(seen, nickname, asked, said.get("__unknown") or ())
             if said.get("__missing_since"):
                 drift = {**(drift or {}), "missing": said["__missing_since"]}
             held = HeldAccount(
                 account_id,
-                inputs.get("nickname") or facts.get("nickname") or "",
+                nickname,
                 asked,
                 facts.get("state") or "close",
                 drift,
@@ -257,12 +257,13 @@ class StoredAccount:
             {name: value for name, value in self.inputs.items() if name != "__provider"},
         )
         outputs["__version"] = VERSION
-        if self.held is not None and self.held.missing_since is not None:
-            outputs["__missing_since"] = self.held.missing_since
-        if self.held is not None and self.held.unknown:
-            outputs["__unknown"] = self.held.unknown
-        if self.held is not None and self.held.own_nickname:
-            outputs["__own_nickname"] = secret_if(bool(hidden), self.held.own_nickname)
+        if (held := self.held) is not None:
+            if held.missing_since is not None:
+                outputs["__missing_since"] = held.missing_since
+            if held.unknown:
+                outputs["__unknown"] = held.unknown
+            if held.own_nickname:
+                outputs["__own_nickname"] = secret_if(bool(hidden), held.own_nickname)
         if self.order is not None:
             is_secret = bool(hidden or self.order.note.secrets)
             outputs[ORDERS] = secret_if(is_secret, to_json(_write_order(self.order)))

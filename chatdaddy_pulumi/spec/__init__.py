@@ -23,3 +23,8 @@ def has_unknown(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(map(has_unknown, value))
     return bool(value == UNKNOWN)
+
+
+def known_text(value: Any) -> str | None:
+    """A text; None if it is no text, or is not known yet."""
+    return value if isinstance(value, str) and value != UNKNOWN else None

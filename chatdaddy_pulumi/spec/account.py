@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from chatdaddy_pulumi.client.nicknames import normal
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
-from chatdaddy_pulumi.spec.identity import Identity
+from chatdaddy_pulumi.spec.identity import Identity, identity_of
 
 
 @dataclass(frozen=True)
@@ -109,4 +108,4 @@ class AccountSpec(NamedTuple):
     @property
     def identity(self) -> Identity:
         """What identifies the account before it has an ID."""
-        return Identity(normal(self.nickname), self.arguments.type.value)
+        return identity_of(self.nickname, self.arguments.type.value)

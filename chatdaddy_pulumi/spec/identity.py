@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from chatdaddy_pulumi.client.nicknames import normal, stored
 from chatdaddy_pulumi.enums import AccountType, Existing
-from chatdaddy_pulumi.spec import UNKNOWN
+from chatdaddy_pulumi.spec import UNKNOWN, known_text
 
 
 class Identity(NamedTuple):
@@ -97,13 +97,13 @@ def _identity(
     adopt, aliases = own.get("adopt"), own.get("aliases")
     listed = aliases if isinstance(aliases, (list, tuple)) else ()
     return DeclaredIdentity(
-        _text(key if nickname is None else nickname),
+        known_text(key if nickname is None else nickname),
         _word(own, usual, "type", AccountType, AccountType.WHATSAPP),
-        _text(adopt),
-        tuple(alias for alias in map(_text, listed) if alias is not None),
+        known_text(adopt),
+        tuple(alias for alias in map(known_text, listed) if alias is not None),
         _word(own, usual, "existing", Existing, Existing.FAIL),
         adopt == UNKNOWN,
-        _text(own.get("login_type") or usual.get("login_type")),
+        known_text(own.get("login_type") or usual.get("login_type")),
     )
 
 
@@ -130,10 +130,6 @@ def _word(
         return str(kind(said).value)
     except ValueError:
         return None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value != UNKNOWN else None
 
 
 def _loaded(accounts: Any) -> Any:
