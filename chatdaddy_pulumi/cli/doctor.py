@@ -20,14 +20,12 @@ from chatdaddy_pulumi.cli.access import Access, AccessFlags
 from chatdaddy_pulumi.cli.console import Cell, Failed, plural, print_json, say
 from chatdaddy_pulumi.cli.groups import grouped
 from chatdaddy_pulumi.cli.team import TeamAccount, list_team
+from chatdaddy_pulumi.client.setting_names import API_SETTINGS, BILLING
 from chatdaddy_pulumi.client.text import escaped
 from chatdaddy_pulumi.enums import Tier
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy, TeamDetail
-
-_API_PAGE = "https://app.chatdaddy.tech/settings/api"
-_BILLING_PAGE = "https://app.chatdaddy.tech/settings/billing"
 
 _OLDEST_PYTHON = (3, 10)
 
@@ -237,7 +235,9 @@ def _stack(flags: AccessFlags) -> tuple[Check, Access | None]:
 def _team_id(access: Access) -> Check:
     if (source := access.source("teamId")) is not None:
         return right("team ID", f"{access.settings.get('teamId')} ({source})")
-    remedy = f"pulumi config set chatdaddy:teamId …, or CHATDADDY_TEAM_ID; find it at {_API_PAGE}"
+    remedy = (
+        f"pulumi config set chatdaddy:teamId …, or CHATDADDY_TEAM_ID; find it at {API_SETTINGS}"
+    )
     return wrong("team ID", "not set", remedy)
 
 
@@ -248,7 +248,7 @@ def _token(access: Access) -> Check:
             "token",
             "not set",
             "pulumi config set --secret chatdaddy:refreshToken, or CHATDADDY_REFRESH_TOKEN; "
-            f"find it at {_API_PAGE}",
+            f"find it at {API_SETTINGS}",
         )
     kind = "refresh token" if refresh_token else "API token"
     return right("token", f"{kind} ({access.source('refreshToken', 'apiToken')})")
@@ -270,9 +270,9 @@ def _address(access: Access) -> Check:
 
 #: By the setting that caused an error.
 _REMEDIES = {
-    "teamId": f"set the right team ID, or a token of one of its users: see {_API_PAGE}",
-    "refreshToken": f"get another token at {_API_PAGE}, and set it",
-    "apiToken": f"get another token at {_API_PAGE}, and set it",
+    "teamId": f"set the right team ID, or a token of one of its users: see {API_SETTINGS}",
+    "refreshToken": f"get another token at {API_SETTINGS}, and set it",
+    "apiToken": f"get another token at {API_SETTINGS}, and set it",
 }
 
 _TEAM_CHECKS = ("access", "scopes", "team", "billing", "auto-charge", "accounts")
@@ -359,7 +359,7 @@ def _missing(scopes: Mapping[str, tuple[int, str]], said: str) -> dict[str, str]
 
 def _name(team: Any) -> Check:
     if isinstance(team, Exception):
-        return wrong("team", str(team), f"check the team ID at {_API_PAGE}")
+        return wrong("team", str(team), f"check the team ID at {API_SETTINGS}")
     return right("team", f"{team.name or 'no name'} ({team.id})")
 
 
@@ -370,7 +370,7 @@ def _billing(detail: Any) -> Iterable[Check]:
         yield Check("auto-charge", Verdict.NOT_CHECKED, "not checked: billing can't be read")
         return
     if detail.lock_account:
-        yield wrong("billing", "the team is locked: nothing can be bought", f"see {_BILLING_PAGE}")
+        yield wrong("billing", "the team is locked: nothing can be bought", f"see {BILLING}")
     else:
         yield right("billing", "the team is not locked")
     yield _auto_charge(detail)
@@ -391,7 +391,7 @@ def _auto_charge(detail: TeamDetail) -> Check:
     names = " and ".join(tier.short for tier in missing)
     items = ", ".join(_ITEMS[tier] for tier in missing)
     found = f"off for {names}: purchases of that tier may be refused"
-    remedy = f"switch {items} on at {_BILLING_PAGE}"
+    remedy = f"switch {items} on at {BILLING}"
     return (wrong if len(missing) == len(_ITEMS) else warning)("auto-charge", found, remedy)
 
 

@@ -52,6 +52,8 @@ class TeamAccount:
     deleted_at: str | None = None
     #: ``archiving``, ``done``, ``error``, or a word that is not known.
     archive: str | None = None
+    #: Whether archiving has ended the account, or is about to.
+    archived: bool = False
     can_login: bool | None = None
     settings: dict[str, Any] = field(default_factory=dict, repr=False)
     assignees: list[str] = field(default_factory=list, repr=False)
@@ -79,6 +81,7 @@ class TeamAccount:
             created_at=account.created_at,
             deleted_at=account.deleted_at,
             archive=(archive.type or "not known") if archive else None,
+            archived=account.archived,
             can_login=account.can_login,
             settings=account.settings or {},
             assignees=account.assignees or [],
@@ -86,11 +89,6 @@ class TeamAccount:
             pin=next(filter(None, (_text(info.get(name)) for name in _PINS)), None),
             error=_text(error.get("message")) if isinstance(error, dict) else _text(error),
         )
-
-    @property
-    def archived(self) -> bool:
-        """Whether archiving has ended the account, or is about to."""
-        return self.archive is not None and self.archive != "error"
 
     @property
     def live(self) -> bool:

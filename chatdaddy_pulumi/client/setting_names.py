@@ -7,6 +7,9 @@ from dataclasses import dataclass
 #: Where the team ID and the tokens are shown.
 API_SETTINGS = "https://app.chatdaddy.tech/settings/api"
 
+#: Where payments are set up.
+BILLING = "https://app.chatdaddy.tech/settings/billing"
+
 
 @dataclass(frozen=True)
 class Setting:

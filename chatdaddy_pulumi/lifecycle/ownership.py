@@ -334,9 +334,12 @@ class Ownership:
 
     @cached_property
     def _given_up(self) -> dict[str, set[str]]:
-        """By resource: the accounts that others have taken over from it, and then given up, or that
-        its key is not declared for any more. They are its own again if its entry is declared again,
-        and the other one's is not, or if they were left to it."""
+        """By resource: the accounts that it lists from before a move, and does not own any more.
+
+        It owns one again if its entry is declared for it again, and no declared entry elsewhere
+        holds it. If its entry is not declared, it owns it still if another resource holds the
+        account, or has left it to this one.
+        """
         found: dict[str, set[str]] = {}
         for account_id, refs in self._superseded.items():
             others = [ref for ref in self._listed_in[account_id] if ref not in refs]

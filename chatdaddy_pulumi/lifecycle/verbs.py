@@ -322,8 +322,9 @@ async def remove(
     If several entries that leave list it, the way that destroys least is used.
 
     Returns:
-        The outcome, and the entry that has it now; or another account in its place, since no
-        listing shows it.
+        The outcome, and the entry that it is about, if there is one. LET_GO: the entry that has
+        the account now. RETAINED: the entry that has another in its place, since no listing shows
+        this one.
 
     Raises:
         NotRemoved: another entry will take it over and has not done so yet.

@@ -259,7 +259,7 @@ class AccountProvider:
         error, held = outcome.failed.get(""), outcome.held.get("")
         if held is None:
             if isinstance(error, OutcomeUnknown) and error.sent:
-                return self._unanswered(urn, spec, news, error)
+                return self._unanswered(urn, news, error)
             raise error or NotDone(f"{spec.nickname!r} was not bought")
         seen = facts_of(outcome.observed[""])
         way = self._removal(urn, self._host.context.account(urn), spec.arguments.on_delete)
@@ -351,9 +351,7 @@ class AccountProvider:
         }
         return context.moves(urn, before.moves, got=got, gave_up=old - {*has})
 
-    def _unanswered(
-        self, urn: str, spec: AccountSpec, news: Mapping[str, Any], error: OutcomeUnknown
-    ) -> Created:
+    def _unanswered(self, urn: str, news: Mapping[str, Any], error: OutcomeUnknown) -> Created:
         """Save that the purchase's outcome is not known, and end the run with an error."""
         replaced = self._replaced(urn)
         state = StoredAccount(

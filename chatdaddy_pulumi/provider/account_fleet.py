@@ -246,7 +246,8 @@ class FleetProvider:
         if coming:
             told = [f"{key} ({account_id})" for key, account_id in sorted(coming.items())]
             raise LifecycleError(
-                f"nothing was done: {name} has ignore_changes=['*'], so it can't take over "
+                f"nothing was done: {name} was not checked in this run, as with "
+                "ignore_changes=['*'] or `--refresh --run-program`, so it can't take over "
                 f"{listed(told)}. Remove ignore_changes until `pulumi up` succeeds"
             )
 

@@ -205,7 +205,7 @@ class Host:
         )
 
     def worked(self, before: StoredAccount | StoredFleet) -> dict[str, Any]:
-        """What a resource saves of its work that ends.
+        """`worked_at` and `worked_in`, for the state that a resource saves after its work.
 
         A run without the intent buys nothing. It must not hide that an earlier one was killed.
         """
@@ -401,8 +401,8 @@ class Host:
         self.show(self.mask(message), severity=severity, urn=urn, passing=passing)
 
     def say_what_may_stay(self, late: Mapping[str, Iterable[Ref]], urn: str = "") -> None:
-        """Say in a preview which accounts are removed unless an entry takes them over, of which not
-        all is known yet: by key, with the first of these entries."""
+        """Say in a preview which accounts are kept if an entry that is not known yet takes them
+        over. `late`: such entries, by the account's key."""
         takers = {key: list(islice(refs, NAMED)) for key, refs in late.items()}
         if any(takers.values()):
             self.log(messages.may_stay(takers), urn=urn)

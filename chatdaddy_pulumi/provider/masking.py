@@ -19,6 +19,7 @@ from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import AccountType, Existing, LoginType, OnDelete, Tier
 from chatdaddy_pulumi.provider.state import PART
 from chatdaddy_pulumi.spec.problem import printable
+from chatdaddy_pulumi.spec.rules import ACCOUNT_ID
 
 MASK = "[secret]"
 
@@ -35,7 +36,6 @@ _CUT = "\N{HORIZONTAL ELLIPSIS}"
 _WORDS = frozenset(
     word.value for kind in (Tier, AccountType, OnDelete, Existing, LoginType) for word in kind
 ) | {tier.short for tier in Tier}
-_ACCOUNT_ID = re.compile(r"acc[A-Za-z0-9_-]{4,60}")
 
 
 @dataclass
@@ -230,7 +230,7 @@ def _texts(value: Any, *, keys: bool) -> Iterator[str]:
     if isinstance(value, (str, int, float)):
         text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
         for one in (text, text.strip()):
-            if len(one.strip()) < _SHORTEST or one in _WORDS or _ACCOUNT_ID.fullmatch(one):
+            if len(one.strip()) < _SHORTEST or one in _WORDS or ACCOUNT_ID.fullmatch(one):
                 continue
             yield one
     elif isinstance(value, Mapping):

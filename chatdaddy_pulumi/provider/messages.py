@@ -18,6 +18,7 @@ from chatdaddy_pulumi.client import (
     UnknownPurchase,
     Unreachable,
 )
+from chatdaddy_pulumi.client.setting_names import API_SETTINGS, BILLING
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.decisions import Buy, Decisions, Reason, TakeOver
@@ -42,9 +43,6 @@ from chatdaddy_pulumi.spec.account import AccountSpec
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.lifecycle.prices import Prices
-
-BILLING = "https://app.chatdaddy.tech/settings/billing"
-API_SETTINGS = "https://app.chatdaddy.tech/settings/api"
 
 #: What is removed with an account and what stays, for previews.
 WHAT_GOES = {

@@ -221,7 +221,7 @@ class RunFile(Claims):
             declared=self._declared_since(0),
             claims=self,
             declared_since=self._declared_since,
-            secret_settings=facts.get("secret_settings", ()),
+            secret_settings=facts["secret_settings"],
         )
 
     def _declared_since(self, known: int) -> list[Declared]:

@@ -14,7 +14,7 @@ from chatdaddy_pulumi.client import BadSetting, ClientOptions, ServiceUrls
 from chatdaddy_pulumi.client.addresses import parse
 from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.client.options import problem_with
-from chatdaddy_pulumi.client.setting_names import SERVICES, SETTINGS, TOKENS
+from chatdaddy_pulumi.client.setting_names import API_SETTINGS, SERVICES, SETTINGS, TOKENS
 from chatdaddy_pulumi.spec.nearest import nearest
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://api.chatdaddy.tech"
 
-_WHERE = "find it at https://app.chatdaddy.tech/settings/api"
+_WHERE = f"find it at {API_SETTINGS}"
 
 #: When an update compares what it holds with the team's accounts.
 VERIFY = ("up", "preview", "never")

@@ -23,7 +23,7 @@ from pulumi.dynamic import Resource
 
 from chatdaddy_pulumi.client.setting_names import SETTINGS, TOKENS
 from chatdaddy_pulumi.client.tasks import outcome_of
-from chatdaddy_pulumi.lifecycle.urns import child_urn, root_of, short_name, type_of
+from chatdaddy_pulumi.lifecycle.urns import ROOT_TYPE, child_urn, root_of, short_name, type_of
 from chatdaddy_pulumi.provider.run_context import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile
 from chatdaddy_pulumi.provider.state import (
@@ -74,15 +74,13 @@ class _Mark(pulumi.ComponentResource):
     """Has the begun mark: when the last run began to buy.
 
     It is made after the intent is saved. So if the state has an empty one, the run that the intent
-    names has bought nothing: a mark that a destroy has removed does not come back empty before.
+    names has bought nothing. If a destroy has removed the mark, a new empty one appears only after
+    the next intent is saved.
     """
 
     def __init__(self, name: str, intent: _Intent) -> None:
         super().__init__(MARK_TYPE, name, None, pulumi.ResourceOptions(depends_on=[intent]))
 
-
-#: The type of a stack's root.
-_STACK_TYPE = "pulumi:pulumi:Stack"
 
 #: What a kind of resource is called in a program, and what it has.
 _CLASS_NAMES = {"account": "Account", "fleet": "AccountFleet"}
@@ -284,7 +282,7 @@ class _Places:
         Raises:
             RunError: with both names, and what to do.
         """
-        ends = "", _STACK_TYPE
+        ends = "", ROOT_TYPE
         while parent is not None and sdk_hooks.type_of_resource(parent) not in ends:
             if parent not in self.options:
                 raise pulumi.RunError(

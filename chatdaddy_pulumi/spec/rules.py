@@ -115,12 +115,13 @@ def key_problem(given: Any) -> str | None:
     return "must not begin with '__'" if given.startswith("__") else None
 
 
-_ACCOUNT_ID = re.compile(r"acc[A-Za-z0-9_-]{4,60}")
+#: The form of an account's ID.
+ACCOUNT_ID = re.compile(r"acc[A-Za-z0-9_-]{4,60}")
 
 
 def account_id_problem(given: Any) -> str | None:
     """What is wrong with the ID of an account to take over."""
-    if isinstance(given, str) and (given == UNKNOWN or _ACCOUNT_ID.fullmatch(given)):
+    if isinstance(given, str) and (given == UNKNOWN or ACCOUNT_ID.fullmatch(given)):
         return None
     return f"is {shown(given)}, but must be an account's ID, which starts with 'acc'"
 
@@ -156,7 +157,7 @@ def _texts(of: str) -> Kind:
     return Kind({"type": "array", "items": {"type": "string"}}, problems, list)
 
 
-def _mapping(of: str, kinds: Mapping[str, Kind], *, others: bool = True) -> Kind:
+def _mapping(of: str, kinds: Mapping[str, Kind]) -> Kind:
     """A mapping in which each known name has its own kind of value."""
 
     def problems(given: Any) -> Iterator[Inner]:
@@ -242,7 +243,7 @@ SHARED: Mapping[str, Kind] = {
 #: Arguments that each account has for itself.
 OWN: Mapping[str, Kind] = {
     "nickname": _one_value(nickname_problem, type="string", minLength=1, maxLength=NICKNAME_LENGTH),
-    "adopt": _one_value(account_id_problem, type="string", pattern=f"^{_ACCOUNT_ID.pattern}$"),
+    "adopt": _one_value(account_id_problem, type="string", pattern=f"^{ACCOUNT_ID.pattern}$"),
 }
 
 #: The arguments of an `Account`.

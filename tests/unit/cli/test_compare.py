@@ -54,7 +54,7 @@ def test_a_deleted_account_is_bought_or_restored() -> None:
     deleted = account(deleted_at="2026-01-01")
     assert compare([entry()], [deleted]).buy
     assert compare([entry(adopt="acc1111")], [deleted]).bring_back
-    archived = account(archive="done")
+    archived = account(archive="done", archived=True)
     assert compare([entry()], [archived]).buy
     assert compare([entry(adopt="acc1111")], [archived]).refused
     assert compare([], [deleted, archived]).extra == []
