@@ -188,7 +188,9 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
     names = {one.nickname for one in groups if groups[one]}
     named = [account for name in names for account in facts.view.named(name)]
     bought = [found for one in awaited.values() if (found := facts.view.get(one.bought))]
+    # An order whose entry has moved may be there under both entries.
     bought_for_others = {one.bought for one in facts.run.suspected.values()}
+    bought_for_others -= {one.bought for one in awaited.values()}
     accounts = [
         account
         for account in [*named, *(facts.view.nameless if names else ()), *bought]

@@ -23,6 +23,7 @@ from tests.support.provider import (
     account,
     fleet,
     killed,
+    late_fleet,
 )
 from tests.support.sandbox import UNLIMITED
 from tests.support.team import Team
@@ -936,3 +937,37 @@ def test_what_was_bought_and_renamed_since_is_not_bought_again(
     assert stack.lines.kept == []
     assert team.purchases == (1 if way == "adopt" else 2)
     assert len(team.named("alice")) == 1
+
+
+@pytest.mark.parametrize("to", ["account", "provider", "provider's fleet", "late fleet"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_was_bought_and_renamed_since_is_not_bought_where_its_entry_moves(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, to: str, is_first: bool
+) -> None:
+    """Each run refuses, and not only the first one."""
+    alice = {"nickname": "alice", "assignees": ["user-1"]}
+    others: Program = {} if is_first else {"x": account(nickname="X")}
+    new = {
+        "account": account(**alice),
+        "provider": replace(account(**alice), provider="us"),
+        "provider's fleet": replace(fleet({"k": alice}), provider="us"),
+        "late fleet": late_fleet({"k": alice}),
+    }[to]
+
+    async def die(*_: object) -> None:
+        raise Killed
+
+    if others:
+        stack.up(others)
+    with monkeypatch.context() as patched:
+        patched.setattr(team, "patch", die)
+        with pytest.raises(Killed):
+            stack.up({**others, "f": account(**alice)})
+    (bought,) = team.named("alice")
+    team.change(bought, nickname="for Bob")
+    purchases = team.purchases
+    for _ in range(3):
+        team.clock += 30
+        with suppress(Failed, Refused):
+            stack.up({**others, "g": new})
+        assert team.purchases == purchases
