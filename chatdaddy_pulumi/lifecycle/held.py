@@ -115,6 +115,11 @@ class HeldAccount(NamedTuple):
         )
         return now == then
 
+    def without_arguments_seen(self) -> HeldAccount:
+        """A copy that says nothing of how its arguments differ from what was asked for."""
+        drift = {name: seen for name, seen in (self.drift or {}).items() if name not in _PATCHED}
+        return self._replace(drift=drift or None)
+
     def asked_to_be(self, nickname: str) -> HeldAccount:
         """A copy of which the program gives this nickname."""
         return self._replace(own_nickname="" if same(self.nickname, nickname) else nickname)

@@ -447,7 +447,10 @@ class AccountProvider:
             # An attribute that an answer lacks stays as it was.
             seen = {name: seen[name] for name in _LASTING if name in seen}
             seen |= facts_of(found.observed[""])
-        secrets = _secrets(state.inputs)
+        # Another resource may have taken the account over, and have secrets.
+        drift = (held.drift or {}).items()
+        found_hidden = {name for name, value in drift if self._host.holds_secrets(value)}
+        secrets = {*_secrets(state.inputs), *found_hidden}
         now = replace(state, held=held, facts=seen)
         marked = {name: secret_if(name in secrets, v) for name, v in now.seen_inputs().items()}
         return Read(id, now.dump(secrets), marked)

@@ -140,7 +140,7 @@ class FleetProvider:
         checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
         if digest is not None:
             # With the digest of secret entries, a guess of them could be checked.
-            checked |= _hidden({"__said": digest}, news)
+            checked |= _hidden({"__said": digest}, bool(news.get("__secrets")))
         self._host.hide(
             news, [name for name in news.get("__secrets") or () if name.removesuffix(PART) in _KEPT]
         )
@@ -157,10 +157,10 @@ class FleetProvider:
             if hidden is not None:
                 context.learn(urn, shared)
             kept = {name: olds[name] for name in _ENTRIES if name in olds}
-            return Checked({**checked, **_hidden(kept, news)}, failures)
+            return Checked({**checked, **_hidden(kept, bool(news.get("__secrets")))}, failures)
         text, reading = self._reading(news)
         failures = [*reading.problems, *failures]
-        checked |= _hidden({"__accounts": text}, news)
+        checked |= _hidden({"__accounts": text}, bool(news.get("__secrets")))
         if reading.unknown.get(""):
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
@@ -169,7 +169,7 @@ class FleetProvider:
         # A change is shown in the form of the state; otherwise more would seem to change.
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))
-        checked |= _hidden(shown(_in_words(reading), texts), news)
+        checked |= _hidden(shown(_in_words(reading), texts), bool(news.get("__secrets")))
         settings = {key: one.arguments.settings or {} for key, one in reading.specs.items()}
         for warning in misspelt(settings):
             self._host.warn(warning, _row(news))
@@ -436,15 +436,19 @@ class FleetProvider:
         facts = self._host.facts()
         with not_done("the accounts can't be read"):
             found = await refresh(facts, state.held)
+        # What was left to another entry is as that one wants it, and may be its secret.
+        drifted = {key: one for key, one in found.drifted.items() if not is_leftover(key)}
+        held = {
+            key: one.without_arguments_seen() if is_leftover(key) else one
+            for key, one in found.held.items()
+        }
         names = state.inputs.get("__secrets") or ()
         self._host.hide(*found_secrets(FLEET_TYPE, names, found.held))
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}
         row = _row(state.inputs)
-        # What was left to another entry is as that one wants it.
-        drifted = {key: one for key, one in found.drifted.items() if not is_leftover(key)}
-        for key, held in list(drifted.items())[:NAMED]:
-            self._host.warn(messages.drift_of(key, held), row)
+        for key, one in list(drifted.items())[:NAMED]:
+            self._host.warn(messages.drift_of(key, one), row)
         if len(drifted) > NAMED:
             self._host.warn(f"and {len(drifted) - NAMED:,} more drifted", row)
         if found.unlisted:
@@ -456,9 +460,10 @@ class FleetProvider:
             gone = [f"{key} ({one.account_id})" for key, one in sorted(found.gone.items())]
             self._host.warn(f"gone for good, or archived: {listed(gone)}", row)
         different = bool(found.drifted or found.gone)
-        now = replace(state, held=found.held, settled=None if different else state.settled)
-        dumped = now.dump(hidden=bool(state.inputs.get("__secrets")))
-        return Read(id, dumped, _as_found(now) if different else None)
+        now = replace(state, held=held, settled=None if different else state.settled)
+        # Another resource may have taken an account over, and have secrets.
+        hidden = bool(names) or self._host.holds_secrets([one.drift for one in drifted.values()])
+        return Read(id, now.dump(hidden=hidden), _as_found(now, hidden) if different else None)
 
     # --- the entries
 
@@ -485,9 +490,9 @@ def _own_ids(held: Mapping[str, HeldAccount]) -> set[str]:
     return {one.account_id for key, one in held.items() if not is_leftover(key)}
 
 
-def _hidden(properties: dict[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties. If the program gave a part of the entries as a secret, all are marked."""
-    if not news.get("__secrets"):
+def _hidden(properties: dict[str, Any], hidden: bool) -> dict[str, Any]:
+    """The properties, all marked as secrets if `hidden`: a part of the entries is one."""
+    if not hidden:
         return properties
     return {
         name: value if isinstance(value, int) else secret(value)
@@ -715,7 +720,7 @@ def _with_removal(todo: Plan, new: Callable[[str], OnDelete]) -> Plan:
     )
 
 
-def _as_found(state: StoredFleet) -> dict[str, Any]:
+def _as_found(state: StoredFleet, hidden: bool) -> dict[str, Any]:
     """The inputs that would result in the accounts as they are, so that previews show drift."""
     usual = Arguments.read(state.usual) if state.usual else Arguments.of()
     words = {
@@ -724,7 +729,7 @@ def _as_found(state: StoredFleet) -> dict[str, Any]:
         else seen_in_words(key, held, usual)
         for key, held in state.held.items()
     }
-    return {**state.inputs, **_hidden(shown(words, texts_for(len(words))), state.inputs)}
+    return {**state.inputs, **_hidden(shown(words, texts_for(len(words))), hidden)}
 
 
 def _in_words(reading: FleetReading) -> dict[str, str]:

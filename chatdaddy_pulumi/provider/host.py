@@ -51,6 +51,7 @@ from chatdaddy_pulumi.provider.state import (
     saved_holder,
     secret_names,
     secrets_of,
+    to_json,
     words_of,
 )
 from chatdaddy_pulumi.spec import has_unknown
@@ -383,6 +384,11 @@ class Host:
     def mask(self, text: str) -> str:
         """The text without secrets, and with unsafe characters escaped."""
         return visible_lines(self.secrets.mask(text))
+
+    def holds_secrets(self, value: Any) -> bool:
+        """Whether a value has a text that a resource has as a secret, as far as this host knows."""
+        text = to_json(value)
+        return self.secrets.mask(text) != text
 
     def _enter(self, run: Run, provider: str = "") -> None:
         """Make a context for the run, and mask the secrets that the program gives and gave."""

@@ -791,7 +791,10 @@ class Person:
     def _check_team(self, ran: Ran) -> None:
         if ran.killed or ran.step.refresh or ran.step.stop or ran.step.targets:
             return
-        mine = [slot for slot in ran.before if slot.provider == ""]
+        moved = {
+            name for block in ran.wished.blocks for name in block.places if block.provider != ""
+        }
+        mine = [slot for slot in ran.before if slot.provider == "" and slot.block not in moved]
         foreign = [
             slot.account_id
             for slot in mine
@@ -1236,7 +1239,9 @@ class Person:
             self._world.accounts[slot.account_id].tier != LIMITED for slot in ran.before
         ):
             yield "chats would be lost"
-        touched = ran.drifted
+        touched = ran.drifted | {
+            slot.account_id for slot in ran.before if self._world.accounts[slot.account_id].gone
+        }
         if touched & {slot.account_id for slot in ran.before}:
             yield "drift"
         strangers = {(team, nickname) for team, nickname, _ in ran.strangers}

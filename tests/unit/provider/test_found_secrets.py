@@ -12,6 +12,7 @@ from tests.support.provider import (
     Declaration,
     Failed,
     Killed,
+    Program,
     Refused,
     Stack,
     account,
@@ -30,6 +31,7 @@ FOUND: dict[str, Any] = {
     "settings": {"geoLocation": "Lantau"},
     "assignees": ["user-other"],
 }
+HUSH = "hush hush"
 SHOWN = {"nickname": "Alexandra", "settings": "Lantau", "assignees": "user-other"}
 
 
@@ -115,3 +117,38 @@ def test_the_other_nickname_of_what_an_interrupted_run_has_bought_is_hidden(
     said = told(stack, {"plain": account()})
     assert [*team.all][-1] in said
     assert SHOWN["nickname"] not in said
+
+
+def _moving(order: str) -> tuple[Program, Program]:
+    """A fleet, and the program after one of its accounts has moved to an `Account` that has a
+    secret setting."""
+    limits = {"max_removals": 2}
+    before = {"f": fleet({"x": {"nickname": "anna"}, "y": {}}, limits=limits)}
+    taker = replace(account(nickname="anna", settings={"k": HUSH}), secrets=("settings",))
+    after = {"f": fleet({"y": {}}, limits=limits), "a": taker}
+    return before, after if order == "fleet first" else dict(reversed(after.items()))
+
+
+@pytest.mark.parametrize("order", ["fleet first", "taker first"])
+def test_what_a_fleet_has_left_to_another_is_no_drift_of_its_own(
+    team: Team, stack: Stack, order: str
+) -> None:
+    before, after = _moving(order)
+    stack.up(before)
+    stack.up(after)
+    stack.refresh()
+    assert HUSH not in "\n".join(stack.lines.kept)
+    assert HUSH not in stack.in_clear()
+
+
+def test_a_refresh_after_a_targeted_move_hides_the_secrets_of_the_taker(
+    team: Team, stack: Stack
+) -> None:
+    """The fleet still lists the account."""
+    before, after = _moving("taker first")
+    stack.up(before)
+    stack.up(after, only="a")
+    stack.saved = dict(sorted(stack.saved.items(), key=lambda one: "Account::a" not in one[0]))
+    stack.refresh()
+    assert HUSH not in "\n".join(stack.lines.kept)
+    assert HUSH not in stack.in_clear()
