@@ -123,7 +123,8 @@ def _moving(order: str) -> tuple[Program, Program]:
     """A fleet, and the program after one of its accounts has moved to an `Account` that has a
     secret setting."""
     limits = {"max_removals": 2}
-    before = {"f": fleet({"x": {"nickname": "anna"}, "y": {}}, limits=limits)}
+    x = {"nickname": "anna", "settings": {"k": "plain"}}
+    before = {"f": fleet({"x": x, "y": {}}, limits=limits)}
     taker = replace(account(nickname="anna", settings={"k": HUSH}), secrets=("settings",))
     after = {"f": fleet({"y": {}}, limits=limits), "a": taker}
     return before, after if order == "fleet first" else dict(reversed(after.items()))
