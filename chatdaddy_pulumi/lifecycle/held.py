@@ -115,6 +115,12 @@ class HeldAccount(NamedTuple):
         )
         return now == then
 
+    def got_back(self) -> HeldAccount:
+        """A copy after another entry may have changed it: what that may be is not known, so it is
+        sent. A tier is not, since that may delete chats; the next run compares it."""
+        changed = dict.fromkeys(name for name in _PATCHED if name != "tier")
+        return self._replace(drift={**(self.drift or {}), **changed})
+
     def without_arguments_seen(self) -> HeldAccount:
         """A copy that says nothing of how its arguments differ from what was asked for."""
         drift = {name: seen for name, seen in (self.drift or {}).items() if name not in _PATCHED}

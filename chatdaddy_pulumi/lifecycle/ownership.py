@@ -452,10 +452,31 @@ class Ownership:
         left = {account_id for is_left, account_id in listed if is_left}
         left.update(*(holder.replaced for holder in found.values()))
         if left:
-            # If another resource lists it, it belongs only to that one.
+            # If another resource lists it, it belongs only to that one, unless it comes back.
             taken = left & {account_id for is_left, account_id in listed if not is_left}
+            taken -= self._coming_back(found.values(), taken)
             found = {urn: holder.without_left(taken) for urn, holder in found.items()}
         return found
+
+    def _coming_back(self, holders: Iterable[SavedHolder], account_ids: set[str]) -> set[str]:
+        """Those of the accounts whose entry is declared again in the resource that has left them,
+        while no other place that lists them is declared any more."""
+        refs = [
+            (Ref(holder.urn, key), one)
+            for holder in holders
+            for key, one in holder.accounts.items()
+            if one.account_id in account_ids
+        ]
+        kept = {
+            one.account_id
+            for ref, one in refs
+            if self.is_unknown(ref.holder) or self.entry(ref) is not None
+        }
+        return {
+            one.account_id
+            for ref, one in refs
+            if ref.key.endswith(LEFT) and self._is_declared_again(entry_of(ref), one)
+        } - kept
 
     @cached_property
     def _matching(self) -> Matching[DeclaredHolder]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from chatdaddy_pulumi.client.nicknames import same
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.ownership import is_leftover
 from chatdaddy_pulumi.spec.account import AccountSpec
 
 Change = tuple[HeldAccount, AccountSpec]
@@ -64,7 +65,10 @@ def plan(
     made = Plan(moved=dict(moved or {}))
     if made.moved:
         leaving = set(made.moved.values())
-        carried = {new: held[old] for new, old in made.moved.items()}
+        carried = {
+            new: held[old].got_back() if is_leftover(old) else held[old]
+            for new, old in made.moved.items()
+        }
         held = {key: one for key, one in held.items() if key not in leaving} | carried
     made.held.update(held)
     for key, spec in wanted.items():

@@ -605,3 +605,28 @@ def test_an_account_that_leaves_for_an_entry_of_another_type_is_not_removed(
     stack.up({"a": fleet({"y": {}}), "c": asking(nickname="N")})
     assert leaving in stack.all_ids()
     assert team.purchases == 3
+
+
+def test_an_entry_that_moved_by_an_alias_goes_back(team: Team, stack: Stack) -> None:
+    """Its old fleet comes first, and still lists the account as left to the new one."""
+    limits = {"max_removals": 2}
+    before: Program = {
+        "b": fleet({"k10": {"settings": {"geoLocation": "HK"}}, "y": {}}, limits=limits),
+        "a": fleet({"k00": {}}, limits=limits),
+    }
+    new = {"aliases": ["k10"], "settings": {"geoLocation": "SG"}}
+    after: Program = {
+        "b": fleet({"y": {}}, limits=limits),
+        "a": fleet({"k00": {}, "m5": new}, limits=limits),
+    }
+    stack.up(before)
+    live = team.live()
+    (k10,) = team.named("k10")
+    stack.up(after)
+    assert team.all[k10].nickname == "m5"
+    for _ in range(2):
+        stack.up(before)
+        assert team.live() == live
+        assert stack.ids("b")["k10"] == k10
+        assert (team.all[k10].nickname, team.all[k10].settings) == ("k10", {"geoLocation": "HK"})
+    assert team.purchases == 3
