@@ -61,6 +61,7 @@ from chatdaddy_pulumi.provider.state import (
     is_renamed,
     secret_if,
 )
+from chatdaddy_pulumi.spec import FLEET_WIDE
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import identity_of
 from chatdaddy_pulumi.spec.problem import Problem
@@ -293,10 +294,14 @@ class AccountProvider:
             inputs.pop("connect", None)
         # What was declared as a secret, here or elsewhere, stays one.
         were_secrets = self._host.were_secrets([held.account_id])
-        stay = {
-            name: texts_of(beyond(facts.get(name), inputs.get(name))) & were_secrets
-            for name in ("nickname", "settings", "assignees")
-        }
+        order = self._host.context.awaited.get(Ref(urn))
+        # Of what an interrupted run bought, only the names of the secrets are known.
+        hidden = {one.removesuffix(PART) for one in (order.note.secrets if order else ())}
+        stay = {}
+        for name in ("nickname", "settings", "assignees"):
+            texts = texts_of(beyond(facts.get(name), inputs.get(name)))
+            all_stay = not hidden.isdisjoint((name, *FLEET_WIDE, "accounts"))
+            stay[name] = texts if all_stay else texts & were_secrets
         if any(stay.values()):
             inputs[STILL_SECRET] = {name: sorted(texts) for name, texts in stay.items() if texts}
         state = StoredAccount(

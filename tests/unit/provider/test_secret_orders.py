@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -133,3 +134,31 @@ def test_the_secret_key_of_a_late_entry_is_hidden(team: Team, stack: Stack) -> N
         stack.move_to_another_machine()
         stack.up({**PLAIN, "vip": replace(late, secrets=("accounts",))})
         check(stack)
+
+
+@pytest.mark.parametrize("more", [{}, {"settings": {"z": "plain"}}], ids=["dropped", "others"])
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+@pytest.mark.parametrize("to", ["account", "fleet"])
+def test_settings_that_were_secrets_when_they_were_bought_stay_secrets(
+    team: Team, stack: Stack, to: str, kind: str, more: dict[str, Any]
+) -> None:
+    """The program has dropped them since the run that was killed. Nothing has saved their text."""
+    settings = {"settings": {"k": "hush hush"}}
+    vip = {
+        "account": replace(account(nickname="x", **settings), secrets=("settings",)),
+        "fleet": replace(fleet({"x": settings}), secrets=("accounts[]",)),
+    }[kind]
+    interrupt_after(team, stack, vip)
+    new = account(nickname="x", **more) if to == "account" else fleet({"x": more})
+    stack.up({**PLAIN, "vip" if kind == to else "new": new})
+    assert team.purchases == 2
+    for _ in range(2):
+        assert "hush" not in stack.in_clear()
+        assert "hush" not in "\n".join(stack.lines.kept)
+        stack.refresh()
+
+
+def interrupt_after(team: Team, stack: Stack, vip: Declaration) -> None:
+    stack.up(PLAIN)
+    with killed(team), pytest.raises(Killed):
+        stack.up({**PLAIN, "vip": vip})
