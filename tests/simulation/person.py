@@ -563,12 +563,14 @@ class Person:
             self._check_removal_kind(ran, event, listed)
             return
         earlier = [
-            one.kind
+            one
             for one in self._world.events
             if one.account_id == account.id and one.at < ran.began_at and one.kind != "patch"
         ]
-        if earlier and earlier[-1] == event.kind == "delete":
-            return  # a killed run has done it
+        if earlier and earlier[-1].kind == event.kind == "delete":
+            by = self._runs.get(earlier[-1].who)
+            if by is not None and by.killed:
+                return  # it is done
         for wish in ran.program.wishes():
             if ran.meant.get(wish.uid) != account.id:
                 continue
