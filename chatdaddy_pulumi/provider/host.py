@@ -254,12 +254,19 @@ class Host:
         orders: Mapping[OrderId, Order],
         began: Mapping[Ref, Sequence[float]],
         taken: Collection[str],
+        *,
+        others_are_late: bool = False,
     ) -> None:
         """Name what else runs may have bought, and no entry has: for resources whose nicknames were
         not known, and accounts that may be results of the orders although they have other
         nicknames.
 
-        `began`: the entries of these resources, with the times when the runs began to buy.
+        Args:
+            facts: The facts of the run.
+            orders: The orders.
+            began: The entries of these resources, with the times when the runs began to buy.
+            taken: The accounts that are not named, since entries have them.
+            others_are_late: See `OpenOrders.others_are_late`.
         """
         with not_done("the accounts can't be read"):
             accounts = (await facts.client.accounts.snapshot(max_age=60)).values()
@@ -272,8 +279,9 @@ class Host:
         others = [one for one in _unheld(facts, alike, taken) if one not in unnoted]
         if others:
             entries = [f"{one.ref.label} ({one.identity.nickname!r})" for one in lost]
-            if words_of((one.ref, orders[one].note) for one in lost)[0]["words"]:
-                # One of them may be what ChatDaddy has made of a secret.
+            words = words_of((one.ref, orders[one].note) for one in lost)[0]["words"]
+            if words or others_are_late:
+                # One of them may be what ChatDaddy has made of a secret, or a late secret.
                 self.hide({"": [one.nickname for one in others]}, [""])
             self.warn(messages.renamed(entries, {one.account_id: one.nickname for one in others}))
 

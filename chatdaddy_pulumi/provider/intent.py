@@ -338,7 +338,8 @@ class _Found:
         # What was bought and is not listed is named for the last time when its order ends.
         named = [*ours.values(), *(one for one in self._ended.values() if one.bought)]
         taken |= self._host.name_suspects(facts, named, taken, self._takers())
-        await self._host.name_others(facts, opened, late, taken)
+        others_are_late = self._open_orders.others_are_late
+        await self._host.name_others(facts, opened, late, taken, others_are_late=others_are_late)
 
     # --- what is declared and held
 

@@ -338,6 +338,12 @@ class OpenOrders:
                 if is_ours:
                     self.late[ref] = sorted({*self.late.get(ref, ()), *times})
 
+    @property
+    def others_are_late(self) -> bool:
+        """Whether earlier runs may have bought accounts that other providers' intents could not
+        note. Their nicknames may be secrets."""
+        return any(one.open_late() for one in self._others)
+
     def find(self) -> tuple[dict[OrderId, Order], dict[OrderId, Order]]:
         """The orders in the state, without those that the state itself settles; and those that
         another intent keeps, and whose entries are not declared any more, or ask for something

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.support.provider import (
     Killed,
     Late,
     Program,
+    Refused,
     Stack,
     account,
     fleet,
@@ -148,7 +150,7 @@ def test_settings_that_were_secrets_when_they_were_bought_stay_secrets(
         "account": replace(account(nickname="x", **settings), secrets=("settings",)),
         "fleet": replace(fleet({"x": settings}), secrets=("accounts[]",)),
     }[kind]
-    interrupt_after(team, stack, vip)
+    interrupt_program(team, stack, {**PLAIN, "vip": vip})
     new = account(nickname="x", **more) if to == "account" else fleet({"x": more})
     stack.up({**PLAIN, "vip" if kind == to else "new": new})
     assert team.purchases == 2
@@ -158,7 +160,23 @@ def test_settings_that_were_secrets_when_they_were_bought_stay_secrets(
         stack.refresh()
 
 
-def interrupt_after(team: Team, stack: Stack, vip: Declaration) -> None:
+@pytest.mark.parametrize("provider", ["", "us"])
+def test_the_intent_of_another_provider_shows_no_late_secret_nickname(
+    team: Team, stack: Stack, provider: str
+) -> None:
+    """That provider does not know that it is one."""
+    late = replace(fleet({"k": {"nickname": Late(NAME)}}), secrets=("accounts[]",))
+    program: Program = {**PLAIN, "f": late, "a": replace(account(), provider=provider)}
+    interrupt_program(team, stack, program)
+    stack.move_to_another_machine()
+    team.clock += 60
+    for _ in range(2):
+        with suppress(Failed, Refused):
+            stack.up(program)
+        assert NAME not in "\n".join(stack.lines.kept)
+
+
+def interrupt_program(team: Team, stack: Stack, program: Program) -> None:
     stack.up(PLAIN)
     with killed(team), pytest.raises(Killed):
-        stack.up({**PLAIN, "vip": vip})
+        stack.up(program)
