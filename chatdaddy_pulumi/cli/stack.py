@@ -61,9 +61,9 @@ class Stack:
         files = (self.root / f"Pulumi.{self.short_name}.yaml", self.standin_state)
         if any(file.is_file() for file in files):
             return True
-        return shutil.which("pulumi") is not None and not (
-            _call(self.root, "stack", "export", "--stack", str(self.name)).returncode
-        )
+        if shutil.which("pulumi") is None:
+            return False
+        return _call(self.root, "stack", "--show-name", "--stack", str(self.name)).returncode == 0
 
     def configuration(self) -> dict[str, str]:
         """The ``chatdaddy:…`` settings, secrets in the clear.

@@ -454,7 +454,8 @@ class Ownership:
         if left:
             # If another resource lists it, it belongs only to that one, unless it comes back.
             taken = left & {account_id for is_left, account_id in listed if not is_left}
-            taken -= self._coming_back(found.values(), taken)
+            if taken:
+                taken -= self._coming_back(found.values(), taken)
             found = {urn: holder.without_left(taken) for urn, holder in found.items()}
         return found
 

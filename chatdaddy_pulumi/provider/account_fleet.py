@@ -138,9 +138,10 @@ class FleetProvider:
         late = bool(news.get("__late"))
         digest = None if late else entries_digest({**news, "accounts": news.get("__accounts")})
         checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
+        is_secret = bool(news.get("__secrets"))
         if digest is not None:
             # With the digest of secret entries, a guess of them could be checked.
-            checked |= _hidden({"__said": digest}, bool(news.get("__secrets")))
+            checked |= _hidden({"__said": digest}, is_secret)
         self._host.hide(
             news, [name for name in news.get("__secrets") or () if name.removesuffix(PART) in _KEPT]
         )
@@ -157,10 +158,10 @@ class FleetProvider:
             if hidden is not None:
                 context.learn(urn, shared)
             kept = {name: olds[name] for name in _ENTRIES if name in olds}
-            return Checked({**checked, **_hidden(kept, bool(news.get("__secrets")))}, failures)
+            return Checked({**checked, **_hidden(kept, is_secret)}, failures)
         text, reading = self._reading(news)
         failures = [*reading.problems, *failures]
-        checked |= _hidden({"__accounts": text}, bool(news.get("__secrets")))
+        checked |= _hidden({"__accounts": text}, is_secret)
         if reading.unknown.get(""):
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
@@ -169,7 +170,7 @@ class FleetProvider:
         # A change is shown in the form of the state; otherwise more would seem to change.
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))
-        checked |= _hidden(shown(_in_words(reading), texts), bool(news.get("__secrets")))
+        checked |= _hidden(shown(_in_words(reading), texts), is_secret)
         settings = {key: one.arguments.settings or {} for key, one in reading.specs.items()}
         for warning in misspelt(settings):
             self._host.warn(warning, _row(news))

@@ -188,15 +188,15 @@ class Settings:
         """The problems of the settings."""
         readers: list[Callable[[], Any]] = [lambda: self.team_id, self._needed_token]
         readers += [partial(self.url, f"{name}Url") for name in ("base", *SERVICES)]
-        readers += [self.urls, self.prices, self.verify]
+        readers += [self.prices, self.verify]
         found = [*self._misspelt()]
         for read in readers:
             try:
                 read()
             except ConfigurationError as error:
                 found.append(error)
-        found += [one for _, one in self._given_options() if isinstance(one, ConfigurationError)]
-        return [*{str(error): error for error in found}.values()]
+        options = (one for _, one in self._given_options())
+        return [*found, *(one for one in options if isinstance(one, ConfigurationError))]
 
     def _misspelt(self) -> Iterator[ConfigurationError]:
         """The settings of the stack whose names differ from ours in case or separators only."""
