@@ -39,7 +39,9 @@ class Sizes:
 
     @classmethod
     def quick(cls) -> Sizes:
-        return cls(50, 20, 50, 50, 5, 50, 50)
+        return cls(
+            processor=50, storm=20, many=50, thousand=50, single=5, refreshed=50, previewed=50
+        )
 
 
 #: The rate limit of the API in the throttling measurement, in calls a second.
