@@ -894,6 +894,20 @@ def test_purchases_end_if_the_first_account_is_another_teams(team: Team, stack: 
     assert "an account belongs to another team" in stack.failed("f")["k1"]
 
 
+def killed_at_the_patch(
+    team: Team, stack: Stack, monkeypatch: pytest.MonkeyPatch, program: Program
+) -> None:
+    """A run that is killed after the answer to a purchase, before the state has it."""
+
+    async def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(team, "patch", die)
+        with pytest.raises(Killed):
+            stack.up(program)
+
+
 @pytest.mark.parametrize("kind", ["account", "fleet"])
 @pytest.mark.parametrize("later_s", [0, 3600, 200_000])
 @pytest.mark.parametrize("way", ["adopt", "elsewhere", "delete"])
@@ -907,13 +921,7 @@ def test_what_was_bought_and_renamed_since_is_not_bought_again(
         entry = {"nickname": "alice", "assignees": ["user-1"], **more}
         return {"f": fleet({"k": entry})} if kind == "fleet" else {"f": account(**entry)}
 
-    async def die(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(team, "patch", die)
-        with pytest.raises(Killed):
-            stack.up(program())
+    killed_at_the_patch(team, stack, monkeypatch, program())
     (bought,) = team.named("alice")
     team.change(bought, nickname="for Bob")
     team.clock += later_s
@@ -954,15 +962,9 @@ def test_what_was_bought_and_renamed_since_is_not_bought_where_its_entry_moves(
         "late fleet": late_fleet({"k": alice}),
     }[to]
 
-    async def die(*_: object) -> None:
-        raise Killed
-
     if others:
         stack.up(others)
-    with monkeypatch.context() as patched:
-        patched.setattr(team, "patch", die)
-        with pytest.raises(Killed):
-            stack.up({**others, "f": account(**alice)})
+    killed_at_the_patch(team, stack, monkeypatch, {**others, "f": account(**alice)})
     (bought,) = team.named("alice")
     team.change(bought, nickname="for Bob")
     purchases = team.purchases
