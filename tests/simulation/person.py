@@ -82,6 +82,9 @@ class Slot:
     retain: bool
     #: The name of the explicit provider, or "" for the default provider.
     provider: str
+    #: How many resources depend on each other up to this one. The engine removes those with the
+    #: most first, and only those with equally many at the same time.
+    depth: int
 
     @property
     def name(self) -> str:
@@ -640,7 +643,8 @@ class Person:
             return True
         # The engine calls no host for one that it retains.
         fleets = all(slot.kind == "fleet" and not slot.retain for slot in slots)
-        return fleets and len({slot.provider for slot in slots}) == 1 and not ran.step.targets
+        at_once = len({(slot.provider, slot.depth) for slot in slots}) == 1
+        return fleets and at_once and not ran.step.targets
 
     def _is_dropped(self, ran: Ran, slot: Slot) -> bool:
         block = ran.program.at(slot.block) if ran.program is not None else None

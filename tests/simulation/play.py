@@ -511,6 +511,9 @@ class _Game:
 
 def slots(stack: Stack) -> list[Slot]:
     """The accounts that the state lists, and where."""
+    depths: dict[str, int] = {}
+    for one in stack.resources:  # in the order of their dependencies
+        depths[one.urn] = 1 + max((depths.get(other, 0) for other in one.dependencies()), default=0)
     return [
         Slot(
             block=core.place_of(resource.urn),
@@ -524,6 +527,7 @@ def slots(stack: Stack) -> list[Slot]:
             protect=resource.protect,
             retain=resource.retain,
             provider="" if provider == "default" else provider,
+            depth=depths[resource.urn],
         )
         for resource in stack.resources
         for provider in [resource.provider_urn.rpartition("::")[2]]
