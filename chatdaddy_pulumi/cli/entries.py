@@ -114,6 +114,13 @@ def refusals(entries: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def warnings(entries: list[FileEntry]) -> list[str]:
+    """A warning for each setting whose name is misspelt."""
+    from chatdaddy_pulumi.spec.rules import misspelt
+
+    return misspelt({entry.key: entry.spec.arguments.settings or {} for entry in entries})
+
+
 def summary(entries: list[FileEntry]) -> str:
     """``25 accounts: 20 limited, 5 unlimited``."""
     tiers = Counter(entry.short_tier for entry in entries)

@@ -69,7 +69,10 @@ def check(
         for line in problems:
             say(line)
         raise typer.Exit(1)
-    say(entries.summary(entries.read_entries(file, kind)))
+    found = entries.read_entries(file, kind)
+    for warning in entries.warnings(found):
+        note(f"warning: {escaped(warning)}")
+    say(entries.summary(found))
 
 
 @app.command()

@@ -33,7 +33,7 @@ def read_yaml(text: str, problems: Problems) -> Rows:
     """
     events = yaml.parse(text, Loader=_Loader)
     try:
-        return rows_of(_Builder(events).document(), problems)
+        return rows_of(_Builder(events, problems).document(), problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -59,8 +59,9 @@ def _tab(text: str, line: int) -> Place | None:
 class _Builder:
     """Makes nodes from the events; refuses anything that could make the result grow."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, events: Iterator[Any], problems: Problems) -> None:
         self._events = events
+        self._problems = problems
         self._resolver: Any = yaml.SafeLoader("")
         #: The values of plain scalars, since most files repeat a few.
         self._tags: dict[str, str] = {}
@@ -86,7 +87,6 @@ class _Builder:
             self._refuse(event, f"the alias *{event.anchor} is not taken here; write its value out")
         if depth > DEEPEST:
             self._refuse(event, f"more than {DEEPEST} nested mappings and lists")
-        mark = event.start_mark
         value: Any
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event)
@@ -101,7 +101,8 @@ class _Builder:
             value = Items()
             while not isinstance(item := next(self._events), yaml.SequenceEndEvent):
                 value.append(self._node(item, depth + 1))
-        return Node(value, mark.line + 1, mark.column + 1)
+        text = event.value if isinstance(event, yaml.ScalarEvent) else ""
+        return Node(value, *_place(event), text)
 
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
@@ -122,7 +123,9 @@ class _Builder:
             return self._resolver.construct_yaml_bool(node)
         if tag in (_TAG + "int", _TAG + "float"):
             if len(text) > _LONGEST_NUMBER:
-                self._refuse(event, "a number of that length; put quotes around it for a text")
+                return self._unfit(
+                    event, "a number of that length; put quotes around it for a text"
+                )
             try:
                 whole = tag.endswith("int")
                 read = (
@@ -132,11 +135,19 @@ class _Builder:
                 )
                 return read(node)
             except ValueError:
-                self._refuse(event, f"{text!r} is no number; put quotes around it for a text")
+                return self._unfit(event, f"{text!r} is no number; put quotes around it for a text")
         if tag == _TAG + "merge":
             self._refuse(event, "merging with << is not taken here; write the values out")
-        return self._refuse(event, f"{text!r} reads as a date; put quotes around it for a text")
+        return self._unfit(event, f"{text!r} reads as a date; put quotes around it for a text")
+
+    def _unfit(self, event: Any, message: str) -> str:
+        """Add the problem of a scalar; its text stands for it, so that the rest is read, too."""
+        self._problems.add(_place(event), message)
+        return str(event.value)
 
     def _refuse(self, event: Any, message: str) -> Any:
-        mark = event.start_mark
-        raise Unreadable((mark.line + 1, mark.column + 1), message)
+        raise Unreadable(_place(event), message)
+
+
+def _place(event: Any) -> Place:
+    return event.start_mark.line + 1, event.start_mark.column + 1

@@ -42,6 +42,8 @@ class Node(NamedTuple):
     value: Any
     line: int
     column: int
+    #: How the file has a scalar, if it is known: ``yes`` for True.
+    text: str = ""
 
     @property
     def place(self) -> Place:
@@ -113,7 +115,7 @@ def _entries(pairs: Pairs, problems: Problems) -> Rows:
     places: list[tuple[Place, dict[str, Place]]] = []
     for key, node in pairs:
         if not isinstance(key.value, str):
-            problems.add(key.place, f"the key {key_problem(_bare(key))}")
+            problems.add(key.place, f"the key {_no_text(key, key_problem)}")
         else:
             given: Pairs = node.value if isinstance(node.value, Pairs) else Pairs()
             entries.append((key.value, plain(node, problems)))
@@ -132,7 +134,7 @@ def plain(node: Node, problems: Problems) -> Any:
     first: dict[str, int] = {}
     for name, value in node.value:
         if not isinstance(name.value, str):
-            problems.add(name.place, f"the name {text_problem(_bare(name))}")
+            problems.add(name.place, f"the name {_no_text(name, text_problem)}")
         elif name.value in first:
             problems.add(
                 name.place,
@@ -144,8 +146,12 @@ def plain(node: Node, problems: Problems) -> Any:
     return found
 
 
-def _bare(node: Node) -> Any:
-    """The value, or an empty one of its kind."""
-    if isinstance(node.value, Pairs):
-        return {}
-    return [] if isinstance(node.value, Items) else node.value
+def _no_text(node: Node, rule: Callable[[Any], str | None]) -> str:
+    """What is wrong with a key or name that is no text."""
+    if node.text and type(node.value) in _WORDS:
+        return f"{node.text!r} reads as {_WORDS[type(node.value)]}; put quotes around it for a text"
+    empty: Any = {} if isinstance(node.value, Pairs) else []
+    return str(rule(empty if isinstance(node.value, list) else node.value))
+
+
+_WORDS = {bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}

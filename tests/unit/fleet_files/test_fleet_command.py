@@ -31,6 +31,16 @@ def test_every_problem_is_shown(tmp_path: Path) -> None:
     assert lines[0].startswith(f"{file}:2:4: k0: tier is 'x', but must be one of")
 
 
+def test_a_misspelt_setting_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text("a: {settings: {geolocation: x}}\n")
+    found = run("check", str(file))
+    assert (found.exit_code, found.stdout) == (0, "1 account: 1 limited\n")
+    assert found.stderr == (
+        "warning: a: the setting 'geolocation' is not known; did you mean 'geoLocation'?\n"
+    )
+
+
 @pytest.mark.parametrize("name", ["missing.csv", "fleet.txt"])
 def test_an_unreadable_file_is_a_one_line_error(tmp_path: Path, name: str) -> None:
     found = run("check", str(tmp_path / name))

@@ -138,7 +138,7 @@ accounts:
         "fleet.yaml:4:3: alice: the key is given twice; the first time in line 2",
         "fleet.yaml:5:15: alice: nickname is 5,",
         "fleet.yaml:6:11: alice: teir is not an argument of an account; did you mean 'tier'?",
-        "fleet.yaml:7:3: the key is False,",
+        "fleet.yaml:7:3: the key 'no' reads as true or false; put quotes around it for a text",
         "fleet.yaml:8:21: carol: nickname 'bob' is the one of 'bob' in line 3 already; choose "
         "another one, or set existing to 'allow' in both",
         "fleet.yaml:9:24: 'connect' is given twice; the first time in line 9",
@@ -159,6 +159,19 @@ def test_json_names_the_same_places(tmp_path: Path) -> None:
         "fleet.json:2:3",
         "fleet.json:2:21",
         "fleet.json:3:21",
+    ]
+
+
+def test_what_yaml_reads_otherwise_does_not_hide_other_problems(tmp_path: Path) -> None:
+    content = "yes: {}\n2024-01-01: {tier: gold}\n0b12: {on: 1}\n~: {}\n[a]: {}\n"
+    found = problems(tmp_path, "fleet.yaml", content)
+    assert [line.partition(", but")[0] for line in found] == [
+        "fleet.yaml:1:1: the key 'yes' reads as true or false; put quotes around it for a text",
+        "fleet.yaml:2:1: '2024-01-01' reads as a date; put quotes around it for a text",
+        "fleet.yaml:2:20: 2024-01-01: tier is 'gold'",
+        "fleet.yaml:3:8: the name 'on' reads as true or false; put quotes around it for a text",
+        "fleet.yaml:4:1: the key '~' reads as nothing; put quotes around it for a text",
+        "fleet.yaml:5:1: the key is a list",
     ]
 
 
