@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -396,9 +397,10 @@ def drift(held: HeldAccount) -> str:
         )
     for name in ("settings", "assignees"):
         if name in seen:
+            found = visible(json.dumps(seen[name], ensure_ascii=False))
             texts.append(
-                f"has other {name} than asked for ({seen[name]}): put them in the entry to keep "
-                "them, or run `pulumi up` to undo it"
+                f"has other {name} than asked for ({found}): put them in the entry to keep them, "
+                "or run `pulumi up` to undo it"
             )
     if held.unknown:
         texts.append(

@@ -352,8 +352,12 @@ def test_a_refresh_without_drift_changes_nothing(stack: Stack, server: Sandbox) 
     [
         ({"tier": UNLIMITED}, "tier", "moved to unlimited by hand: put `tier: unlimited` in"),
         ({"nickname": "x"}, "nickname", "was renamed to 'x' by hand: put `nickname: x` in"),
-        ({"settings": {"geoLocation": "SG"}}, "settings", "has other settings than asked for"),
-        ({"assignees": []}, "assignees", "has other assignees than asked for"),
+        (
+            {"settings": {"geoLocation": "SG"}},
+            "settings",
+            'has other settings than asked for ({"geoLocation": "SG"}): put them in the entry',
+        ),
+        ({"assignees": []}, "assignees", "has other assignees than asked for ([]): put them in"),
     ],
     ids=["tier", "nickname", "settings", "assignees"],
 )
