@@ -250,8 +250,13 @@ def _token(access: Access) -> Check:
             "pulumi config set --secret chatdaddy:refreshToken, or CHATDADDY_REFRESH_TOKEN; "
             f"find it at {API_SETTINGS}",
         )
-    kind = "refresh token" if refresh_token else "API token"
-    return right("token", f"{kind} ({access.source('refreshToken', 'apiToken')})")
+    kind, source = "API token", access.source("refreshToken", "apiToken")
+    if refresh_token:
+        kind = "refresh token"
+        if access.settings.get("apiToken"):
+            found = f"{kind} ({source}); an API token is set, too, and not used"
+            return warning("token", found, "remove the one that you don't need")
+    return right("token", f"{kind} ({source})")
 
 
 def _address(access: Access) -> Check:

@@ -153,7 +153,10 @@ class Store:
     def _explain(path: Path | None, error: Exception) -> str:
         if "locked" in str(error):
             return f"{path} is in use by another sandbox: stop that one, or give another --db"
-        return f"{path} can't be used as the sandbox's database: {error}"
+        reason = getattr(error, "strerror", None) or error
+        if path is not None and not path.parent.is_dir():
+            reason = f"there is no folder {path.parent}; make it, or give another --db"
+        return f"{path} can't be used as the sandbox's database: {reason}"
 
     @staticmethod
     def _open(path: Path | None) -> sqlite3.Connection:

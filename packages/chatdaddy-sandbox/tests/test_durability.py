@@ -98,7 +98,7 @@ def test_another_programs_file_is_not_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--db", "/nowhere/at/all.db"), "/nowhere/at/all.db can't be used"),
+        (("--db", "/nowhere/at/all.db"), "there is no folder /nowhere/at; make it"),
         (("--port", "{taken}"), "give another --port"),
     ],
 )

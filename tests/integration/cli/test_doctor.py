@@ -84,6 +84,14 @@ def test_a_read_only_token(
     assert ran.exit_code == 1
 
 
+def test_both_tokens(command: Command) -> None:
+    command.env["CHATDADDY_API_TOKEN"] = "not-used"
+    ran = command.run("doctor", "--json").ok()
+    token = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "token")
+    assert token["verdict"] == "warning"
+    assert token["found"] == "refresh token (environment); an API token is set, too, and not used"
+
+
 def test_another_team(command: Command) -> None:
     ran = command.run("doctor", "--team-id", "team-of-others", "--json")
     assert ran.exit_code == 1
