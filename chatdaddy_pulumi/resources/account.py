@@ -66,19 +66,19 @@ class Account(Resource, module="chatdaddy", name="Account"):
         name: str,
         *,
         nickname: pulumi.Input[str] | None = None,
-        type: pulumi.Input[AccountType | TypeWord] = AccountType.WHATSAPP,
-        tier: pulumi.Input[Tier | TierWord] = Tier.LIMITED,
+        type: pulumi.Input[AccountType | TypeWord] | None = AccountType.WHATSAPP,
+        tier: pulumi.Input[Tier | TierWord] | None = Tier.LIMITED,
         settings: Settings | None = None,
         login_type: pulumi.Input[LoginType | LoginTypeWord] | None = None,
         assignees: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
-        on_delete: pulumi.Input[OnDelete | OnDeleteWord] = OnDelete.DELETE,
-        existing: pulumi.Input[Existing | ExistingWord] = Existing.FAIL,
+        on_delete: pulumi.Input[OnDelete | OnDeleteWord] | None = OnDelete.DELETE,
+        existing: pulumi.Input[Existing | ExistingWord] | None = Existing.FAIL,
         adopt: pulumi.Input[str] | None = None,
-        connect: pulumi.Input[bool] = False,
-        allow_history_loss: pulumi.Input[bool] = False,
+        connect: pulumi.Input[bool] | None = False,
+        allow_history_loss: pulumi.Input[bool] | None = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare an account.
+        """Declare an account. None for an argument means its default.
 
         Args:
             name: The resource's name in the stack.

@@ -57,13 +57,13 @@ class AccountFleet(pulumi.ComponentResource):
         accounts: pulumi.Input[Mapping[str, AccountArgs | None]],
         *,
         defaults: FleetDefaults | None = None,
-        on_delete: pulumi.Input[OnDelete | OnDeleteWord] = OnDelete.DELETE,
-        existing: pulumi.Input[Existing | ExistingWord] = Existing.FAIL,
+        on_delete: pulumi.Input[OnDelete | OnDeleteWord] | None = OnDelete.DELETE,
+        existing: pulumi.Input[Existing | ExistingWord] | None = Existing.FAIL,
         limits: FleetLimits | FleetLimitsArgs | None = None,
         concurrency: pulumi.Input[int] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare a fleet.
+        """Declare a fleet. None for an argument means its default, also in an entry.
 
         Args:
             name: The resource's name in the stack.

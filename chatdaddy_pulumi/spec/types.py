@@ -80,34 +80,34 @@ Settings: TypeAlias = AccountSettings | Awaitable[Mapping[str, Any]] | Later[Map
 
 
 class FleetDefaults(TypedDict, total=False):
-    """Arguments for each entry that does not have its own."""
+    """Arguments for each entry that does not have its own. None is the same as no argument."""
 
-    type: Given[AccountType | TypeWord]
+    type: Given[AccountType | TypeWord] | None
     """The channel."""
-    tier: Given[Tier | TierWord]
-    settings: Settings
+    tier: Given[Tier | TierWord] | None
+    settings: Settings | None
     """The settings to hold; those that are not named are left as they are."""
-    login_type: Given[LoginType | LoginTypeWord]
-    assignees: Given[Sequence[Given[str]]]
+    login_type: Given[LoginType | LoginTypeWord] | None
+    assignees: Given[Sequence[Given[str]]] | None
     """IDs of the team members who may use it."""
-    on_delete: Given[OnDelete | OnDeleteWord]
+    on_delete: Given[OnDelete | OnDeleteWord] | None
     """What removing it does to the account."""
-    existing: Given[Existing | ExistingWord]
+    existing: Given[Existing | ExistingWord] | None
     """What to do if the team already has a live account of that nickname."""
-    connect: Given[bool]
+    connect: Given[bool] | None
     """Open the connection, so that there is a QR code to scan."""
-    allow_history_loss: Given[bool]
+    allow_history_loss: Given[bool] | None
     """Let a change to a tier without chat history delete what was synced."""
 
 
 class AccountArgs(FleetDefaults, total=False):
-    """The arguments of a fleet's entry."""
+    """The arguments of a fleet's entry. None is the same as no argument."""
 
-    nickname: Given[str]
+    nickname: Given[str] | None
     """The name shown in ChatDaddy; the key if left out."""
-    adopt: Given[str]
+    adopt: Given[str] | None
     """The ID of an account to take over instead of buying one."""
-    aliases: Sequence[str]
+    aliases: Sequence[str] | None
     """Keys that the entry had before, so that a renamed entry keeps its account."""
 
 

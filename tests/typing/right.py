@@ -52,6 +52,7 @@ members = Account(
     on_delete=OnDelete.RETAIN,
     existing=Existing.ALLOW,
 )
+unset = Account("ivan", type=None, tier=None, on_delete=None, existing=None, connect=None)
 
 # Outputs and secrets are also inputs.
 config = pulumi.Config()
@@ -82,6 +83,7 @@ entries: dict[str, AccountArgs | None] = {
     "b": {"tier": "limited", "type": "wa", "aliases": ["old"], "assignees": [late.owner_id, "u1"]},
     "c": {"nickname": least.nickname, "tier": Tier.LIMITED, "settings": {"notifyUsers": ["u1"]}},
     "d": {"settings": late_settings},
+    "e": {"nickname": config.get("nickname"), "tier": None, "settings": None, "aliases": None},
     **load_fleet("fleet.yaml"),
 }
 usual: FleetDefaults = {"existing": "allow", "settings": {"geoLocation": "HK"}}

@@ -337,6 +337,13 @@ def test_a_replacement_whose_purchase_fails_removes_nothing(stack: Stack, server
 # --- read
 
 
+def test_none_is_the_default_of_an_argument(stack: Stack, server: Sandbox) -> None:
+    bought(stack, server)
+    names = ("type", "tier", "settings", "login_type", "assignees", "on_delete")
+    unset = dict.fromkeys((*names, "existing", "adopt", "connect", "allow_history_loss"))
+    assert stack.preview(one(**unset)) == set()
+
+
 def test_a_refresh_without_drift_changes_nothing(stack: Stack, server: Sandbox) -> None:
     bought(stack, server, settings={"geoLocation": "HK"})
     before = outputs(stack), through_engine(stack.of("alice").inputs)
