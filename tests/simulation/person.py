@@ -143,6 +143,12 @@ class Ran:
         return providers.get(wish.block.provider, self.team), *wish.identity
 
     @cached_property
+    def teams(self) -> set[str]:
+        """The teams of its providers."""
+        program = self.program or self.wished
+        return {self.team, *(one.team for one in program.providers)}
+
+    @cached_property
     def names(self) -> set[Name]:
         """The names that its program asks for."""
         return {self.name_of(wish) for wish in self.program.wishes()} if self.program else set()
@@ -602,7 +608,7 @@ class Person:
 
     def _check_removal_kind(self, ran: Ran, event: Event, listed: Iterable[Slot]) -> None:
         """Compare how the account was removed with the state and the program."""
-        slots = list(listed)
+        slots = every = list(listed)
         if not all(slot.left for slot in slots):  # what was left to another resource is its own
             slots = [slot for slot in slots if not slot.left]
         kind = SEVERITY[event.kind]
@@ -620,7 +626,7 @@ class Person:
                 self._found(11, f"{ran.who}: {event}, though {slot.label} is protected")
             if freed and self._is_dropped(ran, slot):
                 continue
-            if ran.program is None and any(not other.retain for other in slots):
+            if ran.program is None and any(not other.retain for other in every):
                 continue  # a destroy removes each resource without a look at the others
             if slot.retain and not self._is_unretained(ran, slot):
                 self._found(11, f"{ran.who}: {event}, though {slot.label} retains it")
@@ -1124,12 +1130,9 @@ class Person:
         if any(
             said in ran.text
             for other in self._runs.values()
-            if other.stack == ran.stack and other.operation == "up" and other.team != ran.team
-            if not other.done
-            for said in (
-                f"in the team {other.team!r}",
-                f"in another team than {ran.team!r}",
-            )
+            if other.stack == ran.stack and other.operation == "up" and not other.done
+            for team in other.teams - {ran.team}
+            for said in (f"in the team {team!r}", f"in another team than {ran.team!r}")
         ):
             yield "an interrupted purchase in another team"
         if "wait for a minute, and run this again" in ran.text and any(
