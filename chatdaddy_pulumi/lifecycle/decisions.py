@@ -27,8 +27,9 @@ from chatdaddy_pulumi.lifecycle.errors import (
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
+from chatdaddy_pulumi.lifecycle.holders import Going, Holding, Ref
 from chatdaddy_pulumi.lifecycle.key_lists import listed
-from chatdaddy_pulumi.lifecycle.ownership import Going, Holding, Ownership, Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ownership
 from chatdaddy_pulumi.lifecycle.recovery import Order, Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 from chatdaddy_pulumi.spec.account import AccountSpec
@@ -775,7 +776,7 @@ def _refuse_had_elsewhere(facts: Facts, ref: Ref, spec: AccountSpec) -> None:
             continue
         for other in ownership.takers_of(account_id):
             # `Facts.is_held_elsewhere` finds what a fleet has that is not known yet.
-            if ownership.is_unknown(other.holder) and run.is_coming(other.holder):
+            if ownership.program.is_unknown(other.holder) and run.is_coming(other.holder):
                 continue
             # The saved state may have it under an older URN.
             now, asked = run.ref_today(other), run.asks_for(other)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chatdaddy_pulumi.client import ChatDaddyError
 
 if TYPE_CHECKING:
-    from chatdaddy_pulumi.lifecycle.ownership import Ref
+    from chatdaddy_pulumi.lifecycle.holders import Ref
     from chatdaddy_pulumi.lifecycle.recovery import Note
 
 

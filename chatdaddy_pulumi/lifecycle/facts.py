@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chatdaddy_pulumi.lifecycle.errors import WrongTeam
-from chatdaddy_pulumi.lifecycle.ownership import Holding, Ownership, Ref
+from chatdaddy_pulumi.lifecycle.holders import Holding, Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ownership
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId
 from chatdaddy_pulumi.lifecycle.team_view import FEW, TeamView
 from chatdaddy_pulumi.spec.account import AccountSpec

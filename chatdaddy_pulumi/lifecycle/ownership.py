@@ -9,165 +9,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 from chatdaddy_pulumi.enums import AccountType, OnDelete, milder
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name
+from chatdaddy_pulumi.lifecycle.holders import (
+    LEFT,
+    Going,
+    Holding,
+    Left,
+    Ref,
+    Replaced,
+    SavedHolder,
+    entry_key,
+    entry_of,
+)
+from chatdaddy_pulumi.lifecycle.matching import DeclaredHolder, Matching
+from chatdaddy_pulumi.lifecycle.moves import Moves
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity, as_stored
-
-#: Separates a key from the ID of an account that was replaced and is not removed yet.
-REPLACED = "\x1f"
-#: The suffix of the key of an account that another resource's entry will take over.
-LEFT = "\x1e"
-
-
-def entry_key(key: str) -> str:
-    """The entry's key, from the key of an account that a state keeps beside it."""
-    return key.partition(REPLACED)[0].removesuffix(LEFT)
-
-
-def named(key: str, held: HeldAccount) -> str:
-    """The entry of a state's key with its account, for a message."""
-    return f"{entry_key(key)} ({held.account_id}, {held.nickname!r})"
-
-
-def is_leftover(key: str) -> bool:
-    """Whether a state keeps the account beside the entries."""
-    return REPLACED in key or key.endswith(LEFT)
-
-
-class Ref(NamedTuple):
-    """An entry of a resource: the resource's URN, and the key of a fleet's entry ("": none)."""
-
-    holder: str
-    key: str = ""
-
-    @property
-    def label(self) -> str:
-        """``alice`` of ``Account alice``, or ``customers/alice`` of a fleet's entry."""
-        name, key = short_name(self.holder), entry_key(self.key)
-        return f"{name}/{key}" if key else name
-
-    @property
-    def name(self) -> str:
-        """What an alias elsewhere names it by: its key, or the name of an `Account`."""
-        return entry_key(self.key) or short_name(self.holder)
-
-
-def entry_of(ref: Ref) -> Ref:
-    """The entry of an account that a state keeps, also beside the entries."""
-    return ref._replace(key=entry_key(ref.key))
-
-
-class Holding(NamedTuple):
-    """An account in the saved state, and the entry that lists it."""
-
-    ref: Ref
-    account: HeldAccount
-
-    @property
-    def account_id(self) -> str:
-        return self.account.account_id
-
-    @property
-    def type(self) -> str:
-        return self.account.arguments.type.value
-
-
-class Replaced(NamedTuple):
-    """An account that was replaced, if it is not known that it is removed."""
-
-    #: See `Arguments.kind`.
-    kind: str
-    #: How it is removed, as far as the state says it.
-    way: OnDelete = OnDelete.DELETE_NOW
-    #: The key of the entry that had it.
-    key: str = ""
-    #: The nicknames and types by which the state knows it.
-    identities: Collection[Identity] = ()
-
-    @property
-    def type(self) -> str:
-        return self.kind.partition(" ")[0]
-
-
-class Going(NamedTuple):
-    """An account that this run may remove, and that no entry takes over."""
-
-    #: The entry that has it, or had it.
-    ref: Ref
-    type: str
-    #: The nicknames and types by which the state knows it.
-    identities: Collection[Identity]
-    #: Whether the entry stays, with an account of another type or login type.
-    is_replaced: bool = True
-    #: Whether an earlier run replaced it.
-    was_replaced: bool = False
-
-
-class Left(NamedTuple):
-    """How a fleet left an account to other resources, which may take it over."""
-
-    #: The number of the last run in which it did.
-    run: str
-    #: The URNs of the resources. Those that had come before in that run are not among them.
-    to: frozenset[str]
-
-
-class Move(NamedTuple):
-    """A move of an account that several resources list, as one of them tells it."""
-
-    #: Moves are numbered in their order.
-    number: int = 0
-    #: The leaf of the URN of the resource to which it let the account go; "" if it got the account,
-    #: or gave it up.
-    to: str = ""
-
-
-def keep_last(found: dict[str, Move], moves: Mapping[str, Move]) -> None:
-    """Add moves by account, and keep the last one of each."""
-    for account_id, move in moves.items():
-        found[account_id] = max(move, found.get(account_id, Move()))
-
-
-@dataclass(frozen=True)
-class SavedHolder:
-    """A resource in the saved state, and the accounts that it lists by key."""
-
-    urn: str
-    accounts: Mapping[str, HeldAccount]
-    #: The accounts that were replaced. They belong to no entry, but to the resource.
-    replaced: Mapping[str, Replaced] = field(default_factory=dict)
-    #: By account that it left to other resources: in which run, and to which.
-    left: Mapping[str, Left] = field(default_factory=dict)
-    #: By account that other resources list, too: how it got the account, gave it up, or let it go
-    #: to one of them. The last move says who has the account: its resource, the one to which it
-    #: was let go, or nobody if that one does not list it any more.
-    moves: Mapping[str, Move] = field(default_factory=dict)
-    #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
-    #: and none of them failed.
-    came_in: str = ""
-
-    def without(self, gone: Collection[str]) -> SavedHolder:
-        """A copy without these accounts."""
-        if not gone:
-            return self
-        left = {key: one for key, one in self.accounts.items() if one.account_id not in gone}
-        replaced = {id_: one for id_, one in self.replaced.items() if id_ not in gone}
-        return replace(self, accounts=left, replaced=replaced)
-
-    def without_left(self, account_ids: Collection[str]) -> SavedHolder:
-        """A copy without these accounts where they are left to another resource, or replaced."""
-        left = {
-            key: one
-            for key, one in self.accounts.items()
-            if one.account_id not in account_ids or not key.endswith(LEFT)
-        }
-        replaced = {id_: one for id_, one in self.replaced.items() if id_ not in account_ids}
-        return replace(self, accounts=left, replaced=replaced)
 
 
 class _Unknown(NamedTuple):
@@ -201,70 +62,6 @@ def _by_alias_elsewhere(
     return found
 
 
-class DeclaredHolder(Protocol):
-    """A resource that the program declares."""
-
-    @property
-    def urn(self) -> str: ...
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        """The URNs that it had before."""
-
-    @property
-    def provider(self) -> str: ...
-    @property
-    def protect(self) -> bool: ...
-    @property
-    def retain(self) -> bool: ...
-    @property
-    def entries(self) -> Mapping[str, DeclaredIdentity] | None:
-        """By key; None while the program does not know them."""
-
-
-_Declared = TypeVar("_Declared", bound=DeclaredHolder)
-
-
-class Matching(Generic[_Declared]):
-    """Matches declared resources with resources of the saved state.
-
-    The rules are the engine's: a resource matches its own URN. Only if that is not in the state, an
-    alias matches.
-    """
-
-    def __init__(self, declared: Collection[_Declared], saved: Collection[str]) -> None:
-        self._saved = saved
-        self._by_urn = {one.urn: one for one in declared}
-        self._found = {urn: self._by_urn[urn] for urn in saved if urn in self._by_urn}
-        renamed = [one for one in declared if one.aliases]
-        self._match_aliases(renamed)
-        self._by_alias = {old: one for one in renamed for old in one.aliases}
-        #: The URN in the saved state of each declared resource that is there.
-        self.saved_urns: dict[str, str] = {}
-        for urn, one in self._found.items():
-            self.saved_urns.setdefault(one.urn, urn)
-
-    def _match_aliases(self, renamed: list[_Declared]) -> None:
-        for one in renamed:
-            if one.urn in self._found:
-                continue
-            old = next((urn for urn in one.aliases if urn in self._saved), None)
-            if old is not None:
-                self._found.setdefault(old, one)
-
-    def saved_urn(self, urn: str) -> str:
-        """The URN of a resource in the saved state; the given one if it is not there."""
-        return self.saved_urns.get(urn, urn)
-
-    def declaration(self, urn: str) -> _Declared | None:
-        """The declaration of a resource, by its URN of today or in the saved state; None if the
-        program drops it."""
-        found = self._found.get(urn)
-        if found is None and urn not in self._saved:
-            # A resource that was killed while it was created is not in the state.
-            found = self._by_urn.get(urn) or self._by_alias.get(urn)
-        return found
-
-
 @dataclass(frozen=True)
 class Ownership:
     """The saved state and the program's declarations, combined."""
@@ -279,135 +76,6 @@ class Ownership:
     @cached_property
     def _all_saved(self) -> dict[str, SavedHolder]:
         return {holder.urn: holder for holder in self.saved}
-
-    @cached_property
-    def _last_moves(self) -> dict[str, Move]:
-        """By account: its last move, if that is known."""
-        found: dict[str, Move] = {}
-        for holder in self._tellers:
-            keep_last(found, holder.moves)
-        return found
-
-    @cached_property
-    def _tellers(self) -> list[SavedHolder]:
-        """The resources that tell moves."""
-        return [holder for holder in self._all_saved.values() if holder.moves]
-
-    @property
-    def next_move(self) -> int:
-        """The number of the moves of this run."""
-        return 1 + max((one.number for one in self._last_moves.values()), default=0)
-
-    @cached_property
-    def _superseded(self) -> dict[str, set[Ref]]:
-        """By account that has moved: the places that still list it, because no run has updated
-        their resources after the move."""
-        return self.listed_before(self._last_moves)
-
-    def listed_before(self, moves: Mapping[str, Move]) -> dict[str, set[Ref]]:
-        """By account: the places that list it from before a move, and to which it did not go."""
-        found: dict[str, set[Ref]] = {}
-        for account_id, move in moves.items():
-            refs = self._listed_in.get(account_id, ())
-            if move.to and all(leaf_of(ref.holder) != move.to for ref in refs):
-                continue  # that one has another name now
-            for ref in refs:
-                told = self._told_by(ref, account_id)
-                if told.number < move.number and leaf_of(ref.holder) != move.to:
-                    found.setdefault(account_id, set()).add(ref)
-        return found
-
-    @property
-    def dropped_moves(self) -> dict[str, Move]:
-        """The moves that only resources tell which the program drops. Others must tell them, while
-        a place lists the account from before."""
-        found: dict[str, Move] = {}
-        for holder in self._tellers:
-            if self.declaration(holder.urn) is None:
-                before = self.listed_before(holder.moves)
-                keep_last(found, {id_: holder.moves[id_] for id_ in before})
-        return found
-
-    def _told_by(self, ref: Ref, account_id: str) -> Move:
-        """The last move of an account that the resource tells which lists it."""
-        return self._all_saved[ref.holder].moves.get(account_id, Move())
-
-    @cached_property
-    def _given_up(self) -> dict[str, set[str]]:
-        """By resource: the accounts that it lists from before a move, and does not own any more.
-
-        It owns one again if its entry is declared for it again, and no declared entry elsewhere
-        holds it. If its entry is not declared, it owns it still if another resource holds the
-        account, or has left it to this one.
-        """
-        found: dict[str, set[str]] = {}
-        for account_id, refs in self._superseded.items():
-            others = [ref for ref in self._listed_in[account_id] if ref not in refs]
-            holding = [ref for ref in others if not is_leftover(ref.key)]
-            is_held = bool(holding)
-            is_kept = any(self.is_unknown(ref.holder) or self.entry(ref) for ref in holding)
-            left = [self._all_saved[ref.holder].left.get(account_id) for ref in others]
-            left_to = {urn for one in left if one is not None for urn in one.to}
-            for ref in refs:
-                account = self._all_saved[ref.holder].accounts.get(ref.key)
-                again = account is not None and self._is_declared_again(ref, account)
-                again = again and not is_kept
-                declared = self.declaration(ref.holder)
-                stays = is_held or (declared is not None and declared.urn in left_to)
-                if not again and not (stays and self.entry(ref) is None):
-                    found.setdefault(ref.holder, set()).add(account_id)
-        return found
-
-    def _is_declared_again(self, saved: Ref, account: HeldAccount) -> bool:
-        """Whether the program declares an entry as it is in the saved state."""
-        entry = self.entry(saved)
-        if entry is None:
-            return False
-        return entry.identity in account.identities or entry.adopt == account.account_id
-
-    def is_superseded(self, urn: str) -> bool:
-        """Whether a resource lists accounts that others have taken over from it."""
-        return self._matching.saved_urn(urn) in self._superseded_holders
-
-    @cached_property
-    def _superseded_holders(self) -> frozenset[str]:
-        return frozenset(ref.holder for refs in self._superseded.values() for ref in refs)
-
-    def is_given_up(self, urn: str, account_id: str) -> bool:
-        """Whether another resource took over an account that this one lists, and gave it up."""
-        saved = self._matching.saved_urn(urn)
-        return account_id in self._given_up.get(saved, ())
-
-    def is_given_up_since(self, account_id: str, move: Move) -> bool:
-        """The same for a resource that is not in the saved state, by its own move."""
-        last = self._last_moves.get(account_id, Move())
-        return last.number > move.number and not any(
-            leaf_of(ref.holder) == last.to or self._told_by(ref, account_id).number == last.number
-            for ref in self._listed_in.get(account_id, ())
-        )
-
-    def is_stale(self, urn: str, account_id: str) -> bool:
-        """Whether a resource still lists an account that has moved away, because no run has updated
-        the resource after the move."""
-        saved = self._matching.saved_urn(urn)
-        return any(ref.holder == saved for ref in self._superseded.get(account_id, ()))
-
-    def is_told_elsewhere(self, urn: str, account_id: str) -> bool:
-        """Whether another resource lists an account in the saved state, or tells a move of it."""
-        saved = self._matching.saved_urn(urn)
-        others = (holder for holder in self._tellers if holder.urn != saved)
-        return any(account_id in one.moves for one in others) or any(
-            ref.holder != saved for ref in self._listed_in.get(account_id, ())
-        )
-
-    def is_last_move(self, account_id: str, move: Move) -> bool:
-        """Whether no later move of the account is known."""
-        return self._last_moves.get(account_id, Move()).number <= move.number
-
-    def is_let_go_to(self, urn: str, account_id: str) -> bool:
-        """Whether the last resource that had the account has let it go to this one."""
-        saved = self._matching.saved_urn(urn)
-        return self._last_moves.get(account_id, Move()).to == leaf_of(saved)
 
     def instead_of(self, account_id: str) -> Ref | None:
         """An entry that stays, and has another account with the nickname and type of this one,
@@ -427,21 +95,9 @@ class Ownership:
         )
 
     @cached_property
-    def _listed_in(self) -> dict[str, list[Ref]]:
-        """By account: all places where the saved state lists it, also as replaced."""
-        found: dict[str, list[Ref]] = {}
-        for urn, holder in self._all_saved.items():
-            for key, account in holder.accounts.items():
-                found.setdefault(account.account_id, []).append(Ref(urn, key))
-            for account_id, one in holder.replaced.items():
-                ref = Ref(urn, f"{one.key}{REPLACED}{account_id}")
-                found.setdefault(account_id, []).append(ref)
-        return found
-
-    @cached_property
     def _saved(self) -> dict[str, SavedHolder]:
         found = {
-            urn: holder.without(self._given_up.get(urn, ()))
+            urn: holder.without(self.moves.given_up.get(urn, ()))
             for urn, holder in self._all_saved.items()
         }
         listed = [
@@ -471,29 +127,30 @@ class Ownership:
         kept = {
             one.account_id
             for ref, one in refs
-            if self.is_unknown(ref.holder) or self.entry(ref) is not None
+            if self.program.is_unknown(ref.holder) or self.program.entry(ref) is not None
         }
         return {
             one.account_id
             for ref, one in refs
-            if ref.key.endswith(LEFT) and self._is_declared_again(entry_of(ref), one)
+            if ref.key.endswith(LEFT) and self.program.is_declared_again(entry_of(ref), one)
         } - kept
 
     @cached_property
-    def _matching(self) -> Matching[DeclaredHolder]:
+    def program(self) -> Matching[DeclaredHolder]:
+        """The declared resources, matched with those of the saved state."""
         return Matching(self._declared, self._all_saved)
 
-    def declaration(self, urn: str) -> DeclaredHolder | None:
-        """The declaration of a resource, by its URN of today or in the saved state; None if the
-        program drops it."""
-        return self._matching.declaration(urn)
+    @cached_property
+    def moves(self) -> Moves:
+        """The moves of accounts that several resources list."""
+        return Moves(self._all_saved, self.program)
 
     @cached_property
     def staying(self) -> dict[str, list[Ref]]:
         """By account: the entries that hold it and are still declared, by their saved URN."""
         found: dict[str, list[Ref]] = {}
         for holder in self._saved.values():
-            declared = self.declaration(holder.urn)
+            declared = self.program.declaration(holder.urn)
             if declared is None:
                 continue
             for key, account in holder.accounts.items():
@@ -506,7 +163,7 @@ class Ownership:
         """The accounts whose entries are no longer declared, and that no other entry has."""
         found = []
         for holder in self._saved.values():
-            declared = self.declaration(holder.urn)
+            declared = self.program.declaration(holder.urn)
             for key, account in holder.accounts.items():
                 gone = declared is None or (
                     declared.entries is not None and key not in declared.entries
@@ -534,15 +191,9 @@ class Ownership:
             for key, entry in (declared.entries or {}).items():
                 yield Ref(declared.urn, key), entry
 
-    def entry(self, ref: Ref) -> DeclaredIdentity | None:
-        """An entry by its resource's URN of today or in the saved state; None if it is not
-        declared, or not known yet."""
-        declared = self.declaration(ref.holder)
-        return None if declared is None else (declared.entries or {}).get(ref.key)
-
     def _keys_of(self, ref: Ref) -> tuple[str, ...]:
         """The keys of a declared entry in its resource: today's, and its aliases."""
-        said = self.entry(ref)
+        said = self.program.entry(ref)
         return (ref.key, *(said.aliases if said else ()))
 
     def was(self, ref: Ref, earlier: Ref) -> bool:
@@ -555,15 +206,15 @@ class Ownership:
         return [(ref, entry) for ref, entry in self._entries if self.held(ref) is None]
 
     @cached_property
-    def _moves(self) -> tuple[dict[Ref, Holding], dict[Ref, list[Holding]]]:
+    def _carried(self) -> tuple[dict[Ref, Holding], dict[Ref, list[Holding]]]:
         """The carried-over accounts by entry, and the entries for which several accounts fit."""
         carried: dict[Ref, Holding] = {}
         unclear: dict[Ref, list[Holding]] = {}
         fitting = self._fitting
         claims = Counter(one.account_id for accounts in fitting.values() for one in accounts)
         for ref, accounts in fitting.items():
-            first, saved_urn = accounts[0], self._matching.saved_urns.get(ref.holder)
-            entry = self.entry(ref)
+            first, saved_urn = accounts[0], self.program.saved_urns.get(ref.holder)
+            entry = self.program.entry(ref)
             # In its own resource, one of another type is replaced: it stays until then.
             fits = (
                 first.ref.holder == saved_urn or entry is None or entry.type in (None, first.type)
@@ -588,7 +239,7 @@ class Ownership:
         arriving = {ref: entry for ref, entry in self._arriving if not entry.adopt}
 
         def here(ref: Ref, keys: Iterable[str]) -> list[Holding]:
-            urn = self._matching.saved_urns.get(ref.holder, "")
+            urn = self.program.saved_urns.get(ref.holder, "")
             return [by_ref[old] for key in keys if (old := Ref(urn, key)) in by_ref]
 
         def used() -> set[str]:
@@ -617,7 +268,7 @@ class Ownership:
         taken = used()
         for one in by_ref.values():
             if one.account_id not in taken and one.ref.key.endswith(LEFT):
-                declared = self.declaration(one.ref.holder)
+                declared = self.program.declaration(one.ref.holder)
                 back = Ref(declared.urn if declared else "", entry_key(one.ref.key))
                 if back in arriving and back not in found:
                     found[back] = [one]
@@ -639,7 +290,7 @@ class Ownership:
         those whose entries ask for another kind now, and those that were replaced."""
         found: dict[str, Going] = {}
         for holder in self._saved.values():
-            declared = self.declaration(holder.urn)
+            declared = self.program.declaration(holder.urn)
             urn = holder.urn if declared is None else declared.urn
             for id_, old in holder.replaced.items():
                 ref = Ref(urn, old.key)
@@ -699,10 +350,10 @@ class Ownership:
         """Whether an account was left to an entry by all resources that list it, and the entry has
         come in that run. An entry that has an account does not tell in which run it came, so it
         counts as come. A fleet whose entries come late as a whole tells it (`came_in`)."""
-        urn = self._matching.saved_urn(ref.holder)
+        urn = self.program.saved_urn(ref.holder)
         fleet = self._saved.get(urn)
         came_in = "" if fleet is None else fleet.came_in
-        is_unknown = self.is_unknown(ref.holder)
+        is_unknown = self.program.is_unknown(ref.holder)
         return all(
             left is not None and urn in left.to and (not is_unknown or left.run == came_in)
             for left in self._left[account_id]
@@ -779,16 +430,16 @@ class Ownership:
 
     def carried_to(self, ref: Ref) -> Holding | None:
         """The account that is carried over to the entry from an entry that leaves."""
-        return self._moves[0].get(ref)
+        return self._carried[0].get(ref)
 
     def unclear(self, ref: Ref) -> list[Holding]:
         """The leaving accounts that fit the entry, if it is ambiguous which one it takes."""
-        return self._moves[1].get(ref, [])
+        return self._carried[1].get(ref, [])
 
     @cached_property
     def moved(self) -> dict[str, Ref]:
         """By account: the entry that takes it over from one that leaves."""
-        return {account.account_id: ref for ref, account in self._moves[0].items()}
+        return {account.account_id: ref for ref, account in self._carried[0].items()}
 
     def taken_over_by(self, account_id: str, ref: Ref) -> Ref | None:
         """The other entry that takes the account over from one that leaves.
@@ -803,7 +454,7 @@ class Ownership:
         """By leaving account: an entry that it fits, if it is ambiguous which one it takes."""
         return {
             account.account_id: ref
-            for ref, accounts in sorted(self._moves[1].items(), reverse=True)
+            for ref, accounts in sorted(self._carried[1].items(), reverse=True)
             for account in accounts
         }
 
@@ -861,11 +512,6 @@ class Ownership:
         found = [*self.staying.get(account_id, ()), *self._adopts.get(account_id, ())]
         carried = (self.moved.get(account_id), self.contested.get(account_id))
         return [*found, *(one for one in carried if one is not None)]
-
-    def is_unknown(self, urn: str) -> bool:
-        """Whether the program declares the fleet, and does not know its entries yet."""
-        declared = self.declaration(urn)
-        return declared is not None and declared.entries is None
 
     def adopted_in_vain(self, account_id: str) -> Ref | None:
         """An entry that adopts an account which leaves, and has another one."""
@@ -933,7 +579,7 @@ class Ownership:
     def reused_alias(self, ref: Ref) -> Ref | None:
         """The entry elsewhere that an alias of this one names, if it stays and gets another
         nickname or type: then it may not be the same customer's any more."""
-        entry = self.entry(ref)
+        entry = self.program.entry(ref)
         aliases = entry.aliases if entry is not None else ()
         return next((self._renamed[one] for one in aliases if one in self._renamed), None)
 
@@ -991,11 +637,11 @@ class Ownership:
 
     def is_renamed(self, urn: str) -> bool:
         """Whether a declared resource is saved under another URN."""
-        return self._matching.saved_urn(urn) != urn
+        return self.program.saved_urn(urn) != urn
 
     def held_by(self, urn: str) -> Mapping[str, HeldAccount]:
         """A resource's holder in the saved state, by its current URN or its URN there."""
-        saved = self._matching.saved_urn(urn)
+        saved = self.program.saved_urn(urn)
         return self._saved[saved].accounts if saved in self._saved else {}
 
     def held(self, ref: Ref) -> HeldAccount | None:
@@ -1013,7 +659,7 @@ class Ownership:
         The engine may delete a renamed fleet whose entry is of another type now.
         """
         entry = entry_of(ref)
-        said, held = self.entry(entry), self.held(entry)
+        said, held = self.program.entry(entry), self.held(entry)
         if said is None:
             return False
         if held is None:
@@ -1029,7 +675,7 @@ class Ownership:
             way = one.ref.holder, one.account.arguments.on_delete
             found.setdefault(one.account_id, []).append(way)
         for urn, holder in self._all_saved.items():
-            own, given_up = self._saved[urn].replaced, self._given_up.get(urn, ())
+            own, given_up = self._saved[urn].replaced, self.moves.given_up.get(urn, ())
             for account_id, replaced in holder.replaced.items():
                 if account_id not in given_up:
                     # What another has is not protected here.
@@ -1044,14 +690,14 @@ class Ownership:
         destroys least.
         """
         for urn, way in self._removed_twice.get(account_id, ()):
-            declared = self.declaration(urn)
+            declared = self.program.declaration(urn)
             keeps = declared is not None and (declared.retain or declared.protect)
             own = milder(own, OnDelete.RETAIN if keeps else way)
         return own
 
     def replaced_in(self, urn: str) -> Mapping[str, Replaced]:
         """The replaced accounts of a resource, if it is not known that they are removed."""
-        saved = self._matching.saved_urn(urn)
+        saved = self.program.saved_urn(urn)
         return self._saved[saved].replaced if saved in self._saved else {}
 
     @cached_property
@@ -1067,7 +713,7 @@ class Ownership:
         """The replaced accounts of that kind that the entry had, under any of its keys."""
         if not self._replaced:
             return []
-        urn = self._matching.saved_urn(ref.holder)
+        urn = self.program.saved_urn(ref.holder)
         keys = (Ref(urn, key) for key in self._keys_of(ref))
         return [id_ for key in keys for id_ in self._replaced.get((key, kind), ())]
 
@@ -1090,5 +736,5 @@ class Ownership:
             return False
         if saved.holder == ref.holder:
             return True
-        declared = self.declaration(saved.holder)
+        declared = self.program.declaration(saved.holder)
         return declared is not None and declared.urn == ref.holder

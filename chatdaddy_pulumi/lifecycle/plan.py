@@ -8,7 +8,7 @@ from functools import cached_property
 
 from chatdaddy_pulumi.client.nicknames import same
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import is_leftover
+from chatdaddy_pulumi.lifecycle.holders import is_leftover
 from chatdaddy_pulumi.spec.account import AccountSpec
 
 Change = tuple[HeldAccount, AccountSpec]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chatdaddy_pulumi.client.clocks import CLOCKS_APART_S, SERVERS_APART_S
 from chatdaddy_pulumi.client.nicknames import stored
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.spec.identity import Identity
 
 if TYPE_CHECKING:

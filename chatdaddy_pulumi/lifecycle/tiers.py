@@ -23,7 +23,7 @@ from chatdaddy_pulumi.spec.account import AccountSpec
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy
     from chatdaddy_pulumi.lifecycle.facts import Facts
-    from chatdaddy_pulumi.lifecycle.ownership import Ref
+    from chatdaddy_pulumi.lifecycle.holders import Ref
 
 #: What to do about an account whose tier no answer says.
 _LOOK_IT_UP = (

@@ -45,7 +45,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref, entry_of, is_leftover
+from chatdaddy_pulumi.lifecycle.holders import Ref, entry_of, is_leftover
 from chatdaddy_pulumi.lifecycle.recovery import Note, team_digest
 from chatdaddy_pulumi.lifecycle.refresh import is_there
 from chatdaddy_pulumi.lifecycle.tiers import refuse_history_loss, short
@@ -348,7 +348,7 @@ async def remove(
                 "but this run checks no resource of the program, so that one may be removed, too"
             )
         return Removal.LET_GO, other
-    if facts.ownership.is_given_up(ref.holder, account_id):
+    if facts.ownership.moves.is_given_up(ref.holder, account_id):
         return Removal.LET_GO, None
     on_delete = facts.ownership.removal_of(account_id, on_delete)
     if on_delete is OnDelete.RETAIN:
@@ -358,7 +358,7 @@ async def remove(
         raise NotDone(
             f"{account_id} was not removed: the account that replaces it is not bought yet"
         )
-    if facts.ownership.declaration(ref.holder) is None:
+    if facts.ownership.program.declaration(ref.holder) is None:
         _refuse_early(facts, account_id)
     await refuse_renamed(facts, ref, [account_id])
     accounts = facts.client.accounts
@@ -476,9 +476,9 @@ def _is_recreated(facts: Facts, ref: Ref, account_id: str) -> bool:
     same account; also if it is not known yet what its fleet asks for."""
     if ref in facts.run.replaced or facts.claims.acquired(ref) is not None:
         return False
-    held, entry = facts.ownership.held(ref), facts.ownership.entry(ref)
+    held, entry = facts.ownership.held(ref), facts.ownership.program.entry(ref)
     if held is None or held.account_id != account_id:
         return False
     if entry is None:
-        return facts.ownership.is_unknown(ref.holder) and not is_leftover(ref.key)
+        return facts.ownership.program.is_unknown(ref.holder) and not is_leftover(ref.key)
     return entry.type in (None, held.arguments.type.value)

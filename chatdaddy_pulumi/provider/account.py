@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome, execute
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, beyond
-from chatdaddy_pulumi.lifecycle.ownership import Move, Ref
+from chatdaddy_pulumi.lifecycle.holders import Move, Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.refresh import refresh
 from chatdaddy_pulumi.lifecycle.tiers import consequences, losses, refuse_losses
@@ -173,7 +173,7 @@ class AccountProvider:
         replaces = [name for name in KIND if name in unknown or given.get(name) != before.get(name)]
         if state.held is None:
             return Difference(True, ["nickname"])
-        if registered and context.is_given_up(urn, state.held.account_id):
+        if registered and context.moves.is_given_up(urn, state.held.account_id):
             return Difference(True, ["nickname"])  # another account is bought
         if replaces:
             if registered:
@@ -193,7 +193,7 @@ class AccountProvider:
             is_renamed(olds, urn)
             or hides_more(olds, news)
             or self._has_other_name(urn, state.held)
-            or context.is_superseded(urn)
+            or context.moves.is_superseded(urn)
         ):
             return Difference(True)
         other_removal = _on_delete(given) is not _on_delete(before)
@@ -338,7 +338,9 @@ class AccountProvider:
     ) -> dict[str, ReplacedAccount]:
         """Without those that others took over and gave up."""
         context = self._host.context
-        return {id_: one for id_, one in replaced.items() if not context.is_given_up(urn, id_)}
+        return {
+            id_: one for id_, one in replaced.items() if not context.moves.is_given_up(urn, id_)
+        }
 
     def _moves(
         self, urn: str, has: Collection[str], outcome: Outcome | None = None
@@ -352,9 +354,13 @@ class AccountProvider:
             account_id
             for account_id in own
             if account_id not in old
-            or (outcome is not None and not outcome.failed and context.is_got_back(urn, account_id))
+            or (
+                outcome is not None
+                and not outcome.failed
+                and context.moves.is_got_back(urn, account_id)
+            )
         }
-        return context.moves(urn, before.moves, got=got, gave_up=old - {*has})
+        return context.ownership.moves.told_after(urn, before.moves, got=got, gave_up=old - {*has})
 
     def _unanswered(self, urn: str, news: Mapping[str, Any], error: OutcomeUnknown) -> Created:
         """Save that the purchase's outcome is not known, and end the run with an error."""

@@ -30,9 +30,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
 from chatdaddy_pulumi.lifecycle.execution import DEFAULT_CONCURRENCY, Outcome, Tally, execute
 from chatdaddy_pulumi.lifecycle.facts import check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
-from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
-from chatdaddy_pulumi.lifecycle.ownership import (
+from chatdaddy_pulumi.lifecycle.holders import (
     LEFT,
     REPLACED,
     Left,
@@ -42,6 +40,8 @@ from chatdaddy_pulumi.lifecycle.ownership import (
     is_leftover,
     named,
 )
+from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
+from chatdaddy_pulumi.lifecycle.limits import check_purchases, check_removals
 from chatdaddy_pulumi.lifecycle.plan import Plan, plan
 from chatdaddy_pulumi.lifecycle.recovery import Order
 from chatdaddy_pulumi.lifecycle.refresh import refresh
@@ -203,7 +203,9 @@ class FleetProvider:
         said, urn = news.get("__said"), urn_of(news)
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
-        unsaved = context.is_superseded(urn) or is_renamed(olds, urn) or hides_more(olds, news)
+        unsaved = (
+            context.moves.is_superseded(urn) or is_renamed(olds, urn) or hides_more(olds, news)
+        )
         settled = said and said == olds.get("__settled") and not olds.get(ORDERS)
         if settled and not ignored and not unsaved:
             return Difference(False)
@@ -590,7 +592,10 @@ class _Comparison:
             if not is_leftover(key)
             and (
                 one.account_id not in before
-                or (self._is_done(key, outcome) and context.is_got_back(self.urn, one.account_id))
+                or (
+                    self._is_done(key, outcome)
+                    and context.moves.is_got_back(self.urn, one.account_id)
+                )
             )
         }
         has = {one.account_id for one in outcome.held.values()}
@@ -600,7 +605,9 @@ class _Comparison:
             for one in outcome.done
             if one.what is Removal.LET_GO and one.other is not None and one.account_id not in has
         }
-        return context.moves(self.urn, self.state.moves, got=got, gave_up=gone - has, let_go=let_go)
+        return context.ownership.moves.told_after(
+            self.urn, self.state.moves, got=got, gave_up=gone - has, let_go=let_go
+        )
 
     def _is_done(self, key: str, outcome: Outcome) -> bool:
         """Whether the entry is as the program wants it."""
@@ -611,13 +618,13 @@ class _Comparison:
         return {
             key: one
             for key, one in self.state.held.items()
-            if self.context.is_given_up(self.urn, one.account_id)
+            if self.context.moves.is_given_up(self.urn, one.account_id)
         }
 
     def _lists(self, key: str, held: HeldAccount) -> bool:
         """Whether the fleet still has the account. It forgets what another one has given up, and
         what it left to another entry, if that one has it."""
-        if self.context.is_given_up(self.urn, held.account_id):
+        if self.context.moves.is_given_up(self.urn, held.account_id):
             return False
         return not key.endswith(LEFT) or key in self.context.ownership.held_by(self.urn)
 

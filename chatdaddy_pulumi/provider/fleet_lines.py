@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chatdaddy_pulumi.lifecycle.ownership import is_leftover
+from chatdaddy_pulumi.lifecycle.holders import is_leftover
 from chatdaddy_pulumi.spec import FLEET_WIDE, has_unknown
 from chatdaddy_pulumi.spec.types import AccountOutput, CountsOutput
 

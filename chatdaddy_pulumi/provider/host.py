@@ -25,8 +25,8 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts, Missed, Removals, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.holders import Move, Ref, keep_last
 from chatdaddy_pulumi.lifecycle.key_lists import NAMED, listed
-from chatdaddy_pulumi.lifecycle.ownership import Move, Ref, keep_last
 from chatdaddy_pulumi.lifecycle.recovery import (
     Order,
     OrderId,
@@ -309,7 +309,7 @@ class Host:
         """Whether another resource took over an account of a removed resource, and gave it up."""
         move = state.moves.get(account_id, Move())
         is_told = self.given_up.get(account_id, Move()).number > move.number
-        return is_told or self.context.ownership.is_given_up_since(account_id, move)
+        return is_told or self.context.ownership.moves.is_given_up_since(account_id, move)
 
     async def refuse_open_orders(
         self, orders: Mapping[str, Order], declared: Declared | None, way_on: str

@@ -28,8 +28,9 @@ from chatdaddy_pulumi.lifecycle.decisions import (
 from chatdaddy_pulumi.lifecycle.errors import NotDone, not_done
 from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.key_lists import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ownership, Ref
+from chatdaddy_pulumi.lifecycle.ownership import Ownership
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.lifecycle.recovery import (
     Note,
@@ -163,7 +164,7 @@ class IntentProvider:
         saved = StoredIntent.load(outputs, lambda holder: holder not in holders)
         if not saved.unnoted.covers(context.unnoted):
             return True
-        if not context.dropped_moves.items() <= saved.moves.items():
+        if not context.moves.dropped.items() <= saved.moves.items():
             return True
         for order_id, order in context.suspected.items():
             known = saved.orders.get(order_id)
@@ -228,7 +229,7 @@ class IntentProvider:
             name: news[name] for name in ("noted", "buys", "__urn", "__secrets") if name in news
         }
         team_id = self._host.settings.team_id
-        moves = context.dropped_moves
+        moves = context.moves.dropped
         state = StoredIntent(notes, context.orders, team_id, context.unnoted, moves)
         return {**shown, **state.dump(hidden=bool(news.get("__secrets")))}
 
@@ -392,7 +393,7 @@ class _Found:
                 for key, entry in (known or {}).items()
             )
             for key, held in own_accounts.items():
-                if self._context.is_given_up(urn, held.account_id):
+                if self._context.moves.is_given_up(urn, held.account_id):
                     continue
                 stays = here is not None and (known is None or key in known)
                 own = self._context.ref_today(Ref(urn, key))
@@ -525,7 +526,10 @@ class _Found:
             if order_id is not None:
                 self._settle(order_id, orders, facts)
         for order_id, order in list(orders.items()):
-            said, own = facts.ownership.entry(order_id.ref), facts.ownership.held(order_id.ref)
+            said, own = (
+                facts.ownership.program.entry(order_id.ref),
+                facts.ownership.held(order_id.ref),
+            )
             if own is None or said is None or not said.adopts_late:
                 continue
             # It may have adopted another account, so only one that fits in all is the result.
@@ -625,7 +629,7 @@ class _Found:
 
     def _is_replaced(self, ref: Ref) -> bool:
         """Whether the program is known to want another account in its place."""
-        entry = self._context.ownership.entry(ref)
+        entry = self._context.ownership.program.entry(ref)
         return entry is not None and self._context.ownership.is_retyped(ref, entry.kind)
 
     # --- what is about to be bought
@@ -725,7 +729,7 @@ class _Found:
         ownership = self._context.ownership
         for one in ownership.leaving:
             # A fleet that is still declared shows its own removals.
-            dropped_holder = ownership.declaration(one.ref.holder) is None
+            dropped_holder = ownership.program.declaration(one.ref.holder) is None
             if dropped_holder and ownership.goes_to(one.account_id, one.ref) is None:
                 way = ownership.removal_of(one.account_id, one.account.arguments.on_delete)
                 found[one.ref.label] = one.account.removed_by(way)

@@ -33,8 +33,8 @@ from chatdaddy_pulumi.lifecycle.errors import (
 )
 from chatdaddy_pulumi.lifecycle.execution import Outcome
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.holders import REPLACED, Ref, entry_key, is_leftover, named
 from chatdaddy_pulumi.lifecycle.key_lists import counted, lines, listed
-from chatdaddy_pulumi.lifecycle.ownership import REPLACED, Ref, entry_key, is_leftover, named
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
 from chatdaddy_pulumi.lifecycle.verbs import Removal

@@ -13,8 +13,8 @@ from typing import Any
 from chatdaddy_pulumi.lifecycle.errors import NotDone, WrongTeam
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.key_lists import listed
-from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.recovery import (
     RUNS_KEPT,
     Note,
@@ -410,7 +410,7 @@ class OpenOrders:
         found: dict[str, set[float]] = {}
         for ref, times in self.late.items():
             found.setdefault(ref.holder, set()).update(times)
-            entry = self._context.ownership.entry(ref)
+            entry = self._context.ownership.program.entry(ref)
             if entry is None or entry.identity is not None:
                 found.setdefault("", set()).update(times)
         return found

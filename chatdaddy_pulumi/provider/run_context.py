@@ -18,17 +18,11 @@ from chatdaddy_pulumi.lifecycle.decisions import Decisions
 from chatdaddy_pulumi.lifecycle.errors import NotDone, OutcomeUnknown
 from chatdaddy_pulumi.lifecycle.facts import Claims
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.holders import LEFT, REPLACED, Move, Ref, SavedHolder, named
 from chatdaddy_pulumi.lifecycle.limits import check_removals
-from chatdaddy_pulumi.lifecycle.ownership import (
-    LEFT,
-    REPLACED,
-    Matching,
-    Move,
-    Ownership,
-    Ref,
-    SavedHolder,
-    named,
-)
+from chatdaddy_pulumi.lifecycle.matching import Matching
+from chatdaddy_pulumi.lifecycle.moves import Moves
+from chatdaddy_pulumi.lifecycle.ownership import Ownership
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted, assign
 from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
@@ -390,7 +384,7 @@ class RunContext:
             urns = Matching(declared, self.run.saved).saved_urns
             declared = [self._as_checked(one, urns.get(one.urn, "")) for one in declared]
         self.run.declared = declared
-        for known_before in ("ownership", "_matching", "wanting"):
+        for known_before in ("ownership", "moves", "_matching", "wanting"):
             self.__dict__.pop(known_before, None)
 
     def _as_checked(self, one: Declared, saved_urn: str) -> Declared:
@@ -426,7 +420,7 @@ class RunContext:
     def besides_own(self, ref: Ref, order: Order) -> Order:
         """The order of an entry, of which what the entry has while it waits is not the result: the
         account that it holds, that is carried over to it, or that it may adopt."""
-        said, own = self.ownership.entry(ref), self.ownership.account_of(ref)
+        said, own = self.ownership.program.entry(ref), self.ownership.account_of(ref)
         if said is not None and said.adopts_late:
             order = order._replace(unawaited=True)
         return order if own is None else order.besides(own.account_id)
@@ -496,68 +490,11 @@ class RunContext:
         return Ownership(_SavedHolders(self.run.saved, gone, self.run.began), self.run.declared)
 
     @cached_property
-    def _tells_moves(self) -> bool:
-        """Whether a resource tells moves of accounts that others list. If none does, the holders
-        need not be read."""
-        return any(one.get(MOVES) for one in self.run.saved.values())
-
-    def is_superseded(self, urn: str) -> bool:
-        """See `Ownership.is_superseded`."""
-        return self._tells_moves and self.ownership.is_superseded(urn)
-
-    def is_given_up(self, urn: str, account_id: str) -> bool:
-        """See `Ownership.is_given_up`."""
-        return self._tells_moves and self.ownership.is_given_up(urn, account_id)
-
-    def is_stale(self, urn: str, account_id: str) -> bool:
-        """See `Ownership.is_stale`."""
-        return self._tells_moves and self.ownership.is_stale(urn, account_id)
-
-    def is_got_back(self, urn: str, account_id: str) -> bool:
-        """Whether a resource that works on an account which it lists gets it back by that."""
-        if not self._tells_moves:
-            return False
-        own = self.ownership
-        return own.is_stale(urn, account_id) or own.is_let_go_to(urn, account_id)
-
-    @property
-    def dropped_moves(self) -> Mapping[str, Move]:
-        """See `Ownership.dropped_moves`."""
-        return self.ownership.dropped_moves if self._tells_moves else {}
-
-    def moves(
-        self,
-        urn: str,
-        before: Mapping[str, Move],
-        *,
-        got: Collection[str],
-        gave_up: Collection[str] = (),
-        let_go: Mapping[str, str] | None = None,
-    ) -> dict[str, Move]:
-        """What a resource is to tell of the moves of accounts that others list, too.
-
-        Args:
-            urn: The resource.
-            before: What it told before.
-            got: The accounts that it has got in this run, also back.
-            gave_up: The accounts that it has removed, or only forgotten.
-            let_go: The accounts that it has let go, with the URNs of the resources that have them.
-        """
-        own, found, to = self.ownership, dict[str, Move](), let_go or {}
-        number = own.next_move
-        for account_id in before.keys() | {*got} | {*gave_up} | to.keys():
-            if not own.is_told_elsewhere(urn, account_id):
-                continue
-            stale = self.is_stale(urn, account_id)
-            earlier = before.get(account_id)
-            if account_id in got or (account_id in gave_up and not stale):
-                found[account_id] = Move(number)
-            elif account_id in to and not stale:
-                taker = self._matching.saved_urn(to[account_id])
-                found[account_id] = Move(number, leaf_of(taker))
-            elif earlier is not None and own.is_last_move(account_id, earlier):
-                found[account_id] = earlier
-        return found
+    def moves(self) -> Moves:
+        """The moves of accounts. If no resource tells one, the holders need not be read."""
+        if any(one.get(MOVES) for one in self.run.saved.values()):
+            return self.ownership.moves
+        return Moves({}, self._matching)
 
     def declared(self, urn: str) -> Declared | None:
         """The declaration of a resource, by its current URN or its URN in the saved state."""
@@ -579,7 +516,7 @@ class RunContext:
         """Whether the entry of an order is declared, and asks for the same, as far as is known."""
         if self.provider_of(order_id.ref) is None:
             return False
-        entry = self.ownership.entry(order_id.ref)
+        entry = self.ownership.program.entry(order_id.ref)
         return entry is None or entry.identity in (None, order_id.identity)
 
     def is_anothers(self, order_id: OrderId) -> bool:
@@ -693,7 +630,7 @@ class RunContext:
         Raises:
             NotDone: with one of the accounts, and the other resource.
         """
-        for account_id, refs in sorted(self.ownership.listed_before(moves).items()):
+        for account_id, refs in sorted(self.ownership.moves.listed_before(moves).items()):
             for ref in sorted(refs):
                 declared = self.declared(ref.holder)
                 # What the program drops is told by the intents from then on.

@@ -24,7 +24,7 @@ from typing import Any
 
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims, Removals
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Note, PastRun, PastRuns, Sent
 from chatdaddy_pulumi.lifecycle.urns import root_of
 from chatdaddy_pulumi.provider.run_context import Declared, Run

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from chatdaddy_pulumi.client.text import visible
 from chatdaddy_pulumi.enums import DELETION_GRACE_HOURS, AccountType, Tier
 from chatdaddy_pulumi.lifecycle.held import HeldAccount, differences_seen
-from chatdaddy_pulumi.lifecycle.ownership import (
+from chatdaddy_pulumi.lifecycle.holders import (
     REPLACED,
     Left,
     Move,

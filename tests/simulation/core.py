@@ -18,7 +18,7 @@ from chatdaddy_pulumi.client.credentials import Credentials
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import Removals
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED
+from chatdaddy_pulumi.lifecycle.holders import LEFT, REPLACED
 from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.facts import Removals
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
 from tests.simulation import core
 from tests.simulation.api import BY_HAND, Account, ChatDaddyWorld, Event

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Note, Sent
 from chatdaddy_pulumi.spec.identity import Identity
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Sent
 from tests.support.provider import INTENT, ROOT, Killed, Refused, Stack, account, fleet
 from tests.support.sandbox import Sandbox

@@ -12,7 +12,7 @@ from chatdaddy_pulumi.lifecycle.errors import NotRemoved
 from chatdaddy_pulumi.lifecycle.execution import execute
 from chatdaddy_pulumi.lifecycle.facts import Facts
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import LEFT, REPLACED, Ref
+from chatdaddy_pulumi.lifecycle.holders import LEFT, REPLACED, Ref
 from chatdaddy_pulumi.lifecycle.plan import Plan
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.spec.account import Arguments

@@ -10,11 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import (
-    Ownership,
-    Ref,
-    SavedHolder,
-)
+from chatdaddy_pulumi.lifecycle.holders import Ref, SavedHolder
+from chatdaddy_pulumi.lifecycle.ownership import Ownership
 from chatdaddy_pulumi.spec.account import Arguments
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
 

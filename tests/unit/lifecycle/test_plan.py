@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from chatdaddy_pulumi.enums import OnDelete
 from chatdaddy_pulumi.lifecycle.decisions import Buy, Decisions, Reason, TakeOver
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.key_lists import lines
-from chatdaddy_pulumi.lifecycle.ownership import Ref
 from chatdaddy_pulumi.lifecycle.plan import plan
 from chatdaddy_pulumi.lifecycle.prices import Prices
 from chatdaddy_pulumi.provider.messages import describe, summary

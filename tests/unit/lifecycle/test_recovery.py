@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chatdaddy_pulumi.client import ObservedAccount
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.recovery import (
     CLOCKS_APART_S,
     LONGEST_RUN_S,

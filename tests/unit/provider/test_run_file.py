@@ -12,7 +12,7 @@ import pytest
 
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
-from chatdaddy_pulumi.lifecycle.ownership import Ref
+from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Note, Sent
 from chatdaddy_pulumi.lifecycle.urns import root_of
 from chatdaddy_pulumi.provider import run_file
