@@ -571,3 +571,16 @@ def test_a_setting_that_does_not_work_is_a_one_line_error(
     assert message.startswith("nothing was done: ")
     assert words in message
     assert "not-the-token" not in message
+
+
+def test_with_a_target_no_account_gets_the_nickname_of_one_that_leaves(
+    stack: Stack, server: Sandbox
+) -> None:
+    """Then the intent takes no part, which refuses it otherwise."""
+    stack.up({name: account(nickname=name.upper()) for name in ("a", "b", "c")})
+    server.forget_requests()
+    shifted = {"a": account(nickname="B"), "b": account(nickname="C")}
+    for name in shifted:
+        with pytest.raises(Refused, match="nothing is removed: c .* leaves, and b, which has"):
+            stack.up(shifted, only=name, intent=False)
+    assert server.writes() == {}
