@@ -285,7 +285,8 @@ def _unclear_refusal(ref: Ref, held: HeldAccount, tier: str, error: BadRequest) 
     else:
         way_on = (
             "this stack can't hold the account: take it out with `pulumi state delete`, and drop "
-            "it from the program, which keeps the account"
+            "it from the program, which keeps the account. If another resource of the stack had it "
+            "before, look first whether the preview removes it there"
         )
     return (
         f"{held.account_id}: tier not changed: {error}. ChatDaddy's answers do not say its tier, "

@@ -400,8 +400,8 @@ class Person:
         )
 
     def _outcome_was_removed(self, ran: Ran) -> bool:
-        """Whether a run with targets has removed the resource whose state had the outcome of a
-        recent purchase. The state is then as after a killed run.
+        """Whether a run with targets, or one that was interrupted, has removed the resource whose
+        state had the outcome of a recent purchase. The state is then as after a killed run.
 
         The machine that bought knows the account, but not that it is gone.
         """
@@ -423,7 +423,7 @@ class Person:
         removed = {
             slot.account_id
             for other in recent
-            if other.step.targets
+            if other.step.targets or not other.done
             for slot in other.before
             if slot.account_id not in {one.account_id for one in other.after}
         }
@@ -1228,13 +1228,15 @@ class Person:
         if "is not as the state says" in ran.text and any(n > 1 for n in Counter(held).values()):
             yield "two entries have one account, and one of them changed it"
         if "is not as the state says" in ran.text and any(
-            event.kind == "patch"
-            and event.account_id in held
+            event.account_id in held
             and (by := self._runs.get(event.who)) is not None
-            and (not by.green or by.stack != ran.stack)
+            and (
+                (event.kind == "patch" and (not by.green or by.stack != ran.stack))
+                or (event.kind in SEVERITY and by.step.targets)
+            )
             for event in self._world.events
         ):
-            yield "a run that failed, or one of another stack, has changed an account"
+            yield "a run that failed, one with targets, or one of another stack changed an account"
         if ran.stack in self._stale and re.search(
             "is not as the state says|would lose the chat history", ran.text
         ):
