@@ -85,8 +85,10 @@ class Matching(Generic[_Declared]):
         return declared is not None and declared.entries is None
 
     def is_declared_again(self, saved: Ref, account: HeldAccount) -> bool:
-        """Whether the program declares an entry as it is in the saved state."""
-        entry = self.entry(saved)
+        """Whether the program declares an entry as it is in the saved state, or under a new key."""
+        declared = self.declaration(saved.holder)
+        entries = (declared.entries if declared is not None else None) or {}
+        entry = entries.get(saved.key)
         if entry is None:
-            return False
+            return any(saved.key in one.aliases for one in entries.values())
         return entry.identity in account.identities or entry.adopt == account.account_id

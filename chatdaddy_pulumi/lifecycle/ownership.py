@@ -240,7 +240,10 @@ class Ownership:
 
         def here(ref: Ref, keys: Iterable[str]) -> list[Holding]:
             urn = self.program.saved_urns.get(ref.holder, "")
-            return [by_ref[old] for key in keys if (old := Ref(urn, key)) in by_ref]
+            # It may have been left to another resource that does not have it any more.
+            listed = [(Ref(urn, key), Ref(urn, f"{key}{LEFT}")) for key in keys]
+            found = (by_ref.get(own) or by_ref.get(left) for own, left in listed)
+            return [one for one in found if one is not None]
 
         def used() -> set[str]:
             return {one.account_id for accounts in found.values() for one in accounts}

@@ -581,6 +581,6 @@ def test_with_a_target_no_account_gets_the_nickname_of_one_that_leaves(
     server.forget_requests()
     shifted = {"a": account(nickname="B"), "b": account(nickname="C")}
     for name in shifted:
-        with pytest.raises(Refused, match="nothing is removed: c .* leaves, and b, which has"):
+        with pytest.raises(Refused, match=r"nothing is removed: c .* leaves, and b, which has"):
             stack.up(shifted, only=name, intent=False)
     assert server.writes() == {}

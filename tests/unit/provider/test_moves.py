@@ -487,6 +487,18 @@ def test_an_interrupted_purchase_of_another_provider_takes_the_nickname(
     assert stack.all_ids() == {paid} or not first
 
 
+@pytest.mark.parametrize("only", ["", "a"], ids=["left", "not updated"])
+def test_an_account_comes_back_under_a_new_key(team: Team, stack: Stack, only: str) -> None:
+    """The fleet that it comes back to still lists it, with or without knowing that it was left."""
+    stack.up({"f": fleet({"k": {}, "z": {}})})
+    (k,) = team.named("k")
+    stack.up({"f": fleet({"z": {}}), "a": account(nickname="k")}, only=only)
+    assert stack.of("a").id == k
+    stack.up({"f": fleet({"k2": {"aliases": ["k"]}, "z": {}})})
+    assert stack.ids("f")["k2"] == k
+    assert (team.purchases, k in team.live()) == (2, True)
+
+
 def test_a_shifted_list_is_named_in_the_preview(team: Team, stack: Stack) -> None:
     """The second of four customers leaves, and a fifth comes. The keys are numbers."""
 
