@@ -457,6 +457,8 @@ class Person:
                 wish.block.place: wish.nickname
                 for wish in ran.wished.wishes()
                 if "nickname" in wish.block.ignored and not wish.block.ignore_changes
+                # The provider gets the nickname of before, so only the program knows a late one.
+                if not wish.entry.made_from
             }
 
     def between(self) -> None:
