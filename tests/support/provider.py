@@ -1,8 +1,8 @@
 """A program's accounts and fleets, run in this process like the engine runs them, with a state.
 
-Each run has its own provider hosts. The intents come first, then the resources: in the program's
-order, or at the same time. The removals come last. A run can be killed: results that the engine had
-not received are lost.
+Each operation has its own hosts, one for each provider. The intents come first, then the resources:
+in the program's order, or at the same time. The removals come last. A run can be killed: results
+that the engine had not received are lost.
 """
 
 from __future__ import annotations
@@ -149,6 +149,8 @@ class Saved:
     outputs: dict[str, Any]
     #: The name of the explicit `Provider`; "" for the default one.
     provider: str = ""
+    #: Whether a refresh gave the inputs, and not the program.
+    is_read: bool = False
 
 
 @dataclass
@@ -200,6 +202,7 @@ class Stack:
     marks: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Old sides of replacements that are not removed yet.
     pending: list[tuple[str, Saved]] = field(default_factory=list)
+    #: What the last operation has shown.
     lines: Lines = field(default_factory=Lines)
     stop_reason: Callable[[], str | None] = lambda: None
     #: If runs work on all resources at the same time: by name, the seconds after which one comes,
@@ -217,8 +220,6 @@ class Stack:
     settled: dict[str, float] = field(default_factory=dict)
     #: The teams of explicit providers, by name, if they are not the configuration's.
     teams: dict[str, str] = field(default_factory=dict)
-    #: Masks the secrets that the last host has met.
-    mask: Callable[[str], str] = str
 
     def move_to_another_machine(self) -> None:
         """Keep only the state."""
@@ -269,16 +270,17 @@ class Stack:
 
     def refresh(self) -> None:
         """Read every resource of the state."""
-        host = self.host(None)
+        hosts = self.hosts(None)
         for urn, one in list(self.saved.items()):
+            host = hosts[one.provider]
             provider = PROVIDERS[_kind(urn)](host)
-            read = self.call(provider.read(one.id, through_engine(one.outputs)))
+            read = self.call(host, provider.read(one.id, through_engine(one.outputs)))
             if not read.id:
                 del self.saved[urn]
                 continue
             one.outputs = read.outputs
             if read.inputs is not None:
-                one.inputs = read.inputs
+                one.inputs, one.is_read = read.inputs, True
 
     def destroy(self, program: Program | None = None, *, only: str = "") -> None:
         """Remove every resource, the intent last.
@@ -290,10 +292,11 @@ class Stack:
         run = None if program is None else _Engine(self, program, preview=False).run
         if run is not None:
             run.claims = MemoryClaims(self.clock, checked=False)
-        host = self.host(run)
+        hosts = self.hosts(run)
         for urn in reversed(list(self.saved)):
             if only in ("", short_name(urn)):
-                self.run(self.remove(host, urn, self.saved[urn]))
+                one = self.saved[urn]
+                self.run(self.remove(hosts[one.provider], urn, one))
                 del self.saved[urn]
         if not only:
             self.marks.clear()
@@ -338,16 +341,23 @@ class Stack:
         encrypts the inputs that a program gives as secrets.
         """
         found = [one.outputs for one in self.saved.values()]
-        found += [one.inputs for urn, one in self.saved.items() if _kind(urn) == "intent"]
+        found += [
+            one.inputs for urn, one in self.saved.items() if one.is_read or _kind(urn) == "intent"
+        ]
         return json.dumps([_in_clear(one) for one in found])
 
     # --- hosts
 
+    def hosts(self, run: Run | None) -> dict[str, Host]:
+        """A host for each provider of the state, for an operation that begins."""
+        self.lines = Lines()
+        providers = sorted({one.provider for one in self.saved.values()})
+        return {provider: self.host(run, provider) for provider in providers}
+
     def host(self, run: Run | None, provider: str = "") -> Host:
         """A new host of a provider for a run of the engine."""
         self.new_host()
-        self.lines = Lines()
-        host = Host(
+        return Host(
             connect=self.connect,
             settings=Settings(self.settings | self._own_settings(provider), {}),
             find_run=lambda _hidden: None if run is None else replace(run),
@@ -359,8 +369,6 @@ class Stack:
             stop_reason=lambda: self.stop_reason(),
             clock=self.clock,
         )
-        self.mask = host.mask
-        return host
 
     def _own_settings(self, provider: str) -> dict[str, Any]:
         return {"teamId": self.teams[provider]} if provider in self.teams else {}
@@ -380,19 +388,19 @@ class Stack:
             runs[number] = PastRun(self.began[number], seen, ended, sent)
         return runs
 
-    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return self.run(self.step(work))
+    def call(self, host: Host, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.run(self.step(host, work))
 
-    async def step(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Return a provider's answer, or raise `Failed`."""
+    async def step(self, host: Host, work: Coroutine[Any, Any, Any]) -> Any:
+        """Return the answer of a host's provider, or raise `Failed`."""
         try:
             return await work
         except (ChatDaddyError, LifecycleError, ConfigurationError) as error:
-            raise Failed(self.mask(messages.told(error))) from error
+            raise Failed(host.mask(messages.told(error))) from error
 
     async def remove(self, host: Host, urn: str, one: Saved) -> None:
         provider = PROVIDERS[_kind(urn)](host)
-        await self.step(provider.delete(one.id, through_engine(one.outputs)))
+        await self.step(host, provider.delete(one.id, through_engine(one.outputs)))
 
 
 def _in_clear(value: Any) -> Any:
@@ -461,12 +469,11 @@ class _Engine:
             declared=early,
             declared_since=lambda known: declared if len(declared) > known else [],
         )
+        stack.lines = Lines()
         #: A host for each provider.
         self.hosts = {"": stack.host(self.run if program else None)}
         for provider in sorted({one.provider for one in program.values()} - {""}):
-            lines = stack.lines
             self.hosts[provider] = stack.host(self.run, provider)
-            self.hosts[provider].show = stack.lines = lines
         self.changed: set[str] = set()
         self.marked: set[str] = set()
 
@@ -552,24 +559,25 @@ class _Engine:
 
     async def _register(self, name: str, urn: str, news: dict[str, Any], by: str) -> None:
         """`by`: the provider."""
-        stack, provider = self.stack, PROVIDERS[_kind(urn)](self.hosts[by])
+        stack, host = self.stack, self.hosts[by]
+        provider = PROVIDERS[_kind(urn)](host)
         news = {"__run": {"number": self.run.number, "path": "", "provider": by}, **news}
         old = stack.saved.get(urn)
         ignored = self.program[name].ignore if old and name in self.program else ()
         kept = {key: old.inputs[key] for key in ignored if key in old.inputs} if old else {}
         rest = {key: value for key, value in news.items() if key not in ignored}
-        inputs = await self._check(provider, old.inputs if old else {}, rest | kept)
+        inputs = await self._check(host, provider, old.inputs if old else {}, rest | kept)
         changes, replaces = True, []
         if old is not None:
             try:
                 found = await stack.step(
-                    provider.diff(old.id, through_engine(old.outputs), through_engine(inputs))
+                    host, provider.diff(old.id, through_engine(old.outputs), through_engine(inputs))
                 )
             except Failed as error:
                 raise Refused({"": str(error)}) from error
             changes, replaces = found.changes, found.replaces
             if replaces:
-                inputs = await self._check(provider, {}, news)
+                inputs = await self._check(host, provider, {}, news)
         if changes:
             self.changed.add(name)
         if self.preview:
@@ -577,26 +585,26 @@ class _Engine:
         if changes and _kind(urn) != "intent":
             self._begin(by)
         if old is None or replaces:
-            made = await stack.step(provider.create(through_engine(inputs)))
+            made = await stack.step(host, provider.create(through_engine(inputs)))
             if old is not None:
                 stack.pending.append((urn, old))
             stack.saved[urn] = Saved(made.id, inputs, made.outputs, by)
         elif changes:
             outputs = await stack.step(
-                provider.update(old.id, through_engine(old.outputs), through_engine(inputs))
+                host, provider.update(old.id, through_engine(old.outputs), through_engine(inputs))
             )
             stack.saved[urn] = Saved(old.id, inputs, outputs, by)
         else:
-            old.inputs = inputs
+            old.inputs, old.is_read = inputs, False
         if name == self.killed_after:
             raise Killed
 
     async def _check(
-        self, provider: Any, olds: Mapping[str, Any], news: dict[str, Any]
+        self, host: Host, provider: Any, olds: Mapping[str, Any], news: dict[str, Any]
     ) -> dict[str, Any]:
         try:
             found = await self.stack.step(
-                provider.check(through_engine(olds), through_engine(news))
+                host, provider.check(through_engine(olds), through_engine(news))
             )
         except Failed as error:
             raise Refused({"": str(error)}) from error

@@ -330,7 +330,7 @@ def test_a_refresh_names_the_account_that_replaced_a_missing_one(team: Team, sta
     stack.refresh()
     stack.up(program)
     alice, host = stack.of("alice"), stack.host(None)
-    stack.call(AccountProvider(host).read(alice.id, through_engine(alice.outputs)))
+    stack.call(host, AccountProvider(host).read(alice.id, through_engine(alice.outputs)))
     assert list(host.refreshed) == [alice.outputs["account_id"]] != [alice.id]
 
 

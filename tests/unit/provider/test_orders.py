@@ -517,7 +517,7 @@ def test_an_entry_changes_its_team_after_a_removal_that_the_intent_has_not_seen(
     moved = {**rest, "b": account()}
     stack.up({**rest, "b": replace(account(), provider="others")})
     urn = account().urn("b")
-    stack.call(stack.remove(stack.host(None, "others"), urn, stack.saved.pop(urn)))
+    stack.run(stack.remove(stack.host(None, "others"), urn, stack.saved.pop(urn)))
     stack.move_to_another_machine()
     team.clock += 60 * MINUTE
     with pytest.raises(Refused, match="drop b in one `pulumi up`, and add it in the next"):

@@ -224,9 +224,10 @@ def test_a_destroy_knows_of_a_purchase_whose_entry_was_dropped(
 
 def test_nothing_is_done_if_the_run_of_the_program_is_not_found(stack: Stack) -> None:
     hidden = {"number": "1", "path": "/another/tmp/1-1.db", "provider": ""}
-    provider = AccountProvider(stack.host(None))
+    host = stack.host(None)
+    given = {"nickname": "a", "__urn": "urn:a", "__run": hidden}
     with pytest.raises(Failed, match="not found"):
-        stack.call(provider.check({}, {"nickname": "a", "__urn": "urn:a", "__run": hidden}))
+        stack.call(host, AccountProvider(host).check({}, given))
 
 
 def test_the_milder_removal_applies_to_a_late_declaration(team: Team, stack: Stack) -> None:
