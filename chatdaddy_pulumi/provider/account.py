@@ -49,6 +49,7 @@ from chatdaddy_pulumi.provider.masking import texts_of
 from chatdaddy_pulumi.provider.run_context import removal_of
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
+    FOUND_SECRET,
     KIND,
     PART,
     STILL_SECRET,
@@ -70,6 +71,9 @@ from chatdaddy_pulumi.spec.rules import misspelt
 
 #: Inputs that `check` computes for the engine to show.
 _COMPUTED = ("removal",)
+
+#: The arguments that may be texts of any kind, also secrets.
+_TEXTS = ("nickname", "settings", "assignees")
 
 #: Inputs of ours that are kept in the state.
 _KEPT = ("__urn", "__secrets")
@@ -301,7 +305,7 @@ class AccountProvider:
         # Of what an interrupted run bought, only the names of the secrets are known.
         hidden = {one.removesuffix(PART) for one in (order.note.secrets if order else ())}
         stay = {}
-        for name in ("nickname", "settings", "assignees"):
+        for name in _TEXTS:
             texts = texts_of(beyond(facts.get(name), inputs.get(name)))
             all_stay = not hidden.isdisjoint((name, *FLEET_WIDE, "accounts"))
             stay[name] = texts if all_stay else texts & were_secrets
@@ -452,20 +456,25 @@ class AccountProvider:
         held = found.held[""]
         names = state.inputs.get("__secrets") or ()
         self._host.hide(*found_secrets(ACCOUNT_TYPE, names, found.held))
-        if held.drift:
-            self._host.warn(messages.drift_of(label, held), urn)
-        if found.unlisted:
-            self._host.warn(messages.not_listed([f"{label} ({account_id})"]), urn)
         seen = state.facts
         if "" in found.observed:
             # An attribute that an answer lacks stays as it was.
             seen = {name: seen[name] for name in _LASTING if name in seen}
             seen |= facts_of(found.observed[""])
+        fresh = {name: beyond(seen.get(name), state.facts.get(name)) for name in _TEXTS}
+        fresh |= held.drift or {}
         # Another resource may have taken the account over, and have secrets.
-        drift = (held.drift or {}).items()
-        found_hidden = {name for name, value in drift if self._host.holds_secrets(value)}
-        secrets = {*_secrets(state.inputs), *found_hidden}
-        now = replace(state, held=held, facts=seen)
+        await self._host.learn_secrets(fresh[name] for name in _TEXTS)
+        if held.drift:
+            self._host.warn(messages.drift_of(label, held), urn)
+        if found.unlisted:
+            self._host.warn(messages.not_listed([f"{label} ({account_id})"]), urn)
+        others = {name for name, value in fresh.items() if self._host.holds_secrets(value)}
+        inputs = dict(state.inputs)
+        if others:
+            inputs[FOUND_SECRET] = sorted({*(inputs.get(FOUND_SECRET) or ()), *others})
+        secrets = {*_secrets(inputs), *others}
+        now = replace(state, held=held, facts=seen, inputs=inputs)
         marked = {name: secret_if(name in secrets, v) for name, v in now.seen_inputs().items()}
         return Read(id, now.dump(secrets), marked)
 

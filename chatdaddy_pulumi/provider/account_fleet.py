@@ -59,6 +59,7 @@ from chatdaddy_pulumi.provider.fleet_display import (
 )
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest, with_late
 from chatdaddy_pulumi.provider.host import (
+    OTHERS_S,
     Checked,
     Created,
     Difference,
@@ -111,8 +112,6 @@ _GIVEN_UP = (Removal.REMOVED, Removal.ALREADY, Removal.RETAINED, Removal.MISSED)
 #: Seconds for which an update waits for the fleets that take its accounts over.
 _OTHERS_S = 20.0
 
-#: Seconds for which a removal waits for those of other resources, in a destroy.
-_OTHER_REMOVALS_S = 0.5
 
 #: The inputs of the entries.
 _ENTRIES = ("accounts", "__accounts", "__texts")
@@ -406,7 +405,7 @@ class FleetProvider:
         context = self._host.context
         if state.held and not context.run.number:
             # Another resource that the engine removes at the same time may have an account, too.
-            await asyncio.sleep(_OTHER_REMOVALS_S)
+            await asyncio.sleep(OTHERS_S)
         ways = self._host.removal
         removed = {key: one.removed_by(ways[one.account_id]) for key, one in state.held.items()}
         todo = Plan(remove=self._own(urn, state, removed), held=dict(state.held))
@@ -449,6 +448,8 @@ class FleetProvider:
         self._host.hide(*found_secrets(FLEET_TYPE, names, found.held))
         self._host.refreshed |= {one.account_id: None for one in found.gone.values()}
         self._host.refreshed |= {one.account_id: one for one in found.held.values()}
+        # Another resource may have taken an account over, and have secrets.
+        await self._host.learn_secrets(one.drift for one in drifted.values())
         row = _row(state.inputs)
         for key, one in list(drifted.items())[:NAMED]:
             self._host.warn(messages.drift_of(key, one), row)
@@ -464,7 +465,6 @@ class FleetProvider:
             self._host.warn(f"gone for good, or archived: {listed(gone)}", row)
         different = bool(found.drifted or found.gone)
         now = replace(state, held=held, settled=None if different else state.settled)
-        # Another resource may have taken an account over, and have secrets.
         hidden = bool(names) or self._host.holds_secrets([one.drift for one in drifted.values()])
         return Read(id, now.dump(hidden=hidden), _as_found(now, hidden) if different else None)
 

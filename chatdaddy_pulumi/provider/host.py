@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import time
@@ -38,7 +39,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
 )
 from chatdaddy_pulumi.lifecycle.urns import short_name, type_of
 from chatdaddy_pulumi.provider import messages
-from chatdaddy_pulumi.provider.masking import Masking, secret_texts
+from chatdaddy_pulumi.provider.masking import Masking, secret_texts, texts_of
 from chatdaddy_pulumi.provider.run_context import Declared, Run, RunContext
 from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.provider.state import (
@@ -60,6 +61,11 @@ from chatdaddy_pulumi.spec.problem import Problem
 
 if TYPE_CHECKING:
     from chatdaddy_pulumi.client import ChatDaddy, ObservedAccount
+
+
+#: Seconds for which the work on a resource waits for what others tell, which the engine removes or
+#: reads at the same time.
+OTHERS_S = 0.5
 
 
 class Log(Protocol):
@@ -255,7 +261,7 @@ class Host:
         began: Mapping[Ref, Sequence[float]],
         taken: Collection[str],
         *,
-        others_are_late: bool = False,
+        may_be_secrets: bool = False,
     ) -> None:
         """Name what else runs may have bought, and no entry has: for resources whose nicknames were
         not known, and accounts that may be results of the orders although they have other
@@ -266,7 +272,7 @@ class Host:
             orders: The orders.
             began: The entries of these resources, with the times when the runs began to buy.
             taken: The accounts that are not named, since entries have them.
-            others_are_late: See `OpenOrders.others_are_late`.
+            may_be_secrets: Whether their nicknames may be secrets that this host does not know.
         """
         with not_done("the accounts can't be read"):
             accounts = (await facts.client.accounts.snapshot(max_age=60)).values()
@@ -280,8 +286,8 @@ class Host:
         if others:
             entries = [f"{one.ref.label} ({one.identity.nickname!r})" for one in lost]
             words = words_of((one.ref, orders[one].note) for one in lost)[0]["words"]
-            if words or others_are_late:
-                # One of them may be what ChatDaddy has made of a secret, or a late secret.
+            if words or may_be_secrets:
+                # One of them may be what ChatDaddy has made of a secret.
                 self.hide({"": [one.nickname for one in others]}, [""])
             self.warn(messages.renamed(entries, {one.account_id: one.nickname for one in others}))
 
@@ -392,6 +398,12 @@ class Host:
     def mask(self, text: str) -> str:
         """The text without secrets, and with unsafe characters escaped."""
         return visible_lines(self.secrets.mask(text))
+
+    async def learn_secrets(self, found: Iterable[Any]) -> None:
+        """If a refresh has found texts at ChatDaddy that the resource does not know, wait until
+        those that the engine reads at the same time have told their secrets."""
+        if any(texts_of(one) for one in found):
+            await asyncio.sleep(OTHERS_S)
 
     def holds_secrets(self, value: Any) -> bool:
         """Whether a value has a text that a resource has as a secret, as far as this host knows."""

@@ -276,7 +276,8 @@ class IntentProvider:
             minutes = ceil((max(unseen.values()) - now) / 60)
             host.warn(messages.may_appear([*unseen], minutes))
         taken = host.removed | host.name_suspects(facts, left.open.values(), host.removed)
-        await host.name_others(facts, left.open, left.unnoted, taken)
+        # In a destroy, nothing tells which secrets the intents of other providers have noted.
+        await host.name_others(facts, left.open, left.unnoted, taken, may_be_secrets=True)
 
 
 class _Found:
@@ -339,8 +340,8 @@ class _Found:
         # What was bought and is not listed is named for the last time when its order ends.
         named = [*ours.values(), *(one for one in self._ended.values() if one.bought)]
         taken |= self._host.name_suspects(facts, named, taken, self._takers())
-        others_are_late = self._open_orders.others_are_late
-        await self._host.name_others(facts, opened, late, taken, others_are_late=others_are_late)
+        hides = self._open_orders.others_are_late
+        await self._host.name_others(facts, opened, late, taken, may_be_secrets=hides)
 
     # --- what is declared and held
 

@@ -63,6 +63,10 @@ ORDERS = "__unresolved"
 #: A stored input of an `Account`: by attribute, the texts that an earlier program gave as secrets.
 STILL_SECRET = "__still_secret"  # noqa: S105 - a name
 
+#: A stored input of an `Account`: the attributes in which refreshes since its last update found
+#: what another resource has as a secret.
+FOUND_SECRET = "__found_secret"  # noqa: S105 - a name
+
 #: A stored input of a fleet: the program declared it in an `apply`, so that its check is the first
 #: to know of it.
 LATE = "__declared_late"
@@ -214,7 +218,8 @@ class StoredAccount:
             inputs["nickname"] = visible(drift["nickname"])
         if "settings" in drift:
             inputs["settings"] = {**inputs.get("settings", {}), **drift["settings"]}
-        inputs.pop(STILL_SECRET, None)
+        for name in (STILL_SECRET, FOUND_SECRET):
+            inputs.pop(name, None)
         return inputs
 
     def declared_secrets(self) -> tuple[dict[str, Any], list[str]]:
@@ -238,7 +243,9 @@ class StoredAccount:
 
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
         """The outputs. Those named in `secrets` are marked, and what contains them."""
-        hidden = {*secrets, *(self.inputs.get(STILL_SECRET) or ())}
+        hidden = {*secrets}
+        for name in (STILL_SECRET, FOUND_SECRET):
+            hidden |= {*(self.inputs.get(name) or ())}
         facts = {name: value for name, value in self.facts.items() if value is not None}
         user_id = facts.pop("user_id", None)
         nickname = facts.get("nickname") or ""

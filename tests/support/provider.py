@@ -269,18 +269,28 @@ class Stack:
         return changed
 
     def refresh(self) -> None:
-        """Read every resource of the state."""
+        """Read every resource of the state at the same time, as the engine does."""
         hosts = self.hosts(None)
-        for urn, one in list(self.saved.items()):
+
+        async def read(number: int, urn: str, one: Saved) -> Any:
+            await asyncio.sleep(number / 50)  # the calls reach the host one after another
             host = hosts[one.provider]
-            provider = PROVIDERS[_kind(urn)](host)
-            read = self.call(host, provider.read(one.id, through_engine(one.outputs)))
-            if not read.id:
+            outputs = through_engine(one.outputs)
+            return await self.step(host, PROVIDERS[_kind(urn)](host).read(one.id, outputs))
+
+        async def read_all() -> list[Any]:
+            return await asyncio.gather(
+                *(read(number, *one) for number, one in enumerate(self.saved.items()))
+            )
+
+        for urn, found in zip(list(self.saved), self.run(read_all()), strict=True):
+            if not found.id:
                 del self.saved[urn]
                 continue
-            one.outputs = read.outputs
-            if read.inputs is not None:
-                one.inputs, one.is_read = read.inputs, True
+            one = self.saved[urn]
+            one.outputs = found.outputs
+            if found.inputs is not None:
+                one.inputs, one.is_read = found.inputs, True
 
     def destroy(self, program: Program | None = None, *, only: str = "") -> None:
         """Remove every resource, the intent last.

@@ -153,3 +153,39 @@ def test_a_refresh_after_a_targeted_move_hides_the_secrets_of_the_taker(
     stack.refresh()
     assert HUSH not in "\n".join(stack.lines.kept)
     assert HUSH not in stack.in_clear()
+
+
+#: By what another resource has as a secret: what its new entry asks for.
+TAKEN: dict[str, dict[str, Any]] = {
+    "settings": {"nickname": "anna", "settings": {"k": HUSH}},
+    "assignees": {"nickname": "anna", "assignees": [HUSH]},
+    "nickname": {"nickname": HUSH},
+}
+#: By what lists the account before.
+LISTED = {
+    "account": account(nickname="anna"),
+    "account that asks for it": account(nickname="anna", settings={"k": "z"}, assignees=["u"]),
+    "fleet": fleet(
+        {"x": {"nickname": "anna", "settings": {"k": "z"}, "assignees": ["u"]}, "y": {}}
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAKEN)
+@pytest.mark.parametrize("old", LISTED.values(), ids=LISTED)
+def test_a_refresh_hides_what_another_resource_has_made_of_an_account(
+    team: Team, stack: Stack, what: str, old: Declaration
+) -> None:
+    """The old resource was not removed, since a step failed."""
+    stack.up({"a": old, "g": fleet({"z": {}})})
+    own = stack.of("a").id if old.kind == "account" else stack.ids("a")["x"]
+    entry = TAKEN[what] | ({"adopt": own} if what == "nickname" else {})
+    taker = replace(fleet({"z": {}, "m": entry}), secrets=("accounts[]",))
+    rest: Program = {"a": fleet({"y": {}})} if old.kind == "fleet" else {}
+    with pytest.raises(Failed):
+        stack.up({"g": taker, "b": account(adopt="accteam9999"), **rest})
+    assert HUSH in team.all[own].model_dump_json()
+    for _ in range(2):
+        stack.refresh()
+        assert HUSH not in "\n".join(stack.lines.kept)
+        assert HUSH not in stack.in_clear()

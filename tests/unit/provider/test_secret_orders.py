@@ -176,6 +176,20 @@ def test_the_intent_of_another_provider_shows_no_late_secret_nickname(
         assert NAME not in "\n".join(stack.lines.kept)
 
 
+@pytest.mark.parametrize("nickname", [NAME, Late(NAME)], ids=["noted", "late"])
+def test_in_a_destroy_the_intent_of_another_provider_shows_no_secret_nickname(
+    team: Team, stack: Stack, nickname: Any
+) -> None:
+    """It does not know what other intents have noted."""
+    secret = replace(fleet({"k": {"nickname": nickname}}), secrets=("accounts[]",))
+    interrupt_program(team, stack, {**PLAIN, "f": secret, "a": replace(account(), provider="us")})
+    (bought,) = team.named(NAME)
+    stack.move_to_another_machine()
+    stack.destroy()
+    assert any(bought in line and "'a'" in line for line in stack.lines.warnings)
+    check(stack)
+
+
 def interrupt_program(team: Team, stack: Stack, program: Program) -> None:
     stack.up(PLAIN)
     with killed(team), pytest.raises(Killed):
