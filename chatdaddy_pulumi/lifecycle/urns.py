@@ -38,6 +38,11 @@ def leaf_of(urn: str) -> str:
     return f"{type_of(urn)}::{short_name(urn)}"
 
 
+def within_stack(urn: str) -> str:
+    """A URN without its stack and project; a leaf as it is."""
+    return "::".join(_split(urn))
+
+
 def _split(urn: str) -> tuple[str, str]:
     """The types and the name in a URN or a leaf."""
     own = urn.split("::", 2)[-1] if urn.startswith("urn:") else urn

@@ -102,7 +102,8 @@ class _LastRun:
         if past is not None and past.sent is not None:
             # The engine may have read the state of this run before that one ended.
             settled = 0 < past.ended < run.began - _READ_BEFORE_S
-            return cls(number, at, at, past.sent, settled=settled)
+            sent = {host.context.today(ref): one for ref, one in past.sent.items()}
+            return cls(number, at, at, sent, settled=settled)
         if saved is None and number:  # a destroy removed the mark, and failed before the intent
             return cls(number, at, at, None, sure=False)
         if not marked_at or not number:  # the mark is made after the intent, without a time
@@ -204,7 +205,7 @@ class _SavedIntent:
         # There may be tens of thousands of notes, and few are needed.
         state = StoredIntent.load(self._outputs, self._outcome_is_known)
         #: Its notes, without those of resources that have saved their outcomes.
-        self.notes = state.notes
+        self.notes = {self._context.today(ref): note for ref, note in state.notes.items()}
         self._orders = state.orders if olds is None else saved_orders(olds)
         self._unnoted_before = state.unnoted
         # Another provider's intent does not say which of its runs had which resources.
@@ -216,7 +217,8 @@ class _SavedIntent:
     @cached_property
     def noted(self) -> set[tuple[Ref, float]]:
         """The entries that it names, with the times of their notes."""
-        return {(ref, note.at) for ref, note in StoredIntent.load(self._outputs).entries}
+        entries = StoredIntent.load(self._outputs).entries
+        return {(self._context.today(ref), note.at) for ref, note in entries}
 
     @cached_property
     def could_not_note(self) -> set[Ref]:
@@ -291,7 +293,7 @@ class _SavedIntent:
             if sent is None:
                 continue
             sent = sent._replace(sure=sent.sure and ref in self.notes)
-            order_id = OrderId(self._context.today(ref), note.identity)
+            order_id = OrderId(ref, note.identity)
             own = self._context.ownership.held(order_id.ref)
             if own is not None and own.account_id == sent.bought:
                 continue

@@ -24,7 +24,7 @@ from chatdaddy_pulumi.lifecycle.matching import Matching
 from chatdaddy_pulumi.lifecycle.moves import Moves
 from chatdaddy_pulumi.lifecycle.ownership import Ownership
 from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted, assign
-from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
+from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of, within_stack
 from chatdaddy_pulumi.provider.fleet_lines import entries_digest
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
@@ -384,7 +384,7 @@ class RunContext:
             urns = Matching(declared, self.run.saved).saved_urns
             declared = [self._as_checked(one, urns.get(one.urn, "")) for one in declared]
         self.run.declared = declared
-        for known_before in ("ownership", "moves", "_matching", "wanting"):
+        for known_before in ("ownership", "moves", "_matching", "wanting", "_urns_today"):
             self.__dict__.pop(known_before, None)
 
     def _as_checked(self, one: Declared, saved_urn: str) -> Declared:
@@ -538,14 +538,20 @@ class RunContext:
                 found.setdefault((declared.provider, said.identity), ref)
         return found
 
+    @cached_property
+    def _urns_today(self) -> dict[str, str]:
+        """The current URNs, by the resources' own types and names, and by all that a URN has beside
+        the stack and its project."""
+        urns = [*self.run.saved, *(one.urn for one in self.run.declared)][::-1]
+        return {leaf_of(urn): urn for urn in urns} | {within_stack(urn): urn for urn in urns}
+
     def today(self, ref: Ref) -> Ref:
-        """The entry by its current URN, if it was named only by type and name."""
-        if ref.holder.startswith("urn:"):
+        """The entry by its current URN, if it was named only by type and name, or in a stack of
+        another name, whose state was brought to this one."""
+        urn = ref.holder
+        if urn in self.run.saved or self.declared(urn) is not None:
             return ref
-        known = [*self.run.saved, *(one.urn for one in self.run.declared)]
-        return ref._replace(
-            holder=next((urn for urn in known if leaf_of(urn) == ref.holder), ref.holder)
-        )
+        return ref._replace(holder=self._urns_today.get(within_stack(urn), urn))
 
     def urn_today(self, urn: str, account_id: str = "") -> str:
         """The URN under which the program declares a resource of the saved state.

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from chatdaddy_pulumi.lifecycle.urns import child_urn, leaf_of, root_of, short_name, type_of
+from chatdaddy_pulumi.lifecycle.urns import (
+    child_urn,
+    leaf_of,
+    root_of,
+    short_name,
+    type_of,
+    within_stack,
+)
 
 ROOT = "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev"
 
@@ -26,3 +33,5 @@ def test_a_name_may_have_colons(name: str) -> None:
     leaf = leaf_of(urn)
     assert leaf == f"acme:index:Desk::{name}"
     assert (type_of(leaf), short_name(leaf)) == ("acme:index:Desk", name)
+    assert within_stack(urn) == f"acme:index:Part$acme:index:Desk::{name}"
+    assert within_stack(leaf) == leaf
