@@ -313,7 +313,7 @@ class _Found:
         orders = own | elsewhere
         self._host.hide(*words_of((id_.ref, order.note) for id_, order in orders.items()))
         late = self._open_orders.late
-        if orders or late:
+        if orders or self._open_orders.are_late:
             await self._look_for(orders, facts)
             self._open_orders.wait_longer(orders, facts)
             self._sort_orders(orders, entries, facts, elsewhere)
@@ -443,12 +443,13 @@ class _Found:
 
     def _takers(self) -> dict[Identity, Ref]:
         """The entries that may take over what no entry of this provider is known to want."""
-        wanting = self._context.wanting
-        own = {identity for provider, identity in wanting if provider == self._context.provider}
+        wanting = {**self._context.wanting}
+        own = {*wanting.pop(self._context.provider, {}).values()}
         others = {
             identity: ref
-            for (provider, identity), ref in wanting.items()
-            if provider != self._context.provider and identity not in own
+            for theirs in wanting.values()
+            for ref, identity in theirs.items()
+            if identity not in own
         }
         suspected = self._context.suspected
         return others | {one.identity: one.ref for one in suspected if self._may_wait(one)}
@@ -481,10 +482,9 @@ class _Found:
             for entry in entries
             if entry.identity is not None and self._wants_one(entry, ownership)
         }
-        context.elsewhere = {one: orders.pop(one) for one in elsewhere if one in orders}
-        ours = [order_id for order_id in orders if not context.is_anothers(order_id)]
-        for ref, order_id in assign(ours, wanting).items():
+        for ref, order_id in assign(filter(context.may_be_ours, orders), wanting).items():
             context.await_order(ref, orders.pop(order_id))
+        context.elsewhere = {one: orders.pop(one) for one in elsewhere if one in orders}
         for order_id, order in orders.items():
             waits = self._may_wait(order_id) or context.is_anothers(order_id)
             order = context.besides_own(order_id.ref, order) if waits else order

@@ -22,6 +22,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     OrderId,
     Sent,
     Unnoted,
+    assign,
     last_made,
 )
 from chatdaddy_pulumi.lifecycle.urns import leaf_of, short_name, type_of
@@ -281,7 +282,10 @@ class _SavedIntent:
     def _unnoted(self) -> Iterator[tuple[Ref, Note]]:
         """What the last run sent and could not note, as far as this machine knows."""
         for ref, sent in self._known.items():
-            if ref not in self.notes and sent.note and not self._outcome_is_known(ref.holder):
+            # All providers of a run have the same file.
+            if sent.note is None or (self.team and not sent.note.may_be_of(self.team)):
+                continue
+            if ref not in self.notes and not self._outcome_is_known(ref.holder):
                 yield ref, sent.note
 
     def _add_sent(self, found: dict[OrderId, Order]) -> None:
@@ -328,17 +332,29 @@ class OpenOrders:
         self._last_began = {one.last.began for one in self._intents if one.last is not None}
         #: See `_SavedIntent.open_late`.
         self.late: dict[Ref, list[float]] = self._own.open_late()
+        #: The same, of entries of other providers whose intents name what was bought for them.
+        self._late_elsewhere: dict[Ref, list[float]] = {}
         for other in self._others:
             for ref, times in other.open_late().items():
                 declared = self._context.declared(ref.holder)
+                is_ours = declared is not None and declared.provider == self._context.provider
                 # If it is dropped, any entry that comes late may be the same under another name.
-                is_ours = (
-                    other.team == self._team_id
-                    if declared is None
-                    else declared.provider == self._context.provider
-                )
-                if is_ours:
+                is_dropped = declared is None and self._is_of_team(other)
+                if is_ours or is_dropped:
                     self.late[ref] = sorted({*self.late.get(ref, ()), *times})
+                elif self._is_of_team(other) and not self._comes_late(ref):
+                    self._late_elsewhere[ref] = times
+
+    @property
+    def are_late(self) -> bool:
+        """Whether earlier runs may have bought accounts for entries of this provider that could not
+        be noted."""
+        return bool(self._began)
+
+    def _comes_late(self, ref: Ref) -> bool:
+        """Whether the entry is declared, and its nickname is not known yet."""
+        entry = self._context.ownership.program.entry(ref)
+        return entry is not None and entry.identity is None
 
     @property
     def others_are_late(self) -> bool:
@@ -348,14 +364,13 @@ class OpenOrders:
 
     def find(self) -> tuple[dict[OrderId, Order], dict[OrderId, Order]]:
         """The orders in the state, without those that the state itself settles; and those that
-        another intent keeps, and whose entries are not declared any more, or ask for something
-        else.
+        the intents of other providers keep, and no entry is known to need.
 
         Raises:
             WrongTeam: one of them is of another team than the configured one.
         """
         teams: dict[str, dict[OrderId, Order]] = {self._own.team: self._own.orders()}
-        elsewhere: dict[OrderId, Order] = {}
+        elsewhere: dict[str, dict[OrderId, Order]] = {}
         providers = {one.provider for one in self._context.run.declared}
         sources = [(one, *own) for one in self._others for own in one.orders().items()]
         for order_id, order in self._unanswered():
@@ -371,15 +386,27 @@ class OpenOrders:
         for other, order_id, order in sources:
             if self._is_for_us(order_id, other):
                 _add(teams.setdefault(other.team, {}), order_id, order)
-            elif other.team == self._team_id and not self._context.is_awaited(order_id):
-                _add(elsewhere, order_id, order)
+            elif self._is_of_team(other):
+                _add(elsewhere.setdefault(other.provider, {}), order_id, order)
         found: dict[OrderId, Order] = {}
         for team, orders in teams.items():
             left = {id_: order for id_, order in orders.items() if not self._is_held(id_, order)}
             refuse_other_team(team, self._team_id, left)
             for order_id, order in left.items():
                 _add(found, order_id, order)
-        return found, {id_: order for id_, order in elsewhere.items() if id_ not in found}
+        return found, {id_: one for id_, one in self._spare(elsewhere) if id_ not in found}
+
+    def _spare(
+        self, kept: Mapping[str, Mapping[OrderId, Order]]
+    ) -> Iterator[tuple[OrderId, Order]]:
+        """The open orders that no entry is known to need, of those that the intents of other
+        providers keep."""
+        for provider, orders in kept.items():
+            left = {id_: order for id_, order in orders.items() if not self._is_held(id_, order)}
+            needed = {*assign(left, self._context.wanting.get(provider, {})).values()}
+            for order_id, order in left.items():
+                if order_id not in needed and not self._context.is_awaited(order_id):
+                    yield order_id, order
 
     def _intent_of(self, ref: Ref, note: Note) -> _SavedIntent:
         """The intent in whose run a purchase was sent that a resource has saved as unanswered."""
@@ -410,10 +437,9 @@ class OpenOrders:
         """When the runs began to buy that may have bought for entries of a resource; by "", for
         entries which their resources do not have any more, or which are not late any more."""
         found: dict[str, set[float]] = {}
-        for ref, times in self.late.items():
+        for ref, times in [*self.late.items(), *self._late_elsewhere.items()]:
             found.setdefault(ref.holder, set()).update(times)
-            entry = self._context.ownership.program.entry(ref)
-            if entry is None or entry.identity is not None:
+            if not self._comes_late(ref):
                 found.setdefault("", set()).update(times)
         return found
 
@@ -435,22 +461,21 @@ class OpenOrders:
             self._unnoted_until = max(self._unnoted_until, until)
 
     def _is_held(self, order_id: OrderId, order: Order) -> bool:
+        if order.bought in self._context.ownership.held_ids:  # maybe by another provider's entry
+            return True
         own = self._context.ownership.held(order_id.ref)
         return own is not None and order.is_settled_by(own)
 
     def _is_for_us(self, order_id: OrderId, other: _SavedIntent) -> bool:
-        """Whether an order of another provider's intent is for an entry of this provider: for the
-        same entry, or else for one that asks for the same."""
+        """Whether an order of another intent is this one's: its entry has this provider now, or the
+        other intent is of this provider, from a stack of another name."""
         if self._context.provider_of(order_id.ref) == self._context.provider:
             return True
-        if self._context.is_awaited(order_id) or other.team != self._team_id:
-            return False
-        providers = {
-            provider
-            for provider, identity in self._context.wanting
-            if identity == order_id.identity
-        }
-        return self._context.provider in providers and other.provider not in providers
+        is_same = other.provider == self._context.provider and self._is_of_team(other)
+        return is_same and not self._context.is_awaited(order_id)
+
+    def _is_of_team(self, other: _SavedIntent) -> bool:
+        return other.team == self._team_id
 
     def _unanswered(self) -> Iterator[tuple[OrderId, Order]]:
         """The purchases that resources have saved as unanswered."""

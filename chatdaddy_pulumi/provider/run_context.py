@@ -429,9 +429,16 @@ class RunContext:
         """See `Facts.await_late`."""
         late = {ref: spec for ref, spec in wanted.items() if ref not in self.sorted}
         self.sorted |= late.keys()
-        ours = [one for one in self.suspected if not self.is_anothers(one)]
         wanting = {ref: spec.identity for ref, spec in late.items()}
-        theirs = assign([*ours, *self.elsewhere], wanting)
+        asked = {*wanting.values()}
+        free = (
+            order_id
+            for order_id, one in (*self.suspected.items(), *self.elsewhere.items())
+            if order_id.identity in asked and self.may_be_ours(order_id)
+            # Another provider's entry may have taken its account over in this run.
+            if not one.bought or self.claims.claimed(one.bought) is None
+        )
+        theirs = assign(free, wanting)
         found = {
             ref: (self.suspected if order_id in self.suspected else self.elsewhere).pop(order_id)
             for ref, order_id in theirs.items()
@@ -513,29 +520,34 @@ class RunContext:
         return declared.provider
 
     def is_awaited(self, order_id: OrderId) -> bool:
-        """Whether the entry of an order is declared, and asks for the same, as far as is known."""
-        if self.provider_of(order_id.ref) is None:
+        """Whether the entry of an order is known to ask for the same."""
+        entry = self.ownership.program.entry(order_id.ref)
+        return entry is not None and entry.identity == order_id.identity
+
+    def is_anothers(self, order_id: OrderId) -> bool:
+        """Whether an order is for an entry that has another provider now, whose intent has the
+        order, too; also if it is not known yet what the entry asks for."""
+        if self.provider_of(order_id.ref) in (None, self.provider):
             return False
         entry = self.ownership.program.entry(order_id.ref)
         return entry is None or entry.identity in (None, order_id.identity)
 
-    def is_anothers(self, order_id: OrderId) -> bool:
-        """Whether an order is for an entry that has another provider now, whose intent has the
-        order, too."""
-        is_ours = self.provider_of(order_id.ref) == self.provider
-        return not is_ours and self.is_awaited(order_id)
+    def may_be_ours(self, order_id: OrderId) -> bool:
+        """Whether an entry of this provider that asks for the same may wait for an order. While it
+        is not known whether the order's own entry does, it may: else it might buy again."""
+        return not (self.is_anothers(order_id) and self.is_awaited(order_id))
 
     @cached_property
-    def wanting(self) -> dict[tuple[str, Identity], Ref]:
-        """By provider, nickname and type: the first entry that is declared, and neither holds nor
-        adopts an account."""
-        found: dict[tuple[str, Identity], Ref] = {}
+    def wanting(self) -> dict[str, dict[Ref, Identity]]:
+        """By provider: the entries that are known to need an account that no entry has, and what
+        they ask for."""
+        found: dict[str, dict[Ref, Identity]] = {}
         for declared in self.run.declared:
             for key, said in (declared.entries or {}).items():
                 ref = Ref(declared.urn, key)
-                if said.identity is None or said.adopt or self.ownership.held(ref) is not None:
+                if said.identity is None or said.adopt or self.ownership.account_of(ref):
                     continue
-                found.setdefault((declared.provider, said.identity), ref)
+                found.setdefault(declared.provider, {})[ref] = said.identity
         return found
 
     @cached_property

@@ -1131,6 +1131,22 @@ FOUND: dict[str, History] = {
         _PREVIEWED,
         _PREVIEWED,
     ),
+    "an entry of a fleet that comes late has another provider after a kill": _history(
+        _edit(
+            _PROVIDER,
+            _account("gate", _entry(1000)),
+            _fleet("fleet0", k0=_entry(1), options={"made_from": "gate"}),
+            _account("acct0", _entry(2), provider="us"),
+        ),
+        _up(),
+        _edit(Change("add", ("fleet0", "k1", _entry(3, nickname="anna", existing="allow")))),
+        _killed(1, 0.05),
+        _moved("fleet0", "k1", "acct37"),
+        _edit(Change("option", ("acct37", "provider", "us"))),
+        _set("acct37", "", "existing", "allow"),
+        _PREVIEWED,
+        _PREVIEWED,
+    ),
     "a destroy removes two fleets that list one account, and one of them retains it": _history(
         *_IN_TWO_FLEETS, _run("destroy")
     ),
