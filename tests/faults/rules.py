@@ -237,7 +237,7 @@ def recognises_a_rename(team: Team, stack: Stack) -> None:
 
 
 def ignore_renames(patch: Patch) -> None:
-    patch.setattr(Ownership, "_moves", property(lambda _self: ({}, {})))
+    patch.setattr(Ownership, "_carried", property(lambda _self: ({}, {})))
     patch.setattr(Ownership, "going", property(lambda _: {}))
 
 

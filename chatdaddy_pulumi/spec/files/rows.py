@@ -148,7 +148,7 @@ def plain(node: Node, problems: Problems) -> Any:
 
 def _no_text(node: Node, rule: Callable[[Any], str | None]) -> str:
     """What is wrong with a key or name that is no text."""
-    if node.text and type(node.value) in _WORDS:
+    if type(node.value) in _WORDS and node.text not in ("", shown(node.value)):
         return f"{node.text!r} reads as {_WORDS[type(node.value)]}; put quotes around it for a text"
     empty: Any = {} if isinstance(node.value, Pairs) else []
     return str(rule(empty if isinstance(node.value, list) else node.value))
