@@ -403,12 +403,18 @@ def refuse_shared(ownership: Ownership, ref: Ref, account_id: str) -> None:
         )
 
 
-def refuse_wanted(ownership: Ownership, leaving: Mapping[str, str]) -> None:
-    """Refuse to remove accounts, given by key, that entries ask for which have other accounts.
+def refuse_wanted(ownership: Ownership, leaving: Mapping[str, str] | None = None) -> None:
+    """Refuse to remove accounts that entries ask for which have other accounts.
+
+    Args:
+        ownership: Who holds what.
+        leaving: The accounts by key; all that leave if it is left out.
 
     Raises:
         LifecycleError: with the account, the entry, and what to do.
     """
+    if leaving is None:
+        leaving = {one.ref.label: one.account_id for one in ownership.leaving}
     for key, id_ in sorted(leaving.items()):
         if id_ in ownership.shifted:
             raise LifecycleError(

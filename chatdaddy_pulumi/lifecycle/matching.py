@@ -84,6 +84,10 @@ class Matching(Generic[_Declared]):
         declared = self.declaration(urn)
         return declared is not None and declared.entries is None
 
+    def may_declare(self, ref: Ref) -> bool:
+        """Whether the program declares an entry, as far as is known."""
+        return self.is_unknown(ref.holder) or self.entry(ref) is not None
+
     def is_declared_again(self, saved: Ref, account: HeldAccount) -> bool:
         """Whether the program declares an entry as it is in the saved state, or under a new key."""
         declared = self.declaration(saved.holder)

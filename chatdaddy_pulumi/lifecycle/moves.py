@@ -102,9 +102,7 @@ class Moves:
             others = [ref for ref in self._listed_in[account_id] if ref not in refs]
             holding = [ref for ref in others if not is_leftover(ref.key)]
             is_held = bool(holding)
-            is_kept = any(
-                self.program.is_unknown(ref.holder) or self.program.entry(ref) for ref in holding
-            )
+            is_kept = any(map(self.program.may_declare, holding))
             left = [self.saved[ref.holder].left.get(account_id) for ref in others]
             left_to = {urn for one in left if one is not None for urn in one.to}
             for ref in refs:

@@ -124,11 +124,7 @@ class Ownership:
             for key, one in holder.accounts.items()
             if one.account_id in account_ids
         ]
-        kept = {
-            one.account_id
-            for ref, one in refs
-            if self.program.is_unknown(ref.holder) or self.program.entry(ref) is not None
-        }
+        kept = {one.account_id for ref, one in refs if self.program.may_declare(ref)}
         return {
             one.account_id
             for ref, one in refs

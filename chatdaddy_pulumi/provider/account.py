@@ -240,9 +240,10 @@ class AccountProvider:
     async def _guard(self, urn: str, todo: Plan) -> None:
         await self._refuse_losses(urn, todo, Decisions())
         context, ownership = self._host.context, self._host.context.ownership
-        renamed = any("nickname" in held.differences(spec) for held, spec in todo.change.values())
-        if renamed and not context.intent_checked:  # with --target, the intent has refused nothing
-            refuse_wanted(ownership, {one.ref.label: one.account_id for one in ownership.leaving})
+        if not context.intent_checked and any(
+            "nickname" in held.differences(spec) for held, spec in todo.change.values()
+        ):  # with --target, the intent has refused nothing
+            refuse_wanted(ownership)
         elif Ref(urn) in context.learned:  # the intent has refused the others
             refuse_wanted(ownership, ownership.shifted_to(urn))
         for held, spec in todo.change.values():

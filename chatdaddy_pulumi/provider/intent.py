@@ -410,8 +410,7 @@ class _Found:
         """Refuse before an entry that has an account gets the nickname of one that the program
         drops, or adopts it."""
         if any(map(self._is_dropped, self._saved)):
-            leaving = {one.ref.label: one.account_id for one in ownership.leaving}
-            refuse_wanted(ownership, leaving)
+            refuse_wanted(ownership)
 
     def _is_dropped(self, urn: str) -> bool:
         has_accounts = type_of(urn) in (ACCOUNT_TYPE, FLEET_TYPE)
@@ -527,10 +526,8 @@ class _Found:
             if order_id is not None:
                 self._settle(order_id, orders, facts)
         for order_id, order in list(orders.items()):
-            said, own = (
-                facts.ownership.program.entry(order_id.ref),
-                facts.ownership.held(order_id.ref),
-            )
+            said = facts.ownership.program.entry(order_id.ref)
+            own = facts.ownership.held(order_id.ref)
             if own is None or said is None or not said.adopts_late:
                 continue
             # It may have adopted another account, so only one that fits in all is the result.

@@ -390,7 +390,7 @@ class OpenOrders:
                 _add(elsewhere.setdefault(other.provider, {}), order_id, order)
         found: dict[OrderId, Order] = {}
         for team, orders in teams.items():
-            left = {id_: order for id_, order in orders.items() if not self._is_held(id_, order)}
+            left = self._without_held(orders)
             refuse_other_team(team, self._team_id, left)
             for order_id, order in left.items():
                 _add(found, order_id, order)
@@ -402,7 +402,7 @@ class OpenOrders:
         """The open orders that no entry is known to need, of those that the intents of other
         providers keep."""
         for provider, orders in kept.items():
-            left = {id_: order for id_, order in orders.items() if not self._is_held(id_, order)}
+            left = self._without_held(orders)
             needed = {*assign(left, self._context.wanting.get(provider, {})).values()}
             for order_id, order in left.items():
                 if order_id not in needed and not self._context.is_awaited(order_id):
@@ -459,6 +459,9 @@ class OpenOrders:
         for one in self._intents:
             until = _wait_longer(orders, one.guessed, facts, self._slowest_s, one.lived_until)
             self._unnoted_until = max(self._unnoted_until, until)
+
+    def _without_held(self, orders: Mapping[OrderId, Order]) -> dict[OrderId, Order]:
+        return {id_: order for id_, order in orders.items() if not self._is_held(id_, order)}
 
     def _is_held(self, order_id: OrderId, order: Order) -> bool:
         if order.bought in self._context.ownership.held_ids:  # maybe by another provider's entry

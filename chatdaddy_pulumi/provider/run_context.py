@@ -535,7 +535,8 @@ class RunContext:
     def may_be_ours(self, order_id: OrderId) -> bool:
         """Whether an entry of this provider that asks for the same may wait for an order. While it
         is not known whether the order's own entry does, it may: else it might buy again."""
-        return not (self.is_anothers(order_id) and self.is_awaited(order_id))
+        is_ours = self.provider_of(order_id.ref) in (None, self.provider)
+        return is_ours or not self.is_awaited(order_id)
 
     @cached_property
     def wanting(self) -> dict[str, dict[Ref, Identity]]:

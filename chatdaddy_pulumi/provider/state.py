@@ -243,9 +243,8 @@ class StoredAccount:
 
     def dump(self, secrets: Iterable[str] = ()) -> dict[str, Any]:
         """The outputs. Those named in `secrets` are marked, and what contains them."""
-        hidden = {*secrets}
-        for name in (STILL_SECRET, FOUND_SECRET):
-            hidden |= {*(self.inputs.get(name) or ())}
+        still, found = (self.inputs.get(name) or () for name in (STILL_SECRET, FOUND_SECRET))
+        hidden = {*secrets, *still, *found}
         facts = {name: value for name, value in self.facts.items() if value is not None}
         user_id = facts.pop("user_id", None)
         nickname = facts.get("nickname") or ""
