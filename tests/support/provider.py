@@ -696,6 +696,16 @@ def over_http(url: str, team_id: str, refresh_token: str, **settings: str) -> St
     )
 
 
+def other_team(stack: Stack) -> Team:
+    """Another team with its own accounts, which the provider ``others`` of the stack has."""
+    others, connect = Team(team_id="others"), stack.connect
+    stack.connect = lambda credentials, options: (
+        others if credentials.team_id == others.team_id else connect(credentials, options)
+    )
+    stack.teams["others"] = others.team_id
+    return others
+
+
 def in_memory(team: Team) -> Stack:
     """A stack whose providers work on that team in memory. Time is virtual."""
 

@@ -24,6 +24,7 @@ from tests.support.provider import (
     fleet,
     killed,
     late_fleet,
+    other_team,
 )
 from tests.support.sandbox import UNLIMITED
 from tests.support.team import Team
@@ -476,12 +477,7 @@ def test_an_entry_that_another_team_had_before_gets_its_provider_while_a_purchas
 ) -> None:
     """As test_an_entry_gets_a_provider_of_another_team_while_its_purchase_is_open, but the entry
     was of that team before, bought and removed there, all in runs that succeeded."""
-    # Another team with its own accounts.
-    others = Team(team_id="others")
-    stack.connect = lambda credentials, _options: (
-        others if credentials.team_id == "others" else team
-    )
-    stack.teams["others"] = "others"
+    others = other_team(stack)
     one = account(nickname=Late("n"))
     if kind != "account":
         one = fleet({"k": {"nickname": Late("n")}})

@@ -25,6 +25,7 @@ from tests.support.provider import (
     fleet,
     killed,
     late_fleet,
+    other_team,
 )
 from tests.support.team import Team
 
@@ -162,11 +163,7 @@ def test_an_order_that_needs_none_since_an_account_is_carried_over_is_for_others
 def test_a_provider_of_another_team_does_not_wait_for_the_orders_of_late_fleets(
     team: Team, stack: Stack, kind: str
 ) -> None:
-    others = Team(team_id="others")
-    stack.connect = lambda credentials, _options: (
-        others if credentials.team_id == "others" else team
-    )
-    stack.teams["others"] = "others"
+    others = other_team(stack)
     rest: Program = {"w": account(), "z": replace(account(), provider="others")}
     f = customers(kind, k="anna", n="other")
     stack.up(rest)
