@@ -34,6 +34,7 @@ from chatdaddy_pulumi.lifecycle.tiers import consequences, losses, refuse_losses
 from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.lifecycle.verbs import Removal, remove
 from chatdaddy_pulumi.provider import messages
+from chatdaddy_pulumi.provider.declared import removal_of
 from chatdaddy_pulumi.provider.host import (
     Checked,
     Created,
@@ -46,7 +47,6 @@ from chatdaddy_pulumi.provider.host import (
     urn_of,
 )
 from chatdaddy_pulumi.provider.masking import texts_of
-from chatdaddy_pulumi.provider.run_context import removal_of
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FOUND_SECRET,

@@ -39,8 +39,9 @@ from chatdaddy_pulumi.lifecycle.recovery import (
 )
 from chatdaddy_pulumi.lifecycle.urns import short_name, type_of
 from chatdaddy_pulumi.provider import messages
+from chatdaddy_pulumi.provider.declared import Declared
 from chatdaddy_pulumi.provider.masking import Masking, secret_texts, texts_of
-from chatdaddy_pulumi.provider.run_context import Declared, Run, RunContext
+from chatdaddy_pulumi.provider.run_context import Run, RunContext
 from chatdaddy_pulumi.provider.settings import Settings
 from chatdaddy_pulumi.provider.state import (
     StoredAccount,

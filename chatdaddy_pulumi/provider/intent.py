@@ -45,6 +45,7 @@ from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider import messages
+from chatdaddy_pulumi.provider.declared import Declared
 from chatdaddy_pulumi.provider.host import Checked, Created, Difference, Host, Read, id_of, urn_of
 from chatdaddy_pulumi.provider.open_orders import (
     BUYING,
@@ -57,7 +58,6 @@ from chatdaddy_pulumi.provider.open_orders import (
     saved_orders,
     seen_runs,
 )
-from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,
     FLEET_TYPE,

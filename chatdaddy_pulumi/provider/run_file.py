@@ -9,46 +9,31 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import stat
 import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cached_property
-from glob import escape
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.errors import NotDone
-from chatdaddy_pulumi.lifecycle.facts import Claim, Claims, Removals
+from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.holders import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Note, PastRun, PastRuns, Sent
-from chatdaddy_pulumi.lifecycle.urns import root_of
-from chatdaddy_pulumi.provider.run_context import Declared, Run
+from chatdaddy_pulumi.lifecycle.recovery import Note, PastRun, Sent
+from chatdaddy_pulumi.provider.declared import Declared
+from chatdaddy_pulumi.provider.machine_files import folder, port_of, remove_old
+from chatdaddy_pulumi.provider.run_context import Run
 from chatdaddy_pulumi.spec.identity import Identity
 
 if sys.platform != "win32":
     import fcntl
 
-#: Seconds after which the file of a run is removed.
-_KEEP_S = 24 * 3600.0
-
-#: Increase it if the form of the files changes: then other versions of the package ignore them.
-_FORMAT = 7
-
 #: Seconds that a process waits for another's write.
 _WAIT_S = 30.0
-
-#: Seconds that a run waits for the hosts of the last one to end, and between two looks. Hosts
-#: outlive their engine by a moment.
-_HOSTS_S, _HOSTS_AGAIN_S = 10.0, 0.1
-
-#: Seconds that a host waits for the file of its run's program, and between two looks. A program
-#: reads the saved state first, which takes seconds if that is large.
-_FILE_S, _FILE_AGAIN_S = 30.0, 0.02
 
 _TABLES = (
     "facts (name text primary key, value text)",
@@ -60,26 +45,6 @@ _TABLES = (
     "reserved (team text, nickname text, type text, holder text, key text, "
     "primary key (team, nickname, type))",
 )
-
-
-def folder() -> Path:
-    """The folder of all runs: this user's own, mode 0700.
-
-    Raises:
-        OSError: it can't be made, or belongs to another user.
-    """
-    user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    path = Path(tempfile.gettempdir()) / f"chatdaddy-pulumi-{user}-{_FORMAT}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(f"{path} is not a folder")
-    if hasattr(os, "getuid"):
-        if found.st_uid != os.getuid():
-            raise PermissionError(f"{path} belongs to another user")
-        if found.st_mode & 0o077:
-            os.chmod(path, 0o700)
-    return path
 
 
 class RunFile(Claims):
@@ -146,9 +111,9 @@ class RunFile(Claims):
             secret_settings: The keys of the stack's configuration that are secrets.
         """
         home = folder()
-        _remove_old(home)
+        remove_old(home)
         number = token_hex(8)
-        path = home / f"{_port(engine)}-{number}.db"
+        path = home / f"{port_of(engine)}-{number}.db"
         _make_empty(path)
         made = cls(path)
         os.close(os.open(made._begun_path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -478,183 +443,8 @@ def _full_disk() -> AbstractContextManager[None]:
     return suppress(OSError, sqlite3.Error)
 
 
-def find_run(hidden: Mapping[str, Any] | None, engine: str, root: Callable[[], str]) -> Run | None:
-    """The run that a hidden input names, or else the one of the engine that the host serves.
-
-    Args:
-        hidden: The hidden input, if there is one.
-        engine: The engine's address. Addresses recur: files of earlier engines may have it, too.
-        root: Asks the engine for the root that the program of its run has told it; "" if none of
-            our programs runs, as in a destroy. If there is one, its file may still be made.
-
-    Raises:
-        NotDone: a program of ours runs, and its file is not found. Without the file it would not be
-            known what the program declares.
-    """
-    if hidden is not None:
-        with suppress(OSError, sqlite3.Error):
-            path = Path(str(hidden.get("path") or ""))
-            if path.parent == folder() and path.is_file():
-                return RunFile(path).enter()
-        return None
-    stack_root = root()
-    if not stack_root:
-        return None
-    ends = time.monotonic() + _FILE_S
-    while True:
-        with suppress(OSError, sqlite3.Error):
-            run_file = _ready(engine, stack_root)
-            if run_file is not None:
-                return run_file.run()
-        if time.monotonic() > ends:
-            raise NotDone(
-                "nothing was removed: a program of this package runs, and the file that says what "
-                "it declares is not found. The program and the engine must have the same TMPDIR. "
-                "Run it again"
-            )
-        time.sleep(_FILE_AGAIN_S)
-
-
-def _ready(engine: str, root: str) -> RunFile | None:
-    """The file of the engine's run, if it has all that the program has declared by then."""
-    found = sorted(folder().glob(f"{_port(engine)}-*.db"), key=lambda one: one.stat().st_mtime)
-    for path in reversed(found):
-        one = RunFile(path)
-        with suppress(sqlite3.Error):  # its tables may not be there yet
-            of_engine = one.fact("ready") and one.fact("engine") == engine
-            if of_engine and root_of(one.fact("stack")) == root:
-                return one
-    return None
-
-
-def past_run(number: str, intent: str) -> PastRun | None:
-    """An earlier run, for an intent that took part in it; None if its file is not here."""
-    with suppress(OSError, sqlite3.Error, ValueError):
-        for path in _paths(number):
-            return RunFile(path).past(intent)
-    return None
-
-
-def still_runs(number: str) -> bool:
-    """Whether a process of an earlier run lives that may buy, also after a moment."""
-    ends = time.monotonic() + _HOSTS_S
-    with suppress(OSError):
-        for path in _paths(number):
-            while RunFile(path).is_held:
-                if time.monotonic() > ends:
-                    return True
-                time.sleep(_HOSTS_AGAIN_S)
-    return False
-
-
-def _paths(number: str) -> list[Path]:
-    return list(folder().glob(f"*-{escape(number)}.db"))
-
-
-def begun_for(urn: str) -> PastRuns:
-    """What this machine remembers of the runs of an intent's stack."""
-    stack = urn.split("::")[:2]
-    found: dict[str, PastRun] = {}
-    with suppress(OSError):
-        for path in folder().glob("*.db"):
-            with suppress(OSError, sqlite3.Error, ValueError):
-                one = RunFile(path)
-                if root_of(one.fact("stack")).split("::")[:2] == stack:
-                    found[one.number] = one.past(urn)
-    return PastRuns(found)
-
-
-class MissedFile:
-    """The accounts that a run of the engine was the first to miss in a listing.
-
-    A refresh in an update is before the program, and may be in another host than the update, since
-    another configuration has another process.
-    """
-
-    def __init__(self, engine: str) -> None:
-        self._engine = engine
-
-    def _path(self) -> Path:
-        return folder() / f"{_port(self._engine)}.db-missed"
-
-    def add(self, account_id: str) -> None:
-        """Note an account."""
-        _append(self._path(), self._line(account_id))
-
-    def __contains__(self, account_id: object) -> bool:
-        with suppress(OSError):
-            return self._line(account_id) in self._path().read_text("utf-8").splitlines()
-        return False
-
-    def _line(self, account_id: object) -> str:
-        return json.dumps([self._engine, account_id])
-
-
-class RemovalsFile(Removals):
-    """The removals that this machine has sent. A file has those of an hour, for all stacks."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
-        self._clock = clock
-        #: The files with their sizes when they were read last. They only grow.
-        self._sizes: dict[Path, int] = {}
-
-    def sent(self) -> Mapping[str, float]:
-        hour = self._hour
-        sizes: dict[Path, int] = {}
-        for path in map(self._path, (hour - 1, hour)):
-            with suppress(OSError):
-                sizes[path] = path.stat().st_size
-        if sizes != self._sizes:
-            told = dict(one for path in sizes for one in _told(path))
-            self._sent = {account_id: at for account_id, at in told.items() if at is not None}
-            self._sizes = sizes
-        return self._sent
-
-    def sends(self, account_id: str, at: float) -> None:
-        self._add(account_id, at)
-
-    def stays(self, account_id: str) -> None:
-        self._add(account_id, None)
-
-    @property
-    def _hour(self) -> int:
-        return int(self._clock() // 3600)
-
-    @staticmethod
-    def _path(hour: int) -> Path:
-        return folder() / f"removals-{hour}.db-lines"
-
-    def _add(self, account_id: str, at: float | None) -> None:
-        _append(self._path(self._hour), json.dumps([account_id, at]))
-
-
-def _told(path: Path) -> list[tuple[str, float | None]]:
-    with suppress(OSError, ValueError):
-        return list(map(json.loads, path.read_text("utf-8").splitlines()))
-    return []
-
-
-def _append(path: Path, line: str) -> None:
-    with suppress(OSError):
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(file, f"{line}\n".encode())
-        os.close(file)
-
-
 def _boot() -> str:
     """Identifies this start of the machine; "" if it is not known."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
-
-
-def _port(engine: str) -> str:
-    return engine.rpartition(":")[2] or "0"
-
-
-def _remove_old(home: Path) -> None:
-    for path in home.glob("*.db*"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _KEEP_S:
-                path.unlink()

@@ -17,8 +17,8 @@ from pulumi.dynamic import Resource
 from chatdaddy_pulumi.enums import Existing, OnDelete, Tier
 from chatdaddy_pulumi.lifecycle.key_lists import counted, lines, listed
 from chatdaddy_pulumi.lifecycle.plan import plan
+from chatdaddy_pulumi.provider.declared import Declared
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_late, write_line
-from chatdaddy_pulumi.provider.run_context import Declared
 from chatdaddy_pulumi.provider.state import COMPONENT_TYPE, DONE_IN, StoredFleet, plain
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import check_name, end_if_failed, program, secret_names

@@ -27,17 +27,11 @@ from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
+from chatdaddy_pulumi.provider.find_runs import begun_for, find_run, past_run, still_runs
 from chatdaddy_pulumi.provider.forgotten import ForgottenProvider
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
-from chatdaddy_pulumi.provider.run_file import (
-    MissedFile,
-    RemovalsFile,
-    begun_for,
-    find_run,
-    past_run,
-    still_runs,
-)
+from chatdaddy_pulumi.provider.machine_files import MissedFile, RemovalsFile
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import PART
 from chatdaddy_pulumi.resources.sdk_hooks import (

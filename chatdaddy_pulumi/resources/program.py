@@ -24,7 +24,7 @@ from pulumi.dynamic import Resource
 from chatdaddy_pulumi.client.setting_names import SETTINGS, TOKENS
 from chatdaddy_pulumi.client.tasks import outcome_of
 from chatdaddy_pulumi.lifecycle.urns import ROOT_TYPE, child_urn, root_of, short_name, type_of
-from chatdaddy_pulumi.provider.run_context import Declared, may_buy
+from chatdaddy_pulumi.provider.declared import Declared, may_buy
 from chatdaddy_pulumi.provider.run_file import RunFile
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,

@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
-from chatdaddy_pulumi.provider import run_file
+from chatdaddy_pulumi.provider import machine_files
+from chatdaddy_pulumi.provider.run_file import RunFile
 from tests.faults.kills import descendants
 from tests.faults.mutants import MUTANTS, mutated
 from tests.support import leaks
@@ -195,15 +196,15 @@ def test_only_the_owner_can_read_a_run_file(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = os.umask(0)
     try:
-        made = run_file.RunFile.create("127.0.0.1:1", "a/b/c", preview=True, saved={}, declared=[])
+        made = RunFile.create("127.0.0.1:1", "a/b/c", preview=True, saved={}, declared=[])
     finally:
         os.umask(before)
     own = made.path.parent
     assert stat.S_IMODE(own.stat().st_mode) == 0o700
     assert {stat.S_IMODE(one.stat().st_mode) for one in own.iterdir()} == {0o600}
     own.chmod(0o777)
-    assert stat.S_IMODE(run_file.folder().stat().st_mode) == 0o700
+    assert stat.S_IMODE(machine_files.folder().stat().st_mode) == 0o700
     own.rename(tmp_path / "elsewhere")
     own.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(NotADirectoryError):
-        run_file.folder()
+        machine_files.folder()

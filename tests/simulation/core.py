@@ -23,9 +23,10 @@ from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
+from chatdaddy_pulumi.provider.declared import Declared, may_buy
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
-from chatdaddy_pulumi.provider.run_context import Declared, Run, may_buy
+from chatdaddy_pulumi.provider.run_context import Run
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,

@@ -23,10 +23,11 @@ from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
+from chatdaddy_pulumi.provider.declared import Declared
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of
 from chatdaddy_pulumi.provider.host import Host
 from chatdaddy_pulumi.provider.intent import IntentProvider
-from chatdaddy_pulumi.provider.run_context import Declared, Run
+from chatdaddy_pulumi.provider.run_context import Run
 from chatdaddy_pulumi.provider.settings import ConfigurationError, Settings
 from chatdaddy_pulumi.provider.state import (
     ACCOUNT_TYPE,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.lifecycle.urns import root_of
-from chatdaddy_pulumi.provider.run_context import Declared
+from chatdaddy_pulumi.provider.declared import Declared
 from chatdaddy_pulumi.provider.run_file import RunFile
 from tests.support.host import UNKNOWN, Failure, Host, hosted
 from tests.support.sandbox import REFRESH_TOKEN, TEAM_ID, Sandbox

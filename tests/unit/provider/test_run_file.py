@@ -15,17 +15,11 @@ from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.holders import Ref
 from chatdaddy_pulumi.lifecycle.recovery import Note, Sent
 from chatdaddy_pulumi.lifecycle.urns import root_of
-from chatdaddy_pulumi.provider import run_file
-from chatdaddy_pulumi.provider.run_context import Declared
-from chatdaddy_pulumi.provider.run_file import (
-    MissedFile,
-    RemovalsFile,
-    RunFile,
-    begun_for,
-    find_run,
-    past_run,
-    still_runs,
-)
+from chatdaddy_pulumi.provider import find_runs
+from chatdaddy_pulumi.provider.declared import Declared
+from chatdaddy_pulumi.provider.find_runs import begun_for, find_run, past_run, still_runs
+from chatdaddy_pulumi.provider.machine_files import MissedFile, RemovalsFile
+from chatdaddy_pulumi.provider.run_file import RunFile
 from chatdaddy_pulumi.spec.identity import Identity
 from tests.support.claims import MemoryClaims
 
@@ -35,7 +29,7 @@ ALICE, BOB = Ref("urn::alice"), Ref("urn::fleet", "bob")
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(run_file, "_FILE_S", 0.0)
+    monkeypatch.setattr(find_runs, "_FILE_S", 0.0)
 
 
 def begun_in(number: str) -> Mapping[Ref, Sent] | None:
@@ -293,7 +287,7 @@ def test_a_host_waits_for_the_file_until_it_has_the_declarations(
         else:
             ready[0]._note("ready")
 
-    monkeypatch.setattr(run_file, "_FILE_S", 60.0)
+    monkeypatch.setattr(find_runs, "_FILE_S", 60.0)
     monkeypatch.setattr(time, "sleep", program_goes_on)
     run = find_run(None, ENGINE, lambda: root_of(STACK))
     assert run is not None
@@ -432,7 +426,7 @@ def test_an_account_is_bought_by_one_entry(kind: str) -> None:
 
 
 def test_a_run_is_known_to_live_until_its_hosts_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_file, "_HOSTS_S", 0.0)
+    monkeypatch.setattr(find_runs, "_HOSTS_S", 0.0)
     run = a_run()
     assert not still_runs(run.number)
     code = (
