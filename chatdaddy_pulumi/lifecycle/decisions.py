@@ -197,10 +197,10 @@ def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:
         for account in [*named, *(facts.view.nameless if names else ()), *bought]
         if account.account_id not in bought_for_others and is_free(facts, account.account_id)
     ]
-    besides = Counter(
+    not_declared = Counter(
         id_.identity for id_, order in facts.run.suspected.items() if not order.bought
     )
-    return recover(awaited, accounts, facts.user_id, besides)
+    return recover(awaited, accounts, facts.user_id, not_declared)
 
 
 def is_free(facts: Facts, account_id: str) -> bool:

@@ -145,7 +145,7 @@ class Order(NamedTuple):
         """The order with more arguments that are secrets."""
         return self._replace(note=self.note.with_secrets(more))
 
-    def besides(self, account_id: str) -> Order:
+    def excluding(self, account_id: str) -> Order:
         """The order after its entry got this account, which is not the order's result."""
         if account_id in self.note.before:
             return self
@@ -165,7 +165,7 @@ class Order(NamedTuple):
         earlier, later = sorted((self, other), key=lambda one: one.latest)
         if earlier.bought and not later.bought:
             # The outcome of the earlier one was known, so the later one is another purchase.
-            return later.besides(earlier.bought).with_secrets(earlier.note.secrets)
+            return later.excluding(earlier.bought).with_secrets(earlier.note.secrets)
         found = self.with_secrets(other.note.secrets)
         for at in (other.since, *other.again):
             found = found.begun_again(at)
@@ -464,7 +464,7 @@ def recover(
     orders: Mapping[Ref, Order],
     accounts: Iterable[ObservedAccount],
     user_id: str | None,
-    besides: Mapping[Identity, int] | None = None,
+    not_declared: Mapping[Identity, int] | None = None,
 ) -> Recovered:
     """Match orders with accounts.
 
@@ -475,8 +475,8 @@ def recover(
         orders: The orders, by the entries that wait for them.
         accounts: The accounts that nobody holds; at least those with the entries' nicknames.
         user_id: The user of the token.
-        besides: How many more accounts of a nickname and type interrupted runs may have bought,
-            for entries that the program does not declare any more.
+        not_declared: How many more accounts of a nickname and type interrupted runs may have
+            bought, for entries that the program does not declare any more.
     """
     by_id = {account.account_id: account for account in accounts}
     found: dict[Ref, ObservedAccount] = {}
@@ -516,7 +516,7 @@ def recover(
             continue
         doubtful = any(fit is None for options in fits.values() for fit in options.values())
         # An account that was deleted since may also be one of the run's orders.
-        ordered = len(refs) + (besides or {}).get(identity, 0)
+        ordered = len(refs) + (not_declared or {}).get(identity, 0)
         if doubtful or len(fitting) > ordered:
             unclear |= {ref: tuple(appeared) for ref in refs if fits[ref]}
             continue

@@ -423,7 +423,7 @@ class AccountProvider:
             self._host.log(messages.given_up(account_id), urn=urn)
             return
         on_delete = _on_delete(state.inputs, context.on_delete(declared))
-        on_delete = milder(on_delete, self._host.removal[account_id])
+        on_delete = milder(on_delete, self._host.removal_ways[account_id])
         # In a run of the program, another entry may be about to take a retained account over.
         if on_delete is OnDelete.RETAIN and not context.run.number:
             self._host.log(messages.forgotten([account_id]), urn=urn)

@@ -406,7 +406,7 @@ class FleetProvider:
         if state.held and not context.run.number:
             # Another resource that the engine removes at the same time may have an account, too.
             await asyncio.sleep(OTHERS_S)
-        ways = self._host.removal
+        ways = self._host.removal_ways
         removed = {key: one.removed_by(ways[one.account_id]) for key, one in state.held.items()}
         todo = Plan(remove=self._own(urn, state, removed), held=dict(state.held))
         if context.run.number and declared is None:

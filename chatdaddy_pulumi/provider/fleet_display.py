@@ -67,7 +67,7 @@ def in_words(key: str, nickname: str, asked: Arguments, usual: Arguments) -> str
 @lru_cache(maxsize=10_000)
 def _in_words(asked: Arguments, usual: Arguments) -> str:
     words = [short(asked.tier.value)]
-    words += _besides({name: getattr(asked, name) for name in _NAMED}, usual)
+    words += _differences({name: getattr(asked, name) for name in _NAMED}, usual)
     if asked.on_delete is not usual.on_delete:
         words.append(f"on_delete: {asked.on_delete.value}")
     return ", ".join(words)
@@ -76,7 +76,7 @@ def _in_words(asked: Arguments, usual: Arguments) -> str:
 _NAMED = ("type", "login_type", "settings", "assignees", "connect")
 
 
-def _besides(said: Mapping[str, Any], usual: Arguments) -> list[str]:
+def _differences(said: Mapping[str, Any], usual: Arguments) -> list[str]:
     """The arguments that are not the usual ones."""
     return [
         f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
@@ -94,7 +94,7 @@ def seen_in_words(key: str, held: HeldAccount, usual: Arguments) -> str:
         said["settings"] = {**(asked.settings or {}), **seen["settings"]}
     if "assignees" in seen:
         said["assignees"] = seen["assignees"]
-    words = [short(held.tier), *_besides(said, usual)]
+    words = [short(held.tier), *_differences(said, usual)]
     nickname = seen.get("nickname", held.nickname)
     if nickname != key:
         words.append(f"nickname: {visible(nickname)}")

@@ -124,7 +124,7 @@ class Host:
     #: The accounts that this host has been told to remove.
     removed: set[str] = field(default_factory=set)
     #: How those are removed: if several resources list one, the way that destroys least.
-    removal: dict[str, OnDelete] = field(default_factory=dict)
+    removal_ways: dict[str, OnDelete] = field(default_factory=dict)
     #: The accounts that those have given up, with these moves.
     given_up: dict[str, Move] = field(default_factory=dict)
     #: The resources that this host has been told to remove, by URN. Several have one URN if an
@@ -302,8 +302,8 @@ class Host:
         else:
             holder = RemovedHolder(state.held, state.orders, state.worked_at)
         for one in holder.held.values():
-            before = self.removal.get(one.account_id, one.arguments.on_delete)
-            self.removal[one.account_id] = milder(before, one.arguments.on_delete)
+            before = self.removal_ways.get(one.account_id, one.arguments.on_delete)
+            self.removal_ways[one.account_id] = milder(before, one.arguments.on_delete)
         ids = dict.fromkeys(one.account_id for one in holder.held.values())
         self.removed |= ids.keys()
         moves = {id_: state.moves[id_] for id_ in state.moves.keys() - ids.keys()}

@@ -486,7 +486,7 @@ class _Found:
         context.elsewhere = {one: orders.pop(one) for one in elsewhere if one in orders}
         for order_id, order in orders.items():
             waits = self._may_wait(order_id) or context.is_anothers(order_id)
-            order = context.besides_own(order_id.ref, order) if waits else order
+            order = context.excluding_own(order_id.ref, order) if waits else order
             unawaited = order.unawaited or not waits
             context.suspected[order_id] = order._replace(idle=True, unawaited=unawaited)
         recovered = recovered_now(facts)

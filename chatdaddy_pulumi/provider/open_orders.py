@@ -255,7 +255,7 @@ class _SavedIntent:
                 last = self._known.get(order_id.ref)
                 is_new = last is not None and own.account_id == last.account_id
                 if is_new or own.identity != order_id.identity:
-                    order = order.besides(own.account_id)
+                    order = order.excluding(own.account_id)
             found[order_id] = order
         self._add_sent(found)
         return found

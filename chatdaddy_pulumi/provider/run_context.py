@@ -277,15 +277,15 @@ class RunContext:
     def await_order(self, ref: Ref, order: Order) -> None:
         """Let an entry wait for an order."""
         order = order._replace(unawaited=False).with_secrets(self.secrets_of(ref))
-        self.awaited[ref] = self.besides_own(ref, order)
+        self.awaited[ref] = self.excluding_own(ref, order)
 
-    def besides_own(self, ref: Ref, order: Order) -> Order:
+    def excluding_own(self, ref: Ref, order: Order) -> Order:
         """The order of an entry, of which what the entry has while it waits is not the result: the
         account that it holds, that is carried over to it, or that it may adopt."""
         said, own = self.ownership.program.entry(ref), self.ownership.account_of(ref)
         if said is not None and said.adopts_late:
             order = order._replace(unawaited=True)
-        return order if own is None else order.besides(own.account_id)
+        return order if own is None else order.excluding(own.account_id)
 
     def await_late(self, wanted: Mapping[Ref, AccountSpec], patience_s: float) -> bool:
         """See `Facts.await_late`."""
