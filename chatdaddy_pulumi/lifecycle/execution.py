@@ -196,10 +196,15 @@ class _Execution:
 
     async def _await_unknown(self, wanted: dict[Ref, AccountSpec]) -> None:
         """Wait a little for fleets whose entries are not known yet, and that may lose accounts
-        which entries of this plan would take over."""
+        which entries of this plan would take over, or whose nicknames they ask for."""
         facts = self._facts
         ends = facts.clock() + _OTHERS_COME_S
         new = {ref: spec.identity for ref, spec in wanted.items() if spec.adopt is None}
+        new |= {
+            self._ref(key): spec.identity
+            for key, (held, spec) in self._plan.change.items()
+            if spec.identity not in held.identities
+        }
         while any(facts.is_held_elsewhere(ref, identity) for ref, identity in new.items()):
             if facts.clock() >= ends or self._stopped():
                 break

@@ -478,19 +478,20 @@ class Ownership:
             if own is None or entry.identity is None:
                 continue
             asked = as_stored(entry.identity)
-            if asked in map(as_stored, own.identities):
+            # A nickname that a failed run could not give to it is not its own yet.
+            if asked in map(as_stored, own._replace(own_nickname="").identities):
                 continue
             for account_id in alike.get(asked, ()):
                 found.setdefault(account_id, ref)
         return found
 
-    def shifted_to(self, holder: str) -> dict[str, str]:
+    def shifted_to(self, holder: str, key: str | None = None) -> dict[str, str]:
         """The leaving accounts whose nicknames entries of the resource ask for that have others, by
-        the labels of the entries that leave."""
+        the labels of the entries that leave. `key`: of this entry only."""
         return {
             self._leaving_by_id[id_].ref.label: id_
             for id_, ref in self.shifted.items()
-            if ref.holder == holder
+            if ref.holder == holder and key in (None, ref.key)
         }
 
     @cached_property

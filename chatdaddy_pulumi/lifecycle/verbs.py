@@ -32,6 +32,7 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     refuse_renamed,
     refuse_shared,
     refuse_unclear,
+    refuse_wanted,
 )
 from chatdaddy_pulumi.lifecycle.errors import (
     AlreadyThere,
@@ -204,13 +205,16 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
 
     Raises:
         HistoryLoss: the change would delete the account's chats. Nothing was changed.
-        LifecycleError: another entry that stays has the account, too.
+        LifecycleError: another entry that stays has the account, too; or an account that leaves,
+            or may leave, has the nickname.
     """
     check_team(held.account_id, facts.team_id)
     wanted = held.differences(spec)
     if not wanted:
         return {}
     refuse_shared(facts.ownership, ref, held.account_id)
+    if "nickname" in wanted:
+        _refuse_rename(facts, ref, spec, held)
     what = " and ".join(wanted)
     if wanted.get("tier") == Tier.LIMITED.value and not spec.allow_history_loss:
         with not_done(f"{held.account_id} can't be read"):
@@ -222,6 +226,21 @@ async def change(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -
             wanted["settings"] = {**await _current_settings(facts, held), **wanted["settings"]}
         await _patch(facts, ref, held, wanted)
     return wanted
+
+
+def _refuse_rename(facts: Facts, ref: Ref, spec: AccountSpec, held: HeldAccount) -> None:
+    """Refuse to give an account the nickname of another one that leaves, or may leave: afterwards
+    nothing would show that the two may be mixed up, and the other one would be removed."""
+    shifted = facts.ownership.shifted_to(ref.holder, ref.key)
+    refuse_wanted(facts.ownership, shifted)
+    other = facts.is_held_elsewhere(ref, spec.identity)
+    if other is not None and other.account_id != held.account_id:
+        raise NotDone(
+            f"{held.account_id} was not renamed: {other.ref.label} has an account named "
+            f"{spec.nickname!r} ({other.account_id}), and the entries of its fleet are not known "
+            "yet, so it may leave there. Choose another nickname, or let the entry's resource come "
+            "later, with depends_on=[the fleet]"
+        )
 
 
 async def _current_settings(facts: Facts, held: HeldAccount) -> dict[str, Any]:
