@@ -226,16 +226,16 @@ class AccountProvider:
         goes = messages.WHAT_GOES[self._removal(urn, old, removal_of(given.get("on_delete")))]
         made = context.decisions.made if context.decisions is not None else {}
         decision = made.get(Ref(urn))
-        first = (
-            f"{decision.account.account_id}, which is there already, takes its place"
-            if isinstance(decision, TakeOver)
-            else "A new account is bought first"
+        taken = decision.account.account_id if isinstance(decision, TakeOver) else ""
+        declared = context.declared(urn)
+        replaced = messages.replaced(
+            names,
+            old.held.account_id,
+            goes,
+            taken=taken,
+            deletes_first=declared is not None and declared.deletes_first,
         )
-        self._host.warn(
-            f"{short_name(urn)} is replaced since {' and '.join(names)} changed. {first}. "
-            f"Then of the old account {old.held.account_id}: {goes}",
-            urn,
-        )
+        self._host.warn(f"{short_name(urn)} {replaced}", urn)
 
     async def _guard(self, urn: str, todo: Plan) -> None:
         await self._refuse_losses(urn, todo, Decisions())

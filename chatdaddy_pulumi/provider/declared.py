@@ -36,6 +36,8 @@ class Declared:
     secrets: tuple[str, ...] = ()
     #: Of an `Account`: what the program gives for the arguments whose changes it ignores.
     ignored: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether the engine deletes it before it creates its replacement.
+    deletes_first: bool = False
 
     def as_checked(self, saved: StoredAccount) -> Declared:
         """The declaration with the saved inputs for what is ignored, as the engine passes them to

@@ -160,6 +160,7 @@ class Declaration:
             retain=bool(places.effective(self.resource, self.opts, "retain_on_delete")),
             secrets=tuple(_known_secrets(self.given, outputs)),
             ignored={name: given[name] for name in self._ignored()},
+            deletes_first=bool(self._options.delete_before_replace),
         )
 
     def registered(self) -> None:
@@ -187,12 +188,15 @@ class Declaration:
             "accounts whose resource is removed, use on_delete='retain'"
         )
 
+    @property
+    def _options(self) -> pulumi.ResourceOptions:
+        """Its options, with what transformations of the stack have added."""
+        return self._program.places.options.get(self.resource, self.opts)
+
     def _ignored(self) -> list[str]:
         """The arguments whose changes the program ignores. Parts of one, such as ``settings.x``,
         tell accounts apart no more than those that are not listed."""
-        # Transformations may have added some.
-        opts = self._program.places.options.get(self.resource, self.opts)
-        paths = set(opts.ignore_changes or ())
+        paths = set(self._options.ignore_changes or ())
         if self.kind == "fleet" or not paths:
             return []
         everything = paths & {"*", "[*]"}

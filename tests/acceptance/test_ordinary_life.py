@@ -953,7 +953,9 @@ def test_delete_before_replace(case: Case) -> None:
     assert case.server.writes() == {}
     assert live(case)["alice"] == first
     refuse_purchases(case, 5)
-    case.up(account("alice", f"type='mock', {opts}"), fails=True)
+    other = account("alice", f"type='mock', {opts}")
+    assert f"the old account {first} is removed first" in case.preview(other)
+    case.up(other, fails=True)
     case.server.clear_faults()
     case.up()
     assert len(live(case)) == 1
