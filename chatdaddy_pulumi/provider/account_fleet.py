@@ -74,6 +74,7 @@ from chatdaddy_pulumi.provider.masking import texts_of
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
+    KIND,
     LATE,
     ORDERS,
     PART,
@@ -526,7 +527,8 @@ class _Comparison:
     def plan(self) -> Plan:
         own = self.context.ownership
         held = {k: one for k, one in self.state.held.items() if self._lists(k, one)}
-        todo = plan(held, self.reading.specs, self._moved())
+        moved = self._moved()
+        todo = plan(held, self._wanted(held, moved), moved)
         todo = _with_removal(todo, self._on_delete)
         declared = self.context.declared(self.urn)
         if declared is not None and declared.retain:
@@ -536,6 +538,20 @@ class _Comparison:
             for key, one in todo.remove.items()
         }
         return replace(todo, remove=removed)
+
+    def _wanted(
+        self, held: Mapping[str, HeldAccount], moved: Mapping[str, str]
+    ) -> dict[str, AccountSpec]:
+        """What the entries ask for. If a type or login type is not known yet, it counts as that of
+        the account: so the preview does not say that the account is replaced."""
+        specs, as_held = self.reading.specs, dict[str, AccountSpec]()
+        for key, names in self.reading.unknown.items():
+            own, spec = held.get(moved.get(key, key)), specs.get(key)
+            kind = {*KIND} & {*names}
+            if kind and own is not None and spec is not None:
+                same = {name: getattr(own.arguments, name) for name in kind}
+                as_held[key] = spec._replace(arguments=spec.arguments.but(**same))
+        return {**specs, **as_held} if as_held else specs
 
     def _on_delete(self, key: str) -> OnDelete:
         """How the program wants an account removed: its entry, if that stays under this key or a

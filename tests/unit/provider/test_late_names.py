@@ -557,6 +557,20 @@ def test_the_later_of_two_interrupted_runs_counts(
     assert team.purchases == 0  # what was sent a minute ago may still appear
 
 
+@pytest.mark.parametrize("name", ["type", "login_type"])
+def test_a_late_kind_is_no_removal(team: Team, stack: Stack, name: str) -> None:
+    """The preview of an unchanged account neither names a removal nor refuses one by its limit."""
+    kind = {"type": "instagram", "login_type": "facebook"}
+    limits = {"max_removals": 0}
+    stack.up({"f": fleet({"k": {"nickname": "n", **kind}}, limits=limits)})
+    late = {**kind, name: Late(kind[name])}
+    program = {"f": fleet({"k": {"nickname": "n", **late}}, limits=limits)}
+    stack.preview(program)
+    assert not any("- k" in line for line in stack.lines.kept)
+    stack.up(program)
+    assert not any(call[0] in ("POST", "DELETE") for call in team.calls)
+
+
 @KINDS
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize("why", ["missing", "type"])
