@@ -56,32 +56,6 @@ WHAT_GOES = {
     OnDelete.RETAIN: "nothing: the account stays as it is, and is billed on",
 }
 
-
-def replaced(
-    names: Iterable[str], account_id: str, goes: str, *, taken: str, deletes_first: bool
-) -> str:
-    """That an account is replaced, and what happens to the old one.
-
-    Args:
-        names: The arguments that changed.
-        account_id: The old account.
-        goes: What is removed with it.
-        taken: The account that takes its place and is there already; "" if one is bought.
-        deletes_first: Whether the engine removes the old account first.
-    """
-    told = f"is replaced since {' and '.join(names)} changed. "
-    new = (
-        f"{taken}, which is there already, takes its place" if taken else "A new account is bought"
-    )
-    if deletes_first:
-        return (
-            f"{told}With delete_before_replace, the old account {account_id} is removed first: "
-            f"{goes}. {new} then. If that fails, the old one is gone all the same: leave "
-            "delete_before_replace out, so that it is removed last"
-        )
-    return f"{told}{new}{'' if taken else ' first'}. Then of the old account {account_id}: {goes}"
-
-
 #: How a summary describes a removal.
 REMOVED = {
     OnDelete.DELETE: f"deleted, {DELETION_GRACE_HOURS} h to undo",
@@ -178,6 +152,31 @@ def protected(lost: Mapping[str, HeldAccount]) -> str:
 
 
 # --- what a preview says
+
+
+def replaced(
+    names: Iterable[str], account_id: str, goes: str, *, taken: str, deletes_first: bool
+) -> str:
+    """That an account is replaced, and what happens to the old one.
+
+    Args:
+        names: The arguments that changed.
+        account_id: The old account.
+        goes: What is removed with it.
+        taken: The account that takes its place and is there already; "" if one is bought.
+        deletes_first: Whether the engine removes the old account first.
+    """
+    told = f"is replaced since {' and '.join(names)} changed. "
+    new = (
+        f"{taken}, which is there already, takes its place" if taken else "A new account is bought"
+    )
+    if deletes_first:
+        return (
+            f"{told}With delete_before_replace, the old account {account_id} is removed first: "
+            f"{goes}. {new} then. If that fails, the old one is gone all the same: leave "
+            "delete_before_replace out, so that it is removed last"
+        )
+    return f"{told}{new}{'' if taken else ' first'}. Then of the old account {account_id}: {goes}"
 
 
 def summary(
