@@ -361,7 +361,7 @@ class Program:
     """The resources of this package that one run of a program declares."""
 
     _declarations: list[Declaration] = field(default_factory=list)
-    _intents: dict[str, tuple[_Intent, _Mark]] = field(default_factory=dict)
+    _intents: dict[str, tuple[pulumi.Output[bool], _Mark]] = field(default_factory=dict)
     #: By name.
     _providers: dict[str, pulumi.ProviderResource | None] = field(default_factory=dict)
     _opening: asyncio.Task[RunFile] | None = None
@@ -448,14 +448,14 @@ class Program:
         if sdk_hooks.under_mocks():
             return declaration
         self.places.refuse_unseen(opts.parent, declaration.told)
-        intent = self._intent(own_provider, provider)
+        noted = self._noted(own_provider, provider)
         self._declarations.append(declaration)
         if self._opening is not None:
             declaration.adding = asyncio.ensure_future(self._add(declaration))
         declaration.inputs = {
             "__run": self._hidden(own_provider, declaration),
             "__urn": declaration.own_urn() if opts.parent is not None else child_urn(_root(), leaf),
-            "__intent": getattr(intent, "__notes"),
+            "__intent": noted,
         }
         return declaration
 
@@ -485,8 +485,8 @@ class Program:
         ours: list[Any] = [self._hooks[provider]]
         return pulumi.ResourceHookBinding(before_create=ours, before_update=ours)
 
-    def _intent(self, name: str, provider: pulumi.ProviderResource | None) -> _Intent:
-        """The intent of a provider: registered before its resources."""
+    def _noted(self, name: str, provider: pulumi.ProviderResource | None) -> pulumi.Output[bool]:
+        """An input that makes resources of a provider wait until its intent is saved."""
         if self._providers.setdefault(name, provider) is not provider:
             raise pulumi.RunError(
                 f"Provider {name!r}: two providers of this program have that name. Accounts are "
@@ -505,7 +505,9 @@ class Program:
                 },
                 pulumi.ResourceOptions(provider=provider),
             )
-            self._intents[name] = intent, _Mark(own, intent)
+            # Its notes themselves would be copied for each resource.
+            noted: pulumi.Output[bool] = getattr(intent, "__notes").apply(bool)
+            self._intents[name] = noted, _Mark(own, intent)
             self._first_purchases.setdefault(name, _FirstPurchase())
         return self._intents[name][0]
 
