@@ -11,8 +11,9 @@ order even if the entry is changed or removed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatdaddy_pulumi.client.clocks import CLOCKS_APART_S, SERVERS_APART_S
@@ -239,6 +240,24 @@ class Order(NamedTuple):
         return True if made_at >= self.note.after - SERVERS_APART_S else None
 
 
+class SentPurchases:
+    """The purchases that a run sent. There may be tens of thousands, and they are seldom needed."""
+
+    def __init__(self, holders: Collection[str], read: Callable[[], Mapping[Ref, Sent]]) -> None:
+        #: The resources for which it sent any.
+        self.holders = holders
+        self._read = read
+
+    @classmethod
+    def of(cls, by_entry: Mapping[Ref, Sent]) -> SentPurchases:
+        return cls({ref.holder for ref in by_entry}, lambda: by_entry)
+
+    @cached_property
+    def by_entry(self) -> Mapping[Ref, Sent]:
+        """The last one of each entry, without those that were refused."""
+        return self._read()
+
+
 class PastRun(NamedTuple):
     """A run, as its machine remembers it."""
 
@@ -248,8 +267,8 @@ class PastRun(NamedTuple):
     seen: Mapping[str, float]
     #: When it ended, in seconds since 1970, if all its steps succeeded; 0 if not.
     ended: float
-    #: The purchases that it sent, by entry; None if that is not known.
-    sent: Mapping[Ref, Sent] | None
+    #: The purchases that it sent; None if they are not known.
+    sent: SentPurchases | None
 
     @property
     def settles(self) -> bool:
@@ -285,7 +304,7 @@ class PastRuns:
         known = [number for number in self._runs if self._may_follow(number, first)]
         known.sort(key=lambda number: (len(self._until(number)), self._runs[number].at))
         found = [self._runs[number].sent for number in known if number not in self._settled]
-        return None if None in found else [sent for sent in found if sent is not None]
+        return None if None in found else [sent.by_entry for sent in found if sent is not None]
 
     @property
     def unsettled(self) -> dict[Ref, Sent]:
@@ -299,8 +318,8 @@ class PastRuns:
 
     def _not_settled(self) -> Iterator[tuple[Ref, Sent]]:
         for number, run in self._runs.items():
-            if number not in self._settled:
-                yield from (run.sent or {}).items()
+            if number not in self._settled and run.sent is not None:
+                yield from run.sent.by_entry.items()
 
     def _until(self, number: str) -> set[str]:
         """The run, and all known ones before it."""

@@ -5,7 +5,7 @@ machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     Order,
     OrderId,
     Sent,
+    SentPurchases,
     Unnoted,
     assign,
     last_made,
@@ -66,8 +67,10 @@ class _LastRun:
     at: float
     #: When it began to buy.
     began: float
-    #: The purchases that it sent, by entry; None if this machine does not know.
-    known: Mapping[Ref, Sent] | None
+    #: The purchases that it sent; None if this machine does not know.
+    sent: SentPurchases | None
+    #: See `RunContext.today`.
+    today: Callable[[Ref], Ref]
     #: Whether it is sure that it began to buy.
     sure: bool = True
     #: Whether all its steps succeeded. Then the state has had all outcomes, and what it lacks was
@@ -95,7 +98,7 @@ class _LastRun:
         number = known_text(olds.get(RUN))
         if number is None:  # an older state: only the mark has the number of a run
             number = marked_by if marked_at >= at - 1 else ""
-        run = host.context.run
+        run, today = host.context.run, host.context.today
         if number and not run.preview:
             _refuse_living(host, [number], "nothing was done")
         # Only now is known all that it sent.
@@ -103,20 +106,25 @@ class _LastRun:
         if past is not None and past.sent is not None:
             # The engine may have read the state of this run before that one ended.
             settled = 0 < past.ended < run.began - _READ_BEFORE_S
-            sent = {host.context.today(ref): one for ref, one in past.sent.items()}
-            return cls(number, at, at, sent, settled=settled)
+            return cls(number, at, at, past.sent, today, settled=settled)
         if saved is None and number:  # a destroy removed the mark, and failed before the intent
-            return cls(number, at, at, None, sure=False)
+            return cls(number, at, at, None, today, sure=False)
         if not marked_at or not number:  # the mark is made after the intent, without a time
             return None
         if marked_by == number:
-            return cls(number, at, marked_at, None)
+            return cls(number, at, marked_at, None, today)
         # A later run, without the intent, has put its own mark in its place.
-        return cls(number, at, at, None) if marked_at > at else None
+        return cls(number, at, at, None, today) if marked_at > at else None
+
+    @cached_property
+    def known(self) -> Mapping[Ref, Sent]:
+        """The purchases that it sent, by entry, as far as this machine knows."""
+        sent = {} if self.sent is None else self.sent.by_entry
+        return {self.today(ref): one for ref, one in sent.items()}
 
     def order(self, ref: Ref, note: Note, slowest_s: float) -> Order | None:
         """The order that it may have sent for a noted entry."""
-        if self.known is None:
+        if self.sent is None:
             # A fleet saves that its work has ended, so this one was interrupted. An account is
             # saved only if it was bought, so its purchase may also have been refused.
             sure = self.sure and leaf_of(ref.holder).startswith(f"{FLEET_TYPE}::")
@@ -252,8 +260,8 @@ class _SavedIntent:
             own = self._context.ownership.held(order_id.ref)
             # An entry that waits holds nothing else. Later it may get the order's nickname again.
             if own and not order.bought:
-                last = self._known.get(order_id.ref)
-                is_new = last is not None and own.account_id == last.account_id
+                sent = None if self.last is None else self.last.known.get(order_id.ref)
+                is_new = sent is not None and own.account_id == sent.account_id
                 if is_new or own.identity != order_id.identity:
                     order = order.excluding(own.account_id)
             found[order_id] = order
@@ -266,7 +274,7 @@ class _SavedIntent:
         found: dict[Ref, set[float]] = {}
         runs = [(ref, at) for ref, times in self._unnoted_before.open.items() for at in times]
         last = self.last
-        if last is not None and last.known is None:
+        if last is not None and last.sent is None:
             open_ = (ref for ref in self._buying if not self._outcome_is_known(ref.holder))
             runs += [(ref, last.began) for ref in open_]
         for ref, at in runs:
@@ -274,14 +282,11 @@ class _SavedIntent:
                 found.setdefault(self._context.ref_today(ref), set()).add(at)
         return {ref: sorted(times)[-RUNS_KEPT:] for ref, times in found.items()}
 
-    @property
-    def _known(self) -> Mapping[Ref, Sent]:
-        """The purchases that the last run sent, as far as this machine knows."""
-        return (self.last and self.last.known) or {}
-
-    def _unnoted(self) -> Iterator[tuple[Ref, Note]]:
+    def _unnoted(self, last: _LastRun) -> Iterator[tuple[Ref, Note]]:
         """What the last run sent and could not note, as far as this machine knows."""
-        for ref, sent in self._known.items():
+        if last.sent is None or all(map(self._outcome_is_known, last.sent.holders)):
+            return
+        for ref, sent in last.known.items():
             # All providers of a run have the same file.
             if sent.note is None or (self.team and not sent.note.may_be_of(self.team)):
                 continue
@@ -292,7 +297,7 @@ class _SavedIntent:
         last = self.last
         if last is None or last.settled:
             return
-        for ref, note in [*self.notes.items(), *self._unnoted()]:
+        for ref, note in [*self.notes.items(), *self._unnoted(last)]:
             sent = last.order(ref, note, self._slowest_s)
             if sent is None:
                 continue
@@ -301,13 +306,13 @@ class _SavedIntent:
             own = self._context.ownership.held(order_id.ref)
             if own is not None and own.account_id == sent.bought:
                 continue
-            if last.known is None:
+            if last.sent is None:
                 self.guessed.add(order_id)
             if order_id not in found:
                 # The order of an older note is settled by now.
                 if note.at >= last.at - 1:
                     found[order_id] = sent
-            elif last.known is not None or not found[order_id].idle:
+            elif last.sent is not None or not found[order_id].idle:
                 found[order_id] = found[order_id].merged(sent)
 
 

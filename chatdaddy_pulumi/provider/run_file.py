@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 from chatdaddy_pulumi.lifecycle.errors import NotDone
 from chatdaddy_pulumi.lifecycle.facts import Claim, Claims
 from chatdaddy_pulumi.lifecycle.holders import Ref
-from chatdaddy_pulumi.lifecycle.recovery import Note, PastRun, Sent
+from chatdaddy_pulumi.lifecycle.recovery import Note, PastRun, Sent, SentPurchases
 from chatdaddy_pulumi.provider.declared import Declared
 from chatdaddy_pulumi.provider.machine_files import folder, port_of, remove_old
 from chatdaddy_pulumi.provider.run_context import Run
@@ -381,29 +381,39 @@ class RunFile(Claims):
         line = json.dumps([what, *ref, time.time(), more])
         os.write(self._begun_fd, f"{line}\n".encode())
 
-    def begun(self) -> Mapping[Ref, Sent]:
-        """The last purchase that the run sent, by entry; without those that were refused.
+    def begun(self) -> SentPurchases:
+        """The purchases that the run sent.
 
         Raises:
             ValueError: the file is damaged, as by a full disk. Then it is not known what was sent.
         """
-        found: dict[tuple[str, str], tuple[float, str, Any]] = {}
-        # One call for all lines, and objects only of the last ones: there may be tens of thousands.
-        lines = self._begun_path.read_text("utf-8").removesuffix("\n").replace("\n", ",")
+        # One call for all lines: there may be tens of thousands.
+        text = self._begun_path.read_text("utf-8").removesuffix("\n").replace("\n", ",")
+        lines = json.loads(f"[{text}]")
         try:
-            for what, holder, key, at, more in json.loads(f"[{lines}]"):
-                if what == "+":
-                    found[holder, key] = at, "", more
-                elif what == "=":
-                    found[holder, key] = at, more, found.get((holder, key), (0.0, "", None))[2]
-                else:
-                    found.pop((holder, key), None)
-            return {
-                Ref(*entry): Sent(at, account_id, None if note is None else _note(*note))
-                for entry, (at, account_id, note) in found.items()
-            }
+            for _what, _holder, _key, _at, more in lines:
+                if isinstance(more, list):
+                    _note(*more)
+            holders = {line[1] for line in lines}
         except TypeError as error:
             raise ValueError(f"{self._begun_path} has a line of another form") from error
+        return SentPurchases(holders, lambda: _last_sent(lines))
+
+
+def _last_sent(lines: Iterable[tuple[str, str, str, float, Any]]) -> dict[Ref, Sent]:
+    """The last purchase of each entry, without those that were refused."""
+    found: dict[tuple[str, str], tuple[float, str, Any]] = {}
+    for what, holder, key, at, more in lines:
+        if what == "+":
+            found[holder, key] = at, "", more
+        elif what == "=":
+            found[holder, key] = at, more, found.get((holder, key), (0.0, "", None))[2]
+        else:
+            found.pop((holder, key), None)
+    return {
+        Ref(*entry): Sent(at, account_id, None if note is None else _note(*note))
+        for entry, (at, account_id, note) in found.items()
+    }
 
 
 def _note(identity: list[str], *facts: Any) -> Note:

@@ -19,7 +19,7 @@ from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import Removals
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.holders import LEFT, REPLACED
-from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns
+from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, SentPurchases
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
 from chatdaddy_pulumi.provider.account_fleet import FleetProvider
@@ -153,7 +153,7 @@ class CoreRun:
         if number not in self.begun:
             return None
         at, one = self.begun[number]
-        return PastRun(at, dict(one.seen), one.ended_with(urn), dict(one.sent))
+        return PastRun(at, dict(one.seen), one.ended_with(urn), SentPurchases.of(dict(one.sent)))
 
     def begun_for(self, urn: str) -> PastRuns:
         """What this machine remembers of earlier runs."""

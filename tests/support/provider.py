@@ -18,7 +18,7 @@ from chatdaddy_pulumi.client import ChatDaddyError, bridge
 from chatdaddy_pulumi.lifecycle.errors import LifecycleError
 from chatdaddy_pulumi.lifecycle.facts import Removals
 from chatdaddy_pulumi.lifecycle.holders import Ref
-from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent
+from chatdaddy_pulumi.lifecycle.recovery import PastRun, PastRuns, Sent, SentPurchases
 from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.provider import messages
 from chatdaddy_pulumi.provider.account import AccountProvider
@@ -396,7 +396,7 @@ class Stack:
         for number, sent in self.sent.items():
             seen = {one: run.at for one, run in runs.items()}
             ended = self.settled.get(number, 0.0)
-            runs[number] = PastRun(self.began[number], seen, ended, sent)
+            runs[number] = PastRun(self.began[number], seen, ended, SentPurchases.of(sent))
         return runs
 
     def call(self, host: Host, work: Coroutine[Any, Any, Any]) -> Any:

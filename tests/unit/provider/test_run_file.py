@@ -35,7 +35,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def begun_in(number: str) -> Mapping[Ref, Sent] | None:
     """What an earlier run has sent; None if that is not known."""
     run = past_run(number, INTENT)
-    return None if run is None else run.sent
+    return None if run is None or run.sent is None else run.sent.by_entry
 
 
 ENGINE, STACK = "127.0.0.1:1", "o/p/s"
