@@ -71,6 +71,7 @@ from chatdaddy_pulumi.provider.host import (
     urn_of,
 )
 from chatdaddy_pulumi.provider.masking import texts_of
+from chatdaddy_pulumi.provider.packed_text import pack, unpack
 from chatdaddy_pulumi.provider.run_context import RunContext
 from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
@@ -136,7 +137,7 @@ class FleetProvider:
             # With `ignore_changes`, the engine passes the inputs of a refresh again.
             return Checked(news, self._host.configuration_problems())
         late = bool(news.get("__late"))
-        digest = None if late else entries_digest({**news, "accounts": news.get("__accounts")})
+        digest = None if late else entries_digest({**news, "accounts": _entries(news)})
         checked = {name: news[name] for name in _KEPT if news.get(name) is not None}
         is_secret = bool(news.get("__secrets"))
         if digest is not None:
@@ -161,7 +162,7 @@ class FleetProvider:
             return Checked({**checked, **_hidden(kept, is_secret)}, failures)
         text, reading = self._reading(news)
         failures = [*reading.problems, *failures]
-        checked |= _hidden({"__accounts": text}, is_secret)
+        checked |= _hidden({"__accounts": pack(text)}, is_secret)
         if reading.unknown.get(""):
             checked["__late"] = news.get("__late") or []
             return Checked(checked, failures)
@@ -473,7 +474,7 @@ class FleetProvider:
 
     def _reading(self, news: Mapping[str, Any]) -> tuple[str, FleetReading]:
         """The entries as JSON text with late values filled in, and the accounts they ask for."""
-        accounts, late = news.get("__accounts"), news.get("__late") or []
+        accounts, late = _entries(news), news.get("__late") or []
         shared = {name: news.get(name) for name in FLEET_WIDE}
         signature = to_json([accounts, late, shared])
         if self._read is None or self._read[0] != signature:
@@ -487,6 +488,12 @@ class FleetProvider:
             text = to_json(given) if late else str(accounts)
             self._read = signature, (text, read_fleet(given, **shared))
         return self._read[1]
+
+
+def _entries(news: Mapping[str, Any]) -> Any:
+    """The entries as JSON text, or UNKNOWN; None if there are none."""
+    stored = news.get("__accounts")
+    return unpack(stored) if isinstance(stored, str) else stored
 
 
 def _own_ids(held: Mapping[str, HeldAccount]) -> set[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chatdaddy_pulumi.lifecycle.holders import is_leftover
+from chatdaddy_pulumi.provider.packed_text import unpack
 from chatdaddy_pulumi.spec import FLEET_WIDE, has_unknown
 from chatdaddy_pulumi.spec.types import AccountOutput, CountsOutput
 
@@ -56,9 +57,9 @@ def write_line(account_id: str, state: str, terms: int, key: str, nickname: str)
     return line if nickname == key else f"{line}\t{nickname}"
 
 
-def read_lines(text: str | None) -> Iterator[tuple[str, str, int, str, str]]:
-    """The numbers of the arguments that `write_line` was given, for each line."""
-    for line in (text or "").split("\n"):
+def read_lines(stored: str | None) -> Iterator[tuple[str, str, int, str, str]]:
+    """The arguments that `write_line` was given, for each line of a text as it is stored."""
+    for line in unpack(stored).split("\n"):
         if line:
             account_id, mark, rest = line.split(" ", 2)
             key, _, nickname = rest.partition("\t")

@@ -30,6 +30,7 @@ from chatdaddy_pulumi.lifecycle.recovery import Note, Order, OrderId, Unnoted
 from chatdaddy_pulumi.lifecycle.tiers import short
 from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider.fleet_lines import read_lines, write_line
+from chatdaddy_pulumi.provider.packed_text import pack, unpack
 from chatdaddy_pulumi.spec.account import ARGUMENTS, Arguments
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
 from chatdaddy_pulumi.spec.rules import holds_control
@@ -502,7 +503,7 @@ def _write_held(held: Mapping[str, HeldAccount]) -> dict[str, Any]:
     drift = {key: held[key].drift for key in sorted(held) if held[key].drift}
     asked_names = {key: held[key].own_nickname for key in sorted(held) if held[key].own_nickname}
     return {
-        "__held": "\n".join(lines),
+        "__held": pack("\n".join(lines)),
         "__terms": list(arguments),
         **({"__drift": to_json(drift)} if drift else {}),
         **({"__asked": to_json(asked_names)} if asked_names else {}),
@@ -533,7 +534,7 @@ def _parse_held(
 
 def first_account(outputs: Mapping[str, Any]) -> list[str]:
     """The ID of the first account that a resource's outputs list."""
-    held = plain(outputs.get("account_id")) or plain(outputs.get("__held")) or ""
+    held = plain(outputs.get("account_id")) or unpack(plain(outputs.get("__held")))
     return [held.partition(" ")[0]] if held else []
 
 
@@ -609,7 +610,7 @@ class StoredIntent:
                 for (holder, at, after, by, secrets), noted in groups.items()
             ]
         )
-        told, unnoted = {"__notes": text}, self.unnoted
+        told, unnoted = {"__notes": pack(text)}, self.unnoted
         late = {
             "buying": by_holder(dict.fromkeys(unnoted.buying)),
             "at": unnoted.at,
@@ -628,7 +629,7 @@ class StoredIntent:
 
 
 def _note_groups(outputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return list(json.loads(plain(outputs.get("__notes")) or "[]"))
+    return list(json.loads(unpack(plain(outputs.get("__notes"))) or "[]"))
 
 
 def last_noted(outputs: Mapping[str, Any]) -> float:
@@ -749,7 +750,7 @@ def secret_names(outputs: Mapping[str, Any]) -> list[str]:
 
 def _may_hide(outputs: Mapping[str, Any]) -> bool:
     """Whether an intent may have secrets. It is faster than to read it."""
-    texts = [str(plain(outputs.get(name))) for name in ("__notes", ORDERS)]
+    texts = [unpack(plain(outputs.get(name))) for name in ("__notes", ORDERS)]
     return plain(outputs.get("buys")) == "secret" or any('"secrets":["' in one for one in texts)
 
 

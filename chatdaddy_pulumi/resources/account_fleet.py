@@ -19,6 +19,7 @@ from chatdaddy_pulumi.lifecycle.key_lists import counted, lines, listed
 from chatdaddy_pulumi.lifecycle.plan import plan
 from chatdaddy_pulumi.provider.declared import Declared
 from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_late, write_line
+from chatdaddy_pulumi.provider.packed_text import pack
 from chatdaddy_pulumi.provider.state import COMPONENT_TYPE, DONE_IN, StoredFleet, plain
 from chatdaddy_pulumi.resources import sdk_hooks
 from chatdaddy_pulumi.resources.program import check_name, end_if_failed, program, secret_names
@@ -113,7 +114,7 @@ class AccountFleet(pulumi.ComponentResource):
             {
                 **declared.inputs,
                 "__fleet": pulumi.Output.from_input(urn),
-                "__accounts": text,
+                "__accounts": pack(text),
                 "__late": late or None,
                 "__secrets": secret_names({"accounts": accounts, **shared, **others}),
                 **shared,

@@ -73,6 +73,32 @@ def test_the_whole_lifecycle(case: Case) -> None:
     assert live(case) == {}
 
 
+def test_a_large_fleet_is_compressed_in_the_state(case: Case) -> None:
+    declared = """
+keys = {f"customer-{n:04d}": f"Customer number {n} of the shop" for n in range(1_400)}
+entries = {key: {"nickname": nickname} for key, nickname in keys.items()}
+entries["customer-0007"] = {"nickname": pulumi.Output.concat("A", " of the shop")}
+fleet = AccountFleet("customers", entries)
+pulumi.export("ids", fleet.account_ids)
+"""
+    case.up(declared)
+    nicknames = {f"customer-{n:04d}": f"Customer number {n} of the shop" for n in range(1_400)}
+    nicknames["customer-0007"] = "A of the shop"
+    bought = live(case)
+    assert case.stack.outputs()["ids"] == {key: bought[name] for key, name in nicknames.items()}
+    (resource,) = (one for one in case.stack.resources() if "__held" in one.get("outputs", {}))
+    stored = {**resource["inputs"], **resource["outputs"]}
+    assert {stored[name].partition(":")[0] for name in ("__accounts", "__held")} == {"zlib"}
+
+    case.preview(declared)
+    assert case.server.totals() == {"POST /auth/token": 1}
+    case.up(declared.replace('"A"', '"B"'))
+    assert case.server.writes() == {"PATCH /im/accounts/{id}": 1}
+    case.server.forget_requests()
+    case.stack.destroy("--skip-preview").ok()
+    assert case.server.writes() == {"DELETE /im/accounts/{id}": 1_400}
+
+
 def test_previews_know_unchanged_outputs(case: Case) -> None:
     def program(entries: dict[str, Any]) -> str:
         declared = fleet(entries, ", limits={'max_removals': 2}")

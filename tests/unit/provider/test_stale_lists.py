@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chatdaddy_pulumi.client import BadRequest
+from chatdaddy_pulumi.provider.packed_text import unpack
 from tests.support.provider import (
     Failed,
     Killed,
@@ -37,7 +38,7 @@ def calls_of(team: Team, own: str) -> list[str]:
 def is_listed(stack: Stack, own: str) -> bool:
     """Whether a resource of the saved state lists the account, also beside its entries."""
     return any(
-        own in str(one.outputs.get("account_id", "")) + str(one.outputs.get("__held", ""))
+        own in f"{one.outputs.get('account_id')} {unpack(one.outputs.get('__held'))}"
         for one in stack.saved.values()
     )
 

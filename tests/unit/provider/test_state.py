@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -147,12 +148,16 @@ def test_orders_load_as_they_were_written(orders: dict[Ref, Order]) -> None:
     assert read_orders(write_orders(found)) == found
 
 
-def test_ten_thousand_accounts_take_few_bytes() -> None:
-    keys = [f"customer-{number:05}" for number in range(10_000)]
-    held = {
-        key: HeldAccount(f"acc0123456789abcdefghijk{number:04x}", key, asked())
-        for number, key in enumerate(keys)
-    }
-    assert len(str(StoredFleet(held).dump())) < 52 * len(keys)
+@pytest.mark.parametrize(("number", "bytes_each", "note_bytes"), [(1_000, 53, 20), (10_000, 36, 4)])
+def test_accounts_take_few_bytes(number: int, bytes_each: int, note_bytes: int) -> None:
+    """Large texts are compressed. IDs are random, so half of each is left."""
+    keys = [f"customer-{one:05}" for one in range(number)]
+    draw = Random(7).getrandbits
+    held = {key: HeldAccount(f"acc{draw(96):024x}", key, asked()) for key in keys}
+    fleet = StoredFleet(held).dump()
+    assert len(str(fleet)) < bytes_each * number
+    assert StoredFleet.load(through_engine(fleet)).held == held
     notes = {Ref("urn", key): Note(Identity(key, "wa"), LIMITED, 1.0) for key in keys}
-    assert len(str(StoredIntent(notes).dump())) < 20 * len(keys)
+    intent = StoredIntent(notes).dump()
+    assert len(str(intent)) < note_bytes * number + 1_000
+    assert StoredIntent.load(through_engine(intent)).notes == notes
