@@ -181,7 +181,7 @@ class AccountProvider:
             return Difference(True, ["nickname"])  # another account is bought
         if replaces:
             if registered:
-                self._replace(urn, state, given, replaces)
+                self._replace(urn, state, given, replaces, sure=not unknown.keys() >= {*replaces})
             return Difference(True, replaces)
         if unknown:
             return Difference(True)
@@ -215,13 +215,21 @@ class AccountProvider:
         return not is_known or held.own_nickname not in ("", own)
 
     def _replace(
-        self, urn: str, old: StoredAccount, given: Mapping[str, Any], names: list[str]
+        self,
+        urn: str,
+        old: StoredAccount,
+        given: Mapping[str, Any],
+        names: list[str],
+        *,
+        sure: bool = True,
     ) -> None:
-        """Warn once that another account is bought to replace the old one."""
+        """Warn once that another account is bought to replace the old one; or that it may be, if a
+        preview does not know the arguments of those names."""
         context = self._host.context
         if old.held is None or urn in context.told_replaced:
             return
-        context.replaced.add(Ref(urn))
+        if sure:
+            context.replaced.add(Ref(urn))
         context.told_replaced.add(urn)
         goes = messages.WHAT_GOES[self._removal(urn, old, removal_of(given.get("on_delete")))]
         made = context.decisions.made if context.decisions is not None else {}
@@ -232,6 +240,7 @@ class AccountProvider:
             names,
             old.held.account_id,
             goes,
+            sure=sure,
             taken=taken,
             deletes_first=declared is not None and declared.deletes_first,
         )

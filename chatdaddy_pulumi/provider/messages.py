@@ -155,7 +155,13 @@ def protected(lost: Mapping[str, HeldAccount]) -> str:
 
 
 def replaced(
-    names: Iterable[str], account_id: str, goes: str, *, taken: str, deletes_first: bool
+    names: Iterable[str],
+    account_id: str,
+    goes: str,
+    *,
+    sure: bool,
+    taken: str,
+    deletes_first: bool,
 ) -> str:
     """That an account is replaced, and what happens to the old one.
 
@@ -163,10 +169,14 @@ def replaced(
         names: The arguments that changed.
         account_id: The old account.
         goes: What is removed with it.
+        sure: Whether they changed. A preview may not know them.
         taken: The account that takes its place and is there already; "" if one is bought.
         deletes_first: Whether the engine removes the old account first.
     """
-    told = f"is replaced since {' and '.join(names)} changed. "
+    changed = " and ".join(names)
+    told = f"is replaced since {changed} changed. "
+    if not sure:
+        told = f"may be replaced: the preview does not know {changed} yet. If that changes: "
     new = (
         f"{taken}, which is there already, takes its place" if taken else "A new account is bought"
     )

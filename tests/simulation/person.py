@@ -1510,7 +1510,7 @@ class Announcements:
             for part in line.split("; ")
         ]
         self._parts = [part for part in parts if part[:2] in ("+ ", "→ ", "~ ", "- ")]
-        self._replaced = [part for part in parts if " is replaced since " in part]
+        self._replaced = [part for part in parts if re.search(" (is|may be) replaced", part)]
         self._updated = {
             step.urn.rpartition("::")[2]
             for step in preview.steps

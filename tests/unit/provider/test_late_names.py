@@ -571,6 +571,22 @@ def test_a_late_kind_is_no_removal(team: Team, stack: Stack, name: str) -> None:
     assert not any(call[0] in ("POST", "DELETE") for call in team.calls)
 
 
+@pytest.mark.parametrize("name", ["type", "login_type"])
+def test_an_account_of_a_late_kind_may_be_replaced(team: Team, stack: Stack, name: str) -> None:
+    kind = {"type": "instagram", "login_type": "facebook"}
+    stack.up({"x": account(nickname="n", **kind)})
+    (own,) = team.all
+    program = {"x": account(nickname="n", **{**kind, name: Late(kind[name])})}
+    stack.preview(program)
+    (told,) = stack.lines.warnings
+    assert told.startswith(f"x may be replaced: the preview does not know {name} yet. If that")
+    assert f"of the old account {own}: " in told
+    stack.lines.warnings.clear()
+    stack.up(program)
+    assert not stack.lines.warnings
+    assert not any(call[0] in ("POST", "DELETE") for call in team.calls)
+
+
 @KINDS
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize("why", ["missing", "type"])
