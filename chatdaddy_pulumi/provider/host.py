@@ -486,8 +486,9 @@ def refusals(decisions: Decisions, facts: Facts) -> list[Problem]:
             continue  # the update saves that it is missing
         if isinstance(error, OutcomeUnknown) and error.until <= facts.clock() + facts.patience_s:
             continue  # the update waits for it
+        entry = facts.ownership.program.entry(ref)
         adopts = isinstance(error, (CannotAdopt, WrongTeam))
-        argument = "adopt" if adopts else "nickname"
+        argument = "adopt" if adopts and (entry is None or entry.adopt) else "nickname"
         place = f"accounts.{ref.key}." if ref.key else ""
         found.append(Problem(f"{place}{argument}", messages.told(error)))
     return found

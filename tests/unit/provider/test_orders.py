@@ -22,6 +22,7 @@ from tests.support.provider import (
     Stack,
     account,
     fleet,
+    in_memory,
     killed,
     late_fleet,
     other_team,
@@ -424,6 +425,20 @@ def test_another_team_is_refused_while_a_purchase_is_open(
     stack.up(wanted)
     assert team.purchases == 1
     assert stack.all_ids() == team.live()
+
+
+@pytest.mark.parametrize("adopts", [True, False])
+def test_an_account_does_not_move_to_another_team(adopts: bool) -> None:
+    team = Team(team_id="team-1-of-the-tests-01")
+    stack = in_memory(team)
+    stack.settings["teamId"], stack.teams["others"] = team.team_id, "team-2-of-the-tests-02"
+    stack.up({"a": account(nickname="n")})
+    (own,) = team.all
+    new = account(nickname="n", **({"adopt": own} if adopts else {}))
+    with pytest.raises(Refused, match="An account can't move between teams") as refused:
+        stack.preview({"b": replace(new, provider="others")})
+    assert refused.value.failures.keys() == {"adopt" if adopts else "nickname"}
+    assert team.live() == {own}
 
 
 @pytest.mark.parametrize("kind", ["account", "fleet"])
