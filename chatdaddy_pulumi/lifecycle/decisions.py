@@ -698,7 +698,7 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
     strangers = _strangers(facts, ref, spec)
     if spec.existing is not Existing.ALLOW:
         _refuse_had_elsewhere(facts, ref, spec)
-    if not strangers or spec.existing is Existing.ALLOW:
+    if not strangers or spec.existing is Existing.ALLOW or _may_move(facts, ref, spec):
         deleted = [
             one.account_id
             for one in named
@@ -724,6 +724,13 @@ def _buy_or_adopt(facts: Facts, ref: Ref, spec: AccountSpec) -> Decision:
         f"{spec.nickname!r} of type {spec.arguments.type.value!r}, but the team has {there}; "
         "say which with adopt='acc…', or buy another with existing='allow'"
     )
+
+
+def _may_move(facts: Facts, ref: Ref, spec: AccountSpec) -> bool:
+    """Whether the entry may take over an account of this stack, which a preview does not know."""
+    if not facts.run.preview or spec.existing is not Existing.FAIL:
+        return False
+    return facts.is_held_elsewhere(ref, spec.identity) is not None
 
 
 def _is_of_other_login_type(account: ObservedAccount, spec: AccountSpec) -> bool:

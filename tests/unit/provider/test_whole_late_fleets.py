@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,26 @@ def test_a_nickname_that_a_late_fleet_keeps_is_not_bought_again(
         stack.up(program)
     assert team.purchases == 1
     assert len(team.named("O")) == 1
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_preview_does_not_know_whether_a_late_fleet_gives_a_nickname_up(
+    team: Team, stack: Stack, leaves: bool
+) -> None:
+    """A colleague has bought another account of it."""
+    n: dict[str, Any] = {"n": {"nickname": "N"}}
+    stack.up({"a": late_fleet({"k": {}, **n})})
+    own, other = stack.ids("a")["n"], team.buy("N", by="a colleague").account_id
+    program = {"a": late_fleet({"k": {}} if leaves else {"k": {}, **n}), "b": account(nickname="N")}
+    stack.preview(program)
+    if leaves:
+        stack.up(program)
+        assert stack.of("b").id == own
+    else:
+        with pytest.raises(Failed, match="nothing was bought"):
+            stack.up(program)
+    assert team.purchases == 2
+    assert team.live() == {*stack.all_ids(), other}
 
 
 @pytest.mark.parametrize("trouble", ["killed", "target", "failed"])
