@@ -253,8 +253,6 @@ class AccountProvider:
             "nickname" in held.differences(spec) for held, spec in todo.change.values()
         ):  # with --target, the intent has refused nothing
             refuse_wanted(ownership)
-        elif Ref(urn) in context.learned:  # the intent has refused the others
-            refuse_wanted(ownership, ownership.shifted_to(urn))
         for held, spec in todo.change.values():
             if held.differences(spec):
                 refuse_shared(ownership, Ref(urn), held.account_id)
