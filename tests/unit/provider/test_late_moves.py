@@ -180,6 +180,19 @@ def test_shifted_late_nicknames_are_refused(team: Team, stack: Stack, kind: str)
     assert all(account_.live for account_ in team.all.values())
 
 
+def test_a_fleet_renames_nothing_if_one_nickname_is_refused(team: Team, stack: Stack) -> None:
+    """Its last entry asks for the nickname of an `Account` that leaves."""
+
+    def numbered(*nicknames: str) -> Program:
+        entries = {str(at): {"nickname": Late(one)} for at, one in enumerate(nicknames)}
+        return {"customers": fleet(entries)}
+
+    stack.up({**numbered("a", "b"), "x": account(nickname="c")})
+    for _ in range(2):
+        assert "x (accteam0002) leaves" in told(stack, numbered("b", "c"))
+    assert not any(call[0] in ("PATCH", "DELETE") for call in team.calls)
+
+
 def renamed(kind: str, nickname: str) -> Declaration:
     """A resource with one account, and this nickname."""
     if kind == "account":
