@@ -150,29 +150,36 @@ class Pages:
         pages = max(1, math.ceil(total / size))
         self._bound(pages, call)
         base = self._base or 0
-        numbers = list(range(base + 1, base + pages))
+        # If the last page is full, the one after it is read, too. So it is read with the others.
+        full = pages > 1 and total % size == 0
+        numbers = list(range(base + 1, base + pages + full))
         pages_read = await all_of([partial(fetch, n) for n in numbers], self._at_once)
-        rest = dict(zip(numbers, pages_read, strict=True))
-        if self._base is None and pages > 1:
-            base = 1 if _same(first, rest[1]) else 0
-            if base == 1:
-                del rest[1]
-                rest[pages] = await fetch(pages)
-        for number in sorted(rest):
-            found.add(rest[number])
-        last = rest[max(rest)] if rest else first
+        early = dict(zip(numbers, pages_read, strict=True))
+
+        async def read(number: int) -> AccountPage:
+            return early.pop(number) if number in early else await fetch(number)
+
+        if self._base is None and pages > 1 and _same(first, early[1]):
+            base = 1
+            del early[1]
+        rest = [await read(number) for number in range(base + 1, base + pages)]
+        for page in rest:
+            found.add(page)
+        last = rest[-1] if rest else first
         if len(last.accounts) + last.dropped == size and (rest or size % _ROUND_SIZE == 0):
-            await self._read_on(fetch, found, base + pages, call)
+            await self._read_on(read, found, base + pages, call)
         if found.steady and rest:
             self._base = base
         return found
 
-    async def _read_on(self, fetch: Fetch, found: Listing, number: int, call: str) -> None:
+    async def _read_on(
+        self, read: Callable[[int], Awaitable[AccountPage]], found: Listing, number: int, call: str
+    ) -> None:
         """Read from that page on, until none is new: the total may be too low."""
         is_first = self._base is None and number == 1  # if the first page has the number 1
         while True:
             self._bound(number - 1, call)
-            page = await fetch(number)
+            page = await read(number)
             if not _ids(page.accounts) <= found.accounts.keys():
                 found.add(page)
             elif not (is_first and page.accounts):
