@@ -609,7 +609,7 @@ class _Found:
             now = seen.held[ref]
             if now.is_as_before(before) or self._is_as_wanted(ref, now, before):
                 continue
-            problems[ref.label] = messages.drift(now) or messages.NO_DRIFT
+            problems[ref.label] = messages.drift(now, "pulumi up --refresh") or messages.NO_DRIFT
         if problems:
             raise NotDone(messages.otherwise(problems))
         return True

@@ -399,18 +399,18 @@ def drift_of(label: str, held: HeldAccount) -> str:
     return f"{label} ({held.account_id}){colon} {drift(held)}"
 
 
-def drift(held: HeldAccount) -> str:
-    """The same, without the account."""
+def drift(held: HeldAccount, run: str = "pulumi up") -> str:
+    """The same, without the account. `run`: the command that undoes it."""
     seen = {name: value for name, value in (held.drift or {}).items() if value is not None}
     texts = []
     if "missing" in seen:
         return (
             "no listing shows the account, but nothing proves that it is gone. It is kept; the "
-            "next `pulumi up` buys another only if it is still missing"
+            f"next `{run}` buys another only if it is still missing"
         )
     if seen.get("deleted"):
         texts.append(
-            f"was deleted by hand: remove the entry to let it go, or run `pulumi up` within "
+            f"was deleted by hand: remove the entry to let it go, or run `{run}` within "
             f"{DELETION_GRACE_HOURS} hours to bring it back"
         )
     if "tier" in seen:
@@ -418,7 +418,7 @@ def drift(held: HeldAccount) -> str:
         undo = (
             "set `allow_history_loss` to undo it, which deletes its chats"
             if loses_history(seen["tier"], asked)
-            else "run `pulumi up` to undo it"
+            else f"run `{run}` to undo it"
         )
         texts.append(
             f"was moved to {short(seen['tier'])} by hand: put `tier: {short(seen['tier'])}` in "
@@ -428,19 +428,19 @@ def drift(held: HeldAccount) -> str:
         kept = visible(seen["nickname"])
         texts.append(
             f"was renamed to {seen['nickname']!r} by hand: put `nickname: {kept}` in the entry to "
-            "keep it, or run `pulumi up` to undo it"
+            f"keep it, or run `{run}` to undo it"
         )
     for name in ("settings", "assignees"):
         if name in seen:
             found = visible(json.dumps(seen[name], ensure_ascii=False))
             texts.append(
                 f"has other {name} than asked for ({found}): put them in the entry to keep them, "
-                "or run `pulumi up` to undo it"
+                f"or run `{run}` to undo it"
             )
     if held.unknown:
         texts.append(
             f"may have other {' and '.join(held.unknown)} than asked for, which ChatDaddy's "
-            "answers do not say: run `pulumi up` to send what the entry asks for"
+            f"answers do not say: run `{run}` to send what the entry asks for"
         )
     return "; it ".join(texts)
 
