@@ -224,8 +224,9 @@ class Ownership:
     @cached_property
     def _fitting(self) -> dict[Ref, list[Holding]]:
         """The leaving accounts that may belong to an entry without an account: by its aliases in
-        its resource; by type and a nickname that was asked for or seen; by its aliases as keys and
-        names in other resources; or else by its key, from which it was left to another resource."""
+        its resource, but see `_of_its_kind`; by type and a nickname that was asked for or seen; by
+        its aliases as keys and names in other resources; or else by its key, from which it was left
+        to another resource."""
         found: dict[Ref, list[Holding]] = {}
         adopted = {entry.adopt for _, entry in self._arriving if entry.adopt}
         # Several entries may list one account.
@@ -247,7 +248,7 @@ class Ownership:
         for ref, entry in arriving.items():
             renamed = here(ref, entry.aliases)
             if renamed:
-                found[ref] = renamed
+                found[ref] = [*self._of_its_kind(ref, entry, renamed, by_ref), *renamed]
         renamed_here = used()
         rest = [one for one in by_ref.values() if one.account_id not in renamed_here]
         alike: dict[Identity, dict[str, Holding]] = {}
@@ -272,6 +273,27 @@ class Ownership:
                 if back in arriving and back not in found:
                     found[back] = [one]
         return found
+
+    def _of_its_kind(
+        self,
+        ref: Ref,
+        entry: DeclaredIdentity,
+        renamed: Iterable[Holding],
+        leaving: Mapping[Ref, Holding],
+    ) -> list[Holding]:
+        """If the accounts that an entry's aliases name in its resource are of another type or login
+        type: those that leave elsewhere and fit better."""
+        if entry.kind is None or any(one.account.is_of(entry.kind) for one in renamed):
+            return []
+        own, asked = self.program.saved_urns.get(ref.holder), entry.identity
+        found = {
+            one.account_id: one
+            for one in leaving.values()
+            if one.ref.holder != own
+            and one.account.is_of(entry.kind)
+            and (one.ref.name in entry.aliases or asked in one.account.identities)
+        }
+        return list(found.values())
 
     @cached_property
     def _leaving_by_id(self) -> dict[str, Holding]:

@@ -645,3 +645,27 @@ def test_what_the_program_gives_to_two_entries_is_not_bought_for_a_third(
     with pytest.raises(Failed, match="Leave out of its aliases what names another account"):
         stack.up({"new": account(nickname="k1"), "a": moved, "b": fleet({})})
     assert team.live() == live
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("b", ["entry", "account"])
+def test_an_alias_may_name_an_entry_of_another_type_or_one_of_another_resource(
+    team: Team, stack: Stack, b: str, late: bool, order: str
+) -> None:
+    """Two accounts change places, and both had the same key. By the alias alone, each would be
+    replaced by one of the other type."""
+    sms: dict[str, Any] = {"type": "sms"}
+    was = fleet({"k": sms}) if b == "entry" else account(**sms, nickname="k")
+    stack.up({"a": fleet({"k": {}, "x": {}}), "k" if b == "account" else "b": was})
+    live = team.live()
+    name: Any = Late("k") if late else "k"
+    now: Program = {"a": fleet({"m": {**sms, "nickname": name, "aliases": ["k"]}, "x": {}})}
+    if b == "entry":
+        now["b"] = fleet({"n": {"nickname": name, "aliases": ["k"]}})
+    program = dict(sorted(now.items(), reverse=order == "ba"))
+    for _ in range(2):
+        with suppress(Failed, Refused):
+            stack.up(program)
+        assert team.live() == live
+        assert all(call[0] == "PATCH" for call in team.calls)
