@@ -463,6 +463,8 @@ class Deployment:
             self._default.set_result((await self.register(goal)).reference)
         return await asyncio.shield(self._default)
 
+    #: Whether it never ends: the old side of a replacement could not be deleted before it.
+    hangs = False
     #: The configuration of the stack.
     default_configuration: Props = {}  # noqa: RUF012
 
@@ -847,6 +849,8 @@ class Deployment:
                 if not self.options.continue_on_error and not isinstance(problem, _Protected):
                     self._fail()
                 step.done(failed=True)
+                # The real engine never answers the registration either.
+                self.hangs |= self.options.continue_on_error and step is not steps[-1]
                 return
         finally:
             self._workers.release()

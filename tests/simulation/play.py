@@ -384,6 +384,11 @@ class _Game:
         if killed.done():
             ran.killed = True
             return None
+        if work not in done and deployment.hangs:
+            for process in (engine, hosts):
+                self._loop.kill(process)
+            ran.killed = True
+            return None
         if work not in done:
             raise Violation(0, f"{ran.who}: {step.operation} hangs")
         outcome = work.result()
