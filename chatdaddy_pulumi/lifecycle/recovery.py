@@ -295,11 +295,15 @@ class PastRuns:
         first = {number for number, run in self._runs.items() if run.at in times}
         return [number for number in self._runs if not first.isdisjoint(self._until(number))]
 
+    def begun_at(self, at: float) -> str:
+        """The number of the run that began then; "" if it is not known."""
+        return next((number for number, run in self._runs.items() if run.at == at), "")
+
     def sent_since(self, at: float) -> list[Mapping[Ref, Sent]] | None:
         """What the run that began then and those after it sent, in order, and is not settled; None
         if that is not known."""
-        first = next((number for number, run in self._runs.items() if run.at == at), None)
-        if first is None:
+        first = self.begun_at(at)
+        if not first:
             return None
         known = [number for number in self._runs if self._may_follow(number, first)]
         known.sort(key=lambda number: (len(self._until(number)), self._runs[number].at))

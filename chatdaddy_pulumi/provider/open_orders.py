@@ -96,8 +96,10 @@ class _LastRun:
         at, marked_at = _number(olds.get(RUN_AT)), _number(mark.get("at"))
         marked_by = str(mark.get("run") or "")
         number = known_text(olds.get(RUN))
-        if number is None:  # an older state: only the mark has the number of a run
+        if number is None:  # another provider's, or of an older state: see if the mark has it
             number = marked_by if marked_at >= at - 1 else ""
+            if saved is None and at:
+                number = host.begun_for(urn).begun_at(at)
         run, today = host.context.run, host.context.today
         if number and not run.preview:
             _refuse_living(host, [number], "nothing was done")
@@ -107,7 +109,7 @@ class _LastRun:
             # The engine may have read the state of this run before that one ended.
             settled = 0 < past.ended < run.began - _READ_BEFORE_S
             return cls(number, at, at, past.sent, today, settled=settled)
-        if saved is None and number:  # a destroy removed the mark, and failed before the intent
+        if saved is None and at:  # a removal of both failed after it has removed the mark
             return cls(number, at, at, None, today, sure=False)
         if not marked_at or not number:  # the mark is made after the intent, without a time
             return None

@@ -227,3 +227,26 @@ def test_a_stack_gets_another_name_after_a_kill(
         left = team.live() - stack.all_ids()
         assert not left or kind == "late fleet"
         assert all(any(paid in line for line in stack.lines.warnings) for paid in left)
+
+
+@pytest.mark.parametrize("machine", ["same", "other"])
+@pytest.mark.parametrize("kind", ["plain", "names", "whole"])
+def test_an_intent_that_lost_its_mark_says_what_its_run_may_have_bought(
+    team: Team, stack: Stack, kind: str, machine: str
+) -> None:
+    """The program dropped the provider, and the removal of its resources was interrupted: the
+    engine had removed the mark, and not the intent."""
+    stack.teams["us"] = "team"
+    stack.up(REST)
+    team.clock += MINUTE
+    with killed(team, done=True), pytest.raises(Killed):
+        stack.up({**REST, "f": replace(customers("plain", k="N", o="O"), provider="us")})
+    del stack.marks["us"], stack.saved[account().urn("y")]
+    if machine == "other":
+        stack.move_to_another_machine()
+    mine = {"w": account(), "g": customers(kind, k="N")}
+    team.clock += 20 * MINUTE
+    for _ in range(2):
+        with suppress(Failed):
+            stack.up(mine)
+    assert len(team.named("N")) == 1
