@@ -355,8 +355,8 @@ class RunContext:
     def ownership(self) -> Ownership:
         """Who holds what, without accounts that a refresh of this run found to be gone. In a
         preview, the saved state still has them."""
-        gone = {account_id for account_id, held in self.refreshed.items() if held is None}
-        return Ownership(_SavedHolders(self.run.saved, gone, self.run.began), self.run.declared)
+        holders = _SavedHolders(self.run.saved, self._gone, self.run.began)
+        return Ownership(holders, self.run.declared)
 
     @cached_property
     def moves(self) -> Moves:
@@ -443,9 +443,20 @@ class RunContext:
         return ref._replace(holder=self.urn_today(ref.holder))
 
     def is_settled(self, declared: Declared) -> bool:
-        """Whether a fleet's entries are those of its last complete update, by the saved state."""
+        """Whether a fleet's entries are those of its last complete update, by the saved state, and
+        a refresh of this run has found all its accounts."""
         saved = self.run.saved.get(declared.urn)
-        return saved is not None and is_settled(declared, saved)
+        if saved is None or not is_settled(declared, saved):
+            return False
+        holder = saved_holder(declared.urn, saved) if self._gone else None
+        return holder is None or self._gone.isdisjoint(
+            one.account_id for one in holder.accounts.values()
+        )
+
+    @property
+    def _gone(self) -> set[str]:
+        """The accounts that a refresh of this run found to be gone."""
+        return {account_id for account_id, held in self.refreshed.items() if held is None}
 
     def saved(self, urn: str) -> Mapping[str, Any]:
         """The saved outputs of a resource, by its current URN or its URN in the saved state; {} if

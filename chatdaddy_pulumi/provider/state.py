@@ -637,6 +637,11 @@ def last_noted(outputs: Mapping[str, Any]) -> float:
     return float(max((group["at"] for group in _note_groups(outputs)), default=0))
 
 
+def noted_at(at: float, outputs: Mapping[str, Any]) -> set[str]:
+    """The URNs of the resources of which an intent has noted entries in the run of that time."""
+    return {str(group["holder"]) for group in _note_groups(outputs) if group["at"] == at}
+
+
 def by_holder(found: Mapping[Ref, T]) -> dict[str, dict[str, T]]:
     """What is said of entries, as JSON can have it."""
     nested: dict[str, dict[str, T]] = {}

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from tempfile import gettempdir
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -34,6 +34,7 @@ from chatdaddy_pulumi.provider.state import (
     MARK_TYPE,
     PART,
     intent_name,
+    noted_at,
     now_done_in,
 )
 from chatdaddy_pulumi.resources import sdk_hooks
@@ -80,6 +81,15 @@ class _Mark(pulumi.ComponentResource):
 
     def __init__(self, name: str, intent: _Intent) -> None:
         super().__init__(MARK_TYPE, name, None, pulumi.ResourceOptions(depends_on=[intent]))
+
+
+class _Noted(NamedTuple):
+    """The intent of a provider, and what follows from it."""
+
+    notes: pulumi.Output[Any]
+    #: An output that is known as soon as the notes are.
+    is_done: pulumi.Output[bool]
+    mark: _Mark
 
 
 #: What a kind of resource is called in a program, and what it has.
@@ -217,16 +227,29 @@ class _FirstPurchase:
     saving: asyncio.Task[None] | None = None
     #: How many resources that may buy are not finished.
     buyers: int = 0
+    #: The URNs of the resources for which the intent has noted purchases in this run; None if that
+    #: is not known yet.
+    noted: set[str] | None = None
     #: Set while the others may go: there are no buyers, or the mark is saved.
     others_may_go: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def expect(self) -> None:
+        """Count a resource. Until it waits as another one, it is one that may buy."""
+        self.buyers += 1
+        if not self.marked.is_set():
+            self.others_may_go.clear()
+
     async def wait_as_other(self) -> None:
         """Return if the mark is saved, or if no resource that may buy is left."""
+        self._subtract()
         if self.buyers:
             await self.others_may_go.wait()
 
     def _over(self) -> None:
         self.first.release()
+        self._subtract()
+
+    def _subtract(self) -> None:
         self.buyers -= 1
         if not self.buyers:
             self.others_may_go.set()
@@ -361,7 +384,7 @@ class Program:
     """The resources of this package that one run of a program declares."""
 
     _declarations: list[Declaration] = field(default_factory=list)
-    _intents: dict[str, tuple[pulumi.Output[bool], _Mark]] = field(default_factory=dict)
+    _intents: dict[str, _Noted] = field(default_factory=dict)
     #: By name.
     _providers: dict[str, pulumi.ProviderResource | None] = field(default_factory=dict)
     _opening: asyncio.Task[RunFile] | None = None
@@ -505,11 +528,20 @@ class Program:
                 },
                 pulumi.ResourceOptions(provider=provider),
             )
-            # Its notes themselves would be copied for each resource.
-            noted: pulumi.Output[bool] = getattr(intent, "__notes").apply(bool)
-            self._intents[name] = noted, _Mark(own, intent)
+            notes: pulumi.Output[Any] = getattr(intent, "__notes")
+            # The notes themselves would be copied for each resource.
+            self._intents[name] = _Noted(notes, notes.apply(bool), _Mark(own, intent))
             self._first_purchases.setdefault(name, _FirstPurchase())
-        return self._intents[name][0]
+        return self._intents[name].is_done
+
+    async def _noted_now(self, provider: str, first_purchase: _FirstPurchase) -> set[str]:
+        """The URNs of the resources for which the intent has noted purchases in this run."""
+        intent = self._intents[provider]
+        await intent.mark.urn.future()  # which waits for the intent
+        if first_purchase.noted is None:
+            opened, notes = await self.opened(), await intent.notes.future()
+            first_purchase.noted = noted_at(float(opened.fact("at")), {"__notes": notes})
+        return first_purchase.noted
 
     async def _holds_secrets(self, provider: str) -> bool | None:
         """Whether a resource of the provider has arguments that are secrets."""
@@ -525,8 +557,7 @@ class Program:
         await asyncio.wait({first_purchase.saving}, timeout=_MARK_S)
 
     async def _save_mark(self, provider: str, first_purchase: _FirstPurchase) -> None:
-        _, mark = self._intents[provider]
-        urn = await mark.urn.future()
+        urn = await self._intents[provider].mark.urn.future()
         opened = await self.opened()
         # Unknown in a preview, so that `pulumi up --plan` accepts what an update saves.
         preview = pulumi.runtime.is_dry_run()
@@ -559,11 +590,12 @@ class Program:
         if declaration.resource is not None:
             await declaration.ready()
             first_purchase = self._first_purchases[provider]
-            buys = may_buy(await declaration.known(), opened.saved)
+            first_purchase.expect()
+            # With --refresh, the intent knows of accounts that are gone since the state was saved.
+            noted = await self._noted_now(provider, first_purchase)
+            buys = urn in noted or may_buy(await declaration.known(), opened.saved)
             if buys:
                 self._may_buy.add(urn)
-                first_purchase.buyers += 1
-            await self._intents[provider][1].urn.future()  # which waits for the intent
             await (
                 first_purchase.wait_as_buyer(declaration.resource)
                 if buys

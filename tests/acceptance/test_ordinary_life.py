@@ -992,6 +992,44 @@ def test_a_relative_purchase_limit_applies_to_a_fleet_whose_accounts_are_gone(ca
     assert case.server.writes() == {}
 
 
+@pytest.mark.parametrize("parallel", ["1", "8"])
+def test_gone_accounts_of_unchanged_resources_are_bought_in_one_run(
+    case: Case, parallel: str
+) -> None:
+    """Before the first purchase, the state says that the run begins to buy."""
+
+    def mark() -> Any:
+        leaf = "chatdaddy:index:Intent::chatdaddy-intent"
+        resources = case.stack.state()["resources"]
+        return next(one["outputs"]["run"] for one in resources if one["urn"].endswith(leaf))
+
+    names = [f"f{n}" for n in range(6)]
+    entries: dict[str, dict[str, Any]] = {
+        name: {f"{name}-x": {}, f"{name}-y": {}} for name in names
+    }
+    program = [account("alice"), account("bob"), *(fleet(name, entries[name]) for name in names)]
+    case.up(*program)
+    before, marked = live(case), mark()
+    gone = ["alice", *(f"{name}-x" for name in names[:4])]
+    for name in gone:
+        case.server.call("DELETE", f"/im/accounts/{before[name]}", params={"deleteNow": "true"})
+    case.server.advance(120)
+    case.server.forget_requests()
+    case.server.fault("POST", "/im/accounts", "delay", times=1, delay_ms=1_000)
+    run = case.stack.start("up", "--skip-preview", "--refresh", "--parallel", parallel)
+    while not case.server.writes():
+        time.sleep(0.05)
+        assert run.poll() is None, run.communicate()
+    assert mark() != marked
+    output, _ = run.communicate()
+    assert run.returncode == 0, output
+    assert case.server.writes() == {BUY: len(gone)}
+    after = live(case)
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} == {*gone}
+    case.stack.preview("--expect-no-changes").ok()
+
+
 def test_a_preview_with_nothing_changed_makes_one_call(case: Case) -> None:
     program = account("alice"), fleet("team", {"bob": {}, "carol": {}})
     case.up(*program)

@@ -38,6 +38,7 @@ from chatdaddy_pulumi.provider.state import (
     StoredAccount,
     StoredFleet,
     intent_name,
+    noted_at,
     now_done_in,
     plain,
 )
@@ -474,10 +475,12 @@ class _ProgramSide:
             if not (one.failed or one.skipped)
             and (not self._monitor.dry_run or one.outputs.get("account_id", UNKNOWN) != UNKNOWN)
         }
-        buys = may_buy(self._declared(block, known), file.run.saved)
         first_purchase = self._first_purchases[block.provider]
-        first_purchase.buyers += buys
+        first_purchase.expect()
         intent = await waits_for
+        noted = noted_at(file.run.at, {} if self._monitor.dry_run else intent.outputs)
+        buys = self._monitor.urn(self._goal(block)) in noted
+        buys = buys or may_buy(self._declared(block, known), file.run.saved)
         await asyncio.sleep(self._prepares_after(block.name))
         goal = self._goal(block)
         late = self._program.sources(block).keys() - known
@@ -549,7 +552,13 @@ class _FirstPurchase:
         self.buyers = 0
         self._others_may_go = asyncio.Event()
 
+    def expect(self) -> None:
+        self.buyers += 1
+        if not self.marked.is_set():
+            self._others_may_go.clear()
+
     async def wait_as_other(self) -> None:
+        self._subtract()
         if self.buyers:
             await self._others_may_go.wait()
 
@@ -566,6 +575,9 @@ class _FirstPurchase:
 
     def _over(self) -> None:
         self._first.release()
+        self._subtract()
+
+    def _subtract(self) -> None:
         self.buyers -= 1
         if not self.buyers:
             self._others_may_go.set()

@@ -796,6 +796,8 @@ class Person:
         if ran.operation == "destroy" and ran.done:
             self._check_destroyed(ran)
         if ran.operation == "up":
+            if "the intent has not noted" in ran.text and not ran.step.targets:
+                self._found(8, f"{ran.who}: a purchase was not noted: {ran.text}")
             self._check_announced(ran)
             if ran.done and ran.whole:
                 self._check_green(ran)

@@ -105,7 +105,17 @@ class Declaration:
 
     def arguments(self, name: str) -> dict[str, Any]:
         """The arguments as the program's side passes them on."""
-        return {"nickname": name, **self.given} if self.kind == "account" else dict(self.given)
+        if self.kind == "account":
+            return {"nickname": name, **self.given}
+        return {"on_delete": "delete", "existing": "fail", **self.given}
+
+    def known(self, name: str) -> dict[str, Any]:
+        """The arguments as the program declares them: the entries of a fleet are text if they are
+        known."""
+        given: dict[str, Any] = _known(self.arguments(name))
+        if self.kind == "fleet" and given == _now(self.arguments(name), preview=False):
+            given["accounts"] = json.dumps(given["accounts"], ensure_ascii=False)
+        return given
 
     def urn(self, name: str) -> str:
         if self.kind == "account":
@@ -240,6 +250,7 @@ class Stack:
         only: str = "",
         intent: bool = True,
         goes_on: bool = False,
+        refresh: bool = False,
     ) -> set[str]:
         """Return the names of the resources that changed.
 
@@ -249,6 +260,8 @@ class Stack:
             only: `--target`: only this resource. It is removed if the program drops it.
             intent: Whether the intent takes part, too.
             goes_on: `--continue-on-error`: the program ends, even if a step fails or a host dies.
+            refresh: `--refresh`: the run's hosts read the state first. What the program reads is
+                the state from before.
 
         Raises:
             Refused: nothing was done.
@@ -259,6 +272,8 @@ class Stack:
             *(self, program), preview=False, killed_after=killed_after, only=only, intent=intent
         )
         try:
+            if refresh:
+                self._read(engine.hosts)
             changed = engine.go()
         except (Failed, Killed):
             if goes_on:
@@ -271,8 +286,9 @@ class Stack:
 
     def refresh(self) -> None:
         """Read every resource of the state at the same time, as the engine does."""
-        hosts = self.hosts(None)
+        self._read(self.hosts(None))
 
+    def _read(self, hosts: Mapping[str, Host]) -> None:
         async def read(number: int, urn: str, one: Saved) -> Any:
             await asyncio.sleep(number / 50)  # the calls reach the host one after another
             host = hosts[one.provider]
@@ -455,7 +471,7 @@ class _Engine:
             Declared(
                 urn=urn,
                 kind=one.kind,  # type: ignore[arg-type]
-                given=_known(one.arguments(name)),
+                given=one.known(name),
                 provider=one.provider,
                 protect=one.protect,
                 retain=one.retain,
@@ -556,14 +572,13 @@ class _Engine:
         if one.kind == "account":
             return {**_now(one.arguments(name), self.preview), **secrets}
         late: list[Late] = []
-        text = json.dumps(_with_unknowns(one.given["accounts"], late), ensure_ascii=False)
-        rest = _now({k: one.given[k] for k in one.given if k != "accounts"}, self.preview)
+        given = one.arguments(name)
+        text = json.dumps(_with_unknowns(given.pop("accounts"), late), ensure_ascii=False)
+        rest = _now(given, self.preview)
         return {
             "__fleet": f"{ROOT}{COMPONENT_TYPE}::{name}",
             "__accounts": text,
             "__late": [value.at(self.preview) for value in late] or None,
-            "on_delete": "delete",
-            "existing": "fail",
             **rest,
             **secrets,
         }
