@@ -24,6 +24,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     Missing,
     NotDone,
     OutcomeUnknown,
+    Protected,
     not_done,
 )
 from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
@@ -32,6 +33,7 @@ from chatdaddy_pulumi.lifecycle.key_lists import listed
 from chatdaddy_pulumi.lifecycle.ownership import Ownership
 from chatdaddy_pulumi.lifecycle.recovery import Order, Recovered, recover
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
+from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import Identity, identity_of
 
@@ -218,11 +220,32 @@ def decide(facts: Facts, ref: Ref, spec: AccountSpec, recovered: Recovered) -> D
 
     Raises:
         NotDone: the account that the entry would take over is being removed.
+        Protected: it is of a protected resource that the program has dropped.
     """
     decision = _decide(facts, ref, spec, recovered)
-    if isinstance(decision, TakeOver) and decision.account.live:
-        refuse_removed(facts, [decision.account.account_id])
+    if isinstance(decision, TakeOver):
+        if decision.reason is not Reason.KEPT:
+            refuse_protected(facts.ownership, decision.account.account_id)
+        if decision.account.live:
+            refuse_removed(facts, [decision.account.account_id])
     return decision
+
+
+def refuse_protected(ownership: Ownership, account_id: str) -> None:
+    """Refuse to take an account over from a resource that the program has dropped, and that was
+    protected: the engine keeps that one, but does not protect what another one has.
+
+    Raises:
+        Protected: with the resource, and what to do.
+    """
+    source = ownership.protected.get(account_id)
+    if source is not None:
+        name = short_name(source.holder)
+        raise Protected(
+            f"nothing was done: {source.label} ({account_id}) is protected, and the program has "
+            f"dropped {name}. Put {name} back with protect=False, run `pulumi up`, and then move "
+            f"the account. If only its name changed, keep {name!r} in its aliases"
+        )
 
 
 def refuse_removed(facts: Facts, account_ids: Iterable[str]) -> None:

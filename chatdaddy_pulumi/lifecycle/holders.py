@@ -143,6 +143,8 @@ class SavedHolder:
     #: Of a fleet whose entries come late as a whole: the number of the last run in which they came,
     #: and none of them failed.
     came_in: str = ""
+    #: Whether the program protected it when it was last updated.
+    is_protected: bool = False
 
     def without(self, gone: Collection[str]) -> SavedHolder:
         """A copy without these accounts."""

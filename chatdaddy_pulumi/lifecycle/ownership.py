@@ -300,6 +300,20 @@ class Ownership:
         """If several entries list an account, the first one."""
         return {one.account_id: one for one in reversed(self.leaving)}
 
+    @cached_property
+    def protected(self) -> dict[str, Ref]:
+        """By account: the entry of a resource that the program has dropped, and that was protected
+        then. The engine does not remove it."""
+        return {
+            account_id: ref
+            for holder in self._saved.values()
+            if holder.is_protected and self.program.declaration(holder.urn) is None
+            for account_id, ref in [
+                *((one.account_id, Ref(holder.urn, k)) for k, one in holder.accounts.items()),
+                *((id_, Ref(holder.urn, one.key)) for id_, one in holder.replaced.items()),
+            ]
+        }
+
     def source_of(self, account_id: str) -> Ref | None:
         """The entry that the account leaves; None if it does not leave."""
         leaving = self._leaving_by_id.get(account_id)
@@ -714,6 +728,7 @@ class Ownership:
         for urn, way in self._removed_twice.get(account_id, ()):
             declared = self.program.declaration(urn)
             keeps = declared is not None and (declared.retain or declared.protect)
+            keeps = keeps or account_id in self.protected
             own = milder(own, OnDelete.RETAIN if keeps else way)
         return own
 

@@ -52,6 +52,7 @@ from chatdaddy_pulumi.provider.state import (
     FOUND_SECRET,
     KIND,
     PART,
+    PROTECT,
     STILL_SECRET,
     ReplacedAccount,
     StoredAccount,
@@ -60,6 +61,7 @@ from chatdaddy_pulumi.provider.state import (
     found_secrets,
     hides_more,
     is_renamed,
+    protects_otherwise,
     secret_if,
 )
 from chatdaddy_pulumi.spec import FLEET_WIDE
@@ -76,7 +78,7 @@ _COMPUTED = ("removal",)
 _TEXTS = ("nickname", "settings", "assignees")
 
 #: Inputs of ours that are kept in the state.
-_KEPT = ("__urn", "__secrets")
+_KEPT = ("__urn", "__secrets", PROTECT)
 
 #: The attributes that each account has, even if an answer lacks them.
 _LASTING = ("nickname", "type", "tier", "state", "settings", "assignees", "owner_id", "created_at")
@@ -196,6 +198,7 @@ class AccountProvider:
         if registered and (
             is_renamed(olds, urn)
             or hides_more(olds, news)
+            or protects_otherwise(olds, news)
             or self._has_other_name(urn, state.held)
             or context.moves.is_superseded(urn)
         ):

@@ -79,10 +79,12 @@ from chatdaddy_pulumi.provider.state import (
     LATE,
     ORDERS,
     PART,
+    PROTECT,
     StoredFleet,
     found_secrets,
     hides_more,
     is_renamed,
+    protects_otherwise,
     secret,
     to_json,
 )
@@ -103,6 +105,7 @@ _KEPT = (
     "__fleet",
     "__urn",
     "__secrets",
+    PROTECT,
 )
 
 #: Seconds between two lines of progress: each is a call to the engine.
@@ -205,7 +208,10 @@ class FleetProvider:
         context = self._host.context
         ignored = urn not in context.checked and context.intent_checked
         unsaved = (
-            context.moves.is_superseded(urn) or is_renamed(olds, urn) or hides_more(olds, news)
+            context.moves.is_superseded(urn)
+            or is_renamed(olds, urn)
+            or hides_more(olds, news)
+            or protects_otherwise(olds, news)
         )
         settled = said and said == olds.get("__settled") and not olds.get(ORDERS)
         if settled and not ignored and not unsaved:

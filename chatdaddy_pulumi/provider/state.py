@@ -72,6 +72,9 @@ FOUND_SECRET = "__found_secret"  # noqa: S105 - a name
 #: to know of it.
 LATE = "__declared_late"
 
+#: A stored input: the program protects the resource. What the engine knows of it, no provider does.
+PROTECT = "__protect"
+
 #: See `SavedHolder.moves`.
 MOVES = "__moves"
 
@@ -765,6 +768,15 @@ def is_renamed(outputs: Mapping[str, Any], urn: str) -> bool:
     return before not in (None, urn)
 
 
+def _is_protected(outputs: Mapping[str, Any]) -> bool:
+    return bool((plain(outputs.get("__declared")) or {}).get(PROTECT))
+
+
+def protects_otherwise(outputs: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    """Whether the outputs do not say as the program does whether the resource is protected."""
+    return _is_protected(outputs) is not bool(news.get(PROTECT))
+
+
 def hides_more(outputs: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     """Whether the program gives arguments as secrets that a resource's outputs have in clear."""
     before = plain(outputs.get("__declared") or {}).get("__secrets")
@@ -809,6 +821,7 @@ def saved_holder(
         return SavedHolder(
             *(urn, by_key(state.held), before),
             moves=state.moves,
+            is_protected=_is_protected(outputs),
         )
     if type_ == FLEET_TYPE:
         said = plain(dict(outputs))
@@ -827,6 +840,7 @@ def saved_holder(
             left=_read_left(said),
             moves=_read_moves(said),
             came_in=came_in,
+            is_protected=_is_protected(said),
         )
     if type_ == INTENT_TYPE and outputs.get(MOVES):
         return SavedHolder(urn, {}, moves=_read_moves(outputs))

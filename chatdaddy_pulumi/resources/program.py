@@ -33,6 +33,7 @@ from chatdaddy_pulumi.provider.state import (
     INTENT_TYPE,
     MARK_TYPE,
     PART,
+    PROTECT,
     intent_name,
     noted_at,
     now_done_in,
@@ -479,6 +480,7 @@ class Program:
             "__run": self._hidden(own_provider, declaration),
             "__urn": declaration.own_urn() if opts.parent is not None else child_urn(_root(), leaf),
             "__intent": noted,
+            PROTECT: protect or None,
         }
         return declaration
 

@@ -1030,6 +1030,38 @@ def test_gone_accounts_of_unchanged_resources_are_bought_in_one_run(
     case.stack.preview("--expect-no-changes").ok()
 
 
+PROTECTED = "opts=pulumi.ResourceOptions(protect=True)"
+
+
+@pytest.mark.parametrize("kind", ["account", "fleet"])
+def test_an_account_of_a_protected_resource_moves_only_without_protection(
+    case: Case, kind: str
+) -> None:
+    """With `--skip-preview`, only the engine would refuse, after the account has moved."""
+
+    def source(arguments: str = "") -> str:
+        entries: dict[str, Any] = {"alice": {}}
+        own = account("alice", arguments)
+        return own if kind == "account" else fleet("team", entries, arguments)
+
+    others = fleet("others", {"bob": {}})
+    moved = fleet("others", {"bob": {}, "alice": {}})
+    case.up(source(PROTECTED), others)
+    before = live(case)
+    case.server.forget_requests()
+    case.program(moved)
+    for flags in [(), ("--continue-on-error",)]:
+        run = case.stack.up("--skip-preview", *flags)
+        assert run.exit_code != 0
+        assert "is protected, and the program has dropped" in run.output
+    case.stack.destroy("--skip-preview", "--exclude-protected")
+    assert "alice" in live(case)
+    assert case.server.writes() == {DELETE: 1}
+    case.up(source(), others)
+    case.up(moved)
+    assert live(case)["alice"] == before["alice"]
+
+
 def test_a_preview_with_nothing_changed_makes_one_call(case: Case) -> None:
     program = account("alice"), fleet("team", {"bob": {}, "carol": {}})
     case.up(*program)

@@ -35,6 +35,7 @@ from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
     INTENT_TYPE,
     MARK_TYPE,
+    PROTECT,
     StoredAccount,
     StoredFleet,
     intent_name,
@@ -500,6 +501,7 @@ class _ProgramSide:
         inputs |= {
             "__run": self._hidden(block.provider),
             "__urn": self._monitor.urn(goal),
+            PROTECT: block.protect or None,
             "__intent": None if intent.failed else intent.outputs.get("__notes", missing),
         }
         registration: asyncio.Future[Registered] = self._run.loop.create_future()

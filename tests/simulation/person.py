@@ -620,6 +620,9 @@ class Person:
         # not. If another dropped resource lists the account, too, it removes it.
         freed = any(not slot.retain and self._is_dropped(ran, slot) for slot in slots)
         for slot in slots:
+            is_dropped = ran.program is None or self._is_dropped(ran, slot)
+            if slot.protect and is_dropped and " replaced " not in slot.key:
+                self._found(11, f"{ran.who}: {event}, though {slot.label} is protected")
             block = _block_of(ran.program, slot.block)
             own = block if block is not None and block.kind == slot.kind else None
             key = slot.key.partition(" replaced ")[0]
@@ -1122,6 +1125,10 @@ class Person:
             yield "the settings are wrong"
         if "cannot be deleted" in ran.text or "marked for protection" in ran.text:
             yield "the engine protects something"
+        if "is protected, and the program has dropped" in ran.text and any(
+            slot.protect and self._is_dropped(ran, slot) for slot in ran.before
+        ):
+            yield "an account of a dropped resource that is protected moves elsewhere"
         if "is to take it over and has not done so" in ran.text:
             yield "a move that is not done in one run"
         if "Remove ignore_changes" in ran.text or (

@@ -36,6 +36,7 @@ from chatdaddy_pulumi.provider.state import (
     FLEET_TYPE,
     INTENT_TYPE,
     MARK_TYPE,
+    PROTECT,
     intent_name,
     now_done_in,
     plain,
@@ -209,6 +210,8 @@ class Stack:
     saved: dict[str, Saved] = field(default_factory=dict)
     #: The outputs of fleets' components, by URN.
     components: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: The URNs of the resources that the engine does not remove.
+    protected: set[str] = field(default_factory=set)
     #: The begun marks, by the provider's name.
     marks: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Old sides of replacements that are not removed yet.
@@ -568,7 +571,7 @@ class _Engine:
             raise failed[0]
 
     def _news(self, name: str, one: Declaration) -> dict[str, Any]:
-        secrets = {"__secrets": list(one.secrets) or None}
+        secrets = {"__secrets": list(one.secrets) or None, PROTECT: one.protect or None}
         if one.kind == "account":
             return {**_now(one.arguments(name), self.preview), **secrets}
         late: list[Late] = []
@@ -622,6 +625,9 @@ class _Engine:
             stack.saved[urn] = Saved(old.id, inputs, outputs, by)
         else:
             old.inputs, old.is_read = inputs, False
+        if name in self.program:
+            protected = {urn} if self.program[name].protect else set()
+            stack.protected = stack.protected - {urn} | protected
         if name == self.killed_after:
             raise Killed
 
@@ -655,6 +661,8 @@ class _Engine:
             kept |= {f"{ROOT}{INTENT_TYPE}::{intent_name(provider)}" for provider in self.hosts}
         for urn in reversed(list(stack.saved)):
             if urn not in kept and self.only in ("", urn.rpartition("::")[2]):
+                if urn in stack.protected:
+                    raise Failed(f"{urn} cannot be deleted: it is protected")
                 await self._remove(urn, stack.saved[urn])
                 self.changed.add(urn.rpartition("::")[2])
                 gone = stack.saved.pop(urn)
