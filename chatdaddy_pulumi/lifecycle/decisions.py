@@ -27,7 +27,7 @@ from chatdaddy_pulumi.lifecycle.errors import (
     Protected,
     not_done,
 )
-from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
+from chatdaddy_pulumi.lifecycle.facts import Facts, check_listed, check_team
 from chatdaddy_pulumi.lifecycle.holders import Going, Holding, Ref
 from chatdaddy_pulumi.lifecycle.key_lists import listed
 from chatdaddy_pulumi.lifecycle.ownership import Ownership
@@ -120,6 +120,7 @@ async def decide_all(
     `max_age`: how old a listing may be, in seconds.
 
     Raises:
+        WrongTeam: the token sees only accounts of another team.
         ChatDaddyError: ChatDaddy could not be asked.
     """
     if not wanted:
@@ -172,7 +173,10 @@ async def _look(facts: Facts, wanted: Mapping[Ref, AccountSpec], max_age: float)
     names |= {one.note.identity.nickname for one in facts.run.awaited.values()}
     ids |= {one.bought for one in facts.run.awaited.values() if one.bought}
     at_least = len(facts.ownership.held_ids)
-    return await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
+    view = await look(facts.client, names, ids, max_age=max_age, at_least=at_least)
+    if view.complete:
+        check_listed(view, facts.team_id)
+    return view
 
 
 def recovered_now(facts: Facts, identity: Identity | None = None) -> Recovered:

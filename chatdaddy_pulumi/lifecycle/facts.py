@@ -352,6 +352,23 @@ def check_team(account_id: str, team_id: str) -> None:
         )
 
 
+def check_listed(view: TeamView, team_id: str) -> None:
+    """Refuse to go on if the token sees only accounts of another team.
+
+    An API token need not say its team. With that of another team, all accounts of this one would
+    count as gone, and be bought there.
+
+    Raises:
+        WrongTeam: with one of the accounts.
+    """
+    ids = view.accounts
+    if ids and not any(is_of_team(account_id, team_id) for account_id in ids):
+        raise WrongTeam(
+            f"nothing was done: chatdaddy:teamId is {team_id!r}, but the token sees accounts of "
+            f"another team, such as {min(ids)}. Use a token of the configured team"
+        )
+
+
 def is_of_team(account_id: str, team_id: str) -> bool:
     """Whether the account may belong to the team, by the documented form of IDs."""
     if len(team_id) < _TEAM_CHARACTERS or len(account_id) != _ID_LENGTH:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatdaddy_pulumi.client import ChatDaddyError, NotFound
-from chatdaddy_pulumi.lifecycle.facts import Facts, check_team
+from chatdaddy_pulumi.lifecycle.facts import Facts, check_listed, check_team
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.team_view import TeamView, look
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: Accounts that are looked for by their IDs at once.
 _AT_ONCE = 16
+
+#: The maximum age, in seconds, of a listing that shows whose accounts the token sees.
+_JUST_NOW_S = 60.0
 
 
 K = TypeVar("K")
@@ -59,6 +62,7 @@ async def refresh(facts: Facts, held: Mapping[K, HeldAccount]) -> Refreshed[K]:
         view.add([] if alone is None else [alone])
     else:
         view = await look(facts.client, ids=ids, max_age=facts.client_max_age_s)
+    check_listed(view, facts.team_id)
     unseen: dict[K, HeldAccount] = {}
     for key, one in held.items():
         account = view.get(one.account_id)
@@ -67,6 +71,11 @@ async def refresh(facts: Facts, held: Mapping[K, HeldAccount]) -> Refreshed[K]:
         else:
             _sort(found, key, one, account)
     await _look_for(facts, found, unseen)
+    if found.gone and not found.observed:
+        # As it would be with a token of another team. The listing shows that.
+        team = TeamView()
+        team.add((await facts.client.accounts.snapshot(max_age=_JUST_NOW_S)).values())
+        check_listed(team, facts.team_id)
     return found
 
 
