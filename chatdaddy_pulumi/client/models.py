@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -94,6 +94,9 @@ class ObservedAccount(_Received):
     state_info: dict[str, Any] | None = Field(default=None, repr=False)
     #: The last connection error.
     error: Any = Field(default=None, repr=False)
+    #: Whether it was bought just now, and found by a search, since the answer was lost. Then
+    #: somebody else may have bought it in the same seconds.
+    was_searched_for: ClassVar[bool] = False
 
     @property
     def archived(self) -> bool:
@@ -116,6 +119,16 @@ class ObservedAccount(_Received):
     def is_called(self, nickname: str) -> bool:
         """Whether this is its nickname, in the form in which ChatDaddy may store it."""
         return self.nickname is not None and stored(self.nickname) == stored(nickname)
+
+
+class SearchedAccount(ObservedAccount):
+    """One that was bought without an answer."""
+
+    was_searched_for: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, account: ObservedAccount) -> SearchedAccount:
+        return cls.model_construct(account.model_fields_set, **dict(account))
 
 
 def epoch_seconds(time: str | None) -> float | None:

@@ -13,7 +13,7 @@ from random import Random
 
 from chatdaddy_pulumi.client.clocks import CLOCKS_APART_S, SERVERS_APART_S
 from chatdaddy_pulumi.client.errors import ChatDaddyError, Unknown, UnknownPurchase
-from chatdaddy_pulumi.client.models import ObservedAccount, Purchase
+from chatdaddy_pulumi.client.models import ObservedAccount, Purchase, SearchedAccount
 from chatdaddy_pulumi.client.options import ClientOptions
 from chatdaddy_pulumi.client.tasks import now
 
@@ -201,7 +201,7 @@ class Purchases:
             mine = self._new(lost, found)
             if mine:
                 self._claimed.add(mine[0].account_id)
-                _tell(lost, mine[0])
+                _tell(lost, SearchedAccount.of(mine[0]))
                 alike.lost.remove(lost)
         return True
 

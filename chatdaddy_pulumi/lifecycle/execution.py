@@ -375,7 +375,8 @@ class _Execution:
         else:
             account = await self._buy(ref, spec)
             self.outcome.tally.bought += 1
-            done = Done(key, account.account_id, "bought")
+            searched = "searched for" if account.was_searched_for else ""
+            done = Done(key, account.account_id, "bought", searched)
             own = self._facts.ownership.account_of(ref)
             if own and self._facts.run.missing_since(own.account_id) is not None:
                 self.outcome.done.append(Done(key, own.account_id, Removal.MISSED))

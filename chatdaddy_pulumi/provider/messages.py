@@ -31,12 +31,13 @@ from chatdaddy_pulumi.lifecycle.errors import (
     OutcomeUnknown,
     StillDeclared,
 )
-from chatdaddy_pulumi.lifecycle.execution import Outcome
+from chatdaddy_pulumi.lifecycle.execution import Done, Outcome
 from chatdaddy_pulumi.lifecycle.held import HeldAccount
 from chatdaddy_pulumi.lifecycle.holders import REPLACED, Ref, entry_key, is_leftover, named
 from chatdaddy_pulumi.lifecycle.key_lists import counted, lines, listed
 from chatdaddy_pulumi.lifecycle.plan import Change, Plan
 from chatdaddy_pulumi.lifecycle.tiers import loses_history, short
+from chatdaddy_pulumi.lifecycle.urns import short_name
 from chatdaddy_pulumi.lifecycle.verbs import Removal
 from chatdaddy_pulumi.provider.settings import with_keys
 from chatdaddy_pulumi.provider.state import intent_name
@@ -461,15 +462,18 @@ def otherwise(problems: Mapping[str, str]) -> str:
 def results(outcome: Outcome) -> list[str]:
     """The lines that say what was done, with names."""
     by_what: dict[str, list[str]] = {}
+    searched = []
     for done in outcome.done:
         key = done.key or done.account_id
-        named = f"{key} ({done.account_id})"
+        named = f"{key} ({done.account_id})" if done.key else key
+        if done.what == "bought" and done.detail:
+            searched.append(named)
         what, text = str(done.what), key
         if done.what is Removal.LET_GO:
-            owner = f", which {done.other.label} has now" if done.other else ""
-            what, text = f"not removed{owner}", named
+            owner = f", which {short_name(done.other.holder)} has now" if done.other else ""
+            what, text = f"not removed{owner}", _with_taker(done, key)
         elif done.what is Removal.LEFT and done.other:
-            what, text = f"left to {done.other.label}", named
+            what, text = f"left to {short_name(done.other.holder)}", _with_taker(done, key)
         elif done.what is Removal.MISSED:
             what, text = f"in no listing, and replaced ({IF_IT_APPEARS})", named
         elif done.what is Removal.REMOVED:
@@ -488,7 +492,21 @@ def results(outcome: Outcome) -> list[str]:
     lists = {
         what: ": " + listed(sorted(keys)) if any(keys) else "" for what, keys in by_what.items()
     }
-    return [f"{len(by_what[what]):,} {what}{names}" for what, names in lists.items()]
+    told = [f"{len(by_what[what]):,} {what}{names}" for what, names in lists.items()]
+    if searched:
+        told.append(
+            "bought without an answer, and found by a search: "
+            f"{listed(sorted(searched))}. If somebody else has bought such an account in these "
+            "seconds, it may be that one: then drop its entry with on_delete='retain'"
+        )
+    return told
+
+
+def _with_taker(done: Done, key: str) -> str:
+    """The account that another entry has, or takes over, and that entry's key if it is another."""
+    taker = entry_key(done.other.key) if done.other else ""
+    under = f", as {taker}" if taker and taker != entry_key(key) else ""
+    return f"{key} ({done.account_id}{under})"
 
 
 #: What to do about an account that was missing.

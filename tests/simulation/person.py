@@ -620,10 +620,9 @@ class Person:
         # not. If another dropped resource lists the account, too, it removes it.
         freed = any(not slot.retain and self._is_dropped(ran, slot) for slot in slots)
         for slot in slots:
-            is_dropped = ran.program is None or self._is_dropped(ran, slot)
-            if slot.protect and is_dropped and " replaced " not in slot.key:
-                self._found(11, f"{ran.who}: {event}, though {slot.label} is protected")
             block = _block_of(ran.program, slot.block)
+            if slot.protect and block is None and " replaced " not in slot.key:
+                self._found(11, f"{ran.who}: {event}, though {slot.label} is protected")
             own = block if block is not None and block.kind == slot.kind else None
             key = slot.key.partition(" replaced ")[0]
             dropped = own is not None and own.kind == "fleet" and key not in own.entries

@@ -115,6 +115,8 @@ def test_a_lost_answer_buys_nothing_twice(fleet: OneFleet, server: Sandbox) -> N
     server.fault("POST", "/im/accounts", "drop_after", times=2)
     assert fleet.up(people("alice", "bob", "carol")) == {}
     assert live(server) == fleet.ids
+    (told,) = [line for line in fleet.told if "found by a search" in line]
+    assert sum(f"{key} ({own})" in told for key, own in fleet.ids.items()) == 2
 
 
 def test_a_rate_limit_only_slows_it_down(fleet: OneFleet, server: Sandbox) -> None:

@@ -669,3 +669,13 @@ def test_an_alias_may_name_an_entry_of_another_type_or_one_of_another_resource(
             stack.up(program)
         assert team.live() == live
         assert all(call[0] == "PATCH" for call in team.calls)
+
+
+def test_many_accounts_that_move_are_told_in_one_line(team: Team, stack: Stack) -> None:
+    names = [f"k{number}" for number in range(9)]
+    stack.up({"f": fleet({name: {} for name in names}), "g": fleet({})})
+    others = {"k7": {}, "x8": {"nickname": "k8"}}
+    stack.up({"f": fleet({name: {} for name in names[:7]}), "g": fleet(others)})
+    own = {next(iter(team.named(name))) for name in ("k7", "k8")}
+    left, right = sorted(own)
+    assert f"2 left to g: k7 ({left}), k8 ({right}, as x8)" in stack.lines.kept

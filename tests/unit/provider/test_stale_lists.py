@@ -94,7 +94,7 @@ def given_back(stack: Stack, trouble: str) -> str:
             stack.up(back, killed_after="b")
     else:
         stack.up(back, only="b")
-    assert "not removed, which a/x has now" in "\n".join(stack.lines.kept)
+    assert "not removed, which a has now" in "\n".join(stack.lines.kept)
     return own
 
 
@@ -147,7 +147,7 @@ def test_an_entry_that_comes_back_under_another_key_keeps_its_account(
     after: Program = {"b": fleet(Z), "a": fleet({**x2, **Y})}
     with pytest.raises(Killed):
         stack.up(after, killed_after="b")
-    assert f"left to a/x2: q ({own})" in "\n".join(stack.lines.kept)
+    assert f"left to a: q ({own}, as x2)" in "\n".join(stack.lines.kept)
     bought = team.purchases
     stack.up(after)
     assert team.purchases == bought
