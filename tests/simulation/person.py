@@ -467,8 +467,9 @@ class Person:
 
     def _ask_anew(self, ran: Ran) -> None:
         """Take what an entry asks for from the program, if it ignores changes, and its account was
-        purged: the refresh finds that, so the entry is new, and ignores nothing."""
-        if not ran.step.refresh or ran.program is None:
+        purged: the refresh finds that, so the entry is new, and ignores nothing. If ChatDaddy does
+        not tell that an account is gone, it is only missing, and its entry stays."""
+        if not ran.step.refresh or ran.program is None or not self._world.tells_gone:
             return
         for wish in ran.wished.wishes():
             meant = self._account(ran.meant.get(wish.uid))
