@@ -11,9 +11,10 @@ import atexit
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from inspect import isawaitable
 from tempfile import gettempdir
 from typing import Any, Literal, NamedTuple
@@ -216,16 +217,21 @@ class Declaration:
 
 @dataclass
 class _FirstPurchase:
-    """Makes one resource that may buy go first, until its step has saved the begun mark.
+    """Makes one resource that may buy go first, until the begun mark of its provider is saved.
 
     A hook saves the mark, in a step of the engine. The engine accepts it only while it assigns no
-    other step to a worker. If all workers were in hooks that wait for the mark, none would ever
-    end. If other steps wait for a worker, the mark waits for them.
+    other step to a worker: if other steps wait for a worker, the mark waits for them. If all
+    workers were in hooks that wait for a mark, none would ever end. So one resource of all
+    providers goes first. If there is only one worker, the mark is saved before that resource is
+    registered; a check that refuses it then leaves a mark, though nothing was bought.
     """
 
-    first: asyncio.Lock = field(default_factory=asyncio.Lock)
+    #: Saves the mark.
+    save: Callable[[], Coroutine[Any, Any, None]]
+    #: All providers have the same.
+    first: asyncio.Lock
     marked: asyncio.Event = field(default_factory=asyncio.Event)
-    saving: asyncio.Task[None] | None = None
+    _saving: asyncio.Task[None] | None = None
     #: How many resources that may buy are not finished.
     buyers: int = 0
     #: The URNs of the resources for which the intent has noted purchases in this run; None if that
@@ -258,27 +264,43 @@ class _FirstPurchase:
     async def wait_as_buyer(self, resource: pulumi.Resource) -> None:
         """Return if the mark is saved, or if the resource goes first."""
         await self.first.acquire()
-        if self.marked.is_set():
-            self._over()
+        if not self.marked.is_set() and not sdk_hooks.has_one_worker():
+            asyncio.ensure_future(self._leave(resource))  # noqa: RUF006 - the loop holds it
             return
-        asyncio.ensure_future(self._leave(resource))  # noqa: RUF006 - the loop holds it
+        try:
+            await self.mark()
+        finally:
+            self._over()
+
+    async def mark(self) -> None:
+        """Return if the mark is saved. Without it, nothing may be bought: another machine would
+        take the run for one that bought nothing."""
+        if self._saving is None:
+            self._saving = asyncio.ensure_future(self._save())
+        await asyncio.shield(self._saving)
+
+    async def _save(self) -> None:
+        await self.save()
+        self.marked.set()
+        self.others_may_go.set()
 
     async def _leave(self, resource: pulumi.Resource) -> None:
-        """Let the next one go if the mark is saved, this one is finished without it, or hangs."""
+        """Let the next one go if the mark is saved, or if this one is finished without it."""
         over = asyncio.ensure_future(resource.urn.future())
         marked = asyncio.ensure_future(self.marked.wait())
-        await asyncio.wait({over, marked}, return_when=asyncio.FIRST_COMPLETED, timeout=_FIRST_S)
+        either: Any = {over, marked}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED, timeout=_FIRST_S)
+        if not marked.done() and not over.done():
+            with suppress(Exception):  # then the program fails
+                await self.mark()
         if not over.done() or over.exception() is None:
             marked.cancel()
         self._over()
 
 
-#: Seconds for which the others wait for the first one, in case its registration waits for theirs.
+#: Seconds after which the mark is saved though the first one is not in its step yet, in case its
+#: registration waits for the others.
 _FIRST_S = 10.0
-
-#: Seconds for which a step waits for the mark. Saving it takes milliseconds, unless steps of other
-#: packages occupy all workers.
-_MARK_S = 5.0
 
 
 @dataclass
@@ -391,6 +413,8 @@ class Program:
     _opening: asyncio.Task[RunFile] | None = None
     _hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
     _first_purchases: dict[str, _FirstPurchase] = field(default_factory=dict)
+    #: Held by the one resource that goes first.
+    _first: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: The URNs of the resources that may buy in this run.
     _may_buy: set[str] = field(default_factory=set)
     places: _Places = field(default_factory=_Places)
@@ -497,10 +521,9 @@ class Program:
         if provider not in self._hooks:
 
             async def begin(args: pulumi.ResourceHookArgs) -> None:
-                # Most updates of an `Account` buy nothing. They need not wait for the mark.
-                is_update = bool(args.old_outputs) and type_of(args.urn) == ACCOUNT_TYPE
-                if not is_update or args.urn in self._may_buy:
-                    await self._mark(provider)
+                # Other updates buy nothing. They need not wait for the mark.
+                if not args.old_outputs or args.urn in self._may_buy:
+                    await self._first_purchases[provider].mark()
 
             self._hooks[provider] = pulumi.ResourceHook(
                 f"chatdaddy-begun-{provider}" if provider else "chatdaddy-begun",
@@ -533,7 +556,7 @@ class Program:
             notes: pulumi.Output[Any] = getattr(intent, "__notes")
             # The notes themselves would be copied for each resource.
             self._intents[name] = _Noted(notes, notes.apply(bool), _Mark(own, intent))
-            self._first_purchases.setdefault(name, _FirstPurchase())
+            self._first_purchases[name] = _FirstPurchase(partial(self._mark, name), self._first)
         return self._intents[name].is_done
 
     async def _noted_now(self, provider: str, first_purchase: _FirstPurchase) -> set[str]:
@@ -552,13 +575,7 @@ class Program:
         return any([(await one.known()).secrets for one in own]) or None
 
     async def _mark(self, provider: str) -> None:
-        """Save once, just before the first purchase, that this run begins to buy."""
-        first_purchase = self._first_purchases[provider]
-        if first_purchase.saving is None:
-            first_purchase.saving = asyncio.ensure_future(self._save_mark(provider, first_purchase))
-        await asyncio.wait({first_purchase.saving}, timeout=_MARK_S)
-
-    async def _save_mark(self, provider: str, first_purchase: _FirstPurchase) -> None:
+        """Save once, before the first purchase, that this run begins to buy."""
         urn = await self._intents[provider].mark.urn.future()
         opened = await self.opened()
         # Unknown in a preview, so that `pulumi up --plan` accepts what an update saves.
@@ -569,8 +586,6 @@ class Program:
         }
         assert urn is not None
         await sdk_hooks.register_outputs(urn, said)
-        first_purchase.marked.set()
-        first_purchase.others_may_go.set()
 
     async def done_in(self, fleet: str) -> str:
         """The number of the last run in which a fleet, by its URN, did all that it had to do."""

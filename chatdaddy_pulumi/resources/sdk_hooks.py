@@ -173,14 +173,21 @@ _TURNS = 100
 async def register_outputs(urn: str, outputs: Mapping[str, Any]) -> None:
     """Save a component's outputs now, once for each component and run.
 
-    All threads of the SDK may be waiting for registrations (with ``--parallel 1`` there is only
-    one), so this uses none of them.
+    All threads of the SDK may be waiting for registrations (with ``--parallel 1`` there are only
+    four), so this uses none of them. The answer may take as long as steps of other packages occupy
+    all workers of the engine.
     """
     values = struct_pb2.Struct()
     values.update(dict(outputs))
     monitor: Any = settings.get_monitor()
     request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=values)
-    await _answer(monitor.RegisterResourceOutputs.future(request, timeout=_ANSWER_S))
+    await _answer(monitor.RegisterResourceOutputs.future(request))
+
+
+def has_one_worker() -> bool:
+    """Whether the engine does one step at a time, as with ``--parallel 1``."""
+    most = settings.SETTINGS.parallel
+    return most is not None and most <= 1
 
 
 def in_program() -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from chatdaddy_pulumi.provider.state import MARK_TYPE
 from tests.acceptance.conftest import Case
 from tests.support.engine import PULUMI
 
@@ -98,6 +101,45 @@ _WITH_THING = "opts=pulumi.ResourceOptions(replace_with=[thing])"
 
 #: Whether the program declares another account before the one that comes late.
 EARLY = pytest.mark.parametrize("early", ["", "Account('early')"], ids=["none early", "one early"])
+
+
+#: Accounts of two providers beside resources of another package, each of which takes long.
+BUSY = """
+import time
+
+class SlowThings(Things):
+    def create(self, props):
+        time.sleep(0.7)
+        return CreateResult("slow", props)
+
+class Slow(Resource):
+    def __init__(self, name):
+        super().__init__(SlowThings(), name, {"value": 1})
+
+from chatdaddy_pulumi import Provider
+token = pulumi.Config("chatdaddy").require_secret("refreshToken")
+own = [Account(f"own{n}") for n in range(2)]
+slow = [Slow(f"slow{n}") for n in range(12)]
+team = Provider("team", team_id=pulumi.Config("chatdaddy").require("teamId"), refresh_token=token)
+theirs = [Account(f"their{n}", opts=pulumi.ResourceOptions(provider=team)) for n in range(2)]
+more = [Slow(f"more{n}") for n in range(12)]
+"""
+
+
+@pytest.mark.parametrize("parallel", ["1", "2", "3"])
+def test_the_begun_mark_is_saved_before_a_purchase_beside_slow_resources(
+    case: Case, parallel: str
+) -> None:
+    case.program(THING, BUSY)
+    case.server.fault("POST", "/im/accounts", "delay", times=1, delay_ms=2_000)
+    run = case.stack.start("up", "--skip-preview", "--parallel", parallel)
+    while not case.server.writes():
+        time.sleep(0.05)
+        assert run.poll() is None, run.communicate()
+    assert any(one.get("outputs") for one in case.stack.resources(MARK_TYPE))
+    output, _ = run.communicate()
+    assert run.returncode == 0, output
+    assert case.server.writes() == {"POST /im/accounts": 4}
 
 
 def thing(value: int) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import Any
 
@@ -64,9 +64,6 @@ from tests.support.claims import MemoryClaims
 
 #: The type of a program's own component, before its name.
 COMPONENT = "own:index:"
-
-#: How long a step waits for the begun mark, in seconds.
-_MARK_S = 5.0
 
 
 @dataclass
@@ -312,7 +309,11 @@ class _ProgramSide:
             if block.kind == "account"
         }
         opening = asyncio.ensure_future(self._open())
-        self._first_purchases = {block.provider: _FirstPurchase() for block in program.blocks}
+        first = asyncio.Lock()
+        self._first_purchases = {
+            name: _FirstPurchase(partial(self._mark, name), first)
+            for name in {block.provider: None for block in program.blocks}
+        }
         intents = {
             name: asyncio.ensure_future(self._intent(name, opening))
             for name in dict.fromkeys(block.provider for block in program.blocks)
@@ -390,21 +391,14 @@ class _ProgramSide:
     def _reference(self, provider: str) -> str:
         return self._registered[provider].reference if provider in self._registered else ""
 
-    async def _begin(self, provider: str) -> None:
+    async def _mark(self, provider: str) -> None:
         """Save that purchases may begin, once for each run and provider."""
-        first_purchase = self._first_purchases[provider]
-        if first_purchase.saving is None:
-            first_purchase.saving = asyncio.ensure_future(self._save_mark(provider, first_purchase))
-        await asyncio.wait({first_purchase.saving}, timeout=_MARK_S)
-
-    async def _save_mark(self, provider: str, first_purchase: _FirstPurchase) -> None:
         preview = self._monitor.dry_run
         said = {
             "run": UNKNOWN if preview else self._run.number,
             "at": UNKNOWN if preview else self._run.loop.wall_clock(),
         }
         await self._monitor.register_outputs(self._monitor.urn(self._mark_goal(provider)), said)
-        first_purchase.mark()
 
     # --- a block
 
@@ -515,9 +509,9 @@ class _ProgramSide:
                 inputs=inputs,
                 after=(intent.urn, *urns),
                 made_of={"__intent": (intent.urn,)} | made_of,
-                before=lambda _name, _news: self._begin(block.provider),
+                before=lambda _name, _news: first_purchase.mark(),
                 before_in_previews=True,
-                before_updates=buys or block.kind == "fleet",
+                before_updates=buys,
             )
         )
         registration.set_result(answer)
@@ -546,10 +540,12 @@ class _ProgramSide:
 class _FirstPurchase:
     """Lets one resource that may buy go first, until its step has saved the begun mark."""
 
-    def __init__(self) -> None:
+    def __init__(self, save: Callable[[], Coroutine[Any, Any, None]], first: asyncio.Lock) -> None:
         self.marked = asyncio.Event()
-        self.saving: asyncio.Future[None] | None = None
-        self._first = asyncio.Lock()
+        self._save = save
+        self._saving: asyncio.Future[None] | None = None
+        #: All providers have the same.
+        self._first = first
         #: How many resources that may buy are not finished.
         self.buyers = 0
         self._others_may_go = asyncio.Event()
@@ -571,7 +567,13 @@ class _FirstPurchase:
             return
         self._leaving = asyncio.ensure_future(self._leave(registration))
 
-    def mark(self) -> None:
+    async def mark(self) -> None:
+        if self._saving is None:
+            self._saving = asyncio.ensure_future(self._save_once())
+        await asyncio.shield(self._saving)
+
+    async def _save_once(self) -> None:
+        await self._save()
         self.marked.set()
         self._others_may_go.set()
 

@@ -283,7 +283,7 @@ class Call:
     def __call__(self, request: Any, timeout: float) -> None:
         self.sent.append(request)
 
-    def future(self, request: Any, timeout: float) -> Call:
+    def future(self, request: Any) -> Call:
         self.sent.append(request)
         return self
 
