@@ -115,7 +115,6 @@ class Declaration:
     given: Mapping[str, Any]
     opts: pulumi.ResourceOptions
     provider: str
-    protect: bool
     #: The hidden inputs.
     inputs: dict[str, Any] = field(default_factory=dict)
     #: Set once it is constructed; the inputs are read later.
@@ -168,8 +167,8 @@ class Declaration:
             given=given,
             aliases=tuple(await places.old_urns(self.parent, self.leaf, aliases)),
             provider=self.provider,
-            protect=self.protect,
-            retain=bool(places.effective(self.resource, self.opts, "retain_on_delete")),
+            protect=bool(self._effective("protect")),
+            retain=bool(self._effective("retain_on_delete")),
             secrets=tuple(_known_secrets(self.given, outputs)),
             ignored={name: given[name] for name in self._ignored()},
             deletes_first=bool(self._options.delete_before_replace),
@@ -191,14 +190,20 @@ class Declaration:
         Raises:
             RunError: the resource has it, or a component that it belongs to.
         """
-        places = self._program.places
-        if places.effective(self.resource, self.opts, "deleted_with") is None:
+        if self._effective("deleted_with") is None:
             return
         raise pulumi.RunError(
             f"{self.told}: with deleted_with, its own or that of a component that it belongs "
             f"to, the engine would only forget {_HELD[self.kind]}. Remove the option; to keep "
             "accounts whose resource is removed, use on_delete='retain'"
         )
+
+    async def protection(self) -> bool | None:
+        """The hidden input that says that the program protects the resource, if it does."""
+        return bool(self._effective("protect")) or None
+
+    def _effective(self, option: str) -> Any:
+        return self._program.places.effective(self.resource, self.opts, option)
 
     @property
     def _options(self) -> pulumi.ResourceOptions:
@@ -490,8 +495,8 @@ class Program:
         own_provider = "" if provider is None else provider.pulumi_resource_name
         type_ = ACCOUNT_TYPE if kind == "account" else FLEET_TYPE
         leaf = f"{type_}::{name}"
-        place, protect = len(self._declarations), _is_protected_by(opts)
-        declaration = Declaration(self, place, leaf, kind, given, opts, own_provider, protect)
+        place = len(self._declarations)
+        declaration = Declaration(self, place, leaf, kind, given, opts, own_provider)
         declaration.refuse_deleted_with()
         if sdk_hooks.under_mocks():
             return declaration
@@ -504,7 +509,7 @@ class Program:
             "__run": self._hidden(own_provider, declaration),
             "__urn": declaration.own_urn() if opts.parent is not None else child_urn(_root(), leaf),
             "__intent": noted,
-            PROTECT: protect or None,
+            PROTECT: declaration.protection(),
         }
         return declaration
 
@@ -683,13 +688,6 @@ def _provider_of(opts: pulumi.ResourceOptions) -> pulumi.ProviderResource | None
     if opts.parent is not None:
         return opts.parent.get_provider(ACCOUNT_TYPE)
     return None
-
-
-def _is_protected_by(opts: pulumi.ResourceOptions) -> bool:
-    """Whether a resource with these options is protected, by its own or its parents'."""
-    if opts.protect is not None:
-        return bool(opts.protect)
-    return opts.parent is not None and sdk_hooks.is_protected(opts.parent)
 
 
 def check_name(kind: str, name: str) -> None:

@@ -135,12 +135,6 @@ async def known_values(given: Iterable[Any]) -> list[Any]:
     return [one for one in known if one is not None]
 
 
-def is_protected(resource: pulumi.Resource) -> bool:
-    """Whether the program protects the resource, by its own options or its parents'."""
-    # A reference to a resource of another program has no options.
-    return bool(getattr(resource, "_protect", False))
-
-
 async def plain_outputs(outputs: Iterable[pulumi.Output[Any]]) -> dict[int, tuple[Any, bool]]:
     """The outputs that wait for no resource, such as a secret of the configuration.
 

@@ -1031,11 +1031,20 @@ def test_gone_accounts_of_unchanged_resources_are_bought_in_one_run(
 
 
 PROTECTED = "opts=pulumi.ResourceOptions(protect=True)"
+#: A transformation that protects the resource with this name.
+PROTECTS = """
+def protect(args):
+    if args.name == "{name}":
+        args.opts.protect = True
+    return pulumi.ResourceTransformationResult(args.props, args.opts)
+pulumi.runtime.register_stack_transformation(protect)
+"""
 
 
+@pytest.mark.parametrize("how", ["option", "transformation"])
 @pytest.mark.parametrize("kind", ["account", "fleet"])
 def test_an_account_of_a_protected_resource_moves_only_without_protection(
-    case: Case, kind: str
+    case: Case, kind: str, how: str
 ) -> None:
     """With `--skip-preview`, only the engine would refuse, after the account has moved."""
 
@@ -1046,7 +1055,11 @@ def test_an_account_of_a_protected_resource_moves_only_without_protection(
 
     others = fleet("others", {"bob": {}})
     moved = fleet("others", {"bob": {}, "alice": {}})
-    case.up(source(PROTECTED), others)
+    name = "alice" if kind == "account" else "team"
+    if how == "option":
+        case.up(source(PROTECTED), others)
+    else:
+        case.up(PROTECTS.format(name=name), source(), others)
     before = live(case)
     case.server.forget_requests()
     case.program(moved)

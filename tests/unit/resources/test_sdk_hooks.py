@@ -185,18 +185,6 @@ def test_the_engine_is_found_by_the_stub_that_the_sdk_calls(
         assert sdk_hooks.engine_address() == "127.0.0.1:4711"
 
 
-@pytest.mark.usefixtures("mocked")
-def test_a_resource_knows_whether_it_is_protected() -> None:
-    class Thing(pulumi.ComponentResource):
-        def __init__(self, name: str, **options: Any) -> None:
-            super().__init__("t:t:T", name, None, pulumi.ResourceOptions(**options))
-
-    parent = Thing("parent", protect=True)
-    assert sdk_hooks.is_protected(parent)
-    assert sdk_hooks.is_protected(Thing("child", parent=parent)), "its parent's protection counts"
-    assert not sdk_hooks.is_protected(Thing("free"))
-
-
 def test_the_parents_and_earlier_urns_of_components_are_known(
     mocked: asyncio.AbstractEventLoop,
 ) -> None:
