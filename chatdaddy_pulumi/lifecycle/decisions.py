@@ -247,8 +247,9 @@ def refuse_protected(ownership: Ownership, account_id: str) -> None:
         name = short_name(source.holder)
         raise Protected(
             f"nothing was done: {source.label} ({account_id}) is protected, and the program has "
-            f"dropped {name}. Put {name} back with protect=False, run `pulumi up`, and then move "
-            f"the account. If only its name changed, keep {name!r} in its aliases"
+            f"dropped {name}, or has not declared it yet, as in an apply. To move the account, put "
+            f"{name} back with protect=False and without ignore_changes, run `pulumi up`, and then "
+            f"move it. If only its name changed, keep {name!r} in its aliases"
         )
 
 

@@ -646,6 +646,21 @@ class Ownership:
             None,
         )
 
+    def undeclared_holder_of(self, account_id: str, *, but: Ref) -> Ref | None:
+        """An entry of another resource that has the account in the saved state, and that the
+        program has not declared."""
+        return next(
+            (
+                Ref(holder.urn, key)
+                for holder in self._saved.values()
+                if holder.urn != self.program.saved_urn(but.holder)
+                and self.program.declaration(holder.urn) is None
+                for key, one in holder.accounts.items()
+                if one.account_id == account_id and not key.endswith(LEFT)
+            ),
+            None,
+        )
+
     @cached_property
     def _listed_by(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}

@@ -380,6 +380,11 @@ async def remove(
         )
     if facts.ownership.program.declaration(ref.holder) is None:
         _refuse_early(facts, account_id)
+    elif not facts.claims.over:
+        other = facts.ownership.undeclared_holder_of(account_id, but=ref)
+        if other is not None:
+            # The program may declare it later. If not, the account is removed with its resource.
+            return Removal.LET_GO, other
     await refuse_renamed(facts, ref, [account_id])
     accounts = facts.client.accounts
 

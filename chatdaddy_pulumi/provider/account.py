@@ -64,6 +64,7 @@ from chatdaddy_pulumi.provider.state import (
     protects_otherwise,
     secret_if,
 )
+from chatdaddy_pulumi.provider.verification import verify_late
 from chatdaddy_pulumi.spec import FLEET_WIDE
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import identity_of
@@ -122,6 +123,7 @@ class AccountProvider:
         if hidden is not None:
             self._host.register(urn, news, is_new=not olds)
             context.learn(urn, given)
+            await verify_late(self._host, urn)
             if not olds and not {*KIND} & {*reading.unknown}:
                 self._replace_by_flag(urn, reading.spec, given)
             if not olds and not reading.unknown and context.preview:

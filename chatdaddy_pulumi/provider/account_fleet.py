@@ -88,6 +88,7 @@ from chatdaddy_pulumi.provider.state import (
     secret,
     to_json,
 )
+from chatdaddy_pulumi.provider.verification import verify_late
 from chatdaddy_pulumi.spec import FLEET_WIDE, UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec, Arguments
 from chatdaddy_pulumi.spec.limits import read_concurrency, read_limits
@@ -161,6 +162,7 @@ class FleetProvider:
         if same and texts_in(olds) == texts_for(entries_in(olds)):
             if hidden is not None:
                 context.learn(urn, shared)
+                await verify_late(self._host, urn)
             kept = {name: olds[name] for name in _ENTRIES if name in olds}
             return Checked({**checked, **_hidden(kept, is_secret)}, failures)
         text, reading = self._reading(news)
@@ -171,6 +173,7 @@ class FleetProvider:
             return Checked(checked, failures)
         if hidden is not None:
             context.learn(urn, {"accounts": json.loads(text) if late else text, **shared})
+            await verify_late(self._host, urn)
         # A change is shown in the form of the state; otherwise more would seem to change.
         keeps_form = "accounts" in olds and not same
         texts = texts_in(olds) if keeps_form else texts_for(len(reading.specs))

@@ -22,7 +22,6 @@ from chatdaddy_pulumi.lifecycle.decisions import (
     look_for_orders,
     recovered_now,
     refuse_leaving,
-    refuse_removed,
     refuse_wanted,
 )
 from chatdaddy_pulumi.lifecycle.errors import NotDone, not_done
@@ -41,7 +40,7 @@ from chatdaddy_pulumi.lifecycle.recovery import (
     came_to_nothing,
     suspects,
 )
-from chatdaddy_pulumi.lifecycle.refresh import is_there, refresh
+from chatdaddy_pulumi.lifecycle.refresh import is_there
 from chatdaddy_pulumi.lifecycle.team_view import look
 from chatdaddy_pulumi.lifecycle.urns import type_of
 from chatdaddy_pulumi.provider import messages
@@ -73,6 +72,7 @@ from chatdaddy_pulumi.provider.state import (
     words_of,
     write_orders,
 )
+from chatdaddy_pulumi.provider.verification import verifies, verify
 from chatdaddy_pulumi.spec import UNKNOWN
 from chatdaddy_pulumi.spec.account import AccountSpec
 from chatdaddy_pulumi.spec.identity import DeclaredIdentity, Identity
@@ -571,64 +571,16 @@ class _Found:
             return is_missing or ownership.may_be_adopted(carried.account_id)
         return held.arguments.type.value != entry.said.type or self._makes_room(entry, held)
 
-    # --- verification
-
     async def _verify(self, facts: Facts) -> bool:
         """Compare what is held with the team's accounts; return whether the team was listed."""
-        when = self._host.settings.verify()
-        if when == "never" or (self._run.preview and when != "preview"):
+        if not verifies(self._host):
             return False
         held = self._held()
         if not held:
             return False
         facts.client_max_age_s = 0
-        held = {
-            ref: one
-            for ref, one in held.items()
-            if self._context.refreshed.get(one.account_id, one) is not None
-        }
-        seen = await refresh(facts, held)
-        self._host.hide_found(seen.drifted)
-        if seen.unlisted:
-            unlisted = [f"{ref.label} ({held[ref].account_id})" for ref in seen.unlisted]
-            self._host.warn(messages.not_listed(unlisted))
-        live = (one.account_id for one in seen.held.values() if not one.deleted)
-        refuse_removed(facts, live)
-        problems: dict[str, str] = {}
-        for ref, saved in held.items():
-            before = self._context.refreshed.get(saved.account_id) or saved
-            is_gone = ref in seen.gone
-            unread = self._host.refreshes and saved.account_id not in self._context.refreshed
-            if unread and not is_gone and seen.held[ref].deleted:
-                continue  # the engine has deleted it to replace it, and does not refresh it
-            if (is_gone or seen.held[ref].deleted) and self._is_replaced(ref):
-                continue  # as when `delete_before_replace` has removed it, and nothing was bought
-            if is_gone:
-                problems[ref.label] = f"{before.account_id} is gone for good, or archived"
-                continue
-            now = seen.held[ref]
-            if now.is_as_before(before) or self._is_as_wanted(ref, now, before):
-                continue
-            problems[ref.label] = messages.drift(now, "pulumi up --refresh") or messages.NO_DRIFT
-        if problems:
-            raise NotDone(messages.otherwise(problems))
+        await verify(self._host, facts, held)
         return True
-
-    def _is_as_wanted(self, ref: Ref, now: HeldAccount, before: HeldAccount) -> bool:
-        """Whether the account is as the program wants it, whatever the state says; as far as that
-        is known, but what has changed about it must be known."""
-        declared, spec = self._context.declared(ref.holder), self._context.spec(ref)
-        if now.deleted or now.missing_since is not None or declared is None or spec is None:
-            return False
-        unknown = declared.unknown(ref.key)
-        return now.differences(spec).keys() <= unknown and unknown.isdisjoint(
-            {*(now.drift or ()), *(before.drift or ())}
-        )
-
-    def _is_replaced(self, ref: Ref) -> bool:
-        """Whether the program is known to want another account in its place."""
-        entry = self._context.ownership.program.entry(ref)
-        return entry is not None and self._context.ownership.is_retyped(ref, entry.kind)
 
     # --- what is about to be bought
 

@@ -115,6 +115,8 @@ class RunContext:
     #: The resources that were declared after this host had read the run: the intent knows nothing
     #: of them.
     late: set[str] = field(default_factory=set)
+    #: Those of them that are verified.
+    verified: set[str] = field(default_factory=set)
     #: The entries whose nicknames became known when their resources were checked.
     learned: set[Ref] = field(default_factory=set)
     #: The Accounts, by URN, whose replacement was told.

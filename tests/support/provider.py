@@ -485,7 +485,7 @@ class _Engine:
             for urn in [one.urn(name)]
         ]
         early = [one for one in declared if not program[short_name(one.urn)].late]
-        claims = MemoryClaims(stack.clock)
+        claims = MemoryClaims(stack.clock, over=not program)
         stack.sent[f"run-{stack.runs}"] = claims.sent
         stack.began[f"run-{stack.runs}"] = stack.clock()
         self.run = Run(
@@ -544,6 +544,8 @@ class _Engine:
                 await come(name)
         else:
             await self._at_once(coming, come, self.stack.delays)
+        if not self.preview:
+            self.run.claims.end()
         if not self.preview and self.only not in self.program:
             await self._remove_undeclared()
         return self.changed
