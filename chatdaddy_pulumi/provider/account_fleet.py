@@ -244,24 +244,24 @@ class FleetProvider:
         """Warn of work that `ignore_changes` prevents.
 
         Raises:
-            LifecycleError: an account is carried over to an entry of this fleet.
+            LifecycleError: an account is carried over to this fleet, or from it.
         """
         urn = context.urn_today(urn)  # its inputs, which stay, may have an earlier one
         name = short_name(urn)
         is_unfinished = bool(state.failed or state.orders)
         await self._host.warn_of_ignored(urn, is_unfinished=is_unfinished)
-        coming = {
-            ref.key: one.account_id
+        moving = {
+            f"{ref.key or short_name(ref.holder)} ({one.account_id})"
             for one in context.ownership.leaving
             for ref in [context.ownership.moved.get(one.account_id)]
-            if ref is not None and ref.holder == urn
+            if ref is not None and urn in (ref.holder, context.urn_today(one.ref.holder))
         }
-        if coming:
-            told = [f"{key} ({account_id})" for key, account_id in sorted(coming.items())]
+        if moving:
             raise LifecycleError(
                 f"nothing was done: {name} was not checked in this run, as with "
-                "ignore_changes=['*'] or `--refresh --run-program`, so it can't take over "
-                f"{listed(told)}. Remove ignore_changes until `pulumi up` succeeds"
+                "ignore_changes=['*'] or `--refresh --run-program`, so accounts can't move to it "
+                f"or from it: {listed(sorted(moving))}. Remove ignore_changes until `pulumi up` "
+                "succeeds"
             )
 
     async def _approve(self, compared: _Comparison) -> None:

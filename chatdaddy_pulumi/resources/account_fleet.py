@@ -22,7 +22,13 @@ from chatdaddy_pulumi.provider.fleet_lines import accounts_of, counts_of, with_l
 from chatdaddy_pulumi.provider.packed_text import pack
 from chatdaddy_pulumi.provider.state import COMPONENT_TYPE, DONE_IN, StoredFleet, plain
 from chatdaddy_pulumi.resources import sdk_hooks
-from chatdaddy_pulumi.resources.program import check_name, end_if_failed, program, secret_names
+from chatdaddy_pulumi.resources.program import (
+    check_name,
+    end_if_failed,
+    ignores_changes,
+    program,
+    secret_names,
+)
 from chatdaddy_pulumi.resources.registry import PROVIDERS
 from chatdaddy_pulumi.spec.limits import FleetLimits
 from chatdaddy_pulumi.spec.problem import shown
@@ -87,11 +93,7 @@ class AccountFleet(pulumi.ComponentResource):
         """
         opts = opts or pulumi.ResourceOptions()
         if opts.ignore_changes:
-            raise pulumi.RunError(
-                f"AccountFleet {name!r}: ignore_changes can't work for a fleet, whose entries "
-                "would be changed and removed all the same. Leave it out; an account that needs it "
-                "can be an Account, and keeps its chats if it moves there with its nickname"
-            )
+            raise ignores_changes(f"AccountFleet {name!r}")
         check_name("AccountFleet", name)
         run = program()
         super().__init__(COMPONENT_TYPE, name, None, opts)

@@ -51,6 +51,9 @@ _READS, _READ_AGAIN_S = 40, 0.05
 
 _ATTRIBUTE = "_chatdaddy_program"
 
+#: Paths of `ignore_changes` that cover all arguments.
+_EVERYTHING = {"*", "[*]"}
+
 
 def program() -> Program:
     """The program that runs now.
@@ -178,9 +181,11 @@ class Declaration:
         """Use what transformations of the stack made of the arguments and the options.
 
         Raises:
-            RunError: see `refuse_deleted_with`.
+            RunError: see `refuse_deleted_with`; or a fleet ignores all changes.
         """
         self.refuse_deleted_with()
+        if self.kind == "fleet" and _EVERYTHING & {*(self._options.ignore_changes or ())}:
+            raise self._program.refusal(ignores_changes(self.told))
         props = self._program.places.props.pop(self.resource, {})
         self.given = {name: props.get(name, value) for name, value in self.given.items()}
 
@@ -192,11 +197,12 @@ class Declaration:
         """
         if self._effective("deleted_with") is None:
             return
-        raise pulumi.RunError(
+        error = (
             f"{self.told}: with deleted_with, its own or that of a component that it belongs "
             f"to, the engine would only forget {_HELD[self.kind]}. Remove the option; to keep "
             "accounts whose resource is removed, use on_delete='retain'"
         )
+        raise self._program.refusal(pulumi.RunError(error))
 
     async def protection(self) -> bool | None:
         """The hidden input that says that the program protects the resource, if it does."""
@@ -216,7 +222,7 @@ class Declaration:
         paths = set(self._options.ignore_changes or ())
         if self.kind == "fleet" or not paths:
             return []
-        everything = paths & {"*", "[*]"}
+        everything = paths & _EVERYTHING
         return [one for one in self.given if everything or paths & {one, f'["{one}"]'}]
 
 
@@ -425,6 +431,8 @@ class Program:
     places: _Places = field(default_factory=_Places)
     #: Whether a resource of any package could not be registered.
     _failed: bool = False
+    #: See `refusal`.
+    _refused: pulumi.RunError | None = None
     #: When the hosts were told that the program runs, in seconds since 1970; 0: not yet.
     begun: float = 0.0
 
@@ -513,6 +521,12 @@ class Program:
         }
         return declaration
 
+    def refusal(self, error: pulumi.RunError) -> pulumi.RunError:
+        """The error, after which no resource of this package is registered any more. The SDK would
+        register those that the program has declared before."""
+        self._refused = error
+        return error
+
     async def wait_for_resources(self) -> None:
         """Return if all declared resources are registered, or can't be."""
         declared = [one.resource for one in self._declarations if one.resource is not None]
@@ -541,10 +555,11 @@ class Program:
     def _noted(self, name: str, provider: pulumi.ProviderResource | None) -> pulumi.Output[bool]:
         """An input that makes resources of a provider wait until its intent is saved."""
         if self._providers.setdefault(name, provider) is not provider:
-            raise pulumi.RunError(
+            error = (
                 f"Provider {name!r}: two providers of this program have that name. Accounts are "
                 "told apart by their providers' names, so give one of them another name"
             )
+            raise self.refusal(pulumi.RunError(error))
         if name not in self._intents:
             own = intent_name(name)
             intent = _Intent(
@@ -600,6 +615,8 @@ class Program:
     # --- the run's file
 
     async def _hidden(self, provider: str, declaration: Declaration | None) -> dict[str, Any]:
+        if self._refused is not None:
+            raise self._refused
         opened = await self.opened()
         if declaration is None:
             return opened.hidden(provider)
@@ -688,6 +705,15 @@ def _provider_of(opts: pulumi.ResourceOptions) -> pulumi.ProviderResource | None
     if opts.parent is not None:
         return opts.parent.get_provider(ACCOUNT_TYPE)
     return None
+
+
+def ignores_changes(told: str) -> pulumi.RunError:
+    """The error for a fleet with `ignore_changes`, its own or from a transformation."""
+    return pulumi.RunError(
+        f"{told}: ignore_changes can't work for a fleet, whose entries would be changed and "
+        "removed all the same. Leave it out; an account that needs it can be an Account, and keeps "
+        "its chats if it moves there with its nickname"
+    )
 
 
 def check_name(kind: str, name: str) -> None:

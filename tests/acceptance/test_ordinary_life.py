@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from chatdaddy_pulumi.provider.state import ACCOUNT_TYPE, FLEET_TYPE
 from tests.acceptance.conftest import Case
 from tests.support.between import Between, between
 from tests.support.engine import PULUMI
@@ -1073,6 +1074,33 @@ def test_an_account_of_a_protected_resource_moves_only_without_protection(
     case.up(source(), others)
     case.up(moved)
     assert live(case)["alice"] == before["alice"]
+
+
+IGNORES = """
+def ignore(args):
+    if "AccountFleet" in args.type_:
+        args.opts.ignore_changes = ["*"]
+    return pulumi.ResourceTransformationResult(args.props, args.opts)
+pulumi.runtime.register_stack_transformation(ignore)
+"""
+
+
+def test_nothing_moves_out_of_a_fleet_that_a_transformation_lets_ignore_changes(case: Case) -> None:
+    """The fleet would still list the account, and remove it later."""
+    case.up(fleet("team", {"alice": {}, "bob": {}}))
+    state = [one["outputs"] for one in case.stack.resources(FLEET_TYPE)]
+    moved = account("alice", PROTECTED), fleet("team", {"bob": {}})
+    case.program(IGNORES, *moved)
+    for flags in [(), ("--skip-preview",)]:
+        run = case.stack.up(*flags)
+        assert run.exit_code != 0
+        assert "ignore_changes can't work for a fleet" in run.output
+        assert "Traceback" not in run.output
+    assert [one["outputs"] for one in case.stack.resources(FLEET_TYPE)] == state
+    assert not case.stack.resources(ACCOUNT_TYPE)
+    before = live(case)
+    case.up(*moved)
+    assert live(case) == before
 
 
 def test_a_preview_with_nothing_changed_makes_one_call(case: Case) -> None:

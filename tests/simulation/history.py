@@ -715,10 +715,10 @@ class _Author:
         choices: list[tuple[str, Any]] = [
             ("protect", not block.protect),
             ("retain", not block.retain),
-            ("ignore_changes", not block.ignore_changes),
             ("limits", self._limits()),
         ]
         if block.kind == "account":
+            choices.append(("ignore_changes", not block.ignore_changes))  # a fleet refuses it
             choices.append(("delete_before_replace", not block.delete_before_replace))
             choices.append(("ignored", random.choice(_IGNORED)))
         else:
