@@ -90,7 +90,8 @@ def advice(error: BaseException | None) -> str:
     if isinstance(error, NotNoted):
         return (
             "Run `pulumi up` without --target, or with a --target for the resource "
-            f"{intent_name(error.provider)}, too"
+            f"{intent_name(error.provider)}, too. If --replace names the resource, remove its "
+            "ignore_changes first"
         )
     if isinstance(error, LifecycleError) and error.cause is not None:
         return advice(error.cause)

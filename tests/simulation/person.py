@@ -799,7 +799,10 @@ class Person:
         if ran.operation == "destroy" and ran.done:
             self._check_destroyed(ran)
         if ran.operation == "up":
-            if "the intent has not noted" in ran.text and not ran.step.targets:
+            # Of what it replaces by a flag, the intent knows only what is not ignored.
+            ignored = ran.program is not None and any(b.ignore_changes for b in ran.program.blocks)
+            is_known = not ran.step.targets and not (ran.step.replaces and ignored)
+            if "the intent has not noted" in ran.text and is_known:
                 self._found(8, f"{ran.who}: a purchase was not noted: {ran.text}")
             self._check_announced(ran)
             if ran.done and ran.whole:
