@@ -666,6 +666,11 @@ class Person:
         block = _block_of(ran.program, slot.block)
         return block is not None and block.retain
 
+    def _retains_what_leaves(self, ran: Ran, slot: Slot) -> bool:
+        """Whether the slot's fleet now retains the accounts of its dropped entries."""
+        block = _block_of(ran.program, slot.block)
+        return block is not None and block.on_delete == "retain" and slot.key not in block.entries
+
     def _is_unretained(self, ran: Ran, slot: Slot) -> bool:
         """Whether the program now says that the account is not retained."""
         block = _block_of(ran.program, slot.block)
@@ -701,7 +706,13 @@ class Person:
         given_up = {
             slot.account_id
             for slot in ran.before
-            if (slot.on_delete == "retain" or slot.retain or slot.account_id in protected)
+            if (
+                slot.on_delete == "retain"
+                or slot.retain
+                or slot.account_id in protected
+                or self._is_retained_now(ran, slot)
+                or self._retains_what_leaves(ran, slot)
+            )
             and (slot.block, slot.key, slot.account_id) not in now
         }
         retained = self._retained.setdefault(ran.stack, set())
@@ -800,7 +811,8 @@ class Person:
             self._check_destroyed(ran)
         if ran.operation == "up":
             # Of what it replaces by a flag, the intent knows only what is not ignored.
-            ignored = ran.program is not None and any(b.ignore_changes for b in ran.program.blocks)
+            blocks = ran.program.blocks if ran.program is not None else ()
+            ignored = any(one.ignore_changes or "type" in one.ignored for one in blocks)
             is_known = not ran.step.targets and not (ran.step.replaces and ignored)
             if "the intent has not noted" in ran.text and is_known:
                 self._found(8, f"{ran.who}: a purchase was not noted: {ran.text}")
@@ -961,7 +973,18 @@ class Person:
                 told = ran.text.partition(f"{slot.account_id} (")[2].partition("\n")[0]
                 if said in told:
                     self._found(2, f"{ran.who} names {slot.account_id}, which {slot.label} has")
+        # The order waits for such an entry, and is named in the next run.
+        adopting = {
+            ran.name_of(wish)
+            for wish in ran.program.wishes()
+            if wish.entry.adopt_from
+            and not any(
+                (slot.block, slot.key) == (wish.block.place, wish.key) for slot in ran.before
+            )
+        }
         for account in self._orphans(ran.stack):
+            if _name(account) in adopting:
+                continue
             if self._superseded.get(account.id, ran.step.machine) != ran.step.machine:
                 self._let_go.add(account.id)
                 continue
